@@ -1,0 +1,85 @@
+/**
+ * The names that processes agree on: group, labels, annotations, finalizer, leases, ports, field managers.
+ * Nothing else in the tree spells one of them out.
+ */
+
+/** API group and version of the kinds in config/crd. */
+export const GROUP = "genkan.dev";
+export const VERSION = "v1beta1";
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** Where everything is installed unless a process is told otherwise (POD_NAMESPACE). */
+export const DEFAULT_NAMESPACE = "genkan-system";
+
+/** The only LoadBalancer that counts. */
+export const LOADBALANCER_NAME = "loadbalancer";
+
+/** Names of the workloads. */
+export const OPERATOR_NAME = "genkan-operator-controller-manager";
+export const CONTROLLER_NAME = "controller";
+export const SPEAKER_NAME = "speaker";
+export const WEBHOOK_SERVICE_NAME = "genkan-webhook";
+export const WEBHOOK_SECRET_NAME = "genkan-webhook-certificate";
+export const WEBHOOK_CONFIGURATION_NAME = "genkan-validating-webhook";
+
+/** On every object that the operator makes, so that leftovers are found by label and not by guess. */
+export const LABEL_MANAGED_BY = "app.kubernetes.io/managed-by";
+export const MANAGED_BY = "genkan-operator";
+export const LABEL_COMPONENT = "app.kubernetes.io/component";
+export const LABEL_NAME = "app.kubernetes.io/name";
+export const APP_NAME = "genkan";
+
+/** Removal of what the operator made waits for this finalizer on the LoadBalancer. */
+export const FINALIZER = `${GROUP}/cleanup`;
+
+/** Field managers of server-side apply, one for each role. */
+export const FIELD_MANAGER = {
+  operator: "genkan-operator",
+  controller: "genkan-controller",
+  speaker: "genkan-speaker",
+} as const;
+
+/**
+ * Service annotations that users write. The first spelling is ours, the others are read too, in this order,
+ * so that manifests written for MetalLB keep working.
+ */
+export const ANNOTATION_POOL = [
+  `${GROUP}/address-pool`,
+  "metallb.io/address-pool",
+  "metallb.universe.tf/address-pool",
+] as const;
+export const ANNOTATION_ADDRESSES = [
+  `${GROUP}/loadBalancerIPs`,
+  "metallb.io/loadBalancerIPs",
+  "metallb.universe.tf/loadBalancerIPs",
+] as const;
+export const ANNOTATION_SHARING_KEY = [
+  `${GROUP}/allow-shared-ip`,
+  "metallb.io/allow-shared-ip",
+  "metallb.universe.tf/allow-shared-ip",
+] as const;
+
+/**
+ * Service annotation that the controller writes: the forwarding id of every port and family, as JSON, keys sorted:
+ * `{"IPv4/TCP/80":17,"IPv6/TCP/80":18}`. An id is 1..MAX_FORWARDING_ID, unique in the cluster, the same on every node
+ * (speakers turn it into firewall marks: speaker/forwarding/mark.ts).
+ */
+export const ANNOTATION_FORWARDING_IDS = `${GROUP}/forwarding-ids`;
+/** Service annotation that the controller writes: the pool that the addresses came from. */
+export const ANNOTATION_ALLOCATED_FROM = `${GROUP}/ip-allocated-from-pool`;
+/** 27 bits: DATAPLANE, "Marks". */
+export const MAX_FORWARDING_ID = 2 ** 27 - 1;
+
+/** A node with this label attracts no traffic (Kubernetes' own label). */
+export const LABEL_EXCLUDE_NODE = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+/** Lease of the leading controller. */
+export const CONTROLLER_LEASE = "genkan-controller";
+/** Lease of the leading operator. */
+export const OPERATOR_LEASE = "genkan-operator";
+/** Liveness Lease of the speaker on one node; carries LABEL_SPEAKER_LEASE. */
+export const speakerLease = (node: string): string => `speaker-${node}`;
+export const LABEL_SPEAKER_LEASE = `${GROUP}/speaker`;
+
+/** Ports that the processes listen on. The speaker's are on the node's own network. */
+export const PORT = { webhook: 9443, operator: 8080, controller: 8080, speaker: 7472 } as const;
