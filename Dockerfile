@@ -1,0 +1,33 @@
+# Three images from one build: operator, controller, speaker.
+#   docker build --target speaker -t genkan/speaker .
+# hack/images/ builds the same files in the same places without a container engine, for the lab.
+# hack/images/stages.test.ts holds this file and hack/images/stages.ts to each other.
+
+FROM node:26-bookworm AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN node hack/images/main.ts bundle /out && make addon && cp speaker/native/build/socket.node /out/ \
+ && cp "$(command -v node)" /out/node && strip /out/node
+
+FROM debian:bookworm-slim AS base
+COPY --from=build /out/node /usr/bin/node
+
+FROM base AS operator
+COPY --from=build /out/operator.mjs /app/operator.mjs
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=4", "/app/operator.mjs"]
+
+FROM base AS controller
+COPY --from=build /out/controller.mjs /app/controller.mjs
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=4", "/app/controller.mjs"]
+
+FROM base AS speaker
+RUN apt-get update && apt-get install -y --no-install-recommends nftables && rm -rf /var/lib/apt/lists/*
+COPY --from=build /out/speaker.mjs /app/speaker.mjs
+COPY --from=build /out/speaker-worker.mjs /app/speaker-worker.mjs
+COPY --from=build /out/socket.node /app/socket.node
+ENV MALLOC_ARENA_MAX=1
+ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=1", "--optimize-for-size", "--max-old-space-size=128", "--v8-pool-size=1", "/app/speaker.mjs"]

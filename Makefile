@@ -1,0 +1,75 @@
+# The only place that knows how to build. `make` lists the goals.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+ADDON := speaker/native/build/socket.node
+UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'controller/**/*.test.ts' \
+        'speaker/**/*.test.ts' 'hack/**/*.test.ts'
+# Each of these starts servers, namespaces or the guest, so they run one after the other.
+SYSTEM := 'test/integration/**/*.test.ts' 'test/netns/**/*.test.ts' 'test/layer2/**/*.test.ts' \
+          'test/dataplane/**/*.test.ts' 'test/lab/**/*.test.ts' 'test/e2e/**/*.test.ts'
+NODE_TEST := node --test --test-reporter=spec
+
+.PHONY: help
+help: ## List the goals
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup ## A real cluster with Genkan, shown step by step; leaves it running
+	@node hack/demo/main.ts up
+
+.PHONY: demo-stop
+demo-stop: ## Stop the demo's cluster, leave nothing behind
+	@node hack/demo/main.ts down
+
+.PHONY: test
+test: setup addon ## All tests that a change needs (what CI runs)
+	@node hack/lab/main.ts programs
+	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
+	@node hack/images/main.ts build
+	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM)
+
+.PHONY: test-unit
+test-unit: setup-base addon ## The tests beside the code: seconds
+	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
+
+.PHONY: check
+check: setup-base ## Types, lint, borders, generated files fresh
+	@tsc --noEmit
+	@biome check --error-on-warnings .
+	@node hack/check-layout.ts
+	@node hack/generate.ts --check
+
+.PHONY: generate
+generate: setup-base ## CRDs -> types, validators and the reference pages
+	@node hack/generate.ts
+
+.PHONY: addon
+addon: $(ADDON) ## The speaker's native addon, by cc
+$(ADDON): speaker/native/socket.c | setup-base
+	@mkdir -p $(dir $@)
+	@cc -std=gnu11 -shared -fPIC -O2 -Wall -Wextra -Werror -Inode_modules/node-api-headers/include -o $@ $<
+
+.PHONY: images
+images: setup addon ## The lab's container images, into .lab/images
+	@node hack/images/main.ts build
+
+.PHONY: lab
+lab: setup ## A cluster without Genkan (npm run lab -- status, exec, env, down)
+	@node hack/lab/main.ts up
+
+.PHONY: bench-allocation
+bench-allocation: setup-base ## Allocation speed beside a linear scan
+	@node hack/bench/allocation.ts
+
+.PHONY: setup
+setup: ## Install what is missing on this machine
+	@hack/setup lab
+.PHONY: setup-base
+setup-base:
+	@hack/setup base
+
+.PHONY: clean
+clean: ## Remove what was built (the lab must be down)
+	@rm -rf build speaker/native/build .lab/images
