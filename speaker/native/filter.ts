@@ -1,0 +1,72 @@
+/**
+ * Classic BPF programs for packet sockets, as the kernel's struct sock_filter, 8 bytes an instruction:
+ * u16 code, u8 jump if true, u8 jump if false, u32 operand, host byte order (linux/filter.h).
+ * Offsets count from the Ethernet header.
+ */
+
+type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, operand: number];
+
+const LOAD_WORD = 0x20;
+const LOAD_HALF = 0x28;
+const LOAD_BYTE = 0x30;
+const JUMP_EQUAL = 0x15;
+const RETURN = 0x06;
+
+/** Ancillary loads (SKF_AD_OFF): the link that the frame is on after VLAN handling, and whether it still has a tag. */
+const ANCILLARY = 0xfffff000;
+const LINK_INDEX = ANCILLARY + 8;
+const VLAN_TAG_PRESENT = ANCILLARY + 48;
+
+const WHOLE_FRAME = 0x40000;
+
+/** Bytes at an offset must have a value; everything else is dropped. */
+interface Match {
+  load: number;
+  offset: number;
+  value: number;
+}
+
+function accept(matches: readonly Match[]): Buffer {
+  const instructions: Instruction[] = [];
+  matches.forEach((match, at) => {
+    const toDrop = (matches.length - 1 - at) * 2 + 1;
+    instructions.push([match.load, 0, 0, match.offset], [JUMP_EQUAL, 0, toDrop, match.value]);
+  });
+  instructions.push([RETURN, 0, 0, WHOLE_FRAME], [RETURN, 0, 0, 0]);
+  const program = Buffer.alloc(instructions.length * 8);
+  const host = new DataView(program.buffer, program.byteOffset, program.length);
+  const little = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+  instructions.forEach(([code, jumpTrue, jumpFalse, operand], at) => {
+    host.setUint16(at * 8, code, little);
+    host.setUint8(at * 8 + 2, jumpTrue);
+    host.setUint8(at * 8 + 3, jumpFalse);
+    host.setUint32(at * 8 + 4, operand, little);
+  });
+  return program;
+}
+
+/** A frame of this very link: one for a VLAN above it reaches its socket too, without its tag. */
+const ofLink = (linkIndex: number): Match[] => [
+  { load: LOAD_WORD, offset: LINK_INDEX, value: linkIndex },
+  { load: LOAD_BYTE, offset: VLAN_TAG_PRESENT, value: 0 },
+];
+
+/** ARP requests on Ethernet (RFC 826: ar$op at byte 6 of the packet). */
+export function arpRequests(linkIndex: number): Buffer {
+  return accept([
+    ...ofLink(linkIndex),
+    { load: LOAD_HALF, offset: 12, value: 0x0806 },
+    { load: LOAD_HALF, offset: 20, value: 1 },
+  ]);
+}
+
+/** Neighbor solicitations that no router forwarded (RFC 4861 section 7.1.1: hop limit 255). */
+export function neighborSolicitations(linkIndex: number): Buffer {
+  return accept([
+    ...ofLink(linkIndex),
+    { load: LOAD_HALF, offset: 12, value: 0x86dd },
+    { load: LOAD_BYTE, offset: 20, value: 58 },
+    { load: LOAD_BYTE, offset: 21, value: 255 },
+    { load: LOAD_BYTE, offset: 54, value: 135 },
+  ]);
+}
