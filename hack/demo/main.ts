@@ -1,0 +1,230 @@
+/**
+ * `make demo`: from nothing to a Service that answers and survives the loss of its node, said in plain words.
+ * Every step does what a user would do, with the commands that a user has.
+ */
+
+import { type ProbeResult, parseResults, summarize } from "./outage.ts";
+import { type Kubectl, lab, labKubectl, ROOT, run, say, step, waitFor } from "./shell.ts";
+
+const NAMESPACE = "genkan-system";
+/** An address is answered again within this time after its node is lost. */
+const PROMISED_MS = 10_000;
+
+interface Service {
+  status: { loadBalancer: { ingress?: { ip: string }[] } };
+}
+interface List<T> {
+  items: T[];
+}
+interface SpeakerStatus {
+  metadata: { name: string };
+  status?: { addresses?: { address: string; links?: string[] }[] };
+}
+interface Pod {
+  metadata: { name: string };
+  spec: { nodeName?: string };
+  status: { conditions?: { type: string; status: string }[] };
+}
+
+const isReady = (pod: Pod): boolean =>
+  pod.status.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ??
+  false;
+
+async function bringUpCluster(): Promise<void> {
+  step(
+    "A real Kubernetes cluster on this machine: API server, three nodes with kubelets, a router, a client host",
+  );
+  await lab(["up"], { onOutput: (text) => say(text) });
+  step("The images of Genkan and of a small test server, given to every node");
+  await run([process.execPath, `${ROOT}hack/images/main.ts`, "build"], { onOutput: (text) => say(text) });
+  await lab(["load-images"], { onOutput: (text) => say(text) });
+}
+
+async function install(kubectl: Kubectl): Promise<void> {
+  step("Install Genkan: kubectl apply -k config/default");
+  say(await kubectl(["apply", "-k", "config/default"]));
+  await kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "loadbalancers.genkan.dev"]);
+  step("Configure it: kubectl apply -f config/samples/loadbalancer.yaml -f config/samples/addresspool.yaml");
+  say(
+    await waitFor(
+      "the API server to take the samples",
+      () =>
+        kubectl(["apply", "-f", "config/samples/loadbalancer.yaml", "-f", "config/samples/addresspool.yaml"]),
+      { seconds: 120 },
+    ),
+  );
+  say("The operator sees the LoadBalancer object and creates the controller and a speaker on every node:");
+  await waitFor(
+    "controller and speakers to be ready",
+    async () => {
+      const balancer = await kubectl.json<{ status?: { conditions?: { type: string; status: string }[] } }>([
+        "get",
+        "loadbalancer",
+        "loadbalancer",
+        "-n",
+        NAMESPACE,
+      ]);
+      const available = balancer.status?.conditions?.find((condition) => condition.type === "Available");
+      return available?.status === "True" ? true : undefined;
+    },
+    { seconds: 300 },
+  );
+  say(await kubectl(["get", "pods", "-n", NAMESPACE, "-o", "wide"]));
+}
+
+async function createService(kubectl: Kubectl): Promise<string[]> {
+  step("A Deployment with 4 pods and a Service of type LoadBalancer: kubectl apply -f hack/demo/echo.yaml");
+  say(await kubectl(["apply", "-f", "hack/demo/echo.yaml"]));
+  const addresses = await waitFor(
+    "the Service to get its addresses",
+    async () => {
+      const service = await kubectl.json<Service>(["get", "service", "hello"]);
+      const ips = service.status.loadBalancer.ingress?.map((ingress) => ingress.ip) ?? [];
+      return ips.length === 2 ? ips : undefined;
+    },
+    { seconds: 60 },
+  );
+  await waitFor(
+    "4 pods to be ready",
+    async () => {
+      const pods = await kubectl.json<List<Pod>>(["get", "pods", "-l", "app=hello"]);
+      return pods.items.filter(isReady).length === 4 ? true : undefined;
+    },
+    { seconds: 180 },
+  );
+  say(await kubectl(["get", "service", "hello"]));
+  say(await kubectl(["get", "pods", "-l", "app=hello", "-o", "wide"]));
+  say(await kubectl(["get", "addresspools", "-n", NAMESPACE]));
+  return addresses;
+}
+
+async function ownerOf(kubectl: Kubectl, address: string, not?: string): Promise<string> {
+  return waitFor(
+    `a node to own ${address}`,
+    async () => {
+      const speakers = await kubectl.json<List<SpeakerStatus>>(["get", "speakerstatuses", "-n", NAMESPACE]);
+      return speakers.items
+        .filter((speaker) => speaker.metadata.name !== not)
+        .find((speaker) => speaker.status?.addresses?.some((owned) => owned.address === address))?.metadata
+        .name;
+    },
+    { seconds: 60 },
+  );
+}
+
+const inUrl = (address: string): string => (address.includes(":") ? `[${address}]` : address);
+
+async function askFromClient(address: string): Promise<void> {
+  const pods = new Map<string, number>();
+  const clients = new Set<string>();
+  const nodes = new Set<string>();
+  const count = 24;
+  for (let i = 0; i < count; i += 1) {
+    const answer = await waitFor(
+      `an answer from ${address}`,
+      async () =>
+        JSON.parse(
+          await lab(["exec", "client", "--", "curl", "-sS", "-m", "5", `http://${inUrl(address)}/`]),
+        ) as Required<Pick<ProbeResult, "pod" | "node" | "client">>,
+      { seconds: 30 },
+    );
+    pods.set(`${answer.pod} on ${answer.node}`, (pods.get(`${answer.pod} on ${answer.node}`) ?? 0) + 1);
+    clients.add(answer.client);
+    nodes.add(answer.node);
+  }
+  say(`${count} requests to http://${inUrl(address)}/ were answered from ${nodes.size} nodes by:`);
+  for (const [pod, times] of [...pods].sort()) say(`  ${String(times).padStart(3)} x ${pod}`);
+  say(`  the pods saw the client as ${[...clients].join(", ")}: its own address, no NAT between.`);
+}
+
+async function loseOwner(kubectl: Kubectl, address: string): Promise<void> {
+  const owner = await ownerOf(kubectl, address);
+  step(
+    `Cut ${owner}, the node that owns ${address}, off the network, while the client asks 5 times a second`,
+  );
+  const stop = new AbortController();
+  let output = "";
+  const probe = run(
+    [
+      process.execPath,
+      `${ROOT}hack/lab/main.ts`,
+      "exec",
+      "client",
+      "--",
+      process.execPath,
+      `${ROOT}hack/demo/probe.ts`,
+      address,
+      "80",
+    ],
+    {
+      signal: stop.signal,
+      onOutput: (text) => {
+        output += text;
+      },
+    },
+  ).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+    return "";
+  });
+  try {
+    await waitFor(
+      "the probe's first answer",
+      async () => (parseResults(whole(output)).some((r) => r.ok) ? true : undefined),
+      { seconds: 30 },
+    );
+    const cutAt = Date.now();
+    await lab(["cut", owner]);
+    const next = await ownerOf(kubectl, address, owner);
+    say(`${next} answers for ${address} now.`);
+    await waitFor("15 s of requests", async () => (Date.now() - cutAt > 15_000 ? true : undefined), {
+      seconds: 20,
+    });
+    const outage = summarize(parseResults(whole(output)), cutAt);
+    if (outage.answeredAfter === undefined || outage.answeredAfter > PROMISED_MS) {
+      throw new Error(
+        `the address was not answered again within ${PROMISED_MS} ms: ${JSON.stringify(outage)}`,
+      );
+    }
+    say(
+      `Answered again ${(outage.answeredAfter / 1000).toFixed(1)} s after the cut (promised: ${PROMISED_MS / 1000} s).`,
+    );
+    say(
+      `Of ${outage.asked} requests since the cut ${outage.failed} failed, the last ${(outage.lastFailureAfter / 1000).toFixed(1)} s after it.`,
+    );
+  } finally {
+    stop.abort();
+    await probe;
+    await lab(["mend", owner]);
+    say(`${owner} is back on the network.`);
+  }
+}
+
+/** The probe's last line may be half there. */
+const whole = (output: string): string => output.slice(0, output.lastIndexOf("\n") + 1);
+
+async function up(): Promise<void> {
+  await bringUpCluster();
+  const { kubectl, exports } = await labKubectl();
+  await install(kubectl);
+  const addresses = await createService(kubectl);
+  step("Who answers for the addresses on the local network?");
+  for (const address of addresses) say(`${address} is owned by ${await ownerOf(kubectl, address)}`);
+  step("Requests from the client host, which is behind the router");
+  for (const address of addresses) await askFromClient(address);
+  const [first] = addresses;
+  if (first !== undefined) await loseOwner(kubectl, first);
+  step("The cluster goes on running. To look around:");
+  say(exports);
+  say("kubectl get loadbalancers,addresspools,speakerstatuses -n genkan-system");
+  say(`npm run lab -- exec client -- curl http://${inUrl(first ?? "")}/`);
+  say("npm run lab -- status");
+  say("make demo-stop        # takes it away again");
+}
+
+const command = process.argv[2] ?? "up";
+if (command === "up") await up();
+else if (command === "down") await lab(["down"], { onOutput: (text) => process.stdout.write(text) });
+else {
+  process.stderr.write("usage: hack/demo/main.ts up|down\n");
+  process.exit(2);
+}

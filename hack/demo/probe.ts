@@ -1,0 +1,45 @@
+/**
+ * A client that asks again and again, each time with a new connection, and prints one JSON line for each request:
+ * `{"at":ms,"ok":true,"pod":"...","node":"...","client":"...","took":ms}`. Ends at its standard input's end.
+ * Usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS]
+ */
+import { request } from "node:http";
+
+const [host, port, every = "200", timeout = "1000"] = process.argv.slice(2);
+if (host === undefined || port === undefined) {
+  process.stderr.write("usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS]\n");
+  process.exit(2);
+}
+
+function ask(): void {
+  const at = performance.timeOrigin + performance.now();
+  const print = (result: object): void => {
+    const took = Math.round(performance.timeOrigin + performance.now() - at);
+    process.stdout.write(`${JSON.stringify({ at: Math.round(at), ...result, took })}\n`);
+  };
+  const asked = request(
+    { host, port: Number(port), agent: false, signal: AbortSignal.timeout(Number(timeout)) },
+    (response) => {
+      let body = "";
+      response.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      response.on("end", () => {
+        try {
+          print({ ok: true, ...(JSON.parse(body) as object) });
+        } catch {
+          print({ ok: false, error: `not the echo server: ${body.slice(0, 80)}` });
+        }
+      });
+    },
+  );
+  asked.on("error", (error) => print({ ok: false, error: error.message }));
+  asked.end();
+}
+
+const timer = setInterval(ask, Number(every));
+process.stdin.resume();
+process.stdin.on("end", () => {
+  clearInterval(timer);
+  // What is under way ends by itself, within its time limit.
+});
