@@ -1,0 +1,136 @@
+/**
+ * Logs: winston behind a small interface. JSON lines to standard output, one readable line each on a terminal.
+ * The level is looked at before a record is built, so a suppressed call costs a comparison.
+ * One record for each happening; never one for each packet.
+ */
+import winston from "winston";
+import { describeError } from "#common/error.ts";
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
+  /** A logger that adds `fields` to every record. */
+  child(fields: Fields): Logger;
+}
+
+/** The names that `spec.logLevel` and LOG_LEVEL take, most talkative first. */
+export const LOG_LEVELS = ["all", "debug", "info", "warn", "error", "none"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+type Severity = "debug" | "info" | "warn" | "error";
+const WEIGHT: Readonly<Record<Severity, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+const THRESHOLD: Readonly<Record<LogLevel, number>> = {
+  all: 0,
+  debug: 0,
+  info: 1,
+  warn: 2,
+  error: 3,
+  none: Number.POSITIVE_INFINITY,
+};
+
+/** `text` as a level; undefined if it is none of LOG_LEVELS. */
+export function parseLogLevel(text: string): LogLevel | undefined {
+  return LOG_LEVELS.find((level) => level === text);
+}
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** Default: "text" if standard output is a terminal, else "json". */
+  readonly format?: "json" | "text";
+  /** In every record, for example { role: "speaker", node: "node1" }. */
+  readonly fields?: Fields;
+  /** Default: standard output. Tests give their own. */
+  readonly stream?: NodeJS.WritableStream;
+}
+
+export function createLogger(options: LoggerOptions): Logger {
+  const format = options.format ?? (process.stdout.isTTY ? "text" : "json");
+  const stream = options.stream;
+  const sink = winston.createLogger({
+    // Our own comparison decides; winston would look the level up once more for nothing.
+    level: "debug",
+    levels: { error: 0, warn: 1, info: 2, debug: 3 },
+    format: format === "json" ? jsonLine() : textLine(),
+    transports: [
+      stream === undefined
+        ? new winston.transports.Console({ forceConsole: false })
+        : new winston.transports.Stream({ stream }),
+    ],
+  });
+  return loggerFor(sink, THRESHOLD[options.level], options.fields ?? {});
+}
+
+/** Drops everything: for tests and for code that must have a Logger. */
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLogger,
+};
+
+function loggerFor(sink: winston.Logger, threshold: number, fixed: Fields): Logger {
+  const at = (severity: Severity) =>
+    WEIGHT[severity] < threshold
+      ? () => undefined
+      : (message: string, fields?: Fields) => {
+          sink.log({ level: severity, message, fields: plainFields({ ...fixed, ...fields }) });
+        };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    child: (fields) => loggerFor(sink, threshold, { ...fixed, ...fields }),
+  };
+}
+
+/** Errors print as {} and bigints throw in JSON; both become plain values here. */
+function plainFields(fields: Fields): Record<string, unknown> {
+  const plain: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    plain[name] = plainValue(value);
+  }
+  return plain;
+}
+
+function plainValue(value: unknown): unknown {
+  if (value instanceof Error) return describeError(value);
+  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Map) return Object.fromEntries(value);
+  if (value instanceof Set) return [...value];
+  return value;
+}
+
+/** `{"time":"...","level":"info","msg":"...", ...fields}`; time and level first, whatever fields are called. */
+function jsonLine(): winston.Logform.Format {
+  return winston.format.printf((info) =>
+    JSON.stringify(
+      { time: new Date().toISOString(), level: info.level, msg: info.message, ...fieldsOf(info) },
+      (_key, value: unknown) => plainValue(value),
+    ),
+  );
+}
+
+/** `01:02:03.456 INFO  message key=value`. */
+function textLine(): winston.Logform.Format {
+  return winston.format.printf((info) => {
+    const time = new Date().toISOString().slice(11, 23);
+    const rest = Object.entries(fieldsOf(info)).map(([name, value]) => ` ${name}=${readable(value)}`);
+    return `${time} ${info.level.toUpperCase().padEnd(5)} ${String(info.message)}${rest.join("")}`;
+  });
+}
+
+function fieldsOf(info: winston.Logform.TransformableInfo): Record<string, unknown> {
+  return (info["fields"] ?? {}) as Record<string, unknown>;
+}
+
+function readable(value: unknown): string {
+  if (typeof value === "string") return /[\s"=]/.test(value) ? JSON.stringify(value) : value;
+  return JSON.stringify(value, (_key, inner: unknown) => plainValue(inner));
+}
