@@ -1,0 +1,192 @@
+/** The host's side of the guest's control channel: agent.c has the frames. */
+
+import { connect, type Socket } from "node:net";
+import { constants } from "node:os";
+
+const TYPE = {
+  start: 1,
+  input: 2,
+  inputEnd: 3,
+  signal: 4,
+  hello: 5,
+  sync: 6,
+  output: 7,
+  errors: 8,
+  exit: 9,
+  synced: 10,
+};
+const HEADER = 12;
+const CHUNK = 64 * 1024;
+
+export interface ExecOptions {
+  /** Network namespace (a name below /run/netns) to run in. */
+  netns?: string;
+  /** Working directory in the guest; the checkout when absent. */
+  cwd?: string;
+  /** Added to the guest's environment. */
+  env?: Record<string, string>;
+  /** Standard input; empty when absent. */
+  input?: string | Uint8Array;
+  /** Called with output as it comes. It is collected all the same, unless `discard` is set. */
+  onOutput?: (chunk: Buffer, stream: "stdout" | "stderr") => void;
+  /** Do not collect the output (long-running programs). */
+  discard?: boolean;
+  /** Kills the command with its process group. */
+  signal?: AbortSignal;
+}
+
+export interface ExecResult {
+  /** Exit code, 128 + signal number, 127 when the command could not be started. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+interface Job {
+  onOutput: (chunk: Buffer, stream: "stdout" | "stderr") => void;
+  onExit: (code: number) => void;
+  onLost: (error: Error) => void;
+}
+
+/** The guest is gone, or the host hung up while commands ran. */
+export class GuestLost extends Error {
+  readonly code = "GUEST_LOST";
+}
+
+/** One connection to one port of the agent; any number of commands at a time. */
+export class Channel {
+  readonly #socket: Socket;
+  readonly #jobs = new Map<number, Job>();
+  #pending: Buffer = Buffer.alloc(0);
+  #nextJob = 1;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("error", (error) => this.#lost(error));
+    socket.on("close", () => this.#lost(undefined));
+  }
+
+  /** Connects to an agent's port; undefined when nobody answers within `timeoutMs` (not booted yet, or port in use). */
+  static async open(path: string, timeoutMs: number): Promise<Channel | undefined> {
+    const socket = connect(path);
+    const connected = await new Promise<boolean>((resolve) => {
+      socket.once("connect", () => resolve(true));
+      socket.once("error", () => resolve(false));
+    });
+    if (!connected) return undefined;
+    const channel = new Channel(socket);
+    const greeted = await channel.#greet(timeoutMs);
+    if (greeted) return channel;
+    channel.close();
+    return undefined;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  /** An idle channel does not keep the process alive. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  /** Has the guest write everything that lies in its caches to the host. */
+  async sync(): Promise<void> {
+    await this.#ask(TYPE.sync);
+  }
+
+  async exec(
+    argv: readonly string[],
+    options: ExecOptions & { cwd: string; env: Record<string, string> },
+  ): Promise<ExecResult> {
+    const id = this.#nextJob++;
+    const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+    const code = new Promise<number>((resolve, reject) => {
+      this.#jobs.set(id, {
+        onOutput: (chunk, stream) => {
+          if (options.discard !== true) output[stream].push(chunk);
+          options.onOutput?.(chunk, stream);
+        },
+        onExit: resolve,
+        onLost: reject,
+      });
+    });
+    const strings = [options.netns ?? "", options.cwd, String(argv.length), ...argv];
+    for (const [name, value] of Object.entries(options.env)) strings.push(`${name}=${value}`);
+    const kill = (): void => this.#send(id, TYPE.signal, u32(constants.signals.SIGKILL));
+    options.signal?.addEventListener("abort", kill);
+    this.#send(id, TYPE.start, Buffer.from(strings.map((text) => `${text}\0`).join("")));
+    const input = Buffer.from(options.input ?? "");
+    for (let at = 0; at < input.length; at += CHUNK)
+      this.#send(id, TYPE.input, input.subarray(at, at + CHUNK));
+    this.#send(id, TYPE.inputEnd, Buffer.alloc(0));
+    if (options.signal?.aborted === true) kill();
+    try {
+      return { code: await code, stdout: text(output.stdout), stderr: text(output.stderr) };
+    } finally {
+      options.signal?.removeEventListener("abort", kill);
+      this.#jobs.delete(id);
+    }
+  }
+
+  /** qemu drops what comes before the agent has opened its port, so the greeting is repeated. */
+  async #greet(timeoutMs: number): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    while (performance.now() < deadline && !this.#socket.destroyed) {
+      const answer = this.#ask(TYPE.hello).then(
+        () => true,
+        () => false,
+      );
+      const pause = new Promise<boolean>((resolve) => setTimeout(resolve, 200, false));
+      if (await Promise.race([answer, pause])) return true;
+    }
+    return false;
+  }
+
+  #ask(type: number): Promise<number> {
+    const id = this.#nextJob++;
+    return new Promise((resolve, reject) => {
+      this.#jobs.set(id, { onOutput: () => {}, onExit: resolve, onLost: reject });
+      this.#send(id, type, Buffer.alloc(0));
+    }).finally(() => this.#jobs.delete(id)) as Promise<number>;
+  }
+
+  #send(id: number, type: number, payload: Uint8Array): void {
+    this.#socket.write(Buffer.concat([u32(payload.length), u32(id), u32(type), payload]));
+  }
+
+  #receive(chunk: Buffer): void {
+    let rest = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    while (rest.length >= HEADER && rest.length >= HEADER + rest.readUInt32LE(0)) {
+      const end = HEADER + rest.readUInt32LE(0);
+      this.#handle(rest.readUInt32LE(4), rest.readUInt32LE(8), Buffer.from(rest.subarray(HEADER, end)));
+      rest = rest.subarray(end);
+    }
+    this.#pending = rest;
+  }
+
+  #handle(id: number, type: number, payload: Buffer): void {
+    const job = this.#jobs.get(id);
+    if (type === TYPE.output) job?.onOutput(payload, "stdout");
+    else if (type === TYPE.errors) job?.onOutput(payload, "stderr");
+    else if (type === TYPE.exit) job?.onExit(payload.readUInt32LE(0));
+    else job?.onExit(0);
+  }
+
+  #lost(cause: Error | undefined): void {
+    const error = new GuestLost("the guest's control channel closed", { cause });
+    for (const job of this.#jobs.values()) job.onLost(error);
+    this.#jobs.clear();
+  }
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function text(chunks: Buffer[]): string {
+  return Buffer.concat(chunks).toString("utf8");
+}
