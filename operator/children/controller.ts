@@ -1,0 +1,97 @@
+/** The controller's Deployment and its disruption budget. Pure. */
+import { CONTROLLER_NAME, PORT, WEBHOOK_SECRET_NAME } from "#api/names.ts";
+import { deployments, podDisruptionBudgets } from "#common/kube/resource.ts";
+import { type Child, child, type Site, selectorLabels } from "#operator/children/child.ts";
+import { type Container, httpProbes, type PodTemplate, podEnvironment } from "#operator/children/pod.ts";
+import type { Affinity, Settings } from "#operator/settings.ts";
+
+/** Where the controller finds its serving certificate. */
+export const CERTIFICATE_DIRECTORY = "/etc/genkan/tls";
+/** User and group of the image: not root, not anybody of the node. */
+const NON_ROOT = 65532;
+
+export function controllerChildren(site: Site, settings: Settings): Child[] {
+  const identity = { name: CONTROLLER_NAME, namespace: site.namespace, component: "controller" } as const;
+  const selector = { matchLabels: selectorLabels("controller") };
+  const children = [
+    child(deployments, identity, {
+      spec: {
+        replicas: settings.controllerReplicas,
+        selector,
+        // Never fewer than wanted during an update: the webhooks are served by these pods.
+        strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+        progressDeadlineSeconds: 300,
+        revisionHistoryLimit: 3,
+        template: template(site, settings),
+      },
+    }),
+  ];
+  // With one replica a budget would only stop drains.
+  if (settings.controllerReplicas > 1) {
+    children.push(child(podDisruptionBudgets, identity, { spec: { maxUnavailable: 1, selector } }));
+  }
+  return children;
+}
+
+function template(site: Site, settings: Settings): PodTemplate {
+  const { nodeSelector, tolerations, pod } = settings.controller;
+  return {
+    metadata: { labels: selectorLabels("controller"), annotations: { ...pod.annotations } },
+    spec: {
+      serviceAccountName: CONTROLLER_NAME,
+      priorityClassName: pod.priorityClassName,
+      ...(pod.runtimeClassName === undefined ? {} : { runtimeClassName: pod.runtimeClassName }),
+      nodeSelector: { ...nodeSelector },
+      tolerations: [...tolerations],
+      affinity: pod.affinity ?? apart(),
+      terminationGracePeriodSeconds: 15,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: NON_ROOT,
+        runAsGroup: NON_ROOT,
+        fsGroup: NON_ROOT,
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      containers: [container(site, settings)],
+      volumes: [{ name: "certificate", secret: { secretName: WEBHOOK_SECRET_NAME, defaultMode: 0o440 } }],
+    },
+  };
+}
+
+function container(site: Site, settings: Settings): Container {
+  return {
+    name: CONTROLLER_NAME,
+    image: site.images.controller,
+    imagePullPolicy: site.pullPolicy,
+    env: podEnvironment(settings.logLevel),
+    ports: [
+      { name: "webhook", containerPort: PORT.webhook, protocol: "TCP" },
+      { name: "http", containerPort: PORT.controller, protocol: "TCP" },
+    ],
+    ...httpProbes(PORT.controller),
+    resources: { ...settings.controller.pod.resources },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    },
+    volumeMounts: [{ name: "certificate", mountPath: CERTIFICATE_DIRECTORY, readOnly: true }],
+  };
+}
+
+/** Replicas on different nodes where there are enough; preferred, so that one node can still run both. */
+function apart(): Affinity {
+  return {
+    podAntiAffinity: {
+      preferredDuringSchedulingIgnoredDuringExecution: [
+        {
+          weight: 100,
+          podAffinityTerm: {
+            topologyKey: "kubernetes.io/hostname",
+            labelSelector: { matchLabels: selectorLabels("controller") },
+          },
+        },
+      ],
+    },
+  };
+}

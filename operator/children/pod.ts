@@ -1,0 +1,46 @@
+/** What the pods of both roles have in common. Pure. */
+import type { V1Container, V1EnvVar, V1PodTemplateSpec } from "@kubernetes/client-node";
+import type { Wire } from "#common/kube/wire.ts";
+
+export type Container = Wire<V1Container>;
+export type PodTemplate = Wire<V1PodTemplateSpec>;
+type EnvironmentVariable = Wire<V1EnvVar>;
+
+/** The environment that a role's options.ts reads. */
+export function podEnvironment(logLevel: string): EnvironmentVariable[] {
+  return [
+    fromField("POD_NAME", "metadata.name"),
+    fromField("POD_NAMESPACE", "metadata.namespace"),
+    fromField("POD_IP", "status.podIP"),
+    fromField("NODE_NAME", "spec.nodeName"),
+    { name: "LOG_LEVEL", value: logLevel },
+  ];
+}
+
+function fromField(name: string, fieldPath: string): EnvironmentVariable {
+  return { name, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath } } };
+}
+
+/**
+ * Readiness by /readyz, liveness by /healthz. Liveness is patient: a restart interrupts what a slow answer on a busy
+ * node does not.
+ */
+export function httpProbes(port: number): Pick<Container, "readinessProbe" | "livenessProbe"> {
+  return {
+    readinessProbe: {
+      httpGet: { path: "/readyz", port, scheme: "HTTP" },
+      periodSeconds: 2,
+      timeoutSeconds: 2,
+      successThreshold: 1,
+      failureThreshold: 3,
+    },
+    livenessProbe: {
+      httpGet: { path: "/healthz", port, scheme: "HTTP" },
+      initialDelaySeconds: 10,
+      periodSeconds: 10,
+      timeoutSeconds: 5,
+      successThreshold: 1,
+      failureThreshold: 6,
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/** What a LoadBalancer asks of the pods, with every default filled in. Pure. */
+import type { V1Affinity, V1ResourceRequirements, V1Toleration } from "@kubernetes/client-node";
+import type { Wire } from "#common/kube/wire.ts";
+
+export type Toleration = Wire<V1Toleration>;
+export type Affinity = Wire<V1Affinity>;
+export type Resources = Wire<V1ResourceRequirements>;
+
+/** What `spec.controllerConfig` and `spec.speakerConfig` say about a role's pods. */
+export interface PodSettings {
+  readonly priorityClassName: string;
+  readonly runtimeClassName?: string;
+  readonly affinity?: Affinity;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly resources: Resources;
+}
+
+export interface RoleSettings {
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly tolerations: readonly Toleration[];
+  readonly pod: PodSettings;
+}
+
+export interface Settings {
+  readonly logLevel: string;
+  readonly controllerReplicas: number;
+  readonly controller: RoleSettings;
+  readonly speaker: RoleSettings;
+}
+
+/** The part of LoadBalancer.spec that decides about pods; the rest is read by the processes themselves. */
+export interface PodSpecFields {
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly speakerTolerations?: readonly Toleration[];
+  readonly controllerNodeSelector?: Readonly<Record<string, string>>;
+  readonly controllerTolerations?: readonly Toleration[];
+  readonly controllerReplicas?: number;
+  readonly logLevel?: string;
+  readonly controllerConfig?: PodConfig;
+  readonly speakerConfig?: PodConfig;
+}
+
+interface PodConfig {
+  readonly priorityClassName?: string;
+  readonly runtimeClassName?: string;
+  readonly affinity?: Affinity;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly resources?: Resources;
+}
+
+const LINUX = { "kubernetes.io/os": "linux" } as const;
+
+/** Speakers belong on control plane nodes too: a small cluster has no others to attract traffic. */
+const CONTROL_PLANE: Toleration = {
+  key: "node-role.kubernetes.io/control-plane",
+  operator: "Exists",
+  effect: "NoSchedule",
+};
+
+/** Requests only: a limit would throttle a speaker just when it has to be quick. */
+const DEFAULT_RESOURCES: Readonly<Record<"controller" | "speaker", Resources>> = {
+  controller: { requests: { cpu: "20m", memory: "96Mi" } },
+  speaker: { requests: { cpu: "50m", memory: "96Mi" } },
+};
+
+export function settingsOf(spec: PodSpecFields): Settings {
+  return {
+    logLevel: spec.logLevel ?? "info",
+    controllerReplicas: spec.controllerReplicas ?? 2,
+    controller: {
+      nodeSelector: { ...LINUX, ...spec.controllerNodeSelector },
+      tolerations: spec.controllerTolerations ?? [],
+      pod: podSettings("controller", spec.controllerConfig),
+    },
+    speaker: {
+      nodeSelector: { ...LINUX, ...spec.nodeSelector },
+      tolerations: [CONTROL_PLANE, ...(spec.speakerTolerations ?? [])],
+      pod: podSettings("speaker", spec.speakerConfig),
+    },
+  };
+}
+
+function podSettings(role: "controller" | "speaker", config: PodConfig = {}): PodSettings {
+  const standard = role === "speaker" ? "system-node-critical" : "system-cluster-critical";
+  return {
+    priorityClassName: config.priorityClassName ?? standard,
+    ...(config.runtimeClassName === undefined ? {} : { runtimeClassName: config.runtimeClassName }),
+    ...(config.affinity === undefined ? {} : { affinity: config.affinity }),
+    annotations: config.annotations ?? {},
+    resources: config.resources ?? DEFAULT_RESOURCES[role],
+  };
+}
