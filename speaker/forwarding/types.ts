@@ -1,0 +1,144 @@
+/**
+ * What the forwarding part is asked to do, what it wants in the kernel, and what it did about it.
+ * Everything here is plain JSON: sorted, printable, comparable.
+ */
+
+export type Family = "IPv4" | "IPv6";
+export type Protocol = "TCP" | "UDP" | "SCTP";
+export const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
+
+/** A ready or draining pod (or other backend) of one service port. */
+export interface ForwardedEndpoint {
+  /** Canonical text: the same spelling on every node. */
+  address: string;
+  port: number;
+  /** On this node. */
+  isLocal: boolean;
+  /** False = draining: keeps its connections, gets no new ones (tier-1 weight 0). */
+  isServing: boolean;
+  /** "snat": a remote endpoint that cannot answer the client itself is reached by masquerade with this node's address. */
+  returnPath: "direct" | "snat";
+}
+
+/** One port of one Service at one of its addresses. Without endpoints it is refused at once. */
+export interface ForwardedPort {
+  /** Cluster-wide forwarding id, 1..MAX_FORWARDING_ID. */
+  id: number;
+  family: Family;
+  vip: string;
+  protocol: Protocol;
+  port: number;
+  /** Kernel scheduler, "mh" unless chosen otherwise. */
+  scheduler: string;
+  /** sessionAffinity ClientIP: the client's port plays no part in the choice. */
+  affinity: boolean;
+  /** externalTrafficPolicy Local: new connections go to this node's pods while it has one. */
+  preferLocal: boolean;
+  /** loadBalancerSourceRanges of this family; undefined: everybody. An empty list admits nobody. */
+  sourceRanges?: readonly string[];
+  endpoints: readonly ForwardedEndpoint[];
+}
+
+export interface ForwardingSettings {
+  /** Routing bit in marks, one bit; kube-proxy's 0x4000 and 0x8000 and bit 31 are refused. */
+  routingBit: number;
+  /** Own routing table, and the preference of the rule that leads there. */
+  table: number;
+  rulePreference: number;
+}
+
+export const DEFAULT_SETTINGS: ForwardingSettings = { routingBit: 0x1000, table: 7077, rulePreference: 100 };
+
+export interface ForwardingInput {
+  /** This node's own address in each family it has: tunnels end there, pings of a vip are answered from there. */
+  nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };
+  ports: readonly ForwardedPort[];
+  /** Every address given to Services, announced here or not. */
+  vips: readonly string[];
+  settings?: ForwardingSettings;
+}
+
+export interface RealServer {
+  address: string;
+  port: number;
+  forwarding: "masquerade" | "tunnel";
+  weight: number;
+}
+
+/** An IPVS service found by firewall mark. Real servers in the order in which a new one gets them. */
+export interface VirtualServer {
+  mark: number;
+  family: Family;
+  scheduler: string;
+  /** IP_VS_SVC_F_SCHED* bits. */
+  flags: number;
+  realServers: readonly RealServer[];
+}
+
+/** Element of a named nftables set or map of ours: key (and end of an interval, and value of a map), as hex. */
+export interface Element {
+  key: string;
+  keyEnd?: string;
+  value?: string;
+}
+
+export interface ForwardingPlan {
+  settings: ForwardingSettings;
+  nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };
+  /** By mark. */
+  virtualServers: readonly VirtualServer[];
+  /** Addresses that are local for marked packets. */
+  routes: readonly string[];
+  /** By set name; elements by key. */
+  elements: Readonly<Record<string, readonly Element[]>>;
+  /** Some remote endpoints: the way to them decides the segment size. */
+  remoteEndpoints: readonly string[];
+}
+
+/** One thing that was not as planned, and was made so. */
+export interface Change {
+  action: "create" | "update" | "remove";
+  /** "virtualServer", "realServer", "route", "rule", "element", "ruleset", "sysctl", "link" */
+  kind: string;
+  name: string;
+}
+
+export interface Reconciled {
+  /** Messages written to the kernel's netlink sockets, child processes and sysctls: 0 when nothing was to do. */
+  writes: number;
+  changes: readonly Change[];
+  /** Marks that a foreign IPVS service already has: left alone, and these ports are not forwarded. */
+  conflicts: readonly string[];
+}
+
+export interface ForwardingCounts {
+  virtualServers: number;
+  realServers: number;
+  routes: number;
+  elements: number;
+  /** Since start. */
+  netlinkMessagesWritten: number;
+  passes: number;
+  repairs: number;
+}
+
+export type ForwardingFault =
+  | "NoIpvs"
+  | "NoScheduler"
+  | "NoNetAdmin"
+  | "NoTunnel"
+  | "NoNftables"
+  | "SysctlNotWritable"
+  | "KernelRefused"
+  | "NotVerified"
+  | "BadInput";
+
+/** Why this node cannot forward. The code is a condition's reason. */
+export class ForwardingError extends Error {
+  readonly code: ForwardingFault;
+  constructor(code: ForwardingFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "ForwardingError";
+    this.code = code;
+  }
+}
