@@ -5,8 +5,10 @@
 import http from "node:http";
 import https from "node:https";
 import type { Clock } from "#common/clock.ts";
+import { answerOf, parseJson, readBody } from "#common/kube/answer.ts";
 import type { Connection, Credentials } from "#common/kube/connection.ts";
-import { ConnectionError, type KubeAnswer, KubeError } from "#common/kube/error.ts";
+import { Deadline } from "#common/kube/deadline.ts";
+import { ConnectionError, KubeError } from "#common/kube/error.ts";
 
 export interface TransportOptions {
   readonly clock: Clock;
@@ -219,113 +221,6 @@ class StaleSocket extends Error {
   constructor(error: ConnectionError) {
     super(error.message, { cause: error });
     this.error = error;
-  }
-}
-
-/** Ends a call at its time or when its signal aborts, by destroying the request, and remembers why. */
-class Deadline {
-  readonly #what: string;
-  readonly #signal: AbortSignal | undefined;
-  readonly #cancel: () => void;
-  readonly #onAbort: () => void;
-  #destroy: (() => void) | undefined;
-  #reason: ConnectionError | undefined;
-
-  constructor(clock: Clock, options: { what: string; timeoutMs: number; signal: AbortSignal | undefined }) {
-    this.#what = options.what;
-    this.#signal = options.signal;
-    this.#cancel = clock.after(options.timeoutMs, () =>
-      this.#fire(
-        new ConnectionError("TIMEOUT", options.what, `no whole answer within ${options.timeoutMs} ms`),
-      ),
-    );
-    this.#onAbort = () =>
-      this.#fire(new ConnectionError("ABORTED", this.#what, "aborted", this.#signal?.reason));
-    this.#signal?.addEventListener("abort", this.#onAbort, { once: true });
-    if (this.#signal?.aborted) this.#onAbort();
-  }
-
-  attach(destroy: () => void): void {
-    this.#destroy = destroy;
-    if (this.#reason !== undefined) destroy();
-  }
-
-  reason(): ConnectionError | undefined {
-    return this.#reason;
-  }
-
-  endTimer(): void {
-    this.#cancel();
-  }
-
-  end(): void {
-    this.#cancel();
-    this.#signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  #fire(reason: ConnectionError): void {
-    this.#reason ??= reason;
-    this.#destroy?.();
-  }
-}
-
-async function readBody(
-  response: http.IncomingMessage,
-  limits: { readonly what: string; readonly maxBytes: number },
-): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response) {
-      const bytes = chunk as Buffer;
-      size += bytes.length;
-      if (size > limits.maxBytes) {
-        throw new ConnectionError(
-          "TOO_LARGE",
-          limits.what,
-          `the answer is larger than ${limits.maxBytes} bytes`,
-        );
-      }
-      chunks.push(bytes);
-    }
-  } catch (error) {
-    if (error instanceof ConnectionError) throw error;
-    throw new ConnectionError("CLOSED_EARLY", limits.what, "the connection ended within the answer", error);
-  }
-  return Buffer.concat(chunks, size);
-}
-
-function parseJson(what: string, body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch (error) {
-    throw new ConnectionError("NOT_JSON", what, "the answer is not JSON", error);
-  }
-}
-
-/** The API server's Status object, or as much as a proxy in between lets through. */
-function answerOf(code: number, body: Buffer, retryAfter: string | undefined): KubeAnswer {
-  const text = body.toString("utf8");
-  const seconds = Number(retryAfter);
-  const wait = retryAfter !== undefined && Number.isFinite(seconds) ? { retryAfterSeconds: seconds } : {};
-  try {
-    const status = JSON.parse(text) as { status?: unknown; reason?: unknown; message?: unknown };
-    return {
-      code,
-      status: String(status.status ?? "Failure"),
-      reason: String(status.reason ?? http.STATUS_CODES[code] ?? "Unknown"),
-      message: String(status.message ?? ""),
-      ...wait,
-    };
-  } catch {
-    // Not the API server's own words: a proxy's page, or plain text ("Unauthorized"). Its beginning must do.
-    return {
-      code,
-      status: "Failure",
-      reason: http.STATUS_CODES[code] ?? "Unknown",
-      message: text.slice(0, 200),
-      ...wait,
-    };
   }
 }
 

@@ -1,0 +1,208 @@
+/** The calls of KubeClient as HTTP requests: paths, queries, bodies, and what a 404 means. */
+import type {
+  ApplyOptions,
+  CallOptions,
+  KubeClient,
+  ListOptions,
+  ListPage,
+  PatchRequest,
+  RemoveOptions,
+  WatchOptions,
+  WriteOptions,
+} from "#common/kube/client.ts";
+import { ConnectionError, isNotFound } from "#common/kube/error.ts";
+import { apiVersionOf, pathOf, type Resource } from "#common/kube/resource.ts";
+import type { Transport } from "#common/kube/transport.ts";
+import { watchEvents } from "#common/kube/watch.ts";
+import type { Draft, KubeObject } from "#common/kube/wire.ts";
+
+export function readCalls(transport: Transport): Pick<KubeClient, "get" | "list" | "watch" | "version"> {
+  return {
+    async get<T extends KubeObject>(
+      resource: Resource<T>,
+      name: string,
+      namespace?: string,
+      options: CallOptions = {},
+    ) {
+      try {
+        const path = pathOf(resource, { name, ...at(namespace) });
+        return (await transport.json({ ...options, method: "GET", path })) as T;
+      } catch (error) {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }
+    },
+    async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}) {
+      const path = pathOf(resource, at(options.namespace));
+      const query = selectors(options);
+      if (options.limit !== undefined) query.set("limit", String(options.limit));
+      if (options.continueToken !== undefined) query.set("continue", options.continueToken);
+      return pageOf<T>(path, await transport.json({ ...call(options), method: "GET", path, query }));
+    },
+    watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions, signal: AbortSignal) {
+      const query = selectors(options);
+      query.set("watch", "true");
+      query.set("allowWatchBookmarks", "true");
+      if (options.timeoutSeconds !== undefined) query.set("timeoutSeconds", String(options.timeoutSeconds));
+      const path = pathOf(resource, at(options.namespace));
+      return watchEvents<T>(transport, { path, query, onContact: options.onContact }, signal);
+    },
+    async version(options: CallOptions = {}) {
+      const answer = await transport.json({ ...options, method: "GET", path: "/version" });
+      return String((answer as { gitVersion?: unknown }).gitVersion ?? "");
+    },
+  };
+}
+
+const PATCH_TYPE = {
+  merge: "application/merge-patch+json",
+  json: "application/json-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+} as const;
+
+export function writeCalls(
+  transport: Transport,
+): Pick<KubeClient, "create" | "replace" | "patch" | "apply" | "remove"> {
+  return {
+    async create<T extends KubeObject>(resource: Resource<T>, object: Draft<T>, options: WriteOptions = {}) {
+      const path = pathOf(resource, at(object.metadata.namespace));
+      const body = identified(resource, object);
+      return (await transport.json({
+        ...call(options),
+        method: "POST",
+        path,
+        query: writing(options),
+        body,
+      })) as T;
+    },
+    async replace<T extends KubeObject>(
+      resource: Resource<T>,
+      object: Draft<T> | T,
+      options: WriteOptions = {},
+    ) {
+      const path = objectPath(resource, object.metadata, options);
+      const body = identified(resource, object);
+      return (await transport.json({
+        ...call(options),
+        method: "PUT",
+        path,
+        query: writing(options),
+        body,
+      })) as T;
+    },
+    async patch<T extends KubeObject>(resource: Resource<T>, request: PatchRequest) {
+      const path = objectPath(resource, request, request);
+      const contentType = PATCH_TYPE[request.type];
+      const { body } = request;
+      const query = writing(request);
+      return (await transport.json({
+        ...call(request),
+        method: "PATCH",
+        path,
+        query,
+        body,
+        contentType,
+      })) as T;
+    },
+    async apply<T extends KubeObject>(resource: Resource<T>, object: Draft<T>, options: ApplyOptions) {
+      const path = objectPath(resource, object.metadata, options);
+      const query = writing(options);
+      if (options.force === true) query.set("force", "true");
+      const body = identified(resource, object);
+      // The server reads YAML here, and JSON is YAML.
+      const contentType = "application/apply-patch+yaml";
+      return (await transport.json({
+        ...call(options),
+        method: "PATCH",
+        path,
+        query,
+        body,
+        contentType,
+      })) as T;
+    },
+    async remove<T extends KubeObject>(resource: Resource<T>, name: string, options: RemoveOptions = {}) {
+      const path = pathOf(resource, { name, ...at(options.namespace) });
+      const body = {
+        apiVersion: "v1",
+        kind: "DeleteOptions",
+        propagationPolicy: options.propagation ?? "Background",
+        ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
+        ...(options.gracePeriodSeconds === undefined
+          ? {}
+          : { gracePeriodSeconds: options.gracePeriodSeconds }),
+      };
+      try {
+        await transport.json({ ...call(options), method: "DELETE", path, body });
+        return true;
+      } catch (error) {
+        if (isNotFound(error)) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+function at(namespace: string | undefined): { namespace?: string } {
+  return namespace === undefined ? {} : { namespace };
+}
+
+function objectPath(
+  resource: Resource<KubeObject>,
+  metadata: { readonly name: string; readonly namespace?: string },
+  options: { readonly subresource?: string },
+): string {
+  return pathOf(resource, {
+    name: metadata.name,
+    ...at(metadata.namespace),
+    ...(options.subresource === undefined ? {} : { subresource: options.subresource }),
+  });
+}
+
+function identified(resource: Resource<KubeObject>, object: object): object {
+  return { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+}
+
+function call(options: CallOptions): CallOptions {
+  return {
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+  };
+}
+
+function selectors(
+  options: Pick<ListOptions, "labelSelector" | "fieldSelector" | "resourceVersion">,
+): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const name of ["labelSelector", "fieldSelector", "resourceVersion"] as const) {
+    const value = options[name];
+    if (value !== undefined) query.set(name, value);
+  }
+  return query;
+}
+
+function writing(options: WriteOptions): URLSearchParams {
+  const query = new URLSearchParams();
+  if (options.fieldManager !== undefined) query.set("fieldManager", options.fieldManager);
+  if (options.dryRun === true) query.set("dryRun", "All");
+  return query;
+}
+
+function pageOf<T>(path: string, answer: unknown): ListPage<T> {
+  const { items, metadata } = answer as {
+    items?: T[];
+    metadata?: { resourceVersion?: string; continue?: string };
+  };
+  if (metadata?.resourceVersion === undefined) {
+    throw new ConnectionError(
+      "NOT_JSON",
+      `list ${path}`,
+      "the answer is no list: metadata.resourceVersion is missing",
+    );
+  }
+  const token = metadata.continue;
+  return {
+    items: items ?? [],
+    resourceVersion: metadata.resourceVersion,
+    ...(token === undefined || token === "" ? {} : { continueToken: token }),
+  };
+}

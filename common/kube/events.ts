@@ -1,0 +1,200 @@
+/**
+ * Kubernetes Events (core/v1), as `kubectl get events` and `kubectl describe` show them.
+ * Emitting never waits and never fails: records go through a bounded queue, equal ones become one with a count,
+ * and an Event that cannot be written is counted and dropped. An Event tells of a change; it is no log.
+ */
+import type { Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { isNotFound } from "#common/kube/error.ts";
+import { events, type KubeEvent } from "#common/kube/resource.ts";
+import type { Draft } from "#common/kube/wire.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+
+/** The object that an Event is about; a received object fits, if apiVersion and kind are given (lists leave them out). */
+export interface EventTarget {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid?: string };
+}
+
+export interface EventContent {
+  readonly type: "Normal" | "Warning";
+  /** CamelCase, from a short list, for machines. */
+  readonly reason: string;
+  /** For people; the server takes 1,024 bytes. */
+  readonly message: string;
+}
+
+export interface EventRecorderOptions {
+  readonly client: KubeClient;
+  /** Who says it, for example "genkan-controller". */
+  readonly component: string;
+  /** The pod's or node's name. */
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+interface Record {
+  readonly target: EventTarget;
+  readonly content: EventContent;
+  count: number;
+  readonly first: string;
+  last: string;
+  /** Set once it is written. */
+  name: string | undefined;
+  isQueued: boolean;
+  lastAt: number;
+}
+
+/** Records waiting to be written; more are dropped, and counted. */
+const MAX_QUEUE = 512;
+/** Records remembered for counting on. */
+const MAX_KNOWN = 1_024;
+/** An Event repeated within this time is counted on; later it is a new one. */
+const SAME_MS = 600_000;
+const MAX_MESSAGE = 1_000;
+
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  readonly #known = new Map<string, Record>();
+  readonly #queue: Record[] = [];
+  #isWriting = false;
+  #idle: (() => void)[] = [];
+  #dropped = 0;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+  }
+
+  /** Events that were lost, to a full queue or a refusing server. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  emit(target: EventTarget, content: EventContent): void {
+    const now = this.#options.clock.now();
+    const date = `${this.#options.clock.date().toISOString().slice(0, 19)}Z`;
+    const key = JSON.stringify([
+      target.kind,
+      target.metadata.namespace,
+      target.metadata.name,
+      target.metadata.uid,
+      content,
+    ]);
+    const known = this.#known.get(key);
+    if (known !== undefined && now - known.lastAt < SAME_MS) {
+      known.count += 1;
+      known.last = date;
+      known.lastAt = now;
+      this.#enqueue(known);
+      return;
+    }
+    const record = {
+      target,
+      content,
+      count: 1,
+      first: date,
+      last: date,
+      name: undefined,
+      isQueued: false,
+      lastAt: now,
+    };
+    this.#remember(key, record);
+    this.#enqueue(record);
+  }
+
+  /** Resolves when nothing is waiting, for an orderly end and for tests. */
+  flush(): Promise<void> {
+    if (!this.#isWriting) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #remember(key: string, record: Record): void {
+    this.#known.delete(key);
+    this.#known.set(key, record);
+    if (this.#known.size <= MAX_KNOWN) return;
+    const oldest = this.#known.keys().next();
+    if (oldest.done !== true) this.#known.delete(oldest.value);
+  }
+
+  #enqueue(record: Record): void {
+    if (record.isQueued) return;
+    if (this.#queue.length >= MAX_QUEUE) {
+      this.#dropped += 1;
+      if (this.#dropped === 1)
+        this.#options.log.warn("events are dropped: the queue is full", { queue: MAX_QUEUE });
+      return;
+    }
+    record.isQueued = true;
+    this.#queue.push(record);
+    if (!this.#isWriting) void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    this.#isWriting = true;
+    for (let record = this.#queue.shift(); record !== undefined; record = this.#queue.shift()) {
+      record.isQueued = false;
+      try {
+        await this.#write(record);
+      } catch (error) {
+        // An Event is worth no retry: it would keep back the younger ones, which say more.
+        this.#dropped += 1;
+        const { reason, message } = record.content;
+        this.#options.log.warn("event not written", { reason, message, error: errorText(error) });
+      }
+    }
+    this.#isWriting = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  async #write(record: Record): Promise<void> {
+    const { client } = this.#options;
+    const namespace = record.target.metadata.namespace ?? "default";
+    if (record.name !== undefined) {
+      const body = { count: record.count, lastTimestamp: record.last };
+      try {
+        await client.patch(events, { name: record.name, namespace, type: "merge", body });
+        return;
+      } catch (error) {
+        // The server forgets Events after an hour: then it is a new one.
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    const draft = this.#draft(record, namespace);
+    record.name = draft.metadata.name;
+    await client.create(events, draft);
+  }
+
+  #draft(record: Record, namespace: string): Draft<KubeEvent> {
+    const { component, instance, random } = this.#options;
+    const { apiVersion, kind, metadata } = record.target;
+    const unique = Buffer.from(random.bytes(8)).toString("hex");
+    return {
+      metadata: { name: `${metadata.name.slice(0, 200)}.${unique}`, namespace },
+      involvedObject: {
+        apiVersion,
+        kind,
+        name: metadata.name,
+        ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+        ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
+      },
+      type: record.content.type,
+      reason: record.content.reason,
+      message: shortened(record.content.message),
+      source: { component, host: instance },
+      reportingComponent: component,
+      reportingInstance: instance,
+      count: record.count,
+      firstTimestamp: record.first,
+      lastTimestamp: record.last,
+    };
+  }
+}
+
+function shortened(message: string): string {
+  return message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 3)}...`;
+}

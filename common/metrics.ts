@@ -1,0 +1,172 @@
+/** All metrics, in one table: name, type, labels, meaning. prom-client keeps the values. */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+interface Definition {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Histograms only. */
+  readonly buckets?: readonly number[];
+}
+
+const PASS_SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10] as const;
+
+export const METRICS = {
+  genkan_build_info: {
+    type: "gauge",
+    help: "Always 1; the labels say what runs.",
+    labels: ["role", "version"],
+  },
+  genkan_process_resident_bytes: { type: "gauge", help: "Resident memory of the process.", labels: [] },
+  genkan_process_cpu_seconds_total: {
+    type: "gauge",
+    help: "Processor time used since the start.",
+    labels: [],
+  },
+  genkan_loop_passes_total: { type: "gauge", help: "Passes of a loop since the start.", labels: ["loop"] },
+  genkan_loop_failures_total: {
+    type: "gauge",
+    help: "Passes that failed since the start.",
+    labels: ["loop"],
+  },
+  genkan_loop_pass_seconds: {
+    type: "histogram",
+    help: "Length of a pass.",
+    labels: ["loop"],
+    buckets: PASS_SECONDS,
+  },
+  genkan_api_contact_age_seconds: {
+    type: "gauge",
+    help: "Since the API server was last heard about a resource.",
+    labels: ["resource"],
+  },
+  genkan_api_errors_total: {
+    type: "gauge",
+    help: "Lists and watches that failed since the start.",
+    labels: ["resource"],
+  },
+  genkan_leader: { type: "gauge", help: "1 while this process leads.", labels: ["lease"] },
+  genkan_pool_addresses: { type: "gauge", help: "Addresses that a pool has.", labels: ["pool", "family"] },
+  genkan_pool_addresses_in_use: { type: "gauge", help: "Addresses given out.", labels: ["pool", "family"] },
+  genkan_services: { type: "gauge", help: "Services of type LoadBalancer that are ours.", labels: ["state"] },
+  genkan_announced_addresses: {
+    type: "gauge",
+    help: "Addresses that this node announces.",
+    labels: ["protocol", "family"],
+  },
+  genkan_ownership_changes_total: {
+    type: "counter",
+    help: "Addresses taken over or given up.",
+    labels: ["direction"],
+  },
+  genkan_answers_total: { type: "counter", help: "ARP and NDP requests answered.", labels: ["protocol"] },
+  genkan_forwarding_objects: {
+    type: "gauge",
+    help: "What this node programs into the kernel.",
+    labels: ["kind"],
+  },
+  genkan_forwarding_writes_total: {
+    type: "counter",
+    help: "Changes written to the kernel.",
+    labels: ["kind"],
+  },
+  genkan_forwarding_repairs_total: {
+    type: "counter",
+    help: "Entries that somebody else had removed or changed.",
+    labels: ["kind"],
+  },
+  genkan_webhook_reviews_total: {
+    type: "counter",
+    help: "Admission reviews answered.",
+    labels: ["kind", "verdict"],
+  },
+} as const satisfies Readonly<Record<string, Definition>>;
+
+export type MetricName = keyof typeof METRICS;
+type NamesOf<Type extends Definition["type"]> = {
+  [N in MetricName]: (typeof METRICS)[N]["type"] extends Type ? N : never;
+}[MetricName];
+/** The labels of one metric, all of them. */
+export type LabelsOf<N extends MetricName> = Readonly<Record<(typeof METRICS)[N]["labels"][number], string>>;
+
+/** Holds the values of one process. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #counters = new Map<string, Counter>();
+  readonly #gauges = new Map<string, Gauge>();
+  readonly #histograms = new Map<string, Histogram>();
+  readonly #collectors: (() => void)[] = [];
+
+  /** Sets a gauge. */
+  set<N extends NamesOf<"gauge">>(name: N, labels: LabelsOf<N>, value: number): void {
+    const { help, labels: labelNames } = METRICS[name];
+    const registers = [this.#registry];
+    let gauge = this.#gauges.get(name);
+    if (gauge === undefined) {
+      gauge = new Gauge({ name, help, labelNames: [...labelNames], registers });
+      this.#gauges.set(name, gauge);
+    }
+    gauge.set(labels, value);
+  }
+
+  /** Forgets every label set of a gauge, before a new set of values (pools that went away, for example). */
+  clear(name: NamesOf<"gauge">): void {
+    this.#gauges.get(name)?.reset();
+  }
+
+  /** Adds to a counter; default 1. */
+  count<N extends NamesOf<"counter">>(name: N, labels: LabelsOf<N>, by = 1): void {
+    const { help, labels: labelNames } = METRICS[name];
+    const registers = [this.#registry];
+    let counter = this.#counters.get(name);
+    if (counter === undefined) {
+      counter = new Counter({ name, help, labelNames: [...labelNames], registers });
+      this.#counters.set(name, counter);
+    }
+    counter.inc(labels, by);
+  }
+
+  observe<N extends NamesOf<"histogram">>(name: N, labels: LabelsOf<N>, value: number): void {
+    const { help, labels: labelNames, buckets } = METRICS[name];
+    const registers = [this.#registry];
+    let histogram = this.#histograms.get(name);
+    if (histogram === undefined) {
+      histogram = new Histogram({
+        name,
+        help,
+        labelNames: [...labelNames],
+        buckets: [...buckets],
+        registers,
+      });
+      this.#histograms.set(name, histogram);
+    }
+    histogram.observe(labels, value);
+  }
+
+  /** `collect` runs before each page, to set what is cheap to ask for and dull to keep up to date. */
+  onCollect(collect: () => void): void {
+    this.#collectors.push(collect);
+  }
+
+  /** Prometheus' text format. */
+  async page(): Promise<string> {
+    for (const collect of this.#collectors) collect();
+    return this.#registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+}
+
+/** Metrics with what every process reports about itself. */
+export function createMetrics(build: { readonly role: string; readonly version: string }): Metrics {
+  const metrics = new Metrics();
+  metrics.set("genkan_build_info", build, 1);
+  metrics.onCollect(() => {
+    metrics.set("genkan_process_resident_bytes", {}, process.memoryUsage.rss());
+    const { user, system } = process.cpuUsage();
+    metrics.set("genkan_process_cpu_seconds_total", {}, (user + system) / 1e6);
+  });
+  return metrics;
+}
