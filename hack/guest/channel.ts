@@ -42,6 +42,30 @@ export interface ExecResult {
   stderr: string;
 }
 
+/** A program that runs in the guest. */
+export interface Running {
+  write(input: string | Uint8Array): void;
+  /** No more input. */
+  end(): void;
+  /** Signals the program with its process group. */
+  kill(signal: NodeJS.Signals): void;
+  done: Promise<ExecResult>;
+}
+
+/** Runs a program to its end with the input and the abort signal of its options. */
+export async function runToEnd(running: Running, options: ExecOptions): Promise<ExecResult> {
+  const kill = (): void => running.kill("SIGKILL");
+  options.signal?.addEventListener("abort", kill);
+  if (options.input !== undefined) running.write(options.input);
+  running.end();
+  if (options.signal?.aborted === true) kill();
+  try {
+    return await running.done;
+  } finally {
+    options.signal?.removeEventListener("abort", kill);
+  }
+}
+
 interface Job {
   onOutput: (chunk: Buffer, stream: "stdout" | "stderr") => void;
   onExit: (code: number) => void;
@@ -96,10 +120,11 @@ export class Channel {
     await this.#ask(TYPE.sync);
   }
 
-  async exec(
+  /** Starts a program; `done` rejects with GuestLost only. */
+  spawn(
     argv: readonly string[],
     options: ExecOptions & { cwd: string; env: Record<string, string> },
-  ): Promise<ExecResult> {
+  ): Running {
     const id = this.#nextJob++;
     const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     const code = new Promise<number>((resolve, reject) => {
@@ -112,22 +137,24 @@ export class Channel {
         onLost: reject,
       });
     });
-    const strings = [options.netns ?? "", options.cwd, String(argv.length), ...argv];
-    for (const [name, value] of Object.entries(options.env)) strings.push(`${name}=${value}`);
-    const kill = (): void => this.#send(id, TYPE.signal, u32(constants.signals.SIGKILL));
-    options.signal?.addEventListener("abort", kill);
-    this.#send(id, TYPE.start, Buffer.from(strings.map((text) => `${text}\0`).join("")));
-    const input = Buffer.from(options.input ?? "");
-    for (let at = 0; at < input.length; at += CHUNK)
-      this.#send(id, TYPE.input, input.subarray(at, at + CHUNK));
-    this.#send(id, TYPE.inputEnd, Buffer.alloc(0));
-    if (options.signal?.aborted === true) kill();
-    try {
-      return { code: await code, stdout: text(output.stdout), stderr: text(output.stderr) };
-    } finally {
-      options.signal?.removeEventListener("abort", kill);
-      this.#jobs.delete(id);
-    }
+    // Whoever waits for `done` sees the loss; a program that nobody waits for ends with the guest.
+    code.catch(() => {});
+    const done = code
+      .then((value) => ({ code: value, stdout: text(output.stdout), stderr: text(output.stderr) }))
+      .finally(() => this.#jobs.delete(id));
+    done.catch(() => {});
+    this.#send(id, TYPE.start, startPayload(argv, options));
+    return {
+      write: (input) => {
+        const bytes = Buffer.from(input);
+        for (let at = 0; at < bytes.length; at += CHUNK) {
+          this.#send(id, TYPE.input, bytes.subarray(at, at + CHUNK));
+        }
+      },
+      end: () => this.#send(id, TYPE.inputEnd, Buffer.alloc(0)),
+      kill: (signal) => this.#send(id, TYPE.signal, u32(constants.signals[signal])),
+      done,
+    };
   }
 
   /** qemu drops what comes before the agent has opened its port, so the greeting is repeated. */
@@ -179,6 +206,15 @@ export class Channel {
     for (const job of this.#jobs.values()) job.onLost(error);
     this.#jobs.clear();
   }
+}
+
+function startPayload(
+  argv: readonly string[],
+  options: { netns?: string; cwd: string; env: Record<string, string> },
+): Buffer {
+  const strings = [options.netns ?? "", options.cwd, String(argv.length), ...argv];
+  for (const [name, value] of Object.entries(options.env)) strings.push(`${name}=${value}`);
+  return Buffer.from(strings.map((item) => `${item}\0`).join(""));
 }
 
 function u32(value: number): Buffer {

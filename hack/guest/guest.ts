@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Channel, type ExecOptions, type ExecResult } from "#hack/guest/channel.ts";
+import { Channel, type ExecOptions, type ExecResult, type Running, runToEnd } from "#hack/guest/channel.ts";
 import { CHECKOUT, ensureGuestFiles, type GuestFiles } from "#hack/guest/files.ts";
 
 /** Ports of the control channel: this many processes of the host can talk to one guest at a time. */
@@ -68,6 +68,8 @@ export interface Guest {
   readonly pid: number;
   /** Runs a program in the guest as root; never throws because of its exit code. */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** Starts a program and leaves its input open; `input` and `signal` of the options are not for this. */
+  spawn(argv: readonly string[], options?: ExecOptions): Running;
   /** Hangs up; a detached guest goes on running. Commands started over this connection are killed. */
   disconnect(): void;
   /** Writes the guest's caches to the host and ends qemu. */
@@ -193,15 +195,17 @@ function guestOver(
     TERM: "dumb",
     GENKAN_GUEST: "1",
   };
+  const spawn = (argv: readonly string[], options: ExecOptions = {}): Running =>
+    channel.spawn(argv, {
+      ...options,
+      cwd: options.cwd ?? CHECKOUT,
+      env: { ...environment, ...options.env },
+    });
   return {
     directory: at.directory,
     pid: at.pid,
-    exec: (argv, options = {}) =>
-      channel.exec(argv, {
-        ...options,
-        cwd: options.cwd ?? CHECKOUT,
-        env: { ...environment, ...options.env },
-      }),
+    exec: (argv, options = {}) => runToEnd(spawn(argv, options), options),
+    spawn,
     disconnect: () => channel.close(),
     stop: async () => {
       await Promise.race([

@@ -1,0 +1,214 @@
+/**
+ * Three nodes with pods, a router and a client in network namespaces:
+ *
+ *   client --- router --- lan (a bridge) --- n1: pod p1a
+ *   10.9.N.2   172.30.N.253      |       +-- n2: pods p2a, p2b      nodes 172.30.N.1 to .3, fd30:N::1 to ::3
+ *   fd09:N::2  fd30:N::fd     [uplink]   +-- n3: pod p3a            pods 10.(244+N).<node>.10, fd44:N:<node>::10
+ *
+ * Nodes route to each other's pods by the node's address. They have what a node of a real cluster has and what could
+ * disturb: loose reverse path filtering and a forward chain that drops packets without a connection (kube-proxy's).
+ */
+import { type Machine, script } from "#test/dataplane/machine.ts";
+
+export interface Family {
+  IPv4: string;
+  IPv6: string;
+}
+
+export interface PodPlace extends Family {
+  name: string;
+  node: string;
+  netns: string;
+}
+
+export interface NodePlace extends Family {
+  name: string;
+  netns: string;
+  podCidr: Family;
+}
+
+export interface Topology {
+  readonly instance: number;
+  readonly nodes: readonly NodePlace[];
+  readonly pods: readonly PodPlace[];
+  readonly client: Family & { netns: string };
+  readonly router: Family & { netns: string };
+  readonly lan: string;
+  /** Virtual address number `index` (0 to 49) in both families. */
+  vip(index: number): Family;
+  remove(): Promise<void>;
+}
+
+const PODS: ReadonlyArray<{ name: string; node: number; host: number }> = [
+  { name: "p1a", node: 1, host: 0x10 },
+  { name: "p2a", node: 2, host: 0x10 },
+  { name: "p2b", node: 2, host: 0x11 },
+  { name: "p3a", node: 3, host: 0x10 },
+];
+
+/** Builds it; `uplink` is a device of the machine's own namespace that becomes a port of the lan. */
+export async function buildTopology(machine: Machine, instance: number, uplink?: string): Promise<Topology> {
+  const topology = describe(machine, instance);
+  const lines: string[] = [];
+  const lan = topology.lan;
+  lines.push(...namespaces(topology));
+  lines.push(
+    `ip -n ${lan} link add br0 type bridge forward_delay 0 mcast_snooping 0`,
+    `ip -n ${lan} link set br0 up`,
+  );
+  if (uplink !== undefined) {
+    lines.push(`ip link set ${uplink} netns ${lan}`, `ip -n ${lan} link set ${uplink} master br0 up`);
+  }
+  for (const node of topology.nodes) lines.push(...nodeLines(topology, node));
+  for (const pod of topology.pods) lines.push(...podLines(topology, pod));
+  lines.push(...routerLines(topology));
+  await script(machine, lines.join("\n"));
+  return topology;
+}
+
+/** Cuts a node's link (its carrier goes away) or mends it. */
+export async function setLink(
+  machine: Machine,
+  topology: Topology,
+  node: NodePlace,
+  state: "up" | "down",
+): Promise<void> {
+  await script(machine, `ip -n ${topology.lan} link set ${node.name} ${state}`);
+}
+
+function describe(machine: Machine, instance: number): Topology {
+  const prefix = `dp${instance}-`;
+  const nodes = [1, 2, 3].map((n) => ({
+    name: `n${n}`,
+    netns: `${prefix}n${n}`,
+    IPv4: `172.30.${instance}.${n}`,
+    IPv6: `fd30:${instance}::${n}`,
+    podCidr: { IPv4: `10.${244 + instance}.${n}.0/24`, IPv6: `fd44:${instance}:${n}::/64` },
+  }));
+  const pods = PODS.map(({ name, node, host }) => ({
+    name,
+    node: `n${node}`,
+    netns: `${prefix}${name}`,
+    IPv4: `10.${244 + instance}.${node}.${host.toString(16)}`,
+    IPv6: `fd44:${instance}:${node}::${host.toString(16)}`,
+  }));
+  const topology: Topology = {
+    instance,
+    nodes,
+    pods,
+    client: { netns: `${prefix}client`, IPv4: `10.9.${instance}.2`, IPv6: `fd09:${instance}::2` },
+    router: { netns: `${prefix}router`, IPv4: `172.30.${instance}.253`, IPv6: `fd30:${instance}::fd` },
+    lan: `${prefix}lan`,
+    vip: (index) => ({
+      IPv4: `172.30.${instance}.${200 + index}`,
+      IPv6: `fd30:${instance}::${(0x200 + index).toString(16)}`,
+    }),
+    remove: async () => {
+      await script(
+        machine,
+        netnsNames(topology)
+          .map((name) => `ip netns del ${name}`)
+          .join("\n"),
+      );
+    },
+  };
+  return topology;
+}
+
+function netnsNames(topology: Topology): string[] {
+  const ends = [topology.lan, topology.router.netns, topology.client.netns];
+  return [...ends, ...topology.nodes.map((node) => node.netns), ...topology.pods.map((pod) => pod.netns)];
+}
+
+function namespaces(topology: Topology): string[] {
+  const lines = [`for n in ${netnsNames(topology).join(" ")}; do`];
+  lines.push("ip netns add $n; ip -n $n link set lo up");
+  // Addresses are usable at once: duplicate address detection would cost every namespace two seconds.
+  lines.push(
+    "nsenter --net=/run/netns/$n sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 " +
+      "net.ipv6.conf.default.router_solicitations=0",
+    "done",
+  );
+  return lines;
+}
+
+function nodeLines(topology: Topology, node: NodePlace): string[] {
+  const ns = node.netns;
+  const gateway = (family: keyof Family): string =>
+    node.podCidr[family].replace("0/24", "1/24").replace("::/64", "::1/64");
+  const batch = [
+    `link set eth0 up`,
+    `addr add ${node.IPv4}/24 dev eth0`,
+    `addr add ${node.IPv6}/64 dev eth0 nodad`,
+    `link add cni0 type bridge forward_delay 0 mcast_snooping 0`,
+    `link set cni0 up`,
+    `addr add ${gateway("IPv4")} dev cni0`,
+    `addr add ${gateway("IPv6")} dev cni0 nodad`,
+    `route add default via ${topology.router.IPv4}`,
+    `route add default via ${topology.router.IPv6}`,
+  ];
+  for (const other of topology.nodes) {
+    if (other.name === node.name) continue;
+    batch.push(
+      `route add ${other.podCidr.IPv4} via ${other.IPv4}`,
+      `route add ${other.podCidr.IPv6} via ${other.IPv6}`,
+    );
+  }
+  return [
+    `ip link add eth0 netns ${ns} type veth peer name ${node.name} netns ${topology.lan}`,
+    `ip -n ${topology.lan} link set ${node.name} master br0 up`,
+    `nsenter --net=/run/netns/${ns} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=2`,
+    ...heredoc(`ip -n ${ns} -batch -`, batch),
+    ...heredoc(`nsenter --net=/run/netns/${ns} nft -f -`, [
+      "table inet proxy {",
+      "chain forward { type filter hook forward priority 0; ct state invalid counter drop; }",
+      "}",
+    ]),
+  ];
+}
+
+function podLines(topology: Topology, pod: PodPlace): string[] {
+  const node = topology.nodes.find((candidate) => candidate.name === pod.node);
+  const via = { IPv4: pod.IPv4.replace(/\d+$/, "1"), IPv6: pod.IPv6.replace(/[0-9a-f]+$/, "1") };
+  return [
+    `ip link add eth0 netns ${pod.netns} type veth peer name ${pod.name} netns ${node?.netns}`,
+    `ip -n ${node?.netns} link set ${pod.name} master cni0 up`,
+    ...heredoc(`ip -n ${pod.netns} -batch -`, [
+      `link set eth0 up`,
+      `addr add ${pod.IPv4}/24 dev eth0`,
+      `addr add ${pod.IPv6}/64 dev eth0 nodad`,
+      `route add default via ${via.IPv4}`,
+      `route add default via ${via.IPv6}`,
+    ]),
+  ];
+}
+
+function routerLines(topology: Topology): string[] {
+  const { router, client } = topology;
+  const inside = { IPv4: client.IPv4.replace(/2$/, "1"), IPv6: client.IPv6.replace(/2$/, "1") };
+  return [
+    `ip link add eth0 netns ${router.netns} type veth peer name router netns ${topology.lan}`,
+    `ip -n ${topology.lan} link set router master br0 up`,
+    `ip link add eth1 netns ${router.netns} type veth peer name eth0 netns ${client.netns}`,
+    `nsenter --net=/run/netns/${router.netns} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1`,
+    ...heredoc(`ip -n ${router.netns} -batch -`, [
+      "link set eth0 up",
+      "link set eth1 up",
+      `addr add ${router.IPv4}/24 dev eth0`,
+      `addr add ${router.IPv6}/64 dev eth0 nodad`,
+      `addr add ${inside.IPv4}/24 dev eth1`,
+      `addr add ${inside.IPv6}/64 dev eth1 nodad`,
+    ]),
+    ...heredoc(`ip -n ${client.netns} -batch -`, [
+      "link set eth0 up",
+      `addr add ${client.IPv4}/24 dev eth0`,
+      `addr add ${client.IPv6}/64 dev eth0 nodad`,
+      `route add default via ${inside.IPv4}`,
+      `route add default via ${inside.IPv6}`,
+    ]),
+  ];
+}
+
+function heredoc(command: string, lines: readonly string[]): string[] {
+  return [`${command} <<'END'`, ...lines, "END"];
+}
