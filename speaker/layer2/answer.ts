@@ -1,0 +1,50 @@
+/** Pure: a frame and what is announced on its link -> the reply, or the reason for silence. */
+import { ARP_OPERATION, arpReply, decodeArp } from "./arp.ts";
+import { type Fault, isFault, isGroup, sameBytes } from "./frame.ts";
+import { advertisementFor, decodeSolicitation } from "./ndp.ts";
+
+/** Why no reply is sent. Conflict: another station announces one of our addresses as its own. */
+export type Silence = Fault | "Own" | "OtherHost" | "NotAnnounced" | "Conflict";
+
+export type Answer =
+  | { readonly reply: Buffer; readonly silence?: undefined }
+  | { readonly silence: Silence; readonly vip?: string; readonly reply?: undefined };
+
+/** What one link announces: keys of addressKey, and the hardware address to tell. */
+export interface LinkAnnouncements {
+  readonly hardware: Uint8Array;
+  readonly vips: { has(key: string): boolean };
+}
+
+/** The bytes of an address (4 or 16) as a short text for sets and maps. */
+export function addressKey(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}
+
+/** Answers requests for announced addresses only, whether they were broadcast or sent to us alone (RFC 1122 2.3.2.1). */
+export function answerArp(frame: Uint8Array, link: LinkAnnouncements): Answer {
+  const arp = decodeArp(frame);
+  if (isFault(arp)) return { silence: arp };
+  const { packet } = arp;
+  if (packet.operation !== ARP_OPERATION.request) return { silence: "WrongOperation" };
+  if (sameBytes(arp.source, link.hardware)) return { silence: "Own" };
+  if (!isGroup(arp.destination) && !sameBytes(arp.destination, link.hardware))
+    return { silence: "OtherHost" };
+  const vip = addressKey(packet.targetAddress);
+  if (!link.vips.has(vip)) return { silence: "NotAnnounced" };
+  // RFC 5227 section 2.4: a packet whose sender address is ours, from another hardware address.
+  if (sameBytes(packet.senderAddress, packet.targetAddress)) return { silence: "Conflict", vip };
+  // A reply to a group address would teach a wrong neighbour to everybody who hears it.
+  if (isGroup(packet.senderHardware)) return { silence: "WrongHardware" };
+  return { reply: arpReply(packet, link.hardware) };
+}
+
+/** Answers solicitations for announced addresses, probes for them too. */
+export function answerSolicitation(frame: Uint8Array, link: LinkAnnouncements): Answer {
+  const asked = decodeSolicitation(frame);
+  if (isFault(asked)) return { silence: asked };
+  if (sameBytes(asked.hardware, link.hardware)) return { silence: "Own" };
+  if (!link.vips.has(addressKey(asked.target))) return { silence: "NotAnnounced" };
+  if (isGroup(asked.sourceLinkLayer ?? asked.hardware)) return { silence: "WrongHardware" };
+  return { reply: advertisementFor(asked, link.hardware) };
+}

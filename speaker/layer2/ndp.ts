@@ -1,0 +1,157 @@
+/**
+ * Neighbor Discovery for IPv6 over Ethernet: solicitations in, advertisements out (RFC 4861 sections 4.3, 4.4, 7).
+ *
+ *   Ethernet 14 | IPv6 40: ver.. | length | next 58 | hop 255 | source 16 | destination 16
+ *   ICMPv6:  0    1    2        4                8           24
+ *            +----+----+--------+----------------+-----------+--------------------------
+ *            |type|code|checksum| R S O reserved |  target   | options: type, length/8, ..
+ *            +----+----+--------+----------------+-----------+--------------------------
+ *
+ * Left out: extension headers before ICMPv6 (RFC 6980 wants none), secured ND, redirects and routers' messages.
+ */
+import { decodeHeader, ETHER_TYPE, ETHERNET_HEADER, type Fault, frameFor } from "./frame.ts";
+
+const IPV6_HEADER = 40;
+const NEXT_HEADER_ICMPV6 = 58;
+/** RFC 4861 section 7.1.1: less than 255 came through a router and is not from this link. */
+export const HOP_LIMIT = 255;
+export const ND_TYPE = { solicitation: 135, advertisement: 136 } as const;
+const ND_FIXED = 24;
+const OPTION = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
+const FLAG = { solicited: 0x40, override: 0x20 } as const;
+
+const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+/** RFC 2464 section 7. */
+const ALL_NODES_HARDWARE = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
+/** ff02::1:ff00:0/104 (RFC 4291 section 2.7.1). */
+const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff);
+
+export interface NeighborSolicitation {
+  /** Who asked, as Ethernet says; the source link-layer option is the one to answer to if there is one. */
+  readonly hardware: Uint8Array;
+  readonly sourceLinkLayer: Uint8Array | undefined;
+  /** IPv6 addresses, 16 bytes. */
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  readonly target: Uint8Array;
+  /** The source is `::`: somebody probes whether the address is free (RFC 4862 section 5.4.2). */
+  readonly isProbe: boolean;
+}
+
+/** Checks everything that RFC 4861 section 7.1.1 asks for. Results are views into `frame`. */
+export function decodeSolicitation(frame: Uint8Array): NeighborSolicitation | Fault {
+  const header = decodeHeader(frame);
+  if (typeof header === "string") return header;
+  if (header.type !== ETHER_TYPE.ipv6) return "WrongType";
+  const packet = frame.subarray(ETHERNET_HEADER);
+  if (packet.length < IPV6_HEADER + ND_FIXED) return "TooShort";
+  if ((packet[0] ?? 0) >> 4 !== 6 || packet[6] !== NEXT_HEADER_ICMPV6) return "WrongType";
+  if (packet[7] !== HOP_LIMIT) return "WrongHopLimit";
+  const length = ((packet[4] ?? 0) << 8) | (packet[5] ?? 0);
+  if (length < ND_FIXED || IPV6_HEADER + length > packet.length) return "WrongLength";
+  const message = packet.subarray(IPV6_HEADER, IPV6_HEADER + length);
+  if (message[0] !== ND_TYPE.solicitation || message[1] !== 0) return "WrongOperation";
+  const source = packet.subarray(8, 24);
+  const destination = packet.subarray(24, 40);
+  if (checksum(source, destination, message) !== 0) return "WrongChecksum";
+  return fieldsOf({ hardware: header.source, source, destination, message });
+}
+
+function fieldsOf(parts: {
+  hardware: Uint8Array;
+  source: Uint8Array;
+  destination: Uint8Array;
+  message: Uint8Array;
+}): NeighborSolicitation | Fault {
+  const { hardware, source, destination, message } = parts;
+  const target = message.subarray(8, 24);
+  if (target[0] === 0xff) return "WrongTarget";
+  const isProbe = source.every((byte) => byte === 0);
+  const sourceLinkLayer = linkLayerOption(message.subarray(ND_FIXED));
+  if (sourceLinkLayer === "WrongOption") return "WrongOption";
+  // RFC 4861 section 7.1.1: a probe goes to a solicited-node address and carries no link-layer address.
+  if (isProbe && !SOLICITED_NODE.every((byte, at) => destination[at] === byte)) return "WrongDestination";
+  if (isProbe && sourceLinkLayer !== undefined) return "WrongOption";
+  return { hardware, sourceLinkLayer, source, destination, target, isProbe };
+}
+
+/** The source link-layer address; every option must have a length, unknown ones are skipped. */
+function linkLayerOption(options: Uint8Array): Uint8Array | undefined | "WrongOption" {
+  let found: Uint8Array | undefined;
+  for (let at = 0; at < options.length; ) {
+    const length = (options[at + 1] ?? 0) * 8;
+    if (length === 0 || at + length > options.length) return "WrongOption";
+    if (options[at] === OPTION.sourceLinkLayer && length === 8) found = options.subarray(at + 2, at + 8);
+    at += length;
+  }
+  return found;
+}
+
+export interface NeighborAdvertisement {
+  /** Ethernet destination. */
+  readonly to: Uint8Array;
+  /** Ethernet source, and the target link-layer address told. */
+  readonly hardware: Uint8Array;
+  readonly destination: Uint8Array;
+  /** The address advertised; it is the IPv6 source too. */
+  readonly target: Uint8Array;
+  readonly isSolicited: boolean;
+}
+
+/** 86 bytes. The override flag is always set: neighbours replace what they know (RFC 4861 section 7.2.5). */
+export function encodeAdvertisement(advertisement: NeighborAdvertisement): Buffer {
+  const { to, hardware, destination, target, isSolicited } = advertisement;
+  const length = ND_FIXED + 8;
+  const frame = frameFor({ destination: to, source: hardware, type: ETHER_TYPE.ipv6 }, IPV6_HEADER + length);
+  const packet = frame.subarray(ETHERNET_HEADER);
+  packet[0] = 0x60;
+  packet.writeUInt16BE(length, 4);
+  packet[6] = NEXT_HEADER_ICMPV6;
+  packet[7] = HOP_LIMIT;
+  packet.set(target, 8);
+  packet.set(destination, 24);
+  const message = packet.subarray(IPV6_HEADER, IPV6_HEADER + length);
+  message[0] = ND_TYPE.advertisement;
+  message[4] = FLAG.override | (isSolicited ? FLAG.solicited : 0);
+  message.set(target, 8);
+  message[24] = OPTION.targetLinkLayer;
+  message[25] = 1;
+  message.set(hardware, 26);
+  message.writeUInt16BE(checksum(target, destination, message), 2);
+  return frame;
+}
+
+/** RFC 4861 section 7.2.4: to the asker, solicited; a probe's answer goes to all nodes, not solicited. */
+export function advertisementFor(asked: NeighborSolicitation, hardware: Uint8Array): Buffer {
+  return encodeAdvertisement({
+    to: asked.isProbe ? ALL_NODES_HARDWARE : (asked.sourceLinkLayer ?? asked.hardware),
+    hardware,
+    destination: asked.isProbe ? ALL_NODES : asked.source,
+    target: asked.target,
+    isSolicited: !asked.isProbe,
+  });
+}
+
+/** RFC 4861 section 7.2.6: tells everybody on the link that the address moved here. */
+export function unsolicitedAdvertisement(target: Uint8Array, hardware: Uint8Array): Buffer {
+  return encodeAdvertisement({
+    to: ALL_NODES_HARDWARE,
+    hardware,
+    destination: ALL_NODES,
+    target,
+    isSolicited: false,
+  });
+}
+
+/**
+ * Internet checksum over the pseudo-header and the message (RFC 4443 section 2.3, RFC 8200 section 8.1).
+ * Over a message whose checksum field is filled in correctly it is 0.
+ */
+export function checksum(source: Uint8Array, destination: Uint8Array, message: Uint8Array): number {
+  let sum = message.length + NEXT_HEADER_ICMPV6;
+  for (const part of [source, destination, message]) {
+    for (let at = 0; at < part.length; at += 2) sum += ((part[at] ?? 0) << 8) | (part[at + 1] ?? 0);
+  }
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
