@@ -1,7 +1,8 @@
 /** What every object of the operator's making has in common. Pure. */
-import { APP_NAME, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGED_BY } from "#api/names.ts";
+import { APP_NAME, GROUP, LABEL_COMPONENT, LABEL_MANAGED_BY, LABEL_NAME, MANAGED_BY } from "#api/names.ts";
 import { apiVersionOf, type Resource } from "#common/kube/resource.ts";
-import type { Draft, KubeObject } from "#common/kube/wire.ts";
+import { type Draft, type KubeObject, keyOf } from "#common/kube/wire.ts";
+import { fingerprint } from "#operator/differs.ts";
 
 /** An object that the operator wants to exist, complete: what the API server should hold, defaults apart. */
 export interface Child {
@@ -23,34 +24,50 @@ export function selectorLabels(component: Component): Record<string, string> {
   return { [LABEL_NAME]: APP_NAME, [LABEL_COMPONENT]: component };
 }
 
-/** All labels of a child. What carries LABEL_MANAGED_BY and is not wanted gets removed. */
-export function childLabels(component: Component): Record<string, string> {
-  return { ...selectorLabels(component), [LABEL_MANAGED_BY]: MANAGED_BY };
+/** The namespace that an object was made for: what has no namespace itself is told apart by it. */
+const LABEL_INSTANCE = "app.kubernetes.io/instance";
+/** Changes with what was wanted, so that a field that is wanted no longer is noticed too. */
+const ANNOTATION_FINGERPRINT = `${GROUP}/fingerprint`;
+
+/** Finds what the operator of this namespace made; what is found and not wanted gets removed. */
+export function managedSelector(namespace: string): string {
+  return `${LABEL_MANAGED_BY}=${MANAGED_BY},${LABEL_INSTANCE}=${namespace}`;
 }
 
 /**
- * `fields` as a child: names, labels and kind filled in. Children have no owner reference on purpose: the garbage
+ * `fields` as a child: name, labels and kind filled in. Children have no owner reference on purpose: the garbage
  * collector would take the speakers away before they cleaned their nodes.
  */
 export function child<T extends KubeObject>(
   resource: Resource<T>,
-  identity: { readonly name: string; readonly namespace?: string; readonly component: Component },
+  identity: { readonly site: Site; readonly name: string; readonly component: Component },
   fields: Omit<Draft<T>, "metadata" | "apiVersion" | "kind">,
 ): Child {
-  const { name, namespace, component } = identity;
+  const { site, name, component } = identity;
+  const labels = {
+    ...selectorLabels(component),
+    [LABEL_MANAGED_BY]: MANAGED_BY,
+    [LABEL_INSTANCE]: site.namespace,
+  };
+  // A Secret's fields are all wanted at any time; a digest of its key would only be something to attack.
+  const annotations =
+    resource.kind === "Secret" ? {} : { annotations: { [ANNOTATION_FINGERPRINT]: fingerprint(fields) } };
+  const metadata = {
+    name,
+    ...(resource.namespaced ? { namespace: site.namespace } : {}),
+    labels,
+    ...annotations,
+  };
   return {
     resource,
-    object: {
-      apiVersion: apiVersionOf(resource),
-      kind: resource.kind,
-      metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels: childLabels(component) },
-      ...fields,
-    },
+    object: { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata, ...fields },
   };
 }
 
-/** `Kind namespace/name`, for logs, conditions and keys. */
-export function childName(of: Child): string {
-  const { name, namespace } = of.object.metadata;
-  return `${of.resource.kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
+/** `Deployment genkan-system/controller`: for logs, conditions, and as a key. */
+export function describeChild(
+  resource: Pick<Resource<KubeObject>, "kind">,
+  object: { readonly metadata: { readonly name: string; readonly namespace?: string } },
+): string {
+  return `${resource.kind} ${keyOf(object)}`;
 }

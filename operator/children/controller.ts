@@ -11,7 +11,7 @@ export const CERTIFICATE_DIRECTORY = "/etc/genkan/tls";
 const NON_ROOT = 65532;
 
 export function controllerChildren(site: Site, settings: Settings): Child[] {
-  const identity = { name: CONTROLLER_NAME, namespace: site.namespace, component: "controller" } as const;
+  const identity = { site, name: CONTROLLER_NAME, component: "controller" } as const;
   const selector = { matchLabels: selectorLabels("controller") };
   const children = [
     child(deployments, identity, {

@@ -82,19 +82,17 @@ export function rbacChildren(site: Site): Child[] {
 
 function rightsOf(site: Site, rules: RoleRules): Child[] {
   const { component, serviceAccount, roleName } = rules;
-  const { namespace } = site;
-  const inNamespace = { name: roleName, namespace, component };
-  const inCluster = { name: roleName, component };
-  const subjects = [{ kind: "ServiceAccount", name: serviceAccount, namespace }];
+  const named = { site, name: roleName, component };
+  const subjects = [{ kind: "ServiceAccount", name: serviceAccount, namespace: site.namespace }];
   return [
-    child(serviceAccounts, { name: serviceAccount, namespace, component }, {}),
-    child(roles, inNamespace, { rules: [...rules.inNamespace] }),
-    child(roleBindings, inNamespace, {
+    child(serviceAccounts, { site, name: serviceAccount, component }, {}),
+    child(roles, named, { rules: [...rules.inNamespace] }),
+    child(roleBindings, named, {
       roleRef: { apiGroup: RBAC_GROUP, kind: "Role", name: roleName },
       subjects,
     }),
-    child(clusterRoles, inCluster, { rules: [...rules.inCluster] }),
-    child(clusterRoleBindings, inCluster, {
+    child(clusterRoles, named, { rules: [...rules.inCluster] }),
+    child(clusterRoleBindings, named, {
       roleRef: { apiGroup: RBAC_GROUP, kind: "ClusterRole", name: roleName },
       subjects,
     }),

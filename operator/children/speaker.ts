@@ -9,7 +9,7 @@ import type { Settings } from "#operator/settings.ts";
 const SYSCTL_ROOT = "/host/proc/sys";
 
 export function speakerChildren(site: Site, settings: Settings): Child[] {
-  const identity = { name: SPEAKER_NAME, namespace: site.namespace, component: "speaker" } as const;
+  const identity = { site, name: SPEAKER_NAME, component: "speaker" } as const;
   return [
     child(daemonSets, identity, {
       spec: {

@@ -35,7 +35,7 @@ export function webhookDnsNames(namespace: string): string[] {
 export function webhookService(site: Site): Child {
   return child(
     services,
-    { name: WEBHOOK_SERVICE_NAME, namespace: site.namespace, component: "webhook" },
+    { site, name: WEBHOOK_SERVICE_NAME, component: "webhook" },
     {
       spec: {
         type: "ClusterIP",
@@ -50,7 +50,7 @@ export function webhookSecret(site: Site, certificate: ServingCertificate): Chil
   const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
   return child(
     secrets,
-    { name: WEBHOOK_SECRET_NAME, namespace: site.namespace, component: "webhook" },
+    { site, name: WEBHOOK_SECRET_NAME, component: "webhook" },
     {
       type: "kubernetes.io/tls",
       data: {
@@ -69,7 +69,7 @@ export function webhookSecret(site: Site, certificate: ServingCertificate): Chil
 export function webhookConfiguration(site: Site, certificate: ServingCertificate): Child {
   return child(
     validatingWebhookConfigurations,
-    { name: WEBHOOK_CONFIGURATION_NAME, component: "webhook" },
+    { site, name: WEBHOOK_CONFIGURATION_NAME, component: "webhook" },
     {
       webhooks: [
         webhook(site, certificate, {

@@ -1,0 +1,32 @@
+/** Everything that a LoadBalancer asks for, in the order in which it is made. Pure. */
+import type { Child, Site } from "#operator/children/child.ts";
+import { controllerChildren } from "#operator/children/controller.ts";
+import { rbacChildren } from "#operator/children/rbac.ts";
+import { speakerChildren } from "#operator/children/speaker.ts";
+import {
+  type ServingCertificate,
+  webhookConfiguration,
+  webhookSecret,
+  webhookService,
+} from "#operator/children/webhook.ts";
+import type { Settings } from "#operator/settings.ts";
+
+export interface Wanted {
+  readonly site: Site;
+  readonly settings: Settings;
+  readonly certificate: ServingCertificate;
+  /** Whether a controller is there to answer the webhooks. */
+  readonly isAdmissionOn: boolean;
+}
+
+/** Rights before those who need them, the Secret before its reader, webhooks last. */
+export function wantedChildren({ site, settings, certificate, isAdmissionOn }: Wanted): Child[] {
+  return [
+    ...rbacChildren(site),
+    webhookSecret(site, certificate),
+    webhookService(site),
+    ...controllerChildren(site, settings),
+    ...speakerChildren(site, settings),
+    ...(isAdmissionOn ? [webhookConfiguration(site, certificate)] : []),
+  ];
+}

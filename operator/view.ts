@@ -1,0 +1,77 @@
+/** What one pass of the operator sees. Nothing here changes while the pass runs. */
+import type { LoadBalancer, Resource } from "#common/kube/resource.ts";
+import type { KubeObject } from "#common/kube/wire.ts";
+import { describeChild, type Site } from "#operator/children/child.ts";
+import type { ServingCertificate } from "#operator/children/webhook.ts";
+
+export interface ActualChild {
+  readonly resource: Resource<KubeObject>;
+  readonly object: KubeObject;
+  /** Who else put fields into it (ownership.ts). */
+  readonly strangers: readonly string[];
+}
+
+export interface ConditionView {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+/** A node's SpeakerStatus, as far as it concerns the operator. */
+export interface SpeakerView {
+  readonly node: string;
+  readonly uid: string;
+  readonly conditions: readonly ConditionView[];
+}
+
+export interface PodView {
+  readonly name: string;
+  readonly component: "controller" | "speaker";
+  /** undefined until it is scheduled. */
+  readonly node: string | undefined;
+  readonly isReady: boolean;
+  /** Why it is not ready, in the kubelet's or scheduler's words. */
+  readonly problem: string | undefined;
+  /** When it had to be gone, its grace over; undefined if nobody deleted it. */
+  readonly goneBy: string | undefined;
+}
+
+/** A speaker's liveness Lease; read only while a removal waits for speakers. */
+export interface LeaseView {
+  readonly name: string;
+  readonly node: string;
+  /** Renewed within the last seconds, by the operator's own watching. */
+  readonly isLive: boolean;
+}
+
+export interface OperatorView {
+  readonly site: Site;
+  readonly now: Date;
+  readonly loadBalancer: LoadBalancer | undefined;
+  /** LoadBalancers with any other name. */
+  readonly misnamed: readonly LoadBalancer[];
+  readonly children: readonly ActualChild[];
+  readonly speakers: readonly SpeakerView[];
+  readonly pods: readonly PodView[];
+  /** Names of the cluster's nodes. */
+  readonly nodes: ReadonlySet<string>;
+  readonly leases: readonly LeaseView[];
+  /** Present while there is something to install. */
+  readonly certificate: ServingCertificate | undefined;
+}
+
+/** The child of this kind and name, if it exists. */
+export function findChild(view: OperatorView, kind: string, name: string): KubeObject | undefined {
+  return view.children.find(({ resource, object }) => resource.kind === kind && object.metadata.name === name)
+    ?.object;
+}
+
+export function childKey(child: Pick<ActualChild, "resource" | "object">): string {
+  return describeChild(child.resource, child.object);
+}
+
+/** The condition `type` of a node's speaker, if it is reported. */
+export function conditionOf(speaker: SpeakerView, type: string): ConditionView | undefined {
+  return speaker.conditions.find((condition) => condition.type === type);
+}
