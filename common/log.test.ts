@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { Writable } from "node:stream";
+import { test } from "node:test";
+import { createLogger, LOG_LEVELS, type LogLevel, parseLogLevel } from "#common/log.ts";
+
+/** What a logger writes, line by line. */
+function recording(options: { level: LogLevel; format?: "json" | "text" }) {
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(...String(chunk).trimEnd().split("\n"));
+      done();
+    },
+  });
+  return { lines, log: createLogger({ format: "json", ...options, stream, fields: { role: "test" } }) };
+}
+
+test("a record is one line of JSON with time, level, message and fields", () => {
+  const { lines, log } = recording({ level: "info" });
+  log.child({ pool: "web" }).info("IP address assigned", { event: "ipAllocated", ip: "172.22.0.201" });
+  const { time, ...record } = JSON.parse(lines[0] ?? "");
+  assert.ok(!Number.isNaN(Date.parse(time)));
+  assert.deepEqual(record, {
+    level: "info",
+    msg: "IP address assigned",
+    role: "test",
+    pool: "web",
+    event: "ipAllocated",
+    ip: "172.22.0.201",
+  });
+});
+
+test("errors are written out with their causes, wherever they are; bigints don't break the line", () => {
+  const { lines, log } = recording({ level: "info" });
+  const cause = Object.assign(new Error("connection refused"), { code: "ECONNREFUSED" });
+  log.error("failed", {
+    error: new TypeError("list services", { cause }),
+    nested: { error: cause },
+    big: 7n,
+  });
+  const record = JSON.parse(lines[0] ?? "");
+  assert.equal(record.error.name, "TypeError");
+  assert.equal(record.error.cause.code, "ECONNREFUSED");
+  assert.equal(record.nested.error.message, "connection refused");
+  assert.equal(record.big, "7");
+  assert.equal(lines.length, 1);
+});
+
+for (const [level, count] of [
+  ["all", 4],
+  ["debug", 4],
+  ["info", 3],
+  ["warn", 2],
+  ["error", 1],
+  ["none", 0],
+] as const) {
+  test(`level ${level} writes ${count} of four records`, () => {
+    const { lines, log } = recording({ level });
+    let built = 0;
+    const fields = {
+      get costly() {
+        built += 1;
+        return 1;
+      },
+    };
+    for (const severity of ["debug", "info", "warn", "error"] as const) log[severity]("message", fields);
+    assert.equal(lines.length, count);
+    assert.equal(built, count, "a suppressed record is not built");
+  });
+}
+
+test("the text form is one readable line", () => {
+  const { lines, log } = recording({ level: "info", format: "text" });
+  log.warn("no contact", { node: "node1", why: "timed out" });
+  assert.match(
+    lines[0] ?? "",
+    /^\d\d:\d\d:\d\d\.\d{3} WARN {2}no contact role=test node=node1 why="timed out"$/,
+  );
+});
+
+test("only the names of the API are levels", () => {
+  for (const level of LOG_LEVELS) assert.equal(parseLogLevel(level), level);
+  assert.equal(parseLogLevel("INFO"), undefined);
+  assert.equal(parseLogLevel(""), undefined);
+});

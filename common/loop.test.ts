@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLogger } from "#common/log.ts";
+import { createLoop, type LoopOptions } from "#common/loop.ts";
+import { FakeClock, settle } from "#test/fakes/clock.ts";
+import { fixedRandom } from "#test/fakes/random.ts";
+
+function start(
+  pass: (signal: AbortSignal, clock: FakeClock) => ReturnType<LoopOptions["pass"]>,
+  options: Partial<LoopOptions> = {},
+) {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  const loop = createLoop({
+    name: "test",
+    pass: (signal) => pass(signal, clock),
+    clock,
+    random: fixedRandom(0.5),
+    log: silentLogger,
+    ...options,
+  });
+  const end = loop.run(stop.signal);
+  return {
+    clock,
+    loop,
+    stop: async () => {
+      stop.abort();
+      await end;
+    },
+  };
+}
+
+test("the first pass comes by itself, the next by a trigger", async () => {
+  const { clock, loop, stop } = start(async () => undefined);
+  await clock.advance(1_000_000);
+  assert.equal(loop.passes, 1);
+  loop.trigger();
+  await settle();
+  assert.equal(loop.passes, 2);
+  await stop();
+});
+
+test("triggers during a pass become one more pass, and passes never overlap", async () => {
+  let running = 0;
+  let most = 0;
+  let go = Promise.withResolvers<void>();
+  const { loop, stop } = start(async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await go.promise;
+    running -= 1;
+  });
+  for (let count = 0; count < 10; count += 1) loop.trigger();
+  await settle();
+  const first = go;
+  go = Promise.withResolvers();
+  first.resolve();
+  await settle();
+  assert.equal(loop.passes, 1);
+  go.resolve();
+  await settle();
+  assert.equal(loop.passes, 2);
+  assert.equal(most, 1);
+  await stop();
+});
+
+test("a pass that throws is repeated later and later, triggers or not, and success resets it", async () => {
+  const at: number[] = [];
+  let isBroken = true;
+  const { clock, loop, stop } = start(
+    async (_signal, clock) => {
+      at.push(clock.now());
+      if (isBroken) throw new Error("broken");
+    },
+    { backoffMs: { baseMs: 100, capMs: 400 }, random: fixedRandom(0) },
+  );
+  for (let count = 0; count < 9; count += 1) {
+    await clock.advance(50);
+    loop.trigger();
+  }
+  assert.deepEqual(at, [0, 50, 150, 350]);
+  assert.equal(loop.failures, 4);
+  assert.match(String(loop.lastError), /broken/);
+  isBroken = false;
+  await clock.advance(200);
+  assert.equal(loop.lastError, undefined);
+  isBroken = true;
+  loop.trigger();
+  await settle();
+  const failedAt = clock.now();
+  await clock.advance(50);
+  assert.equal(at.at(-1), failedAt + 50, "the wait starts again from the base");
+  await stop();
+});
+
+test("minIntervalMs keeps passes apart, retryAfterMs and resyncMs bring them back", async () => {
+  const at: number[] = [];
+  let retryAfterMs: number | undefined;
+  const { clock, loop, stop } = start(
+    async (_signal, clock) => {
+      at.push(clock.now());
+      return retryAfterMs === undefined ? undefined : { retryAfterMs };
+    },
+    { minIntervalMs: 100, resyncMs: 10_000 },
+  );
+  await settle();
+  loop.trigger();
+  await clock.advance(99);
+  assert.deepEqual(at, [0]);
+  await clock.advance(1);
+  assert.deepEqual(at, [0, 100]);
+  await clock.advance(10_000);
+  assert.deepEqual(at, [0, 100, 10_100]);
+  retryAfterMs = 500;
+  loop.trigger();
+  await clock.advance(100);
+  await clock.advance(500);
+  assert.deepEqual(at.slice(3), [10_200, 10_700]);
+  await stop();
+});
+
+test("a loop ends with its signal, in a wait and in a pass, and leaves no timer", async () => {
+  const waiting = start(async () => undefined, { resyncMs: 1_000 });
+  await settle();
+  await waiting.stop();
+  assert.equal(waiting.clock.pending, 0);
+  const inPass = start(
+    (signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())),
+  );
+  await settle();
+  await inPass.stop();
+  assert.equal(inPass.loop.passes, 1);
+});
