@@ -1,0 +1,59 @@
+/** Condition types and reasons, all of them, and how a list of conditions changes. Pure. */
+
+export const ConditionType = {
+  /** LoadBalancer: everything that it asks for runs. */
+  Available: "Available",
+  Progressing: "Progressing",
+  Degraded: "Degraded",
+  Upgradeable: "Upgradeable",
+  /** All kinds that users write: the rules of admission hold; the message is the webhook's own words. */
+  Valid: "Valid",
+  /** AddressPool, BGPPeer, BFDProfile: somebody acts on it. */
+  Active: "Active",
+  /** SpeakerStatus. */
+  Ready: "Ready",
+  ForwardingReady: "ForwardingReady",
+  AnnouncingReady: "AnnouncingReady",
+  Removed: "Removed",
+} as const;
+export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];
+
+export interface Condition {
+  type: string;
+  status: "True" | "False" | "Unknown";
+  /** CamelCase. */
+  reason: string;
+  message: string;
+  /** RFC 3339. */
+  lastTransitionTime: string;
+  observedGeneration?: number;
+}
+
+/**
+ * The list with `next` in it, sorted by type. The time changes only with the status; where nothing changed the list
+ * itself comes back, so that a caller can tell by identity that there is nothing to write.
+ */
+export function setCondition(
+  conditions: readonly Condition[],
+  next: Omit<Condition, "lastTransitionTime">,
+  now: Date,
+): readonly Condition[] {
+  const present = conditions.find((condition) => condition.type === next.type);
+  if (
+    present !== undefined &&
+    present.status === next.status &&
+    present.reason === next.reason &&
+    present.message === next.message &&
+    present.observedGeneration === next.observedGeneration
+  ) {
+    return conditions;
+  }
+  const lastTransitionTime =
+    present?.status === next.status
+      ? present.lastTransitionTime
+      : now.toISOString().replace(/\.\d{3}Z$/, "Z");
+  return [
+    ...conditions.filter((condition) => condition.type !== next.type),
+    { ...next, lastTransitionTime },
+  ].sort((a, b) => (a.type < b.type ? -1 : 1));
+}

@@ -1,0 +1,76 @@
+/** Our kinds against their own schemas, by ajv: what the API server refuses by schema is refused offline too. */
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
+import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
+
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
+
+function createAjv(): Ajv {
+  // strictTypes: Kubernetes' int-or-string has maxLength beside no type. strictRequired: CEL's business.
+  const ajv = new Ajv({ strict: true, strictTypes: false, strictRequired: false, allErrors: true });
+  for (const keyword of [
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+  ]) {
+    ajv.addKeyword(keyword);
+  }
+  ajv.addFormat("int32", {
+    type: "number",
+    validate: (value: number) => Number.isInteger(value) && Math.abs(value) <= 2 ** 31,
+  });
+  ajv.addFormat("int64", { type: "number", validate: (value: number) => Number.isInteger(value) });
+  ajv.addFormat("date-time", { type: "string", validate: (value: string) => DATE_TIME.test(value) });
+  return ajv;
+}
+
+const validators = new Map<string, ValidateFunction>();
+
+function validatorOf(kind: string): ValidateFunction | undefined {
+  const schema = (SCHEMAS as Readonly<Record<string, object>>)[kind];
+  if (schema === undefined) return undefined;
+  let validator = validators.get(kind);
+  if (validator === undefined) {
+    validator = createAjv().compile(schema);
+    validators.set(kind, validator);
+  }
+  return validator;
+}
+
+/** `/spec/addresses/1` -> `spec.addresses[1]` */
+function pathOf(error: ErrorObject): string {
+  const parts = error.instancePath.split("/").slice(1);
+  return (
+    parts.map((part, at) => (/^\d+$/.test(part) ? `[${part}]` : `${at === 0 ? "" : "."}${part}`)).join("") ||
+    "object"
+  );
+}
+
+function wordsOf(error: ErrorObject, value: unknown): string {
+  const allowed = (error.params as { allowedValues?: unknown[] }).allowedValues;
+  const rule =
+    allowed === undefined
+      ? (error.message ?? error.keyword)
+      : `must be one of ${allowed.map(String).join(", ")}`;
+  const text = JSON.stringify(value);
+  return text === undefined || text.length > 100 || error.keyword === "required" ? rule : `${text} ${rule}`;
+}
+
+function at(object: unknown, instancePath: string): unknown {
+  return instancePath
+    .split("/")
+    .slice(1)
+    .reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], object);
+}
+
+/** Refusals by the schema of `kind`; an unknown kind is refused too. Never throws on any input. */
+export function validateSchema(kind: string, object: unknown): Refusal[] {
+  const validate = validatorOf(kind);
+  if (validate === undefined) return [refusal("kind", `"${kind}" is not a kind of ours`)];
+  if (validate(object)) return [];
+  return (validate.errors ?? [])
+    .filter((error) => error.keyword !== "anyOf")
+    .map((error) => refusal(pathOf(error), wordsOf(error, at(object, error.instancePath))));
+}
