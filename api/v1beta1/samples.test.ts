@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { parseAllDocuments } from "yaml";
+import { DEFAULT_NAMESPACE } from "#api/names.ts";
+import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
+import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
+
+const DIRECTORY = new URL("../../config/samples/", import.meta.url);
+
+test("every sample is admitted, and every kind that users write has one", async () => {
+  const seen = new Set<string>();
+  for (const file of (await readdir(DIRECTORY)).filter((name) => name.endsWith(".yaml"))) {
+    for (const document of parseAllDocuments(await readFile(new URL(file, DIRECTORY), "utf8"))) {
+      const object = document.toJS() as Judged;
+      if (!(object.kind in SCHEMAS)) continue;
+      seen.add(object.kind);
+      const verdict = judge(
+        { operation: "CREATE", kind: object.kind, object, oldObject: undefined },
+        { namespace: DEFAULT_NAMESPACE, pools: [], services: [] },
+      );
+      assert.deepEqual(verdict.refusals, [], file);
+    }
+  }
+  assert.deepEqual(
+    [...seen].sort(),
+    Object.keys(SCHEMAS)
+      .filter((kind) => kind !== "SpeakerStatus")
+      .sort(),
+  );
+});
