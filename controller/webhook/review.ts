@@ -1,0 +1,78 @@
+/** AdmissionReview (admission.k8s.io/v1) in, verdict, AdmissionReview out. Pure. */
+import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
+import type { View } from "#api/v1beta1/admission/view.ts";
+
+interface ReviewRequest {
+  readonly uid: string;
+  readonly operation: string;
+  readonly kind: { readonly kind: string };
+  readonly object?: Judged | null;
+  readonly oldObject?: Judged | null;
+}
+
+export interface ReviewResponse {
+  readonly apiVersion: "admission.k8s.io/v1";
+  readonly kind: "AdmissionReview";
+  readonly response: {
+    readonly uid: string;
+    readonly allowed: boolean;
+    readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
+    readonly warnings?: readonly string[];
+  };
+}
+
+export class ReviewError extends Error {
+  readonly code = "InvalidReview";
+}
+
+/** Throws a ReviewError for what is no AdmissionReview request. */
+export function parseReview(body: string): ReviewRequest {
+  let parsed: { kind?: unknown; request?: Partial<ReviewRequest> };
+  try {
+    parsed = JSON.parse(body) as typeof parsed;
+  } catch (cause) {
+    throw new ReviewError("the body is not JSON", { cause });
+  }
+  const request = parsed?.request;
+  if (
+    parsed?.kind !== "AdmissionReview" ||
+    typeof request?.uid !== "string" ||
+    typeof request.operation !== "string"
+  ) {
+    throw new ReviewError("the body is not an AdmissionReview with a request");
+  }
+  if (typeof request.kind?.kind !== "string") throw new ReviewError("request.kind.kind is missing");
+  return request as ReviewRequest;
+}
+
+const OPERATIONS = ["CREATE", "UPDATE", "DELETE"] as const;
+
+/** One line for each cause, so that kubectl shows one line for each cause. */
+export function answer(request: ReviewRequest, view: View): ReviewResponse {
+  const operation = OPERATIONS.find((name) => name === request.operation);
+  const envelope = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" } as const;
+  if (operation === undefined) return { ...envelope, response: { uid: request.uid, allowed: true } };
+  const verdict = judge(
+    {
+      operation,
+      kind: request.kind.kind,
+      object: request.object ?? undefined,
+      oldObject: request.oldObject ?? undefined,
+    },
+    view,
+  );
+  const warnings = verdict.warnings.length > 0 ? { warnings: verdict.warnings } : {};
+  if (verdict.refusals.length === 0) {
+    return { ...envelope, response: { uid: request.uid, allowed: true, ...warnings } };
+  }
+  const message = verdict.refusals.map((refusal) => refusal.message).join("\n");
+  return {
+    ...envelope,
+    response: {
+      uid: request.uid,
+      allowed: false,
+      status: { code: 422, reason: "Invalid", message },
+      ...warnings,
+    },
+  };
+}
