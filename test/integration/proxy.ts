@@ -1,0 +1,87 @@
+/** A TCP proxy between a client under test and a server: resets, refuses and rewrites on command. */
+
+import type { AddressInfo } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+export class TcpProxy implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  #isOpen = true;
+  #accepted = 0;
+
+  private constructor(server: Server, target: { readonly host: string; readonly port: number }) {
+    this.#server = server;
+    server.on("connection", (client) => {
+      this.#accepted += 1;
+      client.on("error", ignore);
+      if (!this.#isOpen) {
+        client.resetAndDestroy();
+        return;
+      }
+      const upstream = connect(target);
+      upstream.on("error", ignore);
+      const pair = [client, upstream] as const;
+      this.#pairs.add(pair);
+      client.pipe(upstream);
+      upstream.pipe(client);
+      for (const end of pair) {
+        end.on("close", () => {
+          this.#pairs.delete(pair);
+          for (const other of pair) other.destroy();
+        });
+      }
+    });
+  }
+
+  static async start(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+    const server = createServer({ noDelay: true });
+    const proxy = new TcpProxy(server, target);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Connections so far, the refused ones too. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Resets every connection (RST to the client). */
+  resetAll(): void {
+    for (const [client, upstream] of this.#pairs) {
+      client.resetAndDestroy();
+      upstream.destroy();
+    }
+  }
+
+  /** Resets new connections until `open`. */
+  refuse(): void {
+    this.#isOpen = false;
+    this.resetAll();
+  }
+
+  open(): void {
+    this.#isOpen = true;
+  }
+
+  /** Keeps connections, and lets nothing through: a network that swallows packets. */
+  freeze(): void {
+    for (const [client, upstream] of this.#pairs) {
+      client.unpipe(upstream);
+      upstream.unpipe(client);
+      client.pause();
+      upstream.pause();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.resetAll();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+/** Both ends are cut on purpose here; `close` follows every error and does the work. */
+function ignore(): void {}
