@@ -1,0 +1,252 @@
+/**
+ * The CRDs and the webhook in the real API server: every rule that must hold without a webhook has an object just
+ * inside and one just outside, and what a webhook refuses reaches kubectl in one line.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import type { AddressPool } from "#api/v1beta1/generated/types.ts";
+import { systemClock } from "#common/clock.ts";
+import { addressPools, customResourceDefinitions } from "#common/kube/resource.ts";
+import { silentLogger } from "#common/log.ts";
+import { startWebhook } from "#controller/webhook/server.ts";
+import { createAuthority } from "#hack/lab/pki.ts";
+import { TestPlane } from "#test/integration/plane.ts";
+import { until } from "#test/until.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const NAMESPACE = "genkan-system";
+const run = promisify(execFile);
+
+let plane: TestPlane;
+
+/** kubectl's answer, refusals too. */
+async function kubectl(argv: readonly string[], input?: object): Promise<{ ok: boolean; text: string }> {
+  const child = run(`${ROOT}.lab/bin/kubectl`, ["--kubeconfig", plane.plane.kubeconfig, ...argv]);
+  child.child.stdin?.end(input === undefined ? "" : JSON.stringify(input));
+  try {
+    const { stdout, stderr } = await child;
+    return { ok: true, text: stdout + stderr };
+  } catch (error) {
+    return { ok: false, text: String((error as { stderr?: string }).stderr ?? error) };
+  }
+}
+
+before(async () => {
+  plane = await TestPlane.start();
+  await plane.namespace(NAMESPACE);
+  const applied = await kubectl(["apply", "-k", `${ROOT}config/crd`]);
+  assert.ok(applied.ok, applied.text);
+  await until("all CRDs to be established", async () => {
+    const { items } = await plane.client.list(customResourceDefinitions);
+    return (
+      items.length === 5 &&
+      items.every((crd) =>
+        crd.status?.conditions?.some((c) => c.type === "Established" && c.status === "True"),
+      )
+    );
+  });
+});
+
+after(async () => plane[Symbol.asyncDispose]());
+
+const object = (kind: string, name: string, spec: object) => ({
+  apiVersion: "genkan.dev/v1beta1",
+  kind,
+  metadata: { name, namespace: NAMESPACE },
+  spec,
+});
+const pool = (spec: object) =>
+  object("AddressPool", "p", { protocol: "layer2", addresses: ["10.0.0.0/24"], ...spec });
+const peer = (spec: object) =>
+  object("BGPPeer", "r", { myASN: 64512, peerASN: 64513, peerAddress: "10.0.0.1", ...spec });
+const { peerASN: _asn, ...withoutAsn } = peer({}).spec as Record<string, unknown>;
+
+/** Name, object just inside, object just outside, what the refusal says. */
+const RULES: readonly (readonly [string, object, object, RegExp])[] = [
+  [
+    "the one name",
+    object("LoadBalancer", "loadbalancer", {}),
+    object("LoadBalancer", "other", {}),
+    /the only LoadBalancer is named "loadbalancer"/,
+  ],
+  [
+    "replicas",
+    object("LoadBalancer", "loadbalancer", { controllerReplicas: 1 }),
+    object("LoadBalancer", "loadbalancer", { controllerReplicas: 0 }),
+    /controllerReplicas.*greater than or equal to 1/,
+  ],
+  [
+    "scheduler with KubeProxy",
+    object("LoadBalancer", "loadbalancer", { forwarding: { mode: "KubeProxy" } }),
+    object("LoadBalancer", "loadbalancer", { forwarding: { mode: "KubeProxy", scheduler: "rr" } }),
+    /has no effect with mode KubeProxy/,
+  ],
+  [
+    "tolerationSeconds",
+    object("LoadBalancer", "loadbalancer", {
+      speakerTolerations: [{ effect: "NoExecute", tolerationSeconds: 1 }],
+    }),
+    object("LoadBalancer", "loadbalancer", {
+      speakerTolerations: [{ effect: "NoSchedule", tolerationSeconds: 1 }],
+    }),
+    /tolerationSeconds needs effect NoExecute/,
+  ],
+  [
+    "a range",
+    pool({ addresses: ["10.0.0.1 - 10.0.0.9"] }),
+    pool({ addresses: ["10.0.0.1 - fd00::1"] }),
+    /neither a prefix .* nor a range/,
+  ],
+  [
+    "a bare address",
+    pool({ addresses: ["10.0.0.1/32"] }),
+    pool({ addresses: ["10.0.0.1"] }),
+    /neither a prefix .* nor a range/,
+  ],
+  [
+    "IPv6",
+    pool({ addresses: ["fd00::/64"] }),
+    pool({ addresses: ["fd00::/129"] }),
+    /neither a prefix .* nor a range/,
+  ],
+  [
+    "advertisements only with bgp",
+    pool({ protocol: "bgp", bgpAdvertisements: [{}] }),
+    pool({ bgpAdvertisements: [{}] }),
+    /only a pool of protocol bgp has them/,
+  ],
+  [
+    "a community",
+    pool({ protocol: "bgp", bgpAdvertisements: [{ communities: ["large:1:2:3"] }] }),
+    pool({ protocol: "bgp", bgpAdvertisements: [{ communities: ["1:2:3"] }] }),
+    /communities\[0\]/,
+  ],
+  ["peerASN or dynamicASN", peer({}), object("BGPPeer", "r", withoutAsn), /exactly one of them must be set/],
+  ["peerAddress or interface", peer({}), peer({ interface: "eth0" }), /exactly one of them must be set/],
+  ["an address", peer({ peerAddress: "fd00::1" }), peer({ peerAddress: "router" }), /is not an IP address/],
+  ["hold time 3 s", peer({ holdTime: "3s" }), peer({ holdTime: "2s" }), /must be 0s or at least 3s/],
+  ["hold time 0", peer({ holdTime: "0s" }), peer({ holdTime: "2999ms" }), /must be 0s or at least 3s/],
+  [
+    "keepalive below hold",
+    peer({ holdTime: "9s", keepaliveTime: "8s" }),
+    peer({ holdTime: "9s", keepaliveTime: "9s" }),
+    /must be less than holdTime/,
+  ],
+  ["keepalive alone", peer({ keepaliveTime: "0s" }), peer({ keepaliveTime: "1s" }), /needs holdTime/],
+  [
+    "one password",
+    peer({ password: "x" }),
+    peer({ password: "x", passwordSecret: { name: "s" } }),
+    /exclude each other/,
+  ],
+  [
+    "multihop and iBGP",
+    peer({ ebgpMultiHop: true }),
+    peer({ ebgpMultiHop: true, peerASN: 64512 }),
+    /not with iBGP/,
+  ],
+  ["router ID", peer({ routerID: "10.0.0.1" }), peer({ routerID: "fd00::1111" }), /is not an IPv4 address/],
+  [
+    "BFD interval",
+    object("BFDProfile", "b", { receiveInterval: 10 }),
+    object("BFDProfile", "b", { receiveInterval: 9 }),
+    /greater than or equal to 10/,
+  ],
+  [
+    "BFD multiplier",
+    object("BFDProfile", "b", { detectMultiplier: 2 }),
+    object("BFDProfile", "b", { detectMultiplier: 1 }),
+    /greater than or equal to 2/,
+  ],
+];
+
+for (const [name, inside, outside, words] of RULES) {
+  test(`without a webhook: ${name}`, async () => {
+    const admitted = await kubectl(["create", "--dry-run=server", "-f", "-"], inside);
+    assert.ok(admitted.ok, admitted.text);
+    const refused = await kubectl(["create", "--dry-run=server", "-f", "-"], outside);
+    assert.equal(refused.ok, false, refused.text);
+    assert.match(refused.text, words);
+  });
+}
+
+test("defaults appear", async () => {
+  const created = await kubectl(
+    ["create", "--dry-run=server", "-o", "json", "-f", "-"],
+    object("LoadBalancer", "loadbalancer", {}),
+  );
+  assert.ok(created.ok, created.text);
+  const { spec } = JSON.parse(created.text) as { spec: object };
+  assert.deepEqual(spec, {
+    controllerReplicas: 2,
+    logLevel: "info",
+    forwarding: { mode: "IPVS", scheduler: "mh", tunnel: "ipip", returnPath: "Direct" },
+  });
+});
+
+test("the webhook's refusal reaches kubectl as one line, warnings too, and dry run is judged", async () => {
+  const authority = await createAuthority("test");
+  const { certificate: cert, key } = await authority.issue({ commonName: "webhook", names: ["127.0.0.1"] });
+  const web = object("AddressPool", "web", {
+    protocol: "layer2",
+    addresses: ["192.168.10.128/25"],
+  }) as AddressPool;
+  const webhook = await startWebhook({
+    port: 0,
+    host: "127.0.0.1",
+    readPair: async () => ({ cert, key }),
+    view: () => ({
+      namespace: NAMESPACE,
+      pools: [web],
+      services: [{ key: "shop/front", addresses: ["192.168.10.200"] }],
+    }),
+    clock: systemClock,
+    log: silentLogger,
+  });
+  try {
+    const configured = await kubectl(["create", "-f", "-"], {
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingWebhookConfiguration",
+      metadata: { name: "test" },
+      webhooks: [
+        {
+          name: "pools.genkan.dev",
+          clientConfig: {
+            url: `https://127.0.0.1:${webhook.port}/validate`,
+            caBundle: Buffer.from(authority.certificate).toString("base64"),
+          },
+          rules: [
+            {
+              apiGroups: ["genkan.dev"],
+              apiVersions: ["*"],
+              resources: ["*"],
+              operations: ["CREATE", "UPDATE", "DELETE"],
+            },
+          ],
+          failurePolicy: "Fail",
+          sideEffects: "None",
+          admissionReviewVersions: ["v1"],
+        },
+      ],
+    });
+    assert.ok(configured.ok, configured.text);
+    const wanted = 'spec.addresses[1]: 192.168.10.0/24 overlaps 192.168.10.128/25 of AddressPool "web"';
+    const overlapping = { ...pool({ addresses: ["10.0.0.0/24", "192.168.10.0/24"] }) };
+    // The API server takes a moment to notice a new webhook.
+    await until("the webhook to be asked", async () => {
+      const refused = await kubectl(["create", "--dry-run=server", "-f", "-"], overlapping);
+      return !refused.ok && refused.text.includes(wanted) && refused.text.trim().split("\n").length === 1;
+    });
+    assert.ok((await kubectl(["create", "-f", "-"], web)).ok);
+    const gone = await kubectl(["delete", "addresspool", "web", "-n", NAMESPACE]);
+    assert.match(
+      gone.text,
+      /Warning: AddressPool "web" is deleted while in use: .*shop\/front \(192\.168\.10\.200\)/,
+    );
+    assert.equal((await plane.client.list(addressPools, { namespace: NAMESPACE })).items.length, 0);
+  } finally {
+    await webhook.close();
+  }
+});
