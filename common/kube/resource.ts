@@ -21,6 +21,7 @@ import type {
   V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
 import { GROUP, VERSION } from "#api/names.ts";
+import type * as generated from "#api/v1beta1/generated/types.ts";
 import type { KubeObject, Received } from "#common/kube/wire.ts";
 
 declare const shape: unique symbol;
@@ -155,13 +156,11 @@ export const customResourceDefinitions: Resource<CustomResourceDefinition> = {
   namespaced: false,
 };
 
-// biome-ignore lint/suspicious/noExplicitAny: until config/crd's generated types are there
-type Custom = KubeObject & { spec?: any; status?: any };
-export type LoadBalancer = Custom;
-export type AddressPool = Custom;
-export type BGPPeer = Custom;
-export type BFDProfile = Custom;
-export type SpeakerStatus = Custom;
+export type LoadBalancer = Received<generated.LoadBalancer>;
+export type AddressPool = Received<generated.AddressPool>;
+export type BGPPeer = Received<generated.BGPPeer>;
+export type BFDProfile = Received<generated.BFDProfile>;
+export type SpeakerStatus = Received<generated.SpeakerStatus>;
 
 export const loadBalancers: Resource<LoadBalancer> = {
   ...ours,
