@@ -1,0 +1,100 @@
+/**
+ * The lab's images, without a container engine.
+ *   main.ts build         bundles, root file systems, and .lab/images/genkan.tar for every node's containerd
+ *   main.ts bundle DIR    only the bundles, for the Dockerfile
+ * A build of what has not changed is skipped.
+ */
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type BundleName, bundle, ENTRY_POINTS } from "#hack/images/bundle.ts";
+import { makeRootfs, strippedNode } from "#hack/images/rootfs.ts";
+import { ECHO, STAGES, type Stage } from "#hack/images/stages.ts";
+import { type Image, writeArchive } from "#hack/lab/image.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const BUILD = join(ROOT, "build/images");
+const ARCHIVE = join(ROOT, ".lab/images/genkan.tar");
+const ADDON = join(ROOT, "speaker/native/build/socket.node");
+
+async function version(): Promise<string> {
+  const { version: text } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8")) as {
+    version: string;
+  };
+  return `v${text}`;
+}
+
+/** Of every source file that can end up in an image. */
+async function fingerprint(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const folder of ["api", "common", "operator", "controller", "speaker", "hack/images"]) {
+    const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
+    const paths = entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+    for (const path of paths.filter((name) => !name.endsWith(".test.ts")).sort()) {
+      hash.update(path.slice(ROOT.length)).update(await readFile(path));
+    }
+  }
+  return hash.update(await readFile(join(ROOT, "package-lock.json"))).digest("hex");
+}
+
+const which = (program: string): string =>
+  execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
+
+async function imageOf(stage: Stage, base: string, tag: string): Promise<Image> {
+  const root = join(BUILD, stage.name);
+  const made = (file: string): string => (file === "socket.node" ? ADDON : join(BUILD, "bundles", file));
+  const programs = stage.programs.map((program): [string, string] => [
+    which(program),
+    `/usr/sbin/${program}`,
+  ]);
+  const files = Object.entries(stage.files).map(([file, place]): [string, string] => [made(file), place]);
+  await makeRootfs(root, { programs: Object.fromEntries(programs), files: Object.fromEntries(files) });
+  return {
+    name: `genkan.dev/${stage.name}:${tag}`,
+    layers: [base, root],
+    entrypoint: stage.entrypoint,
+    environment: ["PATH=/usr/sbin:/usr/bin", ...stage.environment],
+    ...(stage.user === undefined ? {} : { user: stage.user }),
+  };
+}
+
+async function build(): Promise<void> {
+  const stamp = join(BUILD, "stamp");
+  const print = await fingerprint();
+  const before = await readFile(stamp, "utf8").catch(() => "");
+  if (before === print && existsSync(ARCHIVE)) {
+    process.stdout.write("images are up to date\n");
+    return;
+  }
+  const started = performance.now();
+  const tag = await version();
+  await bundle(Object.keys(ENTRY_POINTS) as BundleName[], {
+    outputDirectory: join(BUILD, "bundles"),
+    version: tag,
+  });
+  const node = join(BUILD, "node");
+  await strippedNode(node);
+  const base = join(BUILD, "base");
+  await makeRootfs(base, { programs: { [node]: "/usr/bin/node" }, files: {} });
+  const images: Image[] = [];
+  for (const stage of [...STAGES, ECHO]) images.push(await imageOf(stage, base, tag));
+  await writeArchive(images, ARCHIVE);
+  await mkdir(BUILD, { recursive: true });
+  await writeFile(stamp, print);
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  process.stdout.write(`built ${images.map((image) => image.name).join(", ")} in ${seconds} s\n`);
+}
+
+const [command, directory] = process.argv.slice(2);
+if (command === "build") await build();
+else if (command === "bundle" && directory !== undefined) {
+  const names = (Object.keys(ENTRY_POINTS) as BundleName[]).filter((name) => name !== "echo");
+  await bundle(names, { outputDirectory: directory, version: await version() });
+} else {
+  process.stderr.write("usage: hack/images/main.ts build | bundle DIRECTORY\n");
+  process.exit(2);
+}
