@@ -1,0 +1,144 @@
+/**
+ * What is run, as root, on the machine that carries the nodes (this one or the guest) to start and stop one. Pure:
+ * everything is one shell script a node, because starting a program in the guest takes a tenth of a second.
+ *
+ * A node is a network namespace with a mount and a process namespace in it: whatever its programs mount and start
+ * ends with its first process.
+ */
+import type { Layout, NodeLayout } from "#hack/lab/layout.ts";
+
+export interface NodeScriptInput {
+  readonly layout: Layout;
+  readonly node: NodeLayout;
+  readonly directory: string;
+  readonly binDirectory: string;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Sysctls of a network namespace that forwards. */
+const FORWARDING = [
+  "net.ipv4.ip_forward=1",
+  "net.ipv4.conf.all.rp_filter=0",
+  "net.ipv4.conf.default.rp_filter=0",
+  "net.ipv6.conf.all.disable_ipv6=0",
+  "net.ipv6.conf.default.disable_ipv6=0",
+  "net.ipv6.conf.all.forwarding=1",
+  "net.ipv6.conf.default.forwarding=1",
+];
+
+/** Makes a namespace that forwards. */
+export function namespaceScript(netns: string): string {
+  return `ip netns add ${netns}
+nsenter --net=/run/netns/${netns} sysctl -qw ${FORWARDING.join(" ")}
+ip -n ${netns} link set lo up
+`;
+}
+
+/** Prints the process id of the node's first process. */
+export function startNodeScript(input: NodeScriptInput): string {
+  const { node, directory } = input;
+  const writes = Object.entries({ ...input.files, "init.sh": initScript(input) }).map(
+    ([name, text]) => `cat > ${directory}/${name} <<'END-OF-FILE'\n${text.trimEnd()}\nEND-OF-FILE\n`,
+  );
+  return `umask 077
+mkdir -p ${directory}/cni ${directory}/log ${directory}/lib
+${writes.join("")}${namespaceScript(node.netns)}${linkScript(input)}${cgroupScript(node.netns)}
+setsid nsenter --net=/run/netns/${node.netns} unshare --mount --propagation private --uts --pid --fork --kill-child \\
+  --mount-proc sh ${directory}/init.sh >${directory}/log/init.log 2>&1 </dev/null &
+echo $!
+`;
+}
+
+function linkScript({ layout, node }: NodeScriptInput): string {
+  const { address } = node;
+  return `ip link add ${node.link} type veth peer name eth0 netns ${node.netns}
+ip link set ${node.link} master ${layout.bridge} up
+ip -n ${node.netns} -batch - <<END
+link set eth0 up
+addr add ${address.v4}/24 dev eth0
+addr add ${address.v6}/64 dev eth0 nodad
+route add default via ${layout.router.v4}
+route add default via ${layout.router.v6}
+END
+`;
+}
+
+/** One root a node in each hierarchy; cgroup v1 wants its cpuset filled before anything can go in. */
+function cgroupScript(name: string): string {
+  return `root=/sys/fs/cgroup
+mountpoint -q $root || mount -t cgroup2 none $root
+if [ -f $root/cgroup.controllers ]; then
+  for c in cpuset cpu io memory pids hugetlb; do
+    if grep -qw $c $root/cgroup.controllers; then echo +$c > $root/cgroup.subtree_control; fi
+  done
+  mkdir -p $root/${name}/system
+  for c in $(cat $root/${name}/cgroup.controllers); do echo +$c > $root/${name}/cgroup.subtree_control; done
+else
+  for h in $root/*/; do [ -f $h/cgroup.procs ] && mkdir -p $h/${name}/system; done
+  for n in ${name} ${name}/system; do
+    for f in cpuset.cpus cpuset.mems; do cat $root/cpuset/$f > $root/cpuset/$n/$f; done
+  done
+fi
+`;
+}
+
+/** The node's first process: its own mounts, then its programs. Ends only by being killed. */
+function initScript({ node, directory, binDirectory }: NodeScriptInput): string {
+  const daemon = (name: string, command: string): string =>
+    `(${command} >${directory}/log/${name}.log 2>&1; echo "${name} ended: exit code $?" >>${directory}/log/ended) &\n`;
+  return `export PATH=${binDirectory}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+root=/sys/fs/cgroup
+if [ -f $root/cgroup.controllers ]; then echo $$ > $root/${node.netns}/system/cgroup.procs
+else for h in $root/*/; do [ -d $h/${node.netns} ] && echo $$ > $h/${node.netns}/system/cgroup.procs; done; fi
+hostname ${node.name}
+for n in /run/netns/*; do umount "$n" 2>/dev/null; done
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/netns /run/lock
+mount --bind ${directory}/log /var/log
+mount --bind ${directory}/lib /var/lib
+mount --make-rshared /
+${daemon("containerd", `containerd -c ${directory}/containerd.toml`)}i=0
+while [ ! -S ${directory}/containerd.sock ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done
+${daemon(
+  "kubelet",
+  `kube kubelet --config ${directory}/kubelet.yaml --kubeconfig ${directory}/kubelet.kubeconfig --hostname-override ${node.name} --node-ip ${node.address.v4},${node.address.v6} --root-dir ${directory}/kubelet --cert-dir ${directory}/kubelet-pki`,
+)}${daemon("kube-proxy", `kube kube-proxy --config ${directory}/proxy.yaml`)}while :; do wait; sleep 1; done
+`;
+}
+
+/** Removes whatever exists of a node, running or half made; never fails. */
+export function stopNodeScript({ layout, node, directory }: Omit<NodeScriptInput, "files" | "binDirectory">): string {
+  return `${removeCgroupScript(node.netns)}
+ip link del ${node.link} 2>/dev/null || true
+ip netns del ${node.netns} 2>/dev/null || true
+rm -rf ${directory}
+: ${layout.instance}
+`;
+}
+
+/**
+ * Kills every process of the cgroup and what is below, then removes it. The first process goes first and takes its
+ * process namespace along.
+ */
+export function removeCgroupScript(name: string): string {
+  return `i=0
+while [ $i -lt 200 ]; do
+  tops=$(ls -d /sys/fs/cgroup/${name} /sys/fs/cgroup/*/${name} 2>/dev/null) || true
+  [ -n "$tops" ] || break
+  pids=$(find $tops -name cgroup.procs -exec cat {} + 2>/dev/null | sort -nu) || true
+  [ -z "$pids" ] || kill -9 $pids 2>/dev/null || true
+  find $tops -depth -type d -exec rmdir {} + 2>/dev/null || true
+  i=$((i+1)); sleep 0.05
+done
+`;
+}
+
+/** \`ip -batch\` lines that make the other nodes' pods reachable: one route a family and node. */
+export function podRoutes(others: readonly NodeLayout[], verb: "replace" | "del"): string {
+  return others
+    .map(
+      ({ podRange, address }) =>
+        `route ${verb} ${podRange.v4} via ${address.v4}\nroute ${verb} ${podRange.v6} via ${address.v6}\n`,
+    )
+    .join("");
+}
