@@ -1,0 +1,209 @@
+/**
+ * Allocation as state: the ledger and what became of every Service. A change is settled by looking at the Services
+ * that changed, and at those that wait if something was freed; the result equals settling everything anew
+ * (allocator.test.ts holds it to that).
+ *
+ * Settling has two rounds, each oldest Service first: in the first everybody keeps what may be kept, in the second
+ * what is missing is given. So nobody is given what another one has.
+ */
+
+import { ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { fill, keep, type Lost } from "#controller/allocate.ts";
+import { type ForwardingIds, idKeys, parseIds } from "#controller/forwarding-ids.ts";
+import { type Allocation, Ledger, type Vip } from "#controller/ledger.ts";
+import { PoolSet } from "#controller/pool.ts";
+import type { Refusal } from "#controller/refusal.ts";
+import { type AllocationRequest, isOurs, readRequest } from "#controller/request.ts";
+import { byAge, type ServiceRecord } from "#controller/service.ts";
+
+/** What became of one Service of ours. */
+export interface Outcome {
+  readonly record: ServiceRecord;
+  readonly request: AllocationRequest;
+  /** What it asks for can be understood. */
+  readonly isSound: boolean;
+  /** undefined: it has no address. */
+  readonly allocation: Allocation | undefined;
+  /** Why it has none, or not all that it must have. */
+  readonly refusal: Refusal | undefined;
+  /** What it had and may not keep. */
+  readonly lost: readonly Lost[];
+}
+
+export interface AllocatorConfig {
+  readonly pools: PoolSet;
+  readonly loadBalancerClass: string | undefined;
+}
+
+/** Rounds after something was freed within a round: each one needs a Service that moved, so few are enough. */
+const MAX_ROUNDS = 4;
+
+export class Allocator {
+  #config: AllocatorConfig = { pools: new PoolSet([]), loadBalancerClass: undefined };
+  #ledger = new Ledger(this.#config.pools);
+  readonly #outcomes = new Map<string, Outcome>();
+  /** Services that miss something which may come free. */
+  readonly #waiting = new Set<string>();
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  get config(): AllocatorConfig {
+    return this.#config;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  outcome(service: string): Outcome | undefined {
+    return this.#outcomes.get(service);
+  }
+
+  outcomes(): IterableIterator<[string, Outcome]> {
+    return this.#outcomes.entries();
+  }
+
+  /**
+   * Settles everything anew, under another configuration or at the start: Services keep what this Allocator gave
+   * them, or, the first time, what their status says.
+   */
+  rebuild(config: AllocatorConfig, records: Iterable<ServiceRecord>): Set<string> {
+    const before = new Map(this.#outcomes);
+    this.#config = config;
+    this.#ledger = new Ledger(config.pools);
+    this.#outcomes.clear();
+    this.#waiting.clear();
+    const touched = new Set(before.keys());
+    const all: ServiceRecord[] = [];
+    for (const record of records) {
+      touched.add(record.key);
+      if (isOurs(record, config.loadBalancerClass)) all.push(record);
+    }
+    const open = all.sort(byAge).map((record) => this.#adopt(record, before.get(record.key)));
+    this.#fillAll(open.filter((outcome) => this.#isOpen(outcome)));
+    return touched;
+  }
+
+  /** Settles these Services (undefined: it is gone). Returns the keys of all whose outcome may be another now. */
+  update(changes: Iterable<readonly [string, ServiceRecord | undefined]>): Set<string> {
+    const touched = new Set<string>();
+    const present: ServiceRecord[] = [];
+    let isFreed = false;
+    for (const [key, record] of changes) {
+      touched.add(key);
+      const isPresent = record !== undefined && isOurs(record, this.#config.loadBalancerClass);
+      // Another Service of the same name has no claim to what the old one held.
+      const isSame = isPresent && this.#outcomes.get(key)?.record.uid === record.uid;
+      if (!isSame && this.#forget(key)) isFreed = true;
+      if (isPresent) present.push(record);
+    }
+    const open = new Map<string, Outcome>();
+    for (const record of present.length > 1 ? present.sort(byAge) : present) {
+      const before = this.#outcomes.get(record.key);
+      const after = this.#adopt(record, before);
+      if (frees(before?.allocation, after.allocation)) isFreed = true;
+      if (this.#isOpen(after)) open.set(record.key, after);
+    }
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      if (isFreed) this.#addWaiting(open);
+      isFreed = this.#fillAll([...open.values()], touched);
+      open.clear();
+      if (!isFreed) break;
+    }
+    return touched;
+  }
+
+  #addWaiting(open: Map<string, Outcome>): void {
+    for (const key of this.#waiting) {
+      const outcome = this.#outcomes.get(key);
+      if (outcome !== undefined) open.set(key, outcome);
+    }
+  }
+
+  /** First round: what the Service keeps, with its ids, goes into the ledger. */
+  #adopt(record: ServiceRecord, before: Outcome | undefined): Outcome {
+    const present = this.#ledger.remove(record.key) ?? before?.allocation;
+    const { request, refusal } = readRequest(record);
+    // What we gave counts, not what the status still says: the watch lags behind our own writes.
+    const held =
+      before === undefined
+        ? record.ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]))
+        : (present?.vips.map((vip) => vip.address) ?? []);
+    const kept = refusal === undefined ? keep(request, held, this.#ledger) : refuseAll(held, refusal);
+    const ids = present?.ids ?? parseIds(record.annotations[ANNOTATION_FORWARDING_IDS]);
+    const allocation = this.#put(request, kept.vips, ids);
+    // Why an address went stays known until a later loss: the status may still be unwritten.
+    const lost = kept.lost.length === 0 && before !== undefined ? before.lost : kept.lost;
+    return this.#settle({ record, request, isSound: refusal === undefined, allocation, refusal, lost });
+  }
+
+  /** Second round, oldest first. True if one of them gave something back. */
+  #fillAll(open: readonly Outcome[], touched?: Set<string>): boolean {
+    let isFreed = false;
+    for (const outcome of open.length > 1 ? open.toSorted((a, b) => byAge(a.record, b.record)) : open) {
+      const { request, record } = outcome;
+      const present = this.#ledger.remove(record.key);
+      const { vips, refusal } = fill(request, present?.vips ?? [], this.#ledger);
+      const ids = present?.ids ?? parseIds(record.annotations[ANNOTATION_FORWARDING_IDS]);
+      const allocation = this.#put(request, vips, ids);
+      if (frees(present, allocation)) isFreed = true;
+      this.#settle({ ...outcome, allocation, refusal });
+      touched?.add(record.key);
+    }
+    return isFreed;
+  }
+
+  #put(request: AllocationRequest, vips: readonly Vip[], present: ForwardingIds): Allocation | undefined {
+    if (vips.length === 0) return undefined;
+    const { service, ports, sharing } = request;
+    const keys = idKeys(
+      vips.map((vip) => vip.family),
+      ports,
+    );
+    const allocation = { service, vips, ports, sharing, ids: this.#ledger.ids.choose(keys, present) };
+    this.#ledger.put(allocation);
+    return allocation;
+  }
+
+  #settle(outcome: Outcome): Outcome {
+    const { key } = outcome.record;
+    this.#outcomes.set(key, outcome);
+    if (this.#isOpen(outcome)) this.#waiting.add(key);
+    else this.#waiting.delete(key);
+    return outcome;
+  }
+
+  /** Something is missing, and the request can be understood. A Service that is being deleted gets nothing new. */
+  #isOpen({ record, request, isSound, allocation }: Outcome): boolean {
+    if (!isSound || record.isTerminating) return false;
+    return (allocation?.vips.length ?? 0) < request.families.length;
+  }
+
+  /** True if it held something. */
+  #forget(key: string): boolean {
+    this.#outcomes.delete(key);
+    this.#waiting.delete(key);
+    return this.#ledger.remove(key) !== undefined;
+  }
+}
+
+function refuseAll(
+  held: readonly string[],
+  refusal: Refusal,
+): { vips: readonly Vip[]; lost: readonly Lost[] } {
+  return { vips: [], lost: held.map((address) => ({ address, refusal })) };
+}
+
+/** Whether `after` leaves something to others that `before` had: an address, a port of it, or the right to share. */
+function frees(before: Allocation | undefined, after: Allocation | undefined): boolean {
+  if (before === undefined) return false;
+  if (after === undefined) return true;
+  return (
+    before.vips.some((vip) => !after.vips.some((each) => each.address === vip.address)) ||
+    before.ports.some((port) => !after.ports.includes(port)) ||
+    before.sharing?.key !== after.sharing?.key ||
+    before.sharing?.backend !== after.sharing?.backend
+  );
+}

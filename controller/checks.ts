@@ -1,0 +1,139 @@
+/**
+ * The rules of allocation, one function each: may this Service have (or keep) this address of this pool? The first
+ * that says no gives reason and message. They read the ledger without the Service's own entry.
+ */
+import type { Family } from "#api/address.ts";
+import type { Ledger, Vip } from "#controller/ledger.ts";
+import { excludes, familiesOf, type Pool } from "#controller/pool.ts";
+import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
+import type { AllocationRequest } from "#controller/request.ts";
+
+type PoolRule = (pool: Pool, request: AllocationRequest, ledger: Ledger) => Refusal | undefined;
+type VipRule = (vip: Vip, request: AllocationRequest, ledger: Ledger) => Refusal | undefined;
+
+/** The Service's pool annotation, if there is one, names this pool. */
+export function poolIsRequested(pool: Pool, request: AllocationRequest): Refusal | undefined {
+  if (request.pool === undefined || request.pool.name === pool.name) return undefined;
+  const { name, field } = request.pool;
+  return refuse(
+    RefusalReason.NotRequested,
+    `annotation ${field} asks for pool "${name}", the address is of pool "${pool.name}"`,
+  );
+}
+
+/** The pool's configuration is valid: only a valid one gives new addresses. */
+export function poolIsOpen(pool: Pool): Refusal | undefined {
+  if (pool.isOpen) return undefined;
+  return refuse(
+    RefusalReason.InvalidPool,
+    `AddressPool "${pool.name}" is not valid (see its condition Valid): it gives no new addresses`,
+  );
+}
+
+/** spec.serviceAllocation of the pool admits the Service. */
+export function poolAdmits(pool: Pool, request: AllocationRequest, ledger: Ledger): Refusal | undefined {
+  const part = excludes(pool, request, ledger.pools.labelsOf);
+  if (part === undefined) return undefined;
+  const why =
+    part === "namespaces"
+      ? `namespace "${request.namespace}" is neither in spec.serviceAllocation.namespaces nor selected by namespaceSelectors`
+      : "no selector of spec.serviceAllocation.serviceSelectors matches the Service's labels";
+  return refuse(RefusalReason.PoolNotAllowed, `AddressPool "${pool.name}": ${why}`);
+}
+
+/** The family is one of the Service's. */
+export function familyIsWanted(vip: Vip, request: AllocationRequest): Refusal | undefined {
+  if (request.families.includes(vip.family)) return undefined;
+  return refuse(
+    RefusalReason.FamilyMismatch,
+    `${vip.address} is ${vip.family}, the Service's spec.ipFamilies are ${request.families.join(", ")}`,
+  );
+}
+
+/** If the Service asks for an address of that family, it is this one. */
+export function addressIsRequested(vip: Vip, request: AllocationRequest): Refusal | undefined {
+  const wanted = request.addresses.find((each) => each.family === vip.family);
+  if (wanted === undefined || wanted.value === vip.value) return undefined;
+  return refuse(
+    RefusalReason.NotRequested,
+    `${wanted.field} asks for ${wanted.text} instead of ${vip.address}`,
+  );
+}
+
+/** Nobody has the address, or all who have it share it with this Service. */
+export function holdersAgree(vip: Vip, request: AllocationRequest, ledger: Ledger): Refusal | undefined {
+  const holding = ledger.holding(vip.address);
+  if (holding === undefined) return undefined;
+  const [holder = ""] = holding.services;
+  const theirs = holding.sharing;
+  const ours = request.sharing;
+  if (theirs === undefined || ours === undefined) {
+    const who = theirs === undefined ? `Service ${holder}, which` : "this Service";
+    const held = theirs === undefined ? "is held by" : `is held by Service ${holder} and`;
+    return refuse(
+      RefusalReason.AddressInUse,
+      `${vip.address} ${held} ${who} has no sharing key (annotation allow-shared-ip)`,
+    );
+  }
+  if (theirs.key !== ours.key) {
+    return refuse(
+      RefusalReason.SharingConflict,
+      `${vip.address} is held by Service ${holder} under sharing key "${theirs.key}", not "${ours.key}"`,
+    );
+  }
+  if (theirs.backend !== ours.backend) {
+    return refuse(
+      RefusalReason.SharingConflict,
+      `${vip.address} is shared with Service ${holder}: with externalTrafficPolicy Local all of them must have it and the same spec.selector`,
+    );
+  }
+  for (const port of request.ports) {
+    const taken = holding.ports.get(port);
+    if (taken === undefined) continue;
+    return refuse(
+      RefusalReason.SharingConflict,
+      `port ${port} of ${vip.address} is held by Service ${taken}`,
+    );
+  }
+  return undefined;
+}
+
+/** For a pool that would give a new address. */
+const GIVE_POOL: readonly PoolRule[] = [poolIsOpen, poolAdmits];
+/** For an address that the Service has: what has become of autoAssign or of the pool's validity does not matter. */
+const KEEP_POOL: readonly PoolRule[] = [poolIsRequested, poolAdmits];
+const KEEP_VIP: readonly VipRule[] = [familyIsWanted, addressIsRequested, holdersAgree];
+
+export function mayGive(pool: Pool, request: AllocationRequest, ledger: Ledger): Refusal | undefined {
+  return first(GIVE_POOL, pool, request, ledger);
+}
+
+export function mayKeep(
+  held: { readonly vip: Vip; readonly pool: Pool },
+  request: AllocationRequest,
+  ledger: Ledger,
+): Refusal | undefined {
+  return first(KEEP_POOL, held.pool, request, ledger) ?? first(KEEP_VIP, held.vip, request, ledger);
+}
+
+/** The pool has no range of a family at all: waiting for a free address would be in vain. */
+export function lacksFamily(pool: Pool, family: Family): Refusal | undefined {
+  if (pool.spaces[family].size > 0n) return undefined;
+  return refuse(
+    RefusalReason.FamilyNotInPool,
+    `AddressPool "${pool.name}" has ${familiesOf(pool)} addresses, the Service needs ${family}`,
+  );
+}
+
+function first<T>(
+  rules: readonly ((subject: T, request: AllocationRequest, ledger: Ledger) => Refusal | undefined)[],
+  subject: T,
+  request: AllocationRequest,
+  ledger: Ledger,
+): Refusal | undefined {
+  for (const rule of rules) {
+    const refusal = rule(subject, request, ledger);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}

@@ -1,0 +1,149 @@
+/** AddressPool -> Pool: what it can give, to whom, and in which order pools are asked. Pure. */
+import { FAMILIES, type Family, type FamilySpan, parseSpan } from "#api/address.ts";
+import type { AllocationRequest } from "#controller/request.ts";
+import { type LabelSelector, matches } from "#controller/selector.ts";
+import { AddressSpace } from "#controller/space.ts";
+
+/** The fields of AddressPool.spec that allocation looks at. */
+export interface PoolSpec {
+  readonly addresses?: readonly string[];
+  readonly autoAssign?: boolean;
+  readonly avoidBuggyIPs?: boolean;
+  readonly serviceAllocation?: {
+    readonly priority?: number;
+    readonly namespaces?: readonly string[];
+    readonly namespaceSelectors?: readonly LabelSelector[];
+    readonly serviceSelectors?: readonly LabelSelector[];
+  };
+}
+
+export interface Pool {
+  readonly name: string;
+  /** False if the configuration was refused: what is held of it stays, nothing new is given. */
+  readonly isOpen: boolean;
+  readonly autoAssign: boolean;
+  /** spec.serviceAllocation is there: those Services that it admits ask this pool before those without one. */
+  readonly isPinned: boolean;
+  /** Lower is asked first; 0 or absent last. */
+  readonly priority: number;
+  readonly namespaces: readonly string[];
+  readonly namespaceSelectors: readonly LabelSelector[];
+  readonly serviceSelectors: readonly LabelSelector[];
+  readonly spaces: Readonly<Record<Family, AddressSpace>>;
+}
+
+/** Addresses that do not parse are left out: whether the object is valid is judged elsewhere, and told by `isOpen`. */
+export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool {
+  const spans = (spec.addresses ?? []).map(parseSpan).filter((span) => span !== undefined);
+  const { serviceAllocation } = spec;
+  return {
+    name,
+    isOpen,
+    autoAssign: spec.autoAssign ?? true,
+    isPinned: serviceAllocation !== undefined,
+    priority: serviceAllocation?.priority ?? 0,
+    namespaces: serviceAllocation?.namespaces ?? [],
+    namespaceSelectors: serviceAllocation?.namespaceSelectors ?? [],
+    serviceSelectors: serviceAllocation?.serviceSelectors ?? [],
+    spaces: {
+      IPv4: spaceOf(spans, "IPv4", spec.avoidBuggyIPs ?? false),
+      IPv6: spaceOf(spans, "IPv6", false),
+    },
+  };
+}
+
+function spaceOf(spans: readonly FamilySpan[], family: Family, skipsBuggy: boolean): AddressSpace {
+  return new AddressSpace(
+    spans.filter((span) => span.family === family),
+    skipsBuggy,
+  );
+}
+
+export type NamespaceLabels = (namespace: string) => Readonly<Record<string, string>> | undefined;
+
+/** Which part of spec.serviceAllocation keeps the Service out; undefined if nothing does. */
+export function excludes(
+  pool: Pool,
+  service: Pick<AllocationRequest, "namespace" | "labels">,
+  labelsOf: NamespaceLabels,
+): "namespaces" | "serviceSelectors" | undefined {
+  const hasNamespaceRule = pool.namespaces.length + pool.namespaceSelectors.length > 0;
+  if (hasNamespaceRule && !pool.namespaces.includes(service.namespace)) {
+    const labels = labelsOf(service.namespace) ?? {};
+    if (!pool.namespaceSelectors.some((selector) => matches(selector, labels))) return "namespaces";
+  }
+  if (pool.serviceSelectors.length > 0) {
+    if (!pool.serviceSelectors.some((selector) => matches(selector, service.labels)))
+      return "serviceSelectors";
+  }
+  return undefined;
+}
+
+/** The order in which pools are asked: pinned ones first, then by priority, then by name. */
+export function byPreference(a: Pool, b: Pool): number {
+  if (a.isPinned !== b.isPinned) return a.isPinned ? -1 : 1;
+  const rank = (pool: Pool): number => (pool.priority === 0 ? Number.POSITIVE_INFINITY : pool.priority);
+  if (rank(a) !== rank(b)) return rank(a) - rank(b);
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+interface PoolRange {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly pool: Pool;
+}
+
+/** All pools of one configuration. Immutable. */
+export class PoolSet {
+  readonly labelsOf: NamespaceLabels;
+  readonly #byName: ReadonlyMap<string, Pool>;
+  readonly #ordered: readonly Pool[];
+  readonly #open: Readonly<Record<Family, readonly PoolRange[]>>;
+  readonly #closed: readonly Pool[];
+
+  constructor(pools: readonly Pool[], labelsOf: NamespaceLabels = () => undefined) {
+    this.labelsOf = labelsOf;
+    this.#byName = new Map(pools.map((pool) => [pool.name, pool]));
+    this.#ordered = pools.toSorted(byPreference);
+    this.#closed = this.#ordered.filter((pool) => !pool.isOpen);
+    this.#open = { IPv4: this.#rangesOf("IPv4"), IPv6: this.#rangesOf("IPv6") };
+  }
+
+  get(name: string): Pool | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** In the order in which they are asked. */
+  list(): readonly Pool[] {
+    return this.#ordered;
+  }
+
+  /** The pool that has the address; one whose configuration is valid before one whose is not. */
+  poolOf(family: Family, address: bigint): Pool | undefined {
+    const ranges = this.#open[family];
+    let low = 0;
+    let high = ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const range = ranges[middle];
+      if (range !== undefined && range.first <= address) low = middle + 1;
+      else high = middle;
+    }
+    const pool = ranges[low - 1]?.pool;
+    const has = (each: Pool): boolean => each.spaces[family].indexOf(address) !== undefined;
+    return pool !== undefined && has(pool) ? pool : this.#closed.find(has);
+  }
+
+  /** Valid pools don't overlap (admission), so one sorted list finds the pool of an address. */
+  #rangesOf(family: Family): readonly PoolRange[] {
+    return this.#ordered
+      .filter((pool) => pool.isOpen)
+      .flatMap((pool) => pool.spaces[family].spans().map((span) => ({ ...span, pool })))
+      .sort((a, b) => (a.first < b.first ? -1 : 1));
+  }
+}
+
+/** `IPv4`, `IPv4 and IPv6` or `no`: the families that a pool has addresses of, for messages. */
+export function familiesOf(pool: Pool): string {
+  return FAMILIES.filter((family) => pool.spaces[family].size > 0n).join(" and ") || "no";
+}

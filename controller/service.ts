@@ -1,0 +1,141 @@
+/** What the controller keeps of a Service. Everything else is dropped before it is stored. */
+
+import type { Family } from "#api/address.ts";
+import {
+  ANNOTATION_ADDRESSES,
+  ANNOTATION_ALLOCATED_FROM,
+  ANNOTATION_FORWARDING_IDS,
+  ANNOTATION_POOL,
+  ANNOTATION_SHARING_KEY,
+} from "#api/names.ts";
+import type { Service } from "#common/kube/resource.ts";
+import { keyOf } from "#common/kube/wire.ts";
+
+export interface ServiceCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+  readonly observedGeneration?: number;
+}
+
+export interface Ingress {
+  readonly ip?: string;
+  readonly ipMode?: string;
+  readonly hostname?: string;
+}
+
+export interface ServiceRecord {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** RFC 3339, whole seconds: sorts as text. */
+  readonly createdAt: string;
+  readonly isTerminating: boolean;
+  readonly type: string;
+  readonly loadBalancerClass: string | undefined;
+  readonly loadBalancerIp: string | undefined;
+  readonly families: readonly Family[];
+  readonly familyPolicy: string;
+  /** `TCP/80`, sorted, each once. */
+  readonly ports: readonly string[];
+  readonly selector: Readonly<Record<string, string>>;
+  /** externalTrafficPolicy Local. */
+  readonly isLocal: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Those that api/names.ts names; others are not kept. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly ingress: readonly Ingress[];
+  readonly conditions: readonly ServiceCondition[];
+}
+
+const KEPT_ANNOTATIONS: readonly string[] = [
+  ...ANNOTATION_POOL,
+  ...ANNOTATION_ADDRESSES,
+  ...ANNOTATION_SHARING_KEY,
+  ANNOTATION_FORWARDING_IDS,
+  ANNOTATION_ALLOCATED_FROM,
+];
+
+const NOTHING: Readonly<Record<string, string>> = {};
+
+/** Services that never were ours keep nothing but a key's worth of memory: they are projected to undefined. */
+export function projectService(raw: Service): ServiceRecord | undefined {
+  const annotations = keptAnnotations(raw.metadata.annotations);
+  const type = raw.spec?.type ?? "ClusterIP";
+  if (type !== "LoadBalancer" && !isMarked(annotations)) return undefined;
+  const { metadata, spec, status } = raw;
+  return {
+    key: keyOf(raw),
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+    uid: metadata.uid,
+    resourceVersion: metadata.resourceVersion,
+    createdAt: metadata.creationTimestamp ?? "",
+    isTerminating: metadata.deletionTimestamp !== undefined,
+    type,
+    loadBalancerClass: spec?.loadBalancerClass,
+    loadBalancerIp: spec?.loadBalancerIP === "" ? undefined : spec?.loadBalancerIP,
+    families: familiesOf(raw),
+    familyPolicy: spec?.ipFamilyPolicy ?? "SingleStack",
+    ports: [...new Set((spec?.ports ?? []).map((port) => `${port.protocol ?? "TCP"}/${port.port}`))].sort(),
+    selector: spec?.selector ?? NOTHING,
+    isLocal: spec?.externalTrafficPolicy === "Local",
+    labels: metadata.labels ?? NOTHING,
+    annotations,
+    ingress: (status?.loadBalancer?.ingress ?? []).map(projectIngress),
+    conditions: (status?.conditions ?? []) as readonly ServiceCondition[],
+  };
+}
+
+/** The controller wrote to it, so it holds something, or has to be cleared. */
+export function isMarked(annotations: Readonly<Record<string, string>>): boolean {
+  return (
+    annotations[ANNOTATION_ALLOCATED_FROM] !== undefined ||
+    annotations[ANNOTATION_FORWARDING_IDS] !== undefined
+  );
+}
+
+/** Oldest first; of equal age, by key. Decides who keeps what two Services claim. */
+export function byAge(
+  a: Pick<ServiceRecord, "createdAt" | "key">,
+  b: Pick<ServiceRecord, "createdAt" | "key">,
+): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+}
+
+function keptAnnotations(
+  all: Readonly<Record<string, string>> | undefined,
+): Readonly<Record<string, string>> {
+  if (all === undefined) return NOTHING;
+  let kept: Record<string, string> | undefined;
+  for (const name of KEPT_ANNOTATIONS) {
+    const value = all[name];
+    if (value === undefined) continue;
+    kept ??= {};
+    kept[name] = value;
+  }
+  return kept ?? NOTHING;
+}
+
+/** spec.ipFamilies; a Service without them (headless with an external name, very old) speaks its cluster IP's family. */
+function familiesOf(raw: Service): readonly Family[] {
+  const families = (raw.spec?.ipFamilies ?? []).filter(
+    (family): family is Family => family === "IPv4" || family === "IPv6",
+  );
+  if (families.length > 0) return families;
+  return [raw.spec?.clusterIP?.includes(":") === true ? "IPv6" : "IPv4"];
+}
+
+function projectIngress(ingress: { ip?: string; ipMode?: string; hostname?: string }): Ingress {
+  return {
+    ...(ingress.ip === undefined ? {} : { ip: ingress.ip }),
+    ...(ingress.ipMode === undefined ? {} : { ipMode: ingress.ipMode }),
+    ...(ingress.hostname === undefined ? {} : { hostname: ingress.hostname }),
+  };
+}
