@@ -6,7 +6,7 @@
 FROM node:26-bookworm AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+RUN npm install --no-save
 COPY . .
 RUN node hack/images/main.ts bundle /out && make addon && cp speaker/native/build/socket.node /out/ \
  && cp "$(command -v node)" /out/node && strip /out/node

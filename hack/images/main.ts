@@ -1,6 +1,6 @@
 /**
  * The lab's images, without a container engine.
- *   main.ts build         bundles, root file systems, and .lab/images/genkan.tar for every node's containerd
+ *   main.ts build         bundles, root file systems, and .lab/images/<name>.tar for every node's containerd
  *   main.ts bundle DIR    only the bundles, for the Dockerfile
  * A build of what has not changed is skipped.
  */
@@ -12,11 +12,12 @@ import { join } from "node:path";
 import { type BundleName, bundle, ENTRY_POINTS } from "#hack/images/bundle.ts";
 import { makeRootfs, strippedNode } from "#hack/images/rootfs.ts";
 import { ECHO, STAGES, type Stage } from "#hack/images/stages.ts";
-import { type Image, writeArchive } from "#hack/lab/image.ts";
+import { type ImageSpec, writeImage } from "#hack/lab/image.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const BUILD = join(ROOT, "build/images");
-const ARCHIVE = join(ROOT, ".lab/images/genkan.tar");
+const archiveOf = (stage: Stage): string => join(ROOT, ".lab/images", `genkan-${stage.name}.tar`);
+const ALL: readonly Stage[] = [...STAGES, ECHO];
 const ADDON = join(ROOT, "speaker/native/build/socket.node");
 
 async function version(): Promise<string> {
@@ -44,7 +45,7 @@ async function fingerprint(): Promise<string> {
 const which = (program: string): string =>
   execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
 
-async function imageOf(stage: Stage, base: string, tag: string): Promise<Image> {
+async function imageOf(stage: Stage, base: string, tag: string): Promise<ImageSpec> {
   const root = join(BUILD, stage.name);
   const made = (file: string): string => (file === "socket.node" ? ADDON : join(BUILD, "bundles", file));
   const programs = stage.programs.map((program): [string, string] => [
@@ -57,7 +58,7 @@ async function imageOf(stage: Stage, base: string, tag: string): Promise<Image> 
     name: `genkan.dev/${stage.name}:${tag}`,
     layers: [base, root],
     entrypoint: stage.entrypoint,
-    environment: ["PATH=/usr/sbin:/usr/bin", ...stage.environment],
+    environment: stage.environment,
     ...(stage.user === undefined ? {} : { user: stage.user }),
   };
 }
@@ -66,7 +67,7 @@ async function build(): Promise<void> {
   const stamp = join(BUILD, "stamp");
   const print = await fingerprint();
   const before = await readFile(stamp, "utf8").catch(() => "");
-  if (before === print && existsSync(ARCHIVE)) {
+  if (before === print && ALL.every((stage) => existsSync(archiveOf(stage)))) {
     process.stdout.write("images are up to date\n");
     return;
   }
@@ -80,13 +81,11 @@ async function build(): Promise<void> {
   await strippedNode(node);
   const base = join(BUILD, "base");
   await makeRootfs(base, { programs: { [node]: "/usr/bin/node" }, files: {} });
-  const images: Image[] = [];
-  for (const stage of [...STAGES, ECHO]) images.push(await imageOf(stage, base, tag));
-  await writeArchive(images, ARCHIVE);
+  for (const stage of ALL) await writeImage(await imageOf(stage, base, tag), archiveOf(stage));
   await mkdir(BUILD, { recursive: true });
   await writeFile(stamp, print);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
-  process.stdout.write(`built ${images.map((image) => image.name).join(", ")} in ${seconds} s\n`);
+  process.stdout.write(`built images ${ALL.map((stage) => stage.name).join(", ")} in ${seconds} s\n`);
 }
 
 const [command, directory] = process.argv.slice(2);
