@@ -6,7 +6,6 @@
  *   try { ... plane.kubeconfig ... } finally { await plane.stop(); }
  */
 
-import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { createServer } from "node:net";
@@ -134,6 +133,7 @@ async function writeFiles(
   const serviceAccounts = createServiceAccountKeys();
   await Promise.all([
     pki("ca.crt", authority.certificate),
+    pki("ca.key", authority.key),
     pki("apiserver.crt", serving.certificate),
     pki("apiserver.key", serving.key),
     pki("kubelet-client.crt", toKubelets.certificate),
@@ -217,7 +217,7 @@ function argumentsOf(program: ControlPlaneProgram, plan: Plan): string[] {
   ];
 }
 
-/** Programs that can run are there: an address of the bridge exists only while the lab is up. */
+/** As the administrator sees it, certificate verified. */
 function isReady(plan: Plan, ca: string, admin: Credential): Promise<boolean> {
   return new Promise((resolve) => {
     const call = request(
@@ -261,9 +261,4 @@ async function freePorts(count: number): Promise<number[]> {
       return new Promise<number>((resolve) => server.close(() => resolve(port)));
     }),
   );
-}
-
-/** True where `dir` holds a control plane's files. */
-export function hasControlPlane(dir: string): boolean {
-  return existsSync(join(dir, "kubeconfig"));
 }

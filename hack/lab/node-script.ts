@@ -107,12 +107,10 @@ ${daemon(
 }
 
 /** Removes whatever exists of a node, running or half made; never fails. */
-export function stopNodeScript({ layout, node, directory }: Omit<NodeScriptInput, "files" | "binDirectory">): string {
-  return `${removeCgroupScript(node.netns)}
-ip link del ${node.link} 2>/dev/null || true
+export function stopNodeScript({ node, directory }: { node: NodeLayout; directory: string }): string {
+  return `${removeCgroupScript(node.netns)}ip link del ${node.link} 2>/dev/null || true
 ip netns del ${node.netns} 2>/dev/null || true
 rm -rf ${directory}
-: ${layout.instance}
 `;
 }
 
@@ -131,14 +129,4 @@ while [ $i -lt 200 ]; do
   i=$((i+1)); sleep 0.05
 done
 `;
-}
-
-/** \`ip -batch\` lines that make the other nodes' pods reachable: one route a family and node. */
-export function podRoutes(others: readonly NodeLayout[], verb: "replace" | "del"): string {
-  return others
-    .map(
-      ({ podRange, address }) =>
-        `route ${verb} ${podRange.v4} via ${address.v4}\nroute ${verb} ${podRange.v6} via ${address.v6}\n`,
-    )
-    .join("");
 }

@@ -13,6 +13,7 @@ import {
   PemConverter,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
+  X509Certificate,
   X509CertificateGenerator,
 } from "@peculiar/x509";
 
@@ -38,6 +39,8 @@ export interface Subject {
 export interface Authority {
   /** PEM. */
   readonly certificate: string;
+  /** PEM. */
+  readonly key: string;
   issue(subject: Subject): Promise<Credential>;
 }
 
@@ -56,8 +59,24 @@ export async function createAuthority(name: string): Promise<Authority> {
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
+  return authorityOf(certificate, keys.privateKey);
+}
+
+/** The authority whose `ca.crt` and `ca.key` `read` gives. */
+export async function loadAuthority(read: (file: "ca.crt" | "ca.key") => string): Promise<Authority> {
+  const [der] = PemConverter.decode(read("ca.key"));
+  if (der === undefined) throw new TypeError("ca.key holds no PEM");
+  const key = await crypto.subtle.importKey("pkcs8", der, ALGORITHM, true, ["sign"]);
+  return authorityOf(new X509Certificate(read("ca.crt")), key);
+}
+
+async function authorityOf(
+  certificate: X509Certificate,
+  signingKey: webcrypto.CryptoKey,
+): Promise<Authority> {
   return {
     certificate: certificate.toString("pem"),
+    key: PemConverter.encode(await crypto.subtle.exportKey("pkcs8", signingKey), "PRIVATE KEY"),
     issue: async (subject) => {
       const own = await newKeys();
       const signed = await X509CertificateGenerator.create({
@@ -70,7 +89,7 @@ export async function createAuthority(name: string): Promise<Authority> {
         notBefore: new Date(Date.now() - SKEW_MS),
         notAfter: new Date(Date.now() + YEAR_MS),
         publicKey: own.publicKey,
-        signingKey: keys.privateKey,
+        signingKey,
         signingAlgorithm: ALGORITHM,
         extensions: extensionsFor(subject),
       });

@@ -35,7 +35,8 @@ export function tarHeader(entry: TarEntry): Buffer {
   block.write(octal(0, 12), 136);
   block.write("        ", 148);
   block.write({ file: "0", link: "2", directory: "5" }[entry.type], 156);
-  if (Buffer.byteLength(entry.target ?? "") > 100) throw new TarError(`link target too long: ${entry.target}`);
+  if (Buffer.byteLength(entry.target ?? "") > 100)
+    throw new TarError(`link target too long: ${entry.target}`);
   block.write(entry.target ?? "", 157);
   block.write("ustar\u000000", 257);
   block.write(prefix, 345);

@@ -1,0 +1,62 @@
+/** The images that nodes get: the pause image, made here, and whatever lies in .lab/images. */
+import { existsSync } from "node:fs";
+import { link, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Carrier } from "#hack/lab/carrier.ts";
+import { run } from "#hack/lab/command.ts";
+import { writeImage } from "#hack/lab/image.ts";
+import { LAB_DIRECTORY, type Layout, type NodeLayout } from "#hack/lab/layout.ts";
+import { PAUSE_IMAGE } from "#hack/lab/node-files.ts";
+import { importImages } from "#hack/lab/nodes.ts";
+import { type Say, watched } from "#hack/lab/progress.ts";
+
+const IMAGES_DIRECTORY = join(LAB_DIRECTORY, "images");
+
+/** Path of the pause image's archive; compiled the first time. */
+export async function ensurePauseImage(): Promise<string> {
+  const directory = join(LAB_DIRECTORY, "base");
+  const archive = join(directory, "pause.tar");
+  if (existsSync(archive)) return archive;
+  const root = join(directory, `pause.${process.pid}`);
+  await mkdir(root, { recursive: true });
+  const source = join(import.meta.dirname, "pause.c");
+  await run(["cc", "-static", "-O2", "-s", "-Wall", "-Wextra", "-o", join(root, "pause"), source]);
+  await writeImage(
+    { name: PAUSE_IMAGE, layers: [root], entrypoint: ["/pause"], user: "65535:65535" },
+    archive,
+  );
+  await rm(root, { recursive: true });
+  return archive;
+}
+
+/** Imports every archive of .lab/images (or those given) into every node; resolves to their file names. */
+export async function loadImages(
+  at: { layout: Layout; carrier: Carrier; nodes: readonly NodeLayout[] },
+  { archives, tell }: { archives?: readonly string[]; tell: Say },
+): Promise<string[]> {
+  const paths = archives ?? (await archivesOf(IMAGES_DIRECTORY));
+  for (const path of paths) {
+    const visible = await visiblePath(at.layout, at.carrier, path);
+    await watched(`loading ${basename(path)}`, importImages(at.carrier, at.nodes, visible), tell);
+  }
+  return paths.map((path) => basename(path));
+}
+
+async function archivesOf(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch(() => []);
+  return names
+    .filter((name) => name.endsWith(".tar"))
+    .sort()
+    .map((name) => join(directory, name));
+}
+
+/** The guest may remember an older file of this name: it gets each version under a name of its own. */
+async function visiblePath(layout: Layout, carrier: Carrier, path: string): Promise<string> {
+  if (carrier.kind === "host") return path;
+  const { mtimeMs, ino } = await stat(path);
+  const directory = join(layout.directory, "images", `${ino}-${mtimeMs}`);
+  const target = join(directory, basename(path));
+  await mkdir(directory, { recursive: true });
+  if (!existsSync(target)) await link(path, target);
+  return target;
+}

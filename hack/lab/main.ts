@@ -1,0 +1,122 @@
+/** `npm run lab -- ...`: a real Kubernetes cluster on this machine. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { instances, takeDown } from "#hack/lab/down.ts";
+import { BIN_DIRECTORY, type Layout, layoutOf } from "#hack/lab/layout.ts";
+import {
+  addNode,
+  execute,
+  kubeconfigOf,
+  loadIntoNodes,
+  removeNode,
+  requireUp,
+  setLink,
+} from "#hack/lab/members.ts";
+import { ensurePrograms } from "#hack/lab/programs.ts";
+import { say } from "#hack/lab/progress.ts";
+import { statusText } from "#hack/lab/status.ts";
+import { bringUp } from "#hack/lab/up.ts";
+
+interface UpFlags {
+  readonly nodes: number;
+  readonly forwarding: "IPVS" | "KubeProxy";
+  readonly only?: "control-plane";
+  readonly guest?: boolean;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("must be a whole number");
+  return Number(text);
+}
+
+const program = new Command("lab")
+  .description("A real Kubernetes cluster on this machine: control plane, nodes, a router, a client")
+  .addOption(
+    new Option("--instance <number>", "which lab; several stand side by side")
+      .default(0)
+      .argParser(wholeNumber),
+  )
+  .enablePositionalOptions();
+const layout = (): Layout => layoutOf(program.opts<{ instance: number }>().instance);
+
+program
+  .command("up")
+  .description("bring it up; what is half there is removed first")
+  .addOption(new Option("--nodes <count>").default(3).argParser(wholeNumber))
+  .addOption(
+    new Option("--forwarding <mode>", "IPVS puts the nodes where a kernel has ip_vs")
+      .choices(["IPVS", "KubeProxy"])
+      .default("IPVS"),
+  )
+  .addOption(new Option("--only <part>", "no nodes, API server on loopback").choices(["control-plane"]))
+  .option("--guest", "nodes in the guest even where this kernel would do")
+  .action(async (flags: UpFlags) => {
+    await bringUp(
+      layout(),
+      {
+        nodes: flags.nodes,
+        forwarding: flags.forwarding,
+        isControlPlaneOnly: flags.only === "control-plane",
+        isGuestForced: flags.guest === true,
+      },
+      say,
+    );
+    say(`export KUBECONFIG=${kubeconfigOf(layout())}`);
+  });
+program
+  .command("down")
+  .description("take it away: leaves nothing behind")
+  .action(async () => {
+    const { instance } = layout();
+    say((await takeDown(layout(), say)) ? `lab ${instance} is gone` : `there was no lab ${instance}`);
+  });
+program
+  .command("status")
+  .description("what runs, where, and why there")
+  .action(async () => {
+    const text = await statusText(layout());
+    process.stdout.write(`${text ?? `lab ${layout().instance}: down`}\n`);
+    const others = (await instances()).filter((instance) => instance !== layout().instance);
+    if (others.length > 0) process.stdout.write(`other instances: ${others.join(", ")}\n`);
+  });
+program
+  .command("exec <place> [command...]")
+  .description("run a command on node1, ..., router, client or host: exec client -- curl ...")
+  .passThroughOptions()
+  .action(async (place: string, command: string[]) => {
+    process.exitCode = await execute(layout(), place, command.length === 0 ? ["sh"] : command);
+  });
+program
+  .command("env")
+  .description('the exports that make kubectl work: eval "$(npm run --silent lab -- env)"')
+  .action(async () => {
+    await requireUp(layout());
+    process.stdout.write(
+      `export KUBECONFIG="${kubeconfigOf(layout())}"\nexport PATH="${BIN_DIRECTORY}:$PATH"\n`,
+    );
+  });
+program
+  .command("load-images")
+  .description("import every archive of .lab/images into every node")
+  .action(() => loadIntoNodes(layout(), say));
+program
+  .command("programs")
+  .description("build Kubernetes' and containerd's programs if they are missing")
+  .action(() => ensurePrograms(undefined, say));
+program
+  .command("cut <node>")
+  .description("take a node's link down, on the bridge's side")
+  .action((name: string) => setLink(layout(), name, "down"));
+program
+  .command("mend <node>")
+  .description("bring it up again")
+  .action((name: string) => setLink(layout(), name, "up"));
+const node = program.command("node").description("add or remove a node");
+node.command("add <name>").action((name: string) => addNode(layout(), name, say));
+node.command("remove <name>").action((name: string) => removeNode(layout(), name, say));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,147 @@
+/** Commands on a lab that is up: nodes come and go, are cut off and come back; images; commands inside. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Carrier, findGuest, hostCarrier } from "#hack/lab/carrier.ts";
+import { run } from "#hack/lab/command.ts";
+import { ensurePauseImage, loadImages } from "#hack/lab/images.ts";
+import { BIN_DIRECTORY, type Layout, LayoutError, netnsOf, nodeOf } from "#hack/lab/layout.ts";
+import { routePods, unroutePods } from "#hack/lab/network.ts";
+import {
+  importImages,
+  type NodeContext,
+  routeBetween,
+  startNode,
+  stopNode,
+  unrouteBetween,
+  waitForNodes,
+} from "#hack/lab/nodes.ts";
+import { loadAuthority } from "#hack/lab/pki.ts";
+import type { Say } from "#hack/lab/progress.ts";
+import { type LabState, readState, StateFile } from "#hack/lab/state.ts";
+import { planeDirectory } from "#hack/lab/up.ts";
+
+/** The lab is not in the state that the command needs. */
+export class LabError extends Error {
+  readonly code = "LAB_STATE";
+}
+
+/** The lab's state; a LabError when it is not up. */
+export async function requireUp(layout: Layout): Promise<LabState> {
+  const state = await readState(layout);
+  if (state?.phase !== "up") {
+    throw new LabError(`lab ${layout.instance} is not up: npm run lab -- --instance ${layout.instance} up`);
+  }
+  return state;
+}
+
+/** Opens the carrier of the lab's nodes for one piece of work. */
+async function withCarrier<T>(layout: Layout, work: (carrier: Carrier, state: LabState) => Promise<T>) {
+  const state = await requireUp(layout);
+  if (state.isControlPlaneOnly) throw new LabError(`lab ${layout.instance} has a control plane only`);
+  const carrier = state.carrier === "host" ? hostCarrier(layout) : await findGuest(layout);
+  if (carrier === undefined) throw new LabError(`the guest of lab ${layout.instance} does not answer`);
+  try {
+    return await work(carrier, state);
+  } finally {
+    carrier.release();
+  }
+}
+
+/** Path of the administrator's kubeconfig. */
+export function kubeconfigOf(layout: Layout): string {
+  return join(planeDirectory(layout), "kubeconfig");
+}
+
+/** Runs a command on a node, the router, the client or this machine; resolves to its exit code. */
+export async function execute(layout: Layout, place: string, argv: readonly string[]): Promise<number> {
+  if (place === "host") return hostCarrier(layout).interactive(argv);
+  if (place === "router" || place === "client") {
+    await requireUp(layout);
+    return hostCarrier(layout).interactive(argv, netnsOf(layout, place));
+  }
+  const node = nodeOf(layout, place);
+  return withCarrier(layout, (carrier, state) => {
+    requireNode(state, place);
+    return carrier.interactive(argv, node.netns);
+  });
+}
+
+export function loadIntoNodes(layout: Layout, tell: Say): Promise<void> {
+  return withCarrier(layout, async (carrier, state) => {
+    const nodes = state.nodes.map((name) => nodeOf(layout, name));
+    const loaded = await loadImages({ layout, carrier, nodes }, { tell });
+    tell(loaded.length === 0 ? "no images in .lab/images" : `loaded into every node: ${loaded.join(", ")}`);
+  });
+}
+
+/** Takes the bridge's side of a node's link down or up. */
+export function setLink(layout: Layout, name: string, direction: "down" | "up"): Promise<void> {
+  return withCarrier(layout, async (carrier, state) => {
+    requireNode(state, name);
+    await carrier.script(`ip link set ${nodeOf(layout, name).link} ${direction}`);
+  });
+}
+
+export function addNode(layout: Layout, name: string, tell: Say): Promise<void> {
+  const node = nodeOf(layout, name);
+  return withCarrier(layout, async (carrier, state) => {
+    if (state.nodes.includes(name)) throw new LabError(`${name} is there already`);
+    const file = new StateFile(layout, state);
+    const plane = planeDirectory(layout);
+    const context: NodeContext = {
+      layout,
+      carrier,
+      kubeconfig: kubeconfigOf(layout),
+      server: serverOf(layout),
+      authority: await loadAuthority((part) => readFileSync(join(plane, "pki", part), "utf8")),
+    };
+    await file.update({ nodes: [...state.nodes, name] });
+    tell(`starting ${name}`);
+    const first = await startNode(context, node);
+    if (first !== undefined) await file.addProcess(first);
+    const all = file.value.nodes.map((other) => nodeOf(layout, other));
+    await routeBetween(carrier, all);
+    await routePods(layout, all);
+    await importImages(carrier, [node], await ensurePauseImage());
+    await loadImages({ layout, carrier, nodes: [node] }, { tell });
+    await waitForNodes(context, [node], { deadlineMs: 120_000, tell });
+    tell(`${name} is Ready`);
+  });
+}
+
+/** The node's programs are killed as by a power cut, then its object is deleted. */
+export function removeNode(layout: Layout, name: string, tell: Say): Promise<void> {
+  const node = nodeOf(layout, name);
+  return withCarrier(layout, async (carrier, state) => {
+    requireNode(state, name);
+    const rest = state.nodes.filter((other) => other !== name);
+    await stopNode(carrier, node);
+    await unrouteBetween(
+      carrier,
+      node,
+      rest.map((other) => nodeOf(layout, other)),
+    );
+    await unroutePods(layout, node);
+    await new StateFile(layout, state).update({
+      nodes: rest,
+      processes: state.processes.filter((record) => record.name !== name),
+    });
+    await kubectl(layout, ["delete", "node", name, "--ignore-not-found"]);
+    tell(`${name} is gone`);
+  });
+}
+
+export function kubectl(layout: Layout, argv: readonly string[]): Promise<string> {
+  return run([join(BIN_DIRECTORY, "kube"), "kubectl", "--kubeconfig", kubeconfigOf(layout), ...argv]);
+}
+
+function serverOf(layout: Layout): string {
+  const path = kubeconfigOf(layout);
+  if (!existsSync(path)) throw new LabError(`lab ${layout.instance} has no ${path}`);
+  return /server: "?([^"\s]+)/.exec(readFileSync(path, "utf8"))?.[1] ?? "";
+}
+
+function requireNode(state: LabState, name: string): void {
+  if (state.nodes.includes(name)) return;
+  throw new LayoutError(`no node "${name}" here: there are ${state.nodes.join(", ")}`);
+}

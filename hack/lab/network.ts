@@ -1,0 +1,87 @@
+/** The lab's layer 2 and what stands around the nodes: this machine, a router, and a client behind the router. */
+import { runScript } from "#hack/lab/command.ts";
+import { type Layout, type NodeLayout, netnsOf } from "#hack/lab/layout.ts";
+import { namespaceScript } from "#hack/lab/node-script.ts";
+
+/** Makes the bridge, the router and the client. Nothing of the instance may be there. */
+export async function makeNetwork(layout: Layout): Promise<void> {
+  const { bridge, host } = layout;
+  await runScript(`ip link add ${bridge} type bridge mcast_snooping 0
+sysctl -qw net.ipv6.conf.${bridge}.disable_ipv6=0
+ip addr add ${host.v4}/24 dev ${bridge}
+ip addr add ${host.v6}/64 dev ${bridge} nodad
+ip link set ${bridge} up
+${routerScript(layout)}`);
+}
+
+function routerScript(layout: Layout): string {
+  const { bridge, routerLink, router, gateway, client, clientRange } = layout;
+  const [routerSpace, clientSpace] = [netnsOf(layout, "router"), netnsOf(layout, "client")];
+  return `${namespaceScript(routerSpace)}${namespaceScript(clientSpace)}
+sysctlOfClient() { nsenter --net=/run/netns/${clientSpace} sysctl -qw "$@"; }
+sysctlOfClient net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.default.forwarding=0
+ip link add ${routerLink} type veth peer name eth0 netns ${routerSpace}
+ip link set ${routerLink} master ${bridge} up
+ip link add eth0 netns ${clientSpace} type veth peer name eth1 netns ${routerSpace}
+ip -n ${routerSpace} -batch - <<END
+addr add ${router.v4}/24 dev eth0
+addr add ${router.v6}/64 dev eth0 nodad
+addr add ${gateway.v4}/24 dev eth1
+addr add ${gateway.v6}/64 dev eth1 nodad
+link set eth0 up
+link set eth1 up
+END
+ip -n ${clientSpace} -batch - <<END
+addr add ${client.v4}/24 dev eth0
+addr add ${client.v6}/64 dev eth0 nodad
+link set eth0 up
+route add default via ${gateway.v4}
+route add default via ${gateway.v6}
+END
+ip -batch - <<END
+route replace ${clientRange.v4} via ${router.v4}
+route replace ${clientRange.v6} via ${router.v6}
+END
+`;
+}
+
+/** This machine and the router know every node's pods. */
+export async function routePods(layout: Layout, nodes: readonly NodeLayout[]): Promise<void> {
+  const lines = podRoutes(nodes);
+  await runScript(`ip -batch - <<END
+${lines}END
+ip -n ${netnsOf(layout, "router")} -batch - <<END
+${lines}END
+`);
+}
+
+/** They forget a node's pods. */
+export async function unroutePods(layout: Layout, node: NodeLayout): Promise<void> {
+  const router = netnsOf(layout, "router");
+  await runScript(
+    [node.podRange.v4, node.podRange.v6]
+      .map((range) => `ip route del ${range} || true\nip -n ${router} route del ${range} || true\n`)
+      .join(""),
+  );
+}
+
+/** `ip -batch` lines that make nodes' pods reachable: one route a family and node. Pure. */
+export function podRoutes(nodes: readonly NodeLayout[]): string {
+  return nodes
+    .map(
+      ({ podRange, address }) =>
+        `route replace ${podRange.v4} via ${address.v4}\nroute replace ${podRange.v6} via ${address.v6}\n`,
+    )
+    .join("");
+}
+
+/** Removes every link and namespace of the instance that there is; never fails. Routes go with the links. */
+export async function removeNetwork(layout: Layout): Promise<void> {
+  const prefix = `gk${layout.instance}`;
+  await runScript(`for l in /sys/class/net/${prefix}br /sys/class/net/${prefix}tap /sys/class/net/${prefix}router /sys/class/net/${prefix}n*; do
+  [ -e $l ] && ip link del "$(basename $l)" 2>/dev/null || true
+done
+for n in /run/netns/${prefix}-*; do
+  [ -e $n ] && ip netns del "$(basename $n)" 2>/dev/null || true
+done`);
+}

@@ -1,0 +1,156 @@
+/** Nodes: started on their carrier, ready when Kubernetes says so. */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Carrier } from "#hack/lab/carrier.ts";
+import { run } from "#hack/lab/command.ts";
+import { DaemonError, type ProcessRecord, startTimeOf } from "#hack/lab/daemon.ts";
+import { kubeconfig } from "#hack/lab/kubeconfig.ts";
+import { BIN_DIRECTORY, type Layout, type NodeLayout } from "#hack/lab/layout.ts";
+import { podRoutes } from "#hack/lab/network.ts";
+import { nodeFiles } from "#hack/lab/node-files.ts";
+import { startNodeScript, stopNodeScript } from "#hack/lab/node-script.ts";
+import type { Authority } from "#hack/lab/pki.ts";
+import type { Say } from "#hack/lab/progress.ts";
+
+export interface NodeContext {
+  readonly layout: Layout;
+  readonly carrier: Carrier;
+  readonly authority: Authority;
+  /** URL of the API server. */
+  readonly server: string;
+  /** Path of the administrator's kubeconfig. */
+  readonly kubeconfig: string;
+}
+
+/** Starts the node's programs; resolves to its first process where this machine carries it. */
+export async function startNode(context: NodeContext, node: NodeLayout): Promise<ProcessRecord | undefined> {
+  const { layout, carrier, authority, server } = context;
+  const directory = join(carrier.directory, node.name);
+  const credentialsOf = async (commonName: string, organization: string) =>
+    kubeconfig({
+      server,
+      authority: authority.certificate,
+      user: await authority.issue({ commonName, organization }),
+      name: "genkan-lab",
+    });
+  const files = nodeFiles({
+    layout,
+    node,
+    directory,
+    binDirectory: BIN_DIRECTORY,
+    authority: authority.certificate,
+    serving: await authority.issue({
+      commonName: node.name,
+      names: [node.name, node.address.v4, node.address.v6],
+    }),
+    kubeletKubeconfig: await credentialsOf(`system:node:${node.name}`, "system:nodes"),
+    proxyKubeconfig: await credentialsOf("system:kube-proxy", "system:node-proxier"),
+  });
+  const output = await carrier.script(
+    startNodeScript({ layout, node, directory, binDirectory: BIN_DIRECTORY, files }),
+  );
+  if (carrier.kind === "guest") return undefined;
+  const pid = Number(output.trim());
+  return { name: node.name, pid, startTime: startTimeOf(pid) ?? "", log: join(directory, "log", "init.log") };
+}
+
+export async function stopNode(carrier: Carrier, node: NodeLayout): Promise<void> {
+  await carrier.script(stopNodeScript({ node, directory: join(carrier.directory, node.name) }));
+}
+
+/** Every node knows the way to every other node's pods. */
+export async function routeBetween(carrier: Carrier, nodes: readonly NodeLayout[]): Promise<void> {
+  const script = nodes.map((node) => {
+    const others = nodes.filter((other) => other !== node);
+    return `ip -n ${node.netns} -batch - <<END\n${podRoutes(others)}END\n`;
+  });
+  await carrier.script(script.join(""));
+}
+
+/** The other nodes forget a node's pods. */
+export async function unrouteBetween(
+  carrier: Carrier,
+  gone: NodeLayout,
+  rest: readonly NodeLayout[],
+): Promise<void> {
+  const lines = rest.flatMap(({ netns }) =>
+    [gone.podRange.v4, gone.podRange.v6].map((range) => `ip -n ${netns} route del ${range} || true`),
+  );
+  await carrier.script(lines.join("\n"));
+}
+
+/** Gives an archive of images to nodes' container runtimes. `path` must be readable on the carrier. */
+export async function importImages(
+  carrier: Carrier,
+  nodes: readonly NodeLayout[],
+  path: string,
+): Promise<void> {
+  const imports = nodes.map(({ name }) => {
+    const socket = `${carrier.directory}/${name}/containerd.sock`;
+    return `( i=0; until [ -S ${socket} ] || [ $i -ge 600 ]; do sleep 0.1; i=$((i+1)); done
+i=0; until ctr -a ${socket} -n k8s.io images import --local ${path} >${carrier.directory}/${name}/log/import.log 2>&1; do
+  i=$((i+1)); if [ $i -ge 10 ]; then cat ${carrier.directory}/${name}/log/import.log; exit 1; fi; sleep 0.5
+done ) & pids="$pids $!"`;
+  });
+  await carrier.script(
+    `export PATH=${BIN_DIRECTORY}:$PATH; pids=\n${imports.join("\n")}\nfor p in $pids; do wait $p; done`,
+  );
+}
+
+/** Waits until Kubernetes calls every node Ready; fails early when a program of a node ended. */
+export async function waitForNodes(
+  context: NodeContext,
+  nodes: readonly NodeLayout[],
+  { deadlineMs, tell }: { deadlineMs: number; tell: Say },
+): Promise<void> {
+  const end = performance.now() + deadlineMs;
+  let said = "";
+  let lastLook = 0;
+  for (;;) {
+    const ready = await readyNodes(context.kubeconfig);
+    const missing = nodes.filter((node) => !ready.has(node.name)).map((node) => node.name);
+    if (missing.length === 0) return;
+    const line = `waiting for ${missing.join(", ")} to be Ready`;
+    if (line !== said) tell(line);
+    said = line;
+    const isOver = performance.now() >= end;
+    if (isOver || performance.now() - lastLook > 5000) {
+      lastLook = performance.now();
+      const trouble = await troubleOf(context, missing, isOver);
+      if (trouble !== "") throw new DaemonError(`${missing.join(", ")}: not Ready\n${trouble}`);
+    }
+    await sleep(300);
+  }
+}
+
+async function readyNodes(path: string): Promise<Set<string>> {
+  const template =
+    '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}';
+  const kube = join(BIN_DIRECTORY, "kube");
+  const output = await run([
+    kube,
+    "kubectl",
+    "--kubeconfig",
+    path,
+    "get",
+    "nodes",
+    "-o",
+    `jsonpath=${template}`,
+  ]);
+  return new Set(
+    output
+      .split("\n")
+      .filter((line) => line.endsWith("=True"))
+      .map((line) => line.slice(0, -"=True".length)),
+  );
+}
+
+/** The ends of the logs of nodes where a program ended; of all programs when `isOver`. */
+async function troubleOf(context: NodeContext, names: readonly string[], isOver: boolean): Promise<string> {
+  const script = names.map((name) => {
+    const log = `${context.carrier.directory}/${name}/log`;
+    const condition = isOver ? "true" : `[ -s ${log}/ended ] || [ -s ${log}/init.log ]`;
+    return `if ${condition}; then tail -n 15 ${log}/*.log ${log}/ended 2>/dev/null || true; fi`;
+  });
+  return (await context.carrier.script(script.join("\n"))).trim();
+}

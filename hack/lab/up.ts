@@ -1,0 +1,135 @@
+/** Brings a lab up: network, control plane, nodes. Whatever is half there from before is removed first. */
+import { join } from "node:path";
+import { hasIpvs } from "#hack/guest/ipvs.ts";
+import { bootGuest, type Carrier, hostCarrier } from "#hack/lab/carrier.ts";
+import { startControlPlane } from "#hack/lab/control-plane.ts";
+import { isRunning } from "#hack/lab/daemon.ts";
+import { takeDown } from "#hack/lab/down.ts";
+import { ensurePauseImage } from "#hack/lab/images.ts";
+import { API_PORT, type Layout, nodeOf } from "#hack/lab/layout.ts";
+import { makeNetwork, routePods } from "#hack/lab/network.ts";
+import { importImages, type NodeContext, routeBetween, startNode, waitForNodes } from "#hack/lab/nodes.ts";
+import { ensurePrograms } from "#hack/lab/programs.ts";
+import { type Say, watched } from "#hack/lab/progress.ts";
+import { type LabState, readState, StateFile } from "#hack/lab/state.ts";
+import { keepSysctls } from "#hack/lab/sysctls.ts";
+
+export interface UpOptions {
+  readonly nodes: number;
+  readonly forwarding: "IPVS" | "KubeProxy";
+  readonly isControlPlaneOnly: boolean;
+  /** Put the nodes into the guest though this kernel would do. */
+  readonly isGuestForced: boolean;
+}
+
+export async function bringUp(layout: Layout, options: UpOptions, tell: Say): Promise<void> {
+  const before = await readState(layout);
+  if (before?.phase === "up" && before.processes.every(isRunning)) {
+    tell(`lab ${layout.instance} is up already (${describe(before)})`);
+    return;
+  }
+  await ensurePrograms(undefined, tell);
+  await takeDown(layout, tell);
+  const place = placeNodes(options);
+  const state = new StateFile(layout, {
+    phase: "starting",
+    ...place,
+    forwarding: options.forwarding,
+    isControlPlaneOnly: options.isControlPlaneOnly,
+    nodes: [],
+    processes: [],
+  });
+  await state.update({});
+  if (options.isControlPlaneOnly) await startPlane(layout, state, tell);
+  else await startAll(layout, state, { count: options.nodes, tell });
+  await state.update({ phase: "up" });
+  tell(`lab ${layout.instance} is up: ${describe(state.value)}`);
+}
+
+/** In one line: what there is, and where. */
+export function describe(state: LabState): string {
+  if (state.isControlPlaneOnly) return "control plane only, on loopback";
+  const where = state.carrier === "host" ? "on this machine's kernel" : "in a guest under qemu";
+  return `${state.nodes.length} nodes ${where}: ${state.reason}`;
+}
+
+function placeNodes(options: UpOptions): Pick<LabState, "carrier" | "reason"> {
+  if (options.isControlPlaneOnly) return { carrier: "host", reason: "there are no nodes" };
+  if (options.isGuestForced) return { carrier: "guest", reason: "asked for" };
+  if (options.forwarding === "KubeProxy")
+    return { carrier: "host", reason: "forwarding by kube-proxy needs no ip_vs" };
+  return hasIpvs()
+    ? { carrier: "host", reason: "its kernel has ip_vs" }
+    : { carrier: "guest", reason: "this machine's kernel has no ip_vs" };
+}
+
+async function startPlane(layout: Layout, state: StateFile, tell: Say) {
+  tell("starting etcd, kube-apiserver, kube-controller-manager, kube-scheduler");
+  const isAlone = state.value.isControlPlaneOnly;
+  const plane = await startControlPlane({
+    dir: planeDirectory(layout),
+    detached: true,
+    ...(isAlone ? {} : { port: API_PORT, address: layout.host.v4, names: [layout.host.v6] }),
+    onProcess: (record) => void state.addProcess(record),
+  });
+  tell(`the API server is ready: ${plane.server}`);
+  return plane;
+}
+
+export function planeDirectory(layout: Layout): string {
+  return join(layout.directory, "control-plane");
+}
+
+async function startAll(
+  layout: Layout,
+  state: StateFile,
+  { count, tell }: { count: number; tell: Say },
+): Promise<void> {
+  const nodes = Array.from({ length: count }, (_, index) => nodeOf(layout, `node${index + 1}`));
+  await makeNetwork(layout);
+  const [plane, carrier, pause] = await settled([
+    startPlane(layout, state, tell),
+    openCarrier(layout, state, tell),
+    ensurePauseImage(),
+  ]);
+  try {
+    const { authority, server, kubeconfig } = plane;
+    const context: NodeContext = { layout, carrier, authority, server, kubeconfig };
+    tell(`starting ${nodes.map(({ name }) => name).join(", ")}`);
+    await state.update({ nodes: nodes.map(({ name }) => name) });
+    await settled(
+      nodes.map(async (node) => {
+        const first = await startNode(context, node);
+        if (first !== undefined) await state.addProcess(first);
+      }),
+    );
+    await routeBetween(carrier, nodes);
+    await routePods(layout, nodes);
+    const pauses = watched("giving the nodes their first image", importImages(carrier, nodes, pause), tell);
+    await settled([pauses, waitForNodes(context, nodes, { deadlineMs: 240_000, tell })]);
+  } finally {
+    carrier.release();
+  }
+}
+
+async function openCarrier(layout: Layout, state: StateFile, tell: Say): Promise<Carrier> {
+  if (state.value.carrier === "host") {
+    await keepSysctls();
+    return hostCarrier(layout);
+  }
+  tell(`booting the guest (${state.value.reason})`);
+  const { carrier, process } = await bootGuest(layout, tell);
+  await state.addProcess(process);
+  tell("the guest runs");
+  return carrier;
+}
+
+/** Like Promise.all, but a failure is told only when nothing of it goes on behind our back. */
+async function settled<T extends readonly unknown[]>(
+  work: readonly [...{ [K in keyof T]: Promise<T[K]> }],
+): Promise<T>;
+async function settled<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]>;
+async function settled(work: ReadonlyArray<Promise<unknown>>): Promise<unknown> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
