@@ -116,7 +116,9 @@ class Election {
     const renewing = this.#renewUntilLost(term, wonAt);
     const workEnd = Promise.race([work, renewing.then(() => undefined)]);
     const first = await workEnd;
-    const outcome = first ?? (await Promise.race([work, this.#graceOver(signal.aborted)]));
+    const over = new AbortController();
+    const outcome = first ?? (await Promise.race([work, this.#graceOver(signal.aborted, over.signal)]));
+    over.abort();
     const wasLost = term.signal.reason instanceof RenewalMissed;
     term.abort();
     await renewing;
@@ -227,10 +229,10 @@ class Election {
   }
 
   /** After a loss the work has until others may start; after an orderly stop as long as the lease is renewed no more. */
-  async #graceOver(isOrderly: boolean): Promise<"timeout"> {
+  async #graceOver(isOrderly: boolean, over: AbortSignal): Promise<"timeout"> {
     const { leaseDurationMs, renewDeadlineMs } = this.#timing;
     const ms = leaseDurationMs - renewDeadlineMs;
-    await this.#options.clock.sleep(isOrderly ? ms + renewDeadlineMs / 2 : ms * 0.8);
+    await this.#options.clock.sleep(isOrderly ? ms + renewDeadlineMs / 2 : ms * 0.8, over);
     return "timeout";
   }
 }

@@ -6,7 +6,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
-  #isOpen = true;
+  #mode: "open" | "refuse" | "swallow" = "open";
   #accepted = 0;
 
   private constructor(server: Server, target: { readonly host: string; readonly port: number }) {
@@ -14,7 +14,7 @@ export class TcpProxy implements AsyncDisposable {
     server.on("connection", (client) => {
       this.#accepted += 1;
       client.on("error", ignore);
-      if (!this.#isOpen) {
+      if (this.#mode === "refuse") {
         client.resetAndDestroy();
         return;
       }
@@ -22,8 +22,10 @@ export class TcpProxy implements AsyncDisposable {
       upstream.on("error", ignore);
       const pair = [client, upstream] as const;
       this.#pairs.add(pair);
-      client.pipe(upstream);
-      upstream.pipe(client);
+      if (this.#mode === "open") {
+        client.pipe(upstream);
+        upstream.pipe(client);
+      }
       for (const end of pair) {
         end.on("close", () => {
           this.#pairs.delete(pair);
@@ -57,14 +59,20 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  /** Resets new connections until `open`. */
+  /** Resets every connection, and new ones until `open`. */
   refuse(): void {
-    this.#isOpen = false;
+    this.#mode = "refuse";
     this.resetAll();
   }
 
   open(): void {
-    this.#isOpen = true;
+    this.#mode = "open";
+  }
+
+  /** Like `freeze`, and new connections are accepted and carry nothing, until `open`. */
+  swallow(): void {
+    this.#mode = "swallow";
+    this.freeze();
   }
 
   /** Keeps connections, and lets nothing through: a network that swallows packets. */
