@@ -83,7 +83,8 @@ program
   .description("run a command on node1, ..., router, client or host: exec client -- curl ...")
   .passThroughOptions()
   .action(async (place: string, command: string[]) => {
-    process.exitCode = await execute(layout(), place, command.length === 0 ? ["sh"] : command);
+    const argv = command[0] === "--" ? command.slice(1) : command;
+    process.exitCode = await execute(layout(), place, argv.length === 0 ? ["sh"] : argv);
   });
 program
   .command("env")
