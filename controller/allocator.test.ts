@@ -102,6 +102,7 @@ function ours(before: ServiceRecord | undefined): Record<string, string> {
   return Object.fromEntries(kept);
 }
 
+/** Of two causes of a refusal either may be named, so only that there is one counts. */
 function stateOf(allocator: Allocator): unknown {
   return [...allocator.outcomes()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -109,7 +110,7 @@ function stateOf(allocator: Allocator): unknown {
       key,
       addressesOf({ allocation } as never),
       allocation?.ids,
-      refusal?.reason,
+      refusal !== undefined,
     ]);
 }
 
@@ -144,7 +145,7 @@ function checkInvariants(allocator: Allocator): void {
 
 test("after any changes: nothing is held twice, and a controller that starts anew finds nothing to change", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
       const world = new World();
       for (const next of steps) {
         world.run(next);
@@ -160,7 +161,7 @@ test("after any changes: nothing is held twice, and a controller that starts ane
 
 test("settling everything anew in place changes nothing either", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 30, size: "max" }), (steps) => {
       const world = new World();
       for (const next of steps) world.run(next);
       const before = stateOf(world.allocator);
@@ -172,7 +173,7 @@ test("settling everything anew in place changes nothing either", () => {
 
 test("a change of one Service moves no address of another", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 30, size: "max" }), (steps) => {
       const world = new World();
       for (const next of steps) {
         const before = new Map([...world.services].map(([key, each]) => [key, each.ingress]));

@@ -1,5 +1,5 @@
 /** AddressPool -> Pool: what it can give, to whom, and in which order pools are asked. Pure. */
-import { FAMILIES, type Family, type FamilySpan, parseSpan } from "#api/address.ts";
+import { AddressError, FAMILIES, type Family, parseRange, type Range } from "#api/address.ts";
 import type { AllocationRequest } from "#controller/request.ts";
 import { type LabelSelector, matches } from "#controller/selector.ts";
 import { AddressSpace } from "#controller/space.ts";
@@ -34,7 +34,7 @@ export interface Pool {
 
 /** Addresses that do not parse are left out: whether the object is valid is judged elsewhere, and told by `isOpen`. */
 export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool {
-  const spans = (spec.addresses ?? []).map(parseSpan).filter((span) => span !== undefined);
+  const ranges = (spec.addresses ?? []).flatMap(readRange);
   const { serviceAllocation } = spec;
   return {
     name,
@@ -46,15 +46,25 @@ export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool
     namespaceSelectors: serviceAllocation?.namespaceSelectors ?? [],
     serviceSelectors: serviceAllocation?.serviceSelectors ?? [],
     spaces: {
-      IPv4: spaceOf(spans, "IPv4", spec.avoidBuggyIPs ?? false),
-      IPv6: spaceOf(spans, "IPv6", false),
+      IPv4: spaceOf(ranges, "IPv4", spec.avoidBuggyIPs ?? false),
+      IPv6: spaceOf(ranges, "IPv6", false),
     },
   };
 }
 
-function spaceOf(spans: readonly FamilySpan[], family: Family, skipsBuggy: boolean): AddressSpace {
+function readRange(text: string): readonly Range[] {
+  try {
+    return [parseRange(text)];
+  } catch (error) {
+    // Told by the condition Valid; the other ranges are still there to find the pool of what is held.
+    if (error instanceof AddressError) return [];
+    throw error;
+  }
+}
+
+function spaceOf(ranges: readonly Range[], family: Family, skipsBuggy: boolean): AddressSpace {
   return new AddressSpace(
-    spans.filter((span) => span.family === family),
+    ranges.filter((range) => range.family === family),
     skipsBuggy,
   );
 }

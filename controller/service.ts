@@ -8,17 +8,11 @@ import {
   ANNOTATION_POOL,
   ANNOTATION_SHARING_KEY,
 } from "#api/names.ts";
+import type { Condition } from "#api/v1beta1/conditions.ts";
 import type { Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 
-export interface ServiceCondition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly lastTransitionTime: string;
-  readonly observedGeneration?: number;
-}
+export type ServiceCondition = Condition;
 
 export interface Ingress {
   readonly ip?: string;

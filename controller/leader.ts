@@ -1,0 +1,252 @@
+/**
+ * One term of the leading controller: stores -> allocator -> writes. Everything is adopted before anything is given.
+ * What a change touches is settled at once; a new configuration settles everything anew.
+ */
+
+import { parseAddress } from "#api/address.ts";
+import { LOADBALANCER_NAME } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import type { EventRecorder } from "#common/kube/events.ts";
+import type { Logger } from "#common/log.ts";
+import { createLoop, type Loop } from "#common/loop.ts";
+import type { Random } from "#common/random.ts";
+import { Allocator } from "#controller/allocator.ts";
+import { planService, type ServicePlan } from "#controller/plan.ts";
+import type { PoolSet } from "#controller/pool.ts";
+import { PoolWriter, type PoolWriterOptions } from "#controller/pool-writer.ts";
+import { isOurs } from "#controller/request.ts";
+import type { ServiceRecord } from "#controller/service.ts";
+import { openStores, type Stores } from "#controller/stores.ts";
+import { type JudgedPools, PoolJudge, type Settings, settingsOf } from "#controller/view.ts";
+import { ServiceWriter } from "#controller/writer.ts";
+
+export interface LeaderOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly events: EventRecorder;
+  readonly namespace: string;
+}
+
+/**
+ * A pool that is renamed, split or joined is for a moment no pool: addresses that lost theirs are taken away only if
+ * no other pool has them after so long.
+ */
+const ORPHAN_GRACE_MS = 3_000;
+
+interface Configuration {
+  readonly settings: Settings;
+  readonly judged: JudgedPools;
+}
+
+/** Runs until `signal` aborts. */
+export async function runTerm(
+  options: LeaderOptions,
+  signal: AbortSignal,
+  onTerm?: (term: Term) => void,
+): Promise<void> {
+  const { stores, ended } = await openStores(options, signal);
+  if (!signal.aborted) {
+    const term = new Term(options, stores);
+    onTerm?.(term);
+    await term.run(signal);
+  }
+  await ended;
+}
+
+export class Term {
+  readonly allocator = new Allocator();
+  readonly #options: LeaderOptions;
+  readonly #stores: Stores;
+  readonly #judge: PoolJudge;
+  readonly #loop: Loop;
+  readonly #writer: ServiceWriter;
+  readonly #pools: PoolWriter;
+  readonly #dirty = new Set<string>();
+  /** Pool -> its configuration as last seen: a change of its status alone settles nothing anew. */
+  readonly #poolTexts = new Map<string, string>();
+  #configuration: Configuration | undefined;
+  #isStale = true;
+  #staleSince: number;
+
+  constructor(options: LeaderOptions, stores: Stores) {
+    const { client, clock, random, log } = options;
+    this.#options = options;
+    this.#stores = stores;
+    this.#judge = new PoolJudge(options.namespace);
+    this.#staleSince = clock.now();
+    this.#loop = createLoop({ name: "allocate", pass: () => this.#pass(), clock, random, log });
+    this.#writer = new ServiceWriter({
+      client,
+      clock,
+      random,
+      log,
+      observe: (key) => stores.services.get(key),
+      plan: (service) => this.#plan(service),
+      onWritten: (service, plan) => this.#tell(service, plan),
+    });
+    this.#pools = new PoolWriter({ ...options, pools: stores.pools, facts: (name) => this.#poolFacts(name) });
+  }
+
+  /** For /debug/plan. */
+  describe(): unknown {
+    return {
+      configured: this.#configuration !== undefined,
+      waiting: this.allocator.waiting,
+      pendingWrites: this.#writer.pending,
+      writes: this.#writer.writes,
+      conflicts: this.#writer.conflicts,
+      services: Object.fromEntries(
+        [...this.allocator.outcomes()].map(([key, { allocation, refusal }]) => [
+          key,
+          { addresses: allocation?.vips.map((vip) => vip.address) ?? [], ids: allocation?.ids, refusal },
+        ]),
+      ),
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { services, pools, loadBalancers, namespaces, servicesIn } = this.#stores;
+    for (const pool of pools.list()) this.#poolChanged(pool.metadata.name);
+    const cancels = [
+      services.subscribe((key) => this.#serviceChanged(key)),
+      loadBalancers.subscribe(() => this.#configurationChanged()),
+      pools.subscribe((key) => this.#poolChanged(key.slice(key.indexOf("/") + 1))),
+      namespaces.subscribe((name) => {
+        for (const key of servicesIn.keys(name)) this.#serviceChanged(key);
+      }),
+    ];
+    await Promise.all([this.#loop.run(signal), this.#writer.run(signal), this.#pools.run(signal)]);
+    for (const cancel of cancels) cancel();
+  }
+
+  #serviceChanged(key: string): void {
+    this.#dirty.add(key);
+    this.#loop.trigger();
+  }
+
+  #configurationChanged(): void {
+    this.#isStale = true;
+    this.#staleSince = this.#options.clock.now();
+    this.#loop.trigger();
+  }
+
+  #poolChanged(name: string): void {
+    const pool = this.#stores.pools.get(`${this.#options.namespace}/${name}`);
+    const text = pool && JSON.stringify([pool.metadata.uid, pool.spec]);
+    if (text === this.#poolTexts.get(name)) {
+      this.#pools.trigger();
+      return;
+    }
+    if (text === undefined) this.#poolTexts.delete(name);
+    else this.#poolTexts.set(name, text);
+    this.#configurationChanged();
+  }
+
+  async #pass(): Promise<{ retryAfterMs?: number }> {
+    const waitMs = this.#isStale ? this.#reconfigure() : 0;
+    if (this.#configuration === undefined) return waitMs > 0 ? { retryAfterMs: waitMs } : {};
+    const { services } = this.#stores;
+    const changes = [...this.#dirty].map((key) => [key, services.get(key)] as const);
+    this.#dirty.clear();
+    for (const [key, service] of changes) if (service === undefined) this.#tellDeleted(key);
+    if (changes.length > 0) this.#enqueue(this.allocator.update(changes));
+    return waitMs > 0 ? { retryAfterMs: waitMs } : {};
+  }
+
+  /** Settles everything under the present configuration; milliseconds to wait if that would orphan an address. */
+  #reconfigure(): number {
+    const stores = this.#stores;
+    const settings = settingsOf(stores.loadBalancers.get(`${this.#options.namespace}/${LOADBALANCER_NAME}`));
+    if (settings === undefined) {
+      this.#isStale = false;
+      this.#configuration = undefined;
+      return 0;
+    }
+    const judged = this.#judge.judge(stores.pools.list(), (name) => stores.namespaces.get(name));
+    const leftMs = this.#staleSince + ORPHAN_GRACE_MS - this.#options.clock.now();
+    if (leftMs > 0 && this.#hasOrphans(judged.pools, settings)) return leftMs;
+    this.#isStale = false;
+    this.#configuration = { settings, judged };
+    this.#dirty.clear();
+    const config = { pools: judged.pools, loadBalancerClass: settings.loadBalancerClass };
+    this.#enqueue(this.allocator.rebuild(config, stores.services.list()));
+    return 0;
+  }
+
+  /** Whether a Service of ours has an address that no pool has. */
+  #hasOrphans(pools: PoolSet, settings: Settings): boolean {
+    const isOrphan = (text: string | undefined): boolean => {
+      const address = text === undefined ? undefined : parseAddress(text);
+      return address !== undefined && pools.poolOf(address.family, address.value) === undefined;
+    };
+    return this.#stores.services
+      .list()
+      .some(
+        (service) =>
+          isOurs(service, settings.loadBalancerClass) && service.ingress.some(({ ip }) => isOrphan(ip)),
+      );
+  }
+
+  #enqueue(keys: Iterable<string>): void {
+    for (const key of keys) this.#writer.enqueue(key);
+    this.#pools.trigger();
+  }
+
+  #plan(service: ServiceRecord): ServicePlan | undefined {
+    const { settings, judged } = this.#configuration ?? {};
+    if (settings === undefined || judged === undefined) return undefined;
+    const outcome = this.allocator.outcome(service.key);
+    // Seen by the watch, but not settled yet: the pass that settles it asks again.
+    if (outcome === undefined && isOurs(service, settings.loadBalancerClass)) return undefined;
+    return planService(service, outcome, {
+      ipMode: settings.ipMode,
+      now: this.#options.clock.date(),
+      isOurAddress: (text) => {
+        const address = parseAddress(text);
+        return address !== undefined && judged.pools.poolOf(address.family, address.value) !== undefined;
+      },
+    });
+  }
+
+  #poolFacts(name: string): ReturnType<PoolWriterOptions["facts"]> {
+    const pool = this.#configuration?.judged.pools.get(name);
+    const refusals = this.#configuration?.judged.refusals.get(name);
+    return pool && refusals && { use: this.allocator.ledger.use(pool), refusals };
+  }
+
+  #tell(service: ServiceRecord, plan: ServicePlan): void {
+    const { log, events } = this.#options;
+    for (const { address, why } of plan.released) this.#tellReleased(service.key, address, why);
+    for (const vip of plan.assigned) {
+      log.info("IP address assigned by controller", {
+        event: "ipAllocated",
+        ip: vip.address,
+        service: service.key,
+        pool: vip.pool,
+      });
+    }
+    if (plan.refusal !== undefined) {
+      log.warn("no IP address for Service", {
+        event: "allocationFailed",
+        service: service.key,
+        ...plan.refusal,
+      });
+    }
+    const { name, namespace, uid } = service;
+    for (const event of plan.events) {
+      events.emit({ apiVersion: "v1", kind: "Service", metadata: { name, namespace, uid } }, event);
+    }
+  }
+
+  #tellDeleted(key: string): void {
+    for (const vip of this.allocator.ledger.get(key)?.vips ?? [])
+      this.#tellReleased(key, vip.address, undefined);
+  }
+
+  #tellReleased(service: string, ip: string, why: string | undefined): void {
+    this.#options.log.info("IP address released by controller", { event: "ipReleased", ip, service, why });
+  }
+}

@@ -1,0 +1,86 @@
+/** The controller: webhooks on every replica, allocation on the one that leads. Wiring only. */
+import { readFileSync } from "node:fs";
+import { CONTROLLER_LEASE, FIELD_MANAGER } from "#api/names.ts";
+import { systemClock } from "#common/clock.ts";
+import { serveHttp } from "#common/http.ts";
+import { createKubeClient } from "#common/kube/client.ts";
+import { connectionFromEnvironment } from "#common/kube/connection.ts";
+import { EventRecorder } from "#common/kube/events.ts";
+import { runLeaderElection } from "#common/kube/lease.ts";
+import { createLogger } from "#common/log.ts";
+import { createMetrics } from "#common/metrics.ts";
+import { runMain } from "#common/process.ts";
+import { systemRandom } from "#common/random.ts";
+import { runTerm, type Term } from "#controller/leader.ts";
+import { observeTerm } from "#controller/observe.ts";
+import { readOptions } from "#controller/options.ts";
+import { Webhooks } from "#controller/webhooks.ts";
+
+/** A dead leader is replaced after 4 s at most and a moment; a leader that cannot renew stops 1 s before that. */
+const LEASE = { leaseDurationMs: 4_000, renewDeadlineMs: 3_000, retryMs: 600 } as const;
+/** Writes under way at once, and room for the lists beside them. */
+const MAX_SOCKETS = 12;
+
+const options = readOptions(process.env);
+const log = createLogger({ level: options.logLevel, fields: { role: "controller" } });
+const common = { clock: systemClock, random: systemRandom, log };
+
+async function main(signal: AbortSignal): Promise<void> {
+  const { namespace, identity } = options;
+  const readFile = (path: string): string => readFileSync(path, "utf8");
+  const connection = connectionFromEnvironment({ env: process.env, readFile });
+  const client = createKubeClient(connection, {
+    userAgent: FIELD_MANAGER.controller,
+    maxSockets: MAX_SOCKETS,
+  });
+  // Its own connections: a renewal must not queue behind a burst of writes.
+  const leaseClient = createKubeClient(connection, { userAgent: FIELD_MANAGER.controller, maxSockets: 1 });
+  const events = new EventRecorder({
+    ...common,
+    client,
+    component: FIELD_MANAGER.controller,
+    instance: identity,
+  });
+  const metrics = createMetrics({ role: "controller", version: "0.1.0" });
+  const webhooks = new Webhooks({
+    ...common,
+    client,
+    namespace,
+    port: options.webhookPort,
+    certificateDirectory: options.certificateDirectory,
+  });
+  let term: Term | undefined;
+  observeTerm(metrics, () => term);
+  const http = await serveHttp(
+    {
+      port: options.httpPort,
+      log,
+      metrics,
+      unready: () => webhooks.unready(),
+      plan: () => term?.describe() ?? { leads: false },
+    },
+    signal,
+  );
+  log.info("controller started", { namespace, identity, http: http.port });
+  const election = runLeaderElection({
+    ...common,
+    ...LEASE,
+    client: leaseClient,
+    name: CONTROLLER_LEASE,
+    namespace,
+    identity,
+    signal,
+    onStarted: async (lost) => {
+      await runTerm({ ...common, client, events, namespace }, lost, (started) => {
+        term = started;
+      });
+      term = undefined;
+      await events.flush();
+    },
+  });
+  await Promise.all([election, webhooks.run(signal)]);
+  client.close();
+  leaseClient.close();
+}
+
+await runMain({ log, clock: systemClock, main });

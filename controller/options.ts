@@ -1,0 +1,47 @@
+/** The controller's settings: the only reader of its environment. */
+import { DEFAULT_NAMESPACE, PORT } from "#api/names.ts";
+import { type LogLevel, parseLogLevel } from "#common/log.ts";
+
+export interface ControllerOptions {
+  /** The pod's name: who holds the Lease. */
+  readonly identity: string;
+  /** Where our own kinds and the Lease are. */
+  readonly namespace: string;
+  readonly logLevel: LogLevel;
+  /** Health, metrics and the plan; 0 takes a free one. */
+  readonly httpPort: number;
+  readonly webhookPort: number;
+  /** Holds tls.crt and tls.key; they may come later. */
+  readonly certificateDirectory: string;
+}
+
+/** A variable of the environment says something that it may not say. */
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+  readonly code = "OPTION";
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** OptionError names the variable and its value. */
+export function readOptions(env: Environment): ControllerOptions {
+  const level = parseLogLevel(env.LOG_LEVEL ?? "info");
+  if (level === undefined) throw new OptionError(`LOG_LEVEL is "${env.LOG_LEVEL}", which is no log level`);
+  return {
+    identity: env.POD_NAME ?? env.HOSTNAME ?? "controller",
+    namespace: env.POD_NAMESPACE ?? DEFAULT_NAMESPACE,
+    logLevel: level,
+    httpPort: readPort(env, "HTTP_PORT", PORT.controller),
+    webhookPort: readPort(env, "WEBHOOK_PORT", PORT.webhook),
+    certificateDirectory: env.CERTIFICATE_DIRECTORY ?? "/etc/genkan/tls",
+  };
+}
+
+function readPort(env: Environment, name: string, otherwise: number): number {
+  const text = env[name] ?? "";
+  if (text === "") return otherwise;
+  const port = Number(text);
+  if (!/^[0-9]+$/.test(text) || port > 65_535)
+    throw new OptionError(`${name} is "${text}", which is no port`);
+  return port;
+}

@@ -1,0 +1,168 @@
+/** What became of a Service -> what to write to it and what to say about it. Pure; nothing to do is undefined. */
+import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { setCondition } from "#api/v1beta1/conditions.ts";
+import type { Outcome } from "#controller/allocator.ts";
+import { formatIds } from "#controller/forwarding-ids.ts";
+import type { Vip } from "#controller/ledger.ts";
+import type { Refusal } from "#controller/refusal.ts";
+import { type Ingress, isMarked, type ServiceCondition, type ServiceRecord } from "#controller/service.ts";
+
+/** Condition of a Service that has not got all it asks for: status False, with reason and message. */
+export const SERVICE_CONDITION = "genkan.dev/AddressAllocated";
+
+/** Who forwards: we (Proxy: kube-proxy leaves the address alone) or kube-proxy (VIP). */
+export type IpMode = "Proxy" | "VIP";
+
+/** Reasons of the Events on Services. */
+export const EventReason = {
+  IPAllocated: "IPAllocated",
+  IPReleased: "IPReleased",
+  AllocationFailed: "AllocationFailed",
+} as const;
+
+export interface PlannedEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: (typeof EventReason)[keyof typeof EventReason];
+  readonly message: string;
+}
+
+/** JSON merge patch of a Service's status subresource; the API server takes annotations along. */
+export interface ServicePatch {
+  readonly metadata: {
+    readonly resourceVersion: string;
+    readonly annotations?: Readonly<Record<string, string | null>>;
+  };
+  readonly status?: {
+    readonly loadBalancer?: { readonly ingress: readonly Ingress[] | null };
+    readonly conditions?: readonly ServiceCondition[];
+  };
+}
+
+export interface ServicePlan {
+  readonly patch: ServicePatch;
+  readonly assigned: readonly Vip[];
+  readonly released: readonly { readonly address: string; readonly why: string | undefined }[];
+  readonly refusal: Refusal | undefined;
+  readonly events: readonly PlannedEvent[];
+}
+
+export interface PlanContext {
+  readonly ipMode: IpMode;
+  readonly now: Date;
+  /** Whether an address is one of ours to take away from a Service that is no longer ours. */
+  readonly isOurAddress: (address: string) => boolean;
+}
+
+/** `outcome` undefined: the Service is not ours (any more). */
+export function planService(
+  service: ServiceRecord,
+  outcome: Outcome | undefined,
+  context: PlanContext,
+): ServicePlan | undefined {
+  if (outcome === undefined && !mayClear(service, context)) return undefined;
+  const vips = outcome?.allocation?.vips ?? [];
+  const annotations = annotationChanges(service, outcome);
+  const ingress = vips.map((vip) => ({ ip: vip.address, ipMode: context.ipMode }));
+  const isIngressSame = sameIngress(service.ingress, ingress);
+  const conditions = wantedConditions(service, outcome?.refusal, context.now);
+  const isConditionSame = conditions === service.conditions;
+  if (annotations === undefined && isIngressSame && isConditionSame) return undefined;
+  const status = {
+    ...(isIngressSame ? {} : { loadBalancer: { ingress: ingress.length === 0 ? null : ingress } }),
+    ...(isConditionSame ? {} : { conditions }),
+  };
+  const had = service.ingress.flatMap(({ ip, hostname }) => ip ?? hostname ?? []);
+  const assigned = vips.filter((vip) => !had.includes(vip.address));
+  const released = had
+    .filter((address) => !vips.some((vip) => vip.address === address))
+    .map((address) => ({
+      address,
+      why: outcome?.lost.find((lost) => lost.address === address)?.refusal.message,
+    }));
+  const refusal = isConditionSame ? undefined : outcome?.refusal;
+  return {
+    patch: {
+      metadata: {
+        resourceVersion: service.resourceVersion,
+        ...(annotations === undefined ? {} : { annotations }),
+      },
+      ...(isIngressSame && isConditionSame ? {} : { status }),
+    },
+    assigned,
+    released,
+    refusal,
+    events: eventsOf({ assigned, released, refusal }),
+  };
+}
+
+/**
+ * A Service that is not ours is touched only if it bears our mark, and, where it is for another load balancer (its
+ * manifest may be a copy of one of ours), only if its addresses are ours.
+ */
+function mayClear(service: ServiceRecord, context: PlanContext): boolean {
+  if (!isMarked(service.annotations)) return false;
+  if (service.type !== "LoadBalancer") return true;
+  const addresses = service.ingress.flatMap(({ ip }) => ip ?? []);
+  return addresses.length > 0 && addresses.every(context.isOurAddress);
+}
+
+function annotationChanges(
+  service: ServiceRecord,
+  outcome: Outcome | undefined,
+): Readonly<Record<string, string | null>> | undefined {
+  const allocation = outcome?.allocation;
+  const wanted: Readonly<Record<string, string | undefined>> = {
+    [ANNOTATION_ALLOCATED_FROM]: allocation && [...new Set(allocation.vips.map((vip) => vip.pool))].join(","),
+    [ANNOTATION_FORWARDING_IDS]: allocation && formatIds(allocation.ids),
+  };
+  const changes = Object.entries(wanted).filter(([name, value]) => service.annotations[name] !== value);
+  if (changes.length === 0) return undefined;
+  return Object.fromEntries(changes.map(([name, value]) => [name, value ?? null]));
+}
+
+function sameIngress(a: readonly Ingress[], b: readonly Ingress[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ ip, ipMode, hostname }, at) => {
+      const other = b[at];
+      return ip === other?.ip && ipMode === other?.ipMode && hostname === other?.hostname;
+    })
+  );
+}
+
+/** The very list if nothing is to change. A Service that has all it asks for bears no condition of ours. */
+function wantedConditions(
+  service: ServiceRecord,
+  refusal: Refusal | undefined,
+  now: Date,
+): readonly ServiceCondition[] {
+  if (refusal !== undefined) {
+    const { reason, message } = refusal;
+    const next = { type: SERVICE_CONDITION, status: "False", reason, message } as const;
+    return setCondition(service.conditions, next, now);
+  }
+  if (!service.conditions.some(({ type }) => type === SERVICE_CONDITION)) return service.conditions;
+  return service.conditions.filter(({ type }) => type !== SERVICE_CONDITION);
+}
+
+function eventsOf({
+  assigned,
+  released,
+  refusal,
+}: Pick<ServicePlan, "assigned" | "released" | "refusal">): PlannedEvent[] {
+  const events: PlannedEvent[] = [];
+  for (const { address, why } of released) {
+    const message = `${address} is no longer this Service's address${why === undefined ? "" : `: ${why}`}`;
+    events.push({ type: why === undefined ? "Normal" : "Warning", reason: EventReason.IPReleased, message });
+  }
+  if (assigned.length > 0) {
+    const pools = [...new Set(assigned.map((vip) => `"${vip.pool}"`))].join(" and ");
+    const message = `Assigned ${assigned.map((vip) => vip.address).join(" and ")} from AddressPool ${pools}`;
+    events.push({ type: "Normal", reason: EventReason.IPAllocated, message });
+  }
+  if (refusal !== undefined) {
+    const message = `${refusal.reason}: ${refusal.message}`;
+    events.push({ type: "Warning", reason: EventReason.AllocationFailed, message });
+  }
+  return events;
+}

@@ -1,0 +1,93 @@
+/** What the leader watches. Made anew for each term: a list that is older than the Lease may miss an address. */
+import { LOADBALANCER_NAME } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { Reflector } from "#common/kube/reflector.ts";
+import {
+  type AddressPool,
+  addressPools,
+  type LoadBalancer,
+  loadBalancers,
+  type Namespace,
+  namespaces,
+  type Service,
+  services,
+} from "#common/kube/resource.ts";
+import { type Index, Store } from "#common/kube/store.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import { projectService, type ServiceRecord } from "#controller/service.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+/** The part of the LoadBalancer that allocation looks at: changes of its status tell nobody. */
+export type LoadBalancerRecord = Pick<LoadBalancer, "spec"> & {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+};
+
+export interface Stores {
+  readonly services: Store<ServiceRecord>;
+  readonly servicesIn: Index<ServiceRecord>;
+  readonly pools: Store<AddressPool>;
+  readonly loadBalancers: Store<LoadBalancerRecord>;
+  readonly namespaces: Store<Labels>;
+}
+
+export interface StoresOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly namespace: string;
+}
+
+/** Resolves when every list is complete, or the signal aborted. `ended` resolves after the signal, when all is still. */
+export async function openStores(
+  options: StoresOptions,
+  signal: AbortSignal,
+): Promise<{ readonly stores: Stores; readonly ended: Promise<unknown> }> {
+  const serviceStore = new Store<ServiceRecord>();
+  const stores: Stores = {
+    services: serviceStore,
+    servicesIn: serviceStore.addIndex((service) => [service.namespace]),
+    pools: new Store<AddressPool>(),
+    loadBalancers: new Store<LoadBalancerRecord>(),
+    namespaces: new Store<Labels>(),
+  };
+  const { namespace, ...common } = options;
+  const reflectors = [
+    // Larger pages than the default: this is all that a takeover waits for.
+    new Reflector<Service, ServiceRecord>({
+      ...common,
+      resource: services,
+      store: stores.services,
+      project: projectService,
+      pageSize: 250,
+    }),
+    new Reflector<AddressPool>({ ...common, namespace, resource: addressPools, store: stores.pools }),
+    new Reflector<LoadBalancer, LoadBalancerRecord>({
+      ...common,
+      namespace,
+      resource: loadBalancers,
+      store: stores.loadBalancers,
+      fieldSelector: `metadata.name=${LOADBALANCER_NAME}`,
+      project: projectLoadBalancer,
+    }),
+    new Reflector<Namespace, Labels>({
+      ...common,
+      resource: namespaces,
+      store: stores.namespaces,
+      project: (raw) => raw.metadata.labels ?? {},
+    }),
+  ];
+  const ended = Promise.all(reflectors.map((reflector) => reflector.start(signal)));
+  await Promise.race([Promise.all(reflectors.map((reflector) => reflector.synced())), ended]);
+  return { stores, ended };
+}
+
+function projectLoadBalancer(raw: LoadBalancer): LoadBalancerRecord {
+  const { name, deletionTimestamp } = raw.metadata;
+  return {
+    metadata: { name, ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }) },
+    spec: raw.spec,
+  };
+}

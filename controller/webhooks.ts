@@ -1,0 +1,113 @@
+/** The validating webhook of one replica: what it judges with, and waiting for its certificate. Leader or not. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { View } from "#api/v1beta1/admission/view.ts";
+import type { AddressPool } from "#api/v1beta1/generated/types.ts";
+import type { Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { Reflector } from "#common/kube/reflector.ts";
+import {
+  addressPools,
+  type Service,
+  type AddressPool as StoredPool,
+  services,
+} from "#common/kube/resource.ts";
+import { Store } from "#common/kube/store.ts";
+import { keyOf } from "#common/kube/wire.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import { startWebhook, type Webhook } from "#controller/webhook/server.ts";
+
+export interface WebhooksOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly namespace: string;
+  readonly port: number;
+  readonly certificateDirectory: string;
+}
+
+const CERTIFICATE_RETRY_MS = 1_000;
+
+export class Webhooks {
+  readonly #options: WebhooksOptions;
+  readonly #pools = new Store<StoredPool>();
+  readonly #addresses = new Store<readonly string[]>();
+  #server: Webhook | undefined;
+  #isSynced = false;
+
+  constructor(options: WebhooksOptions) {
+    this.#options = options;
+  }
+
+  /** Why no object can be judged yet; undefined if they can. */
+  unready(): string | undefined {
+    if (!this.#isSynced) return "AddressPools and Services are not read yet";
+    return this.#server === undefined ? "the webhook has no certificate yet" : undefined;
+  }
+
+  /** Serves until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { namespace, port: _port, certificateDirectory: _directory, ...common } = this.#options;
+    const pools = new Reflector<StoredPool>({
+      ...common,
+      namespace,
+      resource: addressPools,
+      store: this.#pools,
+    });
+    const users = new Reflector<Service, readonly string[]>({
+      ...common,
+      resource: services,
+      store: this.#addresses,
+      project: addressesOf,
+    });
+    const ended = Promise.all([pools.start(signal), users.start(signal)]);
+    const synced = Promise.all([pools.synced(), users.synced()]).then(() => {
+      this.#isSynced = true;
+    });
+    await Promise.race([synced, ended]);
+    await this.#serve(signal);
+    await ended;
+    await this.#server?.close();
+  }
+
+  /** The operator makes the certificate, and the kubelet brings it: it may be later than we are. */
+  async #serve(signal: AbortSignal): Promise<void> {
+    const { port, clock, log, certificateDirectory } = this.#options;
+    for (let attempt = 0; !signal.aborted && this.#server === undefined; attempt += 1) {
+      try {
+        this.#server = await startWebhook({
+          port,
+          clock,
+          log,
+          view: () => this.#view(),
+          readPair: async () => ({
+            cert: await readFile(join(certificateDirectory, "tls.crt"), "utf8"),
+            key: await readFile(join(certificateDirectory, "tls.key"), "utf8"),
+          }),
+        });
+        log.info("webhook serves", { port: this.#server.port });
+      } catch (error) {
+        if (attempt === 0) log.warn("the webhook cannot serve yet", { error: errorText(error) });
+        await clock.sleep(CERTIFICATE_RETRY_MS, signal);
+      }
+    }
+  }
+
+  #view(): View | undefined {
+    if (!this.#isSynced) return undefined;
+    return {
+      namespace: this.#options.namespace,
+      pools: this.#pools.list() as unknown as readonly AddressPool[],
+      services: [...this.#addresses.entries()].map(([key, addresses]) => ({ key, addresses })),
+    };
+  }
+}
+
+/** The addresses of a Service of type LoadBalancer; one without is not kept. */
+function addressesOf(raw: Service): readonly string[] | undefined {
+  const addresses = (raw.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  return addresses.length === 0 || keyOf(raw) === "" ? undefined : addresses;
+}
