@@ -1,106 +1,241 @@
-/** Addresses, prefixes and ranges as numbers. Strict: what `node:net` does not take for an address is none. */
+/**
+ * Addresses, prefixes and ranges of both families as numbers: strict parsing, one canonical spelling, arithmetic.
+ * The text rules are node:net's (inet_pton); what it accepts and we do not want (zones, IPv4-mapped) is refused here.
+ */
 import { isIPv4, isIPv6 } from "node:net";
 
 export type Family = "IPv4" | "IPv6";
 export const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
 
+/** Bits of an address. */
+export const WIDTH: Readonly<Record<Family, number>> = { IPv4: 32, IPv6: 128 };
+
 export interface Address {
   readonly family: Family;
+  /** 0..2^WIDTH-1, most significant byte first on the wire. */
   readonly value: bigint;
 }
 
-/** First to last address of one family, both included. */
-export interface FamilySpan {
+/** Address with the host bits zero, and its length. */
+export interface Prefix {
+  readonly family: Family;
+  readonly value: bigint;
+  readonly length: number;
+}
+
+/** First and last address, inclusive, of one family. */
+export interface Range {
   readonly family: Family;
   readonly first: bigint;
   readonly last: bigint;
 }
 
-/** undefined if `text` is no address. A zone (`%eth0`) is none of ours; IPv4-mapped IPv6 stays IPv6. */
+/** The text is not what it should be; `rule` says why in words for the user, without the text itself. */
+export class AddressError extends Error {
+  readonly code = "BadAddress";
+  readonly text: string;
+  readonly rule: string;
+  constructor(text: string, rule: string) {
+    super(`${JSON.stringify(text.slice(0, 100))} ${rule}`);
+    this.name = "AddressError";
+    this.text = text;
+    this.rule = rule;
+  }
+}
+
+/** The longest spelling of two IPv6 addresses with spaces; longer input is refused unread. */
+const MAX_TEXT = 128;
+
+/** The address, or undefined if the text is not exactly one: no zone, no spaces, no IPv4-mapped IPv6, no leading zeros. */
 export function parseAddress(text: string): Address | undefined {
-  if (isIPv4(text)) {
-    const value = text.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
-    return { family: "IPv4", value: BigInt(value) };
-  }
+  if (text.length > MAX_TEXT) return undefined;
+  if (isIPv4(text)) return { family: "IPv4", value: parseIPv4(text) };
   if (!isIPv6(text) || text.includes("%")) return undefined;
-  return { family: "IPv6", value: parseGroups(text) };
+  const value = parseIPv6(text);
+  return value >> 32n === 0xffffn ? undefined : { family: "IPv6", value };
 }
 
-function parseGroups(text: string): bigint {
-  const dotted = /[0-9.]+$/.exec(text)?.[0] ?? "";
-  const hex = dotted.includes(".") ? text.slice(0, -dotted.length) + hexOf(dotted) : text;
-  const [head = "", tail] = hex.split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = new Array<string>(8 - before.length - after.length).fill("0");
-  return BigInt(`0x${[...before, ...zeros, ...after].map((group) => group.padStart(4, "0")).join("")}`);
-}
-
-function hexOf(dotted: string): string {
-  const [a = 0, b = 0, c = 0, d = 0] = dotted.split(".").map(Number);
-  return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
-}
-
-/** Canonical text: RFC 5952 for IPv6. */
-export function formatAddress(address: Address): string {
-  if (address.family === "IPv4") {
-    const value = Number(address.value);
-    return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+/** `address/length`; host bits are masked off. AddressError otherwise, for a bare address too. */
+export function parsePrefix(text: string): Prefix {
+  const slash = text.indexOf("/");
+  if (slash < 0) throw new AddressError(text, "is not a prefix: write address/length");
+  const address = requireAddress(text, text.slice(0, slash));
+  const digits = text.slice(slash + 1);
+  const width = WIDTH[address.family];
+  const length = /^(0|[1-9][0-9]{0,2})$/.test(digits) ? Number(digits) : Number.NaN;
+  if (!(length <= width)) {
+    throw new AddressError(text, `has no prefix length of ${address.family} (0 to ${width}) after the slash`);
   }
-  const hex = address.value.toString(16).padStart(32, "0");
-  const groups = (hex.match(/.{4}/g) ?? []).map((group) => group.replace(/^0{1,3}/, ""));
-  const { start, length } = longestZeros(groups);
-  if (length < 2) return groups.join(":");
-  return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`;
+  return prefixOf(address, length);
 }
 
-/** The first of the longest runs of "0" groups. */
-function longestZeros(groups: readonly string[]): { readonly start: number; readonly length: number } {
+/**
+ * What a pool may contain: `address/length` (host bits masked) or `first-last` (spaces round the dash allowed).
+ * AddressError for anything else: a bare address, a reversed range, one of two families.
+ */
+export function parseRange(text: string): Range {
+  if (text.length > MAX_TEXT) throw new AddressError(text, `is longer than ${MAX_TEXT} characters`);
+  const dash = text.indexOf("-");
+  if (dash < 0) {
+    if (text.includes("/")) return rangeOf(parsePrefix(text));
+    const address = parseAddress(text);
+    if (address === undefined) throw new AddressError(text, "is neither address/length nor first-last");
+    throw new AddressError(
+      text,
+      `is a bare address: write ${text}/${WIDTH[address.family]} for this one address`,
+    );
+  }
+  const first = requireAddress(text, text.slice(0, dash).replace(/ +$/, ""));
+  const last = requireAddress(text, text.slice(dash + 1).replace(/^ +/, ""));
+  if (first.family !== last.family) {
+    throw new AddressError(text, `mixes families: ${first.family} first, ${last.family} last`);
+  }
+  if (last.value < first.value)
+    throw new AddressError(text, "is reversed: its last address is before its first");
+  return { family: first.family, first: first.value, last: last.value };
+}
+
+/** Canonical text: dotted decimal, or RFC 5952 (lower case, longest run of zeros shortened, first of equals). */
+export function formatAddress({ family, value }: Address): string {
+  if (family === "IPv4") {
+    return [24n, 16n, 8n, 0n].map((shift) => ((value >> shift) & 0xffn).toString()).join(".");
+  }
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    Number((value >> BigInt(16 * (7 - index))) & 0xffffn),
+  );
+  const run = longestZeroRun(groups);
+  const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(":");
+  // RFC 5952 section 4.2.2: one group of zeros alone is not shortened.
+  if (run.length < 2) return hex(groups);
+  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}`;
+}
+
+/** `address/length`. */
+export function formatPrefix(prefix: Prefix): string {
+  return `${formatAddress(prefix)}/${prefix.length}`;
+}
+
+/** As a prefix where it is one, else `first-last`. */
+export function formatRange(range: Range): string {
+  const { family, first, last } = range;
+  const length = WIDTH[family] - bitLength(last - first);
+  const isPrefix = (first & hostMask(family, length)) === 0n && last === (first | hostMask(family, length));
+  if (isPrefix) return formatPrefix({ family, value: first, length });
+  return `${formatAddress({ family, value: first })}-${formatAddress({ family, value: last })}`;
+}
+
+/** The prefix of that length which the address is in. RangeError if the family has no such length. */
+export function prefixOf(address: Address, length: number): Prefix {
+  const { family } = address;
+  if (!Number.isInteger(length) || length < 0 || length > WIDTH[family]) {
+    throw new RangeError(`${length} is no prefix length of ${family}`);
+  }
+  return { family, value: address.value & ~hostMask(family, length), length };
+}
+
+/** All addresses of a prefix, network and broadcast address included. */
+export function rangeOf({ family, value, length }: Prefix): Range {
+  return { family, first: value, last: value | hostMask(family, length) };
+}
+
+export function contains(range: Range, address: Address): boolean {
+  return range.family === address.family && range.first <= address.value && address.value <= range.last;
+}
+
+/** Whether every address of `inner` is in `outer`. */
+export function covers(outer: Range, inner: Range): boolean {
+  return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
+}
+
+export function overlaps(a: Range, b: Range): boolean {
+  return a.family === b.family && a.first <= b.last && b.first <= a.last;
+}
+
+/** How many addresses there are, at least 1. */
+export function countOf({ first, last }: Range): bigint {
+  return last - first + 1n;
+}
+
+/**
+ * The fewest prefixes that make up the range, lowest first: at most 2 x WIDTH - 2 of them.
+ */
+export function prefixesOf({ family, first, last }: Range): Prefix[] {
+  const prefixes: Prefix[] = [];
+  for (let at = first; at <= last; ) {
+    let bits = at === 0n ? WIDTH[family] : trailingZeros(at);
+    while (at + (1n << BigInt(bits)) - 1n > last) bits -= 1;
+    prefixes.push({ family, value: at, length: WIDTH[family] - bits });
+    at += 1n << BigInt(bits);
+  }
+  return prefixes;
+}
+
+/** The ranges joined where they overlap or touch, IPv4 first, lowest first. */
+export function mergeRanges(ranges: readonly Range[]): Range[] {
+  const merged: { family: Family; first: bigint; last: bigint }[] = [];
+  for (const range of ranges.toSorted(compareRanges)) {
+    const previous = merged.at(-1);
+    if (previous !== undefined && previous.family === range.family && range.first <= previous.last + 1n) {
+      if (range.last > previous.last) previous.last = range.last;
+    } else {
+      merged.push({ ...range });
+    }
+  }
+  return merged;
+}
+
+function compareRanges(a: Range, b: Range): number {
+  if (a.family !== b.family) return a.family === "IPv4" ? -1 : 1;
+  return a.first < b.first ? -1 : a.first > b.first ? 1 : 0;
+}
+
+function requireAddress(text: string, part: string): Address {
+  const address = parseAddress(part);
+  if (address === undefined) {
+    throw new AddressError(text, `is not understood: ${JSON.stringify(part.slice(0, 60))} is not an address`);
+  }
+  return address;
+}
+
+function parseIPv4(text: string): bigint {
+  return text.split(".").reduce((value, octet) => (value << 8n) | BigInt(octet), 0n);
+}
+
+/** `text` is known to be IPv6: the embedded dotted form and one `::` are possible. */
+function parseIPv6(text: string): bigint {
+  const colon = text.lastIndexOf(":");
+  const tail = text.slice(colon + 1);
+  const embedded = tail.includes(".") ? parseIPv4(tail) : undefined;
+  const plain =
+    embedded === undefined
+      ? text
+      : `${text.slice(0, colon + 1)}${(embedded >> 16n).toString(16)}:${(embedded & 0xffffn).toString(16)}`;
+  const [head = "", rest] = plain.split("::");
+  const before = head === "" ? [] : head.split(":");
+  const after = rest === undefined || rest === "" ? [] : rest.split(":");
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => "0");
+  return [...before, ...zeros, ...after].reduce((value, group) => (value << 16n) | BigInt(`0x${group}`), 0n);
+}
+
+function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
-  let start = 0;
-  for (const [at, group] of groups.entries()) {
-    if (group !== "0") start = at + 1;
-    else if (at + 1 - start > best.length) best = { start, length: at + 1 - start };
+  let run = { start: 0, length: 0 };
+  for (const [index, group] of groups.entries()) {
+    run = group !== 0 ? { start: index + 1, length: 0 } : { ...run, length: run.length + 1 };
+    if (run.length > best.length) best = run;
   }
   return best;
 }
 
-/** `address/length` (host bits are masked) or `first-last` (spaces round the hyphen); undefined for all else. */
-export function parseSpan(text: string): FamilySpan | undefined {
-  const [left = "", right, ...more] = text.includes("/") ? text.split("/") : text.split("-");
-  if (right === undefined || more.length > 0) return undefined;
-  const first = parseAddress(left.trim());
-  if (first === undefined) return undefined;
-  if (text.includes("/")) return parsePrefix(first, right.trim());
-  const last = parseAddress(right.trim());
-  if (last === undefined || last.family !== first.family || last.value < first.value) return undefined;
-  return { family: first.family, first: first.value, last: last.value };
+function hostMask(family: Family, length: number): bigint {
+  return (1n << BigInt(WIDTH[family] - length)) - 1n;
 }
 
-function parsePrefix(address: Address, length: string): FamilySpan | undefined {
-  const bits = address.family === "IPv4" ? 32 : 128;
-  if (!/^(0|[1-9][0-9]{0,2})$/.test(length) || Number(length) > bits) return undefined;
-  const host = 1n << BigInt(bits - Number(length));
-  const first = (address.value / host) * host;
-  return { family: address.family, first, last: first + host - 1n };
+function bitLength(value: bigint): number {
+  return value === 0n ? 0 : value.toString(2).length;
 }
 
-/** Whether two spans have an address in common. */
-export function overlaps(a: FamilySpan, b: FamilySpan): boolean {
-  return a.family === b.family && a.first <= b.last && b.first <= a.last;
-}
-
-export function contains(span: FamilySpan, address: Address): boolean {
-  return span.family === address.family && span.first <= address.value && address.value <= span.last;
-}
-
-/** Length of the widest prefix that lies whole in the span: 24 for 10.0.0.0-10.0.1.3. */
-export function widestPrefix(span: FamilySpan): number {
-  const bits = span.family === "IPv4" ? 32 : 128;
-  for (let length = 0; length < bits; length += 1) {
-    const size = 1n << BigInt(bits - length);
-    const first = ((span.first + size - 1n) / size) * size;
-    if (first + size - 1n <= span.last) return length;
-  }
-  return bits;
+function trailingZeros(value: bigint): number {
+  const bits = value.toString(2);
+  return bits.length - 1 - bits.lastIndexOf("1");
 }

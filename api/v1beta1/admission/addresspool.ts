@@ -1,11 +1,12 @@
 /** The rules of AddressPools, one function each; every one looks at one thing and names field, value, other object. */
 import {
-  type FamilySpan,
+  AddressError,
   formatAddress,
   overlaps,
   parseAddress,
-  parseSpan,
-  widestPrefix,
+  parseRange,
+  prefixesOf,
+  type Range,
 } from "#api/address.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool } from "#api/v1beta1/generated/types.ts";
@@ -15,33 +16,30 @@ import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 interface Written {
   readonly text: string;
   readonly at: number;
-  readonly span: FamilySpan;
+  readonly span: Range;
 }
 
 function spansOf(pool: AddressPool): Written[] {
   return pool.spec.addresses.flatMap((text, at) => {
-    const span = parseSpan(text);
-    return span === undefined ? [] : [{ text, at, span }];
+    const span = understood(text);
+    return span instanceof AddressError ? [] : [{ text, at, span }];
   });
 }
 
-/** Why `parseSpan` did not take it. */
-function fault(text: string): string {
-  if (text.includes("/")) return "is not a prefix (address/length)";
-  const [first = "", last] = text.split("-").map((part) => part.trim());
-  if (last === undefined) return "is neither a prefix (address/length) nor a range (first-last)";
-  const [from, to] = [parseAddress(first), parseAddress(last)];
-  if (from === undefined || to === undefined) {
-    return `is not a range: ${from === undefined ? first : last} is not an address`;
+function understood(text: string): Range | AddressError {
+  try {
+    return parseRange(text);
+  } catch (error) {
+    if (error instanceof AddressError) return error;
+    throw error;
   }
-  if (from.family !== to.family) return `is not a range: ${first} is ${from.family}, ${last} is ${to.family}`;
-  return `is not a range: ${last} is before ${first}`;
 }
 
 export function addressesParse(pool: AddressPool): Refusal[] {
-  return pool.spec.addresses.flatMap((text, at) =>
-    parseSpan(text) === undefined ? [refusal(`spec.addresses[${at}]`, `${text} ${fault(text)}`)] : [],
-  );
+  return pool.spec.addresses.flatMap((text, at) => {
+    const span = understood(text);
+    return span instanceof AddressError ? [refusal(`spec.addresses[${at}]`, `${text} ${span.rule}`)] : [];
+  });
 }
 
 export function noOverlapWithin(pool: AddressPool): Refusal[] {
@@ -91,7 +89,7 @@ export function aggregationNotTooWide(pool: AddressPool): Refusal[] {
     for (const { text, span } of spansOf(pool)) {
       const name = span.family === "IPv4" ? "aggregationLength" : "aggregationLengthV6";
       const length = advertisement[name] ?? (span.family === "IPv4" ? 32 : 128);
-      const widest = widestPrefix(span);
+      const widest = Math.min(...prefixesOf(span).map((prefix) => prefix.length));
       if (length < widest) {
         refusals.push(
           refusal(

@@ -58,20 +58,28 @@ const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
   [
     "reversed",
     of("10.0.0.9-10.0.0.5"),
-    ["spec.addresses[0]: 10.0.0.9-10.0.0.5 is not a range: 10.0.0.5 is before 10.0.0.9"],
+    ["spec.addresses[0]: 10.0.0.9-10.0.0.5 is reversed: its last address is before its first"],
   ],
   [
     "mixed families",
     of("::5-1.1.1.1"),
-    ["spec.addresses[0]: ::5-1.1.1.1 is not a range: ::5 is IPv6, 1.1.1.1 is IPv4"],
+    ["spec.addresses[0]: ::5-1.1.1.1 mixes families: IPv6 first, IPv4 last"],
   ],
   [
     "a bare address",
     of("10.0.0.5"),
-    ["spec.addresses[0]: 10.0.0.5 is neither a prefix (address/length) nor a range (first-last)"],
+    ["spec.addresses[0]: 10.0.0.5 is a bare address: write 10.0.0.5/32 for this one address"],
   ],
-  ["a short range", of("10.0.0.5-9"), ["spec.addresses[0]: 10.0.0.5-9 is not a range: 9 is not an address"]],
-  ["length 33", of("10.0.0.0/33"), ["spec.addresses[0]: 10.0.0.0/33 is not a prefix (address/length)"]],
+  [
+    "a short range",
+    of("10.0.0.5-9"),
+    ['spec.addresses[0]: 10.0.0.5-9 is not understood: "9" is not an address'],
+  ],
+  [
+    "length 33",
+    of("10.0.0.0/33"),
+    ["spec.addresses[0]: 10.0.0.0/33 has no prefix length of IPv4 (0 to 32) after the slash"],
+  ],
   ["length 32", of("10.0.0.7/32"), []],
   ["no address at all", of(), ["spec.addresses: [] must NOT have fewer than 1 items"]],
   [
