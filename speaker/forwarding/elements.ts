@@ -1,0 +1,25 @@
+/** Keys and values of our nftables sets and maps: each part padded to 4 bytes, as hex. Pure. */
+
+import type { Family, Protocol } from "#speaker/forwarding/types.ts";
+import { parseAddress as parse } from "#speaker/netlink/bytes.ts";
+
+const NUMBER: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 };
+
+export const addressKey = (address: string): string => parse(address).toString("hex");
+
+export function portKey(vip: string, protocol: Protocol, port: number): string {
+  const rest = Buffer.alloc(8);
+  rest.writeUInt8(NUMBER[protocol], 0);
+  rest.writeUInt16BE(port, 4);
+  return addressKey(vip) + rest.toString("hex");
+}
+
+/** Marks are in host byte order; little-endian on every machine that we build for. */
+export function markValue(mark: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(mark >>> 0);
+  return bytes.toString("hex");
+}
+
+/** `set4` or `set6`. */
+export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;

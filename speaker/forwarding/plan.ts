@@ -1,0 +1,193 @@
+/**
+ * What has to be in the kernel for what is to be forwarded: "two marks, one list" (docs/dataplane.md). Pure; the same
+ * input gives the same plan on every node but for what is local there.
+ */
+import { AddressError, mergeRanges, parsePrefix, type Range, rangeOf } from "#api/address.ts";
+import { addressKey, markValue, named, portKey } from "#speaker/forwarding/elements.ts";
+import { markOf } from "#speaker/forwarding/mark.ts";
+import {
+  DEFAULT_SETTINGS,
+  type Element,
+  FAMILIES,
+  type Family,
+  type ForwardedEndpoint,
+  type ForwardedPort,
+  type ForwardingInput,
+  type ForwardingPlan,
+  type RealServer,
+  type VirtualServer,
+} from "#speaker/forwarding/types.ts";
+import { MH } from "#speaker/netlink/ipvs.ts";
+
+/** Sets and maps of the table, without the family's digit; ruleset.ts declares them. */
+export const SETS = [
+  "ports",
+  "vips",
+  "tier1v",
+  "tier2v",
+  "error1v",
+  "error2v",
+  "local",
+  "hairpin",
+  "masqueraded",
+  "refused",
+  "restricted",
+  "admitted",
+] as const;
+export type SetName = (typeof SETS)[number];
+
+/** How many remote endpoints are asked for the way to them. */
+const WAYS = 4;
+
+/** One order on every node: by bytes of the address, then by port. */
+function byAddress(a: ForwardedEndpoint, b: ForwardedEndpoint): number {
+  const [left, right] = [addressKey(a.address), addressKey(b.address)];
+  return left < right ? -1 : left > right ? 1 : a.port - b.port;
+}
+
+const isTunnelled = (endpoint: ForwardedEndpoint): boolean =>
+  !endpoint.isLocal && endpoint.returnPath === "direct";
+
+function realServer(endpoint: ForwardedEndpoint, weight: number): RealServer {
+  const forwarding = isTunnelled(endpoint) ? "tunnel" : "masquerade";
+  return { address: endpoint.address, port: endpoint.port, forwarding, weight };
+}
+
+function schedulerFlags(port: ForwardedPort): number {
+  if (port.scheduler !== "mh") return 0;
+  return port.affinity ? MH.fallback : MH.fallback | MH.port;
+}
+
+/** Tier 1: new connections go to what serves; with preferLocal only to this node's pods while it has one. */
+function tier1(port: ForwardedPort, mark: number): VirtualServer {
+  const hasLocal = port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing);
+  const weightOf = (endpoint: ForwardedEndpoint): number =>
+    endpoint.isServing && (endpoint.isLocal || !port.preferLocal || !hasLocal) ? 1 : 0;
+  return {
+    mark,
+    family: port.family,
+    scheduler: port.scheduler,
+    flags: schedulerFlags(port),
+    realServers: port.endpoints
+      .toSorted(byAddress)
+      .map((endpoint) => realServer(endpoint, weightOf(endpoint))),
+  };
+}
+
+/** Tier 2: what came out of a tunnel ends at a pod of this node; a draining pod keeps its flows. */
+function tier2(port: ForwardedPort, mark: number): VirtualServer {
+  return {
+    mark,
+    family: port.family,
+    scheduler: port.scheduler,
+    flags: schedulerFlags(port),
+    realServers: port.endpoints
+      .toSorted(byAddress)
+      .map((endpoint) => realServer(endpoint, endpoint.isLocal ? 1 : 0)),
+  };
+}
+
+class ElementSets {
+  readonly #sets = new Map<string, Map<string, Element>>();
+
+  constructor() {
+    for (const set of SETS) for (const family of FAMILIES) this.#sets.set(named(set, family), new Map());
+    this.#sets.set("marks", new Map());
+  }
+
+  add(set: SetName, family: Family, element: Element): void {
+    this.#put(named(set, family), element);
+  }
+
+  addMark(mark: number): void {
+    this.#put("marks", { key: markValue(mark) });
+  }
+
+  #put(name: string, element: Element): void {
+    this.#sets.get(name)?.set(element.key + (element.keyEnd ?? ""), element);
+  }
+
+  toRecord(): Record<string, readonly Element[]> {
+    const sorted = [...this.#sets].map(([name, elements]): [string, Element[]] => [
+      name,
+      [...elements.values()].sort((a, b) => (a.key + (a.keyEnd ?? "") < b.key + (b.keyEnd ?? "") ? -1 : 1)),
+    ]);
+    return Object.fromEntries(sorted.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}
+
+function rangeOfText(text: string): Range[] {
+  try {
+    return [rangeOf(parsePrefix(text.trim()))];
+  } catch (error) {
+    if (error instanceof AddressError) return [];
+    throw error;
+  }
+}
+
+/** Source ranges of a port; what is no prefix of its family is left out, which admits nobody more. */
+function addSourceRanges(sets: ElementSets, port: ForwardedPort, key: string): void {
+  if (port.sourceRanges === undefined) return;
+  sets.add("restricted", port.family, { key });
+  const ranges = port.sourceRanges.flatMap(rangeOfText).filter((range) => range.family === port.family);
+  const digits = port.family === "IPv4" ? 8 : 32;
+  const hex = (value: bigint): string => value.toString(16).padStart(digits, "0");
+  // Joined: the kernel refuses intervals that overlap.
+  for (const { first, last } of mergeRanges(ranges)) {
+    sets.add("admitted", port.family, { key: key + hex(first), keyEnd: key + hex(last) });
+  }
+}
+
+function addEndpoints(sets: ElementSets, port: ForwardedPort): void {
+  for (const endpoint of port.endpoints) {
+    const key = addressKey(endpoint.address);
+    if (endpoint.isLocal) {
+      sets.add("local", port.family, { key });
+      sets.add("hairpin", port.family, { key: key + key });
+    } else if (endpoint.returnPath === "snat") {
+      sets.add("masqueraded", port.family, { key });
+    }
+  }
+}
+
+/** Throws a RangeError for an id that is none; the caller has checked ids. */
+export function planForwarding(input: ForwardingInput): ForwardingPlan {
+  const settings = input.settings ?? DEFAULT_SETTINGS;
+  const sets = new ElementSets();
+  const virtualServers: VirtualServer[] = [];
+  const remote = new Set<string>();
+  for (const port of input.ports) {
+    const key = portKey(port.vip, port.protocol, port.port);
+    if (port.endpoints.length === 0) {
+      sets.add("refused", port.family, { key });
+      continue;
+    }
+    const marks = [markOf(port.id, 1, settings.routingBit), markOf(port.id, 2, settings.routingBit)] as const;
+    sets.add("ports", port.family, { key });
+    // An ICMP error names the port as the source of the packet inside it: the same bytes.
+    for (const map of ["tier1v", "error1v"] as const)
+      sets.add(map, port.family, { key, value: markValue(marks[0]) });
+    sets.addMark(marks[0]);
+    virtualServers.push(tier1(port, marks[0]));
+    // Never hit on a node without a pod of the port, and 37 KB of kernel memory.
+    if (port.endpoints.some((endpoint) => endpoint.isLocal)) {
+      for (const map of ["tier2v", "error2v"] as const)
+        sets.add(map, port.family, { key, value: markValue(marks[1]) });
+      sets.addMark(marks[1]);
+      virtualServers.push(tier2(port, marks[1]));
+    }
+    addSourceRanges(sets, port, key);
+    addEndpoints(sets, port);
+    for (const endpoint of port.endpoints) if (isTunnelled(endpoint)) remote.add(endpoint.address);
+  }
+  for (const vip of input.vips)
+    sets.add("vips", vip.includes(":") ? "IPv6" : "IPv4", { key: addressKey(vip) });
+  return {
+    settings,
+    nodeAddresses: input.nodeAddresses,
+    virtualServers: virtualServers.sort((a, b) => a.mark - b.mark),
+    routes: [...new Set(input.vips)].sort(),
+    elements: sets.toRecord(),
+    remoteEndpoints: [...remote].sort().slice(0, WAYS),
+  };
+}

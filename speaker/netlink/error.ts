@@ -1,0 +1,43 @@
+/** What the kernel refused. */
+
+const NAMES: Readonly<Record<number, string>> = {
+  1: "EPERM",
+  2: "ENOENT",
+  3: "ESRCH",
+  4: "EINTR",
+  11: "EAGAIN",
+  12: "ENOMEM",
+  13: "EACCES",
+  16: "EBUSY",
+  17: "EEXIST",
+  19: "ENODEV",
+  22: "EINVAL",
+  34: "ERANGE",
+  95: "EOPNOTSUPP",
+  97: "EAFNOSUPPORT",
+  99: "EADDRNOTAVAIL",
+  100: "ENETDOWN",
+  101: "ENETUNREACH",
+  105: "ENOBUFS",
+  110: "ETIMEDOUT",
+  113: "EHOSTUNREACH",
+};
+
+/** `code` is the errno's name; `attempt` says what was asked for. */
+export class NetlinkError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly attempt: string;
+
+  constructor(attempt: string, errno: number, explanation?: string, options?: ErrorOptions) {
+    const code = NAMES[errno] ?? `E${errno}`;
+    super(`${attempt}: ${code}${explanation ? ` (${explanation})` : ""}`, options);
+    this.name = "NetlinkError";
+    this.code = code;
+    this.errno = errno;
+    this.attempt = attempt;
+  }
+}
+
+export const isErrno = (error: unknown, ...codes: string[]): error is NetlinkError =>
+  error instanceof NetlinkError && codes.includes(error.code);

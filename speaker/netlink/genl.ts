@@ -1,0 +1,35 @@
+/** Generic netlink: messages of a family that is found by name (linux/genetlink.h). */
+import { attributes } from "./attribute.ts";
+import { DecodeError, text, u16 } from "./bytes.ts";
+import type { NetlinkSocket } from "./socket.ts";
+
+const CONTROLLER = 0x10;
+const CTRL_CMD_GETFAMILY = 3;
+const HEADER = 4;
+
+const family = attributes({ id: [1, u16], name: [2, text] });
+
+/** struct genlmsghdr (command u8, version u8, reserved u16) and attributes. */
+export function encodeGeneric(command: number, version: number, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([command, version, 0, 0]), body]);
+}
+
+export function decodeGeneric(payload: Buffer): { command: number; body: Buffer } {
+  if (payload.length < HEADER) throw new DecodeError(`a generic message of ${payload.length} bytes`);
+  return { command: payload.readUInt8(0), body: payload.subarray(HEADER) };
+}
+
+/**
+ * The message type of a family. Asking makes the kernel load the module that has it. Throws NetlinkError ENOENT when
+ * there is none.
+ */
+export function resolveFamily(socket: NetlinkSocket, name: string): number {
+  const answer = socket.get({
+    type: CONTROLLER,
+    payload: encodeGeneric(CTRL_CMD_GETFAMILY, 1, family.encode({ name })),
+    attempt: `find generic netlink family ${name}`,
+  });
+  const { id } = family.decode(decodeGeneric(answer.payload).body);
+  if (id === undefined) throw new DecodeError(`family ${name} without an id`);
+  return id;
+}

@@ -1,0 +1,96 @@
+/** Links (struct ifinfomsg): list, up and down, new ones, and the kernel's word when one changes. */
+import { attributes } from "./attribute.ts";
+import { DecodeError, raw, readI32, readU16, readU32, text, u8, u32, writeU32 } from "./bytes.ts";
+import { FLAG, type Message } from "./header.ts";
+import type { NetlinkSocket, Request } from "./socket.ts";
+
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+const RTM_GETLINK = 18;
+const HEADER = 16;
+export const LINK_GROUP = 1;
+
+const IFF = { up: 0x1, loopback: 0x8, pointToPoint: 0x10, noArp: 0x80, lowerUp: 0x10000 } as const;
+
+const info = attributes({ kind: [1, text] });
+const fields = attributes({
+  address: [1, raw],
+  name: [3, text],
+  mtu: [4, u32],
+  parent: [5, u32],
+  master: [10, u32],
+  info: [18, info],
+  carrier: [33, u8],
+});
+
+export interface Link {
+  index: number;
+  name: string;
+  /** Hardware address as hex without separators; empty if there is none. */
+  hardwareAddress: string;
+  /** ARPHRD_*: 1 Ethernet, 772 loopback. */
+  type: number;
+  mtu: number;
+  isUp: boolean;
+  hasCarrier: boolean;
+  isLoopback: boolean;
+  /** Answers ARP: an Ethernet without NOARP, not point to point. */
+  hasNeighbors: boolean;
+  master?: number;
+  /** "veth", "bridge", "ipip" ...; absent for real cards. */
+  kind?: string;
+}
+
+export function decodeLink(payload: Buffer): Link {
+  if (payload.length < HEADER) throw new DecodeError(`a link of ${payload.length} bytes`);
+  const decoded = fields.decode(payload.subarray(HEADER));
+  const flags = readU32(payload, 8);
+  const type = readU16(payload, 2);
+  return {
+    index: readI32(payload, 4),
+    name: decoded.name ?? "",
+    hardwareAddress: decoded.address?.toString("hex") ?? "",
+    type,
+    mtu: decoded.mtu ?? 0,
+    isUp: (flags & IFF.up) !== 0,
+    hasCarrier: (flags & IFF.lowerUp) !== 0,
+    isLoopback: (flags & IFF.loopback) !== 0,
+    hasNeighbors: type === 1 && (flags & (IFF.noArp | IFF.pointToPoint)) === 0,
+    ...(decoded.master === undefined ? {} : { master: decoded.master }),
+    ...(decoded.info?.kind === undefined ? {} : { kind: decoded.info.kind }),
+  };
+}
+
+export function listLinks(socket: NetlinkSocket): Link[] {
+  return socket
+    .dump({ type: RTM_GETLINK, payload: Buffer.alloc(HEADER), attempt: "list links" })
+    .map((message) => decodeLink(message.payload));
+}
+
+function setFlags(index: number, flags: number): Buffer {
+  const header = Buffer.alloc(HEADER);
+  writeU32(header, index, 4);
+  writeU32(header, flags, 8);
+  writeU32(header, IFF.up, 12);
+  return header;
+}
+
+export const setLinkUp = (link: Pick<Link, "index" | "name">, isUp: boolean): Request => ({
+  type: RTM_NEWLINK,
+  payload: setFlags(link.index, isUp ? IFF.up : 0),
+  attempt: `set link ${link.name} ${isUp ? "up" : "down"}`,
+});
+
+/** A new link of a kind; the request makes the kernel load the module for it. */
+export const addLink = (name: string, kind: string): Request => ({
+  type: RTM_NEWLINK,
+  flags: FLAG.create | FLAG.exclusive,
+  payload: Buffer.concat([Buffer.alloc(HEADER), fields.encode({ name, info: { kind } })]),
+  attempt: `add ${kind} link ${name}`,
+});
+
+/** What a notification of LINK_GROUP says. */
+export function linkChange(message: Message): { link: Link; isGone: boolean } | undefined {
+  if (message.type !== RTM_NEWLINK && message.type !== RTM_DELLINK) return undefined;
+  return { link: decodeLink(message.payload), isGone: message.type === RTM_DELLINK };
+}

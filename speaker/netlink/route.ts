@@ -1,0 +1,151 @@
+/** Routes (rtnetlink(7), struct rtmsg): the local ones of our own table, and the way that the kernel would go. */
+import { attributes } from "./attribute.ts";
+import { address, align, type Codec, DecodeError, formatAddress, parseAddress, u32 } from "./bytes.ts";
+import { FLAG, type Message } from "./header.ts";
+import type { NetlinkSocket, Request } from "./socket.ts";
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_GETROUTE = 26;
+const HEADER = 12;
+const TABLE_COMPAT = 252;
+const TYPE_LOCAL = 2;
+const SCOPE_HOST = 254;
+const SCOPE_NOWHERE = 255;
+
+/** Marks our routes and rules (rt_protos: 192 and above are free for administrators). */
+export const ROUTE_PROTOCOL = 207;
+
+const metrics = attributes({ mtu: [2, u32] });
+const fields = attributes({
+  destination: [1, address],
+  link: [4, u32],
+  gateway: [5, address],
+  priority: [6, u32],
+  metrics: [8, metrics],
+  table: [15, u32],
+});
+
+export interface Route {
+  /** Text; undefined for a default route. */
+  destination?: string;
+  prefixLength: number;
+  table: number;
+  protocol: number;
+  type: number;
+  link?: number;
+  mtu?: number;
+}
+
+export const familyOf = (text: string): number => (text.includes(":") ? AF_INET6 : AF_INET);
+const bitsOf = (family: number): number => (family === AF_INET6 ? 128 : 32);
+
+/** struct rtmsg: family, destination length, source length, tos, table, protocol, scope, type, flags. */
+function header(
+  family: number,
+  values: { length: number; protocol: number; scope: number; type: number },
+): Buffer {
+  const bytes = Buffer.alloc(HEADER);
+  bytes.writeUInt8(family, 0);
+  bytes.writeUInt8(values.length, 1);
+  bytes.writeUInt8(values.protocol === 0 ? 0 : TABLE_COMPAT, 4);
+  bytes.writeUInt8(values.protocol, 5);
+  bytes.writeUInt8(values.scope, 6);
+  bytes.writeUInt8(values.type, 7);
+  return bytes;
+}
+
+export const routeCodec: Codec<Route> = {
+  encode(route) {
+    const family = route.destination === undefined ? AF_INET : familyOf(route.destination);
+    const scope = route.type === TYPE_LOCAL ? SCOPE_HOST : 0;
+    return Buffer.concat([
+      header(family, { length: route.prefixLength, protocol: route.protocol, scope, type: route.type }),
+      fields.encode({
+        ...(route.destination === undefined ? {} : { destination: route.destination }),
+        ...(route.link === undefined ? {} : { link: route.link }),
+        table: route.table,
+      }),
+    ]);
+  },
+  decode(payload) {
+    if (payload.length < HEADER) throw new DecodeError(`a route of ${payload.length} bytes`);
+    const decoded = fields.decode(payload.subarray(align(HEADER)));
+    return {
+      ...(decoded.destination === undefined ? {} : { destination: decoded.destination }),
+      prefixLength: payload.readUInt8(1),
+      table: decoded.table ?? payload.readUInt8(4),
+      protocol: payload.readUInt8(5),
+      type: payload.readUInt8(7),
+      ...(decoded.link === undefined ? {} : { link: decoded.link }),
+      ...(decoded.metrics?.mtu === undefined ? {} : { mtu: decoded.metrics.mtu }),
+    };
+  },
+};
+
+/** `local VIP dev lo table N`: the address is this machine's for packets that are led to the table. */
+export function localRoute(vip: string, table: number, loopback: number): Route {
+  return {
+    destination: vip,
+    prefixLength: bitsOf(familyOf(vip)),
+    table,
+    protocol: ROUTE_PROTOCOL,
+    type: TYPE_LOCAL,
+    link: loopback,
+  };
+}
+
+export function addRoute(route: Route): Request {
+  return {
+    type: RTM_NEWROUTE,
+    flags: FLAG.create | FLAG.replace,
+    payload: routeCodec.encode(route),
+    attempt: `add route ${route.destination} to table ${route.table}`,
+  };
+}
+
+export function removeRoute(route: Route): Request {
+  const payload = routeCodec.encode(route);
+  payload.writeUInt8(SCOPE_NOWHERE, 6);
+  return {
+    type: RTM_DELROUTE,
+    payload,
+    attempt: `remove route ${route.destination} from table ${route.table}`,
+  };
+}
+
+/** The routes of one table that have our protocol number. */
+export function ownRoutes(socket: NetlinkSocket, family: number, table: number): Route[] {
+  const payload = Buffer.concat([
+    header(family, { length: 0, protocol: 0, scope: 0, type: 0 }),
+    fields.encode({ table }),
+  ]);
+  const attempt = `list routes of table ${table}`;
+  let answers: Message[];
+  try {
+    answers = socket.dump({ type: RTM_GETROUTE, payload, attempt });
+  } catch (error) {
+    // Strict checking answers ENOENT while the table has never had a route.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+  return answers
+    .map((message) => routeCodec.decode(message.payload))
+    .filter((route) => route.table === table && route.protocol === ROUTE_PROTOCOL);
+}
+
+/** Which link, and which path MTU if the route has one, the kernel takes to an address. Throws ENETUNREACH. */
+export function routeTo(socket: NetlinkSocket, destination: string): Route {
+  const family = familyOf(destination);
+  const payload = Buffer.concat([
+    header(family, { length: bitsOf(family), protocol: 0, scope: 0, type: 0 }),
+    fields.encode({ destination }),
+  ]);
+  const answer = socket.get({ type: RTM_GETROUTE, payload, attempt: `find the route to ${destination}` });
+  return routeCodec.decode(answer.payload);
+}
+
+/** One spelling for an address. */
+export const canonical = (text: string): string => formatAddress(parseAddress(text));
