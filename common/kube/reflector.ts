@@ -151,6 +151,8 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     const silence = new AbortController();
     const onStop = (): void => silence.abort(signal.reason);
     signal.addEventListener("abort", onStop, { once: true });
+    // It may have aborted while the list's end was told.
+    if (signal.aborted) onStop();
     let cancel = (): void => undefined;
     const onContact = (): void => {
       this.#contact();
