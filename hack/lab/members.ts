@@ -17,13 +17,8 @@ import {
 } from "#hack/lab/nodes.ts";
 import { loadAuthority } from "#hack/lab/pki.ts";
 import type { Say } from "#hack/lab/progress.ts";
-import { type LabState, readState, StateFile } from "#hack/lab/state.ts";
+import { LabError, type LabState, readState, StateFile } from "#hack/lab/state.ts";
 import { planeDirectory } from "#hack/lab/up.ts";
-
-/** The lab is not in the state that the command needs. */
-export class LabError extends Error {
-  readonly code = "LAB_STATE";
-}
 
 /** The lab's state; a LabError when it is not up. */
 export async function requireUp(layout: Layout): Promise<LabState> {

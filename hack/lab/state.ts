@@ -16,6 +16,11 @@ export interface LabState {
   readonly processes: readonly ProcessRecord[];
 }
 
+/** The lab is not in the state that the command needs. */
+export class LabError extends Error {
+  readonly code = "LAB_STATE";
+}
+
 /** undefined where there is no lab, or nothing readable of one. */
 export async function readState(layout: Layout): Promise<LabState | undefined> {
   const text = await readFile(pathOf(layout), "utf8").catch(() => undefined);

@@ -11,7 +11,7 @@ import { makeNetwork, routePods } from "#hack/lab/network.ts";
 import { importImages, type NodeContext, routeBetween, startNode, waitForNodes } from "#hack/lab/nodes.ts";
 import { ensurePrograms } from "#hack/lab/programs.ts";
 import { type Say, watched } from "#hack/lab/progress.ts";
-import { type LabState, readState, StateFile } from "#hack/lab/state.ts";
+import { LabError, type LabState, readState, StateFile } from "#hack/lab/state.ts";
 import { keepSysctls } from "#hack/lab/sysctls.ts";
 
 export interface UpOptions {
@@ -25,6 +25,7 @@ export interface UpOptions {
 export async function bringUp(layout: Layout, options: UpOptions, tell: Say): Promise<void> {
   const before = await readState(layout);
   if (before?.phase === "up" && before.processes.every(isRunning)) {
+    requireSame(layout, before, options);
     tell(`lab ${layout.instance} is up already (${describe(before)})`);
     return;
   }
@@ -44,6 +45,16 @@ export async function bringUp(layout: Layout, options: UpOptions, tell: Say): Pr
   else await startAll(layout, state, { count: options.nodes, tell });
   await state.update({ phase: "up" });
   tell(`lab ${layout.instance} is up: ${describe(state.value)}`);
+}
+
+/** What runs must be what is asked for. */
+function requireSame(layout: Layout, state: LabState, options: UpOptions): void {
+  const isSame =
+    state.forwarding === options.forwarding && state.isControlPlaneOnly === options.isControlPlaneOnly;
+  if (isSame) return;
+  throw new LabError(
+    `lab ${layout.instance} is up with other options (${describe(state)}): take it down first`,
+  );
 }
 
 /** In one line: what there is, and where. */
