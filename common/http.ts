@@ -1,9 +1,10 @@
 /** Health, readiness, metrics and the present plan over HTTP. Answers GET only, reads no body, keeps few connections. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
+import { http } from "#common/node-http.ts";
 
 export interface HttpOptions {
   /** 0 takes a free one; `port` of the result says which. */
@@ -41,7 +42,7 @@ const MAX_CONNECTIONS = 64;
 
 /** Listens until `signal` aborts or `close`. HttpListenError if the port cannot be had. */
 export async function serveHttp(options: HttpOptions, signal?: AbortSignal): Promise<HttpServer> {
-  const server = createServer(
+  const server = http.createServer(
     { requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 8_192 },
     (request, response) => {
       void answer(options, request).then(

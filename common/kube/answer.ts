@@ -1,9 +1,10 @@
 /** The body of an answer: read with a bound, parsed, or turned into what a KubeError says. */
-import http from "node:http";
+import type { IncomingMessage } from "node:http";
 import { ConnectionError, type KubeAnswer } from "#common/kube/error.ts";
+import { http } from "#common/node-http.ts";
 
 export async function readBody(
-  response: http.IncomingMessage,
+  response: IncomingMessage,
   limits: { readonly what: string; readonly maxBytes: number },
 ): Promise<Buffer> {
   const chunks: Buffer[] = [];

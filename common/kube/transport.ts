@@ -2,13 +2,14 @@
  * HTTP/1.1 to the API server over node:http(s): kept connections for requests, one connection for each watch.
  * Not undici and not client-node: they cost every node 16 to 60 MB more.
  */
-import http from "node:http";
+import type { Agent, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
 import type { Clock } from "#common/clock.ts";
 import { answerOf, parseJson, readBody } from "#common/kube/answer.ts";
 import type { Connection, Credentials } from "#common/kube/connection.ts";
 import { Deadline } from "#common/kube/deadline.ts";
 import { ConnectionError, KubeError } from "#common/kube/error.ts";
+import { http } from "#common/node-http.ts";
 
 export interface TransportOptions {
   readonly clock: Clock;
@@ -30,7 +31,7 @@ export interface Transport {
   /** The answer's body as JSON; KubeError for a status of 400 and more, ConnectionError if none came. */
   json(request: HttpRequest): Promise<unknown>;
   /** The answer once its head is there; the caller reads the body. Same errors. `timeoutMs` is for the head. */
-  stream(request: HttpRequest): Promise<http.IncomingMessage>;
+  stream(request: HttpRequest): Promise<IncomingMessage>;
   close(): void;
 }
 
@@ -47,8 +48,8 @@ const TCP_KEEPALIVE_MS = 15_000;
 const CREDENTIALS_MS = 1_000;
 
 interface Agents {
-  readonly requests: http.Agent;
-  readonly watches: http.Agent;
+  readonly requests: Agent;
+  readonly watches: Agent;
   /** The TLS material that they were made with. */
   readonly tls: string;
 }
@@ -84,7 +85,7 @@ class HttpTransport implements Transport {
     }
   }
 
-  async stream(request: HttpRequest): Promise<http.IncomingMessage> {
+  async stream(request: HttpRequest): Promise<IncomingMessage> {
     const what = `${request.method} ${request.path}`;
     const deadline = this.#deadline(request, what);
     try {
@@ -105,7 +106,7 @@ class HttpTransport implements Transport {
     this.#agents = undefined;
   }
 
-  async #send(request: HttpRequest, how: Sending): Promise<http.IncomingMessage> {
+  async #send(request: HttpRequest, how: Sending): Promise<IncomingMessage> {
     const response = await this.#open(request, how).catch((error: unknown) => {
       // The server may close a kept connection just as we use it. Only a GET may then be sent again blindly.
       if (
@@ -126,12 +127,12 @@ class HttpTransport implements Transport {
     throw new KubeError(how.what, answerOf(code, body, response.headers["retry-after"]));
   }
 
-  #open(request: HttpRequest, how: Sending): Promise<http.IncomingMessage> {
+  #open(request: HttpRequest, how: Sending): Promise<IncomingMessage> {
     const credentials = this.#readCredentials();
     const agents = this.#agentsFor(credentials);
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const query = request.query?.toString() ?? "";
-    const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const outgoing = (this.#isTls ? https : http).request({
       agent: how.keepAlive ? agents.requests : agents.watches,
       host: bracketless(this.#connection.server.hostname),
@@ -151,11 +152,7 @@ class HttpTransport implements Transport {
     return promise;
   }
 
-  #headers(
-    request: HttpRequest,
-    credentials: Credentials,
-    body: Buffer | undefined,
-  ): http.OutgoingHttpHeaders {
+  #headers(request: HttpRequest, credentials: Credentials, body: Buffer | undefined): OutgoingHttpHeaders {
     return {
       accept: "application/json",
       "user-agent": this.#options.userAgent,
@@ -224,7 +221,7 @@ class StaleSocket extends Error {
   }
 }
 
-function dropIdle(agent: http.Agent): void {
+function dropIdle(agent: Agent): void {
   for (const sockets of Object.values(agent.freeSockets))
     for (const socket of sockets ?? []) socket.destroy();
 }

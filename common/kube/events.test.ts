@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createKubeClient } from "#common/kube/client.ts";
+import { EventRecorder } from "#common/kube/events.ts";
+import { events } from "#common/kube/resource.ts";
+import { silentLogger } from "#common/log.ts";
+import { FakeApiServer } from "#test/fakes/apiserver.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import { fakeRandom } from "#test/fakes/random.ts";
+
+const target = { apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop", uid: "u" } };
+const content = { type: "Warning", reason: "PoolExhausted", message: "pool web is exhausted" } as const;
+
+async function recording() {
+  const server = await FakeApiServer.start();
+  const clock = new FakeClock();
+  const client = createKubeClient(server.connection);
+  const recorder = new EventRecorder({
+    client,
+    clock,
+    random: fakeRandom(),
+    log: silentLogger,
+    component: "genkan-controller",
+    instance: "pod-1",
+  });
+  const stored = async () => (await client.list(events)).items;
+  return {
+    server,
+    clock,
+    recorder,
+    stored,
+    [Symbol.asyncDispose]: async () => {
+      client.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("an event names the object, the reason and who says it", async () => {
+  await using world = await recording();
+  world.recorder.emit(target, content);
+  await world.recorder.flush();
+  const [event] = await world.stored();
+  assert.equal(event?.metadata.namespace, "shop");
+  assert.deepEqual(event?.involvedObject, {
+    apiVersion: "v1",
+    kind: "Service",
+    name: "web",
+    namespace: "shop",
+    uid: "u",
+  });
+  assert.equal(event?.reason, "PoolExhausted");
+  assert.equal(event?.source?.component, "genkan-controller");
+  assert.equal(event?.firstTimestamp, "2026-01-01T00:00:00Z");
+});
+
+test("equal ones become one with a count; after a while, and after the server forgot, a new one", async () => {
+  await using world = await recording();
+  for (let count = 0; count < 5; count += 1) world.recorder.emit(target, content);
+  await world.recorder.flush();
+  assert.deepEqual(
+    (await world.stored()).map(({ count }) => count),
+    [5],
+  );
+  const [first] = await world.stored();
+  world.server.remove(events, `shop/${first?.metadata.name}`);
+  world.recorder.emit(target, content);
+  await world.recorder.flush();
+  assert.deepEqual(
+    (await world.stored()).map(({ count }) => count),
+    [6],
+  );
+  await world.clock.advance(600_000);
+  world.recorder.emit(target, content);
+  await world.recorder.flush();
+  assert.deepEqual((await world.stored()).map(({ count }) => count).sort(), [1, 6]);
+  assert.equal(world.recorder.dropped, 0);
+});
+
+test("a refusing server costs the event, and nobody else anything", async () => {
+  await using world = await recording();
+  world.server.inject({ type: "status", code: 403 });
+  world.recorder.emit(target, content);
+  world.recorder.emit(target, { ...content, message: "another" });
+  await world.recorder.flush();
+  assert.equal(world.recorder.dropped, 1);
+  assert.deepEqual(
+    (await world.stored()).map(({ message }) => message),
+    ["another"],
+  );
+});
+
+test("the queue is bounded", async () => {
+  await using world = await recording();
+  world.server.inject({ type: "silence" });
+  for (let count = 0; count < 1_000; count += 1)
+    world.recorder.emit(target, { ...content, message: String(count) });
+  assert.ok(world.recorder.dropped >= 400, String(world.recorder.dropped));
+});
+
+test("what is about an object without a namespace goes to default", async () => {
+  await using world = await recording();
+  world.recorder.emit({ apiVersion: "v1", kind: "Node", metadata: { name: "node1" } }, content);
+  await world.recorder.flush();
+  assert.equal((await world.stored())[0]?.metadata.namespace, "default");
+});
