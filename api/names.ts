@@ -80,6 +80,8 @@ export const OPERATOR_LEASE = "genkan-operator";
 /** Liveness Lease of the speaker on one node; carries LABEL_SPEAKER_LEASE. */
 export const speakerLease = (node: string): string => `speaker-${node}`;
 export const LABEL_SPEAKER_LEASE = `${GROUP}/speaker`;
+/** Lease annotation by which a speaker tells the others whether it is ready, and its links (speaker/view.ts). */
+export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
 
 /** Ports that the processes listen on. The speaker's are on the node's own network. */
 export const PORT = { webhook: 9443, operator: 8080, controller: 8080, speaker: 7472 } as const;

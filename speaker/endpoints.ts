@@ -1,0 +1,115 @@
+/**
+ * A Service and its EndpointSlices -> its forwarded ports and the nodes that have a usable endpoint. Pure.
+ *
+ * Usable is a ready endpoint; where a port has none, one that terminates but still serves (as kube-proxy does since
+ * KEP-1669). An endpoint that terminates while others are ready keeps its connections and gets no new ones. The pods
+ * of a node whose speaker fell silent get no new ones either, while others are left.
+ */
+import type { Family } from "#api/address.ts";
+import type { ForwardedEndpoint, ForwardedPort } from "./forwarding/types.ts";
+import type { EndpointView, ServicePort, ServiceView, SliceView } from "./view.ts";
+
+/** What else the result depends on; kept as the same object while nothing in it changes. */
+export interface EndpointContext {
+  readonly node: string;
+  readonly scheduler: string;
+  /** Nodes that can answer clients themselves: their speaker has programmed the kernel. */
+  readonly forwardingNodes: ReadonlySet<string>;
+  /** Nodes whose speaker fell silent. */
+  readonly deadNodes: ReadonlySet<string>;
+}
+
+export interface ServicePlan {
+  readonly service: ServiceView;
+  readonly ports: readonly ForwardedPort[];
+  /** By family: nodes with a usable endpoint of any port ("" for endpoints without a node), and whether there is one. */
+  readonly usableNodes: Readonly<Record<Family, ReadonlySet<string>>>;
+  /** Endpoints, by family, that are reached with source address translation since their node has no speaker. */
+  readonly translated: number;
+}
+
+export function planService(
+  service: ServiceView,
+  slices: readonly SliceView[],
+  context: EndpointContext,
+): ServicePlan {
+  const usableNodes = { IPv4: new Set<string>(), IPv6: new Set<string>() };
+  const ports: ForwardedPort[] = [];
+  const translated = new Set<string>();
+  for (const vip of service.vips) {
+    const family: Family = vip.includes(":") ? "IPv6" : "IPv4";
+    for (const port of service.ports) {
+      const found = endpointsOf(port, slices, family);
+      for (const { view } of found) if (isUsable(view, found)) usableNodes[family].add(view.node);
+      const id = service.ids[`${family}/${port.protocol}/${port.port}`];
+      const endpoints = forwarded(found, context);
+      for (const endpoint of endpoints) if (endpoint.returnPath === "snat") translated.add(endpoint.address);
+      if (id === undefined) continue;
+      ports.push({
+        id,
+        family,
+        vip,
+        protocol: port.protocol,
+        port: port.port,
+        scheduler: context.scheduler,
+        affinity: service.hasAffinity,
+        preferLocal: service.isLocal,
+        ...sourceRanges(service, family),
+        endpoints,
+      });
+    }
+  }
+  return { service, ports, usableNodes, translated: translated.size };
+}
+
+interface Found {
+  readonly view: EndpointView;
+  readonly port: number;
+}
+
+/** Each address and port once: the same pod may be in two slices for a moment. Sorted. */
+function endpointsOf(port: ServicePort, slices: readonly SliceView[], family: Family): Found[] {
+  const found = new Map<string, Found>();
+  for (const slice of slices) {
+    if (slice.family !== family) continue;
+    const own = slice.ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol);
+    if (own === undefined) continue;
+    for (const view of slice.endpoints) {
+      const key = `${view.address} ${own.port}`;
+      const known = found.get(key);
+      if (known === undefined || (view.isReady && !known.view.isReady))
+        found.set(key, { view, port: own.port });
+    }
+  }
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+}
+
+function isUsable(view: EndpointView, all: readonly Found[]): boolean {
+  if (view.isReady) return true;
+  return view.isServing && view.isTerminating && !all.some((other) => other.view.isReady);
+}
+
+function forwarded(found: readonly Found[], context: EndpointContext): ForwardedEndpoint[] {
+  const usable = found.filter(({ view }) => isUsable(view, found));
+  const isAlive = ({ view }: Found): boolean => !context.deadNodes.has(view.node);
+  const serving = new Set(usable.some(isAlive) ? usable.filter(isAlive) : usable);
+  return found
+    .filter(({ view }) => view.isReady || (view.isServing && view.isTerminating))
+    .map((endpoint) => {
+      const { view, port } = endpoint;
+      const isLocal = view.node === context.node;
+      return {
+        address: view.address,
+        port,
+        isLocal,
+        isServing: serving.has(endpoint),
+        returnPath: isLocal || context.forwardingNodes.has(view.node) ? "direct" : "snat",
+      };
+    });
+}
+
+function sourceRanges(service: ServiceView, family: Family): { sourceRanges?: readonly string[] } {
+  if (service.sourceRanges.length === 0) return {};
+  const isSix = family === "IPv6";
+  return { sourceRanges: service.sourceRanges.filter((range) => range.includes(":") === isSix) };
+}

@@ -1,0 +1,219 @@
+/**
+ * Makes announcements true: tells the worker the difference between what it does and what is wanted, and knows when
+ * it was done. A worker that died is started anew with the next update.
+ */
+import { Worker } from "node:worker_threads";
+import type { Cancel, Clock } from "#common/clock.ts";
+import { describeError } from "#common/error.ts";
+import type { Logger } from "#common/log.ts";
+import type {
+  Announcement,
+  FromWorker,
+  LinkIdentity,
+  LinkProblem,
+  ResponderCounts,
+  ToWorker,
+} from "./messages.ts";
+
+/** What to announce: addresses by name of link. */
+export type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
+
+export interface WorkerLike {
+  postMessage(message: ToWorker): void;
+  on(event: "message", listener: (message: FromWorker) => void): unknown;
+  on(event: "error", listener: (error: unknown) => void): unknown;
+  on(event: "exit", listener: (code: number) => void): unknown;
+  terminate(): Promise<number>;
+}
+
+export interface AnnouncerOptions {
+  readonly clock: Pick<Clock, "after">;
+  readonly log: Logger;
+  readonly spawn: () => WorkerLike;
+  /** The worker died, or a link failed: `update` should be called again. */
+  readonly onTrouble: () => void;
+  readonly onConflict: (announcement: Announcement) => void;
+}
+
+/** The worker did not do as told. */
+export class AnnouncerError extends Error {
+  override readonly name = "AnnouncerError";
+  readonly code: "WorkerEnded" | "WorkerSilent";
+  constructor(code: "WorkerEnded" | "WorkerSilent", message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+const ANSWER_MS = 5_000;
+const NO_COUNTS: ResponderCounts = { arp: 0, ndp: 0, unasked: 0, lost: 0, conflicts: 0, announced: 0 };
+
+/** In an image the worker is a bundle beside ours; in the tree it is worker.ts. Limits: a thread of few objects. */
+export function spawnWorker(): WorkerLike {
+  const file = import.meta.url.endsWith(".mjs") ? "./speaker-worker.mjs" : "./worker.ts";
+  const worker = new Worker(new URL(file, import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 24, stackSizeMb: 1 },
+  });
+  return worker as unknown as WorkerLike;
+}
+
+type Reply = Extract<FromWorker, { sequence: number }>;
+
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+  readonly #held = new Map<string, Set<string>>();
+  readonly #waiting = new Map<
+    number,
+    { resolve(reply: Reply): void; reject(error: Error): void; cancel: Cancel }
+  >();
+  #links: readonly LinkIdentity[] = [];
+  #worker: WorkerLike | undefined;
+  #sequence = 0;
+  #problems: readonly LinkProblem[] = [];
+
+  constructor(options: AnnouncerOptions) {
+    this.#options = options;
+  }
+
+  /** Links that the last update could not open. */
+  get problems(): readonly LinkProblem[] {
+    return this.#problems;
+  }
+
+  /** What is announced now. */
+  held(): Wanted {
+    return this.#held;
+  }
+
+  /** Withdraws what is not wanted and adds nothing. Resolves when the worker has stopped answering. */
+  async withdrawOthers(wanted: Wanted): Promise<Announcement[]> {
+    const remove = difference(this.#held, wanted);
+    if (remove.length > 0) await this.#update([], remove, this.#links);
+    return remove;
+  }
+
+  /** Announces exactly `wanted`. Resolves to what was added when the worker answers for it. */
+  async set(links: readonly LinkIdentity[], wanted: Wanted): Promise<Announcement[]> {
+    const remove = difference(this.#held, wanted);
+    const add = difference(wanted, this.#held);
+    const isSame = add.length === 0 && remove.length === 0 && sameLinks(links, this.#links);
+    if (isSame && this.#problems.length === 0 && this.#worker !== undefined) return [];
+    if (this.#worker === undefined && links.length === 0 && add.length === 0) return [];
+    await this.#update(add, remove, links);
+    return add;
+  }
+
+  async counts(): Promise<ResponderCounts> {
+    if (this.#worker === undefined) return NO_COUNTS;
+    const reply = await this.#ask((sequence) => ({ type: "count", sequence }));
+    return reply.type === "counts" ? reply.counts : NO_COUNTS;
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    this.#forget(new AnnouncerError("WorkerEnded", "the announcer was closed"));
+    if (worker === undefined) return;
+    worker.postMessage({ type: "close" });
+    await worker.terminate();
+  }
+
+  async #update(
+    add: readonly Announcement[],
+    remove: readonly Announcement[],
+    links: readonly LinkIdentity[],
+  ): Promise<void> {
+    const reply = await this.#ask((sequence) => ({ type: "update", sequence, links, add, remove }));
+    for (const { link, vip } of remove) this.#held.get(link)?.delete(vip);
+    for (const { link, vip } of add) {
+      const vips = this.#held.get(link);
+      if (vips === undefined) this.#held.set(link, new Set([vip]));
+      else vips.add(vip);
+    }
+    for (const [link, vips] of this.#held) if (vips.size === 0) this.#held.delete(link);
+    this.#links = links;
+    if (reply.type === "done") this.#problems = reply.problems;
+  }
+
+  #ask(message: (sequence: number) => ToWorker): Promise<Reply> {
+    const worker = this.#started();
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    return new Promise((resolve, reject) => {
+      const cancel = this.#options.clock.after(ANSWER_MS, () => {
+        // It would hold addresses that nobody rules: better none than a wrong one.
+        this.#forget(new AnnouncerError("WorkerSilent", `the worker did not answer for ${ANSWER_MS} ms`));
+        void worker.terminate();
+      });
+      this.#waiting.set(sequence, { resolve, reject, cancel });
+      worker.postMessage(message(sequence));
+    });
+  }
+
+  #started(): WorkerLike {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = this.#options.spawn();
+    this.#worker = worker;
+    worker.on("message", (message) => this.#take(message));
+    worker.on("error", (error) => this.#ended(worker, error));
+    worker.on("exit", (code) => this.#ended(worker, new Error(`exit code ${code}`)));
+    return worker;
+  }
+
+  #take(message: FromWorker): void {
+    switch (message.type) {
+      case "done":
+      case "counts": {
+        const waiting = this.#waiting.get(message.sequence);
+        this.#waiting.delete(message.sequence);
+        waiting?.cancel();
+        waiting?.resolve(message);
+        return;
+      }
+      case "problem":
+        this.#options.log.debug("a link failed", { ...message.problem });
+        return;
+      case "conflict":
+        this.#options.onConflict(message.announcement);
+        return;
+    }
+  }
+
+  #ended(worker: WorkerLike, error: unknown): void {
+    if (worker !== this.#worker) return;
+    this.#options.log.error("the layer 2 worker ended", { error: describeError(error) });
+    this.#forget(new AnnouncerError("WorkerEnded", "the layer 2 worker ended", { cause: error }));
+    this.#options.onTrouble();
+  }
+
+  #forget(error: AnnouncerError): void {
+    this.#worker = undefined;
+    this.#held.clear();
+    this.#links = [];
+    this.#problems = [];
+    for (const { reject, cancel } of this.#waiting.values()) {
+      cancel();
+      reject(error);
+    }
+    this.#waiting.clear();
+  }
+}
+
+/** What `a` has and `b` has not. */
+function difference(a: Wanted, b: Wanted): Announcement[] {
+  const only: Announcement[] = [];
+  for (const [link, vips] of a) {
+    const others = b.get(link);
+    for (const vip of vips) if (others?.has(vip) !== true) only.push({ link, vip });
+  }
+  return only;
+}
+
+function sameLinks(a: readonly LinkIdentity[], b: readonly LinkIdentity[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((link, at) => {
+      const other = b[at];
+      return link.name === other?.name && link.index === other.index && link.hardware === other.hardware;
+    })
+  );
+}

@@ -1,0 +1,220 @@
+/**
+ * Answers for announced addresses on their links, and tells neighbours of new ones unasked: at once, and again,
+ * since a frame may be lost and hosts ignore a change within a second of the last one (Linux: neigh/locktime).
+ * Runs in the worker thread; sockets and time are given, so that it can be tested without either.
+ */
+import type { Cancel, Clock } from "#common/clock.ts";
+import { addressBytes } from "./address.ts";
+import { type Answer, addressKey, answerArp, answerSolicitation } from "./answer.ts";
+import { gratuitousArp } from "./arp.ts";
+import type { Announcement, FromWorker, LinkIdentity, LinkProblem, ResponderCounts } from "./messages.ts";
+import { unsolicitedAdvertisement } from "./ndp.ts";
+
+/** When an address new on a link is told unasked, milliseconds after it was announced. */
+export const UNASKED_MS: readonly number[] = [0, 100, 500, 1_100, 2_200, 4_400];
+
+export interface FrameSocket {
+  /** How many left. */
+  send(frames: readonly Buffer[]): number;
+  close(): void;
+}
+
+export interface SocketRequest {
+  readonly linkIndex: number;
+  readonly receive: "arpRequests" | "neighborSolicitations";
+  onFrames(frames: readonly Buffer[]): void;
+  onError(error: Error): void;
+}
+
+export interface ResponderOptions {
+  readonly clock: Pick<Clock, "after">;
+  /** Throws if the link cannot be had. */
+  readonly open: (request: SocketRequest) => FrameSocket;
+  readonly report: (message: FromWorker) => void;
+}
+
+interface Link {
+  readonly identity: LinkIdentity;
+  readonly hardware: Uint8Array;
+  /** addressKey -> text. */
+  readonly vips: Map<string, string>;
+  arp: FrameSocket | undefined;
+  ndp: FrameSocket | undefined;
+}
+
+export class Responder {
+  readonly #options: ResponderOptions;
+  readonly #links = new Map<string, Link>();
+  readonly #timers = new Set<Cancel>();
+  readonly #counts = { arp: 0, ndp: 0, unasked: 0, lost: 0, conflicts: 0 };
+
+  constructor(options: ResponderOptions) {
+    this.#options = options;
+  }
+
+  /** Stops answering for `remove` before anything else. Links that cannot be opened are tried again each time. */
+  update(
+    links: readonly LinkIdentity[],
+    add: readonly Announcement[],
+    remove: readonly Announcement[],
+  ): LinkProblem[] {
+    for (const { link, vip } of remove) this.#links.get(link)?.vips.delete(keyOfText(vip));
+    const moved = this.#setLinks(links);
+    const added = new Map<string, string[]>(moved);
+    for (const { link, vip } of add) {
+      const target = this.#links.get(link);
+      const key = keyOfText(vip);
+      if (target === undefined || key === "") continue;
+      target.vips.set(key, vip);
+      const list = added.get(link);
+      if (list === undefined) added.set(link, [vip]);
+      else list.push(vip);
+    }
+    const problems: LinkProblem[] = [];
+    for (const link of this.#links.values()) problems.push(...this.#open(link));
+    if (added.size > 0) this.#schedule(added);
+    return problems;
+  }
+
+  counts(): ResponderCounts {
+    let announced = 0;
+    for (const link of this.#links.values()) announced += link.vips.size;
+    return { ...this.#counts, announced };
+  }
+
+  close(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    for (const link of this.#links.values()) closeLink(link);
+    this.#links.clear();
+  }
+
+  /** Addresses of links that are new under an old name, which have to be told again. */
+  #setLinks(identities: readonly LinkIdentity[]): Map<string, string[]> {
+    const names = new Set(identities.map(({ name }) => name));
+    for (const [name, link] of this.#links) {
+      if (names.has(name)) continue;
+      closeLink(link);
+      this.#links.delete(name);
+    }
+    const moved = new Map<string, string[]>();
+    for (const identity of identities) {
+      const known = this.#links.get(identity.name);
+      if (known?.identity.index === identity.index && known.identity.hardware === identity.hardware) continue;
+      if (known !== undefined) closeLink(known);
+      const vips = known?.vips ?? new Map<string, string>();
+      const hardware = Buffer.from(identity.hardware, "hex");
+      this.#links.set(identity.name, { identity, hardware, vips, arp: undefined, ndp: undefined });
+      if (vips.size > 0) moved.set(identity.name, [...vips.values()]);
+    }
+    return moved;
+  }
+
+  #open(link: Link): LinkProblem[] {
+    if (link.arp !== undefined && link.ndp !== undefined) return [];
+    const { name, index } = link.identity;
+    if (link.hardware.length !== 6) {
+      return [{ link: name, code: "BadLink", message: `${name} is no Ethernet link` }];
+    }
+    const onError = (error: Error): void =>
+      this.#options.report({ type: "problem", problem: problemOf(name, error) });
+    try {
+      link.arp ??= this.#options.open({
+        linkIndex: index,
+        receive: "arpRequests",
+        onFrames: (frames) => this.#answer(link, "arp", frames),
+        onError,
+      });
+      link.ndp ??= this.#options.open({
+        linkIndex: index,
+        receive: "neighborSolicitations",
+        onFrames: (frames) => this.#answer(link, "ndp", frames),
+        onError,
+      });
+      return [];
+    } catch (error) {
+      return [problemOf(name, error)];
+    }
+  }
+
+  #answer(link: Link, protocol: "arp" | "ndp", frames: readonly Buffer[]): void {
+    const replies: Buffer[] = [];
+    for (const frame of frames) {
+      const answer: Answer = protocol === "arp" ? answerArp(frame, link) : answerSolicitation(frame, link);
+      if (answer.reply !== undefined) replies.push(answer.reply);
+      else if (answer.silence === "Conflict") this.#conflict(link, answer.vip ?? "");
+    }
+    if (replies.length === 0) return;
+    this.#counts[protocol] += this.#send(link, link[protocol], replies);
+  }
+
+  #conflict(link: Link, key: string): void {
+    this.#counts.conflicts += 1;
+    const vip = link.vips.get(key);
+    if (vip === undefined) return;
+    this.#options.report({ type: "conflict", announcement: { link: link.identity.name, vip } });
+  }
+
+  #schedule(added: ReadonlyMap<string, readonly string[]>): void {
+    for (const ms of UNASKED_MS) {
+      if (ms === 0) {
+        this.#tell(added);
+        continue;
+      }
+      const cancel = this.#options.clock.after(ms, () => {
+        this.#timers.delete(cancel);
+        this.#tell(added);
+      });
+      this.#timers.add(cancel);
+    }
+  }
+
+  /** Those of `added` that are announced still. */
+  #tell(added: ReadonlyMap<string, readonly string[]>): void {
+    for (const [name, vips] of added) {
+      const link = this.#links.get(name);
+      if (link === undefined) continue;
+      const requests: Buffer[] = [];
+      const advertisements: Buffer[] = [];
+      for (const vip of vips) {
+        const bytes = addressBytes(vip);
+        if (bytes === undefined || !link.vips.has(addressKey(bytes))) continue;
+        if (bytes.length === 4) requests.push(...gratuitousArp(bytes, link.hardware));
+        else advertisements.push(unsolicitedAdvertisement(bytes, link.hardware));
+      }
+      this.#counts.unasked += this.#send(link, link.arp, requests);
+      this.#counts.unasked += this.#send(link, link.ndp, advertisements);
+    }
+  }
+
+  #send(link: Link, socket: FrameSocket | undefined, frames: readonly Buffer[]): number {
+    if (socket === undefined || frames.length === 0) return 0;
+    try {
+      const left = socket.send(frames);
+      this.#counts.lost += frames.length - left;
+      return left;
+    } catch (error) {
+      this.#counts.lost += frames.length;
+      this.#options.report({ type: "problem", problem: problemOf(link.identity.name, error) });
+      return 0;
+    }
+  }
+}
+
+function closeLink(link: Link): void {
+  link.arp?.close();
+  link.ndp?.close();
+  link.arp = undefined;
+  link.ndp = undefined;
+}
+
+/** "" for what is no address. */
+function keyOfText(vip: string): string {
+  const bytes = addressBytes(vip);
+  return bytes === undefined ? "" : addressKey(bytes);
+}
+
+function problemOf(link: string, error: unknown): LinkProblem {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "Unknown";
+  return { link, code, message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,60 @@
+/** Which links of a node carry an address. Pure; `connectedTo` is the one rule for this node and for others. */
+import { parseAddress, WIDTH } from "#api/address.ts";
+import type { PoolView, SpeakerLink, SpeakerState } from "./view.ts";
+
+/**
+ * Names of the links to announce `vip` on: those that the pool names, else those whose connected prefix has the
+ * address, else those with the node's own address. Only links that are up are known here.
+ */
+export function linksFor(
+  vip: string,
+  pool: PoolView,
+  state: SpeakerState,
+  nodeAddresses: readonly string[],
+): string[] {
+  const { links } = state;
+  if (pool.interfaces.length > 0) {
+    return links.filter(({ name }) => pool.interfaces.includes(name)).map(({ name }) => name);
+  }
+  const connected = links.filter((link) => connectedTo(link, vip));
+  if (connected.length > 0) return connected.map(({ name }) => name);
+  const isSix = vip.includes(":");
+  return links
+    .filter(({ prefixes }) =>
+      prefixes.some((prefix) => {
+        const own = prefix.slice(0, prefix.indexOf("/"));
+        return own.includes(":") === isSix && nodeAddresses.includes(own);
+      }),
+    )
+    .map(({ name }) => name);
+}
+
+function connectedTo(link: SpeakerLink, vip: string): boolean {
+  return link.prefixes.some((prefix) => prefixContains(prefix, vip));
+}
+
+/** Prefixes come with the link's own address, so host bits are set. */
+export function prefixContains(prefix: string, vip: string): boolean {
+  const slash = prefix.lastIndexOf("/");
+  const own = bitsOf(prefix.slice(0, slash));
+  const other = bitsOf(vip);
+  if (own === undefined || other === undefined || own.width !== other.width) return false;
+  const length = Number(prefix.slice(slash + 1));
+  const shift = BigInt(own.width - length);
+  return own.value >> shift === other.value >> shift;
+}
+
+const known = new Map<string, { width: number; value: bigint }>();
+const MAX_KNOWN = 20_000;
+
+/** Parsed once for each text: the same few prefixes and addresses come with every pass. */
+function bitsOf(text: string): { width: number; value: bigint } | undefined {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const address = parseAddress(text);
+  if (address === undefined) return undefined;
+  const bits = { width: WIDTH[address.family], value: address.value };
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(text, bits);
+  return bits;
+}

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { Liveness } from "./liveness.ts";
+
+const held = (stamp: number | string) => ({ stamp: String(stamp), isHeld: true, state: "s" });
+
+/** Renewals of `nodes` every second from `from` to `to`, inclusive; the last judgement. */
+function renew(liveness: Liveness, nodes: readonly string[], from: number, to: number) {
+  let judgement = liveness.judge(from);
+  for (let now = from; now <= to; now += 1_000) {
+    for (const node of nodes) liveness.observe(node, held(now), now);
+    judgement = liveness.judge(now);
+  }
+  return judgement;
+}
+
+describe("liveness", () => {
+  test("before our own renewal comes back nobody is judged", () => {
+    const liveness = new Liveness("a");
+    liveness.observe("b", held(1), 0);
+    assert.deepEqual(liveness.judge(0).live, []);
+    assert.equal(liveness.judge(0).isFrozen, true);
+  });
+
+  test("a speaker that falls silent is dead after its lease, no sooner", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b", "c"], 0, 10_000);
+    renew(liveness, ["a", "c"], 11_000, 14_000);
+    assert.deepEqual(liveness.judge(14_000).live, ["a", "b", "c"]);
+    assert.deepEqual(liveness.judge(14_001).live, ["a", "c"]);
+    assert.deepEqual(liveness.judge(14_001).dead, ["b"]);
+  });
+
+  test("a goodbye counts at once, and is no death", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b"], 0, 5_000);
+    liveness.observe("b", { stamp: "bye", isHeld: false, state: "s" }, 5_100);
+    const judgement = liveness.judge(5_100);
+    assert.deepEqual([judgement.live, judgement.dead], [["a"], []]);
+  });
+
+  test("with the API server away everybody stays, however long", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b", "c"], 0, 5_000);
+    for (const now of [7_501, 9_500, 60_000, 86_400_000]) {
+      const judgement = liveness.judge(now);
+      assert.deepEqual([judgement.live, judgement.isFrozen], [["a", "b", "c"], true]);
+    }
+  });
+
+  test("after it nobody is dead before a whole lease of silence", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b"], 0, 5_000);
+    liveness.judge(100_000);
+    const end = renew(liveness, ["a"], 100_500, 104_500);
+    assert.deepEqual(end.live, ["a", "b"]);
+    liveness.observe("a", held("x"), 104_501);
+    assert.deepEqual(liveness.judge(104_501).live, ["a"]);
+  });
+
+  test("a Lease that was deleted is gone", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b"], 0, 2_000);
+    liveness.observe("b", undefined, 2_100);
+    assert.deepEqual([...liveness.judge(2_100).states.keys()], ["a"]);
+  });
+
+  test("whatever stops at once with our own renewals is never called dead", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(999),
+        fc.nat(999),
+        fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1 }),
+        (phaseA, phaseB, pauses) => {
+          const liveness = new Liveness("a");
+          for (let second = 0; second < 10; second += 1) {
+            liveness.observe("a", held(second), second * 1_000 + phaseA);
+            liveness.observe("b", held(second), second * 1_000 + phaseB);
+            liveness.judge((second + 1) * 1_000);
+          }
+          let now = 10_000;
+          for (const pause of pauses) {
+            now += pause;
+            assert.ok(liveness.judge(now).live.includes("b"));
+          }
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,193 @@
+/** Keeps our Lease renewed, watches everybody's, and says when the judgement about who is alive changes. */
+import { ANNOTATION_SPEAKER_STATE, LABEL_SPEAKER_LEASE, speakerLease } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { isNotFound } from "#common/kube/error.ts";
+import { Reflector } from "#common/kube/reflector.ts";
+import { type Lease, leases } from "#common/kube/resource.ts";
+import { Store } from "#common/kube/store.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import { type Judgement, type LeaseRecord, LIVENESS_TIMES, Liveness } from "./liveness.ts";
+import type { SpeakerState } from "./view.ts";
+
+export interface MembershipOptions {
+  readonly client: KubeClient;
+  readonly node: string;
+  readonly namespace: string;
+  /** Of this process: the pod's name. */
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly onChange: (judgement: Judgement) => void;
+}
+
+const RENEW_MS = 1_000;
+/** A renewal that takes longer than the next one is worth nothing. */
+const RENEW_TIMEOUT_MS = 1_500;
+const JUDGE_MS = 250;
+const NOT_READY: SpeakerState = { isReady: false, links: [] };
+
+interface Named {
+  readonly node: string;
+  readonly record: LeaseRecord;
+}
+
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #liveness: Liveness;
+  readonly #store = new Store<Named>();
+  readonly #reflector: Reflector<Lease, Named>;
+  #judgement: Judgement;
+  #state = JSON.stringify(NOT_READY);
+  #isReleased = false;
+  #failures = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#liveness = new Liveness(options.node, LIVENESS_TIMES);
+    this.#judgement = this.#liveness.judge(options.clock.now());
+    const { client, clock, random, log, namespace } = options;
+    this.#reflector = new Reflector<Lease, Named>({
+      client,
+      resource: leases,
+      store: this.#store,
+      project: projectLease,
+      clock,
+      random,
+      log,
+      namespace,
+      labelSelector: LABEL_SPEAKER_LEASE,
+      backoffMs: { baseMs: 100, capMs: 1_000 },
+    });
+    this.#store.subscribe((key) => this.#observe(key));
+  }
+
+  get judgement(): Judgement {
+    return this.#judgement;
+  }
+
+  get reflector(): Reflector<Lease, Named> {
+    return this.#reflector;
+  }
+
+  /** Until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#reflector.start(signal), this.#renewals(signal), this.#judging(signal)]);
+  }
+
+  /** Tells the others at once if it is news. */
+  publish(state: SpeakerState): void {
+    const text = JSON.stringify(state);
+    if (text === this.#state) return;
+    this.#state = text;
+    this.#wake?.();
+  }
+
+  /** Says goodbye: the others take over without waiting. Nothing is renewed after it. KubeError, ConnectionError. */
+  async release(): Promise<void> {
+    this.#isReleased = true;
+    await this.#patch("", 2_000);
+  }
+
+  #observe(key: string): void {
+    const { clock } = this.#options;
+    const node = nodeOf(key);
+    this.#liveness.observe(node, this.#store.get(key)?.record, clock.now());
+    this.#judge();
+  }
+
+  #judge(): void {
+    const before = this.#judgement;
+    this.#judgement = this.#liveness.judge(this.#options.clock.now());
+    const { isFrozen, live, fingerprint } = this.#judgement;
+    if (isFrozen !== before.isFrozen) {
+      const words = isFrozen
+        ? "no word from the API server: owners stay as they are"
+        : "judging speakers again";
+      this.#options.log.info(words, { live });
+    }
+    if (fingerprint !== before.fingerprint) this.#options.onChange(this.#judgement);
+  }
+
+  async #judging(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(JUDGE_MS, signal);
+      this.#judge();
+    }
+  }
+
+  async #renewals(signal: AbortSignal): Promise<void> {
+    const { clock, log, identity } = this.#options;
+    while (!signal.aborted && !this.#isReleased) {
+      const began = clock.now();
+      const published = this.#state;
+      try {
+        await this.#patch(identity, RENEW_TIMEOUT_MS);
+        if (this.#failures > 0) log.info("the Lease is renewed again", { failures: this.#failures });
+        this.#failures = 0;
+      } catch (error) {
+        this.#failures += 1;
+        const words = { error: errorText(error), failures: this.#failures };
+        if (this.#failures === 1) log.warn("the Lease was not renewed", words);
+        else log.debug("the Lease was not renewed", words);
+      }
+      if (published === this.#state) await this.#rest(began + RENEW_MS - clock.now(), signal);
+    }
+  }
+
+  /** Until `ms` passed or there is something to tell. */
+  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms <= 0) return;
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    await this.#options.clock.sleep(ms, AbortSignal.any([signal, woken.signal]));
+    this.#wake = undefined;
+  }
+
+  async #patch(holderIdentity: string, timeoutMs: number): Promise<void> {
+    const { client, node, namespace, clock } = this.#options;
+    const name = speakerLease(node);
+    const body = {
+      metadata: {
+        labels: { [LABEL_SPEAKER_LEASE]: node },
+        annotations: { [ANNOTATION_SPEAKER_STATE]: this.#state },
+      },
+      spec: {
+        holderIdentity,
+        leaseDurationSeconds: LIVENESS_TIMES.leaseMs / 1_000,
+        renewTime: clock.date().toISOString().replace("Z", "000Z"),
+      },
+    };
+    try {
+      await client.patch(leases, { name, namespace, type: "merge", body, timeoutMs });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      const { metadata, spec } = body;
+      await client.create(leases, { metadata: { ...metadata, name, namespace }, spec }, { timeoutMs });
+    }
+  }
+}
+
+const PREFIX = speakerLease("");
+
+function nodeOf(key: string): string {
+  return key.slice(key.indexOf("/") + 1 + PREFIX.length);
+}
+
+function projectLease(raw: Lease): Named | undefined {
+  const node = raw.metadata.labels?.[LABEL_SPEAKER_LEASE];
+  if (node === undefined || raw.metadata.name !== speakerLease(node)) return undefined;
+  const holder = raw.spec?.holderIdentity ?? "";
+  return {
+    node,
+    record: {
+      stamp: `${holder} ${raw.spec?.renewTime ?? ""}`,
+      isHeld: holder !== "",
+      state: raw.metadata.annotations?.[ANNOTATION_SPEAKER_STATE] ?? "",
+    },
+  };
+}

@@ -1,0 +1,203 @@
+/**
+ * View -> what this node forwards and announces, and who owns what. A Planner keeps each Service's part while nothing
+ * that it depends on changed; the result equals that of a new Planner (property test).
+ */
+import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
+import { elect } from "./elect.ts";
+import { type EndpointContext, planService, type ServicePlan } from "./endpoints.ts";
+import type { ForwardedPort } from "./forwarding/types.ts";
+import { linksFor } from "./links.ts";
+import { hasLabels, selectsAny } from "./selector.ts";
+import type { PoolView, SliceView, SpeakerState, View } from "./view.ts";
+
+/** Why nobody announces an address. */
+export type Unowned = "NoUsableEndpoint" | "NotLayer2" | "NoCandidate";
+
+/** One address given to Services. */
+export interface AddressPlan {
+  readonly vip: string;
+  /** `namespace/name`, sorted; several share an address. */
+  readonly services: readonly string[];
+  readonly pool: string;
+  readonly candidates: readonly string[];
+  readonly owner?: string;
+  readonly unowned?: Unowned;
+  /** Links of ours to announce on; empty on other nodes. */
+  readonly links: readonly string[];
+}
+
+export interface Plan {
+  readonly addresses: readonly AddressPlan[];
+  readonly ports: readonly ForwardedPort[];
+  /** Every address given to Services. */
+  readonly vips: readonly string[];
+  /** Pods reached with source address translation. */
+  readonly translated: number;
+  /** Pools (layer 2) for which this node, though asked to, has no link. */
+  readonly poolsWithoutLink: readonly string[];
+}
+
+interface Kept {
+  readonly slices: readonly SliceView[];
+  readonly plan: ServicePlan;
+}
+
+export class Planner {
+  #kept = new Map<string, Kept>();
+  #context: EndpointContext | undefined;
+  #contextText = "";
+
+  plan(view: View): Plan {
+    const context = this.#contextOf(view);
+    const kept = new Map<string, Kept>();
+    const byVip = new Map<string, ServicePlan[]>();
+    for (const service of view.services) {
+      const slices = view.slicesOf(service.key);
+      const known = this.#kept.get(service.key);
+      const isSame = known?.plan.service === service && sameItems(known.slices, slices);
+      const entry = isSame ? known : { slices, plan: planService(service, slices, context) };
+      kept.set(service.key, entry);
+      for (const vip of service.vips) {
+        const sharing = byVip.get(vip);
+        if (sharing === undefined) byVip.set(vip, [entry.plan]);
+        else sharing.push(entry.plan);
+      }
+    }
+    this.#kept = kept;
+    return assemble(view, kept, byVip);
+  }
+
+  /** The same object as before while it says the same; another one makes all Services be planned anew. */
+  #contextOf(view: View): EndpointContext {
+    const { live, dead, states } = view.members;
+    const forwarding = [...view.nodes.values()]
+      .filter(
+        ({ name, labels }) => hasLabels(labels, view.loadBalancer.nodeSelector) && states.get(name)?.isReady,
+      )
+      .map(({ name }) => name)
+      .sort();
+    const { scheduler } = view.loadBalancer;
+    const text = JSON.stringify([view.node, scheduler, forwarding, dead, live.length > 0]);
+    if (this.#context !== undefined && text === this.#contextText) return this.#context;
+    this.#kept.clear();
+    this.#contextText = text;
+    this.#context = {
+      node: view.node,
+      scheduler,
+      forwardingNodes: new Set(forwarding),
+      deadNodes: new Set(dead),
+    };
+    return this.#context;
+  }
+}
+
+function assemble(
+  view: View,
+  kept: ReadonlyMap<string, Kept>,
+  byVip: ReadonlyMap<string, readonly ServicePlan[]>,
+): Plan {
+  const speakers = new Speakers(view);
+  const vips = [...byVip.keys()].sort();
+  const isForwarding = view.loadBalancer.mode === "IPVS";
+  const ports: ForwardedPort[] = [];
+  let translated = 0;
+  for (const key of [...kept.keys()].sort()) {
+    const plan = kept.get(key)?.plan;
+    if (plan === undefined || !isForwarding) continue;
+    ports.push(...plan.ports);
+    translated += plan.translated;
+  }
+  return {
+    addresses: vips.map((vip) => planAddress(vip, byVip.get(vip) ?? [], speakers)),
+    ports,
+    vips,
+    translated,
+    poolsWithoutLink: speakers.poolsWithoutLink(),
+  };
+}
+
+function planAddress(vip: string, sharing: readonly ServicePlan[], speakers: Speakers): AddressPlan {
+  const plans = [...sharing].sort((a, b) => (a.service.key < b.service.key ? -1 : 1));
+  const services = plans.map(({ service }) => service.key);
+  const poolName = plans[0]?.service.pool ?? "";
+  const pool = speakers.pool(poolName);
+  const family = vip.includes(":") ? "IPv6" : "IPv4";
+  const base = { vip, services, pool: poolName, candidates: [], links: [] };
+  if (pool.protocol !== "layer2") return { ...base, unowned: "NotLayer2" };
+  if (plans.every(({ usableNodes }) => usableNodes[family].size === 0)) {
+    return { ...base, unowned: "NoUsableEndpoint" };
+  }
+  // Local: a node attracts the address only with a usable pod of its own, of any Service that shares it.
+  const isLocal = plans.every(({ service }) => service.isLocal);
+  const candidates = speakers
+    .candidates(vip, pool)
+    .filter((node) => !isLocal || plans.some(({ usableNodes }) => usableNodes[family].has(node)));
+  const owner = elect({ vip, candidates });
+  if (owner === undefined) return { ...base, unowned: "NoCandidate" };
+  return {
+    ...base,
+    candidates,
+    owner,
+    links: owner === speakers.node ? speakers.links(vip, pool, owner) : [],
+  };
+}
+
+/** Questions about nodes and their speakers, within one pass. */
+class Speakers {
+  readonly #view: View;
+  /** Alive, selected, not excluded, ready. */
+  readonly #able: readonly string[];
+
+  constructor(view: View) {
+    this.#view = view;
+    this.#able = view.members.live.filter((name) => {
+      const labels = view.nodes.get(name)?.labels;
+      if (labels === undefined || labels[LABEL_EXCLUDE_NODE] !== undefined) return false;
+      return (
+        hasLabels(labels, view.loadBalancer.nodeSelector) && view.members.states.get(name)?.isReady === true
+      );
+    });
+  }
+
+  get node(): string {
+    return this.#view.node;
+  }
+
+  /** A pool that was deleted under its Services: they keep what they have, announced everywhere. */
+  pool(name: string): PoolView {
+    return this.#view.pools.get(name) ?? { name, protocol: "layer2", nodeSelectors: [], interfaces: [] };
+  }
+
+  candidates(vip: string, pool: PoolView): string[] {
+    return this.#able.filter((name) => {
+      const labels = this.#view.nodes.get(name)?.labels ?? {};
+      return selectsAny(pool.nodeSelectors, labels) && this.links(vip, pool, name).length > 0;
+    });
+  }
+
+  links(vip: string, pool: PoolView, node: string): string[] {
+    const state = this.#view.members.states.get(node);
+    if (state === undefined) return [];
+    return linksFor(vip, pool, state, Object.values(this.#view.nodes.get(node)?.addresses ?? {}));
+  }
+
+  /** Pools that name links of which this node, though selected, has none. */
+  poolsWithoutLink(): string[] {
+    const own = this.#view.nodes.get(this.node);
+    const state: SpeakerState | undefined = this.#view.members.states.get(this.node);
+    if (own === undefined || state === undefined) return [];
+    return [...this.#view.pools.values()]
+      .filter(({ protocol, nodeSelectors }) => protocol === "layer2" && selectsAny(nodeSelectors, own.labels))
+      .filter(({ interfaces }) =>
+        interfaces.length === 0
+          ? state.links.length === 0
+          : !state.links.some(({ name }) => interfaces.includes(name)),
+      )
+      .map(({ name }) => name)
+      .sort();
+  }
+}
+
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, at) => item === b[at]);
+}

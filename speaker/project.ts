@@ -1,0 +1,143 @@
+/** What is kept of objects of the API: a projection before storing keeps memory and comparisons small. Pure. */
+import { type Family, formatAddress, parseAddress } from "#api/address.ts";
+import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS, MAX_FORWARDING_ID } from "#api/names.ts";
+import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
+import { keyOf } from "#common/kube/wire.ts";
+import type { Protocol } from "./forwarding/types.ts";
+import type {
+  EndpointView,
+  LoadBalancerView,
+  NodeView,
+  PoolView,
+  ServicePort,
+  ServiceView,
+  SliceView,
+  SpeakerState,
+} from "./view.ts";
+
+const PROTOCOLS: readonly string[] = ["TCP", "UDP", "SCTP"];
+const LABEL_SERVICE = "kubernetes.io/service-name";
+
+/** undefined for what is not ours or has no address yet. */
+export function projectService(raw: Service): ServiceView | undefined {
+  const { metadata, spec, status } = raw;
+  const pool = metadata.annotations?.[ANNOTATION_ALLOCATED_FROM];
+  if (spec?.type !== "LoadBalancer" || pool === undefined) return undefined;
+  const vips = (status?.loadBalancer?.ingress ?? [])
+    .map(({ ip }) => canonical(ip))
+    .filter((vip) => vip !== undefined)
+    .sort();
+  if (vips.length === 0) return undefined;
+  const ports: ServicePort[] = (spec.ports ?? [])
+    .filter(({ protocol = "TCP" }) => PROTOCOLS.includes(protocol))
+    .map(({ name = "", protocol = "TCP", port }) => ({ name, protocol: protocol as Protocol, port }));
+  return {
+    key: keyOf(raw),
+    uid: metadata.uid,
+    vips,
+    pool,
+    ids: parseIds(metadata.annotations?.[ANNOTATION_FORWARDING_IDS]),
+    ports,
+    isLocal: spec.externalTrafficPolicy === "Local",
+    hasAffinity: spec.sessionAffinity === "ClientIP",
+    sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((range) => range.trim()),
+  };
+}
+
+/** undefined for slices of no Service, and of names instead of addresses. */
+export function projectSlice(raw: EndpointSlice): SliceView | undefined {
+  const service = raw.metadata.labels?.[LABEL_SERVICE];
+  const family = raw.addressType;
+  if (service === undefined || (family !== "IPv4" && family !== "IPv6")) return undefined;
+  const ports = (raw.ports ?? []).flatMap(({ name, protocol, port }) =>
+    port === undefined ? [] : [{ name: name ?? "", protocol: protocol ?? "TCP", port }],
+  );
+  const endpoints: EndpointView[] = [];
+  for (const { addresses, conditions, nodeName } of raw.endpoints ?? []) {
+    // All addresses of an endpoint are interchangeable: consumers use the first (EndpointSlice's API).
+    const address = canonical(addresses[0]);
+    if (address === undefined) continue;
+    const isReady = conditions?.ready ?? true;
+    endpoints.push({
+      address,
+      node: nodeName ?? "",
+      isReady,
+      isServing: conditions?.serving ?? isReady,
+      isTerminating: conditions?.terminating ?? false,
+    });
+  }
+  return { family, service: `${raw.metadata.namespace ?? ""}/${service}`, ports, endpoints };
+}
+
+export function projectNode(raw: Node): NodeView {
+  const addresses: { IPv4?: string; IPv6?: string } = {};
+  for (const { type, address } of raw.status?.addresses ?? []) {
+    if (type !== "InternalIP") continue;
+    const parsed = parsedAddress(address);
+    if (parsed !== undefined) addresses[parsed.family] ??= parsed.text;
+  }
+  return { name: raw.metadata.name, labels: raw.metadata.labels ?? {}, addresses };
+}
+
+export function projectPool(raw: AddressPool): PoolView {
+  return {
+    name: raw.metadata.name,
+    protocol: raw.spec.protocol,
+    nodeSelectors: raw.spec.nodeSelectors ?? [],
+    interfaces: raw.spec.interfaces ?? [],
+  };
+}
+
+export function projectLoadBalancer(raw: LoadBalancer): LoadBalancerView {
+  const { metadata, spec } = raw;
+  return {
+    generation: metadata.generation ?? 0,
+    isDeleting: metadata.deletionTimestamp !== undefined,
+    nodeSelector: spec.nodeSelector ?? {},
+    mode: spec.forwarding?.mode ?? "IPVS",
+    scheduler: spec.forwarding?.scheduler ?? "mh",
+  };
+}
+
+/** What a Lease's annotation says of a speaker; undefined for what is none. */
+export function parseState(text: string | undefined): SpeakerState | undefined {
+  const value = parseJson(text);
+  if (typeof value !== "object" || value === null) return undefined;
+  const { isReady, links } = value as Partial<Record<keyof SpeakerState, unknown>>;
+  if (typeof isReady !== "boolean" || !Array.isArray(links)) return undefined;
+  const known = links.filter(
+    (link): link is { name: string; prefixes: string[] } =>
+      typeof link?.name === "string" &&
+      Array.isArray(link.prefixes) &&
+      link.prefixes.every((prefix: unknown) => typeof prefix === "string"),
+  );
+  return { isReady, links: known.map(({ name, prefixes }) => ({ name, prefixes })) };
+}
+
+function parseIds(text: string | undefined): Readonly<Record<string, number>> {
+  const value = parseJson(text);
+  if (typeof value !== "object" || value === null) return {};
+  const isId = (id: unknown): id is number =>
+    typeof id === "number" && Number.isInteger(id) && id >= 1 && id <= MAX_FORWARDING_ID;
+  return Object.fromEntries(Object.entries(value).filter(([, id]) => isId(id)));
+}
+
+function parseJson(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Somebody else's hand: as if it were not there; its writer will write it again.
+    return undefined;
+  }
+}
+
+function canonical(text: string | undefined): string | undefined {
+  return parsedAddress(text)?.text;
+}
+
+function parsedAddress(text: string | undefined): { family: Family; text: string } | undefined {
+  if (text === undefined) return undefined;
+  const address = parseAddress(text);
+  return address === undefined ? undefined : { family: address.family, text: formatAddress(address) };
+}

@@ -1,0 +1,136 @@
+/** What this node does, as the status of its SpeakerStatus. Pure. */
+import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import type { SpeakerStatus } from "#common/kube/resource.ts";
+import type { Trouble } from "./apply.ts";
+import type { ForwardingCounts } from "./forwarding/types.ts";
+import type { NodeLink } from "./nodelinks.ts";
+import type { AddressPlan } from "./plan.ts";
+import type { Role } from "./role.ts";
+
+export type Status = NonNullable<SpeakerStatus["status"]>;
+
+export interface StatusInput {
+  readonly node: string;
+  readonly generation: number;
+  readonly role: Role;
+  readonly mode: "IPVS" | "KubeProxy";
+  readonly owned: readonly AddressPlan[];
+  readonly links: readonly NodeLink[];
+  readonly counts: ForwardingCounts;
+  readonly lastWrites: number;
+  /** Pods reached with source address translation. */
+  readonly translated: number;
+  readonly forwardingTrouble: Trouble | undefined;
+  readonly announcingTrouble: Trouble | undefined;
+  /** Everything of ours is out of the kernel, and nothing is announced. */
+  readonly isRemoved: boolean;
+  readonly lastError: string | undefined;
+  readonly conditions: readonly Condition[];
+  readonly now: Date;
+}
+
+/** The schema's limits. */
+const MAX_ADDRESSES = 1_000;
+const MAX_LINKS = 64;
+const MAX_ERROR = 4_096;
+
+export function statusOf(input: StatusInput): Status {
+  const { owned, links, counts } = input;
+  return {
+    node: input.node,
+    observedGeneration: input.generation,
+    ownedCount: owned.length,
+    addresses: owned.slice(0, MAX_ADDRESSES).map((address) => ({
+      address: address.vip,
+      service: address.services[0] ?? "",
+      links: [...address.links],
+    })),
+    links: links
+      .filter(({ prefixes }) => prefixes.length > 0)
+      .slice(0, MAX_LINKS)
+      .map(({ name, isUp }) => ({ name, hasCarrier: isUp })),
+    forwarding: {
+      mode: input.mode,
+      virtualServers: counts.virtualServers,
+      realServers: counts.realServers,
+      lastWrites: input.lastWrites,
+    },
+    ...(input.lastError === undefined ? {} : { lastError: input.lastError.slice(0, MAX_ERROR) }),
+    conditions: conditionsOf(input),
+  };
+}
+
+function conditionsOf(input: StatusInput): Condition[] {
+  let { conditions } = input;
+  for (const next of wantedConditions(input)) {
+    conditions = setCondition(conditions, { ...next, observedGeneration: input.generation }, input.now);
+  }
+  return [...conditions];
+}
+
+type Wanted = Pick<Condition, "type" | "status" | "reason" | "message">;
+
+function wantedConditions(input: StatusInput): Wanted[] {
+  const { role, isRemoved, forwardingTrouble, announcingTrouble } = input;
+  if (role !== "Active") {
+    const idle = (type: string): Wanted => ({
+      type,
+      status: "False",
+      reason: role,
+      message: ROLE_WORDS[role],
+    });
+    const trouble = forwardingTrouble ?? announcingTrouble;
+    return [
+      idle(ConditionType.ForwardingReady),
+      idle(ConditionType.AnnouncingReady),
+      idle(ConditionType.Ready),
+      isRemoved
+        ? {
+            type: ConditionType.Removed,
+            status: "True",
+            reason: role,
+            message: "nothing of ours is left on the node",
+          }
+        : {
+            type: ConditionType.Removed,
+            status: "False",
+            reason: trouble?.reason ?? "Removing",
+            message: trouble?.message ?? "",
+          },
+    ];
+  }
+  const forwarding = judged(ConditionType.ForwardingReady, forwardingTrouble, forwardingWords(input));
+  const announcing = judged(ConditionType.AnnouncingReady, announcingTrouble, {
+    reason: "Announcing",
+    message: "",
+  });
+  const ready = judged(ConditionType.Ready, forwardingTrouble ?? announcingTrouble, {
+    reason: "Ready",
+    message: "",
+  });
+  const removed: Wanted = { type: ConditionType.Removed, status: "False", reason: "InUse", message: "" };
+  return [forwarding, announcing, ready, removed];
+}
+
+const ROLE_WORDS: Readonly<Record<Role, string>> = {
+  Active: "",
+  LoadBalancerAbsent: "there is no LoadBalancer",
+  LoadBalancerDeleted: "the LoadBalancer is being deleted",
+  NodeNotSelected: "spec.nodeSelector of the LoadBalancer does not select this node",
+};
+
+function judged(type: string, trouble: Trouble | undefined, fine: Trouble): Wanted {
+  return trouble === undefined ? { type, status: "True", ...fine } : { type, status: "False", ...trouble };
+}
+
+function forwardingWords({ mode, translated }: StatusInput): Trouble {
+  if (mode === "KubeProxy") return { reason: "LeftToKubeProxy", message: "kube-proxy forwards" };
+  if (translated === 0) return { reason: "Programmed", message: "" };
+  const message = `pods on nodes without a ready speaker see this node's address instead of the client's: ${translated}`;
+  return { reason: "SourceTranslated", message };
+}
+
+/** Whether the API server has to hear of it; times of conditions alone are no news. */
+export function isNews(present: Status | undefined, next: Status): boolean {
+  return JSON.stringify(present) !== JSON.stringify(next);
+}

@@ -1,0 +1,105 @@
+/** The input of one pass: everything that a plan depends on, as plain immutable values. Types only. */
+import type { Family } from "#api/address.ts";
+import type { Protocol } from "./forwarding/types.ts";
+import type { LabelSelector, Labels } from "./selector.ts";
+
+export interface ServicePort {
+  /** "" for the only, nameless one. */
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+/** A Service of ours that has addresses. */
+export interface ServiceView {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly uid: string;
+  /** Canonical texts, sorted. */
+  readonly vips: readonly string[];
+  /** Pool that they came from. */
+  readonly pool: string;
+  /** `IPv4/TCP/80` -> forwarding id. */
+  readonly ids: Readonly<Record<string, number>>;
+  readonly ports: readonly ServicePort[];
+  /** externalTrafficPolicy Local. */
+  readonly isLocal: boolean;
+  /** sessionAffinity ClientIP. */
+  readonly hasAffinity: boolean;
+  readonly sourceRanges: readonly string[];
+}
+
+export interface EndpointView {
+  /** Canonical text. */
+  readonly address: string;
+  /** "" if the slice names no node. */
+  readonly node: string;
+  readonly isReady: boolean;
+  readonly isServing: boolean;
+  readonly isTerminating: boolean;
+}
+
+export interface SliceView {
+  readonly family: Family;
+  /** Of the Service, `namespace/name`. */
+  readonly service: string;
+  readonly ports: readonly { readonly name: string; readonly protocol: string; readonly port: number }[];
+  readonly endpoints: readonly EndpointView[];
+}
+
+export interface NodeView {
+  readonly name: string;
+  readonly labels: Labels;
+  /** InternalIP, the first of each family. */
+  readonly addresses: { readonly IPv4?: string; readonly IPv6?: string };
+}
+
+export interface PoolView {
+  readonly name: string;
+  readonly protocol: string;
+  readonly nodeSelectors: readonly LabelSelector[];
+  readonly interfaces: readonly string[];
+}
+
+/** The LoadBalancer, as far as speakers read it. */
+export interface LoadBalancerView {
+  readonly generation: number;
+  readonly isDeleting: boolean;
+  readonly nodeSelector: Labels;
+  readonly mode: "IPVS" | "KubeProxy";
+  readonly scheduler: string;
+}
+
+/** What a speaker tells the others about itself, in its Lease. */
+export interface SpeakerState {
+  /** Its forwarding was programmed and read back, and it can announce. */
+  readonly isReady: boolean;
+  /** Links that are up, sorted by name. */
+  readonly links: readonly SpeakerLink[];
+}
+
+export interface SpeakerLink {
+  readonly name: string;
+  /** Connected prefixes of global scope, `address/length` with the link's own address, sorted. */
+  readonly prefixes: readonly string[];
+}
+
+export interface Members {
+  readonly live: readonly string[];
+  readonly dead: readonly string[];
+  /** Of every node whose speaker has published one. */
+  readonly states: ReadonlyMap<string, SpeakerState>;
+}
+
+export interface View {
+  /** This node. */
+  readonly node: string;
+  readonly loadBalancer: LoadBalancerView;
+  readonly nodes: ReadonlyMap<string, NodeView>;
+  readonly pools: ReadonlyMap<string, PoolView>;
+  readonly services: Iterable<ServiceView>;
+  /** Slices of a Service. */
+  readonly slicesOf: (service: string) => readonly SliceView[];
+  /** With this node's own state as it is now, not as it was published. */
+  readonly members: Members;
+}
