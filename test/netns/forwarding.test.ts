@@ -1,0 +1,234 @@
+/**
+ * Forwarding against a real kernel with ip_vs: what it writes, what it repairs, what it leaves alone, and that removal
+ * leaves the namespace as it was found, byte for byte. Runs itself in the guest where this kernel has no ip_vs.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { after, before, test } from "node:test";
+import { Forwarding } from "#speaker/forwarding/forwarding.ts";
+import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { markOf } from "#speaker/forwarding/mark.ts";
+import { planForwarding } from "#speaker/forwarding/plan.ts";
+import { DEFAULT_SETTINGS, type ForwardedEndpoint, type ForwardedPort } from "#speaker/forwarding/types.ts";
+import { isInside, runInside } from "#test/netns/guest.ts";
+import { ip, run } from "#test/netns/namespace.ts";
+
+const endpoint = (
+  address: string,
+  isLocal: boolean,
+  more: Partial<ForwardedEndpoint> = {},
+): ForwardedEndpoint => ({
+  address,
+  port: 8080,
+  isLocal,
+  isServing: true,
+  returnPath: "direct",
+  ...more,
+});
+
+const web = (more: Partial<ForwardedPort> = {}): ForwardedPort => ({
+  id: 5000,
+  family: "IPv4",
+  vip: "192.168.50.100",
+  protocol: "TCP",
+  port: 80,
+  scheduler: "mh",
+  affinity: false,
+  preferLocal: false,
+  endpoints: [endpoint("10.244.2.10", false), endpoint("10.244.1.10", true), endpoint("10.244.3.10", false)],
+  ...more,
+});
+const web6 = (): ForwardedPort => ({
+  ...web({ id: 5001, family: "IPv6", vip: "fd50::100" }),
+  endpoints: [endpoint("fd44:1::10", true), endpoint("fd44:2::10", false)],
+});
+const plan = (ports: ForwardedPort[], vips = [...new Set(ports.map((port) => port.vip))]) =>
+  planForwarding({ nodeAddresses: { IPv4: "192.168.50.11", IPv6: "fd50::11" }, ports, vips });
+
+if (!isInside) {
+  test("forwarding, where the kernel has ip_vs", { timeout: 240_000 }, () => runInside(import.meta.filename));
+} else {
+  let kernel: ForwardingKernel;
+  let forwarding: Forwarding;
+  let found: string;
+
+  const state = (): string =>
+    [
+      run("nft", "list", "ruleset"),
+      run("ip", "rule"),
+      run("ip", "-6", "rule"),
+      run("ip", "route", "show", "table", "all"),
+      run("ip", "-6", "route", "show", "table", "all"),
+      run("ip", "addr"),
+      run("ipvsadm", "-Sn"),
+      run(
+        "sh",
+        "-c",
+        "cd /proc/sys/net/ipv4 && grep -H . vs/* conf/tunl0/rp_filter 2>/dev/null | sort; true",
+      ),
+    ]
+      .join("\n")
+      // Counters of time, and the marks of a device that went up and down, are not state.
+      .replace(/(valid_lft|preferred_lft|expires) \S+/g, "$1");
+
+  before(() => {
+    ip(`link set lo up
+      link add eth0 type dummy
+      addr add 192.168.50.11/24 dev eth0
+      -6 addr add fd50::11/64 dev eth0 nodad
+      link set eth0 up
+      route add 10.244.0.0/16 via 192.168.50.1
+      -6 route add fd44::/16 via fd50::1`);
+    spawnSync("ip", ["link", "add", "tunl0", "type", "ipip"]);
+    spawnSync("ip", ["link", "add", "ip6tnl0", "type", "ip6tnl"]);
+    run(
+      "sh",
+      "-c",
+      "ipvsadm -A -t 10.1.1.1:80 -s rr && ipvsadm -a -t 10.1.1.1:80 -r 10.1.1.2:80 -m && ipvsadm -A -f 77 -s rr && ipvsadm -A -f 4242 -s rr",
+    );
+    run(
+      "nft",
+      "add table inet other; add chain inet other c { type filter hook input priority 0; }; add rule inet other c counter",
+    );
+    ip("rule add pref 50 fwmark 0x4000 lookup 50\nroute add local 10.9.9.9 dev lo table 50");
+    found = state();
+    kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+    forwarding = new Forwarding(kernel);
+  });
+  after(() => kernel?.close());
+
+  test("a first pass makes what is planned, a second one writes nothing", async () => {
+    const first = await forwarding.reconcile(plan([web(), web6()]));
+    assert.ok(first.writes > 0);
+    assert.deepEqual(first.conflicts, []);
+    const mark = (id: number, tier: 1 | 2) => markOf(id, tier, DEFAULT_SETTINGS.routingBit);
+    const saved = run("ipvsadm", "-Sn");
+    for (const [id, tier] of [
+      [5000, 1],
+      [5000, 2],
+      [5001, 1],
+      [5001, 2],
+    ] as const) {
+      assert.match(saved, new RegExp(`-A -f ${mark(id, tier)}( -6)? -s mh -b mh-fallback,mh-port`), saved);
+    }
+    assert.match(saved, new RegExp(`-a -f ${mark(5000, 1)} -r 10.244.1.10:8080 -m -w 1`));
+    assert.match(saved, new RegExp(`-a -f ${mark(5000, 1)} -r 10.244.2.10:8080 -i -w 1`));
+    assert.match(saved, new RegExp(`-a -f ${mark(5000, 2)} -r 10.244.2.10:8080 -i -w 0`));
+    assert.match(saved, new RegExp(`-a -f ${mark(5001, 2)} -6 -r \\[fd44:2::10\\]:8080 -i -w 0`));
+    const second = await forwarding.reconcile(plan([web(), web6()]));
+    assert.deepEqual(second, { writes: 0, changes: [], conflicts: [] });
+  });
+
+  test("another process that starts finds it all, and only loads the chains anew", async () => {
+    const other = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+    try {
+      const { changes } = await new Forwarding(other).reconcile(plan([web(), web6()]));
+      assert.deepEqual(changes, [{ action: "update", kind: "ruleset", name: "genkan" }]);
+    } finally {
+      other.close();
+    }
+    const again = await forwarding.reconcile(plan([web(), web6()]));
+    assert.ok(again.changes.every((change) => change.kind === "ruleset"));
+  });
+
+  const damages: readonly (readonly [string, () => void, string])[] = [
+    ["a service", () => run("ipvsadm", "-D", "-f", String(markOf(5000, 1, 0x1000))), "virtualServer"],
+    [
+      "a real server",
+      () => run("ipvsadm", "-d", "-f", String(markOf(5000, 1, 0x1000)), "-r", "10.244.2.10:8080"),
+      "realServer",
+    ],
+    [
+      "a weight",
+      () =>
+        run(
+          "ipvsadm",
+          "-e",
+          "-f",
+          String(markOf(5000, 2, 0x1000)),
+          "-r",
+          "10.244.2.10:8080",
+          "-i",
+          "-w",
+          "3",
+        ),
+      "realServer",
+    ],
+    ["a rule", () => ip("rule del pref 100"), "rule"],
+    ["a route", () => ip("-6 route del local fd50::100 dev lo table 7077"), "route"],
+    [
+      "an element",
+      () => run("nft", "delete element inet genkan ports4 { 192.168.50.100 . tcp . 80 }"),
+      "element",
+    ],
+    ["a chain's rules", () => run("nft", "flush chain inet genkan in"), "ruleset"],
+    ["the table", () => run("nft", "delete table inet genkan"), "ruleset"],
+    ["a sysctl", () => run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/vs/sloppy_tcp"), "sysctl"],
+    ["a tunnel device", () => ip("link set tunl0 down"), "link"],
+  ];
+  for (const [what, damage, kind] of damages) {
+    test(`repaired: ${what}`, async () => {
+      const wanted = plan([web(), web6()]);
+      damage();
+      const { changes } = await forwarding.reconcile(wanted);
+      assert.ok(
+        changes.some((change) => change.kind === kind),
+        JSON.stringify(changes),
+      );
+      assert.equal((await forwarding.reconcile(wanted)).writes, 0);
+    });
+  }
+
+  test("draining, preferring local pods, affinity and other schedulers show in IPVS", async () => {
+    const t1 = markOf(5000, 1, 0x1000);
+    await forwarding.reconcile(
+      plan([
+        web({
+          endpoints: [endpoint("10.244.1.10", true, { isServing: false }), endpoint("10.244.2.10", false)],
+        }),
+      ]),
+    );
+    assert.match(run("ipvsadm", "-Sn"), new RegExp(`-a -f ${t1} -r 10.244.1.10:8080 -m -w 0`));
+    await forwarding.reconcile(plan([web({ preferLocal: true, affinity: true })]));
+    const local = run("ipvsadm", "-Sn");
+    assert.match(local, new RegExp(`-a -f ${t1} -r 10.244.2.10:8080 -i -w 0`));
+    assert.match(local, new RegExp(`-A -f ${t1} -s mh -b mh-fallback\\s`));
+    await forwarding.reconcile(plan([web({ scheduler: "rr" })]));
+    assert.match(run("ipvsadm", "-Sn"), new RegExp(`-A -f ${t1} -s rr`));
+  });
+
+  test("source ranges, endpoints behind SNAT and a port without endpoints show in the sets", async () => {
+    await forwarding.reconcile(
+      plan([
+        web({
+          sourceRanges: ["10.0.0.0/8", "10.1.0.0/16", "192.168.0.0/24"],
+          endpoints: [endpoint("10.244.9.9", false, { returnPath: "snat" })],
+        }),
+        web({ id: 6000, port: 81, endpoints: [] }),
+      ]),
+    );
+    const ruleset = run("nft", "list", "table", "inet", "genkan");
+    assert.match(ruleset, /192\.168\.50\.100 \. tcp \. 80 \. 10\.0\.0\.0\/8/);
+    assert.match(ruleset, /set masqueraded4 \{[^}]*elements = \{ 10\.244\.9\.9 \}/);
+    assert.match(ruleset, /set refused4 \{[^}]*elements = \{ 192\.168\.50\.100 \. tcp \. 81 \}/);
+  });
+
+  test("a mark that a foreign service has is left to it, and said", async () => {
+    const id = 7;
+    const mark = markOf(id, 1, 0x1000);
+    run("ipvsadm", "-A", "-f", String(mark), "-s", "rr");
+    const { conflicts } = await forwarding.reconcile(plan([web({ id, port: 82 })]));
+    assert.deepEqual(conflicts, [`mark 0x${mark.toString(16)} belongs to a foreign IPVS service`]);
+    assert.match(run("ipvsadm", "-Sn"), new RegExp(`-A -f ${mark} -s rr`));
+    run("ipvsadm", "-D", "-f", String(mark));
+    assert.deepEqual((await forwarding.reconcile(plan([web({ id, port: 82 })]))).conflicts, []);
+  });
+
+  test("removal leaves what was found, and twice is once", async () => {
+    await forwarding.reconcile(plan([web(), web6()]));
+    await forwarding.remove();
+    assert.equal(state(), found);
+    await forwarding.remove();
+    assert.equal(state(), found);
+  });
+}
