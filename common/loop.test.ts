@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { silentLogger } from "#common/log.ts";
 import { createLoop, type LoopOptions } from "#common/loop.ts";
@@ -130,4 +131,22 @@ test("a loop ends with its signal, in a wait and in a pass, and leaves no timer"
   await settle();
   await inPass.stop();
   assert.equal(inPass.loop.passes, 1);
+});
+
+test("a loop that has run long holds no more than one listener of its signal", async () => {
+  const stop = new AbortController();
+  const clock = new FakeClock();
+  const options = { name: "test", clock, random: fixedRandom(0.5), log: silentLogger };
+  const loop = createLoop({ ...options, pass: async () => undefined });
+  const end = loop.run(stop.signal);
+  await settle();
+  for (let count = 0; count < 30; count += 1) {
+    loop.trigger();
+    await settle();
+  }
+  assert.equal(loop.passes, 31);
+  assert.equal(getEventListeners(stop.signal, "abort").length, 1);
+  stop.abort();
+  await end;
+  assert.equal(getEventListeners(stop.signal, "abort").length, 0);
 });

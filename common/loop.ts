@@ -112,8 +112,10 @@ class PassLoop implements Loop {
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel: Cancel = ms === undefined ? () => undefined : this.#options.clock.after(ms, resolve);
     this.#wake = resolve;
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const onAbort = (): void => resolve();
+    signal.addEventListener("abort", onAbort, { once: true });
     return promise.finally(() => {
+      signal.removeEventListener("abort", onAbort);
       this.#wake = undefined;
       cancel();
     });

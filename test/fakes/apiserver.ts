@@ -15,6 +15,8 @@ import {
   Objects,
   Refused,
   type StoredObject,
+  type Target,
+  targetOf,
 } from "#test/fakes/objects.ts";
 
 /** What happens to a request instead of an answer, or to its answer. */
@@ -36,13 +38,6 @@ export interface SeenRequest {
   readonly headers: IncomingMessage["headers"];
   readonly body: Json | undefined;
   readonly isWatch: boolean;
-}
-
-interface Target {
-  readonly collection: string;
-  readonly namespace: string | undefined;
-  readonly name: string | undefined;
-  readonly subresource: string | undefined;
 }
 
 interface Watcher {
@@ -306,14 +301,4 @@ function answer(response: ServerResponse, code: number, body: unknown): void {
 function status(refused: Refused): Json {
   const { code, reason, message } = refused;
   return { kind: "Status", apiVersion: "v1", status: "Failure", code, reason, message };
-}
-
-/** `/api/v1/...` and `/apis/GROUP/VERSION/...`, with or without a namespace. */
-function targetOf(path: string): Target {
-  const parts = path.split("/").slice(1).map(decodeURIComponent);
-  const group = parts.splice(0, parts[0] === "api" ? 2 : 3).join("/");
-  const isNamespaced = parts[0] === "namespaces" && parts.length > 2;
-  const namespace = isNamespaced ? parts.splice(0, 2)[1] : undefined;
-  const [plural = "", name, subresource] = parts;
-  return { collection: `${group}/${plural}`, namespace, name, subresource };
 }

@@ -189,3 +189,21 @@ function sorted(value: unknown): unknown {
       .map(([name, inner]) => [name, sorted(inner)]),
   );
 }
+
+/** What a path names. */
+export interface Target {
+  readonly collection: string;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
+}
+
+/** `/api/v1/...` and `/apis/GROUP/VERSION/...`, with or without a namespace. */
+export function targetOf(path: string): Target {
+  const parts = path.split("/").slice(1).map(decodeURIComponent);
+  const group = parts.splice(0, parts[0] === "api" ? 2 : 3).join("/");
+  const isNamespaced = parts[0] === "namespaces" && parts.length > 2;
+  const namespace = isNamespaced ? parts.splice(0, 2)[1] : undefined;
+  const [plural = "", name, subresource] = parts;
+  return { collection: `${group}/${plural}`, namespace, name, subresource };
+}
