@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DeadlineError, until } from "#test/until.ts";
+
+test("resolves to what the look found, and looks again while it throws or finds nothing", async () => {
+  const answers = [undefined, null, false, new Error("not yet"), 0];
+  const look = (): unknown => {
+    const answer = answers.shift();
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  assert.equal(await until("zero", look, { everyMs: 1 }), 0);
+  assert.deepEqual(answers, []);
+});
+
+test("fails at the deadline with what was waited for and the last error", async () => {
+  const look = (): never => {
+    throw new Error("no route");
+  };
+  await assert.rejects(
+    until("an answer", look, { deadlineMs: 5, everyMs: 1 }),
+    (error) =>
+      error instanceof DeadlineError && /waited 5 ms for an answer; last look: no route/.test(error.message),
+  );
+});
