@@ -5,6 +5,7 @@ import { parseAllDocuments } from "yaml";
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
 import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
+import { validateSchema } from "#api/v1beta1/validate.ts";
 
 const DIRECTORY = new URL("../../config/samples/", import.meta.url);
 
@@ -28,4 +29,11 @@ test("every sample is admitted, and every kind that users write has one", async 
       .filter((kind) => kind !== "SpeakerStatus")
       .sort(),
   );
+});
+
+test("the schema of every kind is one that the validator takes", () => {
+  for (const kind of Object.keys(SCHEMAS)) {
+    const [first] = validateSchema(kind, { apiVersion: "genkan.dev/v1beta1", kind, metadata: {}, spec: 1 });
+    assert.equal(first?.message, kind === "SpeakerStatus" ? undefined : "spec: 1 must be object", kind);
+  }
 });

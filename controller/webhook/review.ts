@@ -42,7 +42,18 @@ export function parseReview(body: string): ReviewRequest {
     throw new ReviewError("the body is not an AdmissionReview with a request");
   }
   if (typeof request.kind?.kind !== "string") throw new ReviewError("request.kind.kind is missing");
+  for (const name of ["object", "oldObject"] as const) {
+    if (!isJudged(request[name] ?? undefined))
+      throw new ReviewError(`request.${name} has no kind and metadata`);
+  }
   return request as ReviewRequest;
+}
+
+/** Nothing, or what every object of Kubernetes has; the rest is for the schema to say. */
+function isJudged(object: unknown): boolean {
+  if (object === undefined) return true;
+  const { kind, metadata } = object as Partial<Judged>;
+  return typeof kind === "string" && typeof metadata === "object" && metadata !== null;
 }
 
 const OPERATIONS = ["CREATE", "UPDATE", "DELETE"] as const;

@@ -19,6 +19,14 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const NAMESPACE = "genkan-system";
 const run = promisify(execFile);
 
+interface CrdWithRules {
+  readonly spec: {
+    readonly versions: readonly {
+      readonly schema: { readonly openAPIV3Schema: { readonly "x-kubernetes-validations": unknown } };
+    }[];
+  };
+}
+
 let plane: TestPlane;
 
 /** kubectl's answer, refusals too. */
@@ -112,6 +120,39 @@ const RULES: readonly (readonly [string, object, object, RegExp])[] = [
     /neither a prefix .* nor a range/,
   ],
   [
+    "an octet",
+    pool({ addresses: ["255.0.0.0/8"] }),
+    pool({ addresses: ["256.0.0.0/8"] }),
+    /neither a prefix/,
+  ],
+  [
+    "groups of IPv6",
+    pool({ addresses: ["1:2:3:4:5:6:7:8/128", "::/96", "fd00::1:2-fd00::2:1"] }),
+    pool({ addresses: ["1:2:3:4:5:6:7:8:9/128"] }),
+    /neither a prefix/,
+  ],
+  [
+    "selector In",
+    pool({ nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "In", values: ["b"] }] }] }),
+    pool({ nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "In" }] }] }),
+    /values: needed with In/,
+  ],
+  [
+    "selector Exists",
+    peer({ nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "Exists" }] }] }),
+    peer({ nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "Exists", values: ["b"] }] }] }),
+    /not allowed with Exists/,
+  ],
+  ["hold time at most", peer({ holdTime: "65535s" }), peer({ holdTime: "65536s" }), /at most 65535s/],
+  ["connect time", peer({ connectTime: "1s" }), peer({ connectTime: "1500ms" }), /in whole seconds/],
+  ["connect time unset by 0", peer({ connectTime: "0s" }), peer({ connectTime: "500ms" }), /1s to 65535s/],
+  [
+    "iBGP by dynamicASN",
+    object("BGPPeer", "r", { ...withoutAsn, dynamicASN: "internal" }),
+    object("BGPPeer", "r", { ...withoutAsn, dynamicASN: "internal", ebgpMultiHop: true }),
+    /not with iBGP/,
+  ],
+  [
     "advertisements only with bgp",
     pool({ protocol: "bgp", bgpAdvertisements: [{}] }),
     pool({ bgpAdvertisements: [{}] }),
@@ -171,6 +212,55 @@ for (const [name, inside, outside, words] of RULES) {
     assert.match(refused.text, words);
   });
 }
+
+test("a misnamed LoadBalancer that is there already can say so in its status", async () => {
+  const name = "loadbalancers.genkan.dev";
+  const path = "/spec/versions/0/schema/openAPIV3Schema/x-kubernetes-validations";
+  const { text: crd } = await kubectl(["get", "crd", name, "-o", "json"]);
+  const value = (JSON.parse(crd) as CrdWithRules).spec.versions[0]?.schema.openAPIV3Schema[
+    "x-kubernetes-validations"
+  ];
+  const patch = (operation: object) =>
+    kubectl(["patch", "crd", name, "--type=json", "-p", JSON.stringify([operation])]);
+  assert.ok((await patch({ op: "remove", path })).ok);
+  try {
+    await until("the rule to be gone", async () => {
+      return (await kubectl(["create", "-f", "-"], object("LoadBalancer", "other", {}))).ok;
+    });
+  } finally {
+    assert.ok((await patch({ op: "add", path, value })).ok);
+  }
+  await until("the rule to be back", async () => {
+    return !(await kubectl(["create", "--dry-run=server", "-f", "-"], object("LoadBalancer", "third", {})))
+      .ok;
+  });
+  const status = { status: { observedGeneration: 1 } };
+  const written = await kubectl([
+    ...["patch", "loadbalancer.genkan.dev", "other", "-n", NAMESPACE, "--subresource=status"],
+    ...["--type=merge", "-p", JSON.stringify(status)],
+  ]);
+  assert.ok(written.ok, written.text);
+  const withStatus = { ...object("LoadBalancer", "third", {}), ...status };
+  assert.equal((await kubectl(["create", "--dry-run=server", "-f", "-"], withStatus)).ok, false);
+  assert.ok((await kubectl(["delete", "loadbalancer.genkan.dev", "other", "-n", NAMESPACE])).ok);
+});
+
+test("every sample is taken by the API server", async () => {
+  const applied = await kubectl(["apply", "--dry-run=server", "-f", `${ROOT}config/samples`]);
+  assert.ok(applied.ok, applied.text);
+});
+
+test("kubectl get prints the columns, by short name and category", async () => {
+  assert.ok((await kubectl(["create", "-f", "-"], pool({}))).ok);
+  const table = await kubectl(["get", "apool", "-n", NAMESPACE]);
+  assert.match(
+    table.text,
+    /^NAME +PROTOCOL +AUTO +ASSIGNED4 +AVAILABLE4 +ASSIGNED6 +AVAILABLE6 +AGE\np +layer2 +true/,
+  );
+  const wide = await kubectl(["get", "genkan", "-n", NAMESPACE, "-o", "wide"]);
+  assert.match(wide.text, /10\.0\.0\.0\/24/);
+  assert.ok((await kubectl(["delete", "apool", "p", "-n", NAMESPACE])).ok);
+});
 
 test("defaults appear", async () => {
   const created = await kubectl(

@@ -81,18 +81,25 @@ export function warningsOf(object: Judged): string[] {
   return inactive === undefined ? [] : [inactive];
 }
 
+/** The pool as it was; undefined if it was none, or came in before anybody judged it. */
+function poolBefore(oldObject: Judged | undefined): AddressPool | undefined {
+  if (oldObject?.kind !== "AddressPool" || validateSchema("AddressPool", oldObject).length > 0)
+    return undefined;
+  return oldObject as AddressPool;
+}
+
 export function judge({ operation, object, oldObject }: Question, view: View): Verdict {
+  const before = poolBefore(oldObject);
   if (operation === "DELETE" || object === undefined) {
-    const warnings =
-      oldObject?.kind === "AddressPool" ? addressesTakenAway(oldObject as AddressPool, undefined, view) : [];
+    const warnings = before === undefined ? [] : addressesTakenAway(before, undefined, view);
     return { refusals: [], warnings };
   }
   // What is being removed must be able to lose its finalizers, valid or not.
   if (object.metadata.deletionTimestamp !== undefined) return { refusals: [], warnings: [] };
   const refusals = refusalsOf(object, view);
   const shrunk =
-    refusals.length === 0 && object.kind === "AddressPool" && oldObject !== undefined
-      ? addressesTakenAway(oldObject as AddressPool, object as AddressPool, view)
+    refusals.length === 0 && object.kind === "AddressPool" && before !== undefined
+      ? addressesTakenAway(before, object as AddressPool, view)
       : [];
   return { refusals, warnings: refusals.length > 0 ? [] : [...warningsOf(object), ...shrunk] };
 }

@@ -571,7 +571,7 @@ export interface SpeakerState {
   addresses?: {
     address: string;
     /**
-     * One Service that has it
+     * One Service that has it, as namespace/name.
      */
     service?: string;
     /**
