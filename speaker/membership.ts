@@ -28,7 +28,6 @@ const RENEW_MS = 1_000;
 /** A renewal that takes longer than the next one is worth nothing. */
 const RENEW_TIMEOUT_MS = 1_500;
 const JUDGE_MS = 250;
-const NOT_READY: SpeakerState = { isReady: false, links: [] };
 
 interface Named {
   readonly node: string;
@@ -41,7 +40,8 @@ export class Membership {
   readonly #store = new Store<Named>();
   readonly #reflector: Reflector<Lease, Named>;
   #judgement: Judgement;
-  #state = JSON.stringify(NOT_READY);
+  #state = "";
+  readonly #published = Promise.withResolvers<void>();
   #isReleased = false;
   #failures = 0;
   #wake: (() => void) | undefined;
@@ -79,17 +79,22 @@ export class Membership {
     await Promise.all([this.#reflector.start(signal), this.#renewals(signal), this.#judging(signal)]);
   }
 
-  /** Tells the others at once if it is news. */
+  /**
+   * Tells the others at once if it is news. Nothing is renewed before the first time: a speaker that was started anew
+   * within its Lease goes on where the last one was, and nobody takes its addresses meanwhile.
+   */
   publish(state: SpeakerState): void {
     const text = JSON.stringify(state);
     if (text === this.#state) return;
     this.#state = text;
+    this.#published.resolve();
     this.#wake?.();
   }
 
   /** Says goodbye: the others take over without waiting. Nothing is renewed after it. KubeError, ConnectionError. */
   async release(): Promise<void> {
     this.#isReleased = true;
+    if (this.#state === "") return;
     await this.#patch("", 2_000);
   }
 
@@ -122,6 +127,8 @@ export class Membership {
 
   async #renewals(signal: AbortSignal): Promise<void> {
     const { clock, log, identity } = this.#options;
+    signal.addEventListener("abort", () => this.#published.resolve(), { once: true });
+    await this.#published.promise;
     while (!signal.aborted && !this.#isReleased) {
       const began = clock.now();
       const published = this.#state;

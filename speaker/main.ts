@@ -1,0 +1,196 @@
+/** The speaker: attracts traffic to this node and has the kernel forward it to pods. Wiring only. */
+import { readFileSync } from "node:fs";
+import { FIELD_MANAGER } from "#api/names.ts";
+import { systemClock } from "#common/clock.ts";
+import { serveHttp } from "#common/http.ts";
+import { createKubeClient } from "#common/kube/client.ts";
+import { connectionFromEnvironment } from "#common/kube/connection.ts";
+import { EventRecorder } from "#common/kube/events.ts";
+import { createLogger } from "#common/log.ts";
+import { createLoop } from "#common/loop.ts";
+import { createMetrics } from "#common/metrics.ts";
+import { runMain } from "#common/process.ts";
+import { systemRandom } from "#common/random.ts";
+import type { Forwarder, Trouble } from "./apply.ts";
+import { Forwarding } from "./forwarding/forwarding.ts";
+import { openForwardingKernel } from "./forwarding/kernel.ts";
+import { planForwarding } from "./forwarding/plan.ts";
+import { Announcer, spawnWorker } from "./layer2/announcer.ts";
+import { Membership } from "./membership.ts";
+import { PacketSocket } from "./native/packet.ts";
+import { SocketError } from "./native/socket.ts";
+import { monitorLinks } from "./nodelinks.ts";
+import { observe } from "./observe.ts";
+import { readOptions } from "./options.ts";
+import { Reporter } from "./reporter.ts";
+import { shutDown } from "./shutdown.ts";
+import { Sources } from "./sources.ts";
+import { Speaker } from "./speaker.ts";
+
+/** Whatever somebody else deletes in the kernel is back after this time and a moment. */
+const RESYNC_MS = 3_000;
+const LOOPBACK_INDEX = 1;
+
+const options = readOptions(process.env);
+const { node, namespace } = options;
+const log = createLogger({ level: options.logLevel, fields: { role: "speaker", node } });
+const common = { clock: systemClock, random: systemRandom, log };
+
+async function main(signal: AbortSignal): Promise<void> {
+  const connection = connectionFromEnvironment({
+    env: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+  });
+  const client = createKubeClient(connection, { userAgent: FIELD_MANAGER.speaker });
+  // Its own connection: a renewal must not queue behind lists.
+  const leaseClient = createKubeClient(connection, { userAgent: FIELD_MANAGER.speaker, maxSockets: 2 });
+  const background = new AbortController();
+  const metrics = createMetrics({ role: "speaker", version: "0.1.0" });
+  const trigger = (): void => loop.trigger();
+  const sources = new Sources({ ...common, client, namespace, onChange: trigger });
+  const membership = new Membership({
+    ...common,
+    client: leaseClient,
+    node,
+    namespace,
+    identity: options.identity,
+    onChange: trigger,
+  });
+  const monitor = monitorLinks({
+    clock: systemClock,
+    onChange: trigger,
+    onError: (error) => log.warn("links not read", { error }),
+  });
+  const announcer = new Announcer({
+    ...common,
+    spawn: spawnWorker,
+    onTrouble: trigger,
+    onConflict: ({ link, vip }) =>
+      log.debug("another station announces an address of ours", { link, ip: vip }),
+  });
+  const forwarder = createForwarder();
+  const events = new EventRecorder({ ...common, client, component: FIELD_MANAGER.speaker, instance: node });
+  const reporter = new Reporter({ ...common, client, node, namespace });
+  const loop = createLoop({
+    ...common,
+    name: "speaker",
+    resyncMs: RESYNC_MS,
+    minIntervalMs: 10,
+    backoffMs: { baseMs: 100, capMs: 3_000 },
+    pass: async () => speaker?.pass(),
+  });
+  observe(metrics, { announcer, forwarder, sources, loop, clock: systemClock });
+  let speaker: Speaker | undefined;
+  const http = await serveHttp({
+    port: options.httpPort,
+    log,
+    metrics,
+    unready: () => (speaker === undefined ? `waiting for ${sources.missing().join(", ")}` : undefined),
+    plan: () => speaker?.describe() ?? { waitingFor: sources.missing() },
+  });
+  log.info("speaker started", { namespace, http: http.port, sysctlRoot: options.sysctlRoot });
+  const running = [
+    sources.run(background.signal),
+    membership.run(background.signal),
+    reporter.run(background.signal),
+  ];
+  await Promise.race([sources.synced(), aborted(signal)]);
+  if (!signal.aborted) {
+    const inherited = await inheritedAddresses(reporter);
+    speaker = new Speaker(
+      {
+        ...common,
+        node,
+        namespace,
+        sources,
+        membership,
+        monitor,
+        announcer,
+        forwarder,
+        reporter,
+        events,
+        cannotSend,
+        onOwnership: (direction, count) =>
+          metrics.count("genkan_ownership_changes_total", { direction }, count),
+        trigger,
+      },
+      inherited,
+    );
+    const working = speaker;
+    await loop.run(signal);
+    await shutDown({
+      ...common,
+      client,
+      node,
+      namespace,
+      role: working.role,
+      release: () => membership.release(),
+      withdraw: () => working.withdraw(),
+      leave: (role) => working.leaveAs(role),
+    });
+    await reporter.write().catch((error: unknown) => log.warn("last status not written", { error }));
+  }
+  background.abort();
+  await Promise.all(running);
+  await announcer.close();
+  monitor.close();
+  await http.close();
+  client.close();
+  leaseClient.close();
+}
+
+/** The kernel is opened with the first pass that needs it: a node in mode KubeProxy needs no rights for it. */
+function createForwarder(): Forwarder {
+  let forwarding: Forwarding | undefined;
+  const opened = (): Forwarding => {
+    forwarding ??= new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot }));
+    return forwarding;
+  };
+  return {
+    reconcile: (input) => opened().reconcile(planForwarding(input)),
+    remove: () => opened().remove(),
+    counts: () => forwarding?.counts() ?? NO_COUNTS,
+  };
+}
+
+const NO_COUNTS = {
+  virtualServers: 0,
+  realServers: 0,
+  routes: 0,
+  elements: 0,
+  netlinkMessagesWritten: 0,
+  passes: 0,
+  repairs: 0,
+};
+
+/** Packet sockets need NET_RAW: tried on loopback, so that no link has to be there. */
+function cannotSend(): Trouble | undefined {
+  try {
+    const receive = "arpRequests";
+    new PacketSocket({ linkIndex: LOOPBACK_INDEX, receive, onFrames() {}, onError() {} }).close();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SocketError)) throw error;
+    const reason = error.code === "EPERM" ? "NotPermitted" : "NoPacketSocket";
+    return { reason, message: `packet socket: ${error.message} (the right NET_RAW is needed)` };
+  }
+}
+
+async function inheritedAddresses(reporter: Reporter): Promise<string[]> {
+  try {
+    const present = await reporter.readPresent();
+    return (present?.addresses ?? []).map(({ address }) => address);
+  } catch (error) {
+    log.warn("what an earlier speaker of this node did is not known", { error });
+    return [];
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+await runMain({ log, clock: systemClock, main });

@@ -1,0 +1,124 @@
+/** What the speaker knows of the cluster: stores kept equal to the API server's objects, each reduced to what is used. */
+import { LOADBALANCER_NAME } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { Reflector, type ReflectorCounts } from "#common/kube/reflector.ts";
+import {
+  addressPools,
+  endpointSlices,
+  loadBalancers,
+  nodes,
+  type Resource,
+  services,
+} from "#common/kube/resource.ts";
+import { type Index, Store } from "#common/kube/store.ts";
+import type { KubeObject } from "#common/kube/wire.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import { projectLoadBalancer, projectNode, projectPool, projectService, projectSlice } from "./project.ts";
+import type { LoadBalancerView, NodeView, PoolView, ServiceView, SliceView } from "./view.ts";
+
+export interface SourcesOptions {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly onChange: () => void;
+}
+
+/** A reflector's health, for metrics. */
+export interface SourceReport {
+  readonly resource: string;
+  readonly counts: ReflectorCounts;
+  readonly lastContact: number;
+}
+
+interface Running {
+  readonly resource: string;
+  readonly reflector: {
+    start(signal: AbortSignal): Promise<void>;
+    hasSynced(): boolean;
+    synced(): Promise<void>;
+    lastContact(): number;
+    counts(): ReflectorCounts;
+  };
+}
+
+export class Sources {
+  readonly services = new Store<ServiceView>();
+  readonly nodes = new Store<NodeView>();
+  readonly pools = new Store<PoolView>();
+  readonly #slices = new Store<SliceView>();
+  readonly #loadBalancers = new Store<LoadBalancerView>();
+  readonly #slicesByService: Index<SliceView>;
+  readonly #options: SourcesOptions;
+  readonly #running: Running[];
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+    this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
+    const { namespace } = options;
+    this.#running = [
+      this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace),
+      this.#reflect(addressPools, this.pools, projectPool, namespace),
+      this.#reflect(nodes, this.nodes, projectNode),
+      this.#reflect(services, this.services, projectService),
+      this.#reflect(endpointSlices, this.#slices, projectSlice),
+    ];
+    for (const store of [this.services, this.nodes, this.pools, this.#slices, this.#loadBalancers]) {
+      store.subscribe(() => options.onChange());
+    }
+  }
+
+  loadBalancer(): LoadBalancerView | undefined {
+    return this.#loadBalancers.get(`${this.#options.namespace}/${LOADBALANCER_NAME}`);
+  }
+
+  slicesOf(service: string): readonly SliceView[] {
+    return this.#slicesByService.get(service);
+  }
+
+  /** Resolves when every store has been filled once. */
+  async synced(): Promise<void> {
+    await Promise.all(this.#running.map(({ reflector }) => reflector.synced()));
+  }
+
+  /** Resources that were not listed yet. */
+  missing(): string[] {
+    return this.#running.filter(({ reflector }) => !reflector.hasSynced()).map(({ resource }) => resource);
+  }
+
+  reports(): SourceReport[] {
+    return this.#running.map(({ resource, reflector }) => ({
+      resource,
+      counts: reflector.counts(),
+      lastContact: reflector.lastContact(),
+    }));
+  }
+
+  /** Until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#running.map(({ reflector }) => reflector.start(signal)));
+  }
+
+  #reflect<Raw extends KubeObject, T>(
+    resource: Resource<Raw>,
+    store: Store<T>,
+    project: (raw: Raw) => T | undefined,
+    namespace?: string,
+  ): Running {
+    const { client, clock, random, log } = this.#options;
+    const reflector = new Reflector<Raw, T>({
+      client,
+      resource,
+      store,
+      project,
+      clock,
+      random,
+      log,
+      ...(namespace === undefined ? {} : { namespace }),
+    });
+    return { resource: resource.plural, reflector };
+  }
+}

@@ -1,0 +1,310 @@
+/** One pass after another: what is known -> view -> plan -> kernel and announcements -> what is reported. */
+import { API_VERSION } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import type { EventRecorder } from "#common/kube/events.ts";
+import type { Logger } from "#common/log.ts";
+import { type Applied, Applier, type Forwarder, NOTHING_WANTED, type Trouble } from "./apply.ts";
+import type { ForwardingInput } from "./forwarding/types.ts";
+import type { Announcer, Wanted } from "./layer2/announcer.ts";
+import type { Membership } from "./membership.ts";
+import { type LinkMonitor, publishedLinks } from "./nodelinks.ts";
+import { type AddressPlan, type Plan, Planner } from "./plan.ts";
+import { parseState } from "./project.ts";
+import type { Reporter } from "./reporter.ts";
+import { type Role, roleOf } from "./role.ts";
+import type { Sources } from "./sources.ts";
+import { statusOf } from "./status.ts";
+import type { LoadBalancerView, Members, SpeakerState, View } from "./view.ts";
+
+export interface SpeakerOptions {
+  readonly node: string;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sources: Sources;
+  readonly membership: Membership;
+  readonly monitor: LinkMonitor;
+  readonly announcer: Announcer;
+  readonly forwarder: Forwarder;
+  readonly reporter: Reporter;
+  readonly events: EventRecorder;
+  /** Why frames cannot be sent at all; undefined if they can. Looked at in each pass. */
+  readonly cannotSend: () => Trouble | undefined;
+  /** Addresses taken over or given up, for metrics. */
+  readonly onOwnership: (direction: "taken" | "released", count: number) => void;
+  /** Asks for another pass. */
+  readonly trigger: () => void;
+}
+
+const RECHECK_MS = 2_000;
+const NO_PLAN: Plan = { addresses: [], ports: [], vips: [], translated: 0, poolsWithoutLink: [] };
+const NOT_READY: SpeakerState = { isReady: false, links: [] };
+
+export class Speaker {
+  readonly #options: SpeakerOptions;
+  readonly #planner = new Planner();
+  readonly #applier: Applier;
+  #plan = NO_PLAN;
+  #role: Role = "Active";
+  /** The kernel was programmed and read back, and frames can be sent. */
+  #isReady = false;
+  #forwardingTrouble: Trouble | undefined;
+  #announcingTrouble: Trouble | undefined;
+  #lastWrites = 0;
+  #lastError: string | undefined;
+  #isRemoved = false;
+  /** Addresses that an earlier process of ours announced: going on with them is no change of owner. */
+  #inherited: Set<string>;
+  #saidTrouble = "";
+
+  constructor(options: SpeakerOptions, inherited: readonly string[]) {
+    this.#options = options;
+    this.#inherited = new Set(inherited);
+    const { forwarder, announcer, log } = options;
+    this.#applier = new Applier({ forwarder, attractor: announcer, log });
+  }
+
+  async pass(): Promise<{ retryAfterMs?: number } | undefined> {
+    const { sources, node } = this.#options;
+    const loadBalancer = sources.loadBalancer();
+    this.#setRole(roleOf(loadBalancer, sources.nodes.get(node)));
+    try {
+      if (this.#role !== "Active" || loadBalancer === undefined) await this.#leave();
+      else await this.#work(loadBalancer);
+      this.#lastError = undefined;
+    } catch (error) {
+      this.#lastError = errorText(error);
+      throw error;
+    } finally {
+      this.#report(loadBalancer);
+    }
+    const isTroubled = this.#forwardingTrouble !== undefined || this.#announcingTrouble !== undefined;
+    return isTroubled ? { retryAfterMs: RECHECK_MS } : undefined;
+  }
+
+  get role(): Role {
+    return this.#role;
+  }
+
+  /** Withdraws everything; what is in the kernel stays. Throws AnnouncerError. */
+  async withdraw(): Promise<void> {
+    const withdrawn = await this.#options.announcer.withdrawOthers(NOTHING_WANTED);
+    this.#tellWithdrawn(withdrawn.map(({ vip }) => vip));
+  }
+
+  /** Withdraws everything and empties the kernel, whatever the role was until now. */
+  async leaveAs(role: Role): Promise<void> {
+    this.#setRole(role);
+    await this.#leave();
+    this.#report(this.#options.sources.loadBalancer());
+  }
+
+  describe(): unknown {
+    const { announcer, membership, monitor, forwarder } = this.#options;
+    return {
+      role: this.#role,
+      isReady: this.#isReady,
+      plan: this.#plan,
+      announced: announcer.held(),
+      links: monitor.links(),
+      members: membership.judgement,
+      forwarding: forwarder.counts(),
+      forwardingTrouble: this.#forwardingTrouble,
+      announcingTrouble: this.#announcingTrouble,
+      lastError: this.#lastError,
+    };
+  }
+
+  async #work(loadBalancer: LoadBalancerView): Promise<void> {
+    const { membership, monitor, announcer, trigger } = this.#options;
+    this.#isRemoved = false;
+    const state = this.#ownState();
+    if (this.#isReady) membership.publish(state);
+    const view = this.#view(loadBalancer, state);
+    this.#plan = this.#planner.plan(view);
+    const wanted = wantedOf(this.#plan);
+    const links = monitor.links().filter(({ name }) => wanted.has(name));
+    const applied = await this.#applier.apply(wanted, links, this.#forwardingInput(loadBalancer, view));
+    this.#forwardingTrouble = applied.forwardingTrouble;
+    this.#announcingTrouble = this.#findAnnouncingTrouble();
+    const writes = applied.reconciled?.writes ?? 0;
+    if (writes > 0) this.#lastWrites = writes;
+    this.#tell(applied);
+    const cannotSend = this.#options.cannotSend() !== undefined;
+    const wasReady = this.#isReady;
+    // A fault of one moment takes readiness from nobody who had it.
+    this.#isReady = !cannotSend && !applied.isUnable && (applied.forwardingTrouble === undefined || wasReady);
+    membership.publish(this.#ownState());
+    if (this.#isReady !== wasReady) trigger();
+    if (announcer.problems.length > 0) trigger();
+    this.#tellTrouble();
+  }
+
+  async #leave(): Promise<void> {
+    this.#plan = NO_PLAN;
+    this.#isReady = false;
+    this.#announcingTrouble = undefined;
+    this.#options.membership.publish(NOT_READY);
+    try {
+      await this.withdraw();
+      await this.#applier.remove();
+      this.#forwardingTrouble = undefined;
+      this.#isRemoved = true;
+    } catch (error) {
+      this.#isRemoved = false;
+      this.#forwardingTrouble = { reason: "NotRemoved", message: errorText(error) };
+      throw error;
+    }
+  }
+
+  #setRole(role: Role): void {
+    if (role === this.#role) return;
+    this.#options.log.info("what this node has to do has changed", { from: this.#role, to: role });
+    this.#role = role;
+  }
+
+  #ownState(): SpeakerState {
+    const named = new Set(this.#options.sources.pools.list().flatMap(({ interfaces }) => interfaces));
+    return { isReady: this.#isReady, links: publishedLinks(this.#options.monitor.links(), named) };
+  }
+
+  #view(loadBalancer: LoadBalancerView, own: SpeakerState): View {
+    const { sources, node } = this.#options;
+    return {
+      node,
+      loadBalancer,
+      nodes: new Map(sources.nodes.entries()),
+      pools: new Map(sources.pools.list().map((pool) => [pool.name, pool])),
+      services: sources.services.list(),
+      slicesOf: (service) => sources.slicesOf(service),
+      members: this.#members(own),
+    };
+  }
+
+  #members(own: SpeakerState): Members {
+    const { live, dead, states: texts } = this.#options.membership.judgement;
+    const states = new Map<string, SpeakerState>();
+    for (const [name, text] of texts) {
+      const state = parseState(text);
+      if (state !== undefined) states.set(name, state);
+    }
+    states.set(this.#options.node, own);
+    return { live, dead, states };
+  }
+
+  #forwardingInput(loadBalancer: LoadBalancerView, view: View): ForwardingInput | undefined {
+    if (loadBalancer.mode === "KubeProxy") return undefined;
+    const nodeAddresses = view.nodes.get(view.node)?.addresses ?? {};
+    return { nodeAddresses, ports: this.#plan.ports, vips: this.#plan.vips };
+  }
+
+  #findAnnouncingTrouble(): Trouble | undefined {
+    const cannotSend = this.#options.cannotSend();
+    if (cannotSend !== undefined) return cannotSend;
+    const [problem] = this.#options.announcer.problems;
+    if (problem !== undefined) {
+      const reason = problem.code === "EPERM" ? "NotPermitted" : "LinkFailed";
+      return { reason, message: `link ${problem.link}: ${problem.message}` };
+    }
+    const { poolsWithoutLink } = this.#plan;
+    if (poolsWithoutLink.length === 0) return undefined;
+    return { reason: "NoLink", message: `no link that is up for pool ${poolsWithoutLink.join(", ")}` };
+  }
+
+  #owned(): AddressPlan[] {
+    const held = this.#options.announcer.held();
+    return this.#plan.addresses.filter(({ vip, links }) => links.some((link) => held.get(link)?.has(vip)));
+  }
+
+  #tell(applied: Applied): void {
+    const { node, events, log, onOwnership } = this.#options;
+    const still = new Set(this.#owned().map(({ vip }) => vip));
+    this.#tellWithdrawn(applied.withdrawn.map(({ vip }) => vip).filter((vip) => !still.has(vip)));
+    const added = new Set(applied.added.map(({ vip }) => vip));
+    for (const address of this.#plan.addresses) {
+      const { vip, services, links } = address;
+      if (!added.has(vip)) continue;
+      const isInherited = this.#inherited.delete(vip);
+      log.info("address announced", { event: "ownerChanged", ip: vip, services, links, isInherited });
+      if (isInherited) continue;
+      onOwnership("taken", 1);
+      for (const key of services) {
+        const message = `node ${node} announces ${vip} by layer 2 on link ${links.join(", ")}`;
+        events.emit(this.#serviceTarget(key), { type: "Normal", reason: "OwnerChanged", message });
+      }
+    }
+    if (added.size > 0) this.#inherited = new Set();
+  }
+
+  #tellWithdrawn(vips: readonly string[]): void {
+    const { log, onOwnership } = this.#options;
+    const gone = [...new Set(vips)];
+    if (gone.length === 0) return;
+    onOwnership("released", gone.length);
+    log.info("addresses withdrawn", { count: gone.length, ips: gone.slice(0, 20) });
+  }
+
+  #serviceTarget(key: string) {
+    const [namespace = "", name = ""] = key.split("/");
+    const uid = this.#options.sources.services.get(key)?.uid;
+    const metadata = { namespace, name, ...(uid === undefined ? {} : { uid }) };
+    return { apiVersion: "v1", kind: "Service", metadata };
+  }
+
+  /** One event and one record when a trouble comes; its going is in the conditions. */
+  #tellTrouble(): void {
+    const { events, log, node, namespace } = this.#options;
+    const troubles = [this.#forwardingTrouble, this.#announcingTrouble].filter(
+      (trouble) => trouble !== undefined,
+    );
+    const text = JSON.stringify(troubles);
+    if (text === this.#saidTrouble) return;
+    this.#saidTrouble = text;
+    const target = {
+      apiVersion: API_VERSION,
+      kind: "SpeakerStatus",
+      metadata: { name: node, namespace },
+    };
+    for (const { reason, message } of troubles) {
+      log.warn("this node cannot do all of its work", { reason, why: message });
+      events.emit(target, { type: "Warning", reason, message });
+    }
+  }
+
+  #report(loadBalancer: LoadBalancerView | undefined): void {
+    const { node, reporter, monitor, forwarder, clock } = this.#options;
+    reporter.report(
+      statusOf({
+        node,
+        generation: loadBalancer?.generation ?? 0,
+        role: this.#role,
+        mode: loadBalancer?.mode ?? "IPVS",
+        owned: this.#owned(),
+        links: monitor.links(),
+        counts: forwarder.counts(),
+        lastWrites: this.#lastWrites,
+        translated: this.#plan.translated,
+        forwardingTrouble: this.#forwardingTrouble,
+        announcingTrouble: this.#announcingTrouble,
+        isRemoved: this.#isRemoved,
+        lastError: this.#lastError,
+        conditions: reporter.conditions,
+        now: clock.date(),
+      }),
+    );
+  }
+}
+
+/** Pure: link -> addresses to announce there. */
+export function wantedOf(plan: Plan): Wanted {
+  const wanted = new Map<string, Set<string>>();
+  for (const { vip, links } of plan.addresses) {
+    for (const link of links) {
+      const vips = wanted.get(link);
+      if (vips === undefined) wanted.set(link, new Set([vip]));
+      else vips.add(vip);
+    }
+  }
+  return wanted;
+}
