@@ -1,0 +1,85 @@
+/** The real controller process for tests, against the real API server. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { until } from "#test/until.ts";
+
+export interface LogRecord {
+  readonly level: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+const MAIN = fileURLToPath(new URL("../../controller/main.ts", import.meta.url));
+
+export class ControllerProcess implements AsyncDisposable {
+  readonly name: string;
+  readonly logs: LogRecord[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  hasEnded = false;
+
+  constructor(name: string, kubeconfig: string, env: Readonly<Record<string, string>> = {}) {
+    this.name = name;
+    this.#child = spawn(process.execPath, [MAIN], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: {
+        ...process.env,
+        KUBECONFIG: kubeconfig,
+        POD_NAME: name,
+        POD_NAMESPACE: "genkan-system",
+        HTTP_PORT: "0",
+        WEBHOOK_PORT: "0",
+        CERTIFICATE_DIRECTORY: "/nonexistent",
+        ...env,
+      },
+    });
+    this.#ended = new Promise((resolve) =>
+      this.#child.once("exit", () => {
+        this.hasEnded = true;
+        resolve();
+      }),
+    );
+    if (this.#child.stdout !== null) {
+      createInterface({ input: this.#child.stdout }).on("line", (line) => this.#read(line));
+    }
+  }
+
+  get leads(): boolean {
+    const last = this.logs.findLast(({ msg }) => msg === "leading" || msg.includes("no longer leading"));
+    return !this.hasEnded && last?.msg === "leading";
+  }
+
+  /** Records of one event of ours ("ipAllocated"), about one Service. */
+  records(event: string, service: string): LogRecord[] {
+    return this.logs.filter((record) => record.event === event && record.service === service);
+  }
+
+  async started(): Promise<this> {
+    await until(`${this.name} to start`, () => this.logs.some(({ msg }) => msg === "controller started"));
+    return this;
+  }
+
+  /** The port of health, metrics and the plan. */
+  get httpPort(): number {
+    return Number(this.logs.find(({ msg }) => msg === "controller started")?.http);
+  }
+
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    if (!this.hasEnded) this.#child.kill(signal);
+    await this.#ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end("SIGKILL");
+  }
+
+  #read(line: string): void {
+    try {
+      this.logs.push(JSON.parse(line) as LogRecord);
+    } catch {
+      // Not a record: an uncaught error's text. It is what a failing test wants to show.
+      this.logs.push({ level: "error", msg: line });
+    }
+  }
+}
