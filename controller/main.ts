@@ -14,6 +14,7 @@ import { systemRandom } from "#common/random.ts";
 import { runTerm, type Term } from "#controller/leader.ts";
 import { observeTerm } from "#controller/observe.ts";
 import { readOptions } from "#controller/options.ts";
+import { runStanding } from "#controller/standing-writer.ts";
 import { Webhooks } from "#controller/webhooks.ts";
 
 /** A dead leader is replaced after 4 s at most and a moment; a leader that cannot renew stops 1 s before that. */
@@ -71,9 +72,10 @@ async function main(signal: AbortSignal): Promise<void> {
     identity,
     signal,
     onStarted: async (lost) => {
-      await runTerm({ ...common, client, events, namespace }, lost, (started) => {
+      const allocating = runTerm({ ...common, client, events, namespace }, lost, (started) => {
         term = started;
       });
+      await Promise.all([allocating, runStanding({ ...common, client, namespace }, lost)]);
       term = undefined;
       await events.flush();
     },

@@ -1,11 +1,12 @@
 /** What an AddressPool's status says: how many addresses are given, and whether its configuration is valid. Pure. */
 import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
-import type { AddressPoolStatus } from "#api/v1beta1/generated/types.ts";
+import type { AddressPool, AddressPoolStatus } from "#api/v1beta1/generated/types.ts";
 import type { Refusal } from "#api/v1beta1/refusal.ts";
+import { activeCondition, validCondition } from "#api/v1beta1/standing.ts";
 import type { PoolUse } from "#controller/ledger.ts";
 
 export interface PoolFacts {
-  readonly generation: number | undefined;
+  readonly pool: Pick<AddressPool, "metadata" | "spec">;
   readonly use: PoolUse;
   readonly refusals: readonly Refusal[];
 }
@@ -26,20 +27,19 @@ export function planPoolStatus(
     availableIPv6: countOf(available.IPv6),
   };
   const before: readonly Condition[] = present?.conditions ?? [];
-  const conditions = setCondition(before, validCondition(facts), now);
+  const valid = validCondition(facts.refusals, facts.pool.metadata.generation);
+  const active = activeCondition({ ...facts.pool, kind: "AddressPool" });
+  // A pool that something announces again says nothing about it.
+  const others = active === undefined ? withoutActive(before) : setCondition(before, active, now);
+  const conditions = setCondition(others, valid, now);
   if (conditions === before && COUNTS.every((name) => present?.[name] === counts[name])) return undefined;
   return { ...counts, conditions: [...conditions] };
 }
 
-function validCondition({ refusals, generation }: PoolFacts): Omit<Condition, "lastTransitionTime"> {
-  const isValid = refusals.length === 0;
-  return {
-    type: ConditionType.Valid,
-    status: isValid ? "True" : "False",
-    reason: isValid ? "Accepted" : "Refused",
-    message: refusals.map((refusal) => refusal.message).join("\n"),
-    ...(generation === undefined ? {} : { observedGeneration: generation }),
-  };
+/** The very list if there is nothing to take out. */
+function withoutActive(conditions: readonly Condition[]): readonly Condition[] {
+  const rest = conditions.filter((condition) => condition.type !== ConditionType.Active);
+  return rest.length === conditions.length ? conditions : rest;
 }
 
 /** A /64 has more addresses than JSON numbers are exact for, and than the int64 of the schema. */

@@ -65,10 +65,10 @@ export class PoolWriter {
   }
 
   async #write(pool: AddressPool, signal: AbortSignal): Promise<void> {
-    const { name, namespace = "", generation, resourceVersion } = pool.metadata;
+    const { name, namespace = "", resourceVersion } = pool.metadata;
     const facts = this.#options.facts(name);
     if (facts === undefined || this.#written.get(name) === resourceVersion) return;
-    const status = planPoolStatus(pool.status, { ...facts, generation }, this.#options.clock.date());
+    const status = planPoolStatus(pool.status, { ...facts, pool }, this.#options.clock.date());
     if (status === undefined) return;
     try {
       await this.#options.client.patch(addressPools, {

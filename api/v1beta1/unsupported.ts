@@ -36,11 +36,19 @@ const FIELDS: Readonly<Record<string, readonly Unsupported[]>> = {
   AddressPool: [{ path: ["spec", "quotas"], when: isSet, feature: "a quota per namespace" }],
 };
 
-/** Kinds that are admitted and judged while nothing acts on them, and what is said of them. */
-export const INACTIVE: Readonly<Record<string, string>> = {
+/** What is admitted and judged while nothing acts on it, and what is said of it. */
+const INACTIVE: Readonly<Record<string, string>> = {
   BGPPeer: "BGP is not supported yet: the object is admitted and judged, but no session is held",
   BFDProfile: "BFD is not supported yet: the object is admitted and judged, but no session uses it",
 };
+const BGP_POOL =
+  "spec.protocol: bgp is not supported yet: addresses are given to Services, but nothing announces them";
+
+/** Why nothing acts on the object although it is admitted; undefined where something does. */
+export function inactiveWords(kind: string, object: unknown): string | undefined {
+  if (kind === "AddressPool") return at(object, ["spec", "protocol"]) === "bgp" ? BGP_POOL : undefined;
+  return INACTIVE[kind];
+}
 
 function at(object: unknown, path: readonly string[]): unknown {
   let value = object;

@@ -7,7 +7,7 @@ import { ADDRESSPOOL_RULES, addressesTakenAway } from "#api/v1beta1/admission/ad
 import type { View } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool, LoadBalancer, ObjectMeta } from "#api/v1beta1/generated/types.ts";
 import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
-import { INACTIVE, unsupportedFields } from "#api/v1beta1/unsupported.ts";
+import { inactiveWords, unsupportedFields } from "#api/v1beta1/unsupported.ts";
 import { validateSchema } from "#api/v1beta1/validate.ts";
 
 export interface Judged {
@@ -72,12 +72,7 @@ export function refusalsOf(object: Judged, view: View): Refusal[] {
 
 export function warningsOf(object: Judged): string[] {
   if (object.kind === "LoadBalancer") return loadBalancerWarnings(object as LoadBalancer);
-  if (object.kind === "AddressPool" && (object as AddressPool).spec.protocol === "bgp") {
-    return [
-      "spec.protocol: bgp is not supported yet: addresses are given to Services, but nothing announces them",
-    ];
-  }
-  const inactive = INACTIVE[object.kind];
+  const inactive = inactiveWords(object.kind, object);
   return inactive === undefined ? [] : [inactive];
 }
 

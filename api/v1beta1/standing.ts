@@ -1,0 +1,45 @@
+/** What holds of an object whoever looks at it: whether its rules hold, and whether anything acts on it. Pure. */
+import { type Judged, refusalsOf } from "#api/v1beta1/admission/judge.ts";
+import type { View } from "#api/v1beta1/admission/view.ts";
+import { type Condition, ConditionType } from "#api/v1beta1/conditions.ts";
+import type { Refusal } from "#api/v1beta1/refusal.ts";
+import { inactiveWords } from "#api/v1beta1/unsupported.ts";
+
+/** A condition before it is known when it came true. */
+export type Standing = Omit<Condition, "lastTransitionTime">;
+
+const observed = (generation: number | undefined): Pick<Condition, "observedGeneration"> =>
+  generation === undefined ? {} : { observedGeneration: generation };
+
+/** Valid, with the webhook's own words. */
+export function validCondition(refusals: readonly Refusal[], generation: number | undefined): Standing {
+  const isValid = refusals.length === 0;
+  return {
+    type: ConditionType.Valid,
+    status: isValid ? "True" : "False",
+    reason: isValid ? "Accepted" : "Refused",
+    message: refusals.map((refusal) => refusal.message).join("\n"),
+    ...observed(generation),
+  };
+}
+
+/** Active=False for what is admitted while its feature has not landed; undefined for everything else. */
+export function activeCondition(object: Judged & { readonly spec?: unknown }): Standing | undefined {
+  const message = inactiveWords(object.kind, object);
+  if (message === undefined) return undefined;
+  const { generation } = object.metadata;
+  return {
+    type: ConditionType.Active,
+    status: "False",
+    reason: "NotSupportedYet",
+    message,
+    ...observed(generation),
+  };
+}
+
+/** Both, of one object as it stands. */
+export function standingOf(object: Judged, view: View): Standing[] {
+  const active = activeCondition(object);
+  const valid = validCondition(refusalsOf(object, view), object.metadata.generation);
+  return active === undefined ? [valid] : [active, valid];
+}

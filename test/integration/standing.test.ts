@@ -1,0 +1,68 @@
+/** What is admitted while nothing acts on it says so in its status, in the real API server. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { parse } from "yaml";
+import { GROUP } from "#api/names.ts";
+import {
+  bfdProfiles,
+  bgpPeers,
+  type CustomResourceDefinition,
+  customResourceDefinitions,
+} from "#common/kube/resource.ts";
+import type { Draft } from "#common/kube/wire.ts";
+import { runStanding } from "#controller/standing-writer.ts";
+import { real, TestPlane } from "#test/integration/plane.ts";
+import { until } from "#test/until.ts";
+
+interface Said {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+const said = (object: Said | undefined): string[] =>
+  (object?.status?.conditions ?? []).map(({ type, status }) => `${type}=${status}`);
+
+test("BGPPeer and BFDProfile say that nothing acts on them, once, and again after a change", async () => {
+  await using plane = await TestPlane.start();
+  const { client } = plane;
+  const namespace = await plane.namespace("genkan-system");
+  for (const plural of ["bgppeers", "bfdprofiles"]) {
+    const path = new URL(`../../config/crd/${GROUP}_${plural}.yaml`, import.meta.url);
+    const crd = parse(await readFile(path, "utf8")) as Draft<CustomResourceDefinition>;
+    await client.create(customResourceDefinitions, crd);
+    await until(`${plural} to be established`, async () => {
+      const present = await client.get(customResourceDefinitions, `${plural}.${GROUP}`);
+      return (
+        present?.status?.conditions?.some((c) => c.type === "Established" && c.status === "True") === true
+      );
+    });
+  }
+  const stop = new AbortController();
+  const running = runStanding({ ...real, client, namespace }, stop.signal);
+  try {
+    const metadata = { name: "r", namespace };
+    await client.create(bgpPeers, { metadata, spec: { myASN: 1, peerASN: 2, peerAddress: "10.0.0.1" } });
+    await client.create(bfdProfiles, { metadata, spec: {} });
+    const read = {
+      BGPPeer: async () => said(await client.get(bgpPeers, "r", namespace)),
+      BFDProfile: async () => said(await client.get(bfdProfiles, "r", namespace)),
+    };
+    for (const [kind, conditions] of Object.entries(read)) {
+      await until(`${kind} to say so`, async () => (await conditions()).length === 2);
+      assert.deepEqual(await conditions(), ["Active=False", "Valid=True"]);
+    }
+    const before = await client.get(bgpPeers, "r", namespace);
+    await client.patch(bgpPeers, { name: "r", namespace, type: "merge", body: { spec: { peerPort: 1179 } } });
+    await until("the new generation to be judged", async () => {
+      const peer = await client.get(bgpPeers, "r", namespace);
+      return (
+        peer?.status?.conditions?.every((c) => c.observedGeneration === peer.metadata.generation) === true
+      );
+    });
+    const after = await client.get(bgpPeers, "r", namespace);
+    assert.equal(Number(after?.metadata.generation), Number(before?.metadata.generation) + 1);
+  } finally {
+    stop.abort();
+    await running;
+  }
+});
