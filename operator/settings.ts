@@ -45,7 +45,11 @@ interface PodConfig {
   readonly runtimeClassName?: string;
   readonly affinity?: Affinity;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly resources?: Resources;
+  /** Quantities may be written as numbers. */
+  readonly resources?: {
+    readonly requests?: Readonly<Record<string, string | number>>;
+    readonly limits?: Readonly<Record<string, string | number>>;
+  };
 }
 
 const LINUX = { "kubernetes.io/os": "linux" } as const;
@@ -87,6 +91,16 @@ function podSettings(role: "controller" | "speaker", config: PodConfig = {}): Po
     ...(config.runtimeClassName === undefined ? {} : { runtimeClassName: config.runtimeClassName }),
     ...(config.affinity === undefined ? {} : { affinity: config.affinity }),
     annotations: config.annotations ?? {},
-    resources: config.resources ?? DEFAULT_RESOURCES[role],
+    resources: resourcesOf(config.resources) ?? DEFAULT_RESOURCES[role],
+  };
+}
+
+function resourcesOf(given: PodConfig["resources"]): Resources | undefined {
+  if (given === undefined) return undefined;
+  const texts = (quantities: Readonly<Record<string, string | number>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(quantities).map(([name, quantity]) => [name, String(quantity)]));
+  return {
+    ...(given.requests === undefined ? {} : { requests: texts(given.requests) }),
+    ...(given.limits === undefined ? {} : { limits: texts(given.limits) }),
   };
 }

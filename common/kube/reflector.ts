@@ -193,7 +193,8 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     const key = keyOf(object);
     const version = object.metadata.resourceVersion;
     if (this.#versions.get(key) === version) return;
-    delete object.metadata.managedFields;
+    // A projection decides for itself what it keeps.
+    if (project === undefined) delete object.metadata.managedFields;
     const value = project === undefined ? (object as unknown as T) : project(object);
     this.#versions.set(key, version);
     if (value === undefined) store.delete(key);

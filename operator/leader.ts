@@ -1,0 +1,129 @@
+/** One term of the leading operator: stores -> view -> plan -> apply -> status. */
+import { FIELD_MANAGER, WEBHOOK_SECRET_NAME } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { isConflict, isNotFound } from "#common/kube/error.ts";
+import type { EventRecorder } from "#common/kube/events.ts";
+import { type LoadBalancer, loadBalancers, type Secret, secrets } from "#common/kube/resource.ts";
+import type { Logger } from "#common/log.ts";
+import { createLoop } from "#common/loop.ts";
+import type { Random } from "#common/random.ts";
+import { applyPlan } from "#operator/apply.ts";
+import { certificateOf, flawOf, issueCertificate } from "#operator/certificate.ts";
+import type { Site } from "#operator/children/child.ts";
+import { type ServingCertificate, webhookDnsNames } from "#operator/children/webhook.ts";
+import { type Plan, planOperator } from "#operator/plan.ts";
+import { misnamedStatus, statusOf } from "#operator/status.ts";
+import { Stores } from "#operator/stores.ts";
+import type { OperatorView } from "#operator/view.ts";
+
+export interface LeaderOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly events: EventRecorder;
+  readonly site: Site;
+}
+
+/** Certificates grow old and Leases die without an event. */
+const RESYNC_MS = 30_000;
+/** A rollout is many small changes. */
+const MIN_INTERVAL_MS = 100;
+
+/** Runs until `signal` aborts. `onPlan` is told each pass's plan. */
+export async function runTerm(
+  options: LeaderOptions,
+  signal: AbortSignal,
+  onPlan: (plan: Plan) => void,
+): Promise<void> {
+  const { clock, random, log, ...rest } = options;
+  const stores = new Stores({ ...options, site: rest.site });
+  const certificates = new Certificates(options, stores);
+  const loop = createLoop({
+    name: "operator",
+    clock,
+    random,
+    log,
+    minIntervalMs: MIN_INTERVAL_MS,
+    resyncMs: RESYNC_MS,
+    backoffMs: { baseMs: 250, capMs: 5_000 },
+    pass: async () => {
+      const view = stores.view(await certificates.present());
+      const plan = planOperator(view);
+      onPlan(plan);
+      // Said before it is done: a removal's last step takes the object away.
+      if (plan.phase === "Removing") await writeStatuses(options, view, plan);
+      await applyPlan(options, plan, view.loadBalancer);
+      if (plan.phase !== "Removing") await writeStatuses(options, view, plan);
+      return plan.retryAfterMs === undefined ? {} : { retryAfterMs: plan.retryAfterMs };
+    },
+  });
+  await stores.start(() => loop.trigger(), signal);
+  if (!signal.aborted) await loop.run(signal);
+}
+
+/** The certificate to serve with: the stored one while it has no flaw, else a new one (the plan stores it). */
+class Certificates {
+  readonly #options: LeaderOptions;
+  readonly #stores: Stores;
+  #issued: ServingCertificate | undefined;
+
+  constructor(options: LeaderOptions, stores: Stores) {
+    this.#options = options;
+    this.#stores = stores;
+  }
+
+  async present(): Promise<ServingCertificate> {
+    const { site, clock, random, log } = this.#options;
+    const dnsNames = webhookDnsNames(site.namespace);
+    const secret = this.#stores.child(secrets, WEBHOOK_SECRET_NAME) as Secret | undefined;
+    const stored = certificateOf(secret?.data as Record<string, string> | undefined);
+    if (stored !== undefined && flawOf(stored, dnsNames, clock.date()) === undefined) {
+      this.#issued = undefined;
+      return stored;
+    }
+    if (this.#issued !== undefined && flawOf(this.#issued, dnsNames, clock.date()) === undefined)
+      return this.#issued;
+    log.info("a new webhook certificate", {
+      event: "certificateIssued",
+      why: flawOf(stored, dnsNames, clock.date()),
+    });
+    this.#issued = await issueCertificate({
+      dnsNames,
+      now: clock.date(),
+      random,
+      ...(stored === undefined ? {} : { previous: stored }),
+    });
+    return this.#issued;
+  }
+}
+
+async function writeStatuses(options: LeaderOptions, view: OperatorView, plan: Plan): Promise<void> {
+  const { loadBalancer, misnamed, now } = view;
+  if (loadBalancer !== undefined)
+    await writeStatus(options, loadBalancer, statusOf(view, plan, loadBalancer));
+  for (const balancer of misnamed) await writeStatus(options, balancer, misnamedStatus(balancer, now));
+}
+
+async function writeStatus(
+  { client }: LeaderOptions,
+  balancer: LoadBalancer,
+  status: LoadBalancer["status"] | undefined,
+): Promise<void> {
+  if (status === undefined) return;
+  const { name, namespace = "", resourceVersion } = balancer.metadata;
+  try {
+    await client.patch(loadBalancers, {
+      name,
+      namespace,
+      subresource: "status",
+      type: "merge",
+      body: { metadata: { resourceVersion }, status },
+      fieldManager: FIELD_MANAGER.operator,
+    });
+  } catch (error) {
+    // Somebody was quicker, or it is gone: the watch brings the news and the next pass.
+    if (!isConflict(error) && !isNotFound(error)) throw error;
+  }
+}

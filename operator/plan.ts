@@ -1,0 +1,109 @@
+/** What one pass of the operator has to change. Pure. */
+import { FIELD_MANAGER, FINALIZER } from "#api/names.ts";
+import { difference } from "#common/diff.ts";
+import { wantedChildren } from "#operator/children/all.ts";
+import { type Child, describeChild } from "#operator/children/child.ts";
+import { firstDifference } from "#operator/differs.ts";
+import {
+  isWebhookConfiguration,
+  type Removal,
+  removalOf,
+  removalStep,
+  staleSpeakers,
+} from "#operator/removal.ts";
+import { settingsOf } from "#operator/settings.ts";
+import { type ActualChild, childKey, type OperatorView } from "#operator/view.ts";
+import { isAdmissionOn } from "#operator/workloads.ts";
+
+export interface Application {
+  readonly child: Child;
+  /** For the log: `missing`, the first field that differs, or who put something in. */
+  readonly why: string;
+  /** Set if other managers' fields must be taken over before they can go. */
+  readonly hasStrangers: boolean;
+}
+
+export interface Plan {
+  readonly phase: "Absent" | "Installing" | "Removing";
+  readonly finalizer: "add" | "remove" | undefined;
+  readonly apply: readonly Application[];
+  readonly remove: readonly Removal[];
+  /** While removing: for what the next step waits. */
+  readonly waiting: string;
+  /** While removing: nodes that are given up by this very pass. */
+  readonly left: readonly string[];
+  readonly retryAfterMs?: number;
+}
+
+const NOTHING = { finalizer: undefined, apply: [], remove: [], waiting: "", left: [] } as const;
+/** While admission is on without a controller, its time runs out: somebody has to look. */
+const LOOK_AT_ADMISSION_MS = 10_000;
+
+export function planOperator(view: OperatorView): Plan {
+  const { loadBalancer } = view;
+  if (loadBalancer === undefined) return planRemoval(view, undefined);
+  const { deletionTimestamp, finalizers = [] } = loadBalancer.metadata;
+  if (deletionTimestamp === undefined) return planInstallation(view);
+  if (!finalizers.includes(FINALIZER)) return { ...NOTHING, phase: "Removing" };
+  return planRemoval(view, new Date(deletionTimestamp));
+}
+
+function planRemoval(view: OperatorView, since: Date | undefined): Plan {
+  const { remove, waiting, left, isDone, retryAfterMs } = removalStep(view, since);
+  return {
+    ...NOTHING,
+    phase: since === undefined ? "Absent" : "Removing",
+    finalizer: since !== undefined && isDone ? "remove" : undefined,
+    remove,
+    waiting,
+    left,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+function planInstallation(view: OperatorView): Plan {
+  const { loadBalancer, site, certificate } = view;
+  if (loadBalancer === undefined || certificate === undefined) return { ...NOTHING, phase: "Installing" };
+  const settings = settingsOf(loadBalancer.spec ?? {});
+  const wanted = wantedChildren({ site, settings, certificate, isAdmissionOn: isAdmissionOn(view) });
+  const { create, update, remove } = difference<Child, ActualChild>({
+    wanted,
+    actual: view.children,
+    wantedKey: ({ resource, object }) => describeChild(resource, object),
+    actualKey: childKey,
+    isSame: (child, actual) => whyApply(child, actual) === undefined,
+  });
+  const changed = new Map<Child, ActualChild | undefined>([
+    ...create.map((child) => [child, undefined] as const),
+    ...update.map((change) => [change.wanted, change.actual] as const),
+  ]);
+  const isLingering = view.children.some(isWebhookConfiguration) && isAdmissionOn(view);
+  return {
+    ...NOTHING,
+    phase: "Installing",
+    finalizer: loadBalancer.metadata.finalizers?.includes(FINALIZER) === true ? undefined : "add",
+    apply: wanted.flatMap((child) => {
+      if (!changed.has(child)) return [];
+      const actual = changed.get(child);
+      return { child, why: whyApply(child, actual) ?? "", hasStrangers: (actual?.strangers.length ?? 0) > 0 };
+    }),
+    remove: [
+      ...remove.toSorted(webhooksFirst).map((leftover) => removalOf(leftover, "not wanted any longer")),
+      ...staleSpeakers(view),
+    ],
+    ...(isLingering ? { retryAfterMs: LOOK_AT_ADMISSION_MS } : {}),
+  };
+}
+
+/** Undefined if `actual` says all of `child` and nobody else put anything in. */
+export function whyApply(child: Child, actual: ActualChild | undefined): string | undefined {
+  if (actual === undefined) return "missing";
+  const path = firstDifference(child.object, actual.object);
+  if (path !== undefined) return `${path} differs`;
+  if (actual.strangers.length === 0) return undefined;
+  return `changed by ${actual.strangers.join(", ")} besides ${FIELD_MANAGER.operator}`;
+}
+
+function webhooksFirst(left: ActualChild, right: ActualChild): number {
+  return Number(isWebhookConfiguration(right)) - Number(isWebhookConfiguration(left));
+}

@@ -1,0 +1,237 @@
+/** What the leading operator watches, and the view of it. */
+import {
+  APP_NAME,
+  FIELD_MANAGER,
+  LABEL_COMPONENT,
+  LABEL_NAME,
+  LABEL_SPEAKER_LEASE,
+  LOADBALANCER_NAME,
+} from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { Reflector } from "#common/kube/reflector.ts";
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  daemonSets,
+  deployments,
+  type Lease,
+  type LoadBalancer,
+  leases,
+  loadBalancers,
+  type Node,
+  nodes,
+  type Pod,
+  podDisruptionBudgets,
+  pods,
+  type Resource,
+  roleBindings,
+  roles,
+  type SpeakerStatus,
+  secrets,
+  serviceAccounts,
+  services,
+  speakerStatuses,
+  validatingWebhookConfigurations,
+} from "#common/kube/resource.ts";
+import { Store } from "#common/kube/store.ts";
+import type { KubeObject } from "#common/kube/wire.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import { managedSelector, type Site } from "#operator/children/child.ts";
+import type { ServingCertificate } from "#operator/children/webhook.ts";
+import { type ManagedFields, strangersIn } from "#operator/ownership.ts";
+import type { ActualChild, LeaseView, OperatorView, PodView, SpeakerView } from "#operator/view.ts";
+
+/** Every kind that a child can be of. */
+const CHILD_RESOURCES: readonly Resource<KubeObject>[] = [
+  serviceAccounts,
+  roles,
+  roleBindings,
+  clusterRoles,
+  clusterRoleBindings,
+  secrets,
+  services,
+  deployments,
+  daemonSets,
+  podDisruptionBudgets,
+  validatingWebhookConfigurations,
+];
+
+/** A Lease that was not renewed for so long belongs to a dead speaker. */
+const LEASE_LIVE_MS = 6_000;
+
+export interface StoresOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly site: Site;
+}
+
+interface SeenLease extends Omit<LeaseView, "isLive"> {
+  readonly renewTime: string;
+  readonly isReleased: boolean;
+}
+
+export class Stores {
+  readonly loadBalancers = new Store<LoadBalancer>();
+  readonly #children = new Map<Resource<KubeObject>, Store<ActualChild>>();
+  readonly #speakers = new Store<SpeakerView>();
+  readonly #pods = new Store<PodView>();
+  readonly #nodes = new Store<true>();
+  readonly #leases = new Store<SeenLease>();
+  /** Lease -> its renewal as last seen, and when by our own clock that was. */
+  readonly #renewals = new Map<string, { renewTime: string; at: number }>();
+  readonly #options: StoresOptions;
+
+  constructor(options: StoresOptions) {
+    this.#options = options;
+    this.#leases.subscribe((key) => this.#noteRenewal(key));
+  }
+
+  /** Resolves when all lists are complete; goes on until `signal` aborts. `onChange`: something is different. */
+  async start(onChange: () => void, signal: AbortSignal): Promise<void> {
+    const { site, ...common } = this.#options;
+    const { namespace } = site;
+    const ours = { ...common, namespace };
+    const app = `${LABEL_NAME}=${APP_NAME}`;
+    const reflectors: { start(signal: AbortSignal): Promise<void>; synced(): Promise<void> }[] = [
+      new Reflector({ ...ours, resource: loadBalancers, store: this.loadBalancers }),
+      new Reflector<SpeakerStatus, SpeakerView>({
+        ...ours,
+        resource: speakerStatuses,
+        store: this.#speakers,
+        project: speakerOf,
+      }),
+      new Reflector<Pod, PodView>({
+        ...ours,
+        resource: pods,
+        store: this.#pods,
+        project: podOf,
+        labelSelector: app,
+      }),
+      new Reflector<Node, true>({ ...common, resource: nodes, store: this.#nodes, project: () => true }),
+      new Reflector<Lease, SeenLease>({
+        ...ours,
+        resource: leases,
+        store: this.#leases,
+        project: leaseOf,
+        labelSelector: LABEL_SPEAKER_LEASE,
+      }),
+    ];
+    for (const resource of CHILD_RESOURCES) {
+      const store = new Store<ActualChild>();
+      this.#children.set(resource, store);
+      store.subscribe(onChange);
+      reflectors.push(
+        new Reflector<KubeObject, ActualChild>({
+          ...(resource.namespaced ? ours : common),
+          resource,
+          store,
+          project: (object) => childOf(resource, object),
+          labelSelector: managedSelector(namespace),
+        }),
+      );
+    }
+    for (const store of [this.loadBalancers, this.#speakers, this.#pods, this.#nodes])
+      store.subscribe(onChange);
+    for (const reflector of reflectors) {
+      reflector
+        .start(signal)
+        .catch((error: unknown) => this.#options.log.error("a reflector ended", { error }));
+    }
+    await Promise.race([
+      Promise.all(reflectors.map((reflector) => reflector.synced())),
+      new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
+    ]);
+  }
+
+  /** The stored child's object; undefined if there is none. */
+  child(resource: Resource<KubeObject>, name: string): KubeObject | undefined {
+    return this.#children
+      .get(resource)
+      ?.list()
+      .find(({ object }) => object.metadata.name === name)?.object;
+  }
+
+  view(certificate: ServingCertificate | undefined): OperatorView {
+    const { site, clock } = this.#options;
+    const all = this.loadBalancers.list();
+    return {
+      site,
+      now: clock.date(),
+      loadBalancer: all.find((balancer) => balancer.metadata.name === LOADBALANCER_NAME),
+      misnamed: all.filter((balancer) => balancer.metadata.name !== LOADBALANCER_NAME),
+      children: [...this.#children.values()].flatMap((store) => store.list()),
+      speakers: this.#speakers.list(),
+      pods: this.#pods.list(),
+      nodes: new Set(this.#nodes.keys()),
+      leases: [...this.#leases.entries()].map(([key, lease]) => ({
+        ...lease,
+        isLive: this.#isLive(key, lease),
+      })),
+      certificate,
+    };
+  }
+
+  #noteRenewal(key: string): void {
+    const lease = this.#leases.get(key);
+    if (lease === undefined) this.#renewals.delete(key);
+    else if (this.#renewals.get(key)?.renewTime !== lease.renewTime) {
+      this.#renewals.set(key, { renewTime: lease.renewTime, at: this.#options.clock.now() });
+    }
+  }
+
+  #isLive(key: string, lease: SeenLease): boolean {
+    const at = this.#renewals.get(key)?.at;
+    return !lease.isReleased && at !== undefined && this.#options.clock.now() - at < LEASE_LIVE_MS;
+  }
+}
+
+function childOf(resource: Resource<KubeObject>, raw: KubeObject): ActualChild {
+  const { managedFields = [], ...metadata } = raw.metadata;
+  const strangers = strangersIn(managedFields as readonly ManagedFields[], FIELD_MANAGER.operator);
+  return { resource, object: { ...raw, metadata }, strangers };
+}
+
+function speakerOf(raw: SpeakerStatus): SpeakerView {
+  const { name, uid } = raw.metadata;
+  return { node: name, uid, conditions: raw.status?.conditions ?? [] };
+}
+
+function podOf(raw: Pod): PodView | undefined {
+  const component = raw.metadata.labels?.[LABEL_COMPONENT];
+  if (component !== "controller" && component !== "speaker") return undefined;
+  const ready = raw.status?.conditions?.find(({ type }) => type === "Ready");
+  const waiting = raw.status?.containerStatuses?.find(({ state }) => state?.waiting !== undefined)?.state
+    ?.waiting;
+  const scheduled = raw.status?.conditions?.find(
+    ({ type, status }) => type === "PodScheduled" && status === "False",
+  );
+  return {
+    name: raw.metadata.name,
+    component,
+    node: raw.spec?.nodeName,
+    isReady: ready?.status === "True",
+    problem:
+      waiting?.message ??
+      waiting?.reason ??
+      scheduled?.message ??
+      (ready?.status === "True" ? undefined : ready?.message),
+    // The API server sets it to the end of the grace time.
+    goneBy: raw.metadata.deletionTimestamp,
+  };
+}
+
+function leaseOf(raw: Lease): SeenLease | undefined {
+  const node = raw.metadata.labels?.[LABEL_SPEAKER_LEASE];
+  if (node === undefined) return undefined;
+  const { renewTime, holderIdentity } = raw.spec ?? {};
+  return {
+    name: raw.metadata.name,
+    node,
+    renewTime: String(renewTime ?? ""),
+    isReleased: (holderIdentity ?? "") === "",
+  };
+}
