@@ -1,8 +1,6 @@
 /** The controller process against a real API server: addresses given, kept, freed, adopted, and by one leader only. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { promisify } from "node:util";
 import {
   ANNOTATION_ADDRESSES,
   ANNOTATION_ALLOCATED_FROM,
@@ -12,20 +10,17 @@ import {
 import {
   type AddressPool,
   addressPools,
-  customResourceDefinitions,
   events,
   loadBalancers,
   type Service,
   services,
 } from "#common/kube/resource.ts";
-import { ControllerProcess } from "#test/integration/controller.ts";
+import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
 import { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 const SYSTEM = "genkan-system";
 const LONG = { deadlineMs: 15_000 } as const;
-const run = promisify(execFile);
 
 let plane: TestPlane;
 let controller: ControllerProcess;
@@ -35,21 +30,7 @@ let tests = 0;
 
 before(async () => {
   plane = await TestPlane.start();
-  await plane.namespace(SYSTEM);
-  await run(`${ROOT}.lab/bin/kubectl`, [
-    "--kubeconfig",
-    plane.plane.kubeconfig,
-    "apply",
-    "-k",
-    `${ROOT}config/crd`,
-  ]);
-  await until("all CRDs to be established", async () => {
-    const { items } = await plane.client.list(customResourceDefinitions);
-    const isUp = items.every((crd) =>
-      crd.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True"),
-    );
-    return items.length === 5 && isUp;
-  });
+  await installGenkan(plane);
   await plane.client.create(loadBalancers, {
     metadata: { name: "loadbalancer", namespace: SYSTEM },
     spec: {},

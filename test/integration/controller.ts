@@ -1,13 +1,32 @@
 /** The real controller process for tests, against the real API server. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { customResourceDefinitions } from "#common/kube/resource.ts";
+import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
 export interface LogRecord {
   readonly level: string;
   readonly msg: string;
   readonly [field: string]: unknown;
+}
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The CRDs and the install namespace, as `kubectl apply` makes them. */
+export async function installGenkan(plane: TestPlane): Promise<void> {
+  await plane.namespace("genkan-system");
+  const argv = ["--kubeconfig", plane.plane.kubeconfig, "apply", "-k", `${ROOT}config/crd`];
+  await promisify(execFile)(`${ROOT}.lab/bin/kubectl`, argv);
+  await until("all CRDs to be established", async () => {
+    const { items } = await plane.client.list(customResourceDefinitions);
+    const isUp = items.every((crd) =>
+      crd.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True"),
+    );
+    return items.length === 5 && isUp;
+  });
 }
 
 const MAIN = fileURLToPath(new URL("../../controller/main.ts", import.meta.url));

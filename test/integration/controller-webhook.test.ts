@@ -1,0 +1,142 @@
+/** The webhook inside the controller process: on every replica, from the moment that its certificate is there. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import {
+  type AddressPool,
+  addressPools,
+  loadBalancers,
+  services,
+  validatingWebhookConfigurations,
+} from "#common/kube/resource.ts";
+import { type Authority, createAuthority } from "#hack/lab/pki.ts";
+import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
+import { TestPlane } from "#test/integration/plane.ts";
+import { until } from "#test/until.ts";
+
+const SYSTEM = "genkan-system";
+let plane: TestPlane;
+let authority: Authority;
+let directory = "";
+const replicas: ControllerProcess[] = [];
+
+before(async () => {
+  plane = await TestPlane.start();
+  await installGenkan(plane);
+  await plane.client.create(loadBalancers, {
+    metadata: { name: "loadbalancer", namespace: SYSTEM },
+    spec: {},
+  });
+  authority = await createAuthority("test");
+  directory = await mkdtemp(join(tmpdir(), "genkan-certificate-"));
+  for (const name of ["w0", "w1"]) {
+    const env = { CERTIFICATE_DIRECTORY: directory };
+    replicas.push(await new ControllerProcess(name, plane.plane.kubeconfig, env).started());
+  }
+});
+
+after(async () => {
+  for (const replica of replicas) await replica[Symbol.asyncDispose]();
+  await plane?.[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function readiness(replica: ControllerProcess): Promise<{ code: number; text: string }> {
+  const response = await fetch(`http://127.0.0.1:${replica.httpPort}/readyz`);
+  return { code: response.status, text: await response.text() };
+}
+
+async function askFrom(replica: ControllerProcess): Promise<void> {
+  const port = Number(replica.logs.find(({ msg }) => msg === "webhook serves")?.port);
+  await plane.client.apply(
+    validatingWebhookConfigurations,
+    {
+      metadata: { name: "test" },
+      webhooks: [
+        {
+          name: "pools.genkan.dev",
+          clientConfig: {
+            url: `https://127.0.0.1:${port}/validate`,
+            caBundle: Buffer.from(authority.certificate).toString("base64"),
+          },
+          rules: [
+            {
+              apiGroups: ["genkan.dev"],
+              apiVersions: ["*"],
+              resources: ["addresspools"],
+              operations: ["CREATE", "UPDATE", "DELETE"],
+            },
+          ],
+          failurePolicy: "Fail",
+          sideEffects: "None",
+          admissionReviewVersions: ["v1"],
+        },
+      ],
+    },
+    { fieldManager: "test", force: true },
+  );
+}
+
+const pool = (name: string, addresses: string[]) => ({
+  metadata: { name, namespace: SYSTEM },
+  spec: { protocol: "layer2", addresses } as AddressPool["spec"],
+});
+
+/** Why the API server did not take it; undefined if it did (nothing is stored). */
+async function refusal(name: string, addresses: string[]): Promise<string | undefined> {
+  try {
+    await plane.client.create(addressPools, pool(name, addresses), { dryRun: true });
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+test("a replica without a certificate is not ready and says why; with one both serve, leading or not", async () => {
+  await plane.client.create(addressPools, pool("web", ["10.0.0.0/24"]));
+  for (const replica of replicas) {
+    await until("the reason", async () => {
+      const { code, text } = await readiness(replica);
+      return code === 503 && text.includes("the webhook has no certificate yet");
+    });
+  }
+  const { certificate, key } = await authority.issue({ commonName: "webhook", names: ["127.0.0.1"] });
+  await writeFile(join(directory, "tls.crt"), certificate);
+  await writeFile(join(directory, "tls.key"), key);
+  for (const replica of replicas) {
+    await until("readiness", async () => (await readiness(replica)).code === 200);
+    await askFrom(replica);
+    const words = await until("the refusal", () => refusal("other", ["10.0.0.128/25"]), {
+      deadlineMs: 20_000,
+    });
+    assert.match(
+      words,
+      /spec\.addresses\[0\]: 10\.0\.0\.128\/25 overlaps 10\.0\.0\.0\/24 of AddressPool "web"/,
+    );
+    assert.equal(await refusal("other", ["10.1.0.0/24"]), undefined);
+  }
+  assert.equal(replicas.filter((replica) => replica.leads).length, 1);
+});
+
+test("allocation goes on beside it, and metrics tell of it", async () => {
+  await plane.client.create(services, {
+    metadata: { name: "one", namespace: "default" },
+    spec: { type: "LoadBalancer", ports: [{ port: 80, protocol: "TCP" }] },
+  });
+  await until("the address", async () => {
+    const found = await plane.client.get(services, "one", "default");
+    return found?.status?.loadBalancer?.ingress?.[0]?.ip === "10.0.0.0";
+  });
+  const leader = replicas.find((replica) => replica.leads);
+  assert.ok(leader !== undefined);
+  const page = await (await fetch(`http://127.0.0.1:${leader.httpPort}/metrics`)).text();
+  assert.match(page, /genkan_leader\{lease="genkan-controller"\} 1/);
+  assert.match(page, /genkan_pool_addresses_in_use\{pool="web",family="IPv4"\} 1/);
+  const plan = await (await fetch(`http://127.0.0.1:${leader.httpPort}/debug/plan`)).json();
+  assert.deepEqual(
+    (plan as { services: Record<string, { addresses: string[] }> }).services["default/one"]?.addresses,
+    ["10.0.0.0"],
+  );
+});
