@@ -115,7 +115,8 @@ export class Membership {
         : "judging speakers again";
       this.#options.log.info(words, { live });
     }
-    if (fingerprint !== before.fingerprint) this.#options.onChange(this.#judgement);
+    if (fingerprint !== before.fingerprint || isFrozen !== before.isFrozen)
+      this.#options.onChange(this.#judgement);
   }
 
   async #judging(signal: AbortSignal): Promise<void> {

@@ -23,26 +23,26 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** NODE_NAME is required. OptionsError names the variable, its value and the rule. */
 export function readOptions(env: Environment): Options {
-  const node = env["NODE_NAME"];
+  const node = env.NODE_NAME;
   if (node === undefined || node === "")
     throw new OptionsError("NODE_NAME is not set: it has to name this node");
-  const level = env["LOG_LEVEL"] ?? "info";
+  const level = env.LOG_LEVEL ?? "info";
   const logLevel = parseLogLevel(level);
   if (logLevel === undefined) {
     throw new OptionsError(
       `LOG_LEVEL is ${JSON.stringify(level)}: it has to be one of ${LOG_LEVELS.join(", ")}`,
     );
   }
-  const port = env["HTTP_PORT"] ?? String(PORT.speaker);
+  const port = env.HTTP_PORT ?? String(PORT.speaker);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new OptionsError(`HTTP_PORT is ${JSON.stringify(port)}: it has to be a port from 0 to 65535`);
   }
   return {
     node,
-    namespace: env["POD_NAMESPACE"] ?? DEFAULT_NAMESPACE,
-    identity: env["POD_NAME"] ?? node,
+    namespace: env.POD_NAMESPACE ?? DEFAULT_NAMESPACE,
+    identity: env.POD_NAME ?? node,
     logLevel,
-    sysctlRoot: env["SYSCTL_ROOT"] ?? "/proc/sys",
+    sysctlRoot: env.SYSCTL_ROOT ?? "/proc/sys",
     httpPort: Number(port),
   };
 }

@@ -123,7 +123,7 @@ export class Speaker {
     if (this.#isReady) membership.publish(state);
     const view = this.#view(loadBalancer, state);
     this.#plan = this.#planner.plan(view);
-    const wanted = wantedOf(this.#plan);
+    const wanted = this.#withoutNews(wantedOf(this.#plan));
     const links = monitor.links().filter(({ name }) => wanted.has(name));
     const applied = await this.#applier.apply(wanted, links, this.#forwardingInput(loadBalancer, view));
     this.#forwardingTrouble = applied.forwardingTrouble;
@@ -139,6 +139,20 @@ export class Speaker {
     if (this.#isReady !== wasReady) trigger();
     if (announcer.problems.length > 0) trigger();
     this.#tellTrouble();
+  }
+
+  /**
+   * Cut off, or with the API server away, owners stay: a node whose link comes back must not claim what others may
+   * have taken meanwhile.
+   */
+  #withoutNews(wanted: Wanted): Wanted {
+    if (!this.#options.membership.judgement.isFrozen) return wanted;
+    const held = this.#options.announcer.held();
+    const kept = [...wanted].map(([link, vips]): [string, Set<string>] => [
+      link,
+      new Set([...vips].filter((vip) => held.get(link)?.has(vip))),
+    ]);
+    return new Map(kept.filter(([, vips]) => vips.size > 0));
   }
 
   async #leave(): Promise<void> {

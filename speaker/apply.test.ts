@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLogger } from "#common/log.ts";
+import { Applier, type Attractor, type Forwarder, NOTHING_WANTED } from "./apply.ts";
+import { ForwardingError, type ForwardingFault, type ForwardingInput } from "./forwarding/types.ts";
+import type { Wanted } from "./layer2/announcer.ts";
+import type { Announcement } from "./layer2/messages.ts";
+
+const INPUT: ForwardingInput = { nodeAddresses: {}, ports: [], vips: [] };
+const wanted = (...vips: string[]): Wanted => new Map(vips.length === 0 ? [] : [["eth0", new Set(vips)]]);
+
+/** Writes down what happens, in order. */
+function world(present: readonly string[], fault?: ForwardingFault) {
+  const steps: string[] = [];
+  let held = new Set(present);
+  const without = (keep: Wanted): Announcement[] => {
+    const gone = [...held].filter((vip) => keep.get("eth0")?.has(vip) !== true);
+    held = new Set([...held].filter((vip) => !gone.includes(vip)));
+    for (const vip of gone) steps.push(`withdraw ${vip}`);
+    return gone.map((vip) => ({ link: "eth0", vip }));
+  };
+  const attractor: Attractor = {
+    problems: [],
+    held: () => new Map([["eth0", held]]),
+    withdrawOthers: async (keep) => without(keep),
+    set: async (_links, next) => {
+      const added = [...(next.get("eth0") ?? [])].filter((vip) => !held.has(vip));
+      for (const vip of added) steps.push(`announce ${vip}`);
+      held = new Set([...held, ...added]);
+      return added.map((vip) => ({ link: "eth0", vip }));
+    },
+  };
+  const fail = (): void => {
+    if (fault !== undefined) throw new ForwardingError(fault, "said so");
+  };
+  const counts = {
+    virtualServers: 0,
+    realServers: 0,
+    routes: 0,
+    elements: 0,
+    netlinkMessagesWritten: 0,
+    passes: 0,
+    repairs: 0,
+  };
+  const forwarder: Forwarder = {
+    reconcile: async () => {
+      steps.push("forward");
+      fail();
+      return { writes: 1, changes: [], conflicts: [] };
+    },
+    remove: async () => {
+      steps.push("remove");
+      fail();
+    },
+    counts: () => counts,
+  };
+  return { steps, held: () => [...held], applier: new Applier({ forwarder, attractor, log: silentLogger }) };
+}
+
+test("withdraws first, then forwards, then announces", async () => {
+  const { steps, applier } = world(["a", "b"]);
+  const applied = await applier.apply(wanted("b", "c"), [], INPUT);
+  assert.deepEqual(steps, ["withdraw a", "forward", "announce c"]);
+  assert.deepEqual(applied.added, [{ link: "eth0", vip: "c" }]);
+});
+
+test("a pass that failed announces nothing new and keeps what it has", async () => {
+  const { steps, held, applier } = world(["a", "b"], "KernelRefused");
+  const applied = await applier.apply(wanted("b", "c"), [], INPUT);
+  assert.deepEqual(steps, ["withdraw a", "forward"]);
+  assert.deepEqual(
+    [held(), applied.isUnable, applied.forwardingTrouble?.reason],
+    [["b"], false, "KernelRefused"],
+  );
+});
+
+for (const [fault, reason] of [
+  ["NoIpvs", "IpvsUnavailable"],
+  ["NoNetAdmin", "NotPermitted"],
+  ["NoNftables", "NoNftables"],
+] as const) {
+  test(`a node that cannot forward (${fault}) attracts nothing and says ${reason}`, async () => {
+    const { held, applier } = world(["b"], fault);
+    const applied = await applier.apply(wanted("b"), [], INPUT);
+    assert.deepEqual([held(), applied.isUnable, applied.forwardingTrouble?.reason], [[], true, reason]);
+  });
+}
+
+test("mode KubeProxy takes ours away once, and announces", async () => {
+  const { steps, applier } = world([]);
+  await applier.apply(wanted("a"), [], undefined);
+  await applier.apply(wanted("a"), [], undefined);
+  assert.deepEqual(steps, ["remove", "announce a"]);
+});
+
+test("mode KubeProxy does without ip_vs", async () => {
+  const { held, applier } = world([], "NoIpvs");
+  const applied = await applier.apply(wanted("a"), [], undefined);
+  assert.deepEqual([held(), applied.forwardingTrouble], [["a"], undefined]);
+});
+
+test("removal withdraws before it empties the kernel, and fails loudly", async () => {
+  const { steps, applier } = world(["a"]);
+  await applier.remove();
+  assert.deepEqual(steps, ["withdraw a", "remove"]);
+  await assert.rejects(world(["a"], "KernelRefused").applier.remove(), { code: "KernelRefused" });
+  assert.equal(NOTHING_WANTED.size, 0);
+});

@@ -1,0 +1,344 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
+import { elect } from "./elect.ts";
+import { type Plan, Planner } from "./plan.ts";
+import type { EndpointView, NodeView, PoolView, ServiceView, SliceView, SpeakerState, View } from "./view.ts";
+
+const NAMES = ["n1", "n2", "n3"];
+const VIP = "172.30.0.200";
+
+const node = (name: string, labels: Record<string, string> = {}): NodeView => ({
+  name,
+  labels,
+  addresses: { IPv4: `172.30.0.${name.slice(1)}`, IPv6: `fd30::${name.slice(1)}` },
+});
+
+const state = (name: string, changes: Partial<SpeakerState> = {}): SpeakerState => ({
+  isReady: true,
+  links: [{ name: "eth0", prefixes: [`172.30.0.${name.slice(1)}/24`, `fd30::${name.slice(1)}/64`] }],
+  ...changes,
+});
+
+const service = (changes: Partial<ServiceView> = {}): ServiceView => ({
+  key: "default/web",
+  uid: "u1",
+  vips: [VIP],
+  pool: "pool",
+  ids: { "IPv4/TCP/80": 7, "IPv6/TCP/80": 8 },
+  ports: [{ name: "http", protocol: "TCP", port: 80 }],
+  isLocal: false,
+  hasAffinity: false,
+  sourceRanges: [],
+  ...changes,
+});
+
+const endpoint = (last: number, on: string, changes: Partial<EndpointView> = {}): EndpointView => ({
+  address: `10.244.0.${last}`,
+  node: on,
+  isReady: true,
+  isServing: true,
+  isTerminating: false,
+  ...changes,
+});
+
+const slice = (endpoints: readonly EndpointView[], changes: Partial<SliceView> = {}): SliceView => ({
+  family: "IPv4",
+  service: "default/web",
+  ports: [{ name: "http", protocol: "TCP", port: 8080 }],
+  endpoints,
+  ...changes,
+});
+
+interface World {
+  services?: readonly ServiceView[];
+  slices?: readonly SliceView[];
+  nodes?: readonly NodeView[];
+  pools?: readonly PoolView[];
+  live?: readonly string[];
+  dead?: readonly string[];
+  states?: Readonly<Record<string, SpeakerState>>;
+  mode?: "IPVS" | "KubeProxy";
+  nodeSelector?: Record<string, string>;
+}
+
+const POOL: PoolView = { name: "pool", protocol: "layer2", nodeSelectors: [], interfaces: [] };
+
+function view(world: World, own = "n1"): View {
+  const nodes = world.nodes ?? NAMES.map((name) => node(name));
+  const states = world.states ?? Object.fromEntries(NAMES.map((name) => [name, state(name)]));
+  return {
+    node: own,
+    loadBalancer: {
+      generation: 1,
+      isDeleting: false,
+      nodeSelector: world.nodeSelector ?? {},
+      mode: world.mode ?? "IPVS",
+      scheduler: "mh",
+    },
+    nodes: new Map(nodes.map((entry) => [entry.name, entry])),
+    pools: new Map((world.pools ?? [POOL]).map((pool) => [pool.name, pool])),
+    services: world.services ?? [service()],
+    slicesOf: (key) => (world.slices ?? [slice([endpoint(1, "n1")])]).filter((one) => one.service === key),
+    members: { live: world.live ?? NAMES, dead: world.dead ?? [], states: new Map(Object.entries(states)) },
+  };
+}
+
+const planOf = (world: World, own = "n1"): Plan => new Planner().plan(view(world, own));
+const first = (world: World, own = "n1") => planOf(world, own).addresses[0];
+
+describe("owner", () => {
+  test("the same on every node; only it has links to announce on", () => {
+    const owner = elect({ vip: VIP, candidates: NAMES });
+    for (const own of NAMES) {
+      const address = first({}, own);
+      assert.equal(address?.owner, owner);
+      assert.deepEqual(address?.links, own === owner ? ["eth0"] : []);
+    }
+  });
+
+  const excluded = [node("n1", { [LABEL_EXCLUDE_NODE]: "" }), node("n2"), node("n3")];
+  const rack = [node("n1"), node("n2", { rack: "b" }), node("n3")];
+  const pool = (changes: Partial<PoolView>): PoolView[] => [{ ...POOL, ...changes }];
+  const cases: readonly [what: string, world: World, candidates: readonly string[]][] = [
+    ["all", {}, NAMES],
+    ["a dead speaker", { live: ["n1", "n3"] }, ["n1", "n3"]],
+    ["a node with the exclude label", { nodes: excluded }, ["n2", "n3"]],
+    ["a node that is not there", { nodes: [node("n1"), node("n3")] }, ["n1", "n3"]],
+    ["not selected", { nodes: rack, nodeSelector: { rack: "b" } }, ["n2"]],
+    [
+      "the pool's nodeSelectors",
+      { nodes: rack, pools: pool({ nodeSelectors: [{ matchLabels: { rack: "b" } }] }) },
+      ["n2"],
+    ],
+    [
+      "a speaker that is not ready",
+      { states: { n1: state("n1"), n2: state("n2", { isReady: false }), n3: state("n3") } },
+      ["n1", "n3"],
+    ],
+    [
+      "no link up",
+      { states: { n1: state("n1", { links: [] }), n2: state("n2"), n3: state("n3") } },
+      ["n2", "n3"],
+    ],
+    [
+      "the pool's interfaces",
+      {
+        states: {
+          n1: state("n1"),
+          n2: state("n2", { links: [{ name: "eth1", prefixes: [] }] }),
+          n3: state("n3"),
+        },
+        pools: pool({ interfaces: ["eth1"] }),
+      },
+      ["n2"],
+    ],
+    [
+      "Local: nodes with a usable endpoint",
+      {
+        services: [service({ isLocal: true })],
+        slices: [slice([endpoint(1, "n3"), endpoint(2, "n2", { isReady: false })])],
+      },
+      ["n3"],
+    ],
+  ];
+  for (const [what, world, candidates] of cases) {
+    test(`candidates: ${what}`, () => assert.deepEqual(first(world)?.candidates, candidates));
+  }
+
+  test("nobody, and why", () => {
+    assert.equal(first({ slices: [] })?.unowned, "NoUsableEndpoint");
+    assert.equal(
+      first({ slices: [slice([endpoint(1, "n1", { isReady: false, isServing: false })])] })?.unowned,
+      "NoUsableEndpoint",
+    );
+    assert.equal(first({ pools: [{ ...POOL, protocol: "bgp" }] })?.unowned, "NotLayer2");
+    assert.equal(first({ live: [] })?.unowned, "NoCandidate");
+  });
+
+  test("a shared address is announced for the sake of any of its Services, and Local by any of their pods", () => {
+    const other = service({
+      key: "default/other",
+      isLocal: true,
+      ports: [{ name: "", protocol: "TCP", port: 443 }],
+    });
+    const slices = [
+      slice([endpoint(1, "n2")]),
+      slice([endpoint(2, "n3")], {
+        service: "default/other",
+        ports: [{ name: "", protocol: "TCP", port: 8443 }],
+      }),
+    ];
+    const address = first({ services: [service({ isLocal: true }), other], slices });
+    assert.deepEqual(address?.candidates, ["n2", "n3"]);
+    assert.deepEqual(address?.services, ["default/other", "default/web"]);
+    assert.deepEqual(
+      first({ services: [service({ isLocal: true }), other], slices: slices.slice(1) })?.candidates,
+      ["n3"],
+    );
+  });
+
+  test("an address outside all connected prefixes goes on the link with the node's address", () => {
+    const owner = elect({ vip: "203.0.113.1", candidates: NAMES }) ?? "";
+    assert.deepEqual(first({ services: [service({ vips: ["203.0.113.1"] })] }, owner)?.links, ["eth0"]);
+  });
+
+  test("a pool whose links are not here is named", () => {
+    assert.deepEqual(planOf({ pools: [{ ...POOL, interfaces: ["eth7"] }] }).poolsWithoutLink, ["pool"]);
+    assert.deepEqual(planOf({}).poolsWithoutLink, []);
+  });
+});
+
+describe("forwarded ports", () => {
+  const endpointsOf = (world: World, own = "n1") =>
+    planOf(world, own).ports[0]?.endpoints.map(({ address, port, isLocal, isServing, returnPath }) =>
+      [
+        address.slice(9),
+        port,
+        isLocal ? "local" : "remote",
+        isServing ? "serving" : "draining",
+        returnPath,
+      ].join(" "),
+    );
+
+  test("all ready endpoints with the port of the slice, on every node", () => {
+    const slices = [slice([endpoint(2, "n2"), endpoint(1, "n1")])];
+    assert.deepEqual(endpointsOf({ slices }), [
+      "1 8080 local serving direct",
+      "2 8080 remote serving direct",
+    ]);
+    assert.deepEqual(endpointsOf({ slices }, "n3"), [
+      "1 8080 remote serving direct",
+      "2 8080 remote serving direct",
+    ]);
+  });
+
+  const gone = { isReady: false, isTerminating: true };
+  const cases: readonly [what: string, world: World, expected: readonly string[]][] = [
+    [
+      "terminating ones drain",
+      { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", gone)])] },
+      ["1 8080 local serving direct", "2 8080 local draining direct"],
+    ],
+    [
+      "terminating ones serve if there is nothing else",
+      { slices: [slice([endpoint(2, "n1", gone)])] },
+      ["2 8080 local serving direct"],
+    ],
+    [
+      "those that serve no more are gone",
+      { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", { ...gone, isServing: false })])] },
+      ["1 8080 local serving direct"],
+    ],
+    [
+      "those not ready are gone",
+      { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", { isReady: false })])] },
+      ["1 8080 local serving direct"],
+    ],
+    [
+      "a dead node's get nothing new",
+      { dead: ["n2"], slices: [slice([endpoint(1, "n1"), endpoint(2, "n2")])] },
+      ["1 8080 local serving direct", "2 8080 remote draining direct"],
+    ],
+    [
+      "a dead node's serve if there is nothing else",
+      { dead: ["n2"], slices: [slice([endpoint(2, "n2")])] },
+      ["2 8080 remote serving direct"],
+    ],
+    [
+      "without a speaker there: source translated",
+      { slices: [slice([endpoint(1, "n9"), endpoint(2, "")])] },
+      ["1 8080 remote serving snat", "2 8080 remote serving snat"],
+    ],
+    [
+      "in two slices: once, ready if either says so",
+      { slices: [slice([endpoint(1, "n1", gone)]), slice([endpoint(1, "n1")])] },
+      ["1 8080 local serving direct"],
+    ],
+    [
+      "of another name or protocol: not ours",
+      {
+        slices: [
+          slice([endpoint(1, "n1")], {
+            ports: [
+              { name: "x", protocol: "TCP", port: 1 },
+              { name: "http", protocol: "UDP", port: 2 },
+            ],
+          }),
+        ],
+      },
+      [],
+    ],
+  ];
+  for (const [what, world, expected] of cases)
+    test(what, () => assert.deepEqual(endpointsOf(world), expected));
+
+  test("policy, affinity, source ranges of the family and ids go through; a port without id waits", () => {
+    const vips = [VIP, "fd30::200"];
+    const own = service({ vips, isLocal: true, hasAffinity: true, sourceRanges: ["10.0.0.0/8", "fd00::/8"] });
+    const [four, six] = planOf({ services: [own] }).ports;
+    assert.deepEqual(
+      [four?.id, four?.sourceRanges, four?.preferLocal, four?.affinity],
+      [7, ["10.0.0.0/8"], true, true],
+    );
+    assert.deepEqual(
+      [six?.id, six?.family, six?.sourceRanges, six?.endpoints],
+      [8, "IPv6", ["fd00::/8"], []],
+    );
+    assert.deepEqual(planOf({ services: [service({ ids: {} })] }).ports, []);
+  });
+
+  test("mode KubeProxy forwards nothing and announces as before", () => {
+    const plan = planOf({ mode: "KubeProxy" });
+    assert.deepEqual(plan.ports, []);
+    assert.deepEqual(plan.addresses, planOf({}).addresses);
+  });
+});
+
+test("a kept Planner gives what a new one gives, after any change", () => {
+  const endpoints = fc.array(
+    fc.record({
+      last: fc.integer({ min: 1, max: 5 }),
+      on: fc.constantFrom("n1", "n2", "n3", "n9"),
+      isReady: fc.boolean(),
+      isServing: fc.boolean(),
+      isTerminating: fc.boolean(),
+    }),
+    { maxLength: 4 },
+  );
+  const step = fc.record({
+    which: fc.nat(3),
+    endpoints,
+    isLocal: fc.boolean(),
+    isThere: fc.boolean(),
+    live: fc.subarray(NAMES),
+    dead: fc.subarray(NAMES),
+    isReady: fc.boolean(),
+    keepsMembers: fc.boolean(),
+    vip: fc.integer({ min: 200, max: 202 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
+      const planner = new Planner();
+      const services = new Map<string, ServiceView>();
+      const slices = new Map<string, SliceView>();
+      let members: Pick<World, "live" | "dead" | "states"> = {};
+      for (const change of steps) {
+        const key = `default/s${change.which}`;
+        if (change.isThere)
+          services.set(key, service({ key, isLocal: change.isLocal, vips: [`172.30.0.${change.vip}`] }));
+        else services.delete(key);
+        const own = change.endpoints.map(({ last, on, ...conditions }) => endpoint(last, on, conditions));
+        slices.set(key, slice(own, { service: key }));
+        if (!change.keepsMembers) {
+          const states = { n1: state("n1"), n2: state("n2", { isReady: change.isReady }), n3: state("n3") };
+          members = { live: change.live, dead: change.dead, states };
+        }
+        const world = { ...members, services: [...services.values()], slices: [...slices.values()] };
+        assert.deepEqual(planner.plan(view(world)), planOf(world));
+      }
+    }),
+    { numRuns: 200 },
+  );
+});

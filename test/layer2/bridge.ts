@@ -1,0 +1,91 @@
+/**
+ * Hosts on one layer 2 for speakers: a bridge of this machine, where an API server can listen, and a network namespace
+ * for each host with the link `eth0`, hardware address 02:00:00:05:00:<number>.
+ */
+import { execFile, spawnSync } from "node:child_process";
+import { promisify } from "node:util";
+import { ip } from "#test/netns/namespace.ts";
+
+const run = promisify(execFile);
+
+export const BRIDGE = "gks5br";
+/** Of the bridge itself. */
+export const BRIDGE_ADDRESS = "172.30.5.254";
+export const vip4 = (last: number): string => `172.30.5.${last}`;
+export const vip6 = (last: string): string => `fd30:5::${last}`;
+
+export interface Host {
+  readonly name: string;
+  readonly namespace: string;
+  /** As text, lower case. */
+  readonly hardware: string;
+  readonly addresses: { readonly IPv4: string; readonly IPv6: string };
+}
+
+export class Bridge implements Disposable {
+  readonly hosts = new Map<string, Host>();
+
+  constructor() {
+    // Left over from a run that was killed.
+    spawnSync("ip", ["link", "del", BRIDGE], { stdio: "ignore" });
+    ip(`link add ${BRIDGE} type bridge
+      addr add ${BRIDGE_ADDRESS}/24 dev ${BRIDGE}
+      addr add fd30:5::fe/64 dev ${BRIDGE} nodad
+      link set ${BRIDGE} up`);
+  }
+
+  add(name: string, number: number): Host {
+    const namespace = `gks-${name}`;
+    const hardware = `02:00:00:05:00:${number.toString(16).padStart(2, "0")}`;
+    const addresses = { IPv4: `172.30.5.${number}`, IPv6: `fd30:5::${number.toString(16)}` };
+    spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
+    ip(`netns add ${namespace}
+      link add gks5-${name} type veth peer name eth0 netns ${namespace}
+      link set gks5-${name} master ${BRIDGE} up
+      -n ${namespace} link set lo up
+      -n ${namespace} link set eth0 address ${hardware} up
+      -n ${namespace} addr add ${addresses.IPv4}/24 dev eth0
+      -n ${namespace} addr add ${addresses.IPv6}/64 dev eth0 nodad`);
+    const host = { name, namespace, hardware, addresses };
+    this.hosts.set(name, host);
+    return host;
+  }
+
+  /** Pulls the cable: the host's link loses its carrier. */
+  setCable(name: string, isIn: boolean): void {
+    ip(`link set gks5-${name} ${isIn ? "up" : "down"}`);
+  }
+
+  /**
+   * Hardware addresses that answer for `vip` to one question from `from`, by arping or ndisc6; sorted. `isFirst`: the
+   * first answer is enough; else all that come within a time.
+   */
+  async ask(from: Host, vip: string, isFirst = false): Promise<string[]> {
+    const question = vip.includes(":")
+      ? ["ndisc6", "-m", "-q", "-w", "300", "-r", "1", vip, "eth0"]
+      : ["arping", "-b", ...(isFirst ? ["-c", "1"] : []), "-w", "1", "-I", "eth0", vip];
+    const output = await run("ip", ["netns", "exec", from.namespace, ...question]).then(
+      ({ stdout }) => stdout,
+      // No answer is an exit code of these programs, not a fault of ours.
+      (error: { stdout?: string }) => error.stdout ?? "",
+    );
+    const found = output.toLowerCase().match(/[0-9a-f]{2}(:[0-9a-f]{2}){5}/g) ?? [];
+    return [...new Set(found)].sort();
+  }
+
+  /** The names of the hosts that answer for `vip`. */
+  async owners(from: Host, vip: string): Promise<string[]> {
+    const answers = await this.ask(from, vip);
+    return answers.map((hardware) => {
+      const host = [...this.hosts.values()].find((candidate) => candidate.hardware === hardware);
+      return host?.name ?? hardware;
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const { namespace } of this.hosts.values()) {
+      spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
+    }
+    spawnSync("ip", ["link", "del", BRIDGE], { stdio: "ignore" });
+  }
+}
