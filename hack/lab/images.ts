@@ -1,7 +1,8 @@
 /** The images that nodes get: the pause image, made here, and whatever lies in .lab/images. */
 import { existsSync } from "node:fs";
-import { link, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { splitArchive } from "#hack/lab/archive.ts";
 import type { Carrier } from "#hack/lab/carrier.ts";
 import { run } from "#hack/lab/command.ts";
 import { writeImage } from "#hack/lab/image.ts";
@@ -36,8 +37,8 @@ export async function loadImages(
 ): Promise<string[]> {
   const paths = archives ?? (await archivesOf(IMAGES_DIRECTORY));
   for (const path of paths) {
-    const visible = await visiblePath(at.layout, at.carrier, path);
-    await watched(`loading ${basename(path)}`, importImages(at.carrier, at.nodes, visible), tell);
+    const split = await splitArchive(at.layout, path);
+    await watched(`loading ${basename(path)}`, importImages(at.carrier, at.nodes, split), tell);
   }
   return paths.map((path) => basename(path));
 }
@@ -48,15 +49,4 @@ async function archivesOf(directory: string): Promise<string[]> {
     .filter((name) => name.endsWith(".tar"))
     .sort()
     .map((name) => join(directory, name));
-}
-
-/** The guest may remember an older file of this name: it gets each version under a name of its own. */
-async function visiblePath(layout: Layout, carrier: Carrier, path: string): Promise<string> {
-  if (carrier.kind === "host") return path;
-  const { mtimeMs, ino } = await stat(path);
-  const directory = join(layout.directory, "images", `${ino}-${mtimeMs}`);
-  const target = join(directory, basename(path));
-  await mkdir(directory, { recursive: true });
-  if (!existsSync(target)) await link(path, target);
-  return target;
 }

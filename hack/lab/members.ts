@@ -7,7 +7,6 @@ import { ensurePauseImage, loadImages } from "#hack/lab/images.ts";
 import { BIN_DIRECTORY, type Layout, LayoutError, netnsOf, nodeOf } from "#hack/lab/layout.ts";
 import { routePods, unroutePods } from "#hack/lab/network.ts";
 import {
-  importImages,
   type NodeContext,
   routeBetween,
   startNode,
@@ -97,8 +96,9 @@ export function addNode(layout: Layout, name: string, tell: Say): Promise<void> 
     const all = file.value.nodes.map((other) => nodeOf(layout, other));
     await routeBetween(carrier, all);
     await routePods(layout, all);
-    await importImages(carrier, [node], await ensurePauseImage());
-    await loadImages({ layout, carrier, nodes: [node] }, { tell });
+    const target = { layout, carrier, nodes: [node] };
+    await loadImages(target, { archives: [await ensurePauseImage()], tell });
+    await loadImages(target, { tell });
     await waitForNodes(context, [node], { deadlineMs: 120_000, tell });
     tell(`${name} is Ready`);
   });

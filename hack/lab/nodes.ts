@@ -1,6 +1,7 @@
 /** Nodes: started on their carrier, ready when Kubernetes says so. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { SplitArchive } from "#hack/lab/archive.ts";
 import type { Carrier } from "#hack/lab/carrier.ts";
 import { run } from "#hack/lab/command.ts";
 import { DaemonError, type ProcessRecord, startTimeOf } from "#hack/lab/daemon.ts";
@@ -79,22 +80,48 @@ export async function unrouteBetween(
   await carrier.script(lines.join("\n"));
 }
 
-/** Gives an archive of images to nodes' container runtimes. `path` must be readable on the carrier. */
+/** Gives an archive of images to nodes' container runtimes, all at a time. */
 export async function importImages(
   carrier: Carrier,
   nodes: readonly NodeLayout[],
-  path: string,
+  { archive, layers }: SplitArchive,
 ): Promise<void> {
-  const imports = nodes.map(({ name }) => {
-    const socket = `${carrier.directory}/${name}/containerd.sock`;
-    return `( i=0; until [ -S ${socket} ] || [ $i -ge 600 ]; do sleep 0.1; i=$((i+1)); done
-i=0; until ctr -a ${socket} -n k8s.io images import --local ${path} >${carrier.directory}/${name}/log/import.log 2>&1; do
-  i=$((i+1)); if [ $i -ge 10 ]; then cat ${carrier.directory}/${name}/log/import.log; exit 1; fi; sleep 0.5
-done ) & pids="$pids $!"`;
-  });
-  await carrier.script(
-    `export PATH=${BIN_DIRECTORY}:$PATH; pids=\n${imports.join("\n")}\nfor p in $pids; do wait $p; done`,
+  const shared = `${carrier.directory}/layers`;
+  const copies = layers.map(
+    ({ path, digest }) =>
+      `if [ ! -f ${shared}/${digest} ]; then cp ${path} ${shared}/${digest}.new; mv ${shared}/${digest}.new ${shared}/${digest}; fi\n`,
   );
+  const imports = nodes.map(({ name }) =>
+    importScript(`${carrier.directory}/${name}`, { archive, layers }, shared),
+  );
+  await carrier.script(`export PATH=${BIN_DIRECTORY}:$PATH
+mkdir -p ${shared}
+${copies.join("")}pids=
+${imports.join("")}for p in $pids; do wait $p; done`);
+}
+
+/**
+ * A layer that lies in the content store's directory is made known by an ingest that finds nothing left to read.
+ * Tried again, because the runtime may be starting, or collect a layer that no image names yet.
+ */
+function importScript(directory: string, { archive, layers }: SplitArchive, shared: string): string {
+  const store = `${directory}/root/io.containerd.content.v1.content/blobs/sha256`;
+  const ctr = `ctr -a ${directory}/containerd.sock -n k8s.io`;
+  const ingests = layers.map(
+    ({ digest, size }) =>
+      `[ -f ${store}/${digest} ] || ln ${shared}/${digest} ${store}/${digest}
+${ctr} content ingest --expected-digest sha256:${digest} --expected-size ${size} layer-${digest} <${store}/${digest} &&
+`,
+  );
+  const log = `${directory}/log/import.log`;
+  return `( i=0; until [ -S ${directory}/containerd.sock ] || [ $i -ge 600 ]; do sleep 0.1; i=$((i+1)); done
+mkdir -p ${store}
+give() {
+${ingests.join("")}${ctr} images import --local ${archive}
+}
+i=0; until give >${log} 2>&1; do i=$((i+1)); if [ $i -ge 10 ]; then cat ${log}; exit 1; fi; sleep 0.5; done ) &
+pids="$pids $!"
+`;
 }
 
 /** Waits until Kubernetes calls every node Ready; fails early when a program of a node ended. */

@@ -5,12 +5,12 @@ import { bootGuest, type Carrier, hostCarrier } from "#hack/lab/carrier.ts";
 import { startControlPlane } from "#hack/lab/control-plane.ts";
 import { isRunning } from "#hack/lab/daemon.ts";
 import { takeDown } from "#hack/lab/down.ts";
-import { ensurePauseImage } from "#hack/lab/images.ts";
+import { ensurePauseImage, loadImages } from "#hack/lab/images.ts";
 import { API_PORT, type Layout, nodeOf } from "#hack/lab/layout.ts";
 import { makeNetwork, routePods } from "#hack/lab/network.ts";
-import { importImages, type NodeContext, routeBetween, startNode, waitForNodes } from "#hack/lab/nodes.ts";
+import { type NodeContext, routeBetween, startNode, waitForNodes } from "#hack/lab/nodes.ts";
 import { ensurePrograms } from "#hack/lab/programs.ts";
-import { type Say, watched } from "#hack/lab/progress.ts";
+import type { Say } from "#hack/lab/progress.ts";
 import { LabError, type LabState, readState, StateFile } from "#hack/lab/state.ts";
 import { keepSysctls } from "#hack/lab/sysctls.ts";
 
@@ -116,7 +116,7 @@ async function startAll(
     );
     await routeBetween(carrier, nodes);
     await routePods(layout, nodes);
-    const pauses = watched("giving the nodes their first image", importImages(carrier, nodes, pause), tell);
+    const pauses = loadImages({ layout, carrier, nodes }, { archives: [pause], tell });
     await settled([pauses, waitForNodes(context, nodes, { deadlineMs: 240_000, tell })]);
   } finally {
     carrier.release();
