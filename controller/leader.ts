@@ -26,7 +26,7 @@ export interface LeaderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly events: EventRecorder;
+  readonly events: Pick<EventRecorder, "emit">;
   readonly namespace: string;
 }
 

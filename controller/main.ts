@@ -11,6 +11,7 @@ import { createLogger } from "#common/log.ts";
 import { createMetrics } from "#common/metrics.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
+import { Announcements } from "#controller/announcements.ts";
 import { runTerm, type Term } from "#controller/leader.ts";
 import { observeTerm } from "#controller/observe.ts";
 import { readOptions } from "#controller/options.ts";
@@ -19,6 +20,8 @@ import { Webhooks } from "#controller/webhooks.ts";
 
 /** A dead leader is replaced after 4 s at most and a moment; a leader that cannot renew stops 1 s before that. */
 const LEASE = { leaseDurationMs: 4_000, renewDeadlineMs: 3_000, retryMs: 600 } as const;
+/** Events that were not written by then are lost: a process that ends must end. */
+const FLUSH_MS = 3_000;
 /** Writes under way at once, and room for the lists beside them. */
 const MAX_SOCKETS = 12;
 
@@ -36,12 +39,13 @@ async function main(signal: AbortSignal): Promise<void> {
   });
   // Its own connections: a renewal must not queue behind a burst of writes.
   const leaseClient = createKubeClient(connection, { userAgent: FIELD_MANAGER.controller, maxSockets: 1 });
-  const events = new EventRecorder({
+  const recorder = new EventRecorder({
     ...common,
     client,
     component: FIELD_MANAGER.controller,
     instance: identity,
   });
+  const events = new Announcements(recorder, log);
   const metrics = createMetrics({ role: "controller", version: "0.1.0" });
   const webhooks = new Webhooks({
     ...common,
@@ -77,10 +81,10 @@ async function main(signal: AbortSignal): Promise<void> {
       });
       await Promise.all([allocating, runStanding({ ...common, client, namespace }, lost)]);
       term = undefined;
-      await events.flush();
     },
   });
   await Promise.all([election, webhooks.run(signal)]);
+  await Promise.race([events.flush(), systemClock.sleep(FLUSH_MS)]);
   client.close();
   leaseClient.close();
 }
