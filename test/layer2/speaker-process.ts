@@ -31,7 +31,6 @@ export class SpeakerProcess implements AsyncDisposable {
         KUBECONFIG: kubeconfig,
         NODE_NAME: host.name,
         POD_NAMESPACE: "genkan-system",
-        ...env,
       },
     });
     this.#ended = new Promise((resolve) =>

@@ -26,6 +26,7 @@ import {
 } from "#common/kube/resource.ts";
 import { type ControlPlane, startControlPlane } from "#hack/lab/control-plane.ts";
 import { elect } from "#speaker/elect.ts";
+import { hasIpvs } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
 import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "./bridge.ts";
 import { SpeakerProcess } from "./speaker-process.ts";
@@ -91,10 +92,10 @@ after(async () => {
   bridge?.[Symbol.dispose]();
 });
 
-function start(name: string): SpeakerProcess {
+function start(name: string, without: readonly string[] = []): SpeakerProcess {
   const host = bridge.hosts.get(name);
   assert.ok(host !== undefined);
-  const speaker = new SpeakerProcess(host, plane.kubeconfig);
+  const speaker = new SpeakerProcess(host, plane.kubeconfig, without);
   speakers.set(name, speaker);
   return speaker;
 }
@@ -359,6 +360,59 @@ describe("layer 2 ownership", { concurrency: false }, () => {
     }
   });
 
+  test("a speaker without NET_RAW says so, attracts nothing and goes on", async () => {
+    const vip = WEB.vips[0] ?? "";
+    const owner = expected(vip, NAMES);
+    await speakerOf(owner).end("SIGKILL");
+    const limited = start(owner, ["net_raw"]);
+    await until(
+      "reason NotPermitted",
+      () => hasCondition(owner, "AnnouncingReady", "False", "NotPermitted"),
+      LONG,
+    );
+    await ownedBy(vip, expected(vip, others(owner)));
+    assert.equal(limited.hasEnded, false);
+    await until("the event", async () => {
+      const { items } = await kube.list(events, { namespace: SYSTEM });
+      return items.some(
+        ({ reason, involvedObject }) => reason === "NotPermitted" && involvedObject.name === owner,
+      );
+    });
+    await limited.end("SIGKILL");
+    start(owner);
+    await ownedBy(vip, owner);
+  });
+
+  test("mode IPVS where the kernel has no ip_vs: said, nothing attracted, no crash; KubeProxy works again", async (t) => {
+    const setMode = (mode: string) =>
+      kube.patch(loadBalancers, {
+        name: "loadbalancer",
+        namespace: SYSTEM,
+        type: "merge",
+        body: { spec: { forwarding: { mode } } },
+      });
+    const vip = WEB.vips[0] ?? "";
+    await setMode("IPVS");
+    if (hasIpvs()) {
+      t.diagnostic("this kernel has ip_vs: the speakers must be ready with it");
+      for (const name of NAMES)
+        await until(`${name} to forward`, () => hasCondition(name, "ForwardingReady", "True"), LONG);
+      await ownedBy(vip, expected(vip, NAMES));
+    } else {
+      for (const name of NAMES) {
+        await until(
+          `${name} to say why`,
+          () => hasCondition(name, "ForwardingReady", "False", "IpvsUnavailable"),
+          LONG,
+        );
+      }
+      await ownedBy(vip, undefined);
+    }
+    assert.ok(NAMES.every((name) => !speakerOf(name).hasEnded));
+    await setMode("KubeProxy");
+    await ownedBy(vip, expected(vip, NAMES));
+  });
+
   test("a node that is no longer selected withdraws, reports Removed, and works again when it is", async () => {
     const vip = WEB.vips[0] ?? "";
     const owner = expected(vip, NAMES);
@@ -391,7 +445,12 @@ describe("layer 2 ownership", { concurrency: false }, () => {
   });
 });
 
-async function isRemoved(name: string): Promise<boolean> {
+const others = (owner: string): string[] => NAMES.filter((name) => name !== owner);
+const isRemoved = (name: string): Promise<boolean> => hasCondition(name, "Removed", "True");
+
+async function hasCondition(name: string, type: string, status: string, reason?: string): Promise<boolean> {
   const conditions = (await kube.get(speakerStatuses, name, SYSTEM))?.status?.conditions ?? [];
-  return conditions.some(({ type, status }) => type === "Removed" && status === "True");
+  return conditions.some(
+    (one) => one.type === type && one.status === status && (reason === undefined || one.reason === reason),
+  );
 }

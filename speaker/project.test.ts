@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import type { EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
+import { OptionsError, readOptions } from "./options.ts";
+import { parseState, projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
+import { roleOf } from "./role.ts";
+import { selects } from "./selector.ts";
+
+const metadata = { name: "web", namespace: "default", uid: "u", resourceVersion: "1" };
+const annotations = {
+  [ANNOTATION_ALLOCATED_FROM]: "pool",
+  [ANNOTATION_FORWARDING_IDS]: '{"IPv4/TCP/80":7,"x":-1}',
+};
+
+function serviceOf(changes: {
+  spec?: object;
+  status?: object;
+  annotations?: Record<string, string>;
+}): Service {
+  const spec = { type: "LoadBalancer", ports: [{ port: 80, name: "http" }], ...changes.spec };
+  const status = {
+    loadBalancer: { ingress: [{ ip: "FD30:0::200" }, { ip: "172.30.0.200" }] },
+    ...changes.status,
+  };
+  return {
+    metadata: { ...metadata, annotations: changes.annotations ?? annotations },
+    spec,
+    status,
+  } as Service;
+}
+
+describe("Services", () => {
+  test("ours with addresses: canonical and sorted, wrong ids left out", () => {
+    const found = projectService(
+      serviceOf({ spec: { externalTrafficPolicy: "Local", sessionAffinity: "ClientIP" } }),
+    );
+    assert.deepEqual(found?.vips, ["172.30.0.200", "fd30::200"]);
+    assert.deepEqual(found?.ids, { "IPv4/TCP/80": 7 });
+    assert.deepEqual(found?.ports, [{ name: "http", protocol: "TCP", port: 80 }]);
+    assert.deepEqual([found?.isLocal, found?.hasAffinity, found?.pool], [true, true, "pool"]);
+  });
+
+  test("others are not kept", () => {
+    assert.equal(projectService(serviceOf({ annotations: {} })), undefined);
+    assert.equal(projectService(serviceOf({ spec: { type: "ClusterIP" } })), undefined);
+    assert.equal(projectService(serviceOf({ status: { loadBalancer: {} } })), undefined);
+  });
+
+  test("an annotation that is no JSON gives no ids", () => {
+    const broken = { ...annotations, [ANNOTATION_FORWARDING_IDS]: "{" };
+    assert.deepEqual(projectService(serviceOf({ annotations: broken }))?.ids, {});
+  });
+});
+
+test("slices: absent conditions mean ready (EndpointSlice's API), names instead of addresses are not kept", () => {
+  const labels = { "kubernetes.io/service-name": "web" };
+  const raw = {
+    metadata: { ...metadata, labels },
+    addressType: "IPv6",
+    ports: [{ port: 8080, name: "http" }, { name: "all ports" }],
+    endpoints: [
+      { addresses: ["FD44::0001", "fd44::2"], nodeName: "n1" },
+      { addresses: ["fd44::3"], conditions: { ready: false, serving: true, terminating: true } },
+    ],
+  } as unknown as EndpointSlice;
+  assert.deepEqual(projectSlice(raw), {
+    family: "IPv6",
+    service: "default/web",
+    ports: [{ name: "http", protocol: "TCP", port: 8080 }],
+    endpoints: [
+      { address: "fd44::1", node: "n1", isReady: true, isServing: true, isTerminating: false },
+      { address: "fd44::3", node: "", isReady: false, isServing: true, isTerminating: true },
+    ],
+  });
+  assert.equal(projectSlice({ ...raw, addressType: "FQDN" }), undefined);
+  assert.equal(projectSlice({ ...raw, metadata }), undefined);
+});
+
+test("nodes: the first InternalIP of each family", () => {
+  const addresses = [
+    { type: "ExternalIP", address: "198.51.100.1" },
+    { type: "InternalIP", address: "172.30.0.1" },
+    { type: "InternalIP", address: "172.30.0.2" },
+    { type: "InternalIP", address: "FD30::1" },
+  ];
+  const raw = { metadata: { ...metadata, labels: { a: "b" } }, status: { addresses } } as unknown as Node;
+  const { addresses: found, labels } = projectNode(raw);
+  assert.deepEqual([found, labels], [{ IPv4: "172.30.0.1", IPv6: "fd30::1" }, { a: "b" }]);
+});
+
+test("the LoadBalancer's defaults, and what a node has to do", () => {
+  const raw = {
+    metadata: { ...metadata, generation: 3 },
+    spec: { nodeSelector: { a: "b" } },
+  } as unknown as LoadBalancer;
+  const view = projectLoadBalancer(raw);
+  assert.deepEqual([view.mode, view.scheduler, view.generation], ["IPVS", "mh", 3]);
+  const node = (labels: Record<string, string>) => ({ name: "n", labels, addresses: {} });
+  assert.equal(roleOf(view, node({ a: "b" })), "Active");
+  assert.equal(roleOf(view, undefined), "Active");
+  assert.equal(roleOf(view, node({})), "NodeNotSelected");
+  assert.equal(roleOf({ ...view, isDeleting: true }, node({ a: "b" })), "LoadBalancerDeleted");
+  assert.equal(roleOf(undefined, node({ a: "b" })), "LoadBalancerAbsent");
+});
+
+test("another speaker's state is read with care", () => {
+  const good = { isReady: true, links: [{ name: "eth0", prefixes: ["172.30.0.1/24"] }] };
+  assert.deepEqual(parseState(JSON.stringify(good)), good);
+  for (const bad of [undefined, "", "{", "3", "null", "[]", '{"isReady":1,"links":[]}', '{"isReady":true}']) {
+    assert.equal(parseState(bad), undefined, String(bad));
+  }
+  assert.deepEqual(
+    parseState('{"isReady":true,"links":[null,{"name":"x"},{"name":"y","prefixes":[1]}]}')?.links,
+    [],
+  );
+});
+
+test("label selectors", () => {
+  const expression = (operator: string, values?: string[]) => ({
+    matchExpressions: [{ key: "a", operator, ...(values === undefined ? {} : { values }) }],
+  });
+  const cases: readonly [
+    selector: Parameters<typeof selects>[0],
+    labels: Record<string, string>,
+    is: boolean,
+  ][] = [
+    [{}, {}, true],
+    [{ matchLabels: { a: "1" } }, { a: "1", b: "2" }, true],
+    [{ matchLabels: { a: "1" } }, { a: "2" }, false],
+    [expression("In", ["1", "2"]), { a: "2" }, true],
+    [expression("In", ["1"]), {}, false],
+    [expression("NotIn", ["1"]), {}, true],
+    [expression("NotIn", ["1"]), { a: "1" }, false],
+    [expression("Exists"), { a: "" }, true],
+    [expression("DoesNotExist"), { a: "" }, false],
+    [expression("Gt", ["1"]), { a: "2" }, false],
+  ];
+  for (const [selector, labels, is] of cases)
+    assert.equal(selects(selector, labels), is, JSON.stringify(selector));
+});
+
+test("options name the variable, its value and the rule", () => {
+  assert.deepEqual(readOptions({ NODE_NAME: "n1" }).identity, "n1");
+  const bad: readonly [env: Record<string, string>, words: RegExp][] = [
+    [{}, /NODE_NAME/],
+    [{ NODE_NAME: "n1", LOG_LEVEL: "loud" }, /LOG_LEVEL is "loud".*info/],
+    [{ NODE_NAME: "n1", HTTP_PORT: "70000" }, /HTTP_PORT is "70000"/],
+    [{ NODE_NAME: "n1", HTTP_PORT: "x" }, /HTTP_PORT is "x"/],
+  ];
+  for (const [env, words] of bad) {
+    assert.throws(
+      () => readOptions(env),
+      (error) => error instanceof OptionsError && words.test(error.message),
+    );
+  }
+});

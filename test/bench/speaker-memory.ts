@@ -1,0 +1,161 @@
+/**
+ * node test/bench/speaker-memory.ts [SERVICES...]: resident memory of the bundled speaker with the image's flags, idle
+ * and with so many layer 2 Services of ten endpoints each, in mode KubeProxy, against a real API server on loopback.
+ */
+import { execFile, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { createKubeClient } from "#common/kube/client.ts";
+import { connectionFromKubeconfig } from "#common/kube/connection.ts";
+import {
+  addressPools,
+  endpointSlices,
+  loadBalancers,
+  namespaces,
+  nodes,
+  services,
+} from "#common/kube/resource.ts";
+import { bundle } from "#hack/images/bundle.ts";
+import { startControlPlane } from "#hack/lab/control-plane.ts";
+import { until } from "#test/until.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const SYSTEM = "genkan-system";
+const FLAGS = [
+  "--max-semi-space-size=1",
+  "--optimize-for-size",
+  "--max-old-space-size=128",
+  "--v8-pool-size=1",
+];
+const HTTP_PORT = "17472";
+const ENDPOINTS = 10;
+const AT_ONCE = 16;
+const counts = process.argv.slice(2).map(Number);
+
+const dir = await mkdtemp(join(tmpdir(), "genkan-memory-"));
+const plane = await startControlPlane({ dir: join(dir, "plane"), programs: [] });
+const kube = createKubeClient(
+  connectionFromKubeconfig(plane.kubeconfig, (path) => readFileSync(path, "utf8")),
+  {
+    maxSockets: AT_ONCE,
+  },
+);
+await promisify(execFile)(`${ROOT}.lab/bin/kubectl`, [
+  "--kubeconfig",
+  plane.kubeconfig,
+  "apply",
+  "-k",
+  `${ROOT}config/crd`,
+]);
+await bundle(["speaker", "speaker-worker"], { outputDirectory: dir, version: "bench" });
+await copyFile(`${ROOT}speaker/native/build/socket.node`, join(dir, "socket.node"));
+await until("the CRDs", () => kube.list(loadBalancers), { deadlineMs: 30_000 });
+await kube.create(namespaces, { metadata: { name: SYSTEM } });
+await kube.create(nodes, { metadata: { name: "n1" } });
+await kube.create(loadBalancers, {
+  metadata: { name: "loadbalancer", namespace: SYSTEM },
+  spec: { forwarding: { mode: "KubeProxy" } },
+});
+await kube.create(addressPools, {
+  metadata: { name: "pool", namespace: SYSTEM },
+  spec: { protocol: "layer2", addresses: ["198.18.0.0/15"], interfaces: ["bench0"] },
+});
+// The speaker has to reach the API server on loopback, so it runs outside of a namespace, on a cable of its own.
+await promisify(execFile)("ip", ["link", "add", "bench0", "type", "veth", "peer", "name", "bench1"]);
+await promisify(execFile)("ip", ["link", "set", "bench0", "up"]);
+await promisify(execFile)("ip", ["link", "set", "bench1", "up"]);
+const speaker = spawn(process.execPath, [...FLAGS, join(dir, "speaker.mjs")], {
+  stdio: ["ignore", "ignore", "inherit"],
+  env: {
+    ...process.env,
+    KUBECONFIG: plane.kubeconfig,
+    NODE_NAME: "n1",
+    POD_NAMESPACE: SYSTEM,
+    HTTP_PORT,
+    MALLOC_ARENA_MAX: "1",
+  },
+});
+try {
+  await until("readiness", async () => (await fetch(`http://127.0.0.1:${HTTP_PORT}/readyz`)).ok, {
+    deadlineMs: 30_000,
+  });
+  await report("idle");
+  let made = 0;
+  for (const count of counts) {
+    for (; made < count; made += AT_ONCE) {
+      await Promise.all(
+        Array.from({ length: Math.min(AT_ONCE, count - made) }, (_, at) => addService(made + at)),
+      );
+    }
+    await until(
+      `${count} addresses`,
+      async () => (await metric('genkan_announced_addresses{protocol="layer2",family="IPv4"}')) >= count,
+      { deadlineMs: 120_000 },
+    );
+    await report(`${count} Services`);
+  }
+} finally {
+  speaker.kill("SIGTERM");
+  await new Promise((resolve) => speaker.once("exit", resolve));
+  await promisify(execFile)("ip", ["link", "del", "bench0"]);
+  kube.close();
+  await plane.stop();
+  await rm(dir, { recursive: true, force: true });
+}
+
+async function addService(at: number): Promise<void> {
+  const name = `s${at}`;
+  const namespace = "default";
+  await kube.create(services, {
+    metadata: {
+      name,
+      namespace,
+      annotations: {
+        [ANNOTATION_ALLOCATED_FROM]: "pool",
+        [ANNOTATION_FORWARDING_IDS]: JSON.stringify({ "IPv4/TCP/80": at + 1 }),
+      },
+    },
+    spec: {
+      type: "LoadBalancer",
+      ports: [{ port: 80, protocol: "TCP" }],
+      allocateLoadBalancerNodePorts: false,
+    },
+  });
+  await kube.create(endpointSlices, {
+    metadata: { name, namespace, labels: { "kubernetes.io/service-name": name } },
+    addressType: "IPv4",
+    ports: [{ name: "", port: 8080, protocol: "TCP" }],
+    endpoints: Array.from({ length: ENDPOINTS }, (_, pod) => ({
+      addresses: [`10.${pod}.${at >> 8}.${at & 255}`],
+      nodeName: "n1",
+      conditions: { ready: true, serving: true, terminating: false },
+    })),
+  });
+  const body = { status: { loadBalancer: { ingress: [{ ip: `198.18.${at >> 8}.${at & 255}` }] } } };
+  await kube.patch(services, { name, namespace, subresource: "status", type: "merge", body });
+}
+
+async function metric(name: string): Promise<number> {
+  const page = await (await fetch(`http://127.0.0.1:${HTTP_PORT}/metrics`)).text();
+  const line = page.split("\n").find((text) => text.startsWith(`${name} `));
+  return Number(line?.slice(name.length + 1) ?? Number.NaN);
+}
+
+/** After ten quiet seconds: resident memory, what of it is anonymous, and processor time over those seconds. */
+async function report(what: string): Promise<void> {
+  const before = await metric("genkan_process_cpu_seconds_total");
+  await new Promise((resolve) => setTimeout(resolve, 10_000));
+  const cpu = ((await metric("genkan_process_cpu_seconds_total")) - before) * 10;
+  const status = readFileSync(`/proc/${speaker.pid}/status`, "utf8");
+  const mib = (field: string): string => {
+    const kib = Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? Number.NaN);
+    return (kib / 1024).toFixed(1);
+  };
+  process.stdout.write(
+    `${what}: resident ${mib("VmRSS")} MiB (peak ${mib("VmHWM")}, anonymous ${mib("RssAnon")}), processor ${cpu.toFixed(2)} %\n`,
+  );
+}

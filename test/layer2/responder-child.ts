@@ -1,0 +1,27 @@
+/** An Announcer alone, for responder.test.ts: each line of standard input is the whole list of addresses for eth0. */
+import { createInterface } from "node:readline";
+import { systemClock } from "#common/clock.ts";
+import { silentLogger } from "#common/log.ts";
+import { Announcer, spawnWorker } from "#speaker/layer2/announcer.ts";
+import { monitorLinks } from "#speaker/nodelinks.ts";
+
+const fail = (error: unknown): never => {
+  process.stdout.write(`failed: ${String(error)}\n`);
+  process.exit(1);
+};
+const monitor = monitorLinks({ clock: systemClock, onChange() {}, onError: fail });
+const announcer = new Announcer({
+  clock: systemClock,
+  log: silentLogger,
+  spawn: spawnWorker,
+  onTrouble() {},
+  onConflict() {},
+});
+for await (const line of createInterface({ input: process.stdin })) {
+  const vips = line.split(" ").filter((text) => text !== "");
+  const links = monitor.links().filter(({ name }) => name === "eth0");
+  await announcer.set(links, new Map(vips.length === 0 ? [] : [["eth0", new Set(vips)]])).catch(fail);
+  process.stdout.write(`done ${announcer.problems.map(({ message }) => message).join(" ")}\n`);
+}
+await announcer.close();
+monitor.close();
