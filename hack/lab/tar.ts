@@ -57,6 +57,8 @@ export function tarEnd(): Buffer {
 
 /** The archive of a directory's contents, in the order of their names. */
 export async function* tarOf(directory: string): AsyncGenerator<Buffer> {
+  // The root itself: without it an unpacked layer's root is open to root alone, and no other user gets in.
+  yield tarHeader({ path: ".", type: "directory", mode: 0o755, size: 0 });
   yield* walk(directory, "");
   yield tarEnd();
 }
