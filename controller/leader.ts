@@ -163,6 +163,7 @@ export class Term {
     if (settings === undefined) {
       this.#isStale = false;
       this.#configuration = undefined;
+      this.#options.log.info("no LoadBalancer, or it is being deleted: nothing is allocated");
       return 0;
     }
     const judged = this.#judge.judge(stores.pools.list(), (name) => stores.namespaces.get(name));

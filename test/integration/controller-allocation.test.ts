@@ -369,3 +369,16 @@ test("of two replicas one allocates; when it is killed the other does, and no ad
   await service("last");
   assert.deepEqual(ips(await allocated("last")), ["10.12.0.40"]);
 });
+
+test("after the API server was away, nothing has changed and allocation goes on", async () => {
+  await pool("web", ["10.13.0.0/24"]);
+  await service("stays");
+  const before = await allocated("stays");
+  await plane.plane.stopProgram("kube-apiserver");
+  // Longer than the Lease: leadership is lost, and has to be won again.
+  await until("leadership to be lost", () => !controller.leads, LONG);
+  await plane.plane.startProgram("kube-apiserver");
+  await service("new");
+  assert.deepEqual(ips(await allocated("new")), ["10.13.0.1"]);
+  assert.equal((await read("stays")).metadata.resourceVersion, before.metadata.resourceVersion);
+});
