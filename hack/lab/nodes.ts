@@ -150,6 +150,13 @@ export async function waitForNodes(
   }
 }
 
+/** Pods are refused until the controller-manager has made the namespace's service account. */
+export async function waitForServiceAccount(path: string): Promise<void> {
+  const kube = join(BIN_DIRECTORY, "kube");
+  const flags = ["--for=create", "serviceaccount/default", "--timeout=60s"];
+  await run([kube, "kubectl", "--kubeconfig", path, "wait", ...flags]);
+}
+
 async function readyNodes(path: string): Promise<Set<string>> {
   const template =
     '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}';

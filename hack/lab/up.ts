@@ -8,7 +8,13 @@ import { takeDown } from "#hack/lab/down.ts";
 import { ensurePauseImage, loadImages } from "#hack/lab/images.ts";
 import { API_PORT, type Layout, nodeOf } from "#hack/lab/layout.ts";
 import { makeNetwork, routePods } from "#hack/lab/network.ts";
-import { type NodeContext, routeBetween, startNode, waitForNodes } from "#hack/lab/nodes.ts";
+import {
+  type NodeContext,
+  routeBetween,
+  startNode,
+  waitForNodes,
+  waitForServiceAccount,
+} from "#hack/lab/nodes.ts";
 import { ensurePrograms } from "#hack/lab/programs.ts";
 import type { Say } from "#hack/lab/progress.ts";
 import { LabError, type LabState, readState, StateFile } from "#hack/lab/state.ts";
@@ -41,7 +47,8 @@ export async function bringUp(layout: Layout, options: UpOptions, tell: Say): Pr
     processes: [],
   });
   await state.update({});
-  if (options.isControlPlaneOnly) await startPlane(layout, state, tell);
+  if (options.isControlPlaneOnly)
+    await waitForServiceAccount((await startPlane(layout, state, tell)).kubeconfig);
   else await startAll(layout, state, { count: options.nodes, tell });
   await state.update({ phase: "up" });
   tell(`lab ${layout.instance} is up: ${describe(state.value)}`);
@@ -118,6 +125,7 @@ async function startAll(
     await routePods(layout, nodes);
     const pauses = loadImages({ layout, carrier, nodes }, { archives: [pause], tell });
     await settled([pauses, waitForNodes(context, nodes, { deadlineMs: 240_000, tell })]);
+    await waitForServiceAccount(kubeconfig);
   } finally {
     carrier.release();
   }
