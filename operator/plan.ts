@@ -1,6 +1,6 @@
 /** What one pass of the operator has to change. Pure. */
 import { FIELD_MANAGER, FINALIZER } from "#api/names.ts";
-import { difference } from "#common/diff.ts";
+import { difference } from "#operator/diff.ts";
 import { wantedChildren } from "#operator/children/all.ts";
 import { type Child, describeChild } from "#operator/children/child.ts";
 import { firstDifference } from "#operator/differs.ts";
@@ -13,7 +13,7 @@ import {
 } from "#operator/removal.ts";
 import { settingsOf } from "#operator/settings.ts";
 import { type ActualChild, childKey, type OperatorView } from "#operator/view.ts";
-import { isAdmissionOn } from "#operator/workloads.ts";
+import { controllerProgress, isAdmissionOn } from "#operator/workloads.ts";
 
 export interface Application {
   readonly child: Child;
@@ -77,7 +77,7 @@ function planInstallation(view: OperatorView): Plan {
     ...create.map((child) => [child, undefined] as const),
     ...update.map((change) => [change.wanted, change.actual] as const),
   ]);
-  const isLingering = view.children.some(isWebhookConfiguration) && isAdmissionOn(view);
+  const isLingering = isAdmissionOn(view) && controllerProgress(view).available === 0;
   return {
     ...NOTHING,
     phase: "Installing",

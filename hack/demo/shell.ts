@@ -14,7 +14,7 @@ export class CommandError extends Error {
   }
 }
 
-interface RunOptions {
+export interface RunOptions {
   readonly input?: string;
   /** Called with what the command prints, as it prints it. */
   readonly onOutput?: (text: string) => void;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { DuplicateKeyError, difference, isEmpty } from "#common/diff.ts";
+import { DuplicateKeyError, difference, isEmpty } from "#operator/diff.ts";
 
 type Thing = { readonly key: string; readonly value: number };
 

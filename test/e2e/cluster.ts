@@ -1,0 +1,124 @@
+/** One lab with Genkan for a test file: what a user's hands would do, as functions. */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { ROOT, type RunOptions, run } from "#hack/demo/shell.ts";
+import { until } from "#test/until.ts";
+
+export const NAMESPACE = "genkan-system";
+
+export class Cluster implements AsyncDisposable {
+  readonly instance: number;
+
+  private constructor(instance: number) {
+    this.instance = instance;
+  }
+
+  /** A new lab with the images in it; what was left of an earlier one is taken away first. */
+  static async start(instance: number): Promise<Cluster> {
+    const cluster = new Cluster(instance);
+    const show: RunOptions = { onOutput: (text) => process.stderr.write(text) };
+    await cluster.lab(["down"]);
+    await cluster.lab(["up"], show);
+    await cluster.lab(["load-images"], show);
+    return cluster;
+  }
+
+  lab(argv: readonly string[], options: RunOptions = {}): Promise<string> {
+    return run(
+      [process.execPath, join(ROOT, "hack/lab/main.ts"), "--instance", String(this.instance), ...argv],
+      options,
+    );
+  }
+
+  /** A command on node1, ..., client, router. */
+  on(place: string, argv: readonly string[], options: RunOptions = {}): Promise<string> {
+    return this.lab(["exec", place, "--", ...argv], options);
+  }
+
+  kubectl(argv: readonly string[], options: RunOptions = {}): Promise<string> {
+    const kubeconfig = join(ROOT, `.lab/${this.instance}/control-plane/kubeconfig`);
+    return run([join(ROOT, ".lab/bin/kubectl"), "--kubeconfig", kubeconfig, ...argv], options);
+  }
+
+  async get<T>(argv: readonly string[]): Promise<T> {
+    return JSON.parse(await this.kubectl(["get", ...argv, "-o", "json"])) as T;
+  }
+
+  apply(object: object): Promise<string> {
+    return this.kubectl(["apply", "-f", "-"], { input: JSON.stringify(object) });
+  }
+
+  /** config/samples/loadbalancer.yaml and a pool of this lab's own network. */
+  async configure(spec: object = {}): Promise<void> {
+    const text = await readFile(join(ROOT, "config/samples/loadbalancer.yaml"), "utf8");
+    const [balancer] = parseAllDocuments(text).map((document) => document.toJS() as { spec: object });
+    await this.apply({ ...balancer, spec: { ...balancer?.spec, ...spec } });
+    await this.apply({
+      apiVersion: "genkan.dev/v1beta1",
+      kind: "AddressPool",
+      metadata: { name: "lab", namespace: NAMESPACE },
+      spec: {
+        protocol: "layer2",
+        addresses: [
+          `172.30.${this.instance}.200-172.30.${this.instance}.250`,
+          `fd30:${this.instance}::200-fd30:${this.instance}::2ff`,
+        ],
+      },
+    });
+  }
+
+  async available(): Promise<void> {
+    interface Balancer {
+      status?: { conditions?: { type: string; status: string; message: string }[] };
+    }
+    await until(
+      "the LoadBalancer to be Available",
+      async () => {
+        const { status } = await this.get<Balancer>(["loadbalancer", "loadbalancer", "-n", NAMESPACE]);
+        const condition = status?.conditions?.find(({ type }) => type === "Available");
+        if (condition?.status === "True") return true;
+        throw new Error(condition?.message ?? "no condition yet");
+      },
+      { deadlineMs: 300_000, everyMs: 1_000 },
+    );
+  }
+
+  /** Addresses of a Service, when it has `count` of them. */
+  async addresses(service: string, count: number): Promise<string[]> {
+    interface Service {
+      status: { loadBalancer: { ingress?: { ip: string }[] } };
+    }
+    return until(
+      `${count} addresses of Service ${service}`,
+      async () => {
+        const { status } = await this.get<Service>(["service", service]);
+        const ips = status.loadBalancer.ingress?.map(({ ip }) => ip) ?? [];
+        return ips.length === count ? ips : undefined;
+      },
+      { deadlineMs: 60_000, everyMs: 300 },
+    );
+  }
+
+  /** The node that owns an address, other than `not`. */
+  async owner(address: string, not?: string): Promise<string> {
+    interface Speakers {
+      items: { metadata: { name: string }; status?: { addresses?: { address: string }[] } }[];
+    }
+    return until(
+      `an owner of ${address}`,
+      async () => {
+        const { items } = await this.get<Speakers>(["speakerstatuses", "-n", NAMESPACE]);
+        return items
+          .filter(({ metadata }) => metadata.name !== not)
+          .find(({ status }) => status?.addresses?.some((owned) => owned.address === address))?.metadata.name;
+      },
+      { deadlineMs: 60_000, everyMs: 300 },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lab(["down"]);
+  }
+}
