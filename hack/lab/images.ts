@@ -11,7 +11,7 @@ import { PAUSE_IMAGE } from "#hack/lab/node-files.ts";
 import { importImages } from "#hack/lab/nodes.ts";
 import { type Say, watched } from "#hack/lab/progress.ts";
 
-const IMAGES_DIRECTORY = join(LAB_DIRECTORY, "images");
+export const IMAGES_DIRECTORY = join(LAB_DIRECTORY, "images");
 
 /** Path of the pause image's archive; compiled the first time. */
 export async function ensurePauseImage(): Promise<string> {
@@ -43,7 +43,8 @@ export async function loadImages(
   return paths.map((path) => basename(path));
 }
 
-async function archivesOf(directory: string): Promise<string[]> {
+/** Paths of the archives in a directory, by name. */
+export async function archivesOf(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
   return names
     .filter((name) => name.endsWith(".tar"))

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Carrier, findGuest, hostCarrier } from "#hack/lab/carrier.ts";
 import { run } from "#hack/lab/command.ts";
-import { ensurePauseImage, loadImages } from "#hack/lab/images.ts";
+import { loadImages } from "#hack/lab/images.ts";
 import { BIN_DIRECTORY, type Layout, LayoutError, netnsOf, nodeOf } from "#hack/lab/layout.ts";
 import { routePods, unroutePods } from "#hack/lab/network.ts";
 import {
@@ -96,9 +96,7 @@ export function addNode(layout: Layout, name: string, tell: Say): Promise<void> 
     const all = file.value.nodes.map((other) => nodeOf(layout, other));
     await routeBetween(carrier, all);
     await routePods(layout, all);
-    const target = { layout, carrier, nodes: [node] };
-    await loadImages(target, { archives: [await ensurePauseImage()], tell });
-    await loadImages(target, { tell });
+    await loadImages({ layout, carrier, nodes: [node] }, { tell });
     await waitForNodes(context, [node], { deadlineMs: 120_000, tell });
     tell(`${name} is Ready`);
   });

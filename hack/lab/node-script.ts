@@ -11,6 +11,8 @@ export interface NodeScriptInput {
   readonly layout: Layout;
   readonly node: NodeLayout;
   readonly directory: string;
+  /** The container runtime's first root directory: hard links to it, but copies of what is written. */
+  readonly seed: string;
   readonly binDirectory: string;
   readonly files: Readonly<Record<string, string>>;
 }
@@ -36,12 +38,14 @@ ip -n ${netns} link set lo up
 
 /** Prints the process id of the node's first process. */
 export function startNodeScript(input: NodeScriptInput): string {
-  const { node, directory } = input;
+  const { node, directory, seed } = input;
   const writes = Object.entries({ ...input.files, "init.sh": initScript(input) }).map(
     ([name, text]) => `cat > ${directory}/${name} <<'END-OF-FILE'\n${text.trimEnd()}\nEND-OF-FILE\n`,
   );
   return `umask 077
 mkdir -p ${directory}/cni ${directory}/log ${directory}/lib
+cp -al ${seed} ${directory}/root
+for f in $(cd ${seed} && find . -name '*.db'); do cp --remove-destination ${seed}/$f ${directory}/root/$f; done
 ${writes.join("")}${namespaceScript(node.netns)}${linkScript(input)}${cgroupScript(node.netns)}
 setsid nsenter --net=/run/netns/${node.netns} unshare --mount --propagation private --uts --pid --fork --kill-child \\
   --mount-proc sh ${directory}/init.sh >${directory}/log/init.log 2>&1 </dev/null &

@@ -48,7 +48,14 @@ export async function startNode(context: NodeContext, node: NodeLayout): Promise
     proxyKubeconfig: await credentialsOf("system:kube-proxy", "system:node-proxier"),
   });
   const output = await carrier.script(
-    startNodeScript({ layout, node, directory, binDirectory: BIN_DIRECTORY, files }),
+    startNodeScript({
+      layout,
+      node,
+      directory,
+      seed: join(carrier.directory, "seed"),
+      binDirectory: BIN_DIRECTORY,
+      files,
+    }),
   );
   if (carrier.kind === "guest") return undefined;
   const pid = Number(output.trim());

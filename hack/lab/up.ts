@@ -5,7 +5,6 @@ import { bootGuest, type Carrier, hostCarrier } from "#hack/lab/carrier.ts";
 import { startControlPlane } from "#hack/lab/control-plane.ts";
 import { isRunning } from "#hack/lab/daemon.ts";
 import { takeDown } from "#hack/lab/down.ts";
-import { ensurePauseImage, loadImages } from "#hack/lab/images.ts";
 import { API_PORT, type Layout, nodeOf } from "#hack/lab/layout.ts";
 import { makeNetwork, routePods } from "#hack/lab/network.ts";
 import {
@@ -17,6 +16,7 @@ import {
 } from "#hack/lab/nodes.ts";
 import { ensurePrograms } from "#hack/lab/programs.ts";
 import type { Say } from "#hack/lab/progress.ts";
+import { carrySeed, ensureSeed } from "#hack/lab/seed.ts";
 import { LabError, type LabState, readState, StateFile } from "#hack/lab/state.ts";
 import { keepSysctls } from "#hack/lab/sysctls.ts";
 
@@ -105,14 +105,15 @@ async function startAll(
 ): Promise<void> {
   const nodes = Array.from({ length: count }, (_, index) => nodeOf(layout, `node${index + 1}`));
   await makeNetwork(layout);
-  const [plane, carrier, pause] = await settled([
+  const [plane, carrier, seed] = await settled([
     startPlane(layout, state, tell),
     openCarrier(layout, state, tell),
-    ensurePauseImage(),
+    ensureSeed(tell),
   ]);
   try {
     const { authority, server, kubeconfig } = plane;
     const context: NodeContext = { layout, carrier, authority, server, kubeconfig };
+    await carrySeed(carrier, seed);
     tell(`starting ${nodes.map(({ name }) => name).join(", ")}`);
     await state.update({ nodes: nodes.map(({ name }) => name) });
     await settled(
@@ -123,8 +124,7 @@ async function startAll(
     );
     await routeBetween(carrier, nodes);
     await routePods(layout, nodes);
-    const pauses = loadImages({ layout, carrier, nodes }, { archives: [pause], tell });
-    await settled([pauses, waitForNodes(context, nodes, { deadlineMs: 240_000, tell })]);
+    await waitForNodes(context, nodes, { deadlineMs: 240_000, tell });
     await waitForServiceAccount(kubeconfig);
   } finally {
     carrier.release();
