@@ -1,8 +1,8 @@
 /** What one pass of the operator has to change. Pure. */
 import { FIELD_MANAGER, FINALIZER } from "#api/names.ts";
-import { difference } from "#operator/diff.ts";
 import { wantedChildren } from "#operator/children/all.ts";
 import { type Child, describeChild } from "#operator/children/child.ts";
+import { difference } from "#operator/diff.ts";
 import { firstDifference } from "#operator/differs.ts";
 import {
   isWebhookConfiguration,
