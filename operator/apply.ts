@@ -1,7 +1,8 @@
 /** Performs a plan of the operator: differences only, in the plan's order. */
 import { FIELD_MANAGER, FINALIZER } from "#api/names.ts";
+import { errorText } from "#common/error.ts";
 import type { KubeClient } from "#common/kube/client.ts";
-import { isConflict, isNotFound } from "#common/kube/error.ts";
+import { isConflict, isNotFound, KubeError } from "#common/kube/error.ts";
 import type { EventRecorder } from "#common/kube/events.ts";
 import { apiVersionOf, type LoadBalancer, loadBalancers } from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
@@ -14,6 +15,19 @@ export interface ApplyOptions {
   readonly client: KubeClient;
   readonly events: EventRecorder;
   readonly log: Logger;
+}
+
+/** The API server refused writes; those that it took are done. */
+export class ApplyError extends Error {
+  override readonly name = "ApplyError";
+  readonly code = "APPLY";
+  /** One for each refused write: the object, and the server's words. */
+  readonly failures: readonly string[];
+
+  constructor(failures: readonly string[], cause: unknown) {
+    super(failures.join("; "), { cause });
+    this.failures = failures;
+  }
 }
 
 const MANAGER = { fieldManager: FIELD_MANAGER.operator } as const;
@@ -76,33 +90,59 @@ async function setFinalizer(
   }
 }
 
-/** Throws KubeError and ConnectionError; everything done stays done, the next pass sees it. */
+/**
+ * ApplyError if the server refused a write (the others are made all the same), ConnectionError if it did not answer;
+ * what is done stays done, the next pass sees it.
+ */
 export async function applyPlan(
   options: ApplyOptions,
   plan: Plan,
   balancer: LoadBalancer | undefined,
 ): Promise<void> {
   if (balancer !== undefined && plan.finalizer === "add") await setFinalizer(options, balancer, "add");
-  for (const node of plan.left) {
-    if (balancer === undefined) continue;
-    const message = `the speaker of node ${node} showed no life for 60 s: what it had in the node's kernel is left there`;
-    options.log.warn(message, { event: "nodeLeft", node });
-    options.events.emit(
-      { apiVersion: "genkan.dev/v1beta1", kind: "LoadBalancer", metadata: balancer.metadata },
-      { type: "Warning", reason: "NodeLeft", message },
-    );
+  for (const node of plan.left) if (balancer !== undefined) tellNodeLeft(options, balancer, node);
+  const refused = new Map<string, unknown>();
+  for (const application of plan.apply) {
+    const { resource, object } = application.child;
+    await attempt(describeChild(resource, object), refused, () => applyChild(options, application));
   }
-  for (const application of plan.apply) await applyChild(options, application);
   for (const removal of plan.remove) {
-    try {
-      await removeOne(options, removal);
-    } catch (error) {
-      // Another object has the name now: the next pass looks at that one.
-      if (!isConflict(error)) throw error;
-    }
+    await attempt(`${removal.resource.kind} ${removal.name}`, refused, () => removeOne(options, removal));
+  }
+  if (refused.size > 0) {
+    const [first] = refused.values();
+    throw new ApplyError(
+      [...refused].map(([what, error]) => `${what}: ${errorText(error)}`),
+      first,
+    );
   }
   if (balancer !== undefined && plan.finalizer === "remove") {
     await options.events.flush();
     await setFinalizer(options, balancer, "remove");
   }
+}
+
+/** One object that the server refuses must not keep the others from being repaired. */
+async function attempt(
+  what: string,
+  refused: Map<string, unknown>,
+  write: () => Promise<void>,
+): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    // Somebody was quicker, or another object has the name now: the watch brings the news and the next pass.
+    if (isConflict(error)) return;
+    if (!(error instanceof KubeError)) throw error;
+    refused.set(what, error);
+  }
+}
+
+function tellNodeLeft({ log, events }: ApplyOptions, balancer: LoadBalancer, node: string): void {
+  const message = `the speaker of node ${node} showed no life for 60 s: what it had in the node's kernel is left there`;
+  log.warn(message, { event: "nodeLeft", node });
+  events.emit(
+    { apiVersion: apiVersionOf(loadBalancers), kind: loadBalancers.kind, metadata: balancer.metadata },
+    { type: "Warning", reason: "NodeLeft", message },
+  );
 }

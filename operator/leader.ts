@@ -8,7 +8,7 @@ import { type LoadBalancer, loadBalancers, type Secret, secrets } from "#common/
 import type { Logger } from "#common/log.ts";
 import { createLoop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
-import { applyPlan } from "#operator/apply.ts";
+import { ApplyError, applyPlan } from "#operator/apply.ts";
 import { certificateOf, flawOf, issueCertificate } from "#operator/certificate.ts";
 import type { Site } from "#operator/children/child.ts";
 import { type ServingCertificate, webhookDnsNames } from "#operator/children/webhook.ts";
@@ -54,7 +54,12 @@ export async function runTerm(
       onPlan(plan);
       // Said before it is done: a removal's last step takes the object away.
       if (plan.phase === "Removing") await writeStatuses(options, view, plan);
-      await applyPlan(options, plan, view.loadBalancer);
+      try {
+        await applyPlan(options, plan, view.loadBalancer);
+      } catch (error) {
+        if (error instanceof ApplyError) await writeStatuses(options, view, plan, error.failures);
+        throw error;
+      }
       if (plan.phase !== "Removing") await writeStatuses(options, view, plan);
       return plan.retryAfterMs === undefined ? {} : { retryAfterMs: plan.retryAfterMs };
     },
@@ -99,10 +104,15 @@ class Certificates {
   }
 }
 
-async function writeStatuses(options: LeaderOptions, view: OperatorView, plan: Plan): Promise<void> {
+async function writeStatuses(
+  options: LeaderOptions,
+  view: OperatorView,
+  plan: Plan,
+  failures: readonly string[] = [],
+): Promise<void> {
   const { loadBalancer, misnamed, now } = view;
   if (loadBalancer !== undefined)
-    await writeStatus(options, loadBalancer, statusOf(view, plan, loadBalancer));
+    await writeStatus(options, loadBalancer, statusOf(view, plan, loadBalancer, failures));
   for (const balancer of misnamed) await writeStatus(options, balancer, misnamedStatus(balancer, now));
 }
 

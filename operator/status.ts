@@ -5,7 +5,7 @@ import { type Condition, ConditionType, setCondition } from "#api/v1beta1/condit
 import type { LoadBalancer } from "#common/kube/resource.ts";
 import type { Plan } from "#operator/plan.ts";
 import { names } from "#operator/removal.ts";
-import { conditionOf, type OperatorView } from "#operator/view.ts";
+import { conditionOf, type OperatorView, type PodView } from "#operator/view.ts";
 import { controllerProgress, speakerProgress } from "#operator/workloads.ts";
 
 type Status = NonNullable<LoadBalancer["status"]>;
@@ -29,10 +29,13 @@ function troubles(view: OperatorView): string[] {
   });
 }
 
-function podProblems(view: OperatorView): string[] {
+/** Pods that do not run, with the kubelet's or scheduler's words. */
+function podProblems(view: OperatorView, component?: PodView["component"]): string[] {
   return view.pods
+    .filter((pod) => component === undefined || pod.component === component)
     .filter((pod) => !pod.isReady && pod.problem !== undefined && pod.goneBy === undefined)
-    .map((pod) => `${pod.component} ${pod.name}: ${pod.problem}`);
+    .map((pod) => `${pod.component}${pod.node === undefined ? "" : ` on ${pod.node}`}: ${pod.problem}`)
+    .sort();
 }
 
 function validity(view: OperatorView, balancer: LoadBalancer): Word {
@@ -50,17 +53,55 @@ function validity(view: OperatorView, balancer: LoadBalancer): Word {
     : word(ConditionType.Valid, false, "Invalid", refusals.map((refusal) => refusal.message).join("; "));
 }
 
-function removing(plan: Plan): Word[] {
+function removing(plan: Plan, failures: readonly string[]): Word[] {
   const message = plan.waiting === "" ? "being removed" : `being removed; waiting for ${plan.waiting}`;
   return [
     word(ConditionType.Available, false, "Removing", message),
     word(ConditionType.Progressing, true, "Removing", message),
-    word(ConditionType.Degraded, false, "Removing", message),
+    degraded(refusedWrites(failures)),
     word(ConditionType.Upgradeable, false, "Removing", message),
   ];
 }
 
-function running(view: OperatorView, valid: Word): Word[] {
+interface Problem {
+  readonly reason: string;
+  readonly message: string;
+}
+
+function refusedWrites(failures: readonly string[]): Problem[] {
+  return failures.length === 0 ? [] : [{ reason: "ApplyFailed", message: names(failures) }];
+}
+
+/** What is wrong, the gravest first; a rollout that goes on as it should is not. */
+function problemsOf(view: OperatorView, valid: Word): Problem[] {
+  const [controllers, speakers] = [controllerProgress(view), speakerProgress(view)];
+  const problems: Problem[] = [];
+  const add = (reason: string, message: string): void => void problems.push({ reason, message });
+  if (valid.status === "False") add("Invalid", valid.message);
+  const nodes = troubles(view);
+  if (nodes.length > 0) add("SpeakerTrouble", names(nodes));
+  if (controllers.stuck !== undefined) {
+    add("ControllerStuck", [controllers.stuck, ...podProblems(view, "controller")].join("; "));
+  }
+  if (speakers.isDone && speakers.desired === 0) {
+    add("NoNodeSelected", "spec.nodeSelector selects no node that takes a speaker");
+  }
+  // All run the wanted version, and some don't run.
+  if (speakers.isDone && speakers.available < speakers.desired) {
+    const missing = `${speakers.desired - speakers.available} of ${speakers.desired} speakers are not available`;
+    const why = podProblems(view, "speaker");
+    add("SpeakersUnavailable", why.length === 0 ? missing : `${missing}: ${names(why)}`);
+  }
+  return problems;
+}
+
+function degraded(problems: readonly Problem[]): Word {
+  const [first] = problems;
+  if (first === undefined) return word(ConditionType.Degraded, false, "AsExpected", "");
+  return word(ConditionType.Degraded, true, first.reason, problems.map(({ message }) => message).join("; "));
+}
+
+function running(view: OperatorView, valid: Word, failures: readonly string[]): Word[] {
   const [controllers, speakers] = [controllerProgress(view), speakerProgress(view)];
   const counts = `${controllers.available} of ${controllers.desired} controllers and ${speakers.available} of ${speakers.desired} speakers are available`;
   const isAvailable =
@@ -69,18 +110,9 @@ function running(view: OperatorView, valid: Word): Word[] {
     speakers.desired > 0 &&
     speakers.available >= speakers.desired;
   const isDone = controllers.isDone && speakers.isDone && speakers.available >= speakers.desired;
-  const nodes = troubles(view);
-  const stuck = controllers.stuck;
-  const degraded =
-    valid.status === "False"
-      ? word(ConditionType.Degraded, true, "Invalid", valid.message)
-      : nodes.length > 0
-        ? word(ConditionType.Degraded, true, "SpeakerTrouble", names(nodes))
-        : stuck !== undefined
-          ? word(ConditionType.Degraded, true, "ControllerStuck", stuck)
-          : word(ConditionType.Degraded, false, "AsExpected", "");
-  const problems = isDone ? [] : podProblems(view);
-  const progress = problems.length === 0 ? counts : `${counts}; ${names(problems)}`;
+  const waiting = isDone ? [] : podProblems(view);
+  const progress = waiting.length === 0 ? counts : `${counts}; ${names(waiting)}`;
+  const trouble = degraded([...refusedWrites(failures), ...problemsOf(view, valid)]);
   return [
     isAvailable
       ? word(ConditionType.Available, true, "Running", counts)
@@ -88,21 +120,32 @@ function running(view: OperatorView, valid: Word): Word[] {
     isDone
       ? word(ConditionType.Progressing, false, "AsExpected", "")
       : word(ConditionType.Progressing, true, "RollingOut", progress),
-    degraded,
-    word(
-      ConditionType.Upgradeable,
-      isDone,
-      isDone ? "AsExpected" : "RollingOut",
-      isDone ? "" : "wait until the present change is through",
-    ),
+    trouble,
+    upgradeable(isDone, trouble),
   ];
 }
 
+/** An update on top of an unfinished or broken one would hide which of the two is to blame. */
+function upgradeable(isDone: boolean, trouble: Word): Word {
+  if (!isDone) {
+    return word(ConditionType.Upgradeable, false, "RollingOut", "wait until the present change is through");
+  }
+  if (trouble.status === "True") {
+    return word(ConditionType.Upgradeable, false, trouble.reason, trouble.message);
+  }
+  return word(ConditionType.Upgradeable, true, "AsExpected", "");
+}
+
 /** The status as it should be; the very present one where nothing changed. */
-export function statusOf(view: OperatorView, plan: Plan, balancer: LoadBalancer): Status | undefined {
+export function statusOf(
+  view: OperatorView,
+  plan: Plan,
+  balancer: LoadBalancer,
+  failures: readonly string[] = [],
+): Status | undefined {
   const valid = validity(view, balancer);
   const isRemoving = balancer.metadata.deletionTimestamp !== undefined;
-  const words = [valid, ...(isRemoving ? removing(plan) : running(view, valid))];
+  const words = [valid, ...(isRemoving ? removing(plan, failures) : running(view, valid, failures))];
   const [controllers, speakers] = [controllerProgress(view), speakerProgress(view)];
   return changed(balancer, words, view.now, {
     controllers: { desired: controllers.desired, ready: controllers.available },

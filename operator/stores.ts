@@ -6,6 +6,7 @@ import {
   LABEL_NAME,
   LABEL_SPEAKER_LEASE,
   LOADBALANCER_NAME,
+  WEBHOOK_SECRET_NAME,
 } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -130,7 +131,10 @@ export class Stores {
           resource,
           store,
           project: (object) => childOf(resource, object),
-          labelSelector: managedSelector(namespace),
+          // One Secret, by its name: the operator may read no other.
+          ...(resource.kind === "Secret"
+            ? { fieldSelector: `metadata.name=${WEBHOOK_SECRET_NAME}` }
+            : { labelSelector: managedSelector(namespace) }),
         }),
       );
     }
