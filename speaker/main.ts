@@ -1,5 +1,6 @@
 /** The speaker: attracts traffic to this node and has the kernel forward it to pods. Wiring only. */
 import { readFileSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { FIELD_MANAGER } from "#api/names.ts";
 import { systemClock } from "#common/clock.ts";
 import { serveHttp } from "#common/http.ts";
@@ -15,6 +16,7 @@ import type { Forwarder, Trouble } from "./apply.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/kernel.ts";
 import { planForwarding } from "./forwarding/plan.ts";
+import type { ForwardingInput, ForwardingPlan } from "./forwarding/types.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
 import { Membership } from "./membership.ts";
 import { PacketSocket } from "./native/packet.ts";
@@ -46,7 +48,11 @@ async function main(signal: AbortSignal): Promise<void> {
   const leaseClient = createKubeClient(connection, { userAgent: FIELD_MANAGER.speaker, maxSockets: 2 });
   const background = new AbortController();
   const metrics = createMetrics({ role: "speaker", version: "0.1.0" });
-  const trigger = (): void => loop.trigger();
+  let version = 0;
+  const trigger = (): void => {
+    version += 1;
+    loop.trigger();
+  };
   const sources = new Sources({ ...common, client, namespace, onChange: trigger });
   const membership = new Membership({
     ...common,
@@ -113,6 +119,7 @@ async function main(signal: AbortSignal): Promise<void> {
         onOwnership: (direction, count) =>
           metrics.count("genkan_ownership_changes_total", { direction }, count),
         trigger,
+        version: () => version,
       },
       inherited,
     );
@@ -142,12 +149,21 @@ async function main(signal: AbortSignal): Promise<void> {
 /** The kernel is opened with the first pass that needs it: a node in mode KubeProxy needs no rights for it. */
 function createForwarder(): Forwarder {
   let forwarding: Forwarding | undefined;
+  let planned: { readonly input: ForwardingInput; readonly plan: ForwardingPlan } | undefined;
+  const planFor = (input: ForwardingInput): ForwardingPlan => {
+    const isSame =
+      planned?.input.ports === input.ports &&
+      planned.input.vips === input.vips &&
+      isDeepStrictEqual(planned.input.nodeAddresses, input.nodeAddresses);
+    if (planned === undefined || !isSame) planned = { input, plan: planForwarding(input) };
+    return planned.plan;
+  };
   const opened = (): Forwarding => {
     forwarding ??= new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot }));
     return forwarding;
   };
   return {
-    reconcile: (input) => opened().reconcile(planForwarding(input)),
+    reconcile: (input) => opened().reconcile(planFor(input)),
     remove: () => opened().remove(),
     counts: () => forwarding?.counts() ?? NO_COUNTS,
   };

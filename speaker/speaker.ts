@@ -35,6 +35,8 @@ export interface SpeakerOptions {
   readonly onOwnership: (direction: "taken" | "released", count: number) => void;
   /** Asks for another pass. */
   readonly trigger: () => void;
+  /** Another number whenever something that a plan depends on may have changed. */
+  readonly version: () => number;
 }
 
 const RECHECK_MS = 2_000;
@@ -46,6 +48,7 @@ export class Speaker {
   readonly #planner = new Planner();
   readonly #applier: Applier;
   #plan = NO_PLAN;
+  #plannedFor = "";
   #role: Role = "Active";
   /** The kernel was programmed and read back, and frames can be sent. */
   #isReady = false;
@@ -121,11 +124,10 @@ export class Speaker {
     this.#isRemoved = false;
     const state = this.#ownState();
     if (this.#isReady) membership.publish(state);
-    const view = this.#view(loadBalancer, state);
-    this.#plan = this.#planner.plan(view);
+    this.#replan(loadBalancer, state);
     const wanted = this.#withoutNews(wantedOf(this.#plan));
     const links = monitor.links().filter(({ name }) => wanted.has(name));
-    const applied = await this.#applier.apply(wanted, links, this.#forwardingInput(loadBalancer, view));
+    const applied = await this.#applier.apply(wanted, links, this.#forwardingInput(loadBalancer));
     this.#forwardingTrouble = applied.forwardingTrouble;
     this.#announcingTrouble = this.#findAnnouncingTrouble();
     const writes = applied.reconciled?.writes ?? 0;
@@ -157,6 +159,7 @@ export class Speaker {
 
   async #leave(): Promise<void> {
     this.#plan = NO_PLAN;
+    this.#plannedFor = "";
     this.#isReady = false;
     this.#announcingTrouble = undefined;
     this.#options.membership.publish(NOT_READY);
@@ -207,9 +210,18 @@ export class Speaker {
     return { live, dead, states };
   }
 
-  #forwardingInput(loadBalancer: LoadBalancerView, view: View): ForwardingInput | undefined {
+  /** A pass that only looks after the kernel goes by the plan that there is. */
+  #replan(loadBalancer: LoadBalancerView, state: SpeakerState): void {
+    const reason = JSON.stringify([this.#options.version(), state]);
+    if (reason === this.#plannedFor) return;
+    this.#plan = this.#planner.plan(this.#view(loadBalancer, state));
+    this.#plannedFor = reason;
+  }
+
+  #forwardingInput(loadBalancer: LoadBalancerView): ForwardingInput | undefined {
     if (loadBalancer.mode === "KubeProxy") return undefined;
-    const nodeAddresses = view.nodes.get(view.node)?.addresses ?? {};
+    const { sources, node } = this.#options;
+    const nodeAddresses = sources.nodes.get(node)?.addresses ?? {};
     return { nodeAddresses, ports: this.#plan.ports, vips: this.#plan.vips };
   }
 

@@ -20,10 +20,13 @@ export class SpeakerProcess implements AsyncDisposable {
   readonly #ended: Promise<void>;
   hasEnded = false;
 
-  constructor(host: Host, kubeconfig: string, env: Readonly<Record<string, string>> = {}) {
+  /** `without`: capabilities that the process does not get, for example ["net_raw"]. */
+  constructor(host: Host, kubeconfig: string, without: readonly string[] = []) {
     this.host = host;
+    const list = without.map((name) => `-${name}`).join(",");
+    const limited = list === "" ? [] : ["setpriv", `--inh-caps=${list}`, `--bounding-set=${list}`];
     // nsenter replaces itself, so that signals reach the speaker; `ip netns exec` would mount /sys anew.
-    const command = [`--net=/run/netns/${host.namespace}`, process.execPath, MAIN];
+    const command = [`--net=/run/netns/${host.namespace}`, ...limited, process.execPath, MAIN];
     this.#child = spawn("nsenter", command, {
       stdio: ["ignore", "pipe", "inherit"],
       env: {

@@ -24,9 +24,9 @@ import {
   services,
   speakerStatuses,
 } from "#common/kube/resource.ts";
+import { hasIpvs } from "#hack/guest/ipvs.ts";
 import { type ControlPlane, startControlPlane } from "#hack/lab/control-plane.ts";
 import { elect } from "#speaker/elect.ts";
-import { hasIpvs } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
 import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "./bridge.ts";
 import { SpeakerProcess } from "./speaker-process.ts";
@@ -393,7 +393,7 @@ describe("layer 2 ownership", { concurrency: false }, () => {
       });
     const vip = WEB.vips[0] ?? "";
     await setMode("IPVS");
-    if (hasIpvs()) {
+    if (await hasIpvs()) {
       t.diagnostic("this kernel has ip_vs: the speakers must be ready with it");
       for (const name of NAMES)
         await until(`${name} to forward`, () => hasCondition(name, "ForwardingReady", "True"), LONG);
