@@ -46,7 +46,9 @@ export function startNodeScript(input: NodeScriptInput): string {
 mkdir -p ${directory}/cni ${directory}/log ${directory}/lib
 cp -al ${seed} ${directory}/root
 for f in $(cd ${seed} && find . -name '*.db'); do cp --remove-destination ${seed}/$f ${directory}/root/$f; done
-${writes.join("")}${namespaceScript(node.netns)}${linkScript(input)}${cgroupScript(node.netns)}
+${writes.join("")}# What containerd unpacks must be open to the users that containers run as.
+umask 022
+${namespaceScript(node.netns)}${linkScript(input)}${cgroupScript(node.netns)}
 setsid nsenter --net=/run/netns/${node.netns} unshare --mount --propagation private --uts --pid --fork --kill-child \\
   --mount-proc sh ${directory}/init.sh >${directory}/log/init.log 2>&1 </dev/null &
 echo $!
