@@ -1,6 +1,6 @@
 /** The images that nodes get: the pause image, made here, and whatever lies in .lab/images. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { splitArchive } from "#hack/lab/archive.ts";
 import type { Carrier } from "#hack/lab/carrier.ts";
@@ -11,7 +11,7 @@ import { PAUSE_IMAGE } from "#hack/lab/node-files.ts";
 import { importImages } from "#hack/lab/nodes.ts";
 import { type Say, watched } from "#hack/lab/progress.ts";
 
-export const IMAGES_DIRECTORY = join(LAB_DIRECTORY, "images");
+const IMAGES_DIRECTORY = join(LAB_DIRECTORY, "images");
 
 /** Path of the pause image's archive; compiled the first time. */
 export async function ensurePauseImage(): Promise<string> {
@@ -30,21 +30,30 @@ export async function ensurePauseImage(): Promise<string> {
   return archive;
 }
 
-/** Imports every archive of .lab/images (or those given) into every node; resolves to their file names. */
+/** Imports archives into every node. */
 export async function loadImages(
   at: { layout: Layout; carrier: Carrier; nodes: readonly NodeLayout[] },
-  { archives, tell }: { archives?: readonly string[]; tell: Say },
-): Promise<string[]> {
-  const paths = archives ?? (await archivesOf(IMAGES_DIRECTORY));
-  for (const path of paths) {
+  { archives, tell }: { archives: readonly string[]; tell: Say },
+): Promise<void> {
+  for (const path of archives) {
     const split = await splitArchive(at.layout, path);
     await watched(`loading ${basename(path)}`, importImages(at.carrier, at.nodes, split), tell);
   }
-  return paths.map((path) => basename(path));
 }
 
-/** Paths of the archives in a directory, by name. */
-export async function archivesOf(directory: string): Promise<string[]> {
+/** The archives of .lab/images as they are now: path -> what changes whenever the file does. */
+export async function currentArchives(): Promise<Map<string, string>> {
+  const paths = await archivesOf(IMAGES_DIRECTORY);
+  return new Map(await Promise.all(paths.map(async (path) => [path, await identityOf(path)] as const)));
+}
+
+/** Changes whenever the file does. */
+export async function identityOf(path: string): Promise<string> {
+  const { mtimeMs, size, ino } = await stat(path);
+  return `${basename(path)} ${ino} ${size} ${mtimeMs}`;
+}
+
+async function archivesOf(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => []);
   return names
     .filter((name) => name.endsWith(".tar"))

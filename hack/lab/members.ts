@@ -1,9 +1,9 @@
 /** Commands on a lab that is up: nodes come and go, are cut off and come back; images; commands inside. */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Carrier, findGuest, hostCarrier } from "#hack/lab/carrier.ts";
 import { run } from "#hack/lab/command.ts";
-import { loadImages } from "#hack/lab/images.ts";
+import { currentArchives, loadImages } from "#hack/lab/images.ts";
 import { BIN_DIRECTORY, type Layout, LayoutError, netnsOf, nodeOf } from "#hack/lab/layout.ts";
 import { routePods, unroutePods } from "#hack/lab/network.ts";
 import {
@@ -63,8 +63,12 @@ export async function execute(layout: Layout, place: string, argv: readonly stri
 export function loadIntoNodes(layout: Layout, tell: Say): Promise<void> {
   return withCarrier(layout, async (carrier, state) => {
     const nodes = state.nodes.map((name) => nodeOf(layout, name));
-    const loaded = await loadImages({ layout, carrier, nodes }, { tell });
-    tell(loaded.length === 0 ? "no images in .lab/images" : `loaded into every node: ${loaded.join(", ")}`);
+    const current = await currentArchives();
+    const archives = [...current.keys()].filter((path) => !state.loaded.includes(current.get(path) ?? ""));
+    await loadImages({ layout, carrier, nodes }, { archives, tell });
+    await new StateFile(layout, state).update({ loaded: [...current.values()] });
+    const names = archives.map((path) => basename(path)).join(", ");
+    tell(names === "" ? "every node has every image of .lab/images" : `loaded into every node: ${names}`);
   });
 }
 
@@ -96,7 +100,9 @@ export function addNode(layout: Layout, name: string, tell: Say): Promise<void> 
     const all = file.value.nodes.map((other) => nodeOf(layout, other));
     await routeBetween(carrier, all);
     await routePods(layout, all);
-    await loadImages({ layout, carrier, nodes: [node] }, { tell });
+    const current = await currentArchives();
+    const archives = [...current.keys()].filter((path) => !state.seeded.includes(current.get(path) ?? ""));
+    await loadImages({ layout, carrier, nodes: [node] }, { archives, tell });
     await waitForNodes(context, [node], { deadlineMs: 120_000, tell });
     tell(`${name} is Ready`);
   });

@@ -17,6 +17,8 @@ export interface NodeScriptInput {
   readonly files: Readonly<Record<string, string>>;
 }
 
+const RESTARTS = 30;
+
 /** Sysctls of a network namespace that forwards. */
 const FORWARDING = [
   "net.ipv4.ip_forward=1",
@@ -90,8 +92,13 @@ fi
 
 /** The node's first process: its own mounts, then its programs. Ends only by being killed. */
 function initScript({ node, directory, binDirectory }: NodeScriptInput): string {
-  const daemon = (name: string, command: string): string =>
-    `(${command} >${directory}/log/${name}.log 2>&1; echo "${name} ended: exit code $?" >>${directory}/log/ended) &\n`;
+  // Restarted as systemd would: a kubelet ends when the runtime is not ready yet. One that never stays up is reported.
+  const daemon = (name: string, command: string): string => `( n=0
+while [ $n -lt ${RESTARTS} ]; do
+  ${command} >>${directory}/log/${name}.log 2>&1; echo "${name} ended: exit code $?" >>${directory}/log/restarts
+  n=$((n+1)); sleep 0.5
+done; echo "${name} ended ${RESTARTS} times" >>${directory}/log/ended ) &
+`;
   return `export PATH=${binDirectory}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 root=/sys/fs/cgroup
 if [ -f $root/cgroup.controllers ]; then echo $$ > $root/${node.netns}/system/cgroup.procs

@@ -9,7 +9,7 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Carrier } from "#hack/lab/carrier.ts";
 import { runScript } from "#hack/lab/command.ts";
-import { archivesOf, ensurePauseImage, IMAGES_DIRECTORY } from "#hack/lab/images.ts";
+import { currentArchives, ensurePauseImage, identityOf } from "#hack/lab/images.ts";
 import { BIN_DIRECTORY, LAB_DIRECTORY } from "#hack/lab/layout.ts";
 import { type Say, watched } from "#hack/lab/progress.ts";
 
@@ -17,16 +17,25 @@ const SEEDS = join(LAB_DIRECTORY, "seed");
 /** Nobody takes longer to copy one. */
 const KEEP_MS = 600_000;
 
-/** Path of the runtime's root directory with all images; made when an image changed. */
-export async function ensureSeed(tell: Say): Promise<string> {
-  const archives = [await ensurePauseImage(), ...(await archivesOf(IMAGES_DIRECTORY))];
-  const hash = createHash("sha256");
-  for (const path of archives) {
-    const { mtimeMs, size, ino } = await stat(path);
-    hash.update(`${path} ${mtimeMs} ${size} ${ino}\n`);
-  }
-  const seed = join(SEEDS, hash.digest("hex").slice(0, 16));
-  if (existsSync(seed)) return seed;
+export interface Seed {
+  /** The container runtime's root directory. */
+  readonly path: string;
+  /** Identities of the archives of .lab/images that are in it. */
+  readonly images: readonly string[];
+}
+
+/** The runtime's root directory with all images; made when an image changed. */
+export async function ensureSeed(tell: Say): Promise<Seed> {
+  const pause = await ensurePauseImage();
+  const current = await currentArchives();
+  const images = [...current.values()];
+  const hash = createHash("sha256").update([await identityOf(pause), ...images].join("\n"));
+  const path = join(SEEDS, hash.digest("hex").slice(0, 16));
+  if (!existsSync(path)) await makeSeed(path, [pause, ...current.keys()], tell);
+  return { path, images };
+}
+
+async function makeSeed(seed: string, archives: readonly string[], tell: Say): Promise<void> {
   await removeOldSeeds();
   const draft = `${seed}.${process.pid}`;
   await mkdir(draft, { recursive: true });
@@ -39,13 +48,12 @@ export async function ensureSeed(tell: Say): Promise<string> {
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-  return seed;
 }
 
 /** Puts the seed where the carrier's nodes find it. */
-export async function carrySeed(carrier: Carrier, seed: string): Promise<void> {
+export async function carrySeed(carrier: Carrier, seed: Seed): Promise<void> {
   const copy = carrier.kind === "host" ? "cp -al" : "cp -a";
-  await carrier.script(`mkdir -p ${carrier.directory}\n${copy} ${seed} ${carrier.directory}/seed`);
+  await carrier.script(`mkdir -p ${carrier.directory}\n${copy} ${seed.path} ${carrier.directory}/seed`);
 }
 
 async function unpack(directory: string, archives: readonly string[]): Promise<void> {

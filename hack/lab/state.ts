@@ -14,6 +14,9 @@ export interface LabState {
   readonly reason: string;
   readonly nodes: readonly string[];
   readonly processes: readonly ProcessRecord[];
+  /** Identities of the image archives that a node has from its start, and of those that all nodes have. */
+  readonly seeded: readonly string[];
+  readonly loaded: readonly string[];
 }
 
 /** The lab is not in the state that the command needs. */

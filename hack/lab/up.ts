@@ -45,6 +45,8 @@ export async function bringUp(layout: Layout, options: UpOptions, tell: Say): Pr
     isControlPlaneOnly: options.isControlPlaneOnly,
     nodes: [],
     processes: [],
+    seeded: [],
+    loaded: [],
   });
   await state.update({});
   if (options.isControlPlaneOnly)
@@ -115,7 +117,7 @@ async function startAll(
     const context: NodeContext = { layout, carrier, authority, server, kubeconfig };
     await carrySeed(carrier, seed);
     tell(`starting ${nodes.map(({ name }) => name).join(", ")}`);
-    await state.update({ nodes: nodes.map(({ name }) => name) });
+    await state.update({ nodes: nodes.map(({ name }) => name), seeded: seed.images, loaded: seed.images });
     await settled(
       nodes.map(async (node) => {
         const first = await startNode(context, node);
