@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { planOperator } from "#operator/plan.ts";
+import { misnamedStatus, statusOf } from "#operator/status.ts";
+import type { OperatorView } from "#operator/view.ts";
+import { balancer, now, pod, secondsAgo, settledChildren, speaker, view } from "#test/fakes/operator.ts";
+
+/** `True Reason message` of each condition. */
+function told(of: OperatorView, failures: readonly string[] = []): Record<string, string> {
+  assert.ok(of.loadBalancer !== undefined);
+  const status = statusOf(of, planOperator(of), of.loadBalancer, failures);
+  const conditions = status?.conditions ?? [];
+  return Object.fromEntries(
+    conditions.map(({ type, status, reason, message }) => [type, `${status} ${reason} ${message}`]),
+  );
+}
+
+const down = { updatedNumberScheduled: 3, numberAvailable: 2 };
+const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, RegExp>>, string[]?])[] = [
+  [
+    "settled",
+    view(),
+    {
+      Available: /^True Running 2 of 2 controllers and 3 of 3 speakers/,
+      Progressing: /^False/,
+      Degraded: /^False/,
+      Upgradeable: /^True/,
+      Valid: /^True/,
+    },
+  ],
+  [
+    "nothing there yet",
+    view({ children: [] }),
+    { Available: /^False/, Progressing: /^True/, Degraded: /^False/ },
+  ],
+  [
+    "an update on its way",
+    view({ children: settledChildren({ daemonSet: { updatedNumberScheduled: 1, numberAvailable: 2 } }) }),
+    { Progressing: /^True RollingOut/, Degraded: /^False/, Upgradeable: /^False/ },
+  ],
+  [
+    "a status that is older than the spec",
+    view({ children: settledChildren({ daemonSet: { observedGeneration: 0 } }) }),
+    { Progressing: /^True/ },
+  ],
+  [
+    "a speaker down",
+    view({
+      children: settledChildren({ daemonSet: down }),
+      pods: [pod("node2", { isReady: false, problem: "CrashLoopBackOff" })],
+    }),
+    {
+      Available: /^False/,
+      Degraded: /^True SpeakersUnavailable 1 of 3 .*speaker on node2: CrashLoopBackOff/,
+    },
+  ],
+  [
+    "a speaker that cannot forward",
+    view({ speakers: [speaker("node3", "ForwardingReady", "False", "NoIpvs", "no ip_vs")] }),
+    {
+      Available: /^True/,
+      Degraded: /^True SpeakerTrouble node3: NoIpvs \(no ip_vs\)/,
+      Upgradeable: /^False/,
+    },
+  ],
+  [
+    "a report of a node that is gone",
+    view({ speakers: [speaker("node9", "ForwardingReady", "False", "NoIpvs", "no ip_vs")] }),
+    { Degraded: /^False/ },
+  ],
+  [
+    "no node selected",
+    view({
+      children: settledChildren({
+        daemonSet: { desiredNumberScheduled: 0, updatedNumberScheduled: 0, numberAvailable: 0 },
+      }),
+    }),
+    { Available: /^False/, Degraded: /^True NoNodeSelected/ },
+  ],
+  [
+    "a rollout that is stuck",
+    view({
+      children: settledChildren({
+        deployment: {
+          updatedReplicas: 1,
+          conditions: [{ type: "Progressing", status: "False", message: "deadline exceeded" }],
+        },
+      }),
+    }),
+    { Degraded: /^True ControllerStuck deadline exceeded/ },
+  ],
+  [
+    "a field that is not supported",
+    view({ loadBalancer: balancer({}, { forwarding: { connectionSync: true } }) }),
+    { Valid: /^False Invalid spec\.forwarding\.connectionSync/, Degraded: /^True Invalid/ },
+  ],
+  ["a write refused", view(), { Degraded: /^True ApplyFailed Role x: forbidden/ }, ["Role x: forbidden"]],
+  [
+    "a removal",
+    view({
+      loadBalancer: balancer({ deletionTimestamp: secondsAgo(1) }),
+      speakers: [speaker("node1")],
+    }),
+    { Available: /^False Removing/, Progressing: /^True Removing.*node1/, Degraded: /^False/ },
+  ],
+];
+
+for (const [name, of, expected, failures] of cases) {
+  test(`conditions: ${name}`, () => {
+    const found = told(of, failures);
+    for (const [type, pattern] of Object.entries(expected))
+      assert.match(found[type] ?? "missing", pattern, type);
+  });
+}
+
+test("a status that says the same is not written again, and times move only with the status", () => {
+  const of = view();
+  assert.ok(of.loadBalancer !== undefined);
+  const status = statusOf(of, planOperator(of), of.loadBalancer);
+  assert.ok(status !== undefined);
+  const loadBalancer = { ...of.loadBalancer, status };
+  const later = { ...of, loadBalancer, now: new Date(now.getTime() + 60_000) };
+  assert.equal(statusOf(later, planOperator(later), loadBalancer), undefined);
+  const newer = { ...loadBalancer, metadata: { ...loadBalancer.metadata, generation: 4 } };
+  const rewritten = statusOf({ ...later, loadBalancer: newer }, planOperator(later), newer);
+  assert.equal(rewritten?.observedGeneration, 4);
+  assert.deepEqual(
+    rewritten?.conditions?.map(({ lastTransitionTime }) => lastTransitionTime),
+    status.conditions?.map(({ lastTransitionTime }) => lastTransitionTime),
+  );
+});
+
+test("a LoadBalancer with another name is told so", () => {
+  const status = misnamedStatus(balancer({ name: "second" }), now);
+  const degraded = status?.conditions?.find(({ type }) => type === "Degraded");
+  assert.equal(degraded?.status, "True");
+  assert.match(degraded?.message ?? "", /"second".*"loadbalancer"/);
+});
