@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { DaemonSet, Deployment } from "#common/kube/resource.ts";
+import { controllerChildren } from "#operator/children/controller.ts";
+import { CONTROLLER_RULES, SPEAKER_RULES } from "#operator/children/rbac.ts";
+import { speakerChildren } from "#operator/children/speaker.ts";
+import { settingsOf } from "#operator/settings.ts";
+import { site } from "#test/fakes/operator.ts";
+
+function podOf(children: ReturnType<typeof speakerChildren>) {
+  const workload = children[0]?.object as unknown as Deployment | DaemonSet;
+  const spec = workload.spec?.template.spec;
+  const [container] = spec?.containers ?? [];
+  assert.ok(spec !== undefined && container !== undefined && spec.containers.length === 1);
+  return { spec, container };
+}
+
+test("the controller has no privilege at all", () => {
+  const { spec, container } = podOf(controllerChildren(site, settingsOf({})));
+  assert.equal(spec.hostNetwork, undefined);
+  assert.equal(spec.securityContext?.runAsNonRoot, true);
+  assert.equal(spec.securityContext?.seccompProfile?.type, "RuntimeDefault");
+  assert.deepEqual(container.securityContext, {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"] },
+  });
+  assert.ok(spec.volumes?.every(({ hostPath }) => hostPath === undefined));
+});
+
+test("a speaker has its node's network, two capabilities and its network's sysctls, and nothing more", () => {
+  const { spec, container } = podOf(speakerChildren(site, settingsOf({})));
+  assert.equal(spec.hostNetwork, true);
+  assert.deepEqual([spec.hostPID, spec.hostIPC], [undefined, undefined]);
+  assert.deepEqual(container.securityContext, {
+    runAsUser: 0,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
+  });
+  assert.deepEqual(
+    spec.volumes?.map(({ hostPath }) => hostPath?.path),
+    ["/proc/sys/net"],
+  );
+});
+
+test("neither reads Secrets, and neither may use a wildcard", () => {
+  for (const { inCluster, inNamespace } of [CONTROLLER_RULES, SPEAKER_RULES]) {
+    for (const { apiGroups = [], resources = [], verbs } of [...inCluster, ...inNamespace]) {
+      const words = [...apiGroups, ...resources, ...verbs];
+      assert.ok(!words.includes("secrets") && !words.includes("*"), JSON.stringify(words));
+    }
+  }
+});
