@@ -8,7 +8,7 @@ import { type ProcessRecord, startTimeOf } from "#hack/lab/daemon.ts";
 import { type Layout, MAX_INSTANCE } from "#hack/lab/layout.ts";
 import type { Say } from "#hack/lab/progress.ts";
 
-const GUEST_MEMORY_MB = 8192;
+const GUEST_MEMORY_MB = 6144;
 /** A tmpfs: unix sockets, mmap and overlays do not work on the guest's share of the host's files. */
 const GUEST_DIRECTORY = "/mnt/lab";
 
