@@ -44,15 +44,39 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
     { Progressing: /^True/ },
   ],
   [
-    "a speaker down",
+    "a speaker that starts",
     view({
       children: settledChildren({ daemonSet: down }),
-      pods: [pod("node2", { isReady: false, problem: "CrashLoopBackOff" })],
+      pods: [pod("node2", { isReady: false, problem: "ContainerCreating", unreadySince: secondsAgo(59) })],
     }),
     {
-      Available: /^False/,
-      Degraded: /^True SpeakersUnavailable 1 of 3 .*speaker on node2: CrashLoopBackOff/,
+      Available: /^False .*2 of 3 .*speaker on node2: ContainerCreating/,
+      Progressing: /^True/,
+      Degraded: /^False/,
     },
+  ],
+  [
+    "a speaker that is down",
+    view({
+      children: settledChildren({ daemonSet: down }),
+      pods: [pod("node2", { isReady: false, problem: "CrashLoopBackOff", unreadySince: secondsAgo(60) })],
+    }),
+    { Available: /^False/, Degraded: /^True SpeakersUnavailable speaker on node2: CrashLoopBackOff/ },
+  ],
+  [
+    "a controller that finds no node",
+    view({
+      pods: [
+        pod("", {
+          component: "controller",
+          node: undefined,
+          isReady: false,
+          problem: "0/3 nodes are available",
+          unreadySince: secondsAgo(90),
+        }),
+      ],
+    }),
+    { Degraded: /^True ControllersUnavailable controller on no node yet: 0\/3 nodes/ },
   ],
   [
     "a speaker that cannot forward",

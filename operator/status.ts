@@ -29,12 +29,18 @@ function troubles(view: OperatorView): string[] {
   });
 }
 
-/** Pods that do not run, with the kubelet's or scheduler's words. */
-function podProblems(view: OperatorView, component?: PodView["component"]): string[] {
+/** A pod may take so long to get ready before that is trouble. */
+const START_MS = 60_000;
+
+/** Pods that are not ready, with the kubelet's or scheduler's words; `forMs`: those that are so for that long. */
+function podProblems(view: OperatorView, component?: PodView["component"], forMs = 0): string[] {
   return view.pods
     .filter((pod) => component === undefined || pod.component === component)
-    .filter((pod) => !pod.isReady && pod.problem !== undefined && pod.goneBy === undefined)
-    .map((pod) => `${pod.component}${pod.node === undefined ? "" : ` on ${pod.node}`}: ${pod.problem}`)
+    .filter((pod) => !pod.isReady && pod.goneBy === undefined)
+    .filter((pod) => view.now.getTime() - Date.parse(pod.unreadySince ?? "") >= forMs)
+    .map(
+      ({ component, node, problem = "not ready" }) => `${component} on ${node ?? "no node yet"}: ${problem}`,
+    )
     .sort();
 }
 
@@ -80,18 +86,14 @@ function problemsOf(view: OperatorView, valid: Word): Problem[] {
   if (valid.status === "False") add("Invalid", valid.message);
   const nodes = troubles(view);
   if (nodes.length > 0) add("SpeakerTrouble", names(nodes));
-  if (controllers.stuck !== undefined) {
-    add("ControllerStuck", [controllers.stuck, ...podProblems(view, "controller")].join("; "));
-  }
+  if (controllers.stuck !== undefined) add("ControllerStuck", controllers.stuck);
+  const lateControllers = podProblems(view, "controller", START_MS);
+  if (lateControllers.length > 0) add("ControllersUnavailable", names(lateControllers));
   if (speakers.isDone && speakers.desired === 0) {
     add("NoNodeSelected", "spec.nodeSelector selects no node that takes a speaker");
   }
-  // All run the wanted version, and some don't run.
-  if (speakers.isDone && speakers.available < speakers.desired) {
-    const missing = `${speakers.desired - speakers.available} of ${speakers.desired} speakers are not available`;
-    const why = podProblems(view, "speaker");
-    add("SpeakersUnavailable", why.length === 0 ? missing : `${missing}: ${names(why)}`);
-  }
+  const lateSpeakers = podProblems(view, "speaker", START_MS);
+  if (lateSpeakers.length > 0) add("SpeakersUnavailable", names(lateSpeakers));
   return problems;
 }
 

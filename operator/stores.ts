@@ -218,6 +218,8 @@ function podOf(raw: Pod): PodView | undefined {
     component,
     node: raw.spec?.nodeName,
     isReady: ready?.status === "True",
+    unreadySince:
+      ready?.status === "True" ? undefined : (ready?.lastTransitionTime ?? raw.metadata.creationTimestamp),
     problem:
       waiting?.message ??
       waiting?.reason ??

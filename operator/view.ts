@@ -33,6 +33,8 @@ export interface PodView {
   readonly isReady: boolean;
   /** Why it is not ready, in the kubelet's or scheduler's words. */
   readonly problem: string | undefined;
+  /** Since when it is not ready; undefined if it is. */
+  readonly unreadySince: string | undefined;
   /** When it had to be gone, its grace over; undefined if nobody deleted it. */
   readonly goneBy: string | undefined;
 }

@@ -22,21 +22,30 @@ function fromField(name: string, fieldPath: string): EnvironmentVariable {
 }
 
 /**
- * Readiness by /readyz, liveness by /healthz. Liveness is patient: a restart interrupts what a slow answer on a busy
- * node does not.
+ * Readiness by /readyz, liveness by /healthz, both once the process has come up, which may take its time on a busy
+ * node. Liveness is patient: a restart interrupts what a slow answer does not.
  */
-export function httpProbes(port: number): Pick<Container, "readinessProbe" | "livenessProbe"> {
+export function httpProbes(
+  port: number,
+): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
+  const get = (path: string) => ({ path, port, scheme: "HTTP" });
   return {
+    startupProbe: {
+      httpGet: get("/healthz"),
+      periodSeconds: 1,
+      timeoutSeconds: 5,
+      successThreshold: 1,
+      failureThreshold: 180,
+    },
     readinessProbe: {
-      httpGet: { path: "/readyz", port, scheme: "HTTP" },
+      httpGet: get("/readyz"),
       periodSeconds: 2,
       timeoutSeconds: 2,
       successThreshold: 1,
       failureThreshold: 3,
     },
     livenessProbe: {
-      httpGet: { path: "/healthz", port, scheme: "HTTP" },
-      initialDelaySeconds: 10,
+      httpGet: get("/healthz"),
       periodSeconds: 10,
       timeoutSeconds: 5,
       successThreshold: 1,

@@ -86,6 +86,7 @@ export const pod = (node: string, change: Partial<PodView> = {}): PodView => ({
   node,
   isReady: true,
   problem: undefined,
+  unreadySince: undefined,
   goneBy: undefined,
   ...change,
 });
