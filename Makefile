@@ -5,10 +5,12 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 ADDON := speaker/native/build/socket.node
 UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'controller/**/*.test.ts' \
-        'speaker/**/*.test.ts' 'hack/**/*.test.ts'
+        'speaker/**/*.test.ts' 'hack/**/*.test.ts' 'test/*.test.ts'
 # Each of these starts servers, namespaces or the guest, so they run one after the other.
-SYSTEM := 'test/integration/**/*.test.ts' 'test/netns/**/*.test.ts' 'test/layer2/**/*.test.ts' \
-          'test/dataplane/**/*.test.ts' 'test/lab/**/*.test.ts' 'test/e2e/**/*.test.ts'
+SYSTEM := 'test/integration/**/*.test.ts' 'test/layer2/**/*.test.ts' 'test/netns/**/*.test.ts' \
+          'test/lab/**/*.test.ts'
+# On a whole cluster with real pods.
+E2E := 'test/e2e/**/*.test.ts'
 NODE_TEST := node --test --test-reporter=spec
 
 .PHONY: help
@@ -27,8 +29,12 @@ demo-stop: ## Stop the demo's cluster, leave nothing behind
 test: setup addon ## All tests that a change needs (what CI runs)
 	@node hack/lab/main.ts programs
 	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
-	@node hack/images/main.ts build
 	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM)
+
+.PHONY: test-e2e
+test-e2e: images ## The whole of it on a real cluster with real pods
+	@node hack/lab/main.ts programs
+	@$(NODE_TEST) --test-concurrency=1 $(E2E)
 
 .PHONY: test-unit
 test-unit: setup-base addon ## The tests beside the code: seconds

@@ -127,7 +127,7 @@ function textLine(): winston.Logform.Format {
 }
 
 function fieldsOf(info: winston.Logform.TransformableInfo): Record<string, unknown> {
-  return (info["fields"] ?? {}) as Record<string, unknown>;
+  return (info.fields ?? {}) as Record<string, unknown>;
 }
 
 function readable(value: unknown): string {

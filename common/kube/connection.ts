@@ -37,15 +37,15 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
  * (exec plugins, auth providers, passwords).
  */
 export function connectionFromEnvironment(from: ConnectionEnvironment): Connection {
-  const kubeconfig = (from.env["KUBECONFIG"] ?? "").split(":").find((path) => path !== "");
+  const kubeconfig = (from.env.KUBECONFIG ?? "").split(":").find((path) => path !== "");
   if (kubeconfig !== undefined) return connectionFromKubeconfig(kubeconfig, from.readFile);
-  const host = from.env["KUBERNETES_SERVICE_HOST"];
+  const host = from.env.KUBERNETES_SERVICE_HOST;
   if (host === undefined || host === "") {
     throw new ConfigurationError(
       "neither KUBECONFIG nor KUBERNETES_SERVICE_HOST is set: no API server to talk to",
     );
   }
-  const port = from.env["KUBERNETES_SERVICE_PORT"] ?? "443";
+  const port = from.env.KUBERNETES_SERVICE_PORT ?? "443";
   return {
     server: new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`),
     credentials: () => ({
@@ -57,7 +57,7 @@ export function connectionFromEnvironment(from: ConnectionEnvironment): Connecti
 }
 
 function podNamespace(from: ConnectionEnvironment): { namespace?: string } {
-  const given = from.env["POD_NAMESPACE"];
+  const given = from.env.POD_NAMESPACE;
   if (given !== undefined && given !== "") return { namespace: given };
   return { namespace: from.readFile(`${SERVICE_ACCOUNT}/namespace`).trim() };
 }
@@ -72,25 +72,25 @@ export function connectionFromKubeconfig(path: string, readFile: (path: string) 
   const context = named(config, { list: "contexts", name: contextName, inner: "context", path });
   const cluster = named(config, {
     list: "clusters",
-    name: text(context["cluster"]) ?? "",
+    name: text(context.cluster) ?? "",
     inner: "cluster",
     path,
   });
-  const user = named(config, { list: "users", name: text(context["user"]) ?? "", inner: "user", path });
+  const user = named(config, { list: "users", name: text(context.user) ?? "", inner: "user", path });
   for (const unsupported of ["exec", "auth-provider", "username"]) {
     if (user[unsupported] !== undefined) {
       throw new ConfigurationError(
-        `${path}: user "${text(context["user"])}" uses ${unsupported}, which is not supported`,
+        `${path}: user "${text(context.user)}" uses ${unsupported}, which is not supported`,
       );
     }
   }
-  const server = text(cluster["server"]);
+  const server = text(cluster.server);
   if (server === undefined || !URL.canParse(server)) {
     throw new ConfigurationError(
-      `${path}: server "${server ?? ""}" of cluster "${text(context["cluster"])}" is no URL`,
+      `${path}: server "${server ?? ""}" of cluster "${text(context.cluster)}" is no URL`,
     );
   }
-  const namespace = text(context["namespace"]);
+  const namespace = text(context.namespace);
   return {
     server: new URL(server),
     credentials: () => credentialsOf(cluster, user, fileReader(path, readFile)),
@@ -99,12 +99,12 @@ export function connectionFromKubeconfig(path: string, readFile: (path: string) 
 }
 
 function credentialsOf(cluster: Section, user: Section, read: (name: string) => string): Credentials {
-  const tokenFile = text(user["tokenFile"]);
+  const tokenFile = text(user.tokenFile);
   const found = {
     ca: inlineOrFile(cluster, "certificate-authority", read),
     certificate: inlineOrFile(user, "client-certificate", read),
     key: inlineOrFile(user, "client-key", read),
-    token: tokenFile === undefined ? text(user["token"]) : read(tokenFile).trim(),
+    token: tokenFile === undefined ? text(user.token) : read(tokenFile).trim(),
     serverName: text(cluster["tls-server-name"]),
     insecure: cluster["insecure-skip-tls-verify"] === true ? true : undefined,
   };
@@ -130,7 +130,7 @@ function named(
 ): Section {
   const list = config[want.list];
   const found = Array.isArray(list)
-    ? list.find((entry: unknown) => (entry as Section | null)?.["name"] === want.name)
+    ? list.find((entry: unknown) => (entry as Section | null)?.name === want.name)
     : undefined;
   if (found === undefined) throw new ConfigurationError(`${want.path}: ${want.list} has no "${want.name}"`);
   return section((found as Section)[want.inner], `${want.path}: ${want.inner} "${want.name}"`);

@@ -160,7 +160,7 @@ test("a silent watch is dropped after deadAfterMs; bookmarks keep it", async () 
 test("managedFields are dropped; a projection that did not change tells nobody; undefined stores nothing", async () => {
   const project = (raw: ConfigMap): unknown => {
     assert.equal(raw.metadata.managedFields, undefined);
-    return raw.data?.["hidden"] === undefined ? { value: raw.data?.["value"] } : undefined;
+    return raw.data?.hidden === undefined ? { value: raw.data?.value } : undefined;
   };
   await using world = await start({ project });
   await standing(world);

@@ -67,7 +67,7 @@ async function install(kubectl: Kubectl): Promise<void> {
       const available = balancer.status?.conditions?.find((condition) => condition.type === "Available");
       return available?.status === "True" ? true : undefined;
     },
-    { seconds: 300 },
+    { seconds: 600 },
   );
   say(await kubectl(["get", "pods", "-n", NAMESPACE, "-o", "wide"]));
 }

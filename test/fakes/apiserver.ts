@@ -176,7 +176,7 @@ export class FakeApiServer implements AsyncDisposable {
       case "PATCH":
         return this.#patch(target, key, request);
       default: {
-        const uid = (request.body?.["preconditions"] as { uid?: string } | undefined)?.uid;
+        const uid = (request.body?.preconditions as { uid?: string } | undefined)?.uid;
         if (!this.objects.remove(target.collection, key, uid))
           throw new Refused(404, "NotFound", `${key} not found`);
         return { kind: "Status", status: "Success" };
@@ -192,7 +192,7 @@ export class FakeApiServer implements AsyncDisposable {
 
   #create(target: Target, body: Json): StoredObject {
     const { status: _, ...object } = body;
-    const metadata = object["metadata"] as { name: string; namespace?: string };
+    const metadata = object.metadata as { name: string; namespace?: string };
     return this.objects.create(target.collection, keyOf({ metadata }), object);
   }
 
@@ -209,15 +209,15 @@ export class FakeApiServer implements AsyncDisposable {
   /** A write to the object leaves the status alone, a write to the status leaves the rest alone. */
   #written(target: Target, key: string, object: Json): Json {
     const before = this.#found(target, key);
-    const metadata = object["metadata"] as Json;
+    const metadata = object.metadata as Json;
     if (target.subresource !== "status") {
-      return { ...object, ...(before["status"] === undefined ? {} : { status: before["status"] }) };
+      return { ...object, ...(before.status === undefined ? {} : { status: before.status }) };
     }
-    const version = metadata["resourceVersion"];
+    const version = metadata.resourceVersion;
     return {
       ...before,
       metadata: { ...before.metadata, resourceVersion: version },
-      status: object["status"],
+      status: object.status,
     };
   }
 

@@ -74,7 +74,7 @@ export class Objects {
       throw new Refused(409, "AlreadyExists", `${key} already exists`);
     this.#uids += 1;
     const metadata = {
-      ...(object["metadata"] as Json),
+      ...(object.metadata as Json),
       uid: `uid-${this.#uids}`,
       generation: 1,
       creationTimestamp: "2026-01-01T00:00:00Z",
@@ -86,12 +86,12 @@ export class Objects {
   replace(collection: string, key: string, object: Json): StoredObject {
     const before = this.get(collection, key);
     if (before === undefined) throw new Refused(404, "NotFound", `${key} not found`);
-    const metadata = object["metadata"] as Json;
-    const given = metadata["resourceVersion"];
+    const metadata = object.metadata as Json;
+    const given = metadata.resourceVersion;
     if (given !== undefined && given !== before.metadata.resourceVersion) {
       throw new Refused(409, "Conflict", `${key} has been modified`);
     }
-    const isSpecSame = JSON.stringify(before["spec"]) === JSON.stringify(object["spec"]);
+    const isSpecSame = JSON.stringify(before.spec) === JSON.stringify(object.spec);
     const next = {
       ...object,
       metadata: {
@@ -128,7 +128,7 @@ export class Objects {
 
   #store(collection: string, key: string, next: { type: Change["type"]; object: Json }): StoredObject {
     this.#version += 1;
-    const metadata = { ...(next.object["metadata"] as Json), resourceVersion: String(this.#version) };
+    const metadata = { ...(next.object.metadata as Json), resourceVersion: String(this.#version) };
     const object = { ...next.object, metadata } as unknown as StoredObject;
     if (next.type === "DELETED") this.#objects.delete(`${collection} ${key}`);
     else this.#objects.set(`${collection} ${key}`, object);
@@ -177,7 +177,7 @@ function holds(term: string, read: (name: string) => string | undefined): boolea
 }
 
 function hasFinalizers(object: Json): boolean {
-  return ((object["metadata"] as { finalizers?: string[] }).finalizers ?? []).length > 0;
+  return ((object.metadata as { finalizers?: string[] }).finalizers ?? []).length > 0;
 }
 
 function sorted(value: unknown): unknown {

@@ -29,7 +29,7 @@ function reflect(
     client,
     resource: configMaps,
     store,
-    project: (raw) => raw.data?.["value"] ?? "",
+    project: (raw) => raw.data?.value ?? "",
     namespace,
     ...options,
   });
