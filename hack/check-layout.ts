@@ -10,6 +10,9 @@ const ROLES = ["operator", "controller", "speaker"] as const;
 const CODE = ["api", "common", ...ROLES, "hack", "test"];
 /** Lines; a file beyond this is two files. */
 const LONGEST = 450;
+/** A table of cases may be longer. */
+const LONGEST_TEST = 500;
+const limitOf = (file: SourceFile): number => (file.isTest ? LONGEST_TEST : LONGEST);
 /** Lines from which a file is pointed out. */
 const LONG = 300;
 
@@ -124,8 +127,8 @@ const files: SourceFile[] = await Promise.all(
   }),
 );
 const tooLong = files
-  .filter((file) => file.text.split("\n").length > LONGEST)
-  .map((file) => `${file.path}: ${file.text.split("\n").length} lines, ${LONGEST} at most`);
+  .filter((file) => file.text.split("\n").length > limitOf(file))
+  .map((file) => `${file.path}: ${file.text.split("\n").length} lines, ${limitOf(file)} at most`);
 const faults = [
   ...files.flatMap(borderFaults),
   ...files.flatMap(purityFaults),
