@@ -69,6 +69,11 @@ lab: setup ## A cluster without Genkan (npm run lab -- status, exec, env, down)
 bench-allocation: setup-base ## Allocation speed beside a linear scan
 	@node hack/bench/allocation.ts
 
+.PHONY: bench-memory
+bench-memory: setup addon ## A speaker's memory with thousands of Services
+	@node hack/lab/main.ts programs
+	@node test/bench/speaker-memory.ts
+
 .PHONY: setup
 setup: ## Install what is missing on this machine
 	@hack/setup lab
