@@ -1,0 +1,162 @@
+/** A real API server with what the speakers read: kinds, LoadBalancer, pool, nodes, and Services as the controller leaves them. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
+import { connectionFromKubeconfig } from "#common/kube/connection.ts";
+import {
+  addressPools,
+  customResourceDefinitions,
+  endpointSlices,
+  loadBalancers,
+  namespaces,
+  nodes,
+  services,
+  speakerStatuses,
+} from "#common/kube/resource.ts";
+import { type ControlPlane, startControlPlane } from "#hack/lab/control-plane.ts";
+import { until } from "#test/until.ts";
+
+const run = promisify(execFile);
+const ROOT = new URL("../../", import.meta.url).pathname;
+export const SYSTEM = "genkan-system";
+
+export interface Pod {
+  readonly node: string;
+  readonly IPv4: string;
+  readonly IPv6: string;
+}
+
+export class Cluster implements AsyncDisposable {
+  readonly plane: ControlPlane;
+  readonly kube: KubeClient;
+  /** Removed in the end; room for a test's own files. */
+  readonly directory: string;
+
+  private constructor(dir: string, plane: ControlPlane) {
+    this.directory = dir;
+    this.plane = plane;
+    const connection = connectionFromKubeconfig(plane.kubeconfig, (path) => readFileSync(path, "utf8"));
+    this.kube = createKubeClient(connection);
+  }
+
+  /** The API server listens on `address`; the pool has the addresses `pool`. */
+  static async start(options: { address: string; mode: string; pool: string[] }): Promise<Cluster> {
+    const dir = await mkdtemp(join(tmpdir(), "genkan-layer2-"));
+    const plane = await startControlPlane({ dir, address: options.address, programs: [] });
+    const cluster = new Cluster(dir, plane);
+    const { kube } = cluster;
+    await run(`${ROOT}.lab/bin/kubectl`, [
+      "--kubeconfig",
+      plane.kubeconfig,
+      "apply",
+      "-k",
+      `${ROOT}config/crd`,
+    ]);
+    await until(
+      "all CRDs to be established",
+      async () => {
+        const { items } = await kube.list(customResourceDefinitions);
+        const isUp = items.every((crd) =>
+          crd.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True"),
+        );
+        return items.length === 5 && isUp;
+      },
+      { deadlineMs: 60_000 },
+    );
+    await kube.create(namespaces, { metadata: { name: SYSTEM } });
+    await kube.create(loadBalancers, {
+      metadata: { name: "loadbalancer", namespace: SYSTEM },
+      spec: { forwarding: { mode: options.mode as "IPVS" }, nodeSelector: { speaker: "yes" } },
+    });
+    await kube.create(addressPools, {
+      metadata: { name: "pool", namespace: SYSTEM },
+      spec: { protocol: "layer2", addresses: options.pool },
+    });
+    return cluster;
+  }
+
+  async addNode(node: { name: string; IPv4: string; IPv6: string }): Promise<void> {
+    await this.kube.create(nodes, { metadata: { name: node.name, labels: { speaker: "yes" } } });
+    const addresses = [node.IPv4, node.IPv6].map((address) => ({ type: "InternalIP", address }));
+    const body = { status: { addresses } };
+    await this.kube.patch(nodes, { name: node.name, subresource: "status", type: "merge", body });
+  }
+
+  async setLabel(node: string, label: string, value: string | null): Promise<void> {
+    await this.kube.patch(nodes, {
+      name: node,
+      type: "merge",
+      body: { metadata: { labels: { [label]: value } } },
+    });
+  }
+
+  /** Port 80 of every address to port 8080 of every pod. */
+  async addService(name: string, vips: { IPv4: string; IPv6: string }, pods: readonly Pod[]): Promise<void> {
+    const { kube } = this;
+    const annotations = {
+      [ANNOTATION_ALLOCATED_FROM]: "pool",
+      [ANNOTATION_FORWARDING_IDS]: JSON.stringify({ "IPv4/TCP/80": 1, "IPv6/TCP/80": 2 }),
+    };
+    await kube.create(services, {
+      metadata: { name, namespace: "default", annotations },
+      spec: {
+        type: "LoadBalancer",
+        ipFamilyPolicy: "PreferDualStack",
+        ports: [{ port: 80, protocol: "TCP", targetPort: 8080 }],
+      },
+    });
+    await this.setPods(name, pods);
+    const ingress = [vips.IPv4, vips.IPv6].map((ip) => ({ ip, ipMode: "Proxy" }));
+    const body = { status: { loadBalancer: { ingress } } };
+    await kube.patch(services, { name, namespace: "default", subresource: "status", type: "merge", body });
+  }
+
+  async setPods(service: string, pods: readonly Pod[]): Promise<void> {
+    for (const addressType of ["IPv4", "IPv6"] as const) {
+      await this.kube.apply(
+        endpointSlices,
+        {
+          metadata: {
+            name: `${service}-${addressType.toLowerCase()}`,
+            namespace: "default",
+            labels: { "kubernetes.io/service-name": service },
+          },
+          addressType,
+          ports: [{ name: "", port: 8080, protocol: "TCP" }],
+          endpoints: pods.map((pod) => ({
+            addresses: [pod[addressType]],
+            nodeName: pod.node,
+            conditions: { ready: true },
+          })),
+        },
+        { fieldManager: "test", force: true },
+      );
+    }
+  }
+
+  /** The node's SpeakerStatus has the condition. */
+  async hasCondition(node: string, type: string, status: string): Promise<boolean> {
+    const conditions = (await this.kube.get(speakerStatuses, node, SYSTEM))?.status?.conditions ?? [];
+    return conditions.some((one) => one.type === type && one.status === status);
+  }
+
+  /** Addresses that the nodes say they answer for: address -> node. */
+  async owners(): Promise<Map<string, string>> {
+    const owners = new Map<string, string>();
+    for (const { metadata, status } of (await this.kube.list(speakerStatuses, { namespace: SYSTEM })).items) {
+      for (const { address } of status?.addresses ?? []) owners.set(address, metadata.name);
+    }
+    return owners;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kube.close();
+    await this.plane.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
