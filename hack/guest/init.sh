@@ -14,10 +14,12 @@ mkdir /memory/upper /memory/work
 mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /root || exec sh
 mkdir -p /root/host "/root/lib/modules"
 mount --move /host /root/host
-mount --bind "/root/host$genkan_checkout" "/root$genkan_checkout"
 mount --bind "/root/host$genkan_modules/lib/modules" /root/lib/modules
 mount -t tmpfs -o mode=755 tmpfs /root/run
 mount -t tmpfs -o mode=1777 tmpfs /root/tmp
+# After these: a checkout may lie below /tmp.
+mkdir -p "/root$genkan_checkout"
+mount --bind "/root/host$genkan_checkout" "/root$genkan_checkout"
 for name in proc sys dev; do mount --move "/$name" "/root/$name"; done
 mkdir -p /root/dev/pts /root/dev/shm /root/run/netns /root/run/lock
 mount -t devpts -o mode=620,ptmxmode=666 devpts /root/dev/pts
