@@ -148,7 +148,8 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     assert.deepEqual(summary.clients.toSorted(), [topology.client.IPv4, topology.client.IPv6].toSorted());
   });
 
-  test("a killed speaker's address is taken over; what its node forwards goes on", async (t) => {
+  // Taken for a dead node, it gets no new connections, and no old ones over the move: that takes connection sync.
+  test("a killed speaker's address is taken over; only flows to pods of its own node may break", async (t) => {
     const vip = topology.vip(0);
     const targets = [{ address: vip.IPv4, flows: FLOWS, firstPort: 24_000 }];
     const flows = new Flows(machine, topology, { targets, port: 80 });
@@ -165,12 +166,16 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     );
     t.diagnostic(`reached through another node after ${Math.round(performance.now() - began)} ms`);
     await flows.progress(3, 90_000);
+    const broken = (await flows.report()).flows.filter(({ failure }) => failure !== undefined);
     const summary = await flows.stop();
-    assert.deepEqual(
-      [summary.broken, summary.stalled, summary.wrongBytes],
-      [0, 0, 0],
-      JSON.stringify(summary),
-    );
+    t.diagnostic(JSON.stringify(summary));
+    const itsPods = topology.pods.filter(({ node }) => node === owner).map(({ name }) => name);
+    for (const { pods } of broken)
+      assert.ok(
+        pods.every((pod) => itsPods.includes(pod)),
+        pods.join(", "),
+      );
+    assert.deepEqual([summary.stalled, summary.wrongBytes, summary.moved], [0, 0, 0]);
     start(owner);
     await reachedThrough(vip.IPv4, owner);
   });
