@@ -81,7 +81,7 @@ async function main(signal: AbortSignal): Promise<void> {
     ...common,
     name: "speaker",
     resyncMs: RESYNC_MS,
-    minIntervalMs: 10,
+    minIntervalMs: 50,
     backoffMs: { baseMs: 100, capMs: 3_000 },
     pass: async () => speaker?.pass(),
   });

@@ -42,8 +42,15 @@ interface Kept {
   readonly plan: ServicePlan;
 }
 
+interface KeptAddress {
+  readonly sharing: readonly ServicePlan[];
+  readonly plan: AddressPlan;
+}
+
 export class Planner {
   #kept = new Map<string, Kept>();
+  #addresses = new Map<string, KeptAddress>();
+  #speakersText = "";
   #context: EndpointContext | undefined;
   #contextText = "";
 
@@ -64,7 +71,23 @@ export class Planner {
       }
     }
     this.#kept = kept;
-    return assemble(view, kept, byVip);
+    const speakers = new Speakers(view);
+    return assemble(view, { kept, speakers, addresses: this.#planAddresses(byVip, speakers) });
+  }
+
+  #planAddresses(byVip: ReadonlyMap<string, readonly ServicePlan[]>, speakers: Speakers): AddressPlan[] {
+    const text = speakers.fingerprint();
+    const known = text === this.#speakersText ? this.#addresses : new Map<string, KeptAddress>();
+    const addresses = new Map<string, KeptAddress>();
+    for (const vip of [...byVip.keys()].sort()) {
+      const sharing = byVip.get(vip) ?? [];
+      const before = known.get(vip);
+      const isSame = before !== undefined && sameItems(before.sharing, sharing);
+      addresses.set(vip, isSame ? before : { sharing, plan: planAddress(vip, sharing, speakers) });
+    }
+    this.#addresses = addresses;
+    this.#speakersText = text;
+    return [...addresses.values()].map(({ plan }) => plan);
   }
 
   /** The same object as before while it says the same; another one makes all Services be planned anew. */
@@ -93,11 +116,9 @@ export class Planner {
 
 function assemble(
   view: View,
-  kept: ReadonlyMap<string, Kept>,
-  byVip: ReadonlyMap<string, readonly ServicePlan[]>,
+  parts: { kept: ReadonlyMap<string, Kept>; speakers: Speakers; addresses: readonly AddressPlan[] },
 ): Plan {
-  const speakers = new Speakers(view);
-  const vips = [...byVip.keys()].sort();
+  const { kept, speakers, addresses } = parts;
   const isForwarding = view.loadBalancer.mode === "IPVS";
   const ports: ForwardedPort[] = [];
   let translated = 0;
@@ -108,9 +129,9 @@ function assemble(
     translated += plan.translated;
   }
   return {
-    addresses: vips.map((vip) => planAddress(vip, byVip.get(vip) ?? [], speakers)),
+    addresses,
     ports,
-    vips,
+    vips: addresses.map(({ vip }) => vip),
     translated,
     poolsWithoutLink: speakers.poolsWithoutLink(),
   };
@@ -161,6 +182,18 @@ class Speakers {
 
   get node(): string {
     return this.#view.node;
+  }
+
+  /** Of everything that an address's plan takes from here: equal texts, equal answers. */
+  fingerprint(): string {
+    const { nodes, pools, members } = this.#view;
+    return JSON.stringify([
+      this.node,
+      this.#able,
+      [...nodes.values()],
+      [...pools.values()],
+      [...members.states],
+    ]);
   }
 
   /** A pool that was deleted under its Services: they keep what they have, announced everywhere. */

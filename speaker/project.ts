@@ -60,7 +60,7 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
     const isReady = conditions?.ready ?? true;
     endpoints.push({
       address,
-      node: nodeName ?? "",
+      node: shared(nodeName ?? ""),
       isReady,
       isServing: conditions?.serving ?? isReady,
       isTerminating: conditions?.terminating ?? false,
@@ -112,6 +112,17 @@ export function parseState(text: string | undefined): SpeakerState | undefined {
       link.prefixes.every((prefix: unknown) => typeof prefix === "string"),
   );
   return { isReady, links: known.map(({ name, prefixes }) => ({ name, prefixes })) };
+}
+
+/** One string for each name: every parsed object brings its own copy. Nodes are few; the limit is for odd input. */
+const names = new Map<string, string>();
+const MAX_NAMES = 10_000;
+
+function shared(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  if (names.size < MAX_NAMES) names.set(name, name);
+  return name;
 }
 
 function parseIds(text: string | undefined): Readonly<Record<string, number>> {
