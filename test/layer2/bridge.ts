@@ -39,6 +39,8 @@ export class Bridge implements Disposable {
     const hardware = `02:00:00:05:00:${number.toString(16).padStart(2, "0")}`;
     const addresses = { IPv4: `172.30.5.${number}`, IPv6: `fd30:5::${number.toString(16)}` };
     spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
+    // Its namespace may live on in a process that outlived its test.
+    spawnSync("ip", ["link", "del", `gks5-${name}`], { stdio: "ignore" });
     ip(`netns add ${namespace}
       link add gks5-${name} type veth peer name eth0 netns ${namespace}
       link set gks5-${name} master ${BRIDGE} up
