@@ -158,6 +158,7 @@ async function loseOwner(kubectl: Kubectl, address: string): Promise<void> {
     ],
     {
       signal: stop.signal,
+      keepsInput: true,
       onOutput: (text) => {
         output += text;
       },

@@ -19,6 +19,8 @@ export interface RunOptions {
   /** Called with what the command prints, as it prints it. */
   readonly onOutput?: (text: string) => void;
   readonly signal?: AbortSignal;
+  /** Leave its standard input open: a command that works until its input ends goes on until `signal`. */
+  readonly keepsInput?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -48,7 +50,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     child.on("close", (status) =>
       status === 0 ? resolve(stdout) : reject(new CommandError(argv, status, all)),
     );
-    child.stdin.end(options.input ?? "");
+    if (options.keepsInput !== true) child.stdin.end(options.input ?? "");
   });
 }
 

@@ -52,6 +52,7 @@ async function duringProbe(address: string, cause: () => Promise<void>, forMs: n
   const probe = cluster
     .on("client", argv, {
       signal: stop.signal,
+      keepsInput: true,
       onOutput: (text) => {
         output += text;
       },
