@@ -1,0 +1,23 @@
+/** Durations as Go and Kubernetes spell them: `90s`, `1m30s`, `1.5h`. Pure. */
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+const WHOLE = /^(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+$/;
+const PART = /(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g;
+
+/** Milliseconds, perhaps a fraction; undefined for what is no duration. A plain `0` is one. */
+export function parseDuration(text: string): number | undefined {
+  if (text === "0") return 0;
+  if (!WHOLE.test(text)) return undefined;
+  let milliseconds = 0;
+  for (const [, amount, unit] of text.matchAll(PART)) {
+    milliseconds += Number(amount) * (UNIT_MS[unit ?? ""] ?? 0);
+  }
+  return milliseconds;
+}
