@@ -63,7 +63,13 @@ interface World {
   nodeSelector?: Record<string, string>;
 }
 
-const POOL: PoolView = { name: "pool", protocol: "layer2", nodeSelectors: [], interfaces: [] };
+const POOL: PoolView = {
+  name: "pool",
+  protocol: "layer2",
+  nodeSelectors: [],
+  interfaces: [],
+  advertisements: [],
+};
 
 function view(world: World, own = "n1"): View {
   const nodes = world.nodes ?? NAMES.map((name) => node(name));
@@ -153,8 +159,42 @@ describe("owner", () => {
       first({ slices: [slice([endpoint(1, "n1", { isReady: false, isServing: false })])] })?.unowned,
       "NoUsableEndpoint",
     );
-    assert.equal(first({ pools: [{ ...POOL, protocol: "bgp" }] })?.unowned, "NotLayer2");
     assert.equal(first({ live: [] })?.unowned, "NoCandidate");
+    assert.equal(first({ pools: [{ ...POOL, protocol: "bgp" }], slices: [] })?.unowned, "NoUsableEndpoint");
+    assert.equal(first({ pools: [{ ...POOL, protocol: "bgp" }], live: [] })?.unowned, "NoCandidate");
+  });
+
+  describe("an address of a bgp pool is advertised by every node that may, and owned by none", () => {
+    const bgp = { ...POOL, protocol: "bgp" };
+    const linkless = Object.fromEntries(NAMES.map((name) => [name, state(name, { links: [] })]));
+    const local = { pools: [bgp], services: [service({ isLocal: true })] };
+    const cases: [what: string, world: World, advertising: string[]][] = [
+      ["policy Cluster", { pools: [bgp] }, ["n1", "n2", "n3"]],
+      ["links do not matter", { pools: [bgp], states: linkless }, ["n1", "n2", "n3"]],
+      ["policy Local: nodes with a pod of it", local, ["n1"]],
+      [
+        "the pool's nodes",
+        {
+          pools: [{ ...bgp, nodeSelectors: [{ matchLabels: { rack: "a" } }] }],
+          nodes: [node("n1", { rack: "a" }), node("n2"), node("n3", { rack: "a" })],
+        },
+        ["n1", "n3"],
+      ],
+      ["a node that is not ready", { pools: [bgp], states: { n2: state("n2") } }, ["n2"]],
+    ];
+    for (const [what, world, advertising] of cases) {
+      test(what, () => {
+        const plans = NAMES.map((name) => [name, first(world, name)] as const);
+        assert.deepEqual(
+          plans.filter(([, plan]) => plan?.isAdvertised).map(([name]) => name),
+          advertising,
+        );
+        for (const [, plan] of plans) {
+          assert.deepEqual([plan?.owner, plan?.links, plan?.unowned], [undefined, [], undefined]);
+          assert.deepEqual(plan?.candidates, advertising);
+        }
+      });
+    }
   });
 
   test("a shared address is announced for the sake of any of its Services, and Local by any of their pods", () => {

@@ -10,8 +10,8 @@ import { linksFor } from "./links.ts";
 import { hasLabels, selectsAny } from "./selector.ts";
 import type { PoolView, SliceView, SpeakerState, View } from "./view.ts";
 
-/** Why nobody announces an address. */
-export type Unowned = "NoUsableEndpoint" | "NotLayer2" | "NoCandidate";
+/** Why nobody attracts an address. */
+export type Unowned = "NoUsableEndpoint" | "NoCandidate";
 
 /** One address given to Services. */
 export interface AddressPlan {
@@ -19,11 +19,15 @@ export interface AddressPlan {
   /** `namespace/name`, sorted; several share an address. */
   readonly services: readonly string[];
   readonly pool: string;
+  /** Nodes that may attract the address (layer 2), or that all do (BGP). */
   readonly candidates: readonly string[];
+  /** Layer 2 only. */
   readonly owner?: string;
   readonly unowned?: Unowned;
   /** Links of ours to announce on; empty on other nodes. */
   readonly links: readonly string[];
+  /** This node advertises it by BGP. */
+  readonly isAdvertised: boolean;
 }
 
 export interface Plan {
@@ -143,8 +147,7 @@ function planAddress(vip: string, sharing: readonly ServicePlan[], speakers: Spe
   const poolName = plans[0]?.service.pool ?? "";
   const pool = speakers.pool(poolName);
   const family = vip.includes(":") ? "IPv6" : "IPv4";
-  const base = { vip, services, pool: poolName, candidates: [], links: [] };
-  if (pool.protocol !== "layer2") return { ...base, unowned: "NotLayer2" };
+  const base = { vip, services, pool: poolName, candidates: [], links: [], isAdvertised: false };
   if (plans.every(({ usableNodes }) => usableNodes[family].size === 0)) {
     return { ...base, unowned: "NoUsableEndpoint" };
   }
@@ -153,6 +156,9 @@ function planAddress(vip: string, sharing: readonly ServicePlan[], speakers: Spe
   const candidates = speakers
     .candidates(vip, pool)
     .filter((node) => !isLocal || plans.some(({ usableNodes }) => usableNodes[family].has(node)));
+  if (pool.protocol === "bgp" && candidates.length > 0) {
+    return { ...base, candidates, isAdvertised: candidates.includes(speakers.node) };
+  }
   const owner = elect({ vip, candidates });
   if (owner === undefined) return { ...base, unowned: "NoCandidate" };
   return {
@@ -198,13 +204,14 @@ class Speakers {
 
   /** A pool that was deleted under its Services: they keep what they have, announced everywhere. */
   pool(name: string): PoolView {
-    return this.#view.pools.get(name) ?? { name, protocol: "layer2", nodeSelectors: [], interfaces: [] };
+    return this.#view.pools.get(name) ?? { ...GONE_POOL, name };
   }
 
   candidates(vip: string, pool: PoolView): string[] {
     return this.#able.filter((name) => {
       const labels = this.#view.nodes.get(name)?.labels ?? {};
-      return selectsAny(pool.nodeSelectors, labels) && this.links(vip, pool, name).length > 0;
+      if (!selectsAny(pool.nodeSelectors, labels)) return false;
+      return pool.protocol === "bgp" || this.links(vip, pool, name).length > 0;
     });
   }
 
@@ -230,6 +237,8 @@ class Speakers {
       .sort();
   }
 }
+
+const GONE_POOL = { protocol: "layer2", nodeSelectors: [], interfaces: [], advertisements: [] };
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((item, at) => item === b[at]);

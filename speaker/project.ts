@@ -4,6 +4,7 @@ import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS, MAX_FORWARDING_ID
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import type { Protocol } from "./forwarding/types.ts";
+import { projectAdvertisement } from "./projectbgp.ts";
 import type {
   EndpointView,
   LoadBalancerView,
@@ -85,6 +86,8 @@ export function projectPool(raw: AddressPool): PoolView {
     protocol: raw.spec.protocol,
     nodeSelectors: raw.spec.nodeSelectors ?? [],
     interfaces: raw.spec.interfaces ?? [],
+    advertisements:
+      raw.spec.protocol === "bgp" ? (raw.spec.bgpAdvertisements ?? []).map(projectAdvertisement) : [],
   };
 }
 

@@ -5,10 +5,13 @@ import type { KubeClient } from "#common/kube/client.ts";
 import { Reflector, type ReflectorCounts } from "#common/kube/reflector.ts";
 import {
   addressPools,
+  bfdProfiles,
+  bgpPeers,
   endpointSlices,
   loadBalancers,
   nodes,
   type Resource,
+  secrets,
   services,
 } from "#common/kube/resource.ts";
 import { type Index, Store } from "#common/kube/store.ts";
@@ -16,7 +19,16 @@ import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { projectLoadBalancer, projectNode, projectPool, projectService, projectSlice } from "./project.ts";
-import type { LoadBalancerView, NodeView, PoolView, ServiceView, SliceView } from "./view.ts";
+import { projectPassword, projectPeer, projectProfile } from "./projectbgp.ts";
+import type {
+  LoadBalancerView,
+  NodeView,
+  PeerView,
+  PoolView,
+  ProfileView,
+  ServiceView,
+  SliceView,
+} from "./view.ts";
 
 export interface SourcesOptions {
   readonly client: KubeClient;
@@ -45,10 +57,17 @@ interface Running {
   };
 }
 
+/** The install namespace holds other Secrets too, the webhook's key among them: they are none of a speaker's business. */
+const PASSWORDS_ONLY = "type=kubernetes.io/basic-auth";
+
 export class Sources {
   readonly services = new Store<ServiceView>();
   readonly nodes = new Store<NodeView>();
   readonly pools = new Store<PoolView>();
+  readonly peers = new Store<PeerView>();
+  readonly profiles = new Store<ProfileView>();
+  /** By `namespace/name` of the Secret. */
+  readonly #passwords = new Store<string>();
   readonly #slices = new Store<SliceView>();
   readonly #loadBalancers = new Store<LoadBalancerView>();
   readonly #slicesByService: Index<SliceView>;
@@ -62,17 +81,27 @@ export class Sources {
     this.#running = [
       this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace),
       this.#reflect(addressPools, this.pools, projectPool, namespace),
+      this.#reflect(bgpPeers, this.peers, projectPeer, namespace),
+      this.#reflect(bfdProfiles, this.profiles, projectProfile, namespace),
+      this.#reflect(secrets, this.#passwords, projectPassword, namespace, PASSWORDS_ONLY),
       this.#reflect(nodes, this.nodes, projectNode),
       this.#reflect(services, this.services, projectService),
       this.#reflect(endpointSlices, this.#slices, projectSlice),
     ];
-    for (const store of [this.services, this.nodes, this.pools, this.#slices, this.#loadBalancers]) {
+    const { services: ofServices, nodes: ofNodes, pools, peers, profiles } = this;
+    const stores = [ofServices, ofNodes, pools, peers, profiles];
+    for (const store of [...stores, this.#passwords, this.#slices, this.#loadBalancers]) {
       store.subscribe(() => options.onChange());
     }
   }
 
   loadBalancer(): LoadBalancerView | undefined {
     return this.#loadBalancers.get(`${this.#options.namespace}/${LOADBALANCER_NAME}`);
+  }
+
+  /** Of a Secret in the install namespace; undefined if there is none of the right type, or none in it. */
+  password(secret: string): string | undefined {
+    return this.#passwords.get(`${this.#options.namespace}/${secret}`);
   }
 
   slicesOf(service: string): readonly SliceView[] {
@@ -107,6 +136,7 @@ export class Sources {
     store: Store<T>,
     project: (raw: Raw) => T | undefined,
     namespace?: string,
+    fieldSelector?: string,
   ): Running {
     const { client, clock, random, log } = this.#options;
     const reflector = new Reflector<Raw, T>({
@@ -118,6 +148,7 @@ export class Sources {
       random,
       log,
       ...(namespace === undefined ? {} : { namespace }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
     });
     return { resource: resource.plural, reflector };
   }

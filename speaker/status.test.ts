@@ -24,6 +24,7 @@ const INPUT: StatusInput = {
       candidates: ["n1"],
       owner: "n1",
       links: ["eth0"],
+      isAdvertised: false,
     },
   ],
   links: [{ name: "eth0", index: 2, hardware: "02000000000a", isUp: true, prefixes: ["172.30.0.1/24"] }],

@@ -1,5 +1,6 @@
 /** The input of one pass: everything that a plan depends on, as plain immutable values. Types only. */
 import type { Family } from "#api/address.ts";
+import type { LargeCommunity } from "#api/community.ts";
 import type { Protocol } from "./forwarding/types.ts";
 import type { LabelSelector, Labels } from "./selector.ts";
 
@@ -59,6 +60,56 @@ export interface PoolView {
   readonly protocol: string;
   readonly nodeSelectors: readonly LabelSelector[];
   readonly interfaces: readonly string[];
+  /** Of a pool of protocol bgp; without any, each address is advertised as it is, to all peers. */
+  readonly advertisements: readonly AdvertisementView[];
+}
+
+/** One entry of a pool's bgpAdvertisements. */
+export interface AdvertisementView {
+  /** Length of the advertised prefix. */
+  readonly aggregation: Readonly<Record<Family, number>>;
+  readonly localPref?: number;
+  readonly communities: readonly number[];
+  readonly largeCommunities: readonly LargeCommunity[];
+  /** Names of BGPPeers; none: all. */
+  readonly peers: readonly string[];
+  /** None: all nodes that advertise the pool. */
+  readonly nodeSelectors: readonly LabelSelector[];
+}
+
+/** A BGPPeer. Durations that are zero or unset are undefined. */
+export interface PeerView {
+  readonly name: string;
+  readonly address?: string;
+  /** Link of an unnumbered session. */
+  readonly link?: string;
+  readonly port: number;
+  readonly localAsn: number;
+  readonly peerAsn: number | "internal" | "external";
+  readonly routerId?: string;
+  readonly holdTimeMs?: number;
+  readonly keepaliveTimeMs?: number;
+  readonly connectTimeMs?: number;
+  readonly sourceAddress?: string;
+  readonly nodeSelectors: readonly LabelSelector[];
+  readonly password?: string;
+  readonly passwordSecret?: string;
+  readonly isMultihop: boolean;
+  readonly bfdProfile?: string;
+  readonly gracefulRestart: boolean;
+  readonly isDualStack: boolean;
+}
+
+/** A BFDProfile with its defaults filled in. */
+export interface ProfileView {
+  readonly name: string;
+  readonly receiveIntervalMs: number;
+  readonly transmitIntervalMs: number;
+  readonly detectMultiplier: number;
+  readonly echoMode: boolean;
+  readonly echoIntervalMs: number;
+  readonly passive: boolean;
+  readonly minimumTtl?: number;
 }
 
 /** The LoadBalancer, as far as speakers read it. */

@@ -1,6 +1,7 @@
 /**
  * Rights of the controller and the speakers: a ServiceAccount each, what is in the install namespace by Role, what
- * users own by ClusterRole. Neither reads Secrets: the certificate comes to the controller as a mounted file. Pure.
+ * users own by ClusterRole. Only speakers read Secrets, for BGP passwords, and only in the install namespace; the
+ * certificate comes to the controller as a mounted file. Pure.
  *
  * The operator may grant only what it holds: config/rbac/ holds every rule below (rbac.test.ts compares them).
  */
@@ -63,6 +64,7 @@ export const SPEAKER_RULES: RoleRules = {
     rule(GROUP, CONFIGURATION, READ),
     rule(GROUP, ["speakerstatuses"], [...READ, "create", "patch", "update"]),
     rule(GROUP, ["speakerstatuses/status"], WRITE_STATUS),
+    rule("", ["secrets"], READ),
     rule("coordination.k8s.io", ["leases"], ["get", "list", "watch", "create", "update", "patch", "delete"]),
   ],
   inCluster: [
