@@ -44,6 +44,7 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
       sourceAddress: spec.sourceAddress,
       password: spec.password === "" ? undefined : spec.password,
       passwordSecret: spec.passwordSecret?.name,
+      ttlSecurityHops: spec.ttlSecurityHops,
       bfdProfile: spec.bfdProfile === "" ? undefined : spec.bfdProfile,
     }),
   };

@@ -95,6 +95,8 @@ export interface PeerView {
   readonly password?: string;
   readonly passwordSecret?: string;
   readonly isMultihop: boolean;
+  /** Packets that come over more hops are refused (RFC 5082). */
+  readonly ttlSecurityHops?: number;
   readonly bfdProfile?: string;
   readonly gracefulRestart: boolean;
   readonly isDualStack: boolean;

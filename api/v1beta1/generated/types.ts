@@ -10,7 +10,7 @@ export type ObjectMeta = Omit<V1ObjectMeta, "creationTimestamp" | "deletionTimes
 
 export interface AddressPoolSpec {
   /**
-   * How the addresses are announced. bgp is not supported yet.
+   * How the addresses are announced.
    */
   protocol: "layer2" | "bgp";
   /**
@@ -231,7 +231,7 @@ export interface BFDProfileStatus {
   }[];
 }
 
-/** Timers of BFD sessions. Judged, but not acted on yet. */
+/** Timers of BFD sessions. */
 export interface BFDProfile {
   apiVersion: string;
   kind: string;
@@ -317,6 +317,10 @@ export interface BGPPeerSpec {
   };
   ebgpMultiHop?: boolean;
   /**
+   * Refuse packets that come over more hops than that (RFC 5082).
+   */
+  ttlSecurityHops?: number;
+  /**
    * Name of a BFDProfile.
    */
   bfdProfile?: string;
@@ -347,7 +351,7 @@ export interface BGPPeerStatus {
   }[];
 }
 
-/** A router that speakers hold BGP sessions with. Judged, but not acted on yet. */
+/** A router that speakers hold BGP sessions with. */
 export interface BGPPeer {
   apiVersion: string;
   kind: string;
@@ -595,6 +599,79 @@ export interface SpeakerState {
      */
     lastWrites?: number;
   };
+  /**
+   * Addresses that this node advertises by BGP.
+   */
+  advertisedCount?: number;
+  /**
+   * BGP sessions that this node holds or should hold, by peer.
+   *
+   * @maxItems 128
+   */
+  bgpSessions?: {
+    /**
+     * Name of the BGPPeer.
+     */
+    peer: string;
+    address?: string;
+    /**
+     * State of RFC 4271, or Withheld where the session cannot be tried.
+     */
+    state: "Idle" | "Connect" | "Active" | "OpenSent" | "OpenConfirm" | "Established" | "Withheld";
+    /**
+     * When it was established.
+     */
+    since?: string;
+    remoteASN?: number;
+    /**
+     * Seconds as negotiated.
+     */
+    holdTime?: number;
+    /**
+     * Prefixes.
+     */
+    advertised?: number;
+    /**
+     * Prefixes, none of them used.
+     */
+    received?: number;
+    /**
+     * How often it was lost.
+     */
+    losses?: number;
+    lastError?: string;
+  }[];
+  /**
+   * @maxItems 128
+   */
+  bfdSessions?: {
+    /**
+     * Name of the BGPPeer.
+     */
+    peer: string;
+    address?: string;
+    state: "AdminDown" | "Down" | "Init" | "Up";
+    /**
+     * Of the last change (RFC 5880).
+     */
+    diagnostic?: string;
+    /**
+     * Of the state.
+     */
+    since?: string;
+    /**
+     * Milliseconds.
+     */
+    detectionTime?: number;
+    /**
+     * How often it went down.
+     */
+    losses?: number;
+  }[];
+  /**
+   * fifo, or normal and why: what the kernel lets the BFD thread have.
+   */
+  bfdScheduling?: string;
   lastError?: string;
   /**
    * @maxItems 16
