@@ -1,7 +1,8 @@
 /**
- * Says of BGPPeers and BFDProfiles whether they are valid and that nothing acts on them yet: they are admitted so that
- * a repository can be applied whole, and nobody shall wonder why no session comes up. Only the leader writes.
+ * The status of BGPPeers and BFDProfiles: whether they are valid, and what the speakers say about them. Only the leader
+ * writes, and it alone reads every SpeakerStatus.
  */
+import { isDeepStrictEqual } from "node:util";
 import { FIELD_MANAGER } from "#api/names.ts";
 import type { Judged } from "#api/v1beta1/admission/judge.ts";
 import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
@@ -10,12 +11,21 @@ import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound } from "#common/kube/error.ts";
 import { Reflector } from "#common/kube/reflector.ts";
-import { bfdProfiles, bgpPeers, type Resource } from "#common/kube/resource.ts";
+import {
+  type BFDProfile,
+  type BGPPeer,
+  bfdProfiles,
+  bgpPeers,
+  type Resource,
+  type SpeakerStatus,
+  speakerStatuses,
+} from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import { createLoop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
+import { peerStatusOf, sessionsWith } from "#controller/peer-status.ts";
 
 export interface StandingOptions {
   readonly client: KubeClient;
@@ -25,50 +35,67 @@ export interface StandingOptions {
   readonly namespace: string;
 }
 
-interface Inactive extends KubeObject {
-  status?: { conditions?: Condition[] };
-}
-
 const MIN_INTERVAL_MS = 500;
 
 /** Runs until `signal` aborts. */
 export async function runStanding(options: StandingOptions, signal: AbortSignal): Promise<void> {
-  const resources: readonly Resource<Inactive>[] = [bgpPeers, bfdProfiles];
-  await Promise.all(resources.map((resource) => runKind(resource, options, signal)));
-}
-
-async function runKind(
-  resource: Resource<Inactive>,
-  options: StandingOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const store = new Store<Inactive>();
+  const peers = new Store<BGPPeer>();
+  const profiles = new Store<BFDProfile>();
+  const speakers = new Store<SpeakerStatus>();
   const loop = createLoop({
     ...options,
-    name: `standing-${resource.plural}`,
+    name: "standing",
     minIntervalMs: MIN_INTERVAL_MS,
     pass: async () => {
-      for (const object of store.list()) await write(resource, object, options, signal);
+      for (const peer of peers.list()) {
+        const conditions = judgedConditions(bgpPeers, peer, options);
+        const sessions = sessionsWith(peer.metadata.name, speakers.list());
+        const before = { conditions, generation: peer.metadata.generation };
+        const status = peerStatusOf(sessions, before, options.clock.date());
+        await write(bgpPeers, peer, { status, options, signal });
+      }
+      for (const profile of profiles.list()) {
+        const conditions = [...judgedConditions(bfdProfiles, profile, options)];
+        const users = peers.list().filter(({ spec }) => spec.bfdProfile === profile.metadata.name);
+        const status = { peers: users.length, conditions };
+        await write(bfdProfiles, profile, { status, options, signal });
+      }
     },
   });
-  const cancel = store.subscribe(() => loop.trigger());
-  await Promise.all([new Reflector({ ...options, resource, store }).start(signal), loop.run(signal)]);
-  cancel();
+  const stores = [peers, profiles, speakers];
+  const cancels = stores.map((store) => store.subscribe(() => loop.trigger()));
+  await Promise.all([
+    new Reflector({ ...options, resource: bgpPeers, store: peers }).start(signal),
+    new Reflector({ ...options, resource: bfdProfiles, store: profiles }).start(signal),
+    new Reflector({ ...options, resource: speakerStatuses, store: speakers }).start(signal),
+    loop.run(signal),
+  ]);
+  for (const cancel of cancels) cancel();
 }
 
-async function write(
-  resource: Resource<Inactive>,
-  object: Inactive,
-  { client, clock, namespace }: StandingOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const before: readonly Condition[] = object.status?.conditions ?? [];
+interface Judgeable extends KubeObject {
+  status?: { conditions?: Condition[] };
+}
+
+function judgedConditions<T extends Judgeable>(
+  resource: Resource<T>,
+  object: T,
+  { namespace, clock }: StandingOptions,
+): readonly Condition[] {
   const judged: Judged = { ...object, kind: resource.kind };
-  const conditions = standingOf(judged, { namespace, pools: [], services: [] }).reduce(
-    (list, standing) => setCondition(list, standing, clock.date()),
-    before,
+  return standingOf(judged, { namespace, pools: [], services: [] }).reduce(
+    (list: readonly Condition[], standing) => setCondition(list, standing, clock.date()),
+    object.status?.conditions ?? [],
   );
-  if (conditions === before) return;
+}
+
+async function write<T extends Judgeable>(
+  resource: Resource<T>,
+  object: T,
+  to: { readonly status: object; readonly options: StandingOptions; readonly signal: AbortSignal },
+): Promise<void> {
+  const { client, namespace } = to.options;
+  if (isDeepStrictEqual({ ...object.status, ...to.status }, object.status)) return;
   const { name, resourceVersion } = object.metadata;
   try {
     await client.patch(resource, {
@@ -76,9 +103,9 @@ async function write(
       namespace: object.metadata.namespace ?? namespace,
       subresource: "status",
       type: "merge",
-      body: { metadata: { resourceVersion }, status: { conditions } },
+      body: { metadata: { resourceVersion }, status: to.status },
       fieldManager: FIELD_MANAGER.controller,
-      signal,
+      signal: to.signal,
     });
   } catch (error) {
     // Somebody wrote first, or it is gone: the watch shows that, and asks for another pass.

@@ -10,6 +10,8 @@ export const ConditionType = {
   Valid: "Valid",
   /** AddressPool, BGPPeer, BFDProfile: somebody acts on it. */
   Active: "Active",
+  /** BGPPeer: every session that should be is established. */
+  Established: "Established",
   /** SpeakerStatus. */
   Ready: "Ready",
   ForwardingReady: "ForwardingReady",

@@ -26,7 +26,7 @@ test("BGPPeer and BFDProfile say that nothing acts on them, once, and again afte
   await using plane = await TestPlane.start();
   const { client } = plane;
   const namespace = await plane.namespace("genkan-system");
-  for (const plural of ["bgppeers", "bfdprofiles"]) {
+  for (const plural of ["bgppeers", "bfdprofiles", "speakerstatuses"]) {
     const path = new URL(`../../config/crd/${GROUP}_${plural}.yaml`, import.meta.url);
     const crd = parse(await readFile(path, "utf8")) as Draft<CustomResourceDefinition>;
     await client.create(customResourceDefinitions, crd);
@@ -47,9 +47,13 @@ test("BGPPeer and BFDProfile say that nothing acts on them, once, and again afte
       BGPPeer: async () => said(await client.get(bgpPeers, "r", namespace)),
       BFDProfile: async () => said(await client.get(bfdProfiles, "r", namespace)),
     };
-    for (const [kind, conditions] of Object.entries(read)) {
-      await until(`${kind} to say so`, async () => (await conditions()).length === 2);
-      assert.deepEqual(await conditions(), ["Active=False", "Valid=True"]);
+    const expected = {
+      BGPPeer: ["Active=False", "Established=False", "Valid=True"],
+      BFDProfile: ["Active=False", "Valid=True"],
+    };
+    for (const kind of ["BGPPeer", "BFDProfile"] as const) {
+      await until(`${kind} to say so`, async () => (await read[kind]()).length === expected[kind].length);
+      assert.deepEqual(await read[kind](), expected[kind]);
     }
     const before = await client.get(bgpPeers, "r", namespace);
     await client.patch(bgpPeers, { name: "r", namespace, type: "merge", body: { spec: { peerPort: 1179 } } });

@@ -640,6 +640,7 @@ export interface SpeakerState {
      */
     losses?: number;
     lastError?: string;
+    lastErrorTime?: string;
   }[];
   /**
    * @maxItems 128

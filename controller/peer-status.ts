@@ -1,0 +1,70 @@
+/** What all speakers say about one BGPPeer, as that object's status. Pure. */
+import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import type { BGPPeer, SpeakerStatus } from "#common/kube/resource.ts";
+
+export type PeerStatus = NonNullable<BGPPeer["status"]>;
+type Session = NonNullable<NonNullable<SpeakerStatus["status"]>["bgpSessions"]>[number];
+
+interface NodeSession {
+  readonly node: string;
+  readonly session: Session;
+}
+
+/** The schema's limit for lastLoss. */
+const MAX_LOSS = 1_024;
+/** Nodes that a message names; the rest is counted. */
+const MAX_NAMED = 5;
+
+/** Sessions with `peer`, by node. */
+export function sessionsWith(peer: string, statuses: readonly SpeakerStatus[]): NodeSession[] {
+  return statuses
+    .flatMap(({ metadata, status }) =>
+      (status?.bgpSessions ?? [])
+        .filter((session) => session.peer === peer)
+        .map((session) => ({ node: metadata.name, session })),
+    )
+    .sort((a, b) => (a.node < b.node ? -1 : 1));
+}
+
+/** Counts, the last loss, and the condition Established beside those that there were. */
+export function peerStatusOf(
+  sessions: readonly NodeSession[],
+  before: { readonly conditions: readonly Condition[]; readonly generation: number | undefined },
+  now: Date,
+): PeerStatus {
+  const down = sessions.filter(({ session }) => session.state !== "Established");
+  const established = establishedCondition(sessions, down);
+  const observed = before.generation === undefined ? {} : { observedGeneration: before.generation };
+  const lastLoss = lastLossOf(sessions);
+  return {
+    configuredSessions: sessions.length,
+    establishedSessions: sessions.length - down.length,
+    ...(lastLoss === undefined ? {} : { lastLoss }),
+    conditions: [...setCondition(before.conditions, { ...established, ...observed }, now)],
+  };
+}
+
+function establishedCondition(
+  sessions: readonly NodeSession[],
+  down: readonly NodeSession[],
+): Omit<Condition, "lastTransitionTime"> {
+  const type = ConditionType.Established;
+  if (sessions.length === 0) {
+    return { type, status: "False", reason: "NoSessions", message: "no speaker's node is selected" };
+  }
+  if (down.length === 0) return { type, status: "True", reason: "AllEstablished", message: "" };
+  const named = down
+    .slice(0, MAX_NAMED)
+    .map(({ node, session }) => `${node}: ${[session.state, session.lastError].filter(Boolean).join(", ")}`);
+  const more = down.length > MAX_NAMED ? [`and ${down.length - MAX_NAMED} more`] : [];
+  const reason = down.every(({ session }) => session.state === "Withheld") ? "Withheld" : "SessionsDown";
+  return { type, status: "False", reason, message: [...named, ...more].join("; ") };
+}
+
+function lastLossOf(sessions: readonly NodeSession[]): string | undefined {
+  const [last] = sessions
+    .filter(({ session }) => session.lastErrorTime !== undefined && session.lastError !== undefined)
+    .sort((a, b) => ((a.session.lastErrorTime ?? "") > (b.session.lastErrorTime ?? "") ? -1 : 1));
+  if (last === undefined) return undefined;
+  return `${last.node} at ${last.session.lastErrorTime}: ${last.session.lastError}`.slice(0, MAX_LOSS);
+}
