@@ -85,3 +85,8 @@ export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
 
 /** Ports that the processes listen on. The speaker's are on the node's own network. */
 export const PORT = { webhook: 9443, operator: 8080, controller: 8080, speaker: 7472 } as const;
+
+/** Of a BFDProfile that says nothing, in milliseconds. */
+export const DEFAULT_BFD_INTERVAL_MS = 300;
+/** The shortest BFD interval, with a multiplier of 3, that a thread without a fixed priority keeps on a busy node. */
+export const SAFE_BFD_INTERVAL_MS = 350;

@@ -64,7 +64,7 @@ function planRemoval(view: OperatorView, since: Date | undefined): Plan {
 function planInstallation(view: OperatorView): Plan {
   const { loadBalancer, site, certificate } = view;
   if (loadBalancer === undefined || certificate === undefined) return { ...NOTHING, phase: "Installing" };
-  const settings = settingsOf(loadBalancer.spec ?? {});
+  const settings = settingsOf(loadBalancer.spec ?? {}, view.peering);
   const wanted = wantedChildren({ site, settings, certificate, isAdmissionOn: isAdmissionOn(view) });
   const { create, update, remove } = difference<Child, ActualChild>({
     wanted,

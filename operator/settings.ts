@@ -1,6 +1,7 @@
 /** What a LoadBalancer asks of the pods, with every default filled in. Pure. */
 import type { V1Affinity, V1ResourceRequirements, V1Toleration } from "@kubernetes/client-node";
 import type { Wire } from "#common/kube/wire.ts";
+import type { PeeringView } from "#operator/view.ts";
 
 export type Toleration = Wire<V1Toleration>;
 export type Affinity = Wire<V1Affinity>;
@@ -26,7 +27,11 @@ export interface Settings {
   readonly controllerReplicas: number;
   readonly controller: RoleSettings;
   readonly speaker: RoleSettings;
+  /** What the speakers' root may do. */
+  readonly speakerCapabilities: readonly string[];
 }
+
+const NO_PEERING: PeeringView = { hasPeers: false, hasFastProfile: false };
 
 /** The part of LoadBalancer.spec that decides about pods; the rest is read by the processes themselves. */
 export interface PodSpecFields {
@@ -67,8 +72,19 @@ const DEFAULT_RESOURCES: Readonly<Record<"controller" | "speaker", Resources>> =
   speaker: { requests: { cpu: "50m", memory: "96Mi" } },
 };
 
-export function settingsOf(spec: PodSpecFields): Settings {
+/** Rights that every speaker needs, and those that only BGP and BFD do. */
+function capabilitiesFor({ hasPeers, hasFastProfile }: PeeringView): string[] {
+  return [
+    "NET_ADMIN",
+    "NET_RAW",
+    ...(hasPeers ? ["NET_BIND_SERVICE"] : []),
+    ...(hasPeers && hasFastProfile ? ["SYS_NICE"] : []),
+  ];
+}
+
+export function settingsOf(spec: PodSpecFields, peering: PeeringView = NO_PEERING): Settings {
   return {
+    speakerCapabilities: capabilitiesFor(peering),
     logLevel: spec.logLevel ?? "info",
     controllerReplicas: spec.controllerReplicas ?? 2,
     controller: {

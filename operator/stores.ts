@@ -1,17 +1,23 @@
 /** What the leading operator watches, and the view of it. */
 import {
   APP_NAME,
+  DEFAULT_BFD_INTERVAL_MS,
   FIELD_MANAGER,
   LABEL_COMPONENT,
   LABEL_NAME,
   LABEL_SPEAKER_LEASE,
   LOADBALANCER_NAME,
+  SAFE_BFD_INTERVAL_MS,
   WEBHOOK_SECRET_NAME,
 } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { Reflector } from "#common/kube/reflector.ts";
 import {
+  type BFDProfile,
+  type BGPPeer,
+  bfdProfiles,
+  bgpPeers,
   clusterRoleBindings,
   clusterRoles,
   daemonSets,
@@ -81,6 +87,9 @@ export class Stores {
   readonly #speakers = new Store<SpeakerView>();
   readonly #pods = new Store<PodView>();
   readonly #nodes = new Store<true>();
+  readonly #peers = new Store<true>();
+  /** BFDProfile -> whether it is a fast one. */
+  readonly #profiles = new Store<{ readonly isFast: boolean }>();
   readonly #leases = new Store<SeenLease>();
   /** Lease -> its renewal as last seen, and when by our own clock that was. */
   readonly #renewals = new Map<string, { renewTime: string; at: number }>();
@@ -113,6 +122,13 @@ export class Stores {
         labelSelector: app,
       }),
       new Reflector<Node, true>({ ...common, resource: nodes, store: this.#nodes, project: () => true }),
+      new Reflector<BGPPeer, true>({ ...ours, resource: bgpPeers, store: this.#peers, project: () => true }),
+      new Reflector<BFDProfile, { isFast: boolean }>({
+        ...ours,
+        resource: bfdProfiles,
+        store: this.#profiles,
+        project: (profile) => ({ isFast: isFastProfile(profile) }),
+      }),
       new Reflector<Lease, SeenLease>({
         ...ours,
         resource: leases,
@@ -138,8 +154,15 @@ export class Stores {
         }),
       );
     }
-    for (const store of [this.loadBalancers, this.#speakers, this.#pods, this.#nodes])
-      store.subscribe(onChange);
+    const watched = [
+      this.loadBalancers,
+      this.#speakers,
+      this.#pods,
+      this.#nodes,
+      this.#peers,
+      this.#profiles,
+    ];
+    for (const store of watched) store.subscribe(onChange);
     for (const reflector of reflectors) {
       reflector
         .start(signal)
@@ -175,6 +198,10 @@ export class Stores {
         ...lease,
         isLive: this.#isLive(key, lease),
       })),
+      peering: {
+        hasPeers: this.#peers.size > 0,
+        hasFastProfile: this.#profiles.list().some(({ isFast }) => isFast),
+      },
       certificate,
     };
   }
@@ -228,6 +255,11 @@ function podOf(raw: Pod): PodView | undefined {
     // The API server sets it to the end of the grace time.
     goneBy: raw.metadata.deletionTimestamp,
   };
+}
+
+function isFastProfile({ spec }: BFDProfile): boolean {
+  const { receiveInterval = DEFAULT_BFD_INTERVAL_MS, transmitInterval = DEFAULT_BFD_INTERVAL_MS } = spec;
+  return spec.echoMode === true || Math.min(receiveInterval, transmitInterval) < SAFE_BFD_INTERVAL_MS;
 }
 
 function leaseOf(raw: Lease): SeenLease | undefined {

@@ -47,6 +47,14 @@ export interface LeaseView {
   readonly isLive: boolean;
 }
 
+/** What is configured that decides about the rights of speakers. */
+export interface PeeringView {
+  /** There is a BGPPeer: speakers listen on port 179. */
+  readonly hasPeers: boolean;
+  /** A BFDProfile asks for intervals that only a thread with a fixed priority keeps. */
+  readonly hasFastProfile: boolean;
+}
+
 export interface OperatorView {
   readonly site: Site;
   readonly now: Date;
@@ -59,6 +67,7 @@ export interface OperatorView {
   /** Names of the cluster's nodes. */
   readonly nodes: ReadonlySet<string>;
   readonly leases: readonly LeaseView[];
+  readonly peering: PeeringView;
   /** Present while there is something to install. */
   readonly certificate: ServingCertificate | undefined;
 }

@@ -1,6 +1,7 @@
 /** BGPPeers, BFDProfiles, advertisements and password Secrets as the API server sends them -> what plans use. Pure. */
 import { type LargeCommunity, parseCommunity } from "#api/community.ts";
 import { parseDuration } from "#api/duration.ts";
+import { DEFAULT_BFD_INTERVAL_MS } from "#api/names.ts";
 import type { AddressPool, BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
 import type { AdvertisementView, PeerView, ProfileView } from "./view.ts";
 
@@ -53,8 +54,8 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
 export function projectProfile({ metadata, spec }: BFDProfile): ProfileView {
   return {
     name: metadata.name,
-    receiveIntervalMs: spec.receiveInterval ?? 300,
-    transmitIntervalMs: spec.transmitInterval ?? 300,
+    receiveIntervalMs: spec.receiveInterval ?? DEFAULT_BFD_INTERVAL_MS,
+    transmitIntervalMs: spec.transmitInterval ?? DEFAULT_BFD_INTERVAL_MS,
     detectMultiplier: spec.detectMultiplier ?? 3,
     echoMode: spec.echoMode ?? false,
     echoIntervalMs: spec.echoInterval ?? 50,

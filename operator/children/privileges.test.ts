@@ -5,6 +5,7 @@ import { controllerChildren } from "#operator/children/controller.ts";
 import { CONTROLLER_RULES, SPEAKER_RULES } from "#operator/children/rbac.ts";
 import { speakerChildren } from "#operator/children/speaker.ts";
 import { settingsOf } from "#operator/settings.ts";
+import type { PeeringView } from "#operator/view.ts";
 import { site } from "#test/fakes/operator.ts";
 
 function podOf(children: ReturnType<typeof speakerChildren>) {
@@ -43,6 +44,23 @@ test("a speaker has its node's network, two capabilities and its network's sysct
     ["/proc/sys/net"],
   );
 });
+
+const RIGHTS: readonly [what: string, peering: PeeringView, capabilities: string[]][] = [
+  ["no BGP", { hasPeers: false, hasFastProfile: false }, ["NET_ADMIN", "NET_RAW"]],
+  ["a fast profile that nobody uses", { hasPeers: false, hasFastProfile: true }, ["NET_ADMIN", "NET_RAW"]],
+  ["a peer", { hasPeers: true, hasFastProfile: false }, ["NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"]],
+  [
+    "a peer and fast BFD",
+    { hasPeers: true, hasFastProfile: true },
+    ["NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "SYS_NICE"],
+  ],
+];
+for (const [what, peering, capabilities] of RIGHTS) {
+  test(`a speaker's rights with ${what}`, () => {
+    const { container } = podOf(speakerChildren(site, settingsOf({}, peering)));
+    assert.deepEqual(container.securityContext?.capabilities, { drop: ["ALL"], add: capabilities });
+  });
+}
 
 test("Secrets are read by speakers alone, in the install namespace alone, and written by nobody", () => {
   const holders = [CONTROLLER_RULES, SPEAKER_RULES].flatMap(({ component, inCluster, inNamespace }) => [

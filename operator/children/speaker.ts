@@ -58,11 +58,11 @@ function container(site: Site, settings: Settings): Container {
     ...httpProbes(PORT.speaker),
     resources: { ...settings.speaker.pod.resources },
     securityContext: {
-      // Capabilities reach the process only as root; the two below are all that this root may do.
+      // Capabilities reach the process only as root; those below are all that this root may do.
       runAsUser: 0,
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
-      capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
+      capabilities: { drop: ["ALL"], add: [...settings.speakerCapabilities] },
     },
     volumeMounts: [{ name: "sysctl-net", mountPath: `${SYSCTL_ROOT}/net` }],
   };

@@ -75,6 +75,7 @@ export function view(change: Partial<OperatorView> = {}): OperatorView {
     pods: [],
     nodes: new Set(["node1", "node2", "node3"]),
     leases: [],
+    peering: { hasPeers: false, hasFastProfile: false },
     certificate,
     ...change,
   };
