@@ -4,14 +4,19 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { FIELD_MANAGER } from "#api/names.ts";
-import type { Judged } from "#api/v1beta1/admission/judge.ts";
-import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
-import { standingOf } from "#api/v1beta1/standing.ts";
+import { type Judged, refusalsOf } from "#api/v1beta1/admission/judge.ts";
+import { LastValid } from "#api/v1beta1/admission/lastvalid.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
+import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import type * as generated from "#api/v1beta1/generated/types.ts";
+import type { Refusal } from "#api/v1beta1/refusal.ts";
+import { standingFor } from "#api/v1beta1/standing.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound } from "#common/kube/error.ts";
 import { Reflector } from "#common/kube/reflector.ts";
 import {
+  apiVersionOf,
   type BFDProfile,
   type BGPPeer,
   bfdProfiles,
@@ -42,20 +47,26 @@ export async function runStanding(options: StandingOptions, signal: AbortSignal)
   const peers = new Store<BGPPeer>();
   const profiles = new Store<BFDProfile>();
   const speakers = new Store<SpeakerStatus>();
+  const view = emptyView(options.namespace);
+  const judgePeers = new LastValid<JudgedPeer>((peer, others) =>
+    refusalsOf(peer, { ...view, peers: others }),
+  );
   const loop = createLoop({
     ...options,
     name: "standing",
     minIntervalMs: MIN_INTERVAL_MS,
     pass: async () => {
-      for (const peer of peers.list()) {
-        const conditions = judgedConditions(bgpPeers, peer, options);
+      for (const { object, refusals } of judgePeers.judge(peers.list().map(judged(bgpPeers)))) {
+        const peer = object as unknown as BGPPeer;
+        const conditions = judgedConditions(object, refusals, options);
         const sessions = sessionsWith(peer.metadata.name, speakers.list());
         const before = { conditions, generation: peer.metadata.generation };
         const status = peerStatusOf(sessions, before, options.clock.date());
         await write(bgpPeers, peer, { status, options, signal });
       }
       for (const profile of profiles.list()) {
-        const conditions = [...judgedConditions(bfdProfiles, profile, options)];
+        const object = judged(bfdProfiles)(profile);
+        const conditions = [...judgedConditions(object, refusalsOf(object, view), options)];
         const users = peers.list().filter(({ spec }) => spec.bfdProfile === profile.metadata.name);
         const status = { peers: users.length, conditions };
         await write(bfdProfiles, profile, { status, options, signal });
@@ -77,15 +88,26 @@ interface Judgeable extends KubeObject {
   status?: { conditions?: Condition[] };
 }
 
-function judgedConditions<T extends Judgeable>(
-  resource: Resource<T>,
-  object: T,
-  { namespace, clock }: StandingOptions,
+type JudgedPeer = generated.BGPPeer & Judged;
+
+/** Lists leave out what an object is. */
+const judged =
+  <T extends Judgeable>(resource: Resource<T>) =>
+  (object: T): JudgedPeer =>
+    ({ ...object, apiVersion: apiVersionOf(resource), kind: resource.kind }) as unknown as JudgedPeer;
+
+function judgedConditions(
+  object: JudgedPeer,
+  refusals: readonly Refusal[],
+  { clock }: StandingOptions,
 ): readonly Condition[] {
-  const judged: Judged = { ...object, kind: resource.kind };
-  return standingOf(judged, { namespace, pools: [], services: [] }).reduce(
-    (list: readonly Condition[], standing) => setCondition(list, standing, clock.date()),
-    object.status?.conditions ?? [],
+  const standing = standingFor(object, refusals);
+  const isStale = ({ type }: Condition): boolean =>
+    type === ConditionType.Active && !standing.some((each) => each.type === type);
+  const present = object.status?.conditions ?? [];
+  return standing.reduce(
+    (list: readonly Condition[], each) => setCondition(list, each, clock.date()),
+    present.some(isStale) ? present.filter((condition) => !isStale(condition)) : present,
   );
 }
 

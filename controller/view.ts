@@ -1,11 +1,14 @@
 /** AddressPools, namespaces and the LoadBalancer -> what allocation works with. Pure but for what it remembers. */
+
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import { refusalsOf } from "#api/v1beta1/admission/judge.ts";
+import { LastValid } from "#api/v1beta1/admission/lastvalid.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool, LoadBalancer } from "#api/v1beta1/generated/types.ts";
 import type { Refusal } from "#api/v1beta1/refusal.ts";
 import type { AddressPool as StoredPool } from "#common/kube/resource.ts";
 import type { IpMode } from "#controller/plan.ts";
-import { compilePool, type NamespaceLabels, type Pool, PoolSet } from "#controller/pool.ts";
+import { compilePool, type NamespaceLabels, PoolSet } from "#controller/pool.ts";
 
 export interface Settings {
   readonly loadBalancerClass: string | undefined;
@@ -31,73 +34,33 @@ export interface JudgedPools {
   readonly refusals: ReadonlyMap<string, readonly Refusal[]>;
 }
 
-/** A configuration that was found valid. */
-interface Accepted {
-  readonly uid: string;
-  readonly spec: AddressPool["spec"];
-  /** To tell whether it is still the same. */
-  readonly text: string;
-}
-
 /**
- * Judges what came in with the webhook's own rules, for it may have come in while no webhook was up. Of pools that
- * cannot be together the one that was accepted before stays, else the oldest. A pool whose new configuration is
- * refused goes on with its last valid one; one that never had any gives nothing, and what is held of it stays.
+ * Judges what came in with the webhook's own rules, for it may have come in while no webhook was up. A pool whose new
+ * configuration is refused goes on with its last valid one; one that never had any gives nothing, and what is held of
+ * it stays.
  */
 export class PoolJudge {
-  readonly #namespace: string;
-  readonly #accepted = new Map<string, Accepted>();
+  readonly #judge: LastValid<AddressPool>;
 
   constructor(namespace: string) {
-    this.#namespace = namespace;
+    const view = emptyView(namespace);
+    this.#judge = new LastValid((pool, pools) => refusalsOf(pool, { ...view, pools }));
   }
 
   judge(stored: readonly StoredPool[], labelsOf: NamespaceLabels): JudgedPools {
-    const names = new Set(stored.map((pool) => pool.metadata.name));
-    for (const name of this.#accepted.keys()) if (!names.has(name)) this.#accepted.delete(name);
     const objects = stored.map(
       (pool): AddressPool =>
         ({ ...pool, apiVersion: "genkan.dev/v1beta1", kind: "AddressPool" }) as AddressPool,
     );
-    const valid: AddressPool[] = [];
-    const pools: Pool[] = [];
-    const refusals = new Map<string, readonly Refusal[]>();
-    for (const object of objects.sort((a, b) => this.#byStanding(a, b))) {
-      const { name = "", uid = "" } = object.metadata;
-      const found = this.#refusals(object, valid);
-      refusals.set(name, found);
-      if (found.length === 0) {
-        valid.push(object);
-        this.#accepted.set(name, { uid, spec: object.spec, text: JSON.stringify(object.spec) });
-        pools.push(compilePool(name, object.spec, true));
-        continue;
-      }
-      const last = this.#lastValid(object, valid);
-      if (last !== undefined) valid.push(last);
-      pools.push(compilePool(name, last?.spec ?? object.spec ?? {}, last !== undefined));
-    }
-    return { pools: new PoolSet(pools, labelsOf), refusals };
-  }
-
-  #refusals(object: AddressPool, pools: readonly AddressPool[]): readonly Refusal[] {
-    return refusalsOf(object, { namespace: this.#namespace, pools, services: [] });
-  }
-
-  /** The object as it was when it was last valid, if it still is beside `pools`. */
-  #lastValid(object: AddressPool, pools: readonly AddressPool[]): AddressPool | undefined {
-    const accepted = this.#accepted.get(object.metadata.name ?? "");
-    if (accepted === undefined || accepted.uid !== object.metadata.uid) return undefined;
-    const last = { ...object, spec: accepted.spec };
-    return this.#refusals(last, pools).length === 0 ? last : undefined;
-  }
-
-  /** Those whose configuration was accepted and is unchanged first; then by age; then by name. */
-  #byStanding(a: AddressPool, b: AddressPool): number {
-    const changed = (pool: AddressPool): number =>
-      this.#accepted.get(pool.metadata.name ?? "")?.text === JSON.stringify(pool.spec) ? 0 : 1;
-    if (changed(a) !== changed(b)) return changed(a) - changed(b);
-    const age = (pool: AddressPool): string =>
-      `${pool.metadata.creationTimestamp ?? ""} ${pool.metadata.name ?? ""}`;
-    return age(a) < age(b) ? -1 : 1;
+    const judged = this.#judge.judge(objects);
+    return {
+      pools: new PoolSet(
+        judged.map(({ object, effective }) =>
+          compilePool(object.metadata.name ?? "", (effective ?? object).spec ?? {}, effective !== undefined),
+        ),
+        labelsOf,
+      ),
+      refusals: new Map(judged.map(({ object, refusals }) => [object.metadata.name ?? "", refusals])),
+    };
   }
 }

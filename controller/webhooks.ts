@@ -2,13 +2,17 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { View } from "#api/v1beta1/admission/view.ts";
-import type { AddressPool } from "#api/v1beta1/generated/types.ts";
+import type * as generated from "#api/v1beta1/generated/types.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { Reflector } from "#common/kube/reflector.ts";
 import {
   addressPools,
+  type BFDProfile,
+  type BGPPeer,
+  bfdProfiles,
+  bgpPeers,
   type Service,
   type AddressPool as StoredPool,
   services,
@@ -34,6 +38,8 @@ const CERTIFICATE_RETRY_MS = 1_000;
 export class Webhooks {
   readonly #options: WebhooksOptions;
   readonly #pools = new Store<StoredPool>();
+  readonly #peers = new Store<BGPPeer>();
+  readonly #profiles = new Store<BFDProfile>();
   readonly #addresses = new Store<readonly string[]>();
   #server: Webhook | undefined;
   #isSynced = false;
@@ -44,27 +50,28 @@ export class Webhooks {
 
   /** Why no object can be judged yet; undefined if they can. */
   unready(): string | undefined {
-    if (!this.#isSynced) return "AddressPools and Services are not read yet";
+    if (!this.#isSynced) return "AddressPools, BGPPeers, BFDProfiles and Services are not read yet";
     return this.#server === undefined ? "the webhook has no certificate yet" : undefined;
   }
 
   /** Serves until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { namespace, port: _port, certificateDirectory: _directory, ...common } = this.#options;
-    const pools = new Reflector<StoredPool>({
-      ...common,
-      namespace,
-      resource: addressPools,
-      store: this.#pools,
-    });
+    const ours = { ...common, namespace };
+    const configuration = [
+      new Reflector<StoredPool>({ ...ours, resource: addressPools, store: this.#pools }),
+      new Reflector<BGPPeer>({ ...ours, resource: bgpPeers, store: this.#peers }),
+      new Reflector<BFDProfile>({ ...ours, resource: bfdProfiles, store: this.#profiles }),
+    ];
     const users = new Reflector<Service, readonly string[]>({
       ...common,
       resource: services,
       store: this.#addresses,
       project: addressesOf,
     });
-    const ended = Promise.all([pools.start(signal), users.start(signal)]);
-    const synced = Promise.all([pools.synced(), users.synced()]).then(() => {
+    const reflectors = [...configuration, users];
+    const ended = Promise.all(reflectors.map((reflector) => reflector.start(signal)));
+    const synced = Promise.all(reflectors.map((reflector) => reflector.synced())).then(() => {
       this.#isSynced = true;
     });
     await Promise.race([synced, ended]);
@@ -100,7 +107,9 @@ export class Webhooks {
     if (!this.#isSynced) return undefined;
     return {
       namespace: this.#options.namespace,
-      pools: this.#pools.list() as unknown as readonly AddressPool[],
+      pools: this.#pools.list() as unknown as readonly generated.AddressPool[],
+      peers: this.#peers.list() as unknown as readonly generated.BGPPeer[],
+      profiles: this.#profiles.list() as unknown as readonly generated.BFDProfile[],
       services: [...this.#addresses.entries()].map(([key, addresses]) => ({ key, addresses })),
     };
   }

@@ -1,6 +1,8 @@
 /** What the LoadBalancer's status says: conditions that are true to what runs. Pure. */
+
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import { judge } from "#api/v1beta1/admission/judge.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
 import type { LoadBalancer } from "#common/kube/resource.ts";
 import type { Plan } from "#operator/plan.ts";
@@ -52,7 +54,7 @@ function validity(view: OperatorView, balancer: LoadBalancer): Word {
       object: { ...balancer, kind: "LoadBalancer", apiVersion: balancer.apiVersion ?? "" } as never,
       oldObject: undefined,
     },
-    { namespace: view.site.namespace, pools: [], services: [] },
+    emptyView(view.site.namespace),
   );
   return refusals.length === 0
     ? word(ConditionType.Valid, true, "Valid", "")

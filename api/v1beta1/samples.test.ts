@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { parseAllDocuments } from "yaml";
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
 import { validateSchema } from "#api/v1beta1/validate.ts";
 
@@ -18,7 +19,7 @@ test("every sample is admitted, and every kind that users write has one", async 
       seen.add(object.kind);
       const verdict = judge(
         { operation: "CREATE", kind: object.kind, object, oldObject: undefined },
-        { namespace: DEFAULT_NAMESPACE, pools: [], services: [] },
+        emptyView(DEFAULT_NAMESPACE),
       );
       assert.deepEqual(verdict.refusals, [], file);
     }

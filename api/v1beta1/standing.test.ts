@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Judged } from "#api/v1beta1/admission/judge.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { standingOf } from "#api/v1beta1/standing.ts";
 
-const VIEW = { namespace: "genkan-system", pools: [], services: [] };
+const VIEW = emptyView("genkan-system");
 const object = (kind: string, spec: object): Judged =>
   ({ kind, metadata: { name: "x", namespace: "genkan-system", generation: 3 }, spec }) as Judged;
 
@@ -28,7 +29,7 @@ const CASES: readonly (readonly [Judged, readonly string[], RegExp])[] = [
   [
     object("BFDProfile", { detectMultiplier: 1 }),
     ["Active=False NotSupportedYet", "Valid=False Refused"],
-    /spec\.detectMultiplier: 1 must be >= 2/,
+    /spec\.detectMultiplier: 1 must be at least 2/,
   ],
   [
     object("LoadBalancer", { membership: { port: 7946 } }),

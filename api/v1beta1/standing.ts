@@ -39,7 +39,12 @@ export function activeCondition(object: Judged & { readonly spec?: unknown }): S
 
 /** Both, of one object as it stands. */
 export function standingOf(object: Judged, view: View): Standing[] {
+  return standingFor(object, refusalsOf(object, view));
+}
+
+/** Both, of one object whose refusals are known. */
+export function standingFor(object: Judged, refusals: readonly Refusal[]): Standing[] {
   const active = activeCondition(object);
-  const valid = validCondition(refusalsOf(object, view), object.metadata.generation);
+  const valid = validCondition(refusals, object.metadata.generation);
   return active === undefined ? [valid] : [active, valid];
 }

@@ -48,12 +48,49 @@ function pathOf(error: ErrorObject): string {
   );
 }
 
+/** What a pattern of the schemas means, in words. */
+const PATTERN_WORDS: readonly (readonly [pattern: string, words: string])[] = [
+  ["ns|us|ms", "is not a duration such as 90s"],
+  ["[-a-z0-9.]*[a-z0-9])?/)?", "is not a class: a name, or prefix/name"],
+];
+
+interface Params {
+  readonly allowedValues?: readonly unknown[];
+  readonly pattern?: string;
+  readonly limit?: number;
+  readonly missingProperty?: string;
+}
+
+/** The rule that does not hold, as a person would say it. */
+function ruleOf({ keyword, message, params }: ErrorObject): string {
+  const { allowedValues, pattern, limit, missingProperty } = params as Params;
+  switch (keyword) {
+    case "enum":
+      return `must be one of ${(allowedValues ?? []).map(String).join(", ")}`;
+    case "pattern":
+      return PATTERN_WORDS.find(([part]) => pattern?.includes(part))?.[1] ?? message ?? keyword;
+    case "required":
+      return `${missingProperty} is missing`;
+    case "minItems":
+      return `must have at least ${limit} ${limit === 1 ? "entry" : "entries"}`;
+    case "maxItems":
+    case "maxProperties":
+      return `must have at most ${limit} entries`;
+    case "minLength":
+      return `must have at least ${limit} ${limit === 1 ? "character" : "characters"}`;
+    case "maxLength":
+      return `must have at most ${limit} characters`;
+    case "minimum":
+      return `must be at least ${limit}`;
+    case "maximum":
+      return `must be at most ${limit}`;
+    default:
+      return message ?? keyword;
+  }
+}
+
 function wordsOf(error: ErrorObject, value: unknown): string {
-  const allowed = (error.params as { allowedValues?: unknown[] }).allowedValues;
-  const rule =
-    allowed === undefined
-      ? (error.message ?? error.keyword)
-      : `must be one of ${allowed.map(String).join(", ")}`;
+  const rule = ruleOf(error);
   const text = JSON.stringify(value);
   return text === undefined || text.length > 100 || error.keyword === "required" ? rule : `${text} ${rule}`;
 }

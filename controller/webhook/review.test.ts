@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
 import { answer, parseReview, ReviewError } from "#controller/webhook/review.ts";
 
 const VIEW = {
-  namespace: "genkan-system",
-  pools: [],
+  ...emptyView("genkan-system"),
   services: [{ key: "a/b", addresses: ["10.0.0.1", "?"] }],
 };
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { request as httpsRequest } from "node:https";
 import { after, before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { silentLogger } from "#common/log.ts";
 import { type KeyPair, startWebhook, type Webhook } from "#controller/webhook/server.ts";
 import { createAuthority } from "#hack/lab/pki.ts";
@@ -40,7 +41,7 @@ const issue = async (): Promise<KeyPair> => {
 before(async () => {
   authority = await createAuthority("test");
   pair = await issue();
-  const view = { namespace: "genkan-system", pools: [], services: [] };
+  const view = emptyView("genkan-system");
   webhook = await startWebhook({
     port: 0,
     host: "127.0.0.1",

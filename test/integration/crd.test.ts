@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool } from "#api/v1beta1/generated/types.ts";
 import { systemClock } from "#common/clock.ts";
 import { addressPools, customResourceDefinitions } from "#common/kube/resource.ts";
@@ -288,7 +289,7 @@ test("the webhook's refusal reaches kubectl as one line, warnings too, and dry r
     host: "127.0.0.1",
     readPair: async () => ({ cert, key }),
     view: () => ({
-      namespace: NAMESPACE,
+      ...emptyView(NAMESPACE),
       pools: [web],
       services: [{ key: "shop/front", addresses: ["192.168.10.200"] }],
     }),

@@ -8,9 +8,14 @@ import {
   prefixesOf,
   type Range,
 } from "#api/address.ts";
+import { parseCommunity } from "#api/community.ts";
+import { canonical, twice } from "#api/v1beta1/admission/list.ts";
+import { selectorsValid } from "#api/v1beta1/admission/selectors.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool } from "#api/v1beta1/generated/types.ts";
 import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
+
+type Advertisement = NonNullable<AddressPool["spec"]["bgpAdvertisements"]>[number];
 
 /** A range with the text that it was written as. */
 interface Written {
@@ -38,7 +43,11 @@ function understood(text: string): Range | AddressError {
 export function addressesParse(pool: AddressPool): Refusal[] {
   return pool.spec.addresses.flatMap((text, at) => {
     const span = understood(text);
-    return span instanceof AddressError ? [refusal(`spec.addresses[${at}]`, `${text} ${span.rule}`)] : [];
+    if (span instanceof AddressError) return [refusal(`spec.addresses[${at}]`, `${text} ${span.rule}`)];
+    // The rule in the CRD does not take that spelling either.
+    return span.family === "IPv6" && text.includes(".")
+      ? [refusal(`spec.addresses[${at}]`, `${text} is IPv6 with dots: write it without`)]
+      : [];
   });
 }
 
@@ -103,43 +112,85 @@ export function aggregationNotTooWide(pool: AddressPool): Refusal[] {
   return refusals;
 }
 
-/** Community numbers are 16 bits each, those of a large one 32. */
-export function communitiesInRange(pool: AddressPool): Refusal[] {
+const LARGEST = { standard: 65_535, large: 4_294_967_295 } as const;
+const NOT_A_COMMUNITY =
+  "is not a community: two numbers (65000:100), large: and three (large:65000:1:2), or a well-known name";
+
+/** Numbers of a community are 16 bits each, those of a large one 32. */
+export function communitiesAreOnes(pool: AddressPool): Refusal[] {
   return (pool.spec.bgpAdvertisements ?? []).flatMap((advertisement, at) =>
-    (advertisement.communities ?? []).flatMap((community, index) => {
-      if (!/^(large:)?\d/.test(community)) return [];
-      const large = community.startsWith("large:");
-      const limit = large ? 4294967295 : 65535;
-      const numbers = community.replace("large:", "").split(":").map(Number);
-      return numbers.some((number) => number > limit)
-        ? [
-            refusal(
-              `spec.bgpAdvertisements[${at}].communities[${index}]`,
-              `${community}: a number is above ${limit}`,
-            ),
-          ]
-        : [];
+    (advertisement.communities ?? []).flatMap((text, index) => {
+      if (parseCommunity(text) !== undefined) return [];
+      const numbers = /^(?:large:\d+:\d+:\d+|\d+:\d+)$/.test(text);
+      const limit = LARGEST[text.startsWith("large:") ? "large" : "standard"];
+      const why = numbers ? `has a number above ${limit}` : NOT_A_COMMUNITY;
+      return [refusal(`spec.bgpAdvertisements[${at}].communities[${index}]`, `"${text}" ${why}`)];
     }),
   );
 }
 
-/** JSON with sorted keys: two selectors are the same where this is. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
+/** Equal for two spellings of one community. */
+const communityKey = (text: string): string => JSON.stringify(parseCommunity(text) ?? text);
+
+/** Two that say where the same prefixes go must not differ in how they are preferred there. */
+export function preferencesAgree(pool: AddressPool): Refusal[] {
+  const scopeOf = (advertisement: Advertisement): string =>
+    canonical([
+      advertisement.aggregationLength ?? 32,
+      advertisement.aggregationLengthV6 ?? 128,
+      [...(advertisement.peers ?? [])].sort(),
+      (advertisement.nodeSelectors ?? []).map(canonical).sort(),
+    ]);
+  const advertisements = pool.spec.bgpAdvertisements ?? [];
+  return advertisements.flatMap((advertisement, at) => {
+    const scope = scopeOf(advertisement);
+    const first = advertisements.findIndex((each) => scopeOf(each) === scope);
+    const other = advertisements[first];
+    if (first === at || other?.localPref === advertisement.localPref) return [];
+    return [
+      refusal(
+        `spec.bgpAdvertisements[${at}].localPref`,
+        `${advertisement.localPref ?? "unset"} differs from ${other?.localPref ?? "unset"} of spec.bgpAdvertisements[${first}], for the same peers, nodes and prefixes`,
+      ),
+    ];
+  });
+}
+
+export function selectorsAreValid(pool: AddressPool): Refusal[] {
+  const { serviceAllocation: allocation, nodeSelectors, bgpAdvertisements } = pool.spec;
+  return [
+    ...selectorsValid("spec.nodeSelectors", nodeSelectors),
+    ...selectorsValid("spec.serviceAllocation.namespaceSelectors", allocation?.namespaceSelectors),
+    ...selectorsValid("spec.serviceAllocation.serviceSelectors", allocation?.serviceSelectors),
+    ...(bgpAdvertisements ?? []).flatMap((advertisement, at) =>
+      selectorsValid(`spec.bgpAdvertisements[${at}].nodeSelectors`, advertisement.nodeSelectors),
+    ),
+  ];
+}
+
+const NAMESPACE = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+export function namespacesAreNames(pool: AddressPool): Refusal[] {
+  const named = [
+    ...(pool.spec.serviceAllocation?.namespaces ?? []).map(
+      (name, at) => [`spec.serviceAllocation.namespaces[${at}]`, name] as const,
+    ),
+    ...(pool.spec.quotas ?? []).map(
+      ({ namespace }, at) => [`spec.quotas[${at}].namespace`, namespace] as const,
+    ),
+  ];
+  return named.flatMap(([field, name]) =>
+    NAMESPACE.test(name) ? [] : [refusal(field, `"${name}" is not a namespace's name`)],
   );
 }
 
-function twice(field: string, list: readonly unknown[] | undefined): Refusal[] {
-  const seen = new Map<string, number>();
-  return (list ?? []).flatMap((value, at) => {
-    const text = canonical(value);
-    const first = seen.get(text);
-    seen.set(text, first ?? at);
-    return first === undefined ? [] : [refusal(`${field}[${at}]`, `${text} is already ${field}[${first}]`)];
-  });
+/** What the kernel takes as the name of a link (dev_valid_name). */
+export function interfacesAreLinks(pool: AddressPool): Refusal[] {
+  return (pool.spec.interfaces ?? []).flatMap((name, at) =>
+    name === "." || name === ".." || /[/:\s]/.test(name)
+      ? [refusal(`spec.interfaces[${at}]`, `"${name}" is not a link's name`)]
+      : [],
+  );
 }
 
 export function nothingTwice(pool: AddressPool): Refusal[] {
@@ -151,10 +202,11 @@ export function nothingTwice(pool: AddressPool): Refusal[] {
     ...twice("spec.serviceAllocation.namespaceSelectors", allocation?.namespaceSelectors),
     ...twice("spec.serviceAllocation.serviceSelectors", allocation?.serviceSelectors),
     ...(bgpAdvertisements ?? []).flatMap((advertisement, at) => [
-      ...twice(`spec.bgpAdvertisements[${at}].communities`, advertisement.communities),
+      ...twice(`spec.bgpAdvertisements[${at}].communities`, advertisement.communities, communityKey),
       ...twice(`spec.bgpAdvertisements[${at}].peers`, advertisement.peers),
       ...twice(`spec.bgpAdvertisements[${at}].nodeSelectors`, advertisement.nodeSelectors),
     ]),
+    ...twice("spec.quotas", pool.spec.quotas, ({ namespace }) => namespace),
   ];
 }
 
@@ -164,7 +216,11 @@ export const ADDRESSPOOL_RULES: readonly ((pool: AddressPool, view: View) => Ref
   noOverlapWithOthers,
   advertisementsOnlyWithBgp,
   aggregationNotTooWide,
-  communitiesInRange,
+  communitiesAreOnes,
+  preferencesAgree,
+  selectorsAreValid,
+  namespacesAreNames,
+  interfacesAreLinks,
   nothingTwice,
 ];
 
@@ -195,4 +251,15 @@ export function addressesTakenAway(old: AddressPool, next: AddressPool | undefin
   return [
     `AddressPool "${old.metadata.name ?? ""}" is ${what} while in use: these Services get other addresses: ${hit.slice(0, NAMED).join(", ")}${more}`,
   ];
+}
+
+/** Peers that advertisements name and that are not there: nothing is said to them. */
+export function poolWarnings(pool: AddressPool, view: View): string[] {
+  return (pool.spec.bgpAdvertisements ?? []).flatMap((advertisement, at) =>
+    (advertisement.peers ?? []).flatMap((name, index) =>
+      view.peers.some(({ metadata }) => metadata.name === name)
+        ? []
+        : [`spec.bgpAdvertisements[${at}].peers[${index}]: there is no BGPPeer "${name}" yet`],
+    ),
+  );
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool } from "#api/v1beta1/generated/types.ts";
 
 const NAMESPACE = "genkan-system";
@@ -81,7 +82,7 @@ const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
     ["spec.addresses[0]: 10.0.0.0/33 has no prefix length of IPv4 (0 to 32) after the slash"],
   ],
   ["length 32", of("10.0.0.7/32"), []],
-  ["no address at all", of(), ["spec.addresses: [] must NOT have fewer than 1 items"]],
+  ["no address at all", of(), ["spec.addresses: [] must have at least 1 entry"]],
   [
     "another protocol",
     pool("office", { addresses: ["10.0.0.0/24"], protocol: "arp" }),
@@ -112,7 +113,7 @@ const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
   [
     "a community above 16 bits",
     bgp(["10.0.0.0/24"], { communities: ["65536:1"] }),
-    ["spec.bgpAdvertisements[0].communities[0]: 65536:1: a number is above 65535"],
+    ['spec.bgpAdvertisements[0].communities[0]: "65536:1" has a number above 65535'],
   ],
   [
     "a community twice",
@@ -148,7 +149,7 @@ const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
   [
     "no replicas",
     balancer("loadbalancer", { controllerReplicas: 0 }),
-    ["spec.controllerReplicas: 0 must be >= 1"],
+    ["spec.controllerReplicas: 0 must be at least 1"],
   ],
   [
     "an unknown scheduler",
@@ -175,7 +176,7 @@ const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
 
 for (const [name, object, expected] of CASES) {
   test(`admission: ${name}`, () => {
-    const view = { namespace: NAMESPACE, pools: [web], services: [] };
+    const view = { ...emptyView(NAMESPACE), pools: [web] };
     const verdict = judge({ operation: "CREATE", kind: object.kind, object, oldObject: undefined }, view);
     assert.deepEqual(
       verdict.refusals.map((refusal) => refusal.message),
@@ -186,7 +187,7 @@ for (const [name, object, expected] of CASES) {
 
 test("deleting and shrinking a pool in use is admitted with a warning that names the Services", () => {
   const view = {
-    namespace: NAMESPACE,
+    ...emptyView(NAMESPACE),
     pools: [web],
     services: [
       { key: "shop/front", addresses: ["192.168.10.200"] },
@@ -213,10 +214,8 @@ test("what is being deleted may be updated, valid or not", () => {
     metadata: { name: "office", namespace: NAMESPACE, deletionTimestamp: "2026-01-01T00:00:00Z" },
   };
   assert.deepEqual(
-    judge(
-      { operation: "UPDATE", kind: "AddressPool", object, oldObject: object },
-      { namespace: NAMESPACE, pools: [], services: [] },
-    ).refusals,
+    judge({ operation: "UPDATE", kind: "AddressPool", object, oldObject: object }, emptyView(NAMESPACE))
+      .refusals,
     [],
   );
 });

@@ -2,10 +2,18 @@
  * The verdict on one object: the same in the webhook, in the controller (for what came in while no webhook was up) and
  * offline. Pure.
  */
-import { LOADBALANCER_NAME } from "#api/names.ts";
-import { ADDRESSPOOL_RULES, addressesTakenAway } from "#api/v1beta1/admission/addresspool.ts";
+import { ADDRESSPOOL_RULES, addressesTakenAway, poolWarnings } from "#api/v1beta1/admission/addresspool.ts";
+import { notDeletedWhileNamed, profileWarnings } from "#api/v1beta1/admission/bfdprofile.ts";
+import { BGPPEER_RULES, peerWarnings } from "#api/v1beta1/admission/bgppeer.ts";
+import { LOADBALANCER_RULES, loadBalancerWarnings } from "#api/v1beta1/admission/loadbalancer.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
-import type { AddressPool, LoadBalancer, ObjectMeta } from "#api/v1beta1/generated/types.ts";
+import type {
+  AddressPool,
+  BFDProfile,
+  BGPPeer,
+  LoadBalancer,
+  ObjectMeta,
+} from "#api/v1beta1/generated/types.ts";
 import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 import { inactiveWords, unsupportedFields } from "#api/v1beta1/unsupported.ts";
 import { validateSchema } from "#api/v1beta1/validate.ts";
@@ -42,38 +50,50 @@ function inOurNamespace(object: Judged, view: View): Refusal[] {
       ];
 }
 
-function loadBalancerRules(balancer: LoadBalancer): Refusal[] {
-  const { name = "" } = balancer.metadata;
-  return name === LOADBALANCER_NAME
-    ? []
-    : [refusal("metadata.name", `"${name}": the only LoadBalancer is named "${LOADBALANCER_NAME}"`)];
-}
-
-function loadBalancerWarnings(balancer: LoadBalancer): string[] {
-  const scheduler = balancer.spec.forwarding?.scheduler ?? "mh";
-  return scheduler === "mh"
-    ? []
-    : [
-        `spec.forwarding.scheduler: with ${scheduler} nodes pick different pods: open connections break when their address moves`,
-      ];
+/** Our kinds' own rules; the objects' schemas hold when they run. */
+function ownRules(object: Judged, view: View): Refusal[] {
+  switch (object.kind) {
+    case "AddressPool":
+      return ADDRESSPOOL_RULES.flatMap((rule) => rule(object as AddressPool, view));
+    case "BGPPeer":
+      return BGPPEER_RULES.flatMap((rule) => rule(object as BGPPeer, view));
+    case "LoadBalancer":
+      return LOADBALANCER_RULES.flatMap((rule) => rule(object as LoadBalancer));
+    default:
+      return [];
+  }
 }
 
 /** All refusals of an object as it stands, in the order of the rules; schema faults end the reading. */
 export function refusalsOf(object: Judged, view: View): Refusal[] {
   const faults = validateSchema(object.kind, object);
   if (faults.length > 0) return faults;
-  const general = [...inOurNamespace(object, view), ...unsupportedFields(object.kind, object)];
-  if (object.kind === "AddressPool") {
-    return [...general, ...ADDRESSPOOL_RULES.flatMap((rule) => rule(object as AddressPool, view))];
-  }
-  if (object.kind === "LoadBalancer") return [...general, ...loadBalancerRules(object as LoadBalancer)];
-  return general;
+  return [
+    ...inOurNamespace(object, view),
+    ...unsupportedFields(object.kind, object),
+    ...ownRules(object, view),
+  ];
 }
 
-export function warningsOf(object: Judged): string[] {
-  if (object.kind === "LoadBalancer") return loadBalancerWarnings(object as LoadBalancer);
+/** What is said of an object that is admitted. */
+export function warningsOf(object: Judged, view: View): string[] {
   const inactive = inactiveWords(object.kind, object);
-  return inactive === undefined ? [] : [inactive];
+  return [...(inactive === undefined ? [] : [inactive]), ...ownWarnings(object, view)];
+}
+
+function ownWarnings(object: Judged, view: View): string[] {
+  switch (object.kind) {
+    case "AddressPool":
+      return poolWarnings(object as AddressPool, view);
+    case "BGPPeer":
+      return peerWarnings(object as BGPPeer, view);
+    case "BFDProfile":
+      return profileWarnings(object as BFDProfile, view);
+    case "LoadBalancer":
+      return loadBalancerWarnings(object as LoadBalancer);
+    default:
+      return [];
+  }
 }
 
 /** The pool as it was; undefined if it was none, or came in before anybody judged it. */
@@ -83,12 +103,17 @@ function poolBefore(oldObject: Judged | undefined): AddressPool | undefined {
   return oldObject as AddressPool;
 }
 
+/** May it go? A pool in use may, with a warning; a profile that a peer names may not. */
+function judgeDeletion(old: Judged | undefined, view: View): Verdict {
+  const pool = poolBefore(old);
+  if (pool !== undefined) return { refusals: [], warnings: addressesTakenAway(pool, undefined, view) };
+  if (old?.kind !== "BFDProfile") return { refusals: [], warnings: [] };
+  return { refusals: notDeletedWhileNamed(old as BFDProfile, view), warnings: [] };
+}
+
 export function judge({ operation, object, oldObject }: Question, view: View): Verdict {
+  if (operation === "DELETE" || object === undefined) return judgeDeletion(oldObject, view);
   const before = poolBefore(oldObject);
-  if (operation === "DELETE" || object === undefined) {
-    const warnings = before === undefined ? [] : addressesTakenAway(before, undefined, view);
-    return { refusals: [], warnings };
-  }
   // What is being removed must be able to lose its finalizers, valid or not.
   if (object.metadata.deletionTimestamp !== undefined) return { refusals: [], warnings: [] };
   const refusals = refusalsOf(object, view);
@@ -96,5 +121,5 @@ export function judge({ operation, object, oldObject }: Question, view: View): V
     refusals.length === 0 && object.kind === "AddressPool" && before !== undefined
       ? addressesTakenAway(before, object as AddressPool, view)
       : [];
-  return { refusals, warnings: refusals.length > 0 ? [] : [...warningsOf(object), ...shrunk] };
+  return { refusals, warnings: refusals.length > 0 ? [] : [...warningsOf(object, view), ...shrunk] };
 }

@@ -1,5 +1,5 @@
 /** What rules across objects look at. */
-import type { AddressPool } from "#api/v1beta1/generated/types.ts";
+import type { AddressPool, BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
 
 export interface ServiceInUse {
   /** namespace/name */
@@ -11,5 +11,12 @@ export interface View {
   /** The only namespace that our kinds may be in. */
   readonly namespace: string;
   readonly pools: readonly AddressPool[];
+  readonly peers: readonly BGPPeer[];
+  readonly profiles: readonly BFDProfile[];
   readonly services: readonly ServiceInUse[];
+}
+
+/** A cluster in which there is nothing yet. */
+export function emptyView(namespace: string): View {
+  return { namespace, pools: [], peers: [], profiles: [], services: [] };
 }

@@ -1,0 +1,55 @@
+/** The rules of BFDProfiles. Their ranges are the schema's; what is left is what others make of them. */
+import { parseAddress } from "#api/address.ts";
+import { isInternal } from "#api/v1beta1/admission/bgppeer.ts";
+import type { View } from "#api/v1beta1/admission/view.ts";
+import type { BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
+import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
+
+/** Peers that name the profile and stay. */
+function usersOf(profile: BFDProfile, view: View): readonly BGPPeer[] {
+  const { name } = profile.metadata;
+  return view.peers.filter(
+    ({ metadata, spec }) => spec.bfdProfile === name && metadata.deletionTimestamp === undefined,
+  );
+}
+
+const namesOf = (peers: readonly BGPPeer[]): string =>
+  peers.map(({ metadata }) => `"${metadata.name ?? ""}"`).join(", ");
+
+export function notDeletedWhileNamed(profile: BFDProfile, view: View): Refusal[] {
+  const users = usersOf(profile, view);
+  if (users.length === 0) return [];
+  return [
+    refusal(
+      "metadata.name",
+      `BFDProfile "${profile.metadata.name ?? ""}" is named by spec.bfdProfile of BGPPeer ${namesOf(users)}: change that first`,
+    ),
+  ];
+}
+
+/** More than one hop away: over several routers there is no echo (RFC 5883 section 3). */
+const isFar = (peer: BGPPeer): boolean =>
+  peer.spec.ebgpMultiHop === true || (isInternal(peer) && peer.spec.ttlSecurityHops === undefined);
+const isOverIPv6 = ({ spec }: BGPPeer): boolean => parseAddress(spec.peerAddress ?? "")?.family !== "IPv4";
+
+export function profileWarnings(profile: BFDProfile, view: View): string[] {
+  const { echoMode = false, echoInterval, minimumTtl } = profile.spec;
+  const users = usersOf(profile, view);
+  const warnings: string[] = [];
+  if (echoInterval !== undefined && !echoMode) {
+    warnings.push("spec.echoInterval: has no effect without spec.echoMode");
+  }
+  const without = users.filter((peer) => isFar(peer) || isOverIPv6(peer));
+  if (echoMode && without.length > 0) {
+    warnings.push(
+      `spec.echoMode: only IPv4 sessions over one hop echo; those of BGPPeer ${namesOf(without)} do without`,
+    );
+  }
+  const near = users.filter((peer) => !isFar(peer));
+  if (minimumTtl !== undefined && near.length > 0) {
+    warnings.push(
+      `spec.minimumTtl: only multihop sessions look at it; those of BGPPeer ${namesOf(near)} do not`,
+    );
+  }
+  return warnings;
+}

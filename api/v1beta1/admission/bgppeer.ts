@@ -1,0 +1,255 @@
+/** The rules of BGPPeers, one function each; every one looks at one thing and names field, value, other object. */
+import { type Address, formatAddress, parseAddress } from "#api/address.ts";
+import { parseDuration } from "#api/duration.ts";
+import { canonical, twice } from "#api/v1beta1/admission/list.ts";
+import { selectorsValid } from "#api/v1beta1/admission/selectors.ts";
+import type { View } from "#api/v1beta1/admission/view.ts";
+import type { BGPPeer } from "#api/v1beta1/generated/types.ts";
+import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
+
+type Rule = (peer: BGPPeer, view: View) => Refusal[];
+
+/** The longest hold time that an OPEN can say (RFC 4271 section 4.2), and the shortest but 0. */
+const LONGEST_HOLD_MS = 65_535_000;
+const SHORTEST_HOLD_MS = 3_000;
+
+/** Milliseconds; undefined where it is unset, 0, or no duration at all (which the schema says). */
+const setDuration = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : parseDuration(text) || undefined;
+
+/** Whether the session is iBGP as the configuration says it: the peer has the AS number that we show to it. */
+export function isInternal({ spec }: BGPPeer): boolean {
+  return spec.dynamicASN === "internal" || spec.peerASN === (spec.localASN ?? spec.myASN);
+}
+
+export function oneAsnOfPeer({ spec }: BGPPeer): Refusal[] {
+  if ((spec.peerASN === undefined) !== (spec.dynamicASN === undefined)) return [];
+  return spec.peerASN === undefined
+    ? [refusal("spec.peerASN", "neither it nor spec.dynamicASN is set: exactly one of them must be")]
+    : [
+        refusal(
+          "spec.dynamicASN",
+          `"${spec.dynamicASN}" beside spec.peerASN ${spec.peerASN}: exactly one of them must be set`,
+        ),
+      ];
+}
+
+export function oneWayToPeer({ spec }: BGPPeer): Refusal[] {
+  if ((spec.peerAddress === undefined) !== (spec.interface === undefined)) return [];
+  return spec.peerAddress === undefined
+    ? [refusal("spec.peerAddress", "neither it nor spec.interface is set: exactly one of them must be")]
+    : [
+        refusal(
+          "spec.interface",
+          `"${spec.interface}" beside spec.peerAddress ${spec.peerAddress}: exactly one of them must be set`,
+        ),
+      ];
+}
+
+/** Of one host: not 0.0.0.0, not ::, not multicast. */
+function isHost({ family, value }: Address): boolean {
+  if (value === 0n) return false;
+  return family === "IPv4" ? value >> 28n !== 0xen && value !== 0xffffffffn : value >> 120n !== 0xffn;
+}
+
+function hostOf(text: string): Address | undefined {
+  // The rule in the CRD does not take the dotted spelling of IPv6.
+  const address = text.includes(":") && text.includes(".") ? undefined : parseAddress(text);
+  return address !== undefined && isHost(address) ? address : undefined;
+}
+
+export function addressesAreHosts({ spec }: BGPPeer): Refusal[] {
+  return (["peerAddress", "sourceAddress"] as const).flatMap((name) => {
+    const text = spec[name];
+    if (text === undefined || hostOf(text) !== undefined) return [];
+    return [refusal(`spec.${name}`, `"${text}" is not the IP address of a host`)];
+  });
+}
+
+export function sourceIsOfPeersFamily({ spec }: BGPPeer): Refusal[] {
+  const peer = parseAddress(spec.peerAddress ?? "");
+  const source = parseAddress(spec.sourceAddress ?? "");
+  if (peer === undefined || source === undefined || peer.family === source.family) return [];
+  return [
+    refusal(
+      "spec.sourceAddress",
+      `${spec.sourceAddress} is ${source.family}, spec.peerAddress ${spec.peerAddress} is ${peer.family}`,
+    ),
+  ];
+}
+
+/** RFC 6286 section 2.1: any number but 0; written as an IPv4 address. */
+export function routerIdIsOne({ spec }: BGPPeer): Refusal[] {
+  const { routerID } = spec;
+  if (routerID === undefined) return [];
+  const address = parseAddress(routerID);
+  if (address?.family === "IPv4" && address.value !== 0n) return [];
+  return [refusal("spec.routerID", `"${routerID}" is not an IPv4 address other than 0.0.0.0`)];
+}
+
+export function holdTimeInRange({ spec }: BGPPeer): Refusal[] {
+  const hold = setDuration(spec.holdTime);
+  if (hold === undefined || (hold >= SHORTEST_HOLD_MS && hold <= LONGEST_HOLD_MS)) return [];
+  return [refusal("spec.holdTime", `${spec.holdTime} must be 0s or at least 3s, and at most 65535s`)];
+}
+
+export function keepaliveNeedsHoldTime({ spec }: BGPPeer): Refusal[] {
+  if (setDuration(spec.keepaliveTime) === undefined || setDuration(spec.holdTime) !== undefined) return [];
+  return [refusal("spec.keepaliveTime", `${spec.keepaliveTime} needs spec.holdTime`)];
+}
+
+export function keepaliveBelowHoldTime({ spec }: BGPPeer): Refusal[] {
+  const keepalive = setDuration(spec.keepaliveTime);
+  const hold = setDuration(spec.holdTime);
+  if (keepalive === undefined || hold === undefined || keepalive < hold) return [];
+  return [
+    refusal("spec.keepaliveTime", `${spec.keepaliveTime} must be less than spec.holdTime ${spec.holdTime}`),
+  ];
+}
+
+export function connectTimeInWholeSeconds({ spec }: BGPPeer): Refusal[] {
+  const connect = setDuration(spec.connectTime);
+  if (connect === undefined) return [];
+  if (connect >= 1_000 && connect <= LONGEST_HOLD_MS && Math.trunc(connect) % 1_000 === 0) return [];
+  return [refusal("spec.connectTime", `${spec.connectTime} must be 0s, or 1s to 65535s in whole seconds`)];
+}
+
+export function onePassword({ spec }: BGPPeer): Refusal[] {
+  const { password = "", passwordSecret } = spec;
+  if (password === "" || passwordSecret === undefined) return [];
+  return [
+    refusal("spec.passwordSecret", `"${passwordSecret.name}" beside spec.password: they exclude each other`),
+  ];
+}
+
+export function secretInOurNamespace({ spec }: BGPPeer, view: View): Refusal[] {
+  const { namespace = "" } = spec.passwordSecret ?? {};
+  if (namespace === "" || namespace === view.namespace) return [];
+  return [
+    refusal("spec.passwordSecret.namespace", `"${namespace}": Secrets are read in "${view.namespace}" alone`),
+  ];
+}
+
+export function multihopOnlyWithEbgp(peer: BGPPeer): Refusal[] {
+  const { spec } = peer;
+  if (spec.ebgpMultiHop !== true || !isInternal(peer)) return [];
+  const why =
+    spec.peerASN === undefined
+      ? "spec.dynamicASN is internal"
+      : `spec.peerASN ${spec.peerASN} is our own AS number`;
+  return [refusal("spec.ebgpMultiHop", `true: not with iBGP (${why})`)];
+}
+
+export function hopLimitWithoutMultihop({ spec }: BGPPeer): Refusal[] {
+  if (spec.ttlSecurityHops === undefined || spec.ebgpMultiHop !== true) return [];
+  return [
+    refusal(
+      "spec.ttlSecurityHops",
+      `${spec.ttlSecurityHops} beside spec.ebgpMultiHop true: they exclude each other`,
+    ),
+  ];
+}
+
+const otherPeers = (peer: BGPPeer, view: View): readonly BGPPeer[] =>
+  view.peers.filter(({ metadata }) => metadata.name !== peer.metadata.name);
+const nameOf = (peer: BGPPeer): string => `BGPPeer "${peer.metadata.name ?? ""}"`;
+
+/** One spelling for each address. */
+function endpointOf({ spec }: BGPPeer): string | undefined {
+  const address = parseAddress(spec.peerAddress ?? "");
+  return address === undefined ? undefined : formatAddress(address);
+}
+
+export function onePeerPerAddress(peer: BGPPeer, view: View): Refusal[] {
+  const mine = endpointOf(peer);
+  if (mine === undefined) return [];
+  const other = otherPeers(peer, view).find((each) => endpointOf(each) === mine);
+  if (other === undefined) return [];
+  return [refusal("spec.peerAddress", `${peer.spec.peerAddress} is the address of ${nameOf(other)}`)];
+}
+
+/** The same link on other nodes leads to another router; on the same nodes it is the same one. */
+export function onePeerPerLink(peer: BGPPeer, view: View): Refusal[] {
+  const { interface: link } = peer.spec;
+  if (link === undefined) return [];
+  const nodes = ({ spec }: BGPPeer): string => canonical(spec.nodeSelectors ?? []);
+  const other = otherPeers(peer, view).find(
+    (each) => each.spec.interface === link && nodes(each) === nodes(peer),
+  );
+  if (other === undefined) return [];
+  return [refusal("spec.interface", `"${link}" is the interface of ${nameOf(other)} on the same nodes`)];
+}
+
+export function sameMyAsn(peer: BGPPeer, view: View): Refusal[] {
+  const { myASN } = peer.spec;
+  const other = otherPeers(peer, view).find((each) => each.spec.myASN !== myASN);
+  if (other === undefined) return [];
+  return [
+    refusal(
+      "spec.myASN",
+      `${myASN} differs from ${other.spec.myASN} of ${nameOf(other)}: all have the same; spec.localASN shows one peer another`,
+    ),
+  ];
+}
+
+export function sameRouterId(peer: BGPPeer, view: View): Refusal[] {
+  const { routerID } = peer.spec;
+  if (routerID === undefined) return [];
+  const other = otherPeers(peer, view).find(
+    ({ spec }) => spec.routerID !== undefined && spec.routerID !== routerID,
+  );
+  if (other === undefined) return [];
+  return [
+    refusal(
+      "spec.routerID",
+      `${routerID} differs from ${other.spec.routerID} of ${nameOf(other)}: all that set one have the same`,
+    ),
+  ];
+}
+
+export function nodesValidAndNotTwice({ spec }: BGPPeer): Refusal[] {
+  const field = "spec.nodeSelectors";
+  return [...selectorsValid(field, spec.nodeSelectors), ...twice(field, spec.nodeSelectors)];
+}
+
+export const BGPPEER_RULES: readonly Rule[] = [
+  oneAsnOfPeer,
+  oneWayToPeer,
+  addressesAreHosts,
+  sourceIsOfPeersFamily,
+  routerIdIsOne,
+  holdTimeInRange,
+  keepaliveNeedsHoldTime,
+  keepaliveBelowHoldTime,
+  connectTimeInWholeSeconds,
+  onePassword,
+  secretInOurNamespace,
+  multihopOnlyWithEbgp,
+  hopLimitWithoutMultihop,
+  onePeerPerAddress,
+  onePeerPerLink,
+  sameMyAsn,
+  sameRouterId,
+  nodesValidAndNotTwice,
+];
+
+/** What is admitted and will not do all that it says. */
+export function peerWarnings(peer: BGPPeer, view: View): string[] {
+  const { holdTime, bfdProfile = "", interface: link, ebgpMultiHop } = peer.spec;
+  const hold = setDuration(holdTime);
+  const warnings: string[] = [];
+  if (hold !== undefined && hold % 1_000 !== 0) {
+    warnings.push(
+      `spec.holdTime: ${holdTime}: BGP counts whole seconds: ${Math.trunc(hold / 1_000)}s is used`,
+    );
+  }
+  if (bfdProfile !== "" && !view.profiles.some(({ metadata }) => metadata.name === bfdProfile)) {
+    warnings.push(
+      `spec.bfdProfile: there is no BFDProfile "${bfdProfile}" yet: the session waits until there is`,
+    );
+  }
+  if (link !== undefined && ebgpMultiHop === true) {
+    warnings.push("spec.ebgpMultiHop: has no effect with spec.interface: the peer is one hop away");
+  }
+  return warnings;
+}
