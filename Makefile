@@ -53,9 +53,9 @@ generate: setup-base ## CRDs -> types, validators and the reference pages
 
 .PHONY: addon
 addon: $(ADDON) ## The speaker's native addon, by cc
-$(ADDON): speaker/native/socket.c | setup-base
+$(ADDON): $(wildcard speaker/native/*.c) speaker/native/addon.h | setup-base
 	@mkdir -p $(dir $@)
-	@cc -std=gnu11 -shared -fPIC -O2 -Wall -Wextra -Werror -Inode_modules/node-api-headers/include -o $@ $<
+	@cc -std=gnu11 -shared -fPIC -fvisibility=hidden -O2 -Wall -Wextra -Werror -Inode_modules/node-api-headers/include -o $@ $(filter %.c,$^)
 
 .PHONY: images
 images: setup addon ## The lab's container images, into .lab/images

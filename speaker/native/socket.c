@@ -7,40 +7,19 @@
  * A descriptor that this environment did not open is refused with EBADF.
  *
  * Every failure is thrown as an Error with `syscall`, `code` ("EPERM") and `errno` (positive).
- * libuv's types are declared here as opaque, so that building needs nothing but cc and node_api.h.
  */
-#define _GNU_SOURCE
-#define NAPI_VERSION 9
+#include "addon.h"
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
-#include <node_api.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The part of libuv's stable ABI that is used. */
-typedef struct uv_loop_s uv_loop_t;
-typedef struct uv_poll_s uv_poll_t;
-typedef struct uv_handle_s uv_handle_t;
-enum { UV_POLL_TYPE = 8, UV_READABLE_EVENT = 1 };
-extern size_t uv_handle_size(int type);
-extern int uv_poll_init(uv_loop_t *loop, uv_poll_t *handle, int fd);
-extern int uv_poll_start(uv_poll_t *handle, int events, void (*cb)(uv_poll_t *, int, int));
-extern int uv_poll_stop(uv_poll_t *handle);
-extern void uv_close(uv_handle_t *handle, void (*cb)(uv_handle_t *));
-extern void uv_handle_set_data(uv_handle_t *handle, void *data);
-extern void *uv_handle_get_data(const uv_handle_t *handle);
-extern void uv_unref(uv_handle_t *handle);
-extern const char *uv_err_name(int error);
-
 enum { BATCH_MAX = 256, ADDRESS_BYTES = sizeof(struct sockaddr_storage) };
 
-struct environment;
 struct receiver {
   uv_poll_t *poll;
   napi_env env;
@@ -52,19 +31,8 @@ struct receiver {
   uint32_t slots, slot_bytes;
   int fd;
 };
-struct opened {
-  int fd;
-  struct receiver *receiver;
-  struct opened *next;
-};
-struct environment {
-  struct opened *sockets;
-  int closing; /* receivers whose poll handle is not closed yet */
-  bool ending;
-  napi_async_cleanup_hook_handle hook;
-};
 
-static napi_value fail(napi_env env, const char *syscall, int error) {
+napi_value fail(napi_env env, const char *syscall, int error) {
   char text[128];
   napi_value message, code, value, object;
   const char *name = uv_err_name(-error);
@@ -80,26 +48,25 @@ static napi_value fail(napi_env env, const char *syscall, int error) {
   return NULL;
 }
 
-static struct environment *environment_of(napi_env env) {
+struct environment *environment_of(napi_env env) {
   void *data = NULL;
   napi_get_instance_data(env, &data);
   return data;
 }
 
-/* Reads up to `wanted` arguments; missing ones are undefined. */
-static void arguments(napi_env env, napi_callback_info info, napi_value *values, size_t wanted) {
+void arguments(napi_env env, napi_callback_info info, napi_value *values, size_t wanted) {
   size_t count = wanted;
   napi_get_cb_info(env, info, &count, values, NULL, NULL);
 }
 
-static bool int_of(napi_env env, napi_value value, int *out) {
+bool int_of(napi_env env, napi_value value, int *out) {
   int32_t number;
   if (napi_get_value_int32(env, value, &number) != napi_ok) return false;
   *out = number;
   return true;
 }
 
-static bool bytes_of(napi_env env, napi_value value, void **bytes, size_t *length) {
+bool bytes_of(napi_env env, napi_value value, void **bytes, size_t *length) {
   bool is = false;
   *bytes = NULL;
   *length = 0;
@@ -107,12 +74,25 @@ static bool bytes_of(napi_env env, napi_value value, void **bytes, size_t *lengt
   return napi_get_buffer_info(env, value, bytes, length) == napi_ok;
 }
 
-static struct opened *find(napi_env env, napi_value value) {
+struct opened *find(napi_env env, napi_value value) {
   int fd;
   if (!int_of(env, value, &fd)) return NULL;
   for (struct opened *at = environment_of(env)->sockets; at; at = at->next)
     if (at->fd == fd) return at;
   return NULL;
+}
+
+struct opened *adopt(napi_env env, int fd) {
+  struct opened *entry = calloc(1, sizeof *entry);
+  if (!entry) {
+    close(fd);
+    return NULL;
+  }
+  struct environment *own = environment_of(env);
+  entry->fd = fd;
+  entry->next = own->sockets;
+  own->sockets = entry;
+  return entry;
 }
 
 /* open(domain, type, protocol): descriptor, non-blocking and close-on-exec */
@@ -122,19 +102,19 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
   arguments(env, info, argv, 3);
   if (!int_of(env, argv[0], &domain) || !int_of(env, argv[1], &type) || !int_of(env, argv[2], &protocol))
     return fail(env, "socket", EINVAL);
-  struct opened *entry = calloc(1, sizeof *entry);
-  if (!entry) return fail(env, "socket", ENOMEM);
-  entry->fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-  if (entry->fd < 0) {
-    int error = errno;
-    free(entry);
-    return fail(env, "socket", error);
-  }
-  struct environment *own = environment_of(env);
-  entry->next = own->sockets;
-  own->sockets = entry;
-  napi_create_int32(env, entry->fd, &result);
+  int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  if (fd < 0) return fail(env, "socket", errno);
+  if (!adopt(env, fd)) return fail(env, "socket", ENOMEM);
+  napi_create_int32(env, fd, &result);
   return result;
+}
+
+void poll_closed(struct environment *own) {
+  own->closing--;
+  if (own->ending && own->closing == 0) {
+    napi_remove_async_cleanup_hook(own->hook);
+    free(own);
+  }
 }
 
 static void closed(uv_handle_t *handle) {
@@ -152,11 +132,7 @@ static void closed(uv_handle_t *handle) {
   }
   free(receiver->poll);
   free(receiver);
-  own->closing--;
-  if (own->ending && own->closing == 0) {
-    napi_remove_async_cleanup_hook(own->hook);
-    free(own);
-  }
+  poll_closed(own);
 }
 
 static void stop(struct opened *entry) {
@@ -168,12 +144,7 @@ static void stop(struct opened *entry) {
   uv_close((uv_handle_t *)receiver->poll, closed);
 }
 
-/* close(descriptor) */
-static napi_value close_socket(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
-  arguments(env, info, argv, 1);
-  struct opened *entry = find(env, argv[0]);
-  if (!entry) return fail(env, "close", EBADF);
+void forget(napi_env env, struct opened *entry) {
   struct environment *own = environment_of(env);
   for (struct opened **at = &own->sockets; *at; at = &(*at)->next)
     if (*at == entry) {
@@ -181,8 +152,19 @@ static napi_value close_socket(napi_env env, napi_callback_info info) {
       break;
     }
   stop(entry);
-  close(entry->fd);
+  stop_watching(entry);
   free(entry);
+}
+
+/* close(descriptor) */
+static napi_value close_socket(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  arguments(env, info, argv, 1);
+  struct opened *entry = find(env, argv[0]);
+  if (!entry) return fail(env, "close", EBADF);
+  int fd = entry->fd;
+  forget(env, entry);
+  close(fd);
   return NULL;
 }
 
@@ -293,18 +275,21 @@ static napi_value send_batch(napi_env env, napi_callback_info info) {
   return result;
 }
 
-static void call(struct receiver *receiver, int count) {
-  napi_env env = receiver->env;
+void call_number(napi_env env, napi_ref callback, napi_async_context context, int number) {
   napi_handle_scope scope;
   napi_value function, global, argument, exception;
   napi_open_handle_scope(env, &scope);
-  napi_get_reference_value(env, receiver->callback, &function);
+  napi_get_reference_value(env, callback, &function);
   napi_get_global(env, &global);
-  napi_create_int32(env, count, &argument);
-  napi_status status = napi_make_callback(env, receiver->context, global, function, 1, &argument, NULL);
+  napi_create_int32(env, number, &argument);
+  napi_status status = napi_make_callback(env, context, global, function, 1, &argument, NULL);
   if (status == napi_pending_exception && napi_get_and_clear_last_exception(env, &exception) == napi_ok)
     napi_fatal_exception(env, exception);
   napi_close_handle_scope(env, scope);
+}
+
+static void call(struct receiver *receiver, int count) {
+  call_number(receiver->env, receiver->callback, receiver->context, count);
 }
 
 static void readable(uv_poll_t *poll, int status, int events) {
@@ -407,6 +392,7 @@ static void end(napi_async_cleanup_hook_handle hook, void *data) {
   for (struct opened *at = own->sockets, *next; at; at = next) {
     next = at->next;
     stop(at);
+    stop_watching(at);
     close(at->fd);
     free(at);
   }
@@ -435,5 +421,6 @@ NAPI_MODULE_INIT() {
       {"unref", NULL, unref, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  napi_define_properties(env, exports, tcp_function_count, tcp_functions);
   return exports;
 }

@@ -1,12 +1,12 @@
 /**
- * The native border: every function of socket.c, typed; nothing else loads the addon.
+ * The native border: every function of the addon, typed; nothing else loads it.
  * A socket belongs to the thread that opened it and is closed when that thread ends.
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
-interface Addon {
+export interface Addon {
   open(domain: number, type: number, protocol: number): number;
   close(descriptor: number): void;
   bind(descriptor: number, address: Buffer): void;
@@ -23,6 +23,13 @@ interface Addon {
     callback: (count: number) => void,
   ): void;
   unref(descriptor: number): void;
+  watch(descriptor: number, isForWriting: boolean, callback: (status: number) => void): void;
+  connect(descriptor: number, address: Buffer): boolean;
+  connectError(descriptor: number): void;
+  listen(descriptor: number, backlog: number): void;
+  accept(descriptor: number, address: Buffer): number;
+  release(descriptor: number): void;
+  setTcpOption(descriptor: number, level: number, name: number, value: Buffer): void;
 }
 
 export const AF = { netlink: 16, packet: 17 } as const;
@@ -71,7 +78,7 @@ export interface Receiver {
 let loaded: Addon | undefined;
 
 /** Beside the running file in an image, in build/ in the tree. */
-function addon(): Addon {
+export function addon(): Addon {
   if (loaded) return loaded;
   const places = ["socket.node", "build/socket.node"].map((place) =>
     fileURLToPath(new URL(place, import.meta.url)),
@@ -88,7 +95,8 @@ function isSystemFailure(value: unknown): value is SocketError {
   return value instanceof Error && "errno" in value && "syscall" in value;
 }
 
-function attempt<T>(call: () => T): T {
+/** Runs a call into the addon; what the system refused becomes a SocketError. */
+export function attempt<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {

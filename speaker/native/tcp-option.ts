@@ -1,0 +1,71 @@
+/** Options of TCP sockets that Node cannot set: hop limits both ways, MD5 signatures, the device. */
+import { type Family, int, short, sockaddr } from "./sockaddr.ts";
+import { SocketError } from "./socket.ts";
+
+/** Options that a connection has from its first packet on, outgoing or accepted. */
+export interface TcpOptions {
+  /** Of outgoing packets: 1 for a direct peer, 255 for GTSM; the kernel's own when not given. */
+  readonly ttl?: number;
+  /** Packets that arrive with less are dropped by the kernel, the handshake's too (RFC 5082). */
+  readonly minTtl?: number;
+}
+
+/** Whose segments a key is for. */
+export interface Md5Peer {
+  readonly family: "IPv4" | "IPv6";
+  readonly address: string;
+  /** Scope of a link-local address. */
+  readonly link?: string;
+}
+
+export const IPPROTO = { ip: 0, tcp: 6, ipv6: 41 } as const;
+export const SOL_SOCKET = 1;
+/** socket(7), ip(7), ipv6(7), linux/tcp.h. */
+export const OPTION = {
+  reuseAddress: 2,
+  bindToDevice: 25,
+  ipTtl: 2,
+  ipMinTtl: 21,
+  ipv6UnicastHops: 16,
+  ipv6MinHopCount: 73,
+  ipv6Only: 26,
+  noDelay: 1,
+  md5Signature: 14,
+} as const;
+/** struct tcp_md5sig: sockaddr_storage, u8 flags, u8 prefix length, u16 key length, int interface, key. */
+const MD5 = { bytes: 216, keyLength: 130, key: 136, longest: 80 } as const;
+
+export type SetOption = (level: number, name: number, value: Buffer) => void;
+
+/** Hop limits of what goes out and of what may come in. */
+export function limitHops(set: SetOption, family: Family, { ttl, minTtl }: TcpOptions): void {
+  const isIpv4 = family === "IPv4";
+  const level = isIpv4 ? IPPROTO.ip : IPPROTO.ipv6;
+  if (ttl !== undefined) set(level, isIpv4 ? OPTION.ipTtl : OPTION.ipv6UnicastHops, int(ttl));
+  if (minTtl !== undefined) set(level, isIpv4 ? OPTION.ipMinTtl : OPTION.ipv6MinHopCount, int(minTtl));
+}
+
+/** Signs what goes to the peer and refuses what it does not sign so; undefined: takes the key away. */
+export function signWith(set: SetOption, peer: Md5Peer, password: string | undefined): void {
+  const key = Buffer.from(password ?? "");
+  if (key.length > MD5.longest) {
+    const message = `the password is longer than ${MD5.longest} bytes`;
+    throw new SocketError({ syscall: "setsockopt", code: "EINVAL", errno: 22, message });
+  }
+  const value = Buffer.alloc(MD5.bytes);
+  sockaddr(peer).copy(value);
+  short(key.length).copy(value, MD5.keyLength);
+  key.copy(value, MD5.key);
+  try {
+    set(IPPROTO.tcp, OPTION.md5Signature, value);
+  } catch (error) {
+    // No key is what was asked for.
+    if (password === undefined && error instanceof SocketError && error.code === "ENOENT") return;
+    throw error;
+  }
+}
+
+/** Only this link: what comes in elsewhere is not seen. */
+export function bindToLink(set: SetOption, link: string | undefined): void {
+  if (link !== undefined) set(SOL_SOCKET, OPTION.bindToDevice, Buffer.from(`${link}\0`));
+}

@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import { ip } from "#test/netns/namespace.ts";
+import { until } from "#test/until.ts";
+import type { SocketError } from "./socket.ts";
+import { type AcceptedConnection, connectTcp, listenTcp, setMd5, type TcpListener } from "./tcp.ts";
+import type { TcpOptions } from "./tcp-option.ts";
+
+type Family = "IPv4" | "IPv6";
+const LOOPBACK = { IPv4: "127.0.0.1", IPv6: "::1" } as const;
+const WAIT_MS = 5_000;
+/** Of a connection that cannot come: two retransmitted SYNs would fit in. */
+const NEVER_MS = 1_500;
+
+interface Server extends TcpListener {
+  readonly accepted: AcceptedConnection[];
+}
+
+function serve(family: Family, options: TcpOptions & { link?: string; address?: string } = {}): Server {
+  const accepted: AcceptedConnection[] = [];
+  const listener = listenTcp({
+    family,
+    address: LOOPBACK[family],
+    port: 0,
+    ...options,
+    onConnection: (connection) => {
+      accepted.push(connection);
+      connection.socket.on("data", (data) => connection.socket.write(data));
+      connection.socket.on("error", () => connection.socket.destroy());
+    },
+    onError: assert.fail,
+  });
+  const close = (): void => {
+    listener.close();
+    for (const { socket } of accepted) socket.destroy();
+  };
+  return { ...listener, accepted, close };
+}
+
+async function echoed(socket: Socket, text: string): Promise<string> {
+  socket.write(text);
+  const [data] = await once(socket, "data", { signal: AbortSignal.timeout(WAIT_MS) });
+  return String(data);
+}
+
+const coded = (code: string) => (error: SocketError) => error.code === code;
+const descriptors = (): number => readdirSync("/proc/self/fd").length;
+
+for (const family of ["IPv4", "IPv6"] as const) {
+  const to = (server: Server) => ({
+    family,
+    address: LOOPBACK[family],
+    port: server.port,
+    timeoutMs: NEVER_MS,
+  });
+  const peer = { family, address: LOOPBACK[family] };
+
+  test(`${family}: the same password on both sides connects, another or none never does`, async (t) => {
+    const server = serve(family);
+    t.after(server.close);
+    server.setMd5(peer, "entrance");
+    const attempts = [{ md5: "exit" }, {}].map((given) =>
+      assert.rejects(connectTcp({ ...to(server), ...given }), coded("ETIMEDOUT")),
+    );
+    await Promise.all(attempts);
+    assert.equal(server.accepted.length, 0);
+    const socket = await connectTcp({ ...to(server), md5: "entrance", timeoutMs: WAIT_MS });
+    t.after(() => socket.destroy());
+    assert.equal(await echoed(socket, "signed"), "signed");
+    assert.equal(server.accepted[0]?.address, LOOPBACK[family]);
+    assert.equal(server.accepted[0]?.port, socket.localPort);
+  });
+
+  test(`${family}: a password taken away lets unsigned connections in`, async (t) => {
+    const server = serve(family);
+    t.after(server.close);
+    server.setMd5(peer, "entrance");
+    server.setMd5(peer, undefined);
+    server.setMd5(peer, undefined);
+    const socket = await connectTcp(to(server));
+    t.after(() => socket.destroy());
+    assert.equal(await echoed(socket, "plain"), "plain");
+  });
+
+  test(`${family}: a password changed on both sides keeps the connection, and the new one is needed`, async (t) => {
+    const server = serve(family);
+    t.after(server.close);
+    server.setMd5(peer, "first");
+    const socket = await connectTcp({ ...to(server), md5: "first" });
+    t.after(() => socket.destroy());
+    const remote = await until("the connection to be accepted", () => server.accepted[0]);
+    assert.equal(await echoed(socket, "before"), "before");
+    server.setMd5(peer, "second");
+    setMd5(socket, peer, "second");
+    // What is sent while the sides differ is dropped and sent again.
+    const between = echoed(socket, "between");
+    setMd5(remote.socket, peer, "second");
+    assert.equal(await between, "between");
+    await assert.rejects(connectTcp({ ...to(server), md5: "first" }), coded("ETIMEDOUT"));
+  });
+
+  test(`${family}: packets from farther than allowed are dropped (RFC 5082)`, async (t) => {
+    const server = serve(family, { minTtl: 255, ttl: 255 });
+    t.after(server.close);
+    await assert.rejects(connectTcp({ ...to(server), ttl: 254 }), coded("ETIMEDOUT"));
+    assert.equal(server.accepted.length, 0);
+    const socket = await connectTcp({ ...to(server), ttl: 255, minTtl: 255 });
+    t.after(() => socket.destroy());
+    assert.equal(await echoed(socket, "near"), "near");
+    const distant = serve(family, { ttl: 64 });
+    t.after(distant.close);
+    await assert.rejects(connectTcp({ ...to(distant), minTtl: 255 }), coded("ETIMEDOUT"));
+  });
+}
+
+test("failures have their codes and leave no descriptor behind", async (t) => {
+  const server = serve("IPv4");
+  t.after(server.close);
+  const closed = serve("IPv4");
+  closed.close();
+  const base = { family: "IPv4", address: "127.0.0.1", port: server.port, timeoutMs: WAIT_MS } as const;
+  (await connectTcp(base)).destroy();
+  await until("the accepted socket", () => server.accepted.shift()?.socket.destroy());
+  const before = descriptors();
+  for (let round = 0; round < 20; round++) {
+    await assert.rejects(connectTcp({ ...base, port: closed.port }), coded("ECONNREFUSED"));
+    await assert.rejects(connectTcp({ ...base, sourceAddress: "192.0.2.77" }), coded("EADDRNOTAVAIL"));
+    await assert.rejects(connectTcp({ ...base, link: "no-such-link" }), coded("ENODEV"));
+    await assert.rejects(connectTcp({ ...base, md5: "x".repeat(81) }), coded("EINVAL"));
+    await assert.rejects(connectTcp({ ...base, family: "IPv6" }), coded("EAFNOSUPPORT"));
+    await assert.rejects(connectTcp({ ...base, address: "192.0.2.1", md5: "k", timeoutMs: 5 }));
+    await assert.rejects(connectTcp({ ...base, signal: AbortSignal.abort() }), coded("ECANCELED"));
+    const socket = await connectTcp({ ...base, sourceAddress: "127.0.0.9" });
+    const peer = await until("the connection to be accepted", () =>
+      server.accepted.find(({ port }) => port === socket.localPort),
+    );
+    assert.equal(peer.address, "127.0.0.9");
+    socket.end();
+    // The kernel had also accepted those that were given up.
+    for (const one of server.accepted.splice(0)) one.socket.destroy();
+    await once(socket.resume(), "close");
+    assert.throws(() => setMd5(socket, { family: "IPv4", address: "127.0.0.1" }, "late"), coded("EBADF"));
+  }
+  await until("no descriptor more than before", () => descriptors() <= before);
+  assert.throws(() => listenTcp({ ...base, onConnection: () => {}, onError: () => {} }), coded("EADDRINUSE"));
+  server.close();
+  t.diagnostic(`${before} descriptors`);
+});
+
+test("the peer's end and its reset reach the socket as with any other", async (t) => {
+  const server = serve("IPv4");
+  t.after(server.close);
+  const base = { family: "IPv4", address: "127.0.0.1", port: server.port, timeoutMs: WAIT_MS } as const;
+  const ended = await connectTcp(base);
+  const first = await until("the connection to be accepted", () => server.accepted.shift());
+  first.socket.end();
+  await once(ended.resume(), "end");
+  ended.destroy();
+  const reset = await connectTcp(base);
+  const second = await until("the connection to be accepted", () => server.accepted.shift());
+  second.socket.resetAndDestroy();
+  const [error] = await once(reset.resume(), "error");
+  assert.equal(error.code, "ECONNRESET");
+});
+
+test("over a link: link-local addresses with their scope, signed, bound to the device", async (t) => {
+  const [left, right] = [`gkt${process.pid}a`, `gkt${process.pid}b`];
+  ip(`link add ${left} type veth peer name ${right}
+    link set ${left} up
+    link set ${right} up
+    addr add fe80::a/64 dev ${left} nodad
+    addr add fe80::b/64 dev ${right} nodad`);
+  t.after(() => ip(`link del ${left}`));
+  const server = serve("IPv6", { address: "fe80::b", link: right });
+  t.after(server.close);
+  server.setMd5({ family: "IPv6", address: "fe80::a", link: right }, "scoped");
+  const base = { family: "IPv6", address: "fe80::b", port: server.port, link: left } as const;
+  const socket = await connectTcp({ ...base, md5: "scoped", sourceAddress: "fe80::a", timeoutMs: WAIT_MS });
+  t.after(() => socket.destroy());
+  assert.equal(await echoed(socket, "near"), "near");
+  assert.equal(server.accepted[0]?.address, "fe80::a");
+  assert.equal(server.accepted[0]?.link, right);
+  await assert.rejects(
+    connectTcp({ ...base, md5: "other", sourceAddress: "fe80::a", timeoutMs: NEVER_MS }),
+    coded("ETIMEDOUT"),
+  );
+});

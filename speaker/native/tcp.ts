@@ -1,0 +1,212 @@
+/**
+ * TCP as a BGP speaker needs it and Node has it not: MD5 signatures (RFC 2385), hop limits both ways (GTSM, RFC 5082),
+ * a device and a source to bind to. What comes out is an ordinary net.Socket.
+ */
+import { Socket } from "node:net";
+import { ADDRESS_BYTES, domainOf, endpointOf, type Family, int, sockaddr } from "./sockaddr.ts";
+import { type Addon, addon, attempt, SocketError } from "./socket.ts";
+import {
+  bindToLink,
+  IPPROTO,
+  limitHops,
+  type Md5Peer,
+  OPTION,
+  type SetOption,
+  SOL_SOCKET,
+  signWith,
+  type TcpOptions,
+} from "./tcp-option.ts";
+
+export interface ConnectOptions extends TcpOptions {
+  readonly family: "IPv4" | "IPv6";
+  /** Without a zone: the link of a link-local address is `link`. */
+  readonly address: string;
+  readonly port: number;
+  readonly sourceAddress?: string;
+  /** Name of the link that the socket is bound to, and the scope of a link-local address. */
+  readonly link?: string;
+  /** At most 80 bytes of UTF-8. */
+  readonly md5?: string;
+  readonly timeoutMs: number;
+  /** Gives up at once: the promise is rejected with code ECANCELED. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ListenOptions extends TcpOptions {
+  readonly family: "IPv4" | "IPv6";
+  /** Every address of the family when not given. */
+  readonly address?: string;
+  /** 0: the kernel chooses, see TcpListener.port. */
+  readonly port: number;
+  /** Only what comes in by this link. */
+  readonly link?: string;
+  onConnection(connection: AcceptedConnection): void;
+  /** Accepting failed (EMFILE); the listener goes on. */
+  onError(error: Error): void;
+}
+
+export interface AcceptedConnection {
+  readonly socket: Socket;
+  /** Canonical text, without a zone. */
+  readonly address: string;
+  readonly port: number;
+  /** Name of the link, for a link-local peer. */
+  readonly link?: string;
+}
+
+export interface TcpListener {
+  readonly port: number;
+  /** Segments from this address must be signed with the password from now on; undefined: must not be signed. */
+  setMd5(peer: Md5Peer, password: string | undefined): void;
+  close(): void;
+}
+
+const SOCK_STREAM = 1;
+const BACKLOG = 128;
+/** Accepted in one go before others get their turn. */
+const ACCEPT_BATCH = 64;
+
+function refusal(code: string, errno: number, message: string): SocketError {
+  return new SocketError({ syscall: "connect", code, errno, message });
+}
+
+/** Descriptors of sockets that were handed over, as long as they are open. */
+const descriptors = new WeakMap<Socket, number>();
+
+/** Makes a net.Socket of a connected descriptor; from now on it alone closes it. */
+function handOver(native: Addon, descriptor: number): Socket {
+  attempt(() => native.release(descriptor));
+  const socket = new Socket({ fd: descriptor, readable: true, writable: true });
+  descriptors.set(socket, descriptor);
+  return socket;
+}
+
+function optionSetter(native: Addon, descriptor: number): SetOption {
+  return (level, name, value) => attempt(() => native.setTcpOption(descriptor, level, name, value));
+}
+
+/** A socket with everything set that must hold from the first packet on; closes it when something is refused. */
+function prepare(
+  native: Addon,
+  family: Family,
+  configure: (set: SetOption, descriptor: number) => void,
+): number {
+  const descriptor = attempt(() => native.open(domainOf(family), SOCK_STREAM, IPPROTO.tcp));
+  try {
+    configure(optionSetter(native, descriptor), descriptor);
+    return descriptor;
+  } catch (error) {
+    native.close(descriptor);
+    throw error;
+  }
+}
+
+function dial(native: Addon, options: ConnectOptions): { descriptor: number; isConnected: boolean } {
+  let isConnected = false;
+  const descriptor = prepare(native, options.family, (set, opened) => {
+    const { family, address, port, link, sourceAddress } = options;
+    bindToLink(set, link);
+    limitHops(set, family, options);
+    set(IPPROTO.tcp, OPTION.noDelay, int(1));
+    if (options.md5 !== undefined)
+      signWith(set, { family, address, ...(link !== undefined && { link }) }, options.md5);
+    if (sourceAddress !== undefined) {
+      attempt(() => native.bind(opened, sockaddr({ family, address: sourceAddress, link })));
+    }
+    isConnected = attempt(() => native.connect(opened, sockaddr({ family, address, port, link })));
+  });
+  return { descriptor, isConnected };
+}
+
+/**
+ * Connects. Rejected with SocketError: ECONNREFUSED, ETIMEDOUT (also a wrong password: the kernels drop such segments
+ * silently), EHOSTUNREACH, EADDRNOTAVAIL, ENODEV, ECANCELED, EPERM (a device without CAP_NET_RAW).
+ */
+export async function connectTcp(options: ConnectOptions): Promise<Socket> {
+  const native = addon();
+  const to = `${options.address} port ${options.port}`;
+  const { descriptor, isConnected } = dial(native, options);
+  if (isConnected) return handOver(native, descriptor);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const limit = AbortSignal.timeout(options.timeoutMs);
+  const late = (): void =>
+    reject(refusal("ETIMEDOUT", 110, `connect: no answer from ${to} in ${options.timeoutMs} ms`));
+  const cancel = (): void => reject(refusal("ECANCELED", 125, `connect: to ${to} was given up`));
+  limit.addEventListener("abort", late);
+  options.signal?.addEventListener("abort", cancel);
+  try {
+    if (options.signal?.aborted === true) cancel();
+    native.watch(descriptor, true, () => resolve());
+    await promise;
+    attempt(() => native.connectError(descriptor));
+  } catch (error) {
+    native.close(descriptor);
+    throw error;
+  } finally {
+    limit.removeEventListener("abort", late);
+    options.signal?.removeEventListener("abort", cancel);
+  }
+  return handOver(native, descriptor);
+}
+
+/** Accepts what waits; the rest in the next turn of the loop. */
+function acceptWaiting(native: Addon, descriptor: number, options: ListenOptions): void {
+  for (let round = 0; round < ACCEPT_BATCH; round++) {
+    const from = Buffer.alloc(ADDRESS_BYTES);
+    const accepted = attempt(() => native.accept(descriptor, from));
+    if (accepted < 0) return;
+    optionSetter(native, accepted)(IPPROTO.tcp, OPTION.noDelay, int(1));
+    options.onConnection({
+      socket: handOver(native, accepted),
+      ...endpointOf(from),
+    });
+  }
+}
+
+/**
+ * Listens. A connection has the listener's hop limits and the key of its peer from its first packet on.
+ * Throws SocketError: EADDRINUSE, EACCES (a port below 1024 without CAP_NET_BIND_SERVICE), ENODEV.
+ */
+export function listenTcp(options: ListenOptions): TcpListener {
+  const native = addon();
+  const { family, link } = options;
+  const descriptor = prepare(native, family, (set, opened) => {
+    set(SOL_SOCKET, OPTION.reuseAddress, int(1));
+    if (family === "IPv6") set(IPPROTO.ipv6, OPTION.ipv6Only, int(1));
+    bindToLink(set, link);
+    limitHops(set, family, options);
+    attempt(() => native.bind(opened, sockaddr(options)));
+    attempt(() => native.listen(opened, BACKLOG));
+    native.watch(opened, false, () => {
+      try {
+        acceptWaiting(native, opened, options);
+      } catch (error) {
+        options.onError(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  });
+  const { port } = endpointOf(attempt(() => native.name(descriptor)));
+  let isOpen = true;
+  return {
+    port,
+    setMd5: (peer, password) => {
+      if (!isOpen) throw refusal("EBADF", 9, "the listener is closed");
+      signWith(optionSetter(native, descriptor), peer, password);
+    },
+    close: () => {
+      if (isOpen) native.close(descriptor);
+      isOpen = false;
+    },
+  };
+}
+
+/**
+ * Changes the password of a live connection, accepted or made here (Linux 5.8 and later; EINVAL before). Nothing is
+ * lost when the peer changes its own within the hold time: segments signed otherwise are dropped and sent again.
+ */
+export function setMd5(socket: Socket, peer: Md5Peer, password: string): void {
+  const descriptor = descriptors.get(socket);
+  // A destroyed socket's number may already be another's.
+  if (descriptor === undefined || socket.destroyed) throw refusal("EBADF", 9, "the connection is closed");
+  signWith(optionSetter(addon(), descriptor), peer, password);
+}
