@@ -1,0 +1,43 @@
+/** A report of check, for people and for programs. Pure. */
+import type { CheckReport } from "#cli/check/verdicts.ts";
+
+/** MetalLB's groups, whose objects somebody may have expected to be judged. */
+const METALLB = ["metallb.io", "metallb.universe.tf"];
+
+/** 0: all would be admitted; 1: at least one would not; 2: not everything could be read. */
+export function exitCodeOf({ objects, unreadable }: CheckReport): 0 | 1 | 2 {
+  if (unreadable.length > 0) return 2;
+  return objects.every(({ admitted }) => admitted) ? 0 : 1;
+}
+
+export function forPeople(report: CheckReport): string {
+  const lines = report.objects.flatMap(({ file, line, kind, name, admitted, refusals, warnings }) => [
+    `${file}:${line}: ${kind} "${name}" ${admitted ? "admitted" : "refused"}`,
+    ...refusals.map(({ message }) => `  ${message}`),
+    ...warnings.map((warning) => `  warning: ${warning}`),
+  ]);
+  const broken = report.unreadable.map(({ file, line, message }) => `${place(file, line)}: ${message}`);
+  return `${[...lines, ...broken, summary(report)].join("\n")}\n`;
+}
+
+function place(file: string, line: number): string {
+  return line > 0 ? `${file}:${line}` : file;
+}
+
+function summary({ objects, passedOver, unreadable, notManifests }: CheckReport): string {
+  const admitted = objects.filter((object) => object.admitted).length;
+  const others = Object.values(passedOver).reduce((sum, count) => sum + count, 0);
+  const metallb = METALLB.reduce((sum, group) => sum + (passedOver[group] ?? 0), 0);
+  return [
+    `${objects.length} judged: ${admitted} admitted, ${objects.length - admitted} refused`,
+    ...(others === 0 ? [] : [`${others} of other kinds passed over`]),
+    ...(metallb === 0 ? [] : [`${metallb} of these are MetalLB's: genkan migrate makes ours of them`]),
+    ...(notManifests === 0 ? [] : [`${notManifests} that are no manifests passed over`]),
+    ...(unreadable.length === 0 ? [] : [`${unreadable.length} unreadable`]),
+  ].join("; ");
+}
+
+export function forPrograms(report: CheckReport): string {
+  const admitted = report.objects.filter((object) => object.admitted).length;
+  return `${JSON.stringify({ admitted, refused: report.objects.length - admitted, ...report }, undefined, 2)}\n`;
+}

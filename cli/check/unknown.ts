@@ -1,0 +1,34 @@
+/** Fields that a kind does not have: kubectl refuses them (its strict validation), so a repository's CI does. Pure. */
+import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
+import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly additionalProperties?: unknown;
+  readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
+}
+
+/** One refusal for each; metadata is Kubernetes' own. */
+export function unknownFields(kind: string, object: Readonly<Record<string, unknown>>): Refusal[] {
+  const schema = (SCHEMAS as Readonly<Record<string, Schema>>)[kind];
+  if (schema === undefined) return [];
+  const { metadata: _metadata, ...rest } = object;
+  return strangers(schema, rest, "");
+}
+
+function strangers(schema: Schema, value: unknown, path: string): Refusal[] {
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items === undefined ? [] : value.flatMap((each, at) => strangers(items, each, `${path}[${at}]`));
+  }
+  if (schema["x-kubernetes-preserve-unknown-fields"] === true || schema.additionalProperties !== undefined) {
+    return [];
+  }
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const field = path === "" ? name : `${path}.${name}`;
+    const property = schema.properties?.[name];
+    return property === undefined ? [refusal(field, "unknown field")] : strangers(property, inner, field);
+  });
+}

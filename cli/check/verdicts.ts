@@ -1,0 +1,131 @@
+/** Found objects -> verdicts, as if they were applied one after the other into an empty cluster. Pure. */
+import { API_VERSION, GROUP } from "#api/names.ts";
+import { type Judged, refusalsOf, warningsOf } from "#api/v1beta1/admission/judge.ts";
+import { emptyView, type View } from "#api/v1beta1/admission/view.ts";
+import type { AddressPool, BFDProfile, BGPPeer, ObjectMeta } from "#api/v1beta1/generated/types.ts";
+import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
+import { unknownFields } from "#cli/check/unknown.ts";
+import type { Documents, Found, Manifest, Unreadable } from "#cli/documents.ts";
+
+export interface ObjectVerdict {
+  readonly file: string;
+  readonly line: number;
+  readonly kind: string;
+  readonly name: string;
+  readonly admitted: boolean;
+  /** Empty if it is admitted. */
+  readonly refusals: readonly Refusal[];
+  readonly warnings: readonly string[];
+}
+
+export interface CheckReport {
+  readonly objects: readonly ObjectVerdict[];
+  /** Manifests of other groups, by group; "" is the core group. */
+  readonly passedOver: Readonly<Record<string, number>>;
+  readonly unreadable: readonly Unreadable[];
+  /** Documents of a folder that are no manifests. */
+  readonly notManifests: number;
+}
+
+export interface CheckOptions {
+  /** The install namespace. */
+  readonly namespace: string;
+  /** Whether objects that name no namespace are applied with `-n` as well. */
+  readonly isNamespaceGiven: boolean;
+}
+
+const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+export function checkDocuments(documents: Documents, options: CheckOptions): CheckReport {
+  const passedOver: Record<string, number> = {};
+  const seen = new Map<string, Found>();
+  const judged: { found: Found; object: Judged; refusals: readonly Refusal[] }[] = [];
+  let view = emptyView(options.namespace);
+  for (const found of documents.found) {
+    const group = groupOf(found.object);
+    if (group !== GROUP) {
+      passedOver[group] = (passedOver[group] ?? 0) + 1;
+      continue;
+    }
+    const object = inNamespace(found.object, options.namespace);
+    const refusals = refusalsOffline(found, object, { view, seen });
+    if (refusals.length === 0) view = withObject(view, object);
+    judged.push({ found, object, refusals });
+  }
+  const objects = judged.map(({ found: { file, line, object: written }, object, refusals }) => {
+    const admitted = refusals.length === 0;
+    return {
+      file,
+      line,
+      kind: object.kind,
+      name: object.metadata.name ?? "",
+      admitted,
+      refusals,
+      // In the light of all that was admitted: a file may name what a later one brings.
+      warnings: admitted ? [...warningsOf(object, view), ...namespaceWarning(written, options)] : [],
+    };
+  });
+  const { unreadable, strangers } = documents;
+  return { objects, passedOver, unreadable, notManifests: strangers.length };
+}
+
+function groupOf({ apiVersion }: Manifest): string {
+  const slash = apiVersion.indexOf("/");
+  return slash < 0 ? "" : apiVersion.slice(0, slash);
+}
+
+function metadataOf({ metadata }: Manifest): ObjectMeta {
+  const isMap = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
+  return isMap ? (metadata as ObjectMeta) : {};
+}
+
+function inNamespace(object: Manifest, namespace: string): Manifest & Judged {
+  return { ...object, metadata: { namespace, ...metadataOf(object) } };
+}
+
+function namespaceWarning(written: Manifest, { namespace, isNamespaceGiven }: CheckOptions): string[] {
+  if (isNamespaceGiven || metadataOf(written).namespace !== undefined) return [];
+  return [`metadata.namespace: not set: apply it with -n ${namespace}`];
+}
+
+interface Context {
+  readonly view: View;
+  readonly seen: Map<string, Found>;
+}
+
+/** What the API server itself would say first, then the rules of admission. */
+function refusalsOffline(found: Found, object: Manifest & Judged, { view, seen }: Context): Refusal[] {
+  if (object.apiVersion !== API_VERSION) {
+    return [refusal("apiVersion", `"${object.apiVersion}": only ${API_VERSION} is served`)];
+  }
+  const named = nameRefusals(object);
+  if (named.length > 0) return named;
+  const key = `${object.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
+  const first = seen.get(key);
+  if (first !== undefined) {
+    const where = `${first.file}:${first.line}`;
+    return [refusal("metadata.name", `${object.kind} "${object.metadata.name}" is already in ${where}`)];
+  }
+  seen.set(key, found);
+  return [...unknownFields(object.kind, object), ...refusalsOf(object, view)];
+}
+
+function nameRefusals({ metadata }: Judged): Refusal[] {
+  const { name } = metadata;
+  if (name === undefined) return [refusal("metadata.name", "is missing")];
+  if (typeof name === "string" && name.length <= 253 && NAME.test(name)) return [];
+  return [refusal("metadata.name", `${JSON.stringify(name)} is not a name: lower case, digits, - and .`)];
+}
+
+function withObject(view: View, object: Judged): View {
+  switch (object.kind) {
+    case "AddressPool":
+      return { ...view, pools: [...view.pools, object as AddressPool] };
+    case "BGPPeer":
+      return { ...view, peers: [...view.peers, object as BGPPeer] };
+    case "BFDProfile":
+      return { ...view, profiles: [...view.profiles, object as BFDProfile] };
+    default:
+      return view;
+  }
+}
