@@ -27,6 +27,8 @@ export const CERTIFICATE_LIFETIME_MS = 90 * DAY_MS;
 const RENEW_AFTER_SHARE = 2 / 3;
 /** Clocks of API server and operator may differ by this much. */
 const CLOCK_SKEW_MS = 5 * 60_000;
+/** Authorities before the present one that stay trusted. */
+const KEPT_AUTHORITIES = 3;
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 export type CertificateFlaw =
@@ -104,8 +106,8 @@ export interface IssueOptions {
   readonly now: Date;
   readonly random: Random;
   readonly lifetimeMs?: number;
-  /** What was served until now: its authorities stay trusted while they are valid. */
-  readonly previous?: ServingCertificate;
+  /** Whom the API server trusts until now, newest first, PEM: what is served was signed by one of them. */
+  readonly trusted?: string;
 }
 
 /** A new authority and a certificate for `dnsNames` signed by it. */
@@ -145,7 +147,7 @@ export async function issueCertificate(options: IssueOptions): Promise<ServingCe
   return {
     certificate: `${certificate.toString("pem")}\n`,
     key: `${PemConverter.encode(await crypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY")}\n`,
-    authorities: `${[authority.toString("pem"), ...stillTrusted(options.previous, now)].join("\n")}\n`,
+    authorities: `${[authority.toString("pem"), ...stillTrusted(options.trusted ?? "", now)].join("\n")}\n`,
   };
 }
 
@@ -160,14 +162,19 @@ function serial(random: Random): string {
   return Buffer.from(bytes).toString("hex");
 }
 
-/** Only the newest of the last authorities: what came before it signed nothing that is served now. */
-function stillTrusted(previous: ServingCertificate | undefined, now: Date): string[] {
-  const newest = blocksOf(previous?.authorities ?? "")[0];
-  if (newest === undefined) return [];
-  try {
-    return new X509Certificate(newest).validToDate > now ? [newest] : [];
-  } catch {
-    // Damaged: nobody can be serving with it.
-    return [];
-  }
+/**
+ * The newest of the last authorities, newest first, while they are valid: a replica serves with the last pair until the
+ * kubelet brings it the new one, and somebody may ask for the next renewal before that.
+ */
+function stillTrusted(authorities: string, now: Date): string[] {
+  return blocksOf(authorities)
+    .slice(0, KEPT_AUTHORITIES)
+    .filter((block) => {
+      try {
+        return new X509Certificate(block).validToDate > now;
+      } catch {
+        // Damaged: nobody can be serving with it.
+        return false;
+      }
+    });
 }

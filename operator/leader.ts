@@ -1,17 +1,24 @@
 /** One term of the leading operator: stores -> view -> plan -> apply -> status. */
-import { FIELD_MANAGER, WEBHOOK_SECRET_NAME } from "#api/names.ts";
+import { FIELD_MANAGER, WEBHOOK_CONFIGURATION_NAME, WEBHOOK_SECRET_NAME } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound } from "#common/kube/error.ts";
 import type { EventRecorder } from "#common/kube/events.ts";
-import { type LoadBalancer, loadBalancers, type Secret, secrets } from "#common/kube/resource.ts";
+import {
+  type LoadBalancer,
+  loadBalancers,
+  type Secret,
+  secrets,
+  type ValidatingWebhookConfiguration,
+  validatingWebhookConfigurations,
+} from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
 import { createLoop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
 import { ApplyError, applyPlan } from "#operator/apply.ts";
 import { certificateOf, flawOf, issueCertificate } from "#operator/certificate.ts";
 import type { Site } from "#operator/children/child.ts";
-import { type ServingCertificate, webhookDnsNames } from "#operator/children/webhook.ts";
+import { type ServingCertificate, trustedBy, webhookDnsNames } from "#operator/children/webhook.ts";
 import { type Plan, planOperator } from "#operator/plan.ts";
 import { misnamedStatus, statusOf } from "#operator/status.ts";
 import { Stores } from "#operator/stores.ts";
@@ -94,11 +101,14 @@ class Certificates {
       event: "certificateIssued",
       why: flawOf(stored, dnsNames, clock.date()),
     });
+    // The configuration knows whom to trust even where the Secret is gone, which is how a new one is asked for.
+    const configuration = this.#stores.child(validatingWebhookConfigurations, WEBHOOK_CONFIGURATION_NAME);
     this.#issued = await issueCertificate({
       dnsNames,
       now: clock.date(),
       random,
-      ...(stored === undefined ? {} : { previous: stored }),
+      trusted:
+        trustedBy(configuration as ValidatingWebhookConfiguration | undefined) || (stored?.authorities ?? ""),
     });
     return this.#issued;
   }

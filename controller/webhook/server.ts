@@ -14,7 +14,8 @@ import { answer, parseReview, ReviewError } from "#controller/webhook/review.ts"
 /** The API server's own limit for an object is 1.5 MiB; a review holds the old and the new one. */
 const BODY_LIMIT = 4 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
-const RELOAD_MS = 10_000;
+/** Two small files: reading them each second costs nothing, and a new certificate is served a second after it came. */
+const RELOAD_MS = 1_000;
 const PATH = "/validate";
 
 export interface KeyPair {

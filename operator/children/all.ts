@@ -19,14 +19,17 @@ export interface Wanted {
   readonly isAdmissionOn: boolean;
 }
 
-/** Rights before those who need them, the Secret before its reader, webhooks last. */
+/**
+ * Rights before those who need them, the Secret before its reader. The webhooks are there only while a controller
+ * answers them; then they are written before the Secret: the API server must trust a new certificate before it is served.
+ */
 export function wantedChildren({ site, settings, certificate, isAdmissionOn }: Wanted): Child[] {
   return [
     ...rbacChildren(site),
+    ...(isAdmissionOn ? [webhookConfiguration(site, certificate)] : []),
     webhookSecret(site, certificate),
     webhookService(site),
     ...controllerChildren(site, settings),
     ...speakerChildren(site, settings),
-    ...(isAdmissionOn ? [webhookConfiguration(site, certificate)] : []),
   ];
 }

@@ -9,7 +9,12 @@ import {
   WEBHOOK_SECRET_NAME,
   WEBHOOK_SERVICE_NAME,
 } from "#api/names.ts";
-import { secrets, services, validatingWebhookConfigurations } from "#common/kube/resource.ts";
+import {
+  secrets,
+  services,
+  type ValidatingWebhookConfiguration,
+  validatingWebhookConfigurations,
+} from "#common/kube/resource.ts";
 import type { Wire } from "#common/kube/wire.ts";
 import { type Child, child, type Site, selectorLabels } from "#operator/children/child.ts";
 
@@ -24,6 +29,12 @@ export interface ServingCertificate {
   readonly certificate: string;
   readonly key: string;
   readonly authorities: string;
+}
+
+/** Whom a present configuration makes the API server trust, PEM, newest first. */
+export function trustedBy(configuration: ValidatingWebhookConfiguration | undefined): string {
+  const bundle = configuration?.webhooks?.[0]?.clientConfig.caBundle ?? "";
+  return Buffer.from(bundle, "base64").toString("utf8");
 }
 
 /** The names under which the API server may call the webhook. */
