@@ -34,6 +34,7 @@ test: setup addon ## All tests that a change needs (what CI runs)
 .PHONY: test-e2e
 test-e2e: images ## The whole of it on a real cluster with real pods
 	@node hack/lab/main.ts programs
+	@node hack/images/main.ts build v0.1.1
 	@$(NODE_TEST) --test-concurrency=1 $(E2E)
 
 .PHONY: test-unit

@@ -11,6 +11,7 @@ import { createLogger } from "#common/log.ts";
 import { createMetrics } from "#common/metrics.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
+import { BUILD } from "#common/version.ts";
 import { Announcements } from "#controller/announcements.ts";
 import { runTerm, type Term } from "#controller/leader.ts";
 import { observeTerm } from "#controller/observe.ts";
@@ -46,7 +47,7 @@ async function main(signal: AbortSignal): Promise<void> {
     instance: identity,
   });
   const events = new Announcements(recorder, log);
-  const metrics = createMetrics({ role: "controller", version: "0.1.0" });
+  const metrics = createMetrics({ role: "controller", version: BUILD });
   const webhooks = new Webhooks({
     ...common,
     client,
@@ -66,7 +67,7 @@ async function main(signal: AbortSignal): Promise<void> {
     },
     signal,
   );
-  log.info("controller started", { namespace, identity, http: http.port });
+  log.info("controller started", { build: BUILD, namespace, identity, http: http.port });
   const election = runLeaderElection({
     ...common,
     ...LEASE,

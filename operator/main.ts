@@ -11,6 +11,7 @@ import { createLogger } from "#common/log.ts";
 import { createMetrics } from "#common/metrics.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
+import { BUILD } from "#common/version.ts";
 import { runTerm } from "#operator/leader.ts";
 import { readOptions } from "#operator/options.ts";
 import type { Plan } from "#operator/plan.ts";
@@ -31,13 +32,13 @@ async function main(signal: AbortSignal): Promise<void> {
     component: FIELD_MANAGER.operator,
     instance: identity,
   });
-  const metrics = createMetrics({ role: "operator", version: "0.1.0" });
+  const metrics = createMetrics({ role: "operator", version: BUILD });
   let plan: Plan | undefined;
   const http = await serveHttp(
     { port: options.httpPort, log, metrics, plan: () => plan ?? { leads: false } },
     signal,
   );
-  log.info("operator started", { namespace: site.namespace, identity, http: http.port });
+  log.info("operator started", { build: BUILD, namespace: site.namespace, identity, http: http.port });
   await runLeaderElection({
     ...common,
     client: leaseClient,

@@ -12,6 +12,7 @@ import { createLoop } from "#common/loop.ts";
 import { createMetrics } from "#common/metrics.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
+import { BUILD } from "#common/version.ts";
 import type { Forwarder, Trouble } from "./apply.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/kernel.ts";
@@ -47,7 +48,7 @@ async function main(signal: AbortSignal): Promise<void> {
   // Its own connection: a renewal must not queue behind lists.
   const leaseClient = createKubeClient(connection, { userAgent: FIELD_MANAGER.speaker, maxSockets: 2 });
   const background = new AbortController();
-  const metrics = createMetrics({ role: "speaker", version: "0.1.0" });
+  const metrics = createMetrics({ role: "speaker", version: BUILD });
   let version = 0;
   const trigger = (): void => {
     version += 1;
@@ -94,7 +95,7 @@ async function main(signal: AbortSignal): Promise<void> {
     unready: () => (speaker === undefined ? `waiting for ${sources.missing().join(", ")}` : undefined),
     plan: () => speaker?.describe() ?? { waitingFor: sources.missing() },
   });
-  log.info("speaker started", { namespace, http: http.port, sysctlRoot: options.sysctlRoot });
+  log.info("speaker started", { build: BUILD, namespace, http: http.port, sysctlRoot: options.sysctlRoot });
   const running = [
     sources.run(background.signal),
     membership.run(background.signal),

@@ -4,6 +4,7 @@ import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { EventRecorder } from "#common/kube/events.ts";
 import type { Logger } from "#common/log.ts";
+import { BUILD } from "#common/version.ts";
 import { type Applied, Applier, type Forwarder, NOTHING_WANTED, type Trouble } from "./apply.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
 import type { Announcer, Wanted } from "./layer2/announcer.ts";
@@ -303,6 +304,7 @@ export class Speaker {
     reporter.report(
       statusOf({
         node,
+        build: BUILD,
         generation: loadBalancer?.generation ?? 0,
         role: this.#role,
         mode: loadBalancer?.mode ?? "IPVS",

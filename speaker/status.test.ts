@@ -13,6 +13,7 @@ const COUNTS = {
 };
 const INPUT: StatusInput = {
   node: "n1",
+  build: "v1",
   generation: 3,
   role: "Active",
   mode: "IPVS",
@@ -51,6 +52,7 @@ test("what the node does", () => {
   const { conditions: _, ...rest } = statusOf(INPUT);
   assert.deepEqual(rest, {
     node: "n1",
+    build: "v1",
     observedGeneration: 3,
     ownedCount: 1,
     addresses: [{ address: "172.30.0.200", service: "default/web", links: ["eth0"] }],

@@ -11,6 +11,8 @@ export type Status = NonNullable<SpeakerStatus["status"]>;
 
 export interface StatusInput {
   readonly node: string;
+  /** Which build of the speaker runs. */
+  readonly build: string;
   readonly generation: number;
   readonly role: Role;
   readonly mode: "IPVS" | "KubeProxy";
@@ -38,6 +40,7 @@ export function statusOf(input: StatusInput): Status {
   const { owned, links, counts } = input;
   return {
     node: input.node,
+    build: input.build,
     observedGeneration: input.generation,
     ownedCount: owned.length,
     addresses: owned.slice(0, MAX_ADDRESSES).map((address) => ({

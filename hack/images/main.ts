@@ -1,6 +1,7 @@
 /**
  * The lab's images, without a container engine.
- *   main.ts build         bundles, root file systems, and .lab/images/<name>.tar for every node's containerd
+ *   main.ts build [TAG]   bundles, root file systems, and .lab/images/<name>.tar for every node's containerd; with
+ *                         a tag, a second build beside the first, without the test server
  *   main.ts bundle DIR    only the bundles, for the Dockerfile
  * A build of what has not changed is skipped.
  */
@@ -16,8 +17,6 @@ import { type ImageSpec, writeImage } from "#hack/lab/image.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const BUILD = join(ROOT, "build/images");
-const archiveOf = (stage: Stage): string => join(ROOT, ".lab/images", `genkan-${stage.name}.tar`);
-const ALL: readonly Stage[] = [...STAGES, ECHO];
 const ADDON = join(ROOT, "speaker/native/build/socket.node");
 
 async function version(): Promise<string> {
@@ -45,9 +44,27 @@ async function fingerprint(): Promise<string> {
 const which = (program: string): string =>
   execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
 
-async function imageOf(stage: Stage, base: string, tag: string): Promise<ImageSpec> {
-  const root = join(BUILD, stage.name);
-  const made = (file: string): string => (file === "socket.node" ? ADDON : join(BUILD, "bundles", file));
+/** One build: its tag, and where its parts and archives lie. */
+interface Target {
+  readonly tag: string;
+  readonly directory: string;
+  readonly stages: readonly Stage[];
+  readonly archiveOf: (stage: Stage) => string;
+}
+
+async function targetOf(tag: string | undefined): Promise<Target> {
+  const suffix = tag === undefined ? "" : `-${tag}`;
+  return {
+    tag: tag ?? (await version()),
+    directory: tag === undefined ? BUILD : join(BUILD, tag),
+    stages: tag === undefined ? [...STAGES, ECHO] : STAGES,
+    archiveOf: ({ name }) => join(ROOT, ".lab/images", `genkan-${name}${suffix}.tar`),
+  };
+}
+
+async function imageOf(stage: Stage, base: string, { tag, directory }: Target): Promise<ImageSpec> {
+  const root = join(directory, stage.name);
+  const made = (file: string): string => (file === "socket.node" ? ADDON : join(directory, "bundles", file));
   const programs = stage.programs.map((program): [string, string] => [
     which(program),
     `/usr/sbin/${program}`,
@@ -63,37 +80,39 @@ async function imageOf(stage: Stage, base: string, tag: string): Promise<ImageSp
   };
 }
 
-async function build(): Promise<void> {
-  const stamp = join(BUILD, "stamp");
+async function build(target: Target): Promise<void> {
+  const { tag, directory, stages, archiveOf } = target;
+  const stamp = join(directory, "stamp");
   const print = await fingerprint();
   const before = await readFile(stamp, "utf8").catch(() => "");
-  if (before === print && ALL.every((stage) => existsSync(archiveOf(stage)))) {
+  if (before === print && stages.every((stage) => existsSync(archiveOf(stage)))) {
     process.stdout.write("images are up to date\n");
     return;
   }
   const started = performance.now();
-  const tag = await version();
   await bundle(Object.keys(ENTRY_POINTS) as BundleName[], {
-    outputDirectory: join(BUILD, "bundles"),
+    outputDirectory: join(directory, "bundles"),
     version: tag,
   });
   const node = join(BUILD, "node");
   await strippedNode(node);
   const base = join(BUILD, "base");
   await makeRootfs(base, { programs: { [node]: "/usr/bin/node" }, files: {} });
-  for (const stage of ALL) await writeImage(await imageOf(stage, base, tag), archiveOf(stage));
-  await mkdir(BUILD, { recursive: true });
+  for (const stage of stages) await writeImage(await imageOf(stage, base, target), archiveOf(stage));
+  await mkdir(directory, { recursive: true });
   await writeFile(stamp, print);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
-  process.stdout.write(`built images ${ALL.map((stage) => stage.name).join(", ")} in ${seconds} s\n`);
+  process.stdout.write(
+    `built images ${stages.map((stage) => stage.name).join(", ")} ${tag} in ${seconds} s\n`,
+  );
 }
 
-const [command, directory] = process.argv.slice(2);
-if (command === "build") await build();
-else if (command === "bundle" && directory !== undefined) {
+const [command, argument] = process.argv.slice(2);
+if (command === "build") await build(await targetOf(argument));
+else if (command === "bundle" && argument !== undefined) {
   const names = (Object.keys(ENTRY_POINTS) as BundleName[]).filter((name) => name !== "echo");
-  await bundle(names, { outputDirectory: directory, version: await version() });
+  await bundle(names, { outputDirectory: argument, version: await version() });
 } else {
-  process.stderr.write("usage: hack/images/main.ts build | bundle DIRECTORY\n");
+  process.stderr.write("usage: hack/images/main.ts build [TAG] | bundle DIRECTORY\n");
   process.exit(2);
 }

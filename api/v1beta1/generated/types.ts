@@ -563,6 +563,10 @@ export interface LoadBalancer {
 export interface SpeakerState {
   node?: string;
   /**
+   * Which build of the speaker runs.
+   */
+  build?: string;
+  /**
    * Of the LoadBalancer.
    */
   observedGeneration?: number;
