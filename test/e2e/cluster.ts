@@ -1,8 +1,9 @@
 /** One lab with Genkan for a test file: what a user's hands would do, as functions. */
 
-import { readFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseAllDocuments } from "yaml";
+import { parseAllDocuments, stringify } from "yaml";
+import type { SpeakerStatus } from "#common/kube/resource.ts";
 import { ROOT, type RunOptions, run } from "#hack/demo/shell.ts";
 import { until } from "#test/until.ts";
 
@@ -48,6 +49,45 @@ export class Cluster implements AsyncDisposable {
 
   apply(object: object): Promise<string> {
     return this.kubectl(["apply", "-f", "-"], { input: JSON.stringify(object) });
+  }
+
+  /** The operator of another build, with the images that go with it: what a user's `kubectl apply -k` of a release does. */
+  async upgrade(tag: string): Promise<void> {
+    const directory = join(ROOT, `.lab/${this.instance}/release`);
+    await mkdir(directory, { recursive: true });
+    const images = ["operator", "controller", "speaker"].map((name) => ({
+      name: `genkan.dev/${name}`,
+      newTag: tag,
+    }));
+    const kustomization = { resources: ["../../../config/default"], configurations: ["images.yaml"], images };
+    await writeFile(join(directory, "kustomization.yaml"), stringify(kustomization));
+    await copyFile(join(ROOT, "config/default/images.yaml"), join(directory, "images.yaml"));
+    await this.kubectl(["apply", "-k", directory]);
+  }
+
+  /** What the speakers say of themselves, by node. */
+  async speakers(): Promise<Map<string, SpeakerStatus["status"]>> {
+    const { items } = await this.get<{ items: SpeakerStatus[] }>(["speakerstatuses", "-n", NAMESPACE]);
+    return new Map(items.map(({ metadata, status }) => [metadata.name, status]));
+  }
+
+  /** Why something may have gone wrong, for the log of a failed run. */
+  async explain(): Promise<string> {
+    const questions = [
+      ["get", "pods", "-A", "-o", "wide"],
+      ["get", "loadbalancers,addresspools,speakerstatuses,services", "-A", "-o", "yaml"],
+      ["get", "events", "-A", "--sort-by=.lastTimestamp"],
+      ...["operator", "controller", "speaker"].map((component) => [
+        ...["logs", "-n", NAMESPACE, "-l", `app.kubernetes.io/component=${component}`],
+        ...["--prefix", "--tail=60", "--max-log-requests=12"],
+      ]),
+    ];
+    const answers: string[] = [];
+    for (const question of questions) {
+      const answer = await this.kubectl(question).catch((error: unknown) => String(error));
+      answers.push(`--- kubectl ${question.join(" ")}\n${answer}`);
+    }
+    return answers.join("\n");
   }
 
   /** config/samples/loadbalancer.yaml and a pool of this lab's own network. */
