@@ -4,15 +4,19 @@
  */
 import { execFile, spawnSync } from "node:child_process";
 import { promisify } from "node:util";
+import { claimLink } from "#test/netns/claim.ts";
 import { ip } from "#test/netns/namespace.ts";
 
 const run = promisify(execFile);
 
-export const BRIDGE = "gks5br";
+const { name: BRIDGE, number: NUMBER } = claimLink((name) => `link add ${name} type bridge`);
 /** Of the bridge itself. */
-export const BRIDGE_ADDRESS = "172.30.5.254";
-export const vip4 = (last: number): string => `172.30.5.${last}`;
-export const vip6 = (last: string): string => `fd30:5::${last}`;
+export const BRIDGE_ADDRESS = `172.30.${NUMBER}.254`;
+export const vip4 = (last: number): string => `172.30.${NUMBER}.${last}`;
+export const vip6 = (last: string): string => `fd30:${NUMBER}::${last}`;
+
+/** A link's name has room for 15 characters. */
+const portOf = (host: string): string => `gk${NUMBER}-${host}`;
 
 export interface Host {
   readonly name: string;
@@ -26,24 +30,22 @@ export class Bridge implements Disposable {
   readonly hosts = new Map<string, Host>();
 
   constructor() {
-    // Left over from a run that was killed.
-    spawnSync("ip", ["link", "del", BRIDGE], { stdio: "ignore" });
-    ip(`link add ${BRIDGE} type bridge
-      addr add ${BRIDGE_ADDRESS}/24 dev ${BRIDGE}
-      addr add fd30:5::fe/64 dev ${BRIDGE} nodad
+    ip(`addr add ${BRIDGE_ADDRESS}/24 dev ${BRIDGE}
+      addr add ${vip6("fe")}/64 dev ${BRIDGE} nodad
       link set ${BRIDGE} up`);
   }
 
   add(name: string, number: number): Host {
-    const namespace = `gks-${name}`;
+    const namespace = `${BRIDGE}-${name}`;
+    const port = portOf(name);
     const hardware = `02:00:00:05:00:${number.toString(16).padStart(2, "0")}`;
-    const addresses = { IPv4: `172.30.5.${number}`, IPv6: `fd30:5::${number.toString(16)}` };
+    const addresses = { IPv4: vip4(number), IPv6: vip6(number.toString(16)) };
     spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
     // Its namespace may live on in a process that outlived its test.
-    spawnSync("ip", ["link", "del", `gks5-${name}`], { stdio: "ignore" });
+    spawnSync("ip", ["link", "del", port], { stdio: "ignore" });
     ip(`netns add ${namespace}
-      link add gks5-${name} type veth peer name eth0 netns ${namespace}
-      link set gks5-${name} master ${BRIDGE} up
+      link add ${port} type veth peer name eth0 netns ${namespace}
+      link set ${port} master ${BRIDGE} up
       -n ${namespace} link set lo up
       -n ${namespace} link set eth0 address ${hardware} up
       -n ${namespace} addr add ${addresses.IPv4}/24 dev eth0
@@ -55,7 +57,7 @@ export class Bridge implements Disposable {
 
   /** Pulls the cable: the host's link loses its carrier. */
   setCable(name: string, isIn: boolean): void {
-    ip(`link set gks5-${name} ${isIn ? "up" : "down"}`);
+    ip(`link set ${portOf(name)} ${isIn ? "up" : "down"}`);
   }
 
   /**

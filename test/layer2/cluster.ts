@@ -36,6 +36,8 @@ export class Cluster implements AsyncDisposable {
   readonly kube: KubeClient;
   /** Removed in the end; room for a test's own files. */
   readonly directory: string;
+  /** Of the forwarding ids, as the controller would count them. */
+  #nextId = 1;
 
   private constructor(dir: string, plane: ControlPlane) {
     this.directory = dir;
@@ -95,12 +97,20 @@ export class Cluster implements AsyncDisposable {
     });
   }
 
+  /** Merges into the LoadBalancer's spec.forwarding. */
+  async setForwarding(forwarding: object): Promise<void> {
+    const body = { spec: { forwarding } };
+    await this.kube.patch(loadBalancers, { name: "loadbalancer", namespace: SYSTEM, type: "merge", body });
+  }
+
   /** Port 80 of every address to port 8080 of every pod. */
   async addService(name: string, vips: { IPv4: string; IPv6: string }, pods: readonly Pod[]): Promise<void> {
     const { kube } = this;
+    const ids = { "IPv4/TCP/80": this.#nextId, "IPv6/TCP/80": this.#nextId + 1 };
+    this.#nextId += 2;
     const annotations = {
       [ANNOTATION_ALLOCATED_FROM]: "pool",
-      [ANNOTATION_FORWARDING_IDS]: JSON.stringify({ "IPv4/TCP/80": 1, "IPv6/TCP/80": 2 }),
+      [ANNOTATION_FORWARDING_IDS]: JSON.stringify(ids),
     };
     await kube.create(services, {
       metadata: { name, namespace: "default", annotations },

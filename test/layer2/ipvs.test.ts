@@ -1,142 +1,106 @@
 /**
  * The speakers as they are meant to run, mode IPVS, three nodes with pods: clients' connections through the address,
- * over moves that the speakers' own election makes for a real cause, and nothing left behind in the end.
- * Nodes are where the kernel has ip_vs (a guest, if this one has not); the API server is here.
+ * over moves that the speakers' own election makes for a real cause; what must lose flows does; what somebody breaks
+ * by hand is repaired; nothing is left behind in the end.
  */
 import assert from "node:assert/strict";
-import { copyFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
 import { loadBalancers } from "#common/kube/resource.ts";
-import type { Running } from "#hack/guest/channel.ts";
-import { hasIpvs } from "#hack/guest/ipvs.ts";
-import { bundle } from "#hack/images/bundle.ts";
-import { elect } from "#speaker/elect.ts";
-import { Flows, startEchoServers } from "#test/dataplane/flows.ts";
-import { type Machine, openMachine, script } from "#test/dataplane/machine.ts";
-import { buildTopology, type Topology } from "#test/dataplane/topology.ts";
-import { Cluster, SYSTEM } from "#test/layer2/cluster.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { markOf } from "#speaker/forwarding/mark.ts";
+import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
+import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
+import { script } from "#test/dataplane/machine.ts";
+import type { Family } from "#test/dataplane/topology.ts";
+import { SYSTEM } from "#test/layer2/cluster.ts";
+import { IpvsNodes, LONG } from "#test/layer2/ipvs-nodes.ts";
 import { until } from "#test/until.ts";
 
-const INSTANCE = 6;
-const UPLINK = "gks6up";
-const API_ADDRESS = `172.30.${INSTANCE}.254`;
-const LONG = { deadlineMs: 120_000, everyMs: 250 };
-const FLOWS = 20;
+const FLOWS = 60;
+/** Enough to see that some are lost. */
+const CONTROL_FLOWS = 20;
+const REPAIRED_MS = 5_000;
 
-let machine: Machine;
-let topology: Topology;
-let cluster: Cluster;
-const speakers = new Map<string, Running>();
-const said: string[] = [];
+let nodes: IpvsNodes;
+let foreign: Map<string, string>;
+let nextPort = 20_000;
 
 before(async () => {
-  const isHere = hasIpvs();
-  ip(isHere ? `link add ${UPLINK} type veth peer name ${UPLINK}b` : `tuntap add ${UPLINK} mode tap`);
-  ip(`addr add ${API_ADDRESS}/24 dev ${UPLINK}
-    link set ${UPLINK} up`);
-  machine = await openMachine(isHere ? {} : { tap: UPLINK });
-  topology = await buildTopology(machine, INSTANCE, isHere ? `${UPLINK}b` : "eth0");
-  cluster = await Cluster.start({
-    address: API_ADDRESS,
-    mode: "IPVS",
-    pool: [
-      `${topology.vip(0).IPv4}-${topology.vip(49).IPv4}`,
-      `${topology.vip(0).IPv6}-${topology.vip(49).IPv6}`,
-    ],
-  });
-  for (const node of topology.nodes) await cluster.addNode(node);
-  await cluster.addService("web", topology.vip(0), topology.pods);
-  await startEchoServers(machine, topology, 8080);
-  // As in the image: from hundreds of source files a speaker takes half a minute to start in a guest.
-  await bundle(["speaker", "speaker-worker"], { outputDirectory: cluster.directory, version: "test" });
-  await copyFile(
-    new URL("../../speaker/native/build/socket.node", import.meta.url),
-    `${cluster.directory}/socket.node`,
-  );
-  for (const node of topology.nodes) start(node.name);
-  for (const { name } of topology.nodes) {
-    await until(
-      `the speaker of ${name} to be ready`,
-      () => cluster.hasCondition(name, "Ready", "True"),
-      LONG,
-    ).catch((error: unknown) => {
-      process.stderr.write(`${said.join("")}\n`);
-      throw error;
-    });
-  }
+  nodes = await IpvsNodes.start();
+  foreign = new Map();
+  for (const name of nodes.names()) foreign.set(name, await nodes.foreign(name));
 });
+after(async () => nodes?.[Symbol.asyncDispose]());
 
-after(async () => {
-  for (const speaker of speakers.values()) speaker.kill("SIGKILL");
-  await cluster?.[Symbol.asyncDispose]();
-  if (machine?.isGuest === false) await topology?.remove();
-  await machine?.stop();
-  ip(`link del ${UPLINK}`);
-});
-
-function start(name: string): void {
-  const root = machine.isGuest ? "/host" : "";
-  const kubeconfig = `${root}${cluster.plane.kubeconfig}`;
-  const speaker = machine.spawn(["node", `${root}${cluster.directory}/speaker.mjs`], {
-    netns: netnsOf(name),
-    discard: true,
-    env: { KUBECONFIG: kubeconfig, NODE_NAME: name, POD_NAMESPACE: SYSTEM },
-    onOutput: (chunk) => {
-      said.push(chunk.toString());
-      if (process.env.SPEAKER_LOGS !== undefined) process.stderr.write(chunk);
-    },
+/** That many flows to each family's address, from ports that no earlier flow had. */
+function startFlows(vip: Family, count: number): Flows {
+  const targets = [vip.IPv4, vip.IPv6].map((address) => {
+    const firstPort = nextPort;
+    nextPort += count;
+    return { address, flows: count, firstPort };
   });
-  speakers.set(name, speaker);
+  return new Flows(nodes.machine, nodes.topology, { targets, port: 80, intervalMs: 500 });
 }
 
-const names = (): string[] => topology.nodes.map(({ name }) => name);
-const netnsOf = (name: string): string => topology.nodes.find((node) => node.name === name)?.netns ?? "";
-const expected = (vip: string, candidates: readonly string[]): string => elect({ vip, candidates }) ?? "";
+async function lossesOverMoves(count: number, moves: number): Promise<FlowSummary> {
+  const vip = nodes.topology.vip(0);
+  const flows = startFlows(vip, count);
+  await flows.progress(2, 120_000);
+  const excluded = new Set<string>();
+  for (let move = 0; move < moves; move += 1) {
+    await nodes.move(vip.IPv4, excluded);
+    // Long enough for a chunk to be sent through the new node; a flow that is lost makes no progress.
+    await flows.progress(2, 20_000).catch(() => {});
+  }
+  const summary = await flows.stop();
+  while (excluded.size > 0) await nodes.move(vip.IPv4, excluded);
+  return summary;
+}
 
-/** Waits until the router's neighbour for `vip` is the node's link, as the router itself found out. */
-async function reachedThrough(vip: string, node: string): Promise<void> {
-  const shown = await script(machine, "ip -o link show eth0", { netns: netnsOf(node) });
-  const own = /link\/ether (\S+)/.exec(shown)?.[1] ?? "unknown";
-  await until(
-    `${vip} to be reached through ${node}`,
-    async () => {
-      const found = await script(machine, `ip neigh show ${vip} dev eth0`, { netns: topology.router.netns });
-      return found.includes(own);
-    },
-    LONG,
-  );
+const lost = ({ broken, stalled, moved }: FlowSummary): number => broken + stalled + moved;
+
+/** Waits until every node's IPVS has the scheduler for our services. */
+async function scheduled(by: string): Promise<void> {
+  for (const name of nodes.names()) {
+    await until(
+      `scheduler ${by} on ${name}`,
+      async () => {
+        const ours = (await nodes.on(name, "ipvsadm -Sn"))
+          .split("\n")
+          .filter((line) => /^-A -f \d{4,}/.test(line));
+        return ours.length > 0 && ours.every((line) => line.includes(` -s ${by}`));
+      },
+      LONG,
+    );
+  }
 }
 
 describe("forwarding by the speakers", { concurrency: false }, () => {
-  test("20+20 flows survive three moves of the address, byte for byte; pods on all nodes see the client", async (t) => {
+  test("the owner's speaker answers ARP, once to each question; the kernel does not", async () => {
+    const vip = nodes.topology.vip(0).IPv4;
+    const owner = nodes.elected(vip);
+    const netns = nodes.topology.router.netns;
+    const said = await script(nodes.machine, `arping -c 5 -w 10 -I eth0 ${vip}`, { netns });
+    const replies = [...said.toLowerCase().matchAll(/reply from (\S+) \[([0-9a-f:]{17})\]/g)];
+    assert.deepEqual(
+      replies.map(([, address, hardware]) => [address, hardware]),
+      Array.from({ length: 5 }, () => [vip, replies[0]?.[2] ?? ""]),
+      said,
+    );
+    assert.equal(replies[0]?.[2], await nodes.hardwareOf(owner));
+    for (const name of nodes.names()) {
+      assert.ok(!(await nodes.on(name, "ip addr")).includes(`${vip}/`), `${vip} is on no link of ${name}`);
+    }
+  });
+
+  test("60+60 flows survive three moves of the address, byte for byte; pods on all nodes see the client", async (t) => {
+    const { topology } = nodes;
     const vip = topology.vip(0);
-    const targets = [vip.IPv4, vip.IPv6].map((address, at) => ({
-      address,
-      flows: FLOWS,
-      firstPort: 20_000 + at * 1_000,
-    }));
-    const flows = new Flows(machine, topology, { targets, port: 80 });
-    await flows.progress(3, 90_000);
+    const flows = startFlows(vip, FLOWS);
+    await flows.progress(3, 120_000);
     const excluded = new Set<string>();
     for (let move = 0; move < 3; move += 1) {
-      const candidates = names().filter((name) => !excluded.has(name));
-      const owner = expected(vip.IPv4, candidates);
-      const next = expected(
-        vip.IPv4,
-        candidates.filter((name) => name !== owner),
-      );
-      // The last move lets everybody in again, and the address goes home.
-      if (move < 2) {
-        excluded.add(owner);
-        await cluster.setLabel(owner, LABEL_EXCLUDE_NODE, "");
-        await reachedThrough(vip.IPv4, next);
-      } else {
-        for (const name of excluded) await cluster.setLabel(name, LABEL_EXCLUDE_NODE, null);
-        await reachedThrough(vip.IPv4, expected(vip.IPv4, names()));
-      }
-      await flows.progress(3, 90_000);
+      await nodes.move(vip.IPv4, excluded);
+      await flows.progress(3, 120_000);
     }
     const summary = await flows.stop();
     t.diagnostic(JSON.stringify(summary));
@@ -148,55 +112,159 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     assert.deepEqual(summary.clients.toSorted(), [topology.client.IPv4, topology.client.IPv6].toSorted());
   });
 
-  // Taken for a dead node, it gets no new connections, and no old ones over the move: that takes connection sync.
-  test("a killed speaker's address is taken over; only flows to pods of its own node may break", async (t) => {
-    const vip = topology.vip(0);
-    const targets = [{ address: vip.IPv4, flows: FLOWS, firstPort: 24_000 }];
-    const flows = new Flows(machine, topology, { targets, port: 80 });
-    await flows.progress(3, 90_000);
-    const owner = expected(vip.IPv4, names());
-    speakers.get(owner)?.kill("SIGKILL");
-    const began = performance.now();
-    await reachedThrough(
-      vip.IPv4,
-      expected(
-        vip.IPv4,
-        names().filter((name) => name !== owner),
+  test("a control that must lose flows: scheduler rr, which every node begins anew", async (t) => {
+    await nodes.cluster.setForwarding({ scheduler: "rr" });
+    await scheduled("rr");
+    const summary = await lossesOverMoves(CONTROL_FLOWS, 1);
+    t.diagnostic(JSON.stringify(summary));
+    assert.ok(lost(summary) > 0, JSON.stringify(summary));
+    await nodes.cluster.setForwarding({ scheduler: "mh" });
+    await scheduled("mh");
+  });
+
+  test("a control that must lose flows: sloppy_tcp held at 0 against the speakers' repair", async (t) => {
+    const holders = nodes.names().map((name) =>
+      nodes.machine.spawn(
+        ["sh", "-c", "while :; do echo 0 > /proc/sys/net/ipv4/vs/sloppy_tcp; sleep 0.02; done"],
+        {
+          netns: nodes.netnsOf(name),
+          discard: true,
+        },
       ),
     );
+    try {
+      const summary = await lossesOverMoves(CONTROL_FLOWS, 1);
+      t.diagnostic(JSON.stringify(summary));
+      assert.ok(lost(summary) > 0, JSON.stringify(summary));
+    } finally {
+      for (const holder of holders) holder.kill("SIGKILL");
+    }
+    for (const name of nodes.names()) {
+      await until(
+        `sloppy_tcp back on ${name}`,
+        async () => (await nodes.on(name, "cat /proc/sys/net/ipv4/vs/sloppy_tcp")).trim() === "1",
+        LONG,
+      );
+    }
+  });
+
+  test("passes with nothing changed write nothing, counted at the netlink socket", async () => {
+    const [name = ""] = nodes.names();
+    const before = (await nodes.debug(name)).forwarding;
+    let now = before;
+    await until(
+      "three more passes",
+      async () => {
+        now = (await nodes.debug(name)).forwarding;
+        return now.passes >= before.passes + 3;
+      },
+      LONG,
+    );
+    assert.equal(now.netlinkMessagesWritten, before.netlinkMessagesWritten);
+  });
+
+  test("what somebody deletes by hand is back within 5 s, and other services' connections never notice", async (t) => {
+    const { topology } = nodes;
+    const victim = topology.vip(0).IPv4;
+    const other = topology.vip(1);
+    const owner = nodes.elected(other.IPv4);
+    const mark = (id: number): number => markOf(id, 1, DEFAULT_SETTINGS.routingBit);
+    const flows = startFlows(other, CONTROL_FLOWS);
+    await flows.progress(2, 120_000);
+    /** Connections that the node's IPVS has counted for the other Service, since its entry was made. */
+    const counted = async (): Promise<number> =>
+      Number(
+        /FWM\s+\d+\s+(\d+)/.exec(await nodes.on(owner, `ipvsadm -Ln --stats --exact -f ${mark(3)}`))?.[1],
+      );
+    const connections = await counted();
+    assert.ok(connections >= CONTROL_FLOWS, `${connections} connections`);
+    const wanted = await nodes.programmed(owner);
+    const damages = {
+      "an IPVS service": `ipvsadm -D -f ${mark(1)}`,
+      "a real server": `ipvsadm -d -f ${mark(1)} -r ${topology.pods[0]?.IPv4}:8080`,
+      "a rule": "ip rule del pref 100",
+      "an element": `nft delete element inet genkan ports4 '{ ${victim} . tcp . 80 }'`,
+    };
+    for (const [what, damage] of Object.entries(damages)) {
+      await nodes.on(owner, damage);
+      const began = performance.now();
+      assert.notDeepEqual(await nodes.programmed(owner), wanted, what);
+      await until(
+        `${what} to be back`,
+        async () => {
+          assert.deepEqual(await nodes.programmed(owner), wanted);
+          return true;
+        },
+        { deadlineMs: 30_000, everyMs: 100 },
+      );
+      const took = Math.round(performance.now() - began);
+      t.diagnostic(`${what}: back after ${took} ms`);
+      assert.ok(took <= REPAIRED_MS, `${what}: ${took} ms`);
+    }
+    assert.equal(await counted(), connections, "no connection of the other Service was made anew");
+    const summary = await flows.stop();
+    assert.deepEqual([summary.broken, summary.stalled, summary.moved], [0, 0, 0], JSON.stringify(summary));
+  });
+
+  test("our whole table deleted by hand is back within 5 s", async (t) => {
+    const owner = nodes.elected(nodes.topology.vip(0).IPv4);
+    const wanted = await nodes.programmed(owner);
+    await nodes.on(owner, "nft delete table inet genkan");
+    const began = performance.now();
+    await until(
+      "the table to be back",
+      async () => {
+        assert.deepEqual(await nodes.programmed(owner), wanted);
+        return true;
+      },
+      { deadlineMs: 30_000, everyMs: 100 },
+    );
+    const took = Math.round(performance.now() - began);
+    t.diagnostic(`back after ${took} ms`);
+    assert.ok(took <= REPAIRED_MS, `${took} ms`);
+  });
+
+  // Taken for a dead node, it gets no new connections, and no old ones over the move: that takes connection sync.
+  test("a killed speaker's address is taken over; only flows to pods of its own node may break", async (t) => {
+    const vip = nodes.topology.vip(0);
+    const flows = startFlows(vip, CONTROL_FLOWS);
+    await flows.progress(3, 120_000);
+    const owner = nodes.elected(vip.IPv4);
+    const others = nodes.names().filter((name) => name !== owner);
+    await nodes.kill(owner, "SIGKILL");
+    const began = performance.now();
+    await nodes.reachedThrough(vip.IPv4, nodes.elected(vip.IPv4, others));
     t.diagnostic(`reached through another node after ${Math.round(performance.now() - began)} ms`);
-    await flows.progress(3, 90_000);
+    await flows.progress(3, 120_000);
     const broken = (await flows.report()).flows.filter(({ failure }) => failure !== undefined);
     const summary = await flows.stop();
     t.diagnostic(JSON.stringify(summary));
-    const itsPods = topology.pods.filter(({ node }) => node === owner).map(({ name }) => name);
-    for (const { pods } of broken)
+    const itsPods = nodes.topology.pods.filter(({ node }) => node === owner).map(({ name }) => name);
+    for (const { pods } of broken) {
       assert.ok(
         pods.every((pod) => itsPods.includes(pod)),
         pods.join(", "),
       );
+    }
     assert.deepEqual([summary.stalled, summary.wrongBytes, summary.moved], [0, 0, 0]);
-    start(owner);
-    await reachedThrough(vip.IPv4, owner);
+    nodes.startSpeaker(owner);
+    await nodes.reachedThrough(vip.IPv4, owner);
   });
 
-  test("the LoadBalancer's deletion leaves nothing of ours in any node's kernel", async () => {
-    const { kube } = cluster;
-    const metadata = { finalizers: ["genkan.dev/cleanup"] };
-    await kube.patch(loadBalancers, {
-      name: "loadbalancer",
-      namespace: SYSTEM,
-      type: "merge",
-      body: { metadata },
-    });
+  test("the LoadBalancer's deletion leaves nothing of ours in any node's kernel, and the foreign as it was", async () => {
+    const { kube } = nodes.cluster;
+    const body = { metadata: { finalizers: ["genkan.dev/cleanup"] } };
+    await kube.patch(loadBalancers, { name: "loadbalancer", namespace: SYSTEM, type: "merge", body });
     await kube.remove(loadBalancers, "loadbalancer", { namespace: SYSTEM });
-    for (const name of names()) {
-      await until(`${name} to report Removed`, () => cluster.hasCondition(name, "Removed", "True"), LONG);
-      const left = await script(machine, "nft list tables; ipvsadm -Sn; ip rule; ip -6 rule", {
-        netns: netnsOf(name),
-      });
-      assert.doesNotMatch(left, /genkan|-A -f|fwmark/, left);
-      assert.match(left, /table inet proxy/, "the foreign table stays");
+    for (const name of nodes.names()) {
+      await until(
+        `${name} to report Removed`,
+        () => nodes.cluster.hasCondition(name, "Removed", "True"),
+        LONG,
+      );
+      const left = await nodes.on(name, "nft list tables; ipvsadm -Sn; ip rule; ip -6 rule");
+      assert.doesNotMatch(left, /genkan|-A -f \d{4,}|fwmark/, left);
+      assert.equal(await nodes.foreign(name), foreign.get(name), name);
     }
   });
 });

@@ -8,8 +8,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ip } from "#test/netns/namespace.ts";
 
-const OURS = "gks-r1";
-const THEIRS = "gks-r2";
+const OURS = `gkr1-${process.pid}`;
+const THEIRS = `gkr2-${process.pid}`;
 const HARDWARE = "02:00:00:00:0a:01";
 const CHILD = fileURLToPath(new URL("./responder-child.ts", import.meta.url));
 

@@ -1,0 +1,209 @@
+/**
+ * Three nodes with pods under a kernel that has ip_vs (a guest, if this one has not), real speakers in mode IPVS on
+ * them, and a real API server on this machine. What tests of the whole way of a packet start from.
+ */
+import { copyFile } from "node:fs/promises";
+import { LABEL_EXCLUDE_NODE, PORT } from "#api/names.ts";
+import type { Running } from "#hack/guest/channel.ts";
+import { hasIpvs } from "#hack/guest/ipvs.ts";
+import { bundle } from "#hack/images/bundle.ts";
+import { elect } from "#speaker/elect.ts";
+import { startEchoServers } from "#test/dataplane/flows.ts";
+import { type Machine, openMachine, script } from "#test/dataplane/machine.ts";
+import { buildTopology, type Topology } from "#test/dataplane/topology.ts";
+import { Cluster, SYSTEM } from "#test/layer2/cluster.ts";
+import { claimLink, releaseLink } from "#test/netns/claim.ts";
+import { ip } from "#test/netns/namespace.ts";
+import { until } from "#test/until.ts";
+
+/** A guest without hardware support is slow. */
+export const LONG = { deadlineMs: 120_000, everyMs: 250 };
+
+/** What nodes have of somebody else's, from before the first speaker: it has to outlive the last one as it is. */
+const FOREIGN = `ipvsadm -A -t 10.1.1.1:80 -s wrr
+ipvsadm -a -t 10.1.1.1:80 -r 10.1.1.2:80 -m -w 3
+ipvsadm -A -f 9 -s rr
+nft -f - <<'END'
+table ip other {
+  map verdicts { type inet_service : verdict; elements = { 22 : accept, 23 : drop }; }
+  chain unhooked { tcp dport vmap @verdicts; }
+}
+END`;
+
+export class IpvsNodes implements AsyncDisposable {
+  readonly machine: Machine;
+  readonly topology: Topology;
+  readonly cluster: Cluster;
+  readonly #uplink: string;
+  readonly #speakers = new Map<string, Running>();
+  readonly #said: string[] = [];
+
+  private constructor(parts: { machine: Machine; topology: Topology; cluster: Cluster; uplink: string }) {
+    this.machine = parts.machine;
+    this.topology = parts.topology;
+    this.cluster = parts.cluster;
+    this.#uplink = parts.uplink;
+  }
+
+  /** Services `web` and `other` have the first two addresses of each family, and all pods. Resolves when all is ready. */
+  static async start(): Promise<IpvsNodes> {
+    const isHere = hasIpvs();
+    const { name: uplink, number } = claimLink((name) =>
+      isHere ? `link add ${name} type veth peer name ${name}b` : `tuntap add ${name} mode tap`,
+    );
+    const address = `172.30.${number}.254`;
+    ip(`addr add ${address}/24 dev ${uplink}
+      link set ${uplink} up`);
+    const machine = await openMachine(isHere ? {} : { tap: uplink });
+    const topology = await buildTopology(machine, number, isHere ? `${uplink}b` : "eth0");
+    const range = (family: "IPv4" | "IPv6"): string =>
+      `${topology.vip(0)[family]}-${topology.vip(49)[family]}`;
+    const cluster = await Cluster.start({ address, mode: "IPVS", pool: [range("IPv4"), range("IPv6")] });
+    const nodes = new IpvsNodes({ machine, topology, cluster, uplink });
+    await nodes.#prepare();
+    return nodes;
+  }
+
+  async #prepare(): Promise<void> {
+    const { machine, topology, cluster } = this;
+    for (const node of topology.nodes) {
+      await cluster.addNode(node);
+      await script(machine, FOREIGN, { netns: node.netns });
+    }
+    await cluster.addService("web", topology.vip(0), topology.pods);
+    await cluster.addService("other", topology.vip(1), topology.pods);
+    await startEchoServers(machine, topology, 8080);
+    // As in the image: from hundreds of source files a speaker takes half a minute to start in a guest.
+    await bundle(["speaker", "speaker-worker"], { outputDirectory: cluster.directory, version: "test" });
+    const addon = new URL("../../speaker/native/build/socket.node", import.meta.url);
+    await copyFile(addon, `${cluster.directory}/socket.node`);
+    for (const name of this.names()) this.startSpeaker(name);
+    for (const name of this.names()) await this.ready(name);
+  }
+
+  names(): string[] {
+    return this.topology.nodes.map(({ name }) => name);
+  }
+
+  netnsOf(name: string): string {
+    return this.topology.nodes.find((node) => node.name === name)?.netns ?? "";
+  }
+
+  startSpeaker(name: string): void {
+    const root = this.machine.isGuest ? "/host" : "";
+    const { plane, directory } = this.cluster;
+    const speaker = this.machine.spawn(["node", `${root}${directory}/speaker.mjs`], {
+      netns: this.netnsOf(name),
+      discard: true,
+      env: { KUBECONFIG: `${root}${plane.kubeconfig}`, NODE_NAME: name, POD_NAMESPACE: SYSTEM },
+      onOutput: (chunk) => {
+        this.#said.push(chunk.toString());
+        if (process.env.SPEAKER_LOGS !== undefined) process.stderr.write(chunk);
+      },
+    });
+    this.#speakers.set(name, speaker);
+  }
+
+  async ready(name: string): Promise<void> {
+    await until(
+      `the speaker of ${name} to be ready`,
+      () => this.cluster.hasCondition(name, "Ready", "True"),
+      LONG,
+    ).catch((error: unknown) => {
+      process.stderr.write(`${this.#said.join("")}\n`);
+      throw error;
+    });
+  }
+
+  async kill(name: string, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const speaker = this.#speakers.get(name);
+    speaker?.kill(signal);
+    await speaker?.done;
+  }
+
+  /** Whom the speakers elect for `vip` among `candidates`. */
+  elected(vip: string, candidates: readonly string[] = this.names()): string {
+    return elect({ vip, candidates }) ?? "";
+  }
+
+  /** Output of a shell script on a node. */
+  on(name: string, text: string): Promise<string> {
+    return script(this.machine, text, { netns: this.netnsOf(name) });
+  }
+
+  async hardwareOf(name: string): Promise<string> {
+    return /link\/ether (\S+)/.exec(await this.on(name, "ip -o link show eth0"))?.[1] ?? "unknown";
+  }
+
+  /** Waits until the router's neighbour for `vip` is the node's link, as the router itself found out. */
+  async reachedThrough(vip: string, node: string): Promise<void> {
+    const own = await this.hardwareOf(node);
+    await until(
+      `${vip} to be reached through ${node}`,
+      async () => {
+        const netns = this.topology.router.netns;
+        return (await script(this.machine, `ip neigh show ${vip} dev eth0`, { netns })).includes(own);
+      },
+      LONG,
+    );
+  }
+
+  /**
+   * Has the speakers elect another owner of `vip`, as a user does: the owner's node is excluded by its label. `excluded`
+   * holds who is; with everybody but one of three in it all are let in again, and the address goes home.
+   */
+  async move(vip: string, excluded: Set<string>): Promise<void> {
+    if (excluded.size < this.names().length - 1) {
+      const owner = this.elected(
+        vip,
+        this.names().filter((name) => !excluded.has(name)),
+      );
+      excluded.add(owner);
+      await this.cluster.setLabel(owner, LABEL_EXCLUDE_NODE, "");
+    } else {
+      for (const name of excluded) await this.cluster.setLabel(name, LABEL_EXCLUDE_NODE, null);
+      excluded.clear();
+    }
+    await this.reachedThrough(
+      vip,
+      this.elected(
+        vip,
+        this.names().filter((name) => !excluded.has(name)),
+      ),
+    );
+  }
+
+  /** What is not ours on a node, byte for byte. */
+  async foreign(name: string): Promise<string> {
+    const ours =
+      "nft list table ip other; nft list table inet proxy | sed 's/counter packets [0-9]* bytes [0-9]*/counter/'";
+    return this.on(name, `${ours}; ipvsadm -Sn | grep -e '10\\.1\\.1\\.' -e '-f 9 '`);
+  }
+
+  /** Everything that a speaker programs on a node, as a list without order and without counters. */
+  async programmed(name: string): Promise<string[]> {
+    const text = await this.on(
+      name,
+      "ip rule; ip -6 rule; ip route show table 7077; ip -6 route show table 7077; ipvsadm -Sn; nft -s list table inet genkan",
+    );
+    return text
+      .split(/[\n,]/)
+      .map((line) => line.trim())
+      .filter((line) => line !== "")
+      .sort();
+  }
+
+  /** `/debug/plan` of a node's speaker. */
+  async debug(name: string): Promise<{ forwarding: { netlinkMessagesWritten: number; passes: number } }> {
+    const ask = `fetch("http://127.0.0.1:${PORT.speaker}/debug/plan").then((r) => r.text()).then(console.log)`;
+    return JSON.parse(await this.on(name, `node -e '${ask}'`)) as Awaited<ReturnType<IpvsNodes["debug"]>>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const speaker of this.#speakers.values()) speaker.kill("SIGKILL");
+    await this.cluster[Symbol.asyncDispose]();
+    if (!this.machine.isGuest) await this.topology.remove();
+    await this.machine.stop();
+    releaseLink(this.#uplink);
+  }
+}
