@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 ADDON := speaker/native/build/socket.node
 UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'controller/**/*.test.ts' \
-        'speaker/**/*.test.ts' 'hack/**/*.test.ts' 'test/*.test.ts'
+        'speaker/**/*.test.ts' 'cli/**/*.test.ts' 'hack/**/*.test.ts' 'test/*.test.ts' 'test/cases/**/*.test.ts'
 # Each of these starts servers, namespaces or the guest, so they run one after the other.
 SYSTEM := 'test/integration/**/*.test.ts' 'test/layer2/**/*.test.ts' 'test/netns/**/*.test.ts' \
           'test/lab/**/*.test.ts'

@@ -1,0 +1,135 @@
+/**
+ * The cases of admission through the real API server, with the webhook and kubectl: what is admitted there is what is
+ * admitted in process, and people read the same words, a line for each cause.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { after, before, test } from "node:test";
+import { emptyView, type View } from "#api/v1beta1/admission/view.ts";
+import { systemClock } from "#common/clock.ts";
+import { validatingWebhookConfigurations } from "#common/kube/resource.ts";
+import { silentLogger } from "#common/log.ts";
+import { startWebhook, type Webhook } from "#controller/webhook/server.ts";
+import { createAuthority } from "#hack/lab/pki.ts";
+import { type AdmissionCase, type CaseObject, readCases, viewOf } from "#test/cases/admission/cases.ts";
+import { installGenkan } from "#test/integration/controller.ts";
+import { TestPlane } from "#test/integration/plane.ts";
+import { until } from "#test/until.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const cases = (await readCases()).filter(({ isOffline }) => !isOffline);
+
+let plane: TestPlane;
+let webhook: Webhook;
+let view: View = emptyView("genkan-system");
+let given: readonly CaseObject[] = [];
+
+interface Said {
+  readonly ok: boolean;
+  readonly lines: readonly string[];
+}
+
+async function kubectl(argv: readonly string[], objects: readonly object[]): Promise<Said> {
+  const child = spawn(`${ROOT}.lab/bin/kubectl`, ["--kubeconfig", plane.plane.kubeconfig, ...argv]);
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+    });
+  }
+  child.stdin.end(JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+  const code = await new Promise((resolve, reject) => {
+    child.once("close", resolve);
+    child.once("error", reject);
+  });
+  return { ok: code === 0, lines: text.trim().split("\n") };
+}
+
+async function configure(caBundle: string): Promise<void> {
+  await plane.client.create(validatingWebhookConfigurations, {
+    metadata: { name: "test" },
+    webhooks: [
+      {
+        name: "change.genkan.dev",
+        clientConfig: { url: `https://127.0.0.1:${webhook.port}/validate`, caBundle },
+        rules: [
+          {
+            apiGroups: ["genkan.dev"],
+            apiVersions: ["*"],
+            resources: ["addresspools", "bgppeers", "bfdprofiles", "loadbalancers"],
+            operations: ["CREATE", "UPDATE", "DELETE"],
+          },
+        ],
+        failurePolicy: "Fail",
+        sideEffects: "None",
+        admissionReviewVersions: ["v1"],
+      },
+    ],
+  });
+  const bad = {
+    apiVersion: "genkan.dev/v1beta1",
+    kind: "BGPPeer",
+    metadata: { name: "x", namespace: "default" },
+  };
+  await until("the webhook to be asked", async () => {
+    const spec = { myASN: 1, peerASN: 2, peerAddress: "10.0.0.1" };
+    return !(await kubectl(["create", "--dry-run=server", "-f", "-"], [{ ...bad, spec }])).ok;
+  });
+}
+
+before(async () => {
+  plane = await TestPlane.start();
+  await installGenkan(plane);
+  const authority = await createAuthority("test");
+  const { certificate: cert, key } = await authority.issue({ commonName: "webhook", names: ["127.0.0.1"] });
+  webhook = await startWebhook({
+    port: 0,
+    host: "127.0.0.1",
+    readPair: async () => ({ cert, key }),
+    view: () => view,
+    clock: systemClock,
+    log: silentLogger,
+  });
+  await configure(Buffer.from(authority.certificate).toString("base64"));
+});
+
+after(async () => {
+  await webhook?.close();
+  await plane?.[Symbol.asyncDispose]();
+});
+
+/** The API server has what the case starts from, and the webhook sees it. */
+async function prepare(each: AdmissionCase): Promise<void> {
+  if (JSON.stringify(given) !== JSON.stringify(each.given)) {
+    view = emptyView("genkan-system");
+    if (given.length > 0) assert.ok((await kubectl(["delete", "-f", "-"], given)).ok);
+    given = each.given;
+    const created = given.length === 0 ? undefined : await kubectl(["create", "-f", "-"], given);
+    assert.ok(created?.ok ?? true, created?.lines.join("\n") ?? "");
+  }
+  view = viewOf(each);
+}
+
+/** kubectl's own look at the schema is left out: what the API server says is what is compared. */
+const NO_CLIENT_RULES = ["--validate=false"];
+const VERBS = { CREATE: "create", UPDATE: "replace", DELETE: "delete" } as const;
+
+for (const each of cases) {
+  test(each.name, async () => {
+    await prepare(each);
+    const object = each.object ?? each.oldObject ?? {};
+    const rules = each.operation === "DELETE" ? [] : NO_CLIENT_RULES;
+    const said = await kubectl([VERBS[each.operation], "--dry-run=server", ...rules, "-f", "-"], [object]);
+    const text = said.lines.join("\n");
+    assert.equal(said.ok, each.refused.length === 0, text);
+    for (const words of each.warned) assert.ok(said.lines.includes(`Warning: ${words}`), text);
+    if (each.server !== undefined) {
+      assert.ok(text.includes(each.server), text);
+      return;
+    }
+    const told = said.lines.filter((line) => !line.startsWith("Warning: "));
+    each.refused.forEach((words, at) => {
+      assert.ok(told[at]?.endsWith(words), `line ${at} of:\n${text}`);
+    });
+  });
+}
