@@ -37,7 +37,8 @@ export function readCalls(transport: Transport): Pick<KubeClient, "get" | "list"
       const query = selectors(options);
       if (options.limit !== undefined) query.set("limit", String(options.limit));
       if (options.continueToken !== undefined) query.set("continue", options.continueToken);
-      return pageOf<T>(path, await transport.json({ ...call(options), method: "GET", path, query }));
+      const answer = await transport.json({ ...call(options), method: "GET", path, query });
+      return pageOf<T>(resource, path, answer);
     },
     watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions, signal: AbortSignal) {
       const query = selectors(options);
@@ -187,7 +188,7 @@ function writing(options: WriteOptions): URLSearchParams {
   return query;
 }
 
-function pageOf<T>(path: string, answer: unknown): ListPage<T> {
+function pageOf<T extends KubeObject>(resource: Resource<T>, path: string, answer: unknown): ListPage<T> {
   const { items, metadata } = answer as {
     items?: T[];
     metadata?: { resourceVersion?: string; continue?: string };
@@ -200,6 +201,9 @@ function pageOf<T>(path: string, answer: unknown): ListPage<T> {
     );
   }
   const token = metadata.continue;
+  // Items of a list do not say what they are; objects of a watch do. Whoever compares the two must not find that.
+  const identity = { apiVersion: apiVersionOf(resource), kind: resource.kind };
+  for (const item of items ?? []) Object.assign(item, identity);
   return {
     items: items ?? [],
     resourceVersion: metadata.resourceVersion,

@@ -32,6 +32,18 @@ for (const [what, fault, check] of faults) {
   });
 }
 
+test("items of a list say what they are, as objects of a watch do: the API server leaves it out", async () => {
+  await using server = await FakeApiServer.start();
+  const client = createKubeClient(server.connection);
+  const item = { metadata: { name: "a", namespace: "b", uid: "u", resourceVersion: "1" } };
+  server.inject({
+    type: "body",
+    text: JSON.stringify({ metadata: { resourceVersion: "7" }, items: [item] }),
+  });
+  assert.deepEqual((await client.list(configMaps)).items, [{ ...item, apiVersion: "v1", kind: "ConfigMap" }]);
+  client.close();
+});
+
 test("a GET is sent once more when the server had closed the kept connection, a write is not", async () => {
   await using server = await FakeApiServer.start();
   const client = createKubeClient(server.connection);

@@ -117,6 +117,14 @@ test("at rest nothing is written, whatever passes go by", async () => {
   );
 });
 
+test("an operator that starts anew finds everything as it is and writes nothing", async () => {
+  await operator.stop();
+  operator = world.operator();
+  await until("the new operator to lead", () => operator.leads());
+  // Longer than a few passes: they must not find anything that they could write forever.
+  assert.equal(await settle(), 0, JSON.stringify(operator.writes().slice(0, 3)));
+});
+
 test("what somebody deletes comes back", async () => {
   for (const [resource, name] of CHILDREN) {
     const { uid } = (await world.waitFor(resource, name)).metadata;

@@ -65,6 +65,10 @@ export class OperatorProcess implements AsyncDisposable {
       .map(({ msg, object, why }) => `${msg} ${object}: ${why}`);
   }
 
+  leads(): boolean {
+    return this.records.some(({ msg }) => msg === "leading");
+  }
+
   problems(): string[] {
     return this.records
       .filter(({ level }) => level === "warn" || level === "error")
