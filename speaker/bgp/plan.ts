@@ -1,0 +1,207 @@
+/**
+ * What this node tells which peer: addresses that it advertises, pools' advertisements and peers -> sessions with their
+ * prefixes. Pure. Equal inputs give equal outputs, so that the Adj-RIB-Out finds nothing to send.
+ */
+import { type Family, formatPrefix, parseAddress, prefixOf, WIDTH } from "#api/address.ts";
+import type { LargeCommunity } from "#api/community.ts";
+import type { BfdPeer } from "#speaker/bfd/types.ts";
+import { selectsAny } from "#speaker/selector.ts";
+import type { AdvertisementView, NodeView, PeerView, PoolView, ProfileView } from "#speaker/view.ts";
+import type { Advertisement, PeerSettings } from "./types.ts";
+
+/** An address that this node advertises, as planned. */
+export interface AdvertisedAddress {
+  readonly vip: string;
+  readonly pool: string;
+}
+
+export interface BgpPlanInput {
+  readonly node: NodeView;
+  readonly addresses: readonly AdvertisedAddress[];
+  readonly pools: ReadonlyMap<string, PoolView>;
+  readonly peers: readonly PeerView[];
+  readonly profiles: ReadonlyMap<string, ProfileView>;
+  /** Of a Secret; undefined where there is none. */
+  readonly password: (secret: string) => string | undefined;
+}
+
+export interface WantedSession {
+  readonly settings: PeerSettings;
+  readonly advertisements: readonly Advertisement[];
+}
+
+/** A session that this node should hold and cannot try. */
+export interface Withheld {
+  readonly peer: string;
+  readonly reason: "SecretMissing" | "ProfileMissing" | "NoRouterId";
+  readonly message: string;
+}
+
+export interface BgpPlan {
+  /** By name of the BGPPeer. */
+  readonly sessions: ReadonlyMap<string, WantedSession>;
+  /** Of sessions with a profile; the key is the BGPPeer's name. */
+  readonly bfd: readonly BfdPeer[];
+  readonly withheld: readonly Withheld[];
+}
+
+/** What is said where a profile says nothing (RFC 4271 section 10 suggests both). */
+const HOLD_TIME_MS = 90_000;
+const CONNECT_TIME_MS = 120_000;
+const MAXIMUM_PREFIXES = 10_000;
+
+export function planBgp(input: BgpPlanInput): BgpPlan {
+  const sessions = new Map<string, WantedSession>();
+  const bfd: BfdPeer[] = [];
+  const withheld: Withheld[] = [];
+  const peers = input.peers.filter(({ nodeSelectors }) => selectsAny(nodeSelectors, input.node.labels));
+  for (const peer of [...peers].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const obstacle = obstacleOf(peer, input);
+    if (obstacle !== undefined) {
+      withheld.push(obstacle);
+      continue;
+    }
+    sessions.set(peer.name, { settings: settingsOf(peer, input), advertisements: advertisementsTo(peer, input) });
+    const profile = peer.bfdProfile === undefined ? undefined : input.profiles.get(peer.bfdProfile);
+    if (profile !== undefined) bfd.push(bfdPeerOf(peer, profile));
+  }
+  return { sessions, bfd, withheld };
+}
+
+function obstacleOf(peer: PeerView, input: BgpPlanInput): Withheld | undefined {
+  const { passwordSecret, bfdProfile, routerId } = peer;
+  if (passwordSecret !== undefined && input.password(passwordSecret) === undefined) {
+    const message = `Secret ${passwordSecret}: not there, not of type kubernetes.io/basic-auth, or without a password`;
+    return { peer: peer.name, reason: "SecretMissing", message };
+  }
+  if (bfdProfile !== undefined && !input.profiles.has(bfdProfile)) {
+    return { peer: peer.name, reason: "ProfileMissing", message: `BFDProfile ${bfdProfile} is not there` };
+  }
+  if (routerId === undefined && input.node.addresses.IPv4 === undefined) {
+    const message = "a node without an IPv4 address needs spec.routerID";
+    return { peer: peer.name, reason: "NoRouterId", message };
+  }
+  return undefined;
+}
+
+function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
+  const { IPv4, IPv6 } = input.node.addresses;
+  const password =
+    peer.passwordSecret === undefined ? peer.password : input.password(peer.passwordSecret);
+  return {
+    name: peer.name,
+    port: peer.port,
+    localAsn: peer.localAsn,
+    peerAsn: peer.peerAsn,
+    routerId: peer.routerId ?? IPv4 ?? "",
+    holdTimeMs: peer.holdTimeMs ?? HOLD_TIME_MS,
+    connectTimeMs: peer.connectTimeMs ?? CONNECT_TIME_MS,
+    ttl: ttlOf(peer),
+    gracefulRestart: peer.gracefulRestart,
+    families: familiesOf(peer),
+    useBfd: peer.bfdProfile !== undefined,
+    maximumPrefixes: MAXIMUM_PREFIXES,
+    nextHops: { ...(IPv4 === undefined ? {} : { IPv4 }), ...(IPv6 === undefined ? {} : { IPv6 }) },
+    ...(peer.address === undefined ? {} : { address: peer.address }),
+    ...(peer.link === undefined ? {} : { link: peer.link }),
+    ...(peer.keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs: peer.keepaliveTimeMs }),
+    ...(peer.sourceAddress === undefined ? {} : { sourceAddress: peer.sourceAddress }),
+    ...(password === undefined ? {} : { password }),
+  };
+}
+
+/** iBGP may cross routers, eBGP does not unless it is told so (RFC 4271 section 5.1.3 keeps next hops one hop away). */
+function ttlOf(peer: PeerView): PeerSettings["ttl"] {
+  if (peer.ttlSecurityHops !== undefined) return { kind: "gtsm", hops: peer.ttlSecurityHops };
+  const isInternal = peer.peerAsn === "internal" || peer.peerAsn === peer.localAsn;
+  return isInternal || peer.isMultihop ? { kind: "multihop" } : { kind: "direct" };
+}
+
+function familiesOf(peer: PeerView): readonly Family[] {
+  if (peer.isDualStack || peer.address === undefined) return ["IPv4", "IPv6"];
+  return peer.address.includes(":") ? ["IPv6"] : ["IPv4"];
+}
+
+function bfdPeerOf(peer: PeerView, profile: ProfileView): BfdPeer {
+  const { name: _, ...timers } = profile;
+  return {
+    key: peer.name,
+    address: peer.address ?? "",
+    multihop: ttlOf(peer).kind === "multihop",
+    profile: timers,
+    ...(peer.link === undefined ? {} : { link: peer.link }),
+    ...(peer.sourceAddress === undefined ? {} : { sourceAddress: peer.sourceAddress }),
+  };
+}
+
+/** What several advertisements and addresses say about one prefix. */
+interface Merged {
+  localPref?: number;
+  readonly communities: Set<number>;
+  readonly largeCommunities: Map<string, LargeCommunity>;
+}
+
+const PLAIN: AdvertisementView = {
+  aggregation: WIDTH,
+  communities: [],
+  largeCommunities: [],
+  peers: [],
+  nodeSelectors: [],
+};
+
+function advertisementsTo(peer: PeerView, input: BgpPlanInput): Advertisement[] {
+  const applicable = new Map<string, readonly AdvertisementView[]>();
+  const families = familiesOf(peer);
+  const merged = new Map<string, Merged>();
+  for (const { vip, pool } of input.addresses) {
+    let advertisements = applicable.get(pool);
+    if (advertisements === undefined) {
+      advertisements = advertisementsOf(pool, peer, input);
+      applicable.set(pool, advertisements);
+    }
+    const family = vip.includes(":") ? "IPv6" : "IPv4";
+    if (!families.includes(family)) continue;
+    for (const advertisement of advertisements) add(merged, aggregate(vip, advertisement.aggregation[family]), advertisement);
+  }
+  return [...merged.keys()].sort().map((prefix) => advertisementOf(prefix, merged.get(prefix) ?? EMPTY));
+}
+
+const EMPTY: Merged = { communities: new Set(), largeCommunities: new Map() };
+
+function advertisementsOf(poolName: string, peer: PeerView, input: BgpPlanInput): readonly AdvertisementView[] {
+  const all = input.pools.get(poolName)?.advertisements ?? [];
+  if (all.length === 0) return [PLAIN];
+  return all.filter(
+    ({ peers, nodeSelectors }) =>
+      (peers.length === 0 || peers.includes(peer.name)) && selectsAny(nodeSelectors, input.node.labels),
+  );
+}
+
+/** The prefix of that length that the address lies in; the length is the family's own for the address alone. */
+function aggregate(vip: string, length: number): string {
+  const address = parseAddress(vip);
+  return address === undefined ? vip : formatPrefix(prefixOf(address, length));
+}
+
+/** Two that name one prefix add up their communities; the higher preference counts. */
+function add(merged: Map<string, Merged>, prefix: string, from: AdvertisementView): void {
+  let entry = merged.get(prefix);
+  if (entry === undefined) {
+    entry = { communities: new Set(), largeCommunities: new Map() };
+    merged.set(prefix, entry);
+  }
+  if (from.localPref !== undefined) entry.localPref = Math.max(entry.localPref ?? 0, from.localPref);
+  for (const community of from.communities) entry.communities.add(community);
+  for (const community of from.largeCommunities) entry.largeCommunities.set(community.join(), community);
+}
+
+function advertisementOf(prefix: string, merged: Merged): Advertisement {
+  return {
+    prefix,
+    ...(merged.localPref === undefined ? {} : { localPref: merged.localPref }),
+    communities: [...merged.communities].sort((a, b) => a - b),
+    largeCommunities: [...merged.largeCommunities.values()].sort(
+      (a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2],
+    ),
+  };
+}

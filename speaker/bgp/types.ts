@@ -1,0 +1,77 @@
+/** What the BGP side is asked for, and what it says of itself. Types only. */
+import type { Family } from "#api/address.ts";
+import type { LargeCommunity } from "#api/community.ts";
+
+/** How far away the peer may be. */
+export type Ttl =
+  /** On our own link: packets leave with 1 hop to live. */
+  | { readonly kind: "direct" }
+  | { readonly kind: "multihop"; readonly hops?: number }
+  /** Sent with 255, dropped by the kernel if they came over more than `hops` (RFC 5082). */
+  | { readonly kind: "gtsm"; readonly hops: number };
+
+export interface PeerSettings {
+  /** Of the BGPPeer. */
+  readonly name: string;
+  readonly address?: string;
+  /** Link of an unnumbered session, or of a link-local address. */
+  readonly link?: string;
+  readonly port: number;
+  readonly localAsn: number;
+  readonly peerAsn: number | "internal" | "external";
+  /** Dotted quad. */
+  readonly routerId: string;
+  readonly holdTimeMs: number;
+  /** A third of the hold time when not given. */
+  readonly keepaliveTimeMs?: number;
+  readonly connectTimeMs: number;
+  readonly password?: string;
+  readonly ttl: Ttl;
+  readonly sourceAddress?: string;
+  readonly gracefulRestart: boolean;
+  readonly families: readonly Family[];
+  readonly useBfd: boolean;
+  /** More of them, which nobody asked for, end the session. */
+  readonly maximumPrefixes: number;
+  /** This node's addresses: next hops of the family that is not the connection's own. */
+  readonly nextHops: Readonly<Partial<Record<Family, string>>>;
+}
+
+/** One prefix as it is to be told, aggregated already; the next hop is this node. */
+export interface Advertisement {
+  readonly prefix: string;
+  /** To iBGP peers only (RFC 4271 section 5.1.5). */
+  readonly localPref?: number;
+  /** 32-bit values. */
+  readonly communities: readonly number[];
+  readonly largeCommunities: readonly LargeCommunity[];
+}
+
+export interface WantedPeer {
+  readonly settings: PeerSettings;
+  readonly advertisements: readonly Advertisement[];
+}
+
+/** RFC 4271 section 8.2.2. */
+export type SessionState = "Idle" | "Connect" | "Active" | "OpenSent" | "OpenConfirm" | "Established";
+
+export interface SessionReport {
+  readonly peer: string;
+  readonly address: string;
+  readonly state: SessionState;
+  /** RFC 3339. */
+  readonly establishedAt?: string;
+  readonly remoteAsn?: number;
+  /** As negotiated. */
+  readonly holdTimeMs?: number;
+  readonly prefixesAdvertised: number;
+  readonly prefixesReceived: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly updatesOut: number;
+  /** How often an established session was lost. */
+  readonly losses: number;
+  readonly lastError?: string;
+  /** RFC 3339. */
+  readonly lastErrorAt?: string;
+}
