@@ -61,7 +61,10 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
       withheld.push(obstacle);
       continue;
     }
-    sessions.set(peer.name, { settings: settingsOf(peer, input), advertisements: advertisementsTo(peer, input) });
+    sessions.set(peer.name, {
+      settings: settingsOf(peer, input),
+      advertisements: advertisementsTo(peer, input),
+    });
     const profile = peer.bfdProfile === undefined ? undefined : input.profiles.get(peer.bfdProfile);
     if (profile !== undefined) bfd.push(bfdPeerOf(peer, profile));
   }
@@ -86,8 +89,7 @@ function obstacleOf(peer: PeerView, input: BgpPlanInput): Withheld | undefined {
 
 function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
   const { IPv4, IPv6 } = input.node.addresses;
-  const password =
-    peer.passwordSecret === undefined ? peer.password : input.password(peer.passwordSecret);
+  const password = peer.passwordSecret === undefined ? peer.password : input.password(peer.passwordSecret);
   return {
     name: peer.name,
     port: peer.port,
@@ -161,14 +163,19 @@ function advertisementsTo(peer: PeerView, input: BgpPlanInput): Advertisement[] 
     }
     const family = vip.includes(":") ? "IPv6" : "IPv4";
     if (!families.includes(family)) continue;
-    for (const advertisement of advertisements) add(merged, aggregate(vip, advertisement.aggregation[family]), advertisement);
+    for (const advertisement of advertisements)
+      add(merged, aggregate(vip, advertisement.aggregation[family]), advertisement);
   }
   return [...merged.keys()].sort().map((prefix) => advertisementOf(prefix, merged.get(prefix) ?? EMPTY));
 }
 
 const EMPTY: Merged = { communities: new Set(), largeCommunities: new Map() };
 
-function advertisementsOf(poolName: string, peer: PeerView, input: BgpPlanInput): readonly AdvertisementView[] {
+function advertisementsOf(
+  poolName: string,
+  peer: PeerView,
+  input: BgpPlanInput,
+): readonly AdvertisementView[] {
   const all = input.pools.get(poolName)?.advertisements ?? [];
   if (all.length === 0) return [PLAIN];
   return all.filter(

@@ -55,7 +55,8 @@ export function encodeCapabilities(capabilities: Capabilities): Buffer {
   if (capabilities.routeRefresh) add(CapabilityCode.routeRefresh);
   if (capabilities.extendedNextHop) add(CapabilityCode.extendedNextHop, NEXT_HOP_IPV6);
   if (capabilities.extendedMessage) add(CapabilityCode.extendedMessage);
-  if (gracefulRestart !== undefined) add(CapabilityCode.gracefulRestart, encodeGracefulRestart(gracefulRestart));
+  if (gracefulRestart !== undefined)
+    add(CapabilityCode.gracefulRestart, encodeGracefulRestart(gracefulRestart));
   if (asn !== undefined) add(CapabilityCode.fourOctetAsn, u32be(asn));
   if (capabilities.enhancedRouteRefresh) add(CapabilityCode.enhancedRouteRefresh);
   return Buffer.concat(parts);

@@ -23,7 +23,12 @@ export function decodeNotification(body: Buffer): Notification {
   const subcode = reader.u8("error subcode");
   const text = shutdownText(code, subcode, reader.rest());
   const name = nameOf(code, subcode);
-  return { code, subcode, words: text === undefined ? name : `${name}: ${text}`, ...(text !== undefined && { text }) };
+  return {
+    code,
+    subcode,
+    words: text === undefined ? name : `${name}: ${text}`,
+    ...(text !== undefined && { text }),
+  };
 }
 
 /** A Cease that says why in words. */

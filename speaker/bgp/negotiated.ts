@@ -1,0 +1,103 @@
+/** What two OPENs have in common, and why one of them is refused (RFC 4271 section 6.2). Pure. */
+import type { Family } from "#api/address.ts";
+import type { PeerSettings } from "./types.ts";
+import type { Capabilities, GracefulRestart } from "./wire/capability.ts";
+import { BgpError, ErrorCode, OpenError } from "./wire/error.ts";
+import { type Open, VERSION } from "./wire/open.ts";
+
+export interface Negotiated {
+  readonly remoteAsn: number;
+  /** Dotted quad. */
+  readonly remoteId: string;
+  readonly isInternal: boolean;
+  /** 0: neither keepalives nor a hold timer. */
+  readonly holdTimeMs: number;
+  readonly keepaliveTimeMs: number;
+  readonly families: readonly Family[];
+  /** AS numbers of four octets in AS_PATH. */
+  readonly as4: boolean;
+  readonly extendedMessage: boolean;
+  readonly enhancedRouteRefresh: boolean;
+  /** The peer takes IPv4 prefixes with IPv6 next hops. */
+  readonly extendedNextHop: boolean;
+  /** The peer's, where both sides can. */
+  readonly gracefulRestart: GracefulRestart | undefined;
+}
+
+/** How long routers are asked to keep our routes while the speaker is replaced. */
+export const RESTART_TIME_SECONDS = 120;
+
+/** `isRestarting`: this is the first session since the process started. */
+export function ownOpen(settings: PeerSettings, isRestarting: boolean): Open {
+  const { families, gracefulRestart } = settings;
+  const capabilities: Capabilities = {
+    families,
+    asn: settings.localAsn,
+    routeRefresh: true,
+    enhancedRouteRefresh: true,
+    extendedMessage: true,
+    extendedNextHop: families.includes("IPv4"),
+    ...(gracefulRestart && {
+      gracefulRestart: {
+        isRestarting,
+        coversNotifications: false,
+        timeSeconds: RESTART_TIME_SECONDS,
+        // The kernel goes on forwarding without us: that is what F says.
+        families: families.map((family) => ({ family, isForwarding: true })),
+      },
+    }),
+  };
+  return {
+    version: VERSION,
+    asn: settings.localAsn,
+    holdTimeSeconds: Math.floor(settings.holdTimeMs / 1_000),
+    routerId: settings.routerId,
+    capabilities,
+  };
+}
+
+/** BgpError (code 2) for an OPEN that is not the one that is waited for. */
+export function negotiate(settings: PeerSettings, own: Open, peer: Open): Negotiated {
+  checkAsn(settings, peer);
+  const isInternal = peer.asn === settings.localAsn;
+  if (peer.routerId === "0.0.0.0" || (isInternal && peer.routerId === settings.routerId)) {
+    throw new BgpError(ErrorCode.open, OpenError.identifier, `identifier ${peer.routerId}`);
+  }
+  if (peer.holdTimeSeconds === 1 || peer.holdTimeSeconds === 2) {
+    throw new BgpError(ErrorCode.open, OpenError.holdTime, `hold time ${peer.holdTimeSeconds} s`);
+  }
+  // Without the capability a peer speaks IPv4 (RFC 4760 section 8).
+  const theirs = peer.capabilities.families.length === 0 ? (["IPv4"] as const) : peer.capabilities.families;
+  const families = settings.families.filter((family) => theirs.includes(family));
+  if (families.length === 0) {
+    const detail = `the peer speaks ${theirs.join(", ")}, not ${settings.families.join(", ")}`;
+    throw new BgpError(ErrorCode.open, OpenError.capability, detail);
+  }
+  const holdTimeMs = Math.min(own.holdTimeSeconds, peer.holdTimeSeconds) * 1_000;
+  return {
+    remoteAsn: peer.asn,
+    remoteId: peer.routerId,
+    isInternal,
+    holdTimeMs,
+    keepaliveTimeMs: Math.min(settings.keepaliveTimeMs ?? Number.POSITIVE_INFINITY, holdTimeMs / 3),
+    families,
+    as4: peer.capabilities.asn !== undefined,
+    extendedMessage: peer.capabilities.extendedMessage,
+    enhancedRouteRefresh: peer.capabilities.enhancedRouteRefresh,
+    extendedNextHop: peer.capabilities.extendedNextHop,
+    gracefulRestart: settings.gracefulRestart ? peer.capabilities.gracefulRestart : undefined,
+  };
+}
+
+function checkAsn({ peerAsn, localAsn }: PeerSettings, { asn }: Open): void {
+  const isRight =
+    peerAsn === "internal" ? asn === localAsn : peerAsn === "external" ? asn !== localAsn : asn === peerAsn;
+  if (isRight && asn !== 0) return;
+  const wanted =
+    peerAsn === "internal"
+      ? `${localAsn}`
+      : peerAsn === "external"
+        ? `another than ${localAsn}`
+        : `${peerAsn}`;
+  throw new BgpError(ErrorCode.open, OpenError.peerAsn, `AS ${asn} instead of ${wanted}`);
+}

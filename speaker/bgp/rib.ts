@@ -1,0 +1,223 @@
+/**
+ * Adj-RIB-Out of one session: what the peer was told, what it is to be told, and the UPDATEs between the two. Prefixes
+ * with equal attributes share an UPDATE, withdrawals go first, nothing is sent twice. UPDATEs are made one at a time,
+ * when the connection takes them, out of what is wanted by then. No I/O.
+ */
+import type { Family } from "#api/address.ts";
+import type { Negotiated } from "./negotiated.ts";
+import type { Advertisement } from "./types.ts";
+import { encodeAttributes, Origin, type PathAttributes, SegmentType } from "./wire/attribute.ts";
+import {
+  encodeMessage,
+  HEADER_BYTES,
+  MAX_EXTENDED_BYTES,
+  MAX_MESSAGE_BYTES,
+  MessageType,
+} from "./wire/header.ts";
+import { encodePrefix } from "./wire/prefix.ts";
+import { encodeRefresh, RefreshKind } from "./wire/refresh.ts";
+import { encodeEndOfRib, encodeUpdate } from "./wire/update.ts";
+
+/** What is the same for all that goes to one peer. */
+export interface RibContext {
+  readonly negotiated: Negotiated;
+  readonly localAsn: number;
+  /** First the one that is used; the second is a link-local one. A family without one is not told. */
+  readonly nextHops: Readonly<Partial<Record<Family, readonly string[]>>>;
+}
+
+/** LOCAL_PREF to iBGP peers where nothing else is asked for: what routers take for an absent one. */
+const DEFAULT_LOCAL_PREF = 100;
+const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
+
+const familyOf = (prefix: string): Family => (prefix.includes(":") ? "IPv6" : "IPv4");
+
+export class AdjRibOut {
+  readonly #context: RibContext;
+  /** Prefix -> its attributes as text: what the peer has. */
+  readonly #sent = new Map<string, string>();
+  #wanted = new Map<string, string>();
+  readonly #advertisements = new Map<string, Advertisement>();
+  readonly #withdraw = new Set<string>();
+  /** Attributes as text -> prefixes that are to be told with them. */
+  readonly #announce = new Map<string, Set<string>>();
+  /** Families whose initial table is not told yet. */
+  #unfinished: Set<Family> | undefined;
+  /** Refreshes that are under way (RFC 7313). */
+  readonly #refreshing = new Set<Family>();
+  readonly #control: Buffer[] = [];
+  /** Attributes as text -> encoded, without the routes. */
+  readonly #encoded = new Map<string, Buffer>();
+
+  constructor(context: RibContext) {
+    this.#context = context;
+  }
+
+  /** Prefixes that the peer has. */
+  get size(): number {
+    return this.#sent.size;
+  }
+
+  get isSettled(): boolean {
+    const isQuiet = this.#withdraw.size === 0 && this.#announce.size === 0 && this.#control.length === 0;
+    return isQuiet && this.#refreshing.size === 0 && this.#unfinished?.size === 0;
+  }
+
+  /** From now on the peer is to have exactly these. */
+  want(advertisements: readonly Advertisement[]): void {
+    const wanted = new Map<string, string>();
+    this.#advertisements.clear();
+    for (const advertisement of advertisements) {
+      if (!this.#isTold(familyOf(advertisement.prefix))) continue;
+      const key = this.#keyOf(advertisement);
+      wanted.set(advertisement.prefix, key);
+      if (!this.#advertisements.has(key)) this.#advertisements.set(key, advertisement);
+    }
+    this.#wanted = wanted;
+    this.#withdraw.clear();
+    this.#announce.clear();
+    this.#encoded.clear();
+    for (const prefix of this.#sent.keys()) if (!wanted.has(prefix)) this.#withdraw.add(prefix);
+    for (const [prefix, key] of wanted) if (this.#sent.get(prefix) !== key) this.#queue(prefix, key);
+    this.#unfinished ??= new Set(this.#context.negotiated.families);
+  }
+
+  /** The peer asks for everything again (RFC 2918). */
+  refresh(family: Family): void {
+    if (!this.#isTold(family) || this.#refreshing.has(family)) return;
+    if (this.#context.negotiated.enhancedRouteRefresh) {
+      this.#refreshing.add(family);
+      this.#control.push(encodeMessage(MessageType.routeRefresh, encodeRefresh(family, RefreshKind.begin)));
+    }
+    for (const [prefix, key] of this.#wanted) if (familyOf(prefix) === family) this.#queue(prefix, key);
+  }
+
+  /** The next message to send; undefined when all is told. */
+  next(): Buffer | undefined {
+    return this.#control.shift() ?? this.#nextWithdrawal() ?? this.#nextAnnouncement() ?? this.#nextEnd();
+  }
+
+  #isTold(family: Family): boolean {
+    const { negotiated, nextHops } = this.#context;
+    return negotiated.families.includes(family) && nextHops[family] !== undefined;
+  }
+
+  #queue(prefix: string, key: string): void {
+    const group = this.#announce.get(key);
+    if (group === undefined) this.#announce.set(key, new Set([prefix]));
+    else group.add(prefix);
+  }
+
+  /** Equal texts, equal attributes; the family is in it because its next hop is. */
+  #keyOf({ prefix, localPref, communities, largeCommunities }: Advertisement): string {
+    return `${familyOf(prefix)}|${localPref ?? ""}|${communities.join()}|${largeCommunities.join(";")}`;
+  }
+
+  #nextWithdrawal(): Buffer | undefined {
+    for (const family of FAMILIES) {
+      const prefixes = [...this.#withdraw].filter((prefix) => familyOf(prefix) === family);
+      if (prefixes.length === 0) continue;
+      // Two octets for each length, and the attribute's head where one is needed.
+      const packed = this.#pack(prefixes, this.#room() - 16);
+      for (const prefix of packed.prefixes) {
+        this.#withdraw.delete(prefix);
+        this.#sent.delete(prefix);
+      }
+      return this.#message(
+        this.#isClassic(family) ? { withdrawn: packed.nlri } : this.#unreach(family, packed.nlri),
+      );
+    }
+    return undefined;
+  }
+
+  #nextAnnouncement(): Buffer | undefined {
+    for (const [key, group] of this.#announce) {
+      const advertisement = this.#advertisements.get(key);
+      const [first] = group;
+      if (advertisement === undefined || first === undefined) {
+        this.#announce.delete(key);
+        continue;
+      }
+      const family = familyOf(first);
+      const base = this.#baseAttributes(key, advertisement, family);
+      const packed = this.#pack(group, this.#room() - base.length - 64);
+      for (const prefix of packed.prefixes) {
+        group.delete(prefix);
+        this.#sent.set(prefix, key);
+      }
+      if (group.size === 0) this.#announce.delete(key);
+      if (this.#isClassic(family)) return this.#message({ attributes: base, nlri: packed.nlri });
+      const nextHops = this.#context.nextHops[family] ?? [];
+      const reach = encodeAttributes(
+        { mpReach: { family, nextHops, nlri: packed.nlri } },
+        this.#context.negotiated,
+      );
+      // RFC 7606 section 5.1: first in the list, so that its routes can be told whatever follows.
+      return this.#message({ attributes: Buffer.concat([reach, base]) });
+    }
+    return undefined;
+  }
+
+  /** What is said after all routes: the end of a refresh, or of the initial table. */
+  #nextEnd(): Buffer | undefined {
+    const [refreshed] = this.#refreshing;
+    if (refreshed !== undefined) {
+      this.#refreshing.delete(refreshed);
+      return encodeMessage(MessageType.routeRefresh, encodeRefresh(refreshed, RefreshKind.end));
+    }
+    const [family] = this.#unfinished ?? [];
+    if (family === undefined) return undefined;
+    this.#unfinished?.delete(family);
+    return encodeMessage(MessageType.update, encodeEndOfRib(family, this.#context.negotiated));
+  }
+
+  /** IPv4 with an IPv4 next hop goes in the fields that RFC 4271 has for it. */
+  #isClassic(family: Family): boolean {
+    return family === "IPv4" && this.#context.nextHops.IPv4?.[0]?.includes(":") !== true;
+  }
+
+  #unreach(family: Family, nlri: Buffer): { attributes: Buffer } {
+    return { attributes: encodeAttributes({ mpUnreach: { family, nlri } }, this.#context.negotiated) };
+  }
+
+  #baseAttributes(key: string, advertisement: Advertisement, family: Family): Buffer {
+    const known = this.#encoded.get(key);
+    if (known !== undefined) return known;
+    const { negotiated, localAsn, nextHops } = this.#context;
+    const { localPref = DEFAULT_LOCAL_PREF, communities, largeCommunities } = advertisement;
+    const attributes: PathAttributes = {
+      origin: Origin.igp,
+      asPath: negotiated.isInternal ? [] : [{ type: SegmentType.sequence, asns: [localAsn] }],
+      ...(this.#isClassic(family) && { nextHop: nextHops.IPv4?.[0] ?? "" }),
+      ...(negotiated.isInternal && { localPref }),
+      ...(communities.length > 0 && { communities }),
+      ...(largeCommunities.length > 0 && { largeCommunities }),
+    };
+    const bytes = encodeAttributes(attributes, negotiated);
+    this.#encoded.set(key, bytes);
+    return bytes;
+  }
+
+  #room(): number {
+    const longest = this.#context.negotiated.extendedMessage ? MAX_EXTENDED_BYTES : MAX_MESSAGE_BYTES;
+    return longest - HEADER_BYTES - 4;
+  }
+
+  #pack(prefixes: Iterable<string>, room: number): { nlri: Buffer; prefixes: string[] } {
+    const parts: Buffer[] = [];
+    const packed: string[] = [];
+    let bytes = 0;
+    for (const prefix of prefixes) {
+      const encoded = encodePrefix(prefix);
+      if (bytes + encoded.length > room) break;
+      bytes += encoded.length;
+      parts.push(encoded);
+      packed.push(prefix);
+    }
+    return { nlri: Buffer.concat(parts), prefixes: packed };
+  }
+
+  #message(parts: Parameters<typeof encodeUpdate>[0]): Buffer {
+    return encodeMessage(MessageType.update, encodeUpdate(parts));
+  }
+}

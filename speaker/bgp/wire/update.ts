@@ -1,0 +1,94 @@
+/** UPDATE (RFC 4271 section 4.3, RFC 4760), and what RFC 7606 makes of a broken one. */
+import type { Family } from "#api/address.ts";
+import {
+  type AttributeContext,
+  decodeAttributes,
+  encodeAttributes,
+  type PathAttributes,
+} from "./attribute.ts";
+import { BgpError, ErrorCode, UpdateError } from "./error.ts";
+import { decodePrefixes } from "./prefix.ts";
+import { Reader, u16be } from "./reader.ts";
+
+/** Prefixes of one family. */
+export interface Nlri {
+  readonly family: Family;
+  readonly prefixes: readonly string[];
+}
+
+export interface Update {
+  readonly withdrawn: readonly Nlri[];
+  readonly announced: readonly Nlri[];
+  readonly attributes: PathAttributes;
+  /** Announced routes that were taken as withdrawn, and why. */
+  readonly treatedAsWithdrawn?: string;
+  /** All routes of the family were told (RFC 4724 section 2). */
+  readonly endOfRib?: Family;
+}
+
+/** BgpError (code 3) where the session has to end. */
+export function decodeUpdate(body: Buffer, context: AttributeContext): Update {
+  const reader = new Reader(body, (what) => new BgpError(ErrorCode.update, UpdateError.attributeList, what));
+  const withdrawnBytes = reader.bytes(reader.u16("withdrawn routes length"), "withdrawn routes");
+  const attributeBytes = reader.bytes(reader.u16("path attributes length"), "path attributes");
+  const withdrawn4 = decodePrefixes(withdrawnBytes, "IPv4", networkField);
+  const announced4 = decodePrefixes(reader.rest(), "IPv4", networkField);
+  const { attributes, withdraw } = decodeAttributes(attributeBytes, context);
+  const { mpReach, mpUnreach } = attributes;
+  const announced = [
+    ...nlri("IPv4", announced4),
+    ...(mpReach === undefined
+      ? []
+      : nlri(mpReach.family, decodePrefixes(mpReach.nlri, mpReach.family, networkField))),
+  ];
+  const withdrawn = [
+    ...nlri("IPv4", withdrawn4),
+    ...(mpUnreach === undefined
+      ? []
+      : nlri(mpUnreach.family, decodePrefixes(mpUnreach.nlri, mpUnreach.family, networkField))),
+  ];
+  const why = announced.length === 0 ? undefined : (withdraw ?? missing(attributes, announced4.length > 0));
+  if (why !== undefined) {
+    return { withdrawn: [...withdrawn, ...announced], announced: [], attributes, treatedAsWithdrawn: why };
+  }
+  const isNothing = announced.length === 0 && withdrawn.length === 0;
+  const endOfRib = endOfRibOf(attributes, attributeBytes.length);
+  return { withdrawn, announced, attributes, ...(isNothing && endOfRib !== undefined && { endOfRib }) };
+}
+
+function nlri(family: Family, prefixes: readonly string[]): Nlri[] {
+  return prefixes.length === 0 ? [] : [{ family, prefixes }];
+}
+
+function networkField(what: string): BgpError {
+  return new BgpError(ErrorCode.update, UpdateError.networkField, what);
+}
+
+/** RFC 7606 section 3 (d): routes without what every route must have are treated as withdrawn. */
+function missing({ origin, asPath, nextHop }: PathAttributes, needsNextHop: boolean): string | undefined {
+  if (origin === undefined) return "ORIGIN is missing";
+  if (asPath === undefined) return "AS_PATH is missing";
+  return needsNextHop && nextHop === undefined ? "NEXT_HOP is missing" : undefined;
+}
+
+function endOfRibOf({ mpUnreach }: PathAttributes, attributeBytes: number): Family | undefined {
+  if (attributeBytes === 0) return "IPv4";
+  return mpUnreach?.family;
+}
+
+const NONE = Buffer.alloc(0);
+
+export function encodeUpdate(parts: {
+  readonly withdrawn?: Buffer;
+  readonly attributes?: Buffer;
+  readonly nlri?: Buffer;
+}): Buffer {
+  const { withdrawn = NONE, attributes = NONE, nlri: prefixes = NONE } = parts;
+  return Buffer.concat([u16be(withdrawn.length), withdrawn, u16be(attributes.length), attributes, prefixes]);
+}
+
+/** Says that all routes of the family were told. */
+export function encodeEndOfRib(family: Family, context: AttributeContext): Buffer {
+  if (family === "IPv4") return encodeUpdate({});
+  return encodeUpdate({ attributes: encodeAttributes({ mpUnreach: { family, nlri: NONE } }, context) });
+}
