@@ -64,3 +64,5 @@ void call_number(napi_env env, napi_ref callback, napi_async_context context, in
 void stop_watching(struct opened *entry);
 extern const napi_property_descriptor tcp_functions[];
 extern const size_t tcp_function_count;
+extern const napi_property_descriptor timer_functions[];
+extern const size_t timer_function_count;

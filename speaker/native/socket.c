@@ -422,5 +422,6 @@ NAPI_MODULE_INIT() {
   };
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
   napi_define_properties(env, exports, tcp_function_count, tcp_functions);
+  napi_define_properties(env, exports, timer_function_count, timer_functions);
   return exports;
 }

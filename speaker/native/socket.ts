@@ -30,6 +30,10 @@ export interface Addon {
   accept(descriptor: number, address: Buffer): number;
   release(descriptor: number): void;
   setTcpOption(descriptor: number, level: number, name: number, value: Buffer): void;
+  openTimer(): number;
+  armTimer(descriptor: number, micros: number): void;
+  scheduleFifo(priority: number): void;
+  receiveDatagrams(descriptor: number, buffer: Buffer, meta: Int32Array): number;
 }
 
 export const AF = { netlink: 16, packet: 17 } as const;
