@@ -4,14 +4,25 @@ import { join } from "node:path";
 import { runScript } from "#hack/lab/command.ts";
 import { type ProcessRecord, startTimeOf, stopDaemon } from "#hack/lab/daemon.ts";
 import { LAB_DIRECTORY, type Layout, layoutOf, MAX_INSTANCE } from "#hack/lab/layout.ts";
+import { locked } from "#hack/lab/lock.ts";
 import { removeNetwork } from "#hack/lab/network.ts";
 import { removeCgroupScript } from "#hack/lab/node-script.ts";
 import type { Say } from "#hack/lab/progress.ts";
 import { readState } from "#hack/lab/state.ts";
 import { restoreSysctls } from "#hack/lab/sysctls.ts";
 
+/** Whoever changes this lab holds it. */
+export function lockOf(layout: Layout): string {
+  return `lab-${layout.instance}`;
+}
+
 /** Resolves to false when there was nothing. Other instances are not touched. */
-export async function takeDown(layout: Layout, tell: Say): Promise<boolean> {
+export function takeDown(layout: Layout, tell: Say): Promise<boolean> {
+  return locked(lockOf(layout), tell, () => removeAll(layout, tell));
+}
+
+/** The same for who holds the lock. */
+export async function removeAll(layout: Layout, tell: Say): Promise<boolean> {
   const state = await readState(layout);
   const hasFiles = (await readdir(layout.directory).catch(() => [])).length > 0;
   if (state !== undefined) tell(`taking lab ${layout.instance} down`);

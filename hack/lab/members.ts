@@ -3,8 +3,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Carrier, findGuest, hostCarrier } from "#hack/lab/carrier.ts";
 import { run } from "#hack/lab/command.ts";
+import { lockOf } from "#hack/lab/down.ts";
 import { currentArchives, loadImages } from "#hack/lab/images.ts";
 import { BIN_DIRECTORY, type Layout, LayoutError, netnsOf, nodeOf } from "#hack/lab/layout.ts";
+import { locked } from "#hack/lab/lock.ts";
 import { routePods, unroutePods } from "#hack/lab/network.ts";
 import {
   type NodeContext,
@@ -41,6 +43,15 @@ async function withCarrier<T>(layout: Layout, work: (carrier: Carrier, state: La
   }
 }
 
+/** The same for work that changes what the lab consists of: one at a time. */
+function change<T>(
+  layout: Layout,
+  tell: Say,
+  work: (carrier: Carrier, state: LabState) => Promise<T>,
+): Promise<T> {
+  return locked(lockOf(layout), tell, () => withCarrier(layout, work));
+}
+
 /** Path of the administrator's kubeconfig. */
 export function kubeconfigOf(layout: Layout): string {
   return join(planeDirectory(layout), "kubeconfig");
@@ -61,7 +72,7 @@ export async function execute(layout: Layout, place: string, argv: readonly stri
 }
 
 export function loadIntoNodes(layout: Layout, tell: Say): Promise<void> {
-  return withCarrier(layout, async (carrier, state) => {
+  return change(layout, tell, async (carrier, state) => {
     const nodes = state.nodes.map((name) => nodeOf(layout, name));
     const current = await currentArchives();
     const archives = [...current.keys()].filter((path) => !state.loaded.includes(current.get(path) ?? ""));
@@ -82,7 +93,7 @@ export function setLink(layout: Layout, name: string, direction: "down" | "up"):
 
 export function addNode(layout: Layout, name: string, tell: Say): Promise<void> {
   const node = nodeOf(layout, name);
-  return withCarrier(layout, async (carrier, state) => {
+  return change(layout, tell, async (carrier, state) => {
     if (state.nodes.includes(name)) throw new LabError(`${name} is there already`);
     const file = new StateFile(layout, state);
     const plane = planeDirectory(layout);
@@ -111,7 +122,7 @@ export function addNode(layout: Layout, name: string, tell: Say): Promise<void> 
 /** The node's programs are killed as by a power cut, then its object is deleted. */
 export function removeNode(layout: Layout, name: string, tell: Say): Promise<void> {
   const node = nodeOf(layout, name);
-  return withCarrier(layout, async (carrier, state) => {
+  return change(layout, tell, async (carrier, state) => {
     requireNode(state, name);
     const rest = state.nodes.filter((other) => other !== name);
     await stopNode(carrier, node);

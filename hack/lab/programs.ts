@@ -5,6 +5,7 @@ import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/
 import { join } from "node:path";
 import { run, runScript } from "#hack/lab/command.ts";
 import { BIN_DIRECTORY, LAB_DIRECTORY } from "#hack/lab/layout.ts";
+import { locked } from "#hack/lab/lock.ts";
 import { type Say, say, watched } from "#hack/lab/progress.ts";
 
 const KUBERNETES = "1.36.3";
@@ -62,7 +63,9 @@ export async function ensurePrograms(
   tell: Say = say,
 ): Promise<void> {
   await mkdir(BIN_DIRECTORY, { recursive: true });
-  for (const group of groups) await ensureGroup(group, tell);
+  await locked("programs", tell, async () => {
+    for (const group of groups) await ensureGroup(group, tell);
+  });
   const kubectl = join(BIN_DIRECTORY, "kubectl");
   if (!existsSync(kubectl)) {
     const draft = `${kubectl}.${process.pid}`;

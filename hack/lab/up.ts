@@ -4,8 +4,9 @@ import { hasIpvs } from "#hack/guest/ipvs.ts";
 import { bootGuest, type Carrier, hostCarrier } from "#hack/lab/carrier.ts";
 import { startControlPlane } from "#hack/lab/control-plane.ts";
 import { isRunning } from "#hack/lab/daemon.ts";
-import { takeDown } from "#hack/lab/down.ts";
+import { lockOf, removeAll } from "#hack/lab/down.ts";
 import { API_PORT, type Layout, nodeOf } from "#hack/lab/layout.ts";
+import { locked } from "#hack/lab/lock.ts";
 import { makeNetwork, routePods } from "#hack/lab/network.ts";
 import {
   type NodeContext,
@@ -28,7 +29,12 @@ export interface UpOptions {
   readonly isGuestForced: boolean;
 }
 
-export async function bringUp(layout: Layout, options: UpOptions, tell: Say): Promise<void> {
+/** A second one meanwhile waits, and then finds it up. */
+export function bringUp(layout: Layout, options: UpOptions, tell: Say): Promise<void> {
+  return locked(lockOf(layout), tell, () => bringUpAlone(layout, options, tell));
+}
+
+async function bringUpAlone(layout: Layout, options: UpOptions, tell: Say): Promise<void> {
   const before = await readState(layout);
   if (before?.phase === "up" && before.processes.every(isRunning)) {
     requireSame(layout, before, options);
@@ -36,7 +42,7 @@ export async function bringUp(layout: Layout, options: UpOptions, tell: Say): Pr
     return;
   }
   await ensurePrograms(undefined, tell);
-  await takeDown(layout, tell);
+  await removeAll(layout, tell);
   const place = placeNodes(options);
   const state = new StateFile(layout, {
     phase: "starting",
