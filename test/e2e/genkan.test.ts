@@ -373,16 +373,12 @@ e2e(
   async () => {
     const setMode = async (mode: string): Promise<void> => {
       const patch = JSON.stringify({ spec: { forwarding: { mode } } });
-      await cluster.kubectl([
-        "patch",
-        "loadbalancer",
-        "loadbalancer",
-        "-n",
-        NAMESPACE,
-        "--type=merge",
-        "-p",
-        patch,
-      ]);
+      const argv = ["patch", "loadbalancer", "loadbalancer", "-n", NAMESPACE, "--type=merge", "-p", patch];
+      // A node has just gone: a controller that ran there may still be asked for a moment.
+      await until(`the LoadBalancer to take mode ${mode}`, () => cluster.kubectl(argv), {
+        deadlineMs: 60_000,
+        everyMs: 1_000,
+      });
     };
     await setMode("KubeProxy");
     await until("ipMode VIP", async () => (await modes()).every((mode) => mode === "VIP"), {
