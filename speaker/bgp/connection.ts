@@ -1,0 +1,100 @@
+/** One TCP connection of a session: messages in, messages out as the peer takes them. */
+import type { Socket } from "node:net";
+import { BgpError, ErrorCode } from "./wire/error.ts";
+import { encodeMessage, MessageSplitter, MessageType, type RawMessage } from "./wire/header.ts";
+import { encodeNotification } from "./wire/notification.ts";
+
+export interface ConnectionEvents {
+  onMessage(message: RawMessage): void;
+  /** What came is no message: nothing more is read. */
+  onBroken(error: BgpError): void;
+  /** It ended, and not by our own close; the words say how. */
+  onClosed(words: string): void;
+  /** It takes more again. */
+  onDrain(): void;
+}
+
+/** Bytes that may wait for a peer that does not read; more is made only when it does. */
+const MAX_WAITING = 256 * 1024;
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #splitter = new MessageSplitter();
+  #isOpen = true;
+  #words = "the connection was closed by the peer";
+
+  constructor(socket: Socket, events: ConnectionEvents) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => this.#read(chunk, events));
+    socket.on("drain", () => {
+      if (this.#isOpen) events.onDrain();
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#words = `the connection broke: ${error.code ?? error.message}`;
+    });
+    socket.on("close", () => {
+      if (!this.#isOpen) return;
+      this.#isOpen = false;
+      events.onClosed(this.#words);
+    });
+  }
+
+  get localAddress(): string {
+    return (this.#socket.localAddress ?? "").replace(/^::ffff:/, "").replace(/%.*$/, "");
+  }
+
+  /** Whether more may be sent now; onDrain says when it may again. */
+  get hasRoom(): boolean {
+    return this.#isOpen && this.#socket.writableLength < MAX_WAITING;
+  }
+
+  allowExtended(): void {
+    this.#splitter.allowsExtended = true;
+  }
+
+  send(message: Buffer): void {
+    if (this.#isOpen) this.#socket.write(message);
+  }
+
+  sendNotification(error: BgpError): void {
+    this.send(encodeMessage(MessageType.notification, encodeNotification(error)));
+  }
+
+  /** After what was sent, if the peer still takes it. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#socket.end();
+    // A peer that does not close its side keeps nothing of ours.
+    this.#socket.setTimeout(1_000, () => this.#socket.destroy());
+  }
+
+  /** Resolves when everything that was sent is with the kernel. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      if (!this.#isOpen || this.#socket.writableLength === 0) resolve();
+      else {
+        this.#socket.once("drain", resolve);
+        this.#socket.once("close", resolve);
+      }
+    });
+  }
+
+  #read(chunk: Buffer, events: ConnectionEvents): void {
+    try {
+      for (const message of this.#splitter.push(chunk)) {
+        if (!this.#isOpen) return;
+        events.onMessage(message);
+      }
+    } catch (error) {
+      if (this.#isOpen) events.onBroken(asBgpError(error));
+    }
+  }
+}
+
+function asBgpError(error: unknown): BgpError {
+  if (error instanceof BgpError) return error;
+  // A fault of ours must not leave a session that looks alive.
+  return new BgpError(ErrorCode.cease, 0, error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,129 @@
+/**
+ * The state machine of one connection with its timers and its socket: performs what fsm.ts decides. A session has one,
+ * and a second one for as long as both sides have connected to each other.
+ */
+import type { Cancel, Clock } from "#common/clock.ts";
+import { jittered, type Random } from "#common/random.ts";
+import type { Connection } from "./connection.ts";
+import {
+  type Action,
+  type Event,
+  type FsmSettings,
+  IDLE,
+  type Machine,
+  step,
+  type TimerName,
+} from "./fsm.ts";
+import type { Negotiated } from "./negotiated.ts";
+import type { Open } from "./wire/open.ts";
+
+export interface ConversationOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: FsmSettings;
+  /** Begins to connect; what becomes of it comes as an event. */
+  readonly connect: () => void;
+  /** Gives up an attempt to connect. */
+  readonly giveUp: () => void;
+  readonly sendOpen: (conversation: Conversation) => void;
+  readonly sendKeepalive: (conversation: Conversation) => void;
+  readonly onEstablished: (conversation: Conversation) => void;
+  readonly onLost: (conversation: Conversation) => void;
+  readonly onState: () => void;
+}
+
+/** RFC 4271 section 10: a quarter less at most, so that sessions do not act in step. */
+const JITTER = 0.125;
+
+export class Conversation {
+  #options: ConversationOptions;
+  readonly #timers = new Map<TimerName, Cancel>();
+  #machine: Machine = IDLE;
+  connection: Connection | undefined;
+  /** We connected, and not the peer. */
+  isOurs = true;
+  /** Set with the OPENs. */
+  ownOpen: Open | undefined;
+  peerOpen: Open | undefined;
+  negotiated: Negotiated | undefined;
+
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+  }
+
+  get machine(): Machine {
+    return this.#machine;
+  }
+
+  step(event: Event): void {
+    const before = this.#machine.state;
+    const { machine, actions } = step(this.#machine, event, this.#options.settings);
+    this.#machine = machine;
+    for (const action of actions) this.#perform(action);
+    if (machine.state !== before) this.#options.onState();
+  }
+
+  /** It outlived the connection that we made: from now on it is the one that connects again. */
+  becomePrimary(connect: () => void, giveUp: () => void): void {
+    this.#options = { ...this.#options, connect, giveUp };
+  }
+
+  /** Ends it without a word: what a crash looks like, and what begins a graceful restart. */
+  abandon(): void {
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+    this.#options.giveUp();
+    this.connection?.close();
+    this.connection = undefined;
+    this.#machine = IDLE;
+  }
+
+  #perform(action: Action): void {
+    const { connect, giveUp, sendOpen, sendKeepalive, onEstablished, onLost } = this.#options;
+    switch (action.do) {
+      case "connect":
+        connect();
+        break;
+      case "drop":
+        giveUp();
+        this.connection?.close();
+        this.connection = undefined;
+        break;
+      case "sendOpen":
+        sendOpen(this);
+        break;
+      case "sendKeepalive":
+        sendKeepalive(this);
+        break;
+      case "sendNotification":
+        this.connection?.sendNotification(action.error);
+        break;
+      case "start":
+        this.#start(action.timer, action.ms);
+        break;
+      case "stop":
+        this.#timers.get(action.timer)?.();
+        this.#timers.delete(action.timer);
+        break;
+      case "established":
+        onEstablished(this);
+        break;
+      case "lost":
+        onLost(this);
+        break;
+    }
+  }
+
+  #start(timer: TimerName, ms: number): void {
+    const { clock, random } = this.#options;
+    this.#timers.get(timer)?.();
+    const wait = timer === "Hold" ? ms : jittered(ms * (1 - JITTER), JITTER, random);
+    this.#timers.set(
+      timer,
+      clock.after(wait, () => {
+        this.#timers.delete(timer);
+        this.step({ type: `${timer}Timer_Expires` });
+      }),
+    );
+  }
+}

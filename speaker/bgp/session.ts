@@ -1,0 +1,526 @@
+/**
+ * The session with one peer: connects and is connected to, keeps one connection of two (RFC 4271 section 6.8), tells
+ * what is wanted and counts what comes. What the peer tells is checked and not used.
+ */
+import type { Socket } from "node:net";
+import type { Family } from "#api/address.ts";
+import type { Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import { Connection } from "./connection.ts";
+import { Conversation } from "./conversation.ts";
+import type { FsmSettings } from "./fsm.ts";
+import { negotiate, ownOpen } from "./negotiated.ts";
+import { Received } from "./received.ts";
+import { AdjRibOut } from "./rib.ts";
+import { familyOf, type Transport } from "./transport.ts";
+import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
+import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
+import { encodeMessage, MessageType, type RawMessage } from "./wire/header.ts";
+import { decodeNotification, shutdown } from "./wire/notification.ts";
+import { decodeOpen, encodeOpen } from "./wire/open.ts";
+import { decodeRefresh, RefreshKind } from "./wire/refresh.ts";
+import { decodeUpdate } from "./wire/update.ts";
+
+export interface SessionOptions {
+  readonly settings: PeerSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly transport: Transport;
+  /** Of an unnumbered peer: the router's link-local address, when it is known. */
+  readonly addressOn: (link: string) => string | undefined;
+  /** The process has just started, and its routes may still be kept by the peer. */
+  readonly isRestarting: boolean;
+  readonly onChange: () => void;
+}
+
+const IDLE_HOLD_BASE_MS = 1_000;
+const OPEN_HOLD_MS = 240_000;
+/** RFC 8326: this route goes away soon. */
+export const GRACEFUL_SHUTDOWN = 0xffff0000;
+/** What a router needs to move traffic to other routes. */
+const GRACEFUL_SHUTDOWN_MS = 1_000;
+
+export class Session {
+  readonly #options: SessionOptions;
+  #settings: PeerSettings;
+  #primary: Conversation;
+  /** The peer's connection while ours is under way too. */
+  #rival: Conversation | undefined;
+  #attempt: AbortController | undefined;
+  #sockets = new WeakMap<Connection, Socket>();
+  #rib: AdjRibOut | undefined;
+  #received = new Received();
+  #advertisements: readonly Advertisement[] = [];
+  #isRestarting: boolean;
+  #isStopped = false;
+  #establishedAt: Date | undefined;
+  #lastError: { readonly words: string; readonly at: Date } | undefined;
+  #messagesIn = 0;
+  #messagesOut = 0;
+  #updatesOut = 0;
+  #losses = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#isRestarting = options.isRestarting;
+    this.#primary = this.#converse(true);
+  }
+
+  get settings(): PeerSettings {
+    return this.#settings;
+  }
+
+  /** Where the peer is, or is expected; undefined while an unnumbered peer is not known. */
+  get address(): string | undefined {
+    const { address, link } = this.#settings;
+    return address ?? (link === undefined ? undefined : this.#options.addressOn(link));
+  }
+
+  get state(): SessionState {
+    return this.#primary.machine.state;
+  }
+
+  start(): void {
+    this.#primary.step({ type: "ManualStart" });
+  }
+
+  /** The whole table that the peer is to have. */
+  advertise(advertisements: readonly Advertisement[]): void {
+    this.#advertisements = advertisements;
+    this.#rib?.want(advertisements);
+    this.#flush();
+  }
+
+  /** True if the connection that there is goes on with the new password. */
+  changePassword(settings: PeerSettings): boolean {
+    const { connection } = this.#primary;
+    const socket = connection && this.#sockets.get(connection);
+    const { password } = settings;
+    if (password === undefined || this.#settings.password === undefined) return false;
+    try {
+      if (socket !== undefined) {
+        this.#options.transport.changePassword(socket, this.address ?? "", settings.link, password);
+      }
+      this.#settings = settings;
+      return true;
+    } catch (error) {
+      this.#options.log.info("the kernel cannot change the password of a live connection", {
+        peer: settings.name,
+        error: errorText(error),
+      });
+      return false;
+    }
+  }
+
+  /** Somebody at the peer's address has connected. */
+  accept(socket: Socket): void {
+    const { machine } = this.#primary;
+    // What a hop limit protects comes over our own connection only: there the kernel looks at every packet.
+    if (this.#isStopped || this.#settings.ttl.kind === "gtsm" || this.#rival !== undefined) {
+      socket.destroy();
+      return;
+    }
+    if (machine.state === "Established" && this.#primary.negotiated?.gracefulRestart !== undefined) {
+      // RFC 4724 section 5: it restarted before the loss was noticed; the old connection is dead.
+      this.#lose("the peer connected anew");
+      this.#primary.abandon();
+      this.#onLost();
+    }
+    const isFree = ["Idle", "Connect", "Active"].includes(this.#primary.machine.state);
+    const conversation = isFree ? this.#primary : this.#converse(false);
+    if (!isFree) this.#rival = conversation;
+    if (isFree) this.#endAttempt();
+    conversation.isOurs = false;
+    conversation.step({ type: "AutomaticStart_with_PassiveTcpEstablishment" });
+    this.#take(conversation, socket);
+    conversation.step({ type: "TcpConnectionConfirmed" });
+  }
+
+  /** The path to the peer is gone (RFC 5882 section 4.3, RFC 9384). */
+  bfdDown(): void {
+    if (this.state === "Idle") return;
+    const error = new BgpError(ErrorCode.cease, Cease.bfdDown, "BFD says that the path is down");
+    this.#fail(this.#primary, { type: "BGPHeaderErr", error });
+  }
+
+  /** Ends it so that the peer keeps our routes for a while, if both sides can; else like `leave`. */
+  async restart(): Promise<void> {
+    if (this.#primary.negotiated?.gracefulRestart === undefined) return this.leave("the speaker restarts");
+    this.#isStopped = true;
+    this.#dropRival();
+    await this.#primary.connection?.flushed();
+    this.#primary.abandon();
+  }
+
+  /** Marks the routes as going (RFC 8326), withdraws them, says why. */
+  async leave(words: string): Promise<void> {
+    this.#isStopped = true;
+    this.#dropRival();
+    if (this.state === "Established") {
+      const going = this.#advertisements.map((one) => ({
+        ...one,
+        communities: [...new Set([...one.communities, GRACEFUL_SHUTDOWN])],
+        // iBGP peers go by the preference.
+        localPref: 0,
+      }));
+      if (going.length > 0) {
+        this.advertise(going);
+        await this.#primary.connection?.flushed();
+        await this.#options.clock.sleep(GRACEFUL_SHUTDOWN_MS);
+        this.advertise([]);
+      }
+      await this.#primary.connection?.flushed();
+    }
+    this.stop(Cease.administrativeShutdown, words);
+  }
+
+  /** At once; `subcode` of a Cease. */
+  stop(subcode: number, words: string): void {
+    this.#isStopped = true;
+    this.#dropRival();
+    this.#primary.step({ type: "ManualStop", error: shutdown(subcode, words) });
+  }
+
+  report(): SessionReport {
+    const { name } = this.#settings;
+    const { negotiated } = this.#primary;
+    const isEstablished = this.state === "Established";
+    return {
+      peer: name,
+      address: this.address ?? "",
+      state: this.state,
+      prefixesAdvertised: this.#rib?.size ?? 0,
+      prefixesReceived: this.#received.size,
+      messagesIn: this.#messagesIn,
+      messagesOut: this.#messagesOut,
+      updatesOut: this.#updatesOut,
+      losses: this.#losses,
+      ...(isEstablished && this.#establishedAt && { establishedAt: this.#establishedAt.toISOString() }),
+      ...(isEstablished &&
+        negotiated && { remoteAsn: negotiated.remoteAsn, holdTimeMs: negotiated.holdTimeMs }),
+      ...(this.#lastError && {
+        lastError: this.#lastError.words,
+        lastErrorAt: this.#lastError.at.toISOString(),
+      }),
+    };
+  }
+
+  #converse(isPrimary: boolean): Conversation {
+    const { clock, random, onChange } = this.#options;
+    const settings: FsmSettings = {
+      connectRetryTimeMs: this.#settings.connectTimeMs,
+      openHoldTimeMs: OPEN_HOLD_MS,
+      delayOpenTimeMs: 0,
+      idleHoldTimeMs: {
+        base: IDLE_HOLD_BASE_MS,
+        cap: Math.max(IDLE_HOLD_BASE_MS, this.#settings.connectTimeMs),
+      },
+    };
+    return new Conversation({
+      clock,
+      random,
+      settings,
+      connect: () => {
+        // What the peer began is not ours to begin anew.
+        if (isPrimary) this.#connect();
+      },
+      giveUp: () => {
+        if (isPrimary) this.#endAttempt();
+      },
+      sendOpen: (conversation) => this.#sendOpen(conversation),
+      sendKeepalive: (conversation) =>
+        this.#send(conversation, encodeMessage(MessageType.keepalive, Buffer.alloc(0))),
+      onEstablished: (conversation) => this.#onEstablished(conversation),
+      onLost: () => this.#onLost(),
+      onState: onChange,
+    });
+  }
+
+  #connect(): void {
+    this.#endAttempt();
+    const { address } = this;
+    if (address === undefined) {
+      this.#lose(`no router has told its address on link ${this.#settings.link ?? ""} yet`);
+      queueMicrotask(() => this.#primary.step({ type: "TcpConnectionFails" }));
+      return;
+    }
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    this.#options.transport.connect(this.#settings, address, attempt.signal).then(
+      (socket) => {
+        if (attempt.signal.aborted) socket.destroy();
+        else this.#connected(socket);
+      },
+      (error: unknown) => {
+        if (attempt.signal.aborted) return;
+        this.#attempt = undefined;
+        this.#lose(errorText(error));
+        this.#primary.step({ type: "TcpConnectionFails" });
+      },
+    );
+  }
+
+  #connected(socket: Socket): void {
+    this.#attempt = undefined;
+    this.#primary.isOurs = true;
+    this.#take(this.#primary, socket);
+    this.#primary.step({ type: "Tcp_CR_Acked" });
+  }
+
+  #endAttempt(): void {
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+  }
+
+  #take(conversation: Conversation, socket: Socket): void {
+    const connection = new Connection(socket, {
+      onMessage: (message) => this.#onMessage(conversation, message),
+      onBroken: (error) => this.#fail(conversation, { type: "BGPHeaderErr", error }),
+      onClosed: (words) => {
+        this.#lose(words);
+        conversation.step({ type: "TcpConnectionFails" });
+        this.#forget(conversation);
+      },
+      onDrain: () => this.#flush(),
+    });
+    conversation.connection = connection;
+    this.#sockets.set(connection, socket);
+  }
+
+  #sendOpen(conversation: Conversation): void {
+    conversation.ownOpen = ownOpen(this.#settings, this.#isRestarting);
+    this.#send(conversation, encodeMessage(MessageType.open, encodeOpen(conversation.ownOpen)));
+  }
+
+  #send(conversation: Conversation, message: Buffer): void {
+    this.#messagesOut += 1;
+    conversation.connection?.send(message);
+  }
+
+  #onMessage(conversation: Conversation, message: RawMessage): void {
+    this.#messagesIn += 1;
+    switch (message.type) {
+      case MessageType.open:
+        this.#onOpen(conversation, message.body);
+        break;
+      case MessageType.keepalive:
+        conversation.step({ type: "KeepAliveMsg" });
+        break;
+      case MessageType.update:
+        this.#onUpdate(conversation, message.body);
+        break;
+      case MessageType.notification:
+        this.#lose(`the peer said: ${decodeNotification(message.body).words}`);
+        conversation.step({ type: "NotifMsg" });
+        this.#forget(conversation);
+        break;
+      case MessageType.routeRefresh:
+        this.#onRefresh(conversation, message.body);
+        break;
+    }
+  }
+
+  #onOpen(conversation: Conversation, body: Buffer): void {
+    try {
+      const open = decodeOpen(body);
+      const own = conversation.ownOpen ?? ownOpen(this.#settings, this.#isRestarting);
+      conversation.negotiated = negotiate(this.#settings, own, open);
+      conversation.peerOpen = open;
+    } catch (error) {
+      if (!(error instanceof BgpError)) throw error;
+      this.#fail(conversation, { type: "BGPOpenMsgErr", error });
+      return;
+    }
+    if (this.#isDumped(conversation)) return;
+    const { holdTimeMs, keepaliveTimeMs, extendedMessage } = conversation.negotiated;
+    if (extendedMessage) conversation.connection?.allowExtended();
+    conversation.step({ type: "BGPOpen", holdTimeMs, keepaliveTimeMs });
+  }
+
+  /** Of two connections the one stays that the side with the higher identifier made (RFC 4271 section 6.8, RFC 6286). */
+  #isDumped(conversation: Conversation): boolean {
+    const other = conversation === this.#primary ? this.#rival : this.#primary;
+    if (other === undefined || !["OpenSent", "OpenConfirm", "Established"].includes(other.machine.state)) {
+      return false;
+    }
+    const isOursHigher = isHigher(this.#settings, conversation);
+    const isWinner = other.machine.state !== "Established" && conversation.isOurs === isOursHigher;
+    const loser = isWinner ? other : conversation;
+    loser.step({ type: "OpenCollisionDump" });
+    if (loser === this.#primary) this.#primary.abandon();
+    this.#forget(loser);
+    return !isWinner;
+  }
+
+  /** A rival that ended is gone; a primary that ended while the rival goes on is replaced by it. */
+  #forget(conversation: Conversation): void {
+    const rival = this.#rival;
+    if (rival === undefined) return;
+    if (conversation === rival) {
+      rival.abandon();
+      this.#rival = undefined;
+      return;
+    }
+    this.#rival = undefined;
+    this.#primary.abandon();
+    this.#primary = this.#promoted(rival);
+    this.#options.onChange();
+  }
+
+  /** From now on it is the one that connects again after a loss. */
+  #promoted(rival: Conversation): Conversation {
+    rival.becomePrimary(
+      () => this.#connect(),
+      () => this.#endAttempt(),
+    );
+    return rival;
+  }
+
+  #dropRival(): void {
+    this.#rival?.abandon();
+    this.#rival = undefined;
+  }
+
+  #onUpdate(conversation: Conversation, body: Buffer): void {
+    const { negotiated } = conversation;
+    if (negotiated === undefined || conversation.machine.state !== "Established") {
+      conversation.step({ type: "UpdateMsg" });
+      return;
+    }
+    try {
+      const update = decodeUpdate(body, negotiated);
+      const count = this.#received.apply(update);
+      if (count > this.#settings.maximumPrefixes) {
+        const detail = `more than ${this.#settings.maximumPrefixes} prefixes`;
+        throw new BgpError(ErrorCode.cease, Cease.maximumPrefixes, detail);
+      }
+      if (update.treatedAsWithdrawn !== undefined) {
+        this.#options.log.debug("a broken UPDATE was taken as a withdrawal", {
+          peer: this.#settings.name,
+          why: update.treatedAsWithdrawn,
+        });
+      }
+      conversation.step({ type: "UpdateMsg" });
+    } catch (error) {
+      if (!(error instanceof BgpError)) throw error;
+      this.#fail(conversation, { type: "UpdateMsgErr", error });
+    }
+  }
+
+  #onRefresh(conversation: Conversation, body: Buffer): void {
+    if (conversation.machine.state !== "Established") {
+      const error = new BgpError(ErrorCode.fsm, 0, `ROUTE-REFRESH in ${conversation.machine.state}`);
+      this.#fail(conversation, { type: "UpdateMsgErr", error });
+      return;
+    }
+    try {
+      const { family, kind } = decodeRefresh(body);
+      // Begin and end are about what the peer tells, which we do not keep.
+      if (family !== undefined && kind === RefreshKind.request) this.#rib?.refresh(family);
+      this.#flush();
+    } catch (error) {
+      if (!(error instanceof BgpError)) throw error;
+      this.#fail(conversation, { type: "UpdateMsgErr", error });
+    }
+  }
+
+  /** Ends a conversation for a reason of ours. */
+  #fail(
+    conversation: Conversation,
+    event: { type: "BGPHeaderErr" | "BGPOpenMsgErr" | "UpdateMsgErr"; error: BgpError },
+  ): void {
+    this.#lose(event.error.message);
+    conversation.step(event);
+    this.#forget(conversation);
+  }
+
+  #onEstablished(conversation: Conversation): void {
+    const { negotiated, connection } = conversation;
+    if (negotiated === undefined || connection === undefined) return;
+    if (conversation === this.#primary) this.#dropRival();
+    this.#establishedAt = this.#options.clock.date();
+    // R is for the first session after a start; on the next one nothing restarted but the connection.
+    this.#isRestarting = false;
+    this.#received = new Received();
+    const { localAsn, name } = this.#settings;
+    this.#rib = new AdjRibOut({ negotiated, localAsn, nextHops: this.#nextHops(connection.localAddress) });
+    this.#rib.want(this.#advertisements);
+    const { remoteAsn, holdTimeMs } = negotiated;
+    this.#options.log.info("BGP session established", {
+      peer: name,
+      address: this.address,
+      remoteAsn,
+      holdTimeMs,
+    });
+    this.#flush();
+  }
+
+  /** The connection's own address for its own family; this node's for the other one (RFC 2545, RFC 8950). */
+  #nextHops(local: string): Readonly<Partial<Record<Family, readonly string[]>>> {
+    const { nextHops } = this.#settings;
+    const own = familyOf(local);
+    const isLinkLocal = local.startsWith("fe80:");
+    const ipv6 = isLinkLocal
+      ? [...(nextHops.IPv6 === undefined ? [] : [nextHops.IPv6]), local]
+      : own === "IPv6"
+        ? [local]
+        : nextHops.IPv6 === undefined
+          ? undefined
+          : [nextHops.IPv6];
+    const canExtend =
+      this.#primary.negotiated?.extendedNextHop === true || this.#rival?.negotiated?.extendedNextHop;
+    const ipv4 =
+      own === "IPv4"
+        ? [local]
+        : canExtend && ipv6 !== undefined
+          ? ipv6
+          : nextHops.IPv4 === undefined
+            ? undefined
+            : [nextHops.IPv4];
+    return { ...(ipv4 && { IPv4: ipv4 }), ...(ipv6 && { IPv6: ipv6 }) };
+  }
+
+  #onLost(): void {
+    this.#losses += 1;
+    this.#rib = undefined;
+    this.#received = new Received();
+    this.#establishedAt = undefined;
+    const { name } = this.#settings;
+    const why = this.#lastError?.words ?? "stopped";
+    this.#options.log.info("BGP session lost", { peer: name, address: this.address, why });
+  }
+
+  #lose(words: string): void {
+    this.#lastError = { words, at: this.#options.clock.date() };
+  }
+
+  /** Sends what is to be told, as far as the connection takes it. */
+  #flush(): void {
+    const { connection } = this.#primary;
+    if (connection === undefined || this.#rib === undefined) return;
+    let sent = 0;
+    while (connection.hasRoom) {
+      const message = this.#rib.next();
+      if (message === undefined) break;
+      this.#send(this.#primary, message);
+      this.#updatesOut += 1;
+      sent += 1;
+    }
+    if (sent > 0) this.#options.onChange();
+  }
+}
+
+function isHigher({ routerId, localAsn }: PeerSettings, { negotiated }: Conversation): boolean {
+  if (negotiated === undefined) return false;
+  const own = numberOf(routerId);
+  const theirs = numberOf(negotiated.remoteId);
+  return own === theirs ? localAsn > negotiated.remoteAsn : own > theirs;
+}
+
+function numberOf(quad: string): number {
+  return quad.split(".").reduce((value, part) => value * 256 + Number(part), 0);
+}

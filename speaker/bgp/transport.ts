@@ -1,0 +1,61 @@
+/** How sessions reach their peers: TCP as speaker/native/tcp.ts has it, and nothing of BGP. */
+import type { Socket } from "node:net";
+import type { Family } from "#api/address.ts";
+import {
+  type AcceptedConnection,
+  connectTcp,
+  listenTcp,
+  setMd5,
+  type TcpListener,
+} from "#speaker/native/tcp.ts";
+import type { PeerSettings } from "./types.ts";
+
+export interface Transport {
+  connect(settings: PeerSettings, address: string, signal: AbortSignal): Promise<Socket>;
+  listen(family: Family, port: number, events: ListenEvents): TcpListener;
+  /** Changes the password of a live connection; throws where the kernel cannot. */
+  changePassword(socket: Socket, address: string, link: string | undefined, password: string): void;
+}
+
+export interface ListenEvents {
+  onConnection(connection: AcceptedConnection): void;
+  onError(error: Error): void;
+}
+
+/** Farther than any network is wide. */
+const FAR = 255;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
+
+export const tcpTransport: Transport = {
+  connect({ port, ttl, link, sourceAddress, password }, address, signal) {
+    return connectTcp({
+      family: familyOf(address),
+      address,
+      port,
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      signal,
+      ...hops(ttl),
+      ...(link !== undefined && { link }),
+      ...(sourceAddress !== undefined && { sourceAddress }),
+      ...(password !== undefined && { md5: password }),
+    });
+  },
+  // Sent with 255, which direct, far and GTSM peers all take; who it is is judged when it has connected.
+  listen: (family, port, events) => listenTcp({ family, port, ttl: FAR, ...events }),
+  changePassword(socket, address, link, password) {
+    setMd5(socket, { family: familyOf(address), address, ...(link !== undefined && { link }) }, password);
+  },
+};
+
+function hops(ttl: PeerSettings["ttl"]): { ttl: number; minTtl?: number } {
+  switch (ttl.kind) {
+    case "direct":
+      return { ttl: 1 };
+    case "multihop":
+      return { ttl: ttl.hops ?? FAR };
+    case "gtsm":
+      return { ttl: FAR, minTtl: FAR + 1 - ttl.hops };
+  }
+}
