@@ -1,8 +1,16 @@
 #!/usr/bin/env node
 /** The `genkan` command. Wiring only. */
+import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { runCheck } from "#cli/check/command.ts";
+import type { Documents } from "#cli/documents.ts";
+import { readInputs } from "#cli/files.ts";
+import { runMigrate } from "#cli/migrate/command.ts";
+import { readCluster } from "#cli/migrate/live.ts";
+import { errorText } from "#common/error.ts";
+import { createKubeClient } from "#common/kube/client.ts";
+import { connectionFromEnvironment, connectionFromKubeconfig } from "#common/kube/connection.ts";
 
 const UNUSABLE = 2;
 
@@ -42,10 +50,57 @@ program
     process.exitCode = exitCode;
   });
 
+interface MigrateFlags {
+  readonly filename?: readonly string[];
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+  readonly prefer: "layer2" | "bgp";
+  readonly output: "yaml" | "json";
+}
+
+/** The files, or what the cluster has. */
+async function metallbOf({ filename, kubeconfig }: MigrateFlags): Promise<Documents> {
+  if (filename !== undefined) return readInputs(filename, { stdin });
+  const readFile = (path: string): string => readFileSync(path, "utf8");
+  const connection =
+    kubeconfig === undefined
+      ? connectionFromEnvironment({ env: process.env, readFile })
+      : connectionFromKubeconfig(kubeconfig, readFile);
+  const client = createKubeClient(connection, { userAgent: "genkan-cli" });
+  try {
+    return await readCluster(client, connection.server.host);
+  } finally {
+    client.close();
+  }
+}
+
+program
+  .command("migrate")
+  .description(
+    "Make our manifests of MetalLB's, with a line for everything that is not carried over as it was.",
+  )
+  .option("-f, --filename <path>", "as in check; without it the cluster is read", collect)
+  .option("--kubeconfig <path>", "of the cluster; $KUBECONFIG without it")
+  .addOption(namespaceOption())
+  .addOption(
+    new Option("--prefer <protocol>", "for pools that are announced both ways")
+      .default("bgp")
+      .choices(["layer2", "bgp"]),
+  )
+  .addOption(
+    new Option("-o, --output <format>", "of the manifests").default("yaml").choices(["yaml", "json"]),
+  )
+  .action(async (flags: MigrateFlags) => {
+    const { text, told, exitCode } = runMigrate(await metallbOf(flags), flags);
+    process.stdout.write(text);
+    process.stderr.write(told);
+    process.exitCode = exitCode;
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  // Commander has said what is wrong; help and version are asked for and right.
-  process.exitCode = error.exitCode === 0 ? 0 : UNUSABLE;
+  // Commander has said what is wrong; help is asked for and right.
+  if (!(error instanceof CommanderError)) process.stderr.write(`${errorText(error)}\n`);
+  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : UNUSABLE;
 }

@@ -1,0 +1,119 @@
+/** L2Advertisements and BGPAdvertisements: which pools they select, and what they say about them. */
+import { canonical } from "#api/v1beta1/admission/list.ts";
+import type { Selector } from "#api/v1beta1/admission/selectors.ts";
+import type { Aliases } from "#cli/migrate/communities.ts";
+import { dropUnset, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
+
+/** Fields of both that choose pools; they are gone once the pool says it itself. */
+const CHOOSING = ["ipAddressPools", "ipAddressPoolSelectors"];
+
+/** No pool chosen means every pool. */
+export function selects(advertisement: Source, pool: Source): boolean {
+  const names = listOf(advertisement.spec, "ipAddressPools");
+  const selectors = listOf<Selector>(advertisement.spec, "ipAddressPoolSelectors");
+  if (names.length === 0 && selectors.length === 0) return true;
+  return names.includes(pool.name) || selectors.some((selector) => matches(selector, pool.labels));
+}
+
+function matches(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = selector;
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
+      const value = labels[key];
+      if (operator === "Exists") return value !== undefined;
+      if (operator === "DoesNotExist") return value === undefined;
+      const isIn = value !== undefined && values.includes(value);
+      return operator === "In" ? isIn : !isIn;
+    })
+  );
+}
+
+/** What is wrong with an advertisement whatever it selects: told once, not for each pool. */
+export function tellUnsupported(
+  advertisement: Source,
+  pools: readonly Source[],
+  known: readonly string[],
+  notes: Notes,
+): void {
+  const { spec } = advertisement;
+  for (const name of listOf(spec, "ipAddressPools")) {
+    if (!pools.some((pool) => pool.name === name)) {
+      notes.add(advertisement, `spec.ipAddressPools: there is no pool "${String(name)}"`);
+    }
+  }
+  if (!pools.some((pool) => selects(advertisement, pool))) {
+    notes.add(advertisement, "is not carried over: it selects no pool");
+  }
+  if (listOf(spec, "serviceSelectors").length > 0) {
+    const value = JSON.stringify(spec.serviceSelectors);
+    notes.add(
+      advertisement,
+      `spec.serviceSelectors: ${value} is not carried over: all Services of its pools are announced alike`,
+    );
+  }
+  for (const [name, value] of Object.entries(spec)) {
+    if (known.includes(name) || CHOOSING.includes(name) || name === "serviceSelectors") continue;
+    if (Array.isArray(value) && value.length === 0) continue;
+    const why =
+      name === "preferredNodeSelectors" ? "nodes have no preference" : "nothing of ours corresponds to it";
+    notes.add(advertisement, `spec.${name}: ${JSON.stringify(value)} is not carried over: ${why}`);
+  }
+}
+
+export const L2_FIELDS = ["nodeSelectors", "interfaces"] as const;
+
+/** Where a layer2 pool is announced: all that its advertisements say together. */
+export function layer2Part(pool: Source, advertisements: readonly Source[], notes: Notes): Spec {
+  const part: Spec = {};
+  for (const name of L2_FIELDS) {
+    // One that says nothing means everywhere.
+    if (advertisements.some(({ spec }) => listOf(spec, name).length === 0)) continue;
+    part[name] = unique(advertisements.flatMap(({ spec }) => listOf(spec, name)));
+  }
+  const differing = L2_FIELDS.filter(
+    (name) => new Set(advertisements.map(({ spec }) => canonical(listOf(spec, name)))).size > 1,
+  );
+  if (differing.length > 1) {
+    const names = advertisements.map(({ name }) => `"${name}"`).join(", ");
+    notes.add(
+      pool,
+      `L2Advertisements ${names} pair nodes with interfaces: ours announces on every one of these interfaces of every one of these nodes`,
+    );
+  }
+  return part;
+}
+
+function unique(list: readonly unknown[]): unknown[] {
+  return [...new Map(list.map((value) => [canonical(value), value])).values()];
+}
+
+export const BGP_FIELDS = [
+  "aggregationLength",
+  "aggregationLengthV6",
+  "localPref",
+  "communities",
+  "peers",
+  "nodeSelectors",
+] as const;
+
+/** One entry of spec.bgpAdvertisements. What is said twice is said once. */
+export function bgpEntries(
+  advertisements: readonly { source: Source; spec: Spec }[],
+  aliases: Aliases,
+): Spec[] {
+  const entries = advertisements.map(({ source, spec }) => {
+    const entry: Spec = {};
+    for (const name of BGP_FIELDS) if (spec[name] !== undefined) entry[name] = spec[name];
+    dropUnset(entry, ["localPref", "aggregationLength", "aggregationLengthV6"]);
+    for (const name of ["peers", "nodeSelectors"]) {
+      if (listOf(entry, name).length === 0) delete entry[name];
+      else entry[name] = unique(listOf(entry, name));
+    }
+    const communities = aliases.resolve(listOf(spec, "communities"), source);
+    if (communities.length === 0) delete entry.communities;
+    else entry.communities = communities;
+    return entry;
+  });
+  return unique(entries) as Spec[];
+}

@@ -1,0 +1,139 @@
+/** MetalLB's manifests beside what is made of them, notes and all; and that whatever goes in, what comes out is admitted. */
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { test } from "node:test";
+import fc from "fast-check";
+import { exitCodeOf, forPeople } from "#cli/check/print.ts";
+import { checkDocuments } from "#cli/check/verdicts.ts";
+import { type Documents, type Found, readDocuments } from "#cli/documents.ts";
+import { type Migration, migrate } from "#cli/migrate/convert.ts";
+import { asYaml } from "#cli/migrate/print.ts";
+
+const OPTIONS = { namespace: "genkan-system", prefer: "bgp" } as const;
+const DIRECTORY = new URL("./", import.meta.url);
+const read = (name: string): Promise<string> => readFile(new URL(name, DIRECTORY), "utf8");
+
+function assertAdmitted(migration: Migration): void {
+  const report = checkDocuments(readDocuments("made", asYaml(migration)), {
+    ...OPTIONS,
+    isNamespaceGiven: true,
+  });
+  assert.equal(exitCodeOf(report), 0, forPeople(report));
+  assert.equal(report.objects.length, migration.objects.length);
+}
+
+const KIND_OF: Readonly<Record<string, string>> = { IPAddressPool: "AddressPool", MetalLB: "LoadBalancer" };
+
+/** Each object is there again, or a note is about it, or others say what it said. */
+function assertNothingLost({ found }: Documents, { objects, notes }: Migration): void {
+  for (const { object } of found) {
+    const name = (object.metadata as { name?: string } | undefined)?.name ?? "";
+    if (!object.apiVersion.includes("metallb.io/")) continue;
+    if (/Advertisement|Community/.test(object.kind)) continue;
+    const kind = KIND_OF[object.kind] ?? object.kind;
+    const made = kind === "LoadBalancer" ? "loadbalancer" : name;
+    const isThere = objects.some(
+      (each) => each.kind === kind && (each.metadata as { name: string }).name === made,
+    );
+    const isTold = notes.some((note) => note.object === `${object.kind} "${name}"`);
+    assert.ok(isThere || isTold, `${object.kind} "${name}" is gone without a word`);
+  }
+}
+
+const inputs = (await readdir(DIRECTORY)).filter((name) => name.endsWith(".in.yaml"));
+
+test("there are cases", () => assert.ok(inputs.length >= 3));
+
+for (const name of inputs) {
+  test(`migrate: ${name}`, async () => {
+    const documents = readDocuments(name, await read(name));
+    assert.deepEqual(documents.unreadable, []);
+    const migration = migrate(documents, OPTIONS);
+    assert.equal(asYaml(migration), await read(name.replace(".in.", ".out.")));
+    assertAdmitted(migration);
+    assertNothingLost(documents, migration);
+  });
+}
+
+const selector = fc.record({
+  matchLabels: fc.dictionary(fc.constantFrom("a", "b c"), fc.constantFrom("1", "-")),
+});
+const FIELDS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  protocol: fc.constantFrom("layer2", "bgp", "arp"),
+  addresses: fc.array(
+    fc.constantFrom("10.0.0.0/24", "10.0.0.9-10.0.1.9", "fd00::/64", "10.0.0.1", "::1-1.1.1.1"),
+  ),
+  ipAddressPools: fc.array(fc.constantFrom("x0", "x1", "gone")),
+  ipAddressPoolSelectors: fc.array(selector),
+  nodeSelectors: fc.array(selector),
+  serviceSelectors: fc.array(selector),
+  interfaces: fc.array(fc.constantFrom("eth0", "eth 1")),
+  communities: fc.array(
+    fc.oneof(
+      fc.constantFrom("1:1", "alias", "70000:1"),
+      fc.record({ name: fc.constant("alias"), value: fc.constantFrom("1:1", "x") }),
+    ),
+  ),
+  aggregationLength: fc.integer({ min: 0, max: 40 }),
+  localPref: fc.integer({ min: -1, max: 5 }),
+  bgpAdvertisements: fc.array(
+    fc.record({
+      aggregationLength: fc.integer({ min: 0, max: 40 }),
+      communities: fc.constant(["1:1", "1:1"]),
+    }),
+  ),
+  serviceAllocation: fc.record({
+    priority: fc.integer({ min: -2, max: 2 }),
+    namespaces: fc.array(fc.constantFrom("a", "A")),
+  }),
+  myASN: fc.integer({ min: 0, max: 2 }),
+  peerASN: fc.integer({ min: 0, max: 2 }),
+  dynamicASN: fc.constantFrom("", "internal", "external"),
+  peerAddress: fc.constantFrom("10.0.0.1", "10.0.0.2", "fd00::1", "x", ""),
+  routerID: fc.constantFrom("1.1.1.1", "2.2.2.2", ""),
+  holdTime: fc.constantFrom("0s", "9s", "1s", "30h", "x", 5),
+  keepaliveTime: fc.constantFrom("0s", "3s", "9s", "30h"),
+  ebgpMultiHop: fc.boolean(),
+  password: fc.constantFrom("", "p"),
+  passwordSecret: fc.constantFrom({}, { name: "" }, { name: "s", namespace: "default" }, "x"),
+  bfdProfile: fc.constantFrom("", "x0"),
+  vrf: fc.constantFrom("", "red"),
+  receiveInterval: fc.integer({ min: 0, max: 70_000 }),
+  logLevel: fc.constantFrom("", "info", "loud"),
+  speakerConfig: fc
+    .anything({ maxDepth: 1 })
+    .map((value) => JSON.parse(JSON.stringify(value ?? null)) as unknown),
+};
+const spec = fc.oneof(
+  { weight: 9, arbitrary: fc.record(FIELDS, { requiredKeys: [] }) },
+  { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
+);
+const KINDS = [
+  "MetalLB",
+  "AddressPool",
+  "IPAddressPool",
+  "L2Advertisement",
+  "BGPAdvertisement",
+  "Community",
+  "BGPPeer",
+  "BFDProfile",
+];
+const found: fc.Arbitrary<Found> = fc
+  .record({ kind: fc.constantFrom(...KINDS), name: fc.constantFrom("x0", "x1", "x2", "X"), spec })
+  .map(({ kind, name, spec: each }) => ({
+    file: "f",
+    line: 1,
+    object: { apiVersion: "metallb.io/v1beta1", kind, metadata: { name }, spec: each },
+  }));
+
+test("whatever goes in, what comes out is admitted and nothing is lost", () => {
+  fc.assert(
+    fc.property(fc.array(found, { maxLength: 8 }), (list) => {
+      const documents = { found: list, unreadable: [], strangers: [] };
+      const migration = migrate(documents, OPTIONS);
+      assertAdmitted(migration);
+      assertNothingLost(documents, migration);
+    }),
+    { numRuns: 1_000 },
+  );
+});
