@@ -11,6 +11,8 @@ SYSTEM := 'test/integration/**/*.test.ts' 'test/layer2/**/*.test.ts' 'test/netns
           'test/lab/**/*.test.ts'
 # On a whole cluster with real pods.
 E2E := 'test/e2e/**/*.test.ts'
+# The build that a cluster is upgraded to in them.
+NEXT := v0.1.1
 NODE_TEST := node --test --test-reporter=spec
 
 .PHONY: help
@@ -28,13 +30,15 @@ demo-stop: ## Stop the demo's cluster, leave nothing behind
 .PHONY: test
 test: setup addon ## All tests that a change needs (what CI runs)
 	@node hack/lab/main.ts programs
+	@node hack/images/main.ts build
+	@node hack/images/main.ts build $(NEXT)
 	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
-	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM)
+	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM) $(E2E)
 
 .PHONY: test-e2e
 test-e2e: images ## The whole of it on a real cluster with real pods
 	@node hack/lab/main.ts programs
-	@node hack/images/main.ts build v0.1.1
+	@node hack/images/main.ts build $(NEXT)
 	@$(NODE_TEST) --test-concurrency=1 $(E2E)
 
 .PHONY: test-unit

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 import { ROOT, type RunOptions, run } from "#hack/demo/shell.ts";
+import { layoutOf, netnsOf } from "#hack/lab/layout.ts";
 import { until } from "#test/until.ts";
 
 export const NAMESPACE = "genkan-system";
@@ -31,6 +32,11 @@ export class Cluster implements AsyncDisposable {
       [process.execPath, join(ROOT, "hack/lab/main.ts"), "--instance", String(this.instance), ...argv],
       options,
     );
+  }
+
+  /** The network namespace of node1, ..., where the nodes are. */
+  netnsOf(place: string): string {
+    return netnsOf(layoutOf(this.instance), place);
   }
 
   /** A command on node1, ..., client, router. */
@@ -71,31 +77,52 @@ export class Cluster implements AsyncDisposable {
     return new Map(items.map(({ metadata, status }) => [metadata.name, status]));
   }
 
-  /** Why something may have gone wrong, for the log of a failed run. */
-  async explain(): Promise<string> {
-    const questions = [
+  /** Why something may have gone wrong: in a page, and all of it. */
+  async explain(): Promise<{ brief: string; whole: string }> {
+    const conditions =
+      '{range .items[*]}{.kind}/{.metadata.name}{"\\n"}{range .status.conditions[*]}  {.type}={.status} {.reason} {.message}{"\\n"}{end}{end}';
+    const short = [
       ["get", "pods", "-A", "-o", "wide"],
-      ["get", "loadbalancers,addresspools,speakerstatuses,services", "-A", "-o", "yaml"],
-      ["get", "events", "-A", "--sort-by=.lastTimestamp"],
-      ...["operator", "controller", "speaker"].map((component) => [
-        ...["logs", "-n", NAMESPACE, "-l", `app.kubernetes.io/component=${component}`],
-        ...["--prefix", "--tail=60", "--max-log-requests=12"],
-      ]),
+      ["get", "loadbalancers,addresspools,speakerstatuses", "-A", "-o", `jsonpath=${conditions}`],
+      ["get", "services", "-A"],
     ];
-    const answers: string[] = [];
-    for (const question of questions) {
-      const answer = await this.kubectl(question).catch((error: unknown) => String(error));
-      answers.push(`--- kubectl ${question.join(" ")}\n${answer}`);
+    const long = [
+      ["get", "events", "-A", "--sort-by=.lastTimestamp"],
+      ["get", "loadbalancers,addresspools,speakerstatuses,services,leases", "-A", "-o", "yaml"],
+    ];
+    const brief = await this.#answers(short);
+    const logs = await this.#answers(await this.#logQuestions());
+    const endOfLogs = logs.map((text) => lastLines(text, 15));
+    const more = await this.#answers(long);
+    return { brief: [...brief, ...endOfLogs].join("\n"), whole: [...brief, ...logs, ...more].join("\n") };
+  }
+
+  async #answers(questions: readonly (readonly string[])[]): Promise<string[]> {
+    return Promise.all(
+      questions.map(async (question) => {
+        const answer = await this.kubectl([...question, "--request-timeout=20s"]).catch(String);
+        return `--- kubectl ${question.join(" ")}\n${answer}`;
+      }),
+    );
+  }
+
+  /** Of every pod of ours, and of what ran in it before it was started again. */
+  async #logQuestions(): Promise<string[][]> {
+    interface Pods {
+      items: { metadata: { name: string }; status: { containerStatuses?: { restartCount: number }[] } }[];
     }
-    return answers.join("\n");
+    const pods = await this.get<Pods>(["pods", "-n", NAMESPACE]).catch((): Pods => ({ items: [] }));
+    return pods.items.flatMap(({ metadata, status }) => {
+      const question = ["logs", "-n", NAMESPACE, metadata.name, "--tail=400"];
+      const restarts = status.containerStatuses?.[0]?.restartCount ?? 0;
+      return restarts > 0 ? [question, [...question, "--previous"]] : [question];
+    });
   }
 
   /** config/samples/loadbalancer.yaml and a pool of this lab's own network. */
-  async configure(spec: object = {}): Promise<void> {
+  async samples(): Promise<object[]> {
     const text = await readFile(join(ROOT, "config/samples/loadbalancer.yaml"), "utf8");
-    const [balancer] = parseAllDocuments(text).map((document) => document.toJS() as { spec: object });
-    await this.apply({ ...balancer, spec: { ...balancer?.spec, ...spec } });
-    await this.apply({
+    const pool = {
       apiVersion: "genkan.dev/v1beta1",
       kind: "AddressPool",
       metadata: { name: "lab", namespace: NAMESPACE },
@@ -106,7 +133,8 @@ export class Cluster implements AsyncDisposable {
           `fd30:${this.instance}::200-fd30:${this.instance}::2ff`,
         ],
       },
-    });
+    };
+    return [...parseAllDocuments(text).map((document) => document.toJS() as object), pool];
   }
 
   async available(): Promise<void> {
@@ -161,4 +189,10 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lab(["down"]);
   }
+}
+
+/** The first line, which says whose they are, and the last of the others. */
+function lastLines(text: string, count: number): string {
+  const [first = "", ...lines] = text.trimEnd().split("\n");
+  return [first, ...lines.slice(-count).map((line) => line.slice(0, 400))].join("\n");
 }

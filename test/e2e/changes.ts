@@ -1,0 +1,161 @@
+/** What people change in a cluster that serves: builds, nodes, the mode, and at last whether Genkan is there at all. */
+import assert from "node:assert/strict";
+import { NAMESPACE } from "#test/e2e/cluster.ts";
+import { inWords, traffic } from "#test/e2e/probe.ts";
+import {
+  address4,
+  answered,
+  e2e,
+  foundOn,
+  known,
+  lab,
+  NODES,
+  PROMISED_MS,
+  stateOf,
+  tell,
+} from "#test/e2e/suite.ts";
+import { until } from "#test/until.ts";
+
+/** The tag of the second build, which the Makefile makes. */
+const NEXT = "v0.1.1";
+
+/** Node -> the build that its speaker says it is. */
+async function builds(): Promise<string[]> {
+  return [...(await lab().speakers())].map(([node, status]) => `${node} ${status?.build}`);
+}
+
+e2e("an upgrade to another build under traffic loses nothing", async () => {
+  const before = await builds();
+  assert.equal(before.length, NODES.length);
+  assert.ok(!before.some((one) => one.endsWith(` ${NEXT}`)), before.join());
+  const outages = await traffic("upgrade", known(), {
+    cause: async () => {
+      await lab().upgrade(NEXT);
+      let said = "";
+      await until(
+        `every speaker to be of build ${NEXT}`,
+        async () => {
+          const present = await builds();
+          if (said !== present.join()) tell(`  ${present.join(", ")}`);
+          said = present.join();
+          return present.every((one) => one.endsWith(` ${NEXT}`));
+        },
+        { deadlineMs: 420_000, everyMs: 1_000 },
+      );
+    },
+    forMs: 10_000,
+  });
+  await lab().available();
+  interface Deployment {
+    spec: { template: { spec: { containers: { image: string }[] } } };
+  }
+  const { spec } = await lab().get<Deployment>(["deployment", "controller", "-n", NAMESPACE]);
+  assert.deepEqual(
+    spec.template.spec.containers.map(({ image }) => image),
+    [`genkan.dev/controller:${NEXT}`],
+  );
+  assert.deepEqual(await lab().addresses("hello", 2), known());
+  for (const [address, outage] of outages) assert.equal(outage.failed, 0, `${address}: ${inWords(outage)}`);
+});
+
+e2e("a node is added: a speaker comes to it and takes its share", async () => {
+  await lab().lab(["node", "add", "node4"]);
+  await until(
+    "the new node's speaker to be ready",
+    async () => {
+      const conditions = (await lab().speakers()).get("node4")?.conditions ?? [];
+      return conditions.some(({ type, status }) => type === "Ready" && status === "True");
+    },
+    { deadlineMs: 300_000, everyMs: 1_000 },
+  );
+  await lab().available();
+});
+
+e2e("a node is taken away: its addresses move, and what its speaker said of itself goes", async () => {
+  const outages = await traffic("node removed", known(), {
+    cause: async () => {
+      await lab().lab(["node", "remove", "node4"]);
+    },
+    forMs: 15_000,
+  });
+  for (const [address, outage] of outages) {
+    const isAnswered = outage.answeredAfter !== undefined && outage.lastFailureAfter < PROMISED_MS;
+    assert.ok(isAnswered, `${address}: ${inWords(outage)}`);
+  }
+  for (const address of known()) assert.notEqual(await lab().owner(address), "node4");
+  await until("the removed node's report to go", async () => !(await lab().speakers()).has("node4"), {
+    deadlineMs: 120_000,
+    everyMs: 1_000,
+  });
+  await lab().available();
+});
+
+/** ipMode of every address of Service hello. */
+async function modes(): Promise<(string | undefined)[]> {
+  interface Service {
+    status: { loadBalancer: { ingress?: { ipMode?: string }[] } };
+  }
+  const { status } = await lab().get<Service>(["service", "hello"]);
+  return (status.loadBalancer.ingress ?? []).map(({ ipMode }) => ipMode);
+}
+
+async function setMode(mode: "IPVS" | "KubeProxy", ipMode: "Proxy" | "VIP"): Promise<void> {
+  const patch = JSON.stringify({ spec: { forwarding: { mode } } });
+  const argv = ["patch", "loadbalancer", "loadbalancer", "-n", NAMESPACE, "--type=merge", "-p", patch];
+  // The controller that judges it may be on its way from one node to another.
+  await until(`mode ${mode} to be admitted`, async () => (await lab().kubectl(argv)) !== "", {
+    deadlineMs: 60_000,
+    everyMs: 1_000,
+  });
+  await until(`ipMode ${ipMode}`, async () => (await modes()).every((one) => one === ipMode), {
+    deadlineMs: 60_000,
+    everyMs: 300,
+  });
+}
+
+/** Waits until a node has what it had before Genkan came. */
+async function untouched(node: string): Promise<void> {
+  await until(
+    `nothing of ours on ${node}`,
+    async () => {
+      assert.equal(await stateOf(node), foundOn(node));
+      return true;
+    },
+    { deadlineMs: 60_000, everyMs: 1_000 },
+  );
+}
+
+e2e(
+  "mode KubeProxy: the addresses stay, kube-proxy forwards, nothing of ours is in the kernel; and back",
+  async () => {
+    await setMode("KubeProxy", "VIP");
+    for (const node of NODES) await untouched(node);
+    await answered({ seesClient: false });
+    await setMode("IPVS", "Proxy");
+    await answered({ seesClient: true });
+    assert.deepEqual(await lab().addresses("hello", 2), known());
+  },
+);
+
+e2e("the LoadBalancer is deleted: nothing is left on any node, foreign state is as it was", async () => {
+  const owner = await lab().owner(address4());
+  assert.notEqual(await stateOf(owner), foundOn(owner), "there was something to remove");
+  await lab().kubectl(["delete", "loadbalancer", "loadbalancer", "-n", NAMESPACE, "--timeout=180s"]);
+  for (const node of NODES) assert.equal(await stateOf(node), foundOn(node), node);
+  interface Pods {
+    items: { metadata: { name: string; labels?: Record<string, string> } }[];
+  }
+  await until(
+    "controllers and speakers to be gone",
+    async () => {
+      const { items } = await lab().get<Pods>(["pods", "-n", NAMESPACE]);
+      return items.every(({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === "operator");
+    },
+    { deadlineMs: 120_000, everyMs: 1_000 },
+  );
+  const { items } = await lab().get<Pods>(["leases,speakerstatuses,secrets", "-n", NAMESPACE]);
+  assert.deepEqual(
+    items.map(({ metadata }) => metadata.name).filter((name) => !name.startsWith("genkan-operator")),
+    [],
+  );
+});

@@ -1,0 +1,91 @@
+/** Things that end by themselves or by somebody's hand, and what goes on meanwhile. */
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { NAMESPACE } from "#test/e2e/cluster.ts";
+import { inWords, traffic } from "#test/e2e/probe.ts";
+import { address4, ask, e2e, known, lab, PROMISED_MS } from "#test/e2e/suite.ts";
+import { until } from "#test/until.ts";
+
+const API_SILENT_MS = 20_000;
+
+/** Cuts, kills or ends the owner of the IPv4 address and holds the rest to their promise. */
+async function loses(what: string, cause: (owner: string) => Promise<void>): Promise<string> {
+  const owner = await lab().owner(address4());
+  const outages = await traffic(what, [address4()], { cause: () => cause(owner), forMs: 15_000 });
+  for (const [address, outage] of outages) {
+    const isAnswered = outage.answeredAfter !== undefined && outage.lastFailureAfter < PROMISED_MS;
+    assert.ok(isAnswered, `${address}: ${inWords(outage)}`);
+  }
+  return owner;
+}
+
+const ofSpeaker = (node: string): string[] => [
+  ...["-n", NAMESPACE, "-l", "app.kubernetes.io/component=speaker"],
+  ...["--field-selector", `spec.nodeName=${node}`],
+];
+
+e2e("the owner's speaker pod is deleted: answered again in time", async () => {
+  await loses("speaker deleted", async (owner) => {
+    await lab().kubectl(["delete", "pod", ...ofSpeaker(owner), "--wait=false"]);
+  });
+  await lab().available();
+});
+
+e2e("the owner's speaker is killed without a word: answered again in time", async () => {
+  await loses("speaker killed", async (owner) => {
+    // The programs of a node's network namespace; the speaker is the one that runs its bundle.
+    const script =
+      'for p in $(ip netns pids "$1"); do tr "\\0" " " </proc/$p/cmdline | grep -q /app/speaker.mjs && kill -9 $p; done; true';
+    await lab().on(owner, ["sh", "-c", script, "sh", lab().netnsOf(owner)]);
+  });
+  await lab().available();
+});
+
+e2e("the owner's node is cut off: answered again in time, by another node", async () => {
+  let owner = "";
+  try {
+    owner = await loses("node cut off", async (node) => {
+      await lab().lab(["cut", node]);
+    });
+    assert.notEqual(await lab().owner(address4(), owner), owner);
+  } finally {
+    if (owner !== "") await lab().lab(["mend", owner]);
+  }
+  await lab().available();
+});
+
+e2e("the controllers are killed: addresses stay, and a new Service gets one", async () => {
+  const controllers = ["-n", NAMESPACE, "-l", "app.kubernetes.io/component=controller"];
+  await lab().kubectl(["delete", "pod", ...controllers, "--grace-period=0", "--force", "--wait=false"]);
+  await lab().apply({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "late", namespace: "default" },
+    spec: { type: "LoadBalancer", selector: { app: "hello" }, ports: [{ port: 80, targetPort: 8080 }] },
+  });
+  const [late = ""] = await lab().addresses("late", 1);
+  assert.ok(!known().includes(late));
+  assert.deepEqual(await lab().addresses("hello", 2), known());
+  await until("an answer from the new Service", async () => (await ask(late)).pod !== "", {
+    deadlineMs: 60_000,
+  });
+});
+
+e2e("the API server does not answer for a while: what is announced goes on", async () => {
+  await lab().available();
+  const pid = Number(/kube-apiserver \((\d+)\)/.exec(await lab().lab(["status"]))?.[1]);
+  const outages = await traffic("API server silent", known(), {
+    cause: async () => {
+      process.kill(pid, "SIGSTOP");
+      try {
+        await sleep(API_SILENT_MS);
+      } finally {
+        process.kill(pid, "SIGCONT");
+      }
+    },
+    forMs: 10_000,
+  });
+  for (const [address, outage] of outages) assert.equal(outage.failed, 0, `${address}: ${inWords(outage)}`);
+  await lab().available();
+  assert.deepEqual(await lab().addresses("hello", 2), known());
+});

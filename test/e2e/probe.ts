@@ -1,0 +1,75 @@
+/** Traffic from the client host while something happens, and what it lost. */
+import { join } from "node:path";
+import { type Outage, type ProbeResult, parseResults, summarize } from "#hack/demo/outage.ts";
+import { ROOT } from "#hack/demo/shell.ts";
+import { lab, tell } from "#test/e2e/suite.ts";
+import { until } from "#test/until.ts";
+
+class Probe {
+  readonly #stop = new AbortController();
+  readonly #done: Promise<unknown>;
+  #output = "";
+
+  constructor(address: string) {
+    const argv = [process.execPath, join(ROOT, "hack/demo/probe.ts"), address, "80"];
+    this.#done = lab()
+      .on("client", argv, {
+        signal: this.#stop.signal,
+        keepsInput: true,
+        onOutput: (text) => {
+          this.#output += text;
+        },
+      })
+      .catch((error: unknown) => {
+        if (!this.#stop.signal.aborted) throw error;
+      });
+  }
+
+  /** Whole lines only. */
+  results(): ProbeResult[] {
+    return parseResults(this.#output.slice(0, this.#output.lastIndexOf("\n") + 1));
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#done;
+  }
+}
+
+/**
+ * Asks each address five times a second, with a new connection each time, from before `cause` until `forMs` after its
+ * end; says and returns what failed since `cause` began. `what` is for the log.
+ */
+export async function traffic(
+  what: string,
+  addresses: readonly string[],
+  { cause, forMs }: { readonly cause: () => Promise<void>; readonly forMs: number },
+): Promise<Map<string, Outage>> {
+  const probes = new Map(addresses.map((address) => [address, new Probe(address)]));
+  try {
+    for (const [address, probe] of probes) {
+      await until(`the probe's first answer from ${address}`, () => probe.results().some(({ ok }) => ok), {
+        deadlineMs: 60_000,
+      });
+    }
+    const at = Date.now();
+    await cause();
+    const end = Date.now() + forMs;
+    await until("the probe to run long enough", () => Date.now() >= end, {
+      deadlineMs: forMs + 10_000,
+      everyMs: 200,
+    });
+    const outages = new Map([...probes].map(([address, probe]) => [address, summarize(probe.results(), at)]));
+    for (const [address, outage] of outages) tell(`  ${what}: ${address}: ${inWords(outage)}`);
+    return outages;
+  } finally {
+    for (const probe of probes.values()) await probe.stop();
+  }
+}
+
+export function inWords({ asked, failed, answeredAfter, lastFailureAfter }: Outage): string {
+  if (failed === 0) return `none of ${asked} requests failed`;
+  const again =
+    answeredAfter === undefined ? "never answered again" : `answered again after ${answeredAfter} ms`;
+  return `${failed} of ${asked} requests failed, ${again}, the last failure ended after ${lastFailureAfter} ms`;
+}

@@ -1,0 +1,152 @@
+/** What all cases of the whole cluster's test share: one lab, what was on its nodes before, and how a case is told. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ROOT } from "#hack/demo/shell.ts";
+import { Cluster } from "#test/e2e/cluster.ts";
+import { until } from "#test/until.ts";
+
+export const INSTANCE = 9;
+export const NODES = ["node1", "node2", "node3"] as const;
+/** An address is answered again within this time after its owner is lost. */
+export const PROMISED_MS = 10_000;
+const REPORTS = join(ROOT, "build/e2e");
+const TELL_EVERY_MS = 30_000;
+
+/** What the test server answers. */
+export interface Answer {
+  readonly pod: string;
+  readonly node: string;
+  /** Whom the pod saw. */
+  readonly client: string;
+}
+
+interface Suite {
+  readonly cluster: Cluster;
+  /** What the nodes had of their own, before Genkan. */
+  readonly found: ReadonlyMap<string, string>;
+}
+
+let suite: Suite | undefined;
+/** Of Service hello, once it has them. */
+let addresses: readonly string[] = [];
+const started = performance.now();
+
+/** A line for whoever waits. */
+export function tell(line: string): void {
+  const seconds = Math.round((performance.now() - started) / 1000);
+  process.stderr.write(`[${String(seconds).padStart(4)} s] ${line}\n`);
+}
+
+export function lab(): Cluster {
+  if (suite === undefined) throw new Error("the lab is not up");
+  return suite.cluster;
+}
+
+export function foundOn(node: string): string | undefined {
+  return suite?.found.get(node);
+}
+
+export function remember(given: readonly string[]): void {
+  addresses = given;
+}
+
+export function known(): readonly string[] {
+  if (addresses.length === 0)
+    throw new Error("Service hello has no addresses: the cases before this one failed");
+  return addresses;
+}
+
+/** The IPv4 one of them. */
+export function address4(): string {
+  return known().find((address) => !address.includes(":")) ?? "";
+}
+
+/** The lab's client, by the family of `address`. */
+export function clientFor(address: string): string {
+  return address.includes(":") ? `fd09:${INSTANCE}::2` : `10.9.${INSTANCE}.2`;
+}
+
+/** Rules, IPVS, sysctls and our table of a node; kube-proxy's own tables change by themselves. */
+export async function stateOf(node: string): Promise<string> {
+  const script =
+    "ip rule; ip -6 rule; ip route show table 7077 2>/dev/null; ip -6 route show table 7077 2>/dev/null; " +
+    "ipvsadm -Sn; nft list tables | grep genkan; nft list table inet foreign; " +
+    "cd /proc/sys/net/ipv4/vs && grep -H . sloppy_tcp sloppy_sctp conntrack schedule_icmp expire_nodest_conn pmtu_disc; true";
+  return lab().on(node, ["sh", "-c", script]);
+}
+
+/** One request from the client host. */
+export async function ask(address: string): Promise<Answer> {
+  const url = address.includes(":") ? `http://[${address}]/` : `http://${address}/`;
+  return JSON.parse(await lab().on("client", ["curl", "-sS", "-m", "5", url])) as Answer;
+}
+
+/** Waits until pods answer through every address, and see the client where it is ours that forwards. */
+export async function answered(options: { readonly seesClient: boolean }): Promise<void> {
+  for (const address of known()) {
+    await until(
+      `an answer through ${address}`,
+      async () => {
+        const { client } = await ask(address);
+        if (!options.seesClient || client === clientFor(address)) return true;
+        throw new Error(`the pod saw ${client}`);
+      },
+      { deadlineMs: 120_000, everyMs: 300 },
+    );
+  }
+}
+
+/** A new lab, with things of other people on its nodes. */
+export async function bringUp(): Promise<void> {
+  const cluster = await Cluster.start(INSTANCE);
+  const found = new Map<string, string>();
+  suite = { cluster, found };
+  for (const node of NODES) {
+    await cluster.on(node, [
+      "sh",
+      "-c",
+      // kube-proxy empties IPVS when it starts, whoever made what is in it.
+      "for i in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:10256/livez && break; sleep 0.3; done; " +
+        "modprobe -q ip_vs; ipvsadm -A -t 10.1.1.1:80 -s rr; " +
+        "nft 'table inet foreign { chain c { tcp dport 9 counter; }; }'; true",
+    ]);
+    found.set(node, await stateOf(node));
+  }
+}
+
+export async function takeDown(): Promise<void> {
+  await suite?.cluster[Symbol.asyncDispose]();
+}
+
+/** A case; while it runs it says so, and if it fails it shows what the cluster says about it. */
+export function e2e(name: string, body: () => Promise<void>): void {
+  test(name, async () => {
+    tell(name);
+    const began = performance.now();
+    const timer = setInterval(() => {
+      const seconds = Math.round((performance.now() - began) / 1000);
+      tell(`  still at it after ${seconds} s`);
+    }, TELL_EVERY_MS);
+    try {
+      await body();
+      tell(`  done in ${Math.round((performance.now() - began) / 1000)} s`);
+    } catch (error) {
+      tell(`  FAILED: ${error instanceof Error ? error.message : String(error)}`);
+      await report(name);
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
+  });
+}
+
+/** The short story on the terminal, the whole in a file. */
+async function report(name: string): Promise<void> {
+  const { brief, whole } = await lab().explain();
+  process.stderr.write(`${brief}\n`);
+  await mkdir(REPORTS, { recursive: true });
+  const path = join(REPORTS, `${name.replaceAll(/[^a-z0-9]+/gi, "-").slice(0, 60)}.log`);
+  await writeFile(path, whole);
+  tell(`  all that the cluster says: ${path}`);
+}
