@@ -17,6 +17,7 @@ export interface FrrOptions extends RouterOptions {
   readonly globalLines?: readonly string[];
   /** More lines of the session's address family. */
   readonly familyLines?: (session: Session) => readonly string[];
+  readonly bgpdArguments?: readonly string[];
   /** Lines before `router bgp`. */
   readonly topLines?: readonly string[];
 }
@@ -124,7 +125,7 @@ export class Frr implements Router {
     writeFileSync(join(directory, "vtysh.conf"), "");
     router.#run("zebra", []);
     await until("zebra's socket", () => existsSync(join(directory, "zserv.api")));
-    router.#run("bgpd", ["-p", "179"]);
+    router.#run("bgpd", ["-p", "179", ...(options.bgpdArguments ?? [])]);
     await until("bgpd's answer", () => router.json("show bgp summary json"));
     return router;
   }

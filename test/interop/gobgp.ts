@@ -38,17 +38,25 @@ function neighborOf(session: Session): Record<string, unknown> {
   };
 }
 
-export function gobgpConfig({ sessions }: RouterOptions): string {
+export interface GobgpOptions extends RouterOptions {
+  /** Of the router itself; the matrix's own when not given. */
+  readonly asn?: number;
+  readonly listen?: { readonly port: number; readonly addresses: readonly string[] };
+  /** More of them, as GoBGP's configuration has them. */
+  readonly neighbors?: readonly Record<string, unknown>[];
+}
+
+export function gobgpConfig({
+  sessions,
+  asn = asnOf("gobgp"),
+  listen,
+  neighbors = [],
+}: GobgpOptions): string {
+  const { port, addresses } = listen ?? { port: 179, addresses: ["0.0.0.0", "::"] };
+  const routerId = mainAddress.IPv4(numberOf("gobgp"));
   return stringify({
-    global: {
-      config: {
-        as: asnOf("gobgp"),
-        "router-id": mainAddress.IPv4(numberOf("gobgp")),
-        port: 179,
-        "local-address-list": ["0.0.0.0", "::"],
-      },
-    },
-    neighbors: sessions.map(neighborOf),
+    global: { config: { as: asn, "router-id": routerId, port, "local-address-list": addresses } },
+    neighbors: [...sessions.map(neighborOf), ...neighbors],
   });
 }
 

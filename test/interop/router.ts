@@ -1,5 +1,5 @@
 /** What every router of the matrix can be asked. */
-import { mkdtempSync } from "node:fs";
+import { chmodSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Family } from "#api/address.ts";
@@ -28,7 +28,9 @@ export interface Router {
 
 /** A new directory that programs of other users can read. */
 export function workDirectory(name: string): string {
-  return mkdtempSync(join(tmpdir(), `genkan-${name}-`));
+  const directory = mkdtempSync(join(tmpdir(), `genkan-${name}-`));
+  chmodSync(directory, 0o755);
+  return directory;
 }
 
 /** Puts routes under the peer that they came from. */

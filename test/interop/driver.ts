@@ -1,0 +1,60 @@
+/** Child process of device.ts: each line of standard input is an Order, each line of standard output its Answer. */
+import { createInterface } from "node:readline";
+import { systemClock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import type { Logger } from "#common/log.ts";
+import { createBgp } from "#speaker/bgp/bgp.ts";
+import type { Answer, Order, Wanted } from "./device.ts";
+
+const write =
+  (level: string) =>
+  (message: string, fields: object = {}): void => {
+    process.stderr.write(`${new Date().toISOString()} ${level} ${message} ${JSON.stringify(fields)}\n`);
+  };
+const log: Logger = {
+  debug: write("debug"),
+  info: write("info"),
+  warn: write("warn"),
+  error: write("error"),
+  child: () => log,
+};
+const bgp = createBgp({ clock: systemClock, log });
+let wanted: Wanted = new Map();
+
+/** Routes that no list on standard input had to be read for. */
+function announce(count: number): void {
+  const advertisements = Array.from({ length: count }, (_, at) => ({
+    prefix: `198.18.${at >> 8}.${at & 255}/32`,
+    communities: [],
+    largeCommunities: [],
+  }));
+  bgp.reconcile(new Map([...wanted].map(([name, one]) => [name, { ...one, advertisements }])));
+}
+
+async function obey(order: Order): Promise<Answer> {
+  switch (order.do) {
+    case "reconcile":
+      wanted = new Map(order.wanted);
+      bgp.reconcile(wanted);
+      return {};
+    case "announce":
+      announce(order.count);
+      return {};
+    case "sessions":
+      return { sessions: bgp.sessions() };
+    case "bfdDown":
+      bgp.bfdDown(order.peer);
+      return {};
+    case "stop":
+      await bgp.stop({ mode: order.mode });
+      return {};
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const order = JSON.parse(line) as Order;
+  const answer = await obey(order).catch((error: unknown): Answer => ({ error: errorText(error) }));
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  if (order.do === "stop") break;
+}
+process.exit(0);
