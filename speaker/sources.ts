@@ -18,17 +18,10 @@ import { type Index, Store } from "#common/kube/store.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
+import { AcceptedPeers, storedPeer } from "./acceptedpeers.ts";
 import { projectLoadBalancer, projectNode, projectPool, projectService, projectSlice } from "./project.ts";
-import { projectPassword, projectPeer, projectProfile } from "./projectbgp.ts";
-import type {
-  LoadBalancerView,
-  NodeView,
-  PeerView,
-  PoolView,
-  ProfileView,
-  ServiceView,
-  SliceView,
-} from "./view.ts";
+import { projectPassword, projectProfile } from "./projectbgp.ts";
+import type { LoadBalancerView, NodeView, PoolView, ProfileView, ServiceView, SliceView } from "./view.ts";
 
 export interface SourcesOptions {
   readonly client: KubeClient;
@@ -64,7 +57,7 @@ export class Sources {
   readonly services = new Store<ServiceView>();
   readonly nodes = new Store<NodeView>();
   readonly pools = new Store<PoolView>();
-  readonly peers = new Store<PeerView>();
+  readonly peers: AcceptedPeers;
   readonly profiles = new Store<ProfileView>();
   /** By `namespace/name` of the Secret. */
   readonly #passwords = new Store<string>();
@@ -76,12 +69,13 @@ export class Sources {
 
   constructor(options: SourcesOptions) {
     this.#options = options;
+    this.peers = new AcceptedPeers(options.namespace);
     this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
     const { namespace } = options;
     this.#running = [
       this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace),
       this.#reflect(addressPools, this.pools, projectPool, namespace),
-      this.#reflect(bgpPeers, this.peers, projectPeer, namespace),
+      this.#reflect(bgpPeers, this.peers.store, storedPeer, namespace),
       this.#reflect(bfdProfiles, this.profiles, projectProfile, namespace),
       this.#reflect(secrets, this.#passwords, projectPassword, namespace, PASSWORDS_ONLY),
       this.#reflect(nodes, this.nodes, projectNode),
@@ -89,7 +83,7 @@ export class Sources {
       this.#reflect(endpointSlices, this.#slices, projectSlice),
     ];
     const { services: ofServices, nodes: ofNodes, pools, peers, profiles } = this;
-    const stores = [ofServices, ofNodes, pools, peers, profiles];
+    const stores = [ofServices, ofNodes, pools, peers.store, profiles];
     for (const store of [...stores, this.#passwords, this.#slices, this.#loadBalancers]) {
       store.subscribe(() => options.onChange());
     }
