@@ -84,7 +84,7 @@ export const LABEL_SPEAKER_LEASE = `${GROUP}/speaker`;
 export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
 
 /** Ports that the processes listen on. The speaker's are on the node's own network. */
-export const PORT = { webhook: 9443, operator: 8080, controller: 8080, speaker: 7472 } as const;
+export const PORT = { webhook: 9443, operator: 8080, controller: 8080, speaker: 7472, bgp: 179 } as const;
 
 /** Of a BFDProfile that says nothing, in milliseconds. */
 export const DEFAULT_BFD_INTERVAL_MS = 300;

@@ -3,44 +3,44 @@ import { test } from "node:test";
 import type { Judged } from "#api/v1beta1/admission/judge.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { standingOf } from "#api/v1beta1/standing.ts";
+import { inactiveWords } from "#api/v1beta1/unsupported.ts";
 
 const VIEW = emptyView("genkan-system");
 const object = (kind: string, spec: object): Judged =>
   ({ kind, metadata: { name: "x", namespace: "genkan-system", generation: 3 }, spec }) as Judged;
 
-/** object, type=status reason of each condition, what the messages hold */
+/** object, type=status reason of each condition but Active, what their messages hold */
 const CASES: readonly (readonly [Judged, readonly string[], RegExp])[] = [
   [object("AddressPool", { protocol: "layer2", addresses: ["10.0.0.0/24"] }), ["Valid=True Accepted"], /^$/],
-  [
-    object("AddressPool", { protocol: "bgp", addresses: ["10.0.0.0/24"] }),
-    ["Active=False NotSupportedYet", "Valid=True Accepted"],
-    /^spec\.protocol: bgp is not supported yet/,
-  ],
+  [object("AddressPool", { protocol: "bgp", addresses: ["10.0.0.0/24"] }), ["Valid=True Accepted"], /^$/],
   [
     object("AddressPool", { protocol: "layer2", addresses: ["10.0.0.1"] }),
     ["Valid=False Refused"],
     /^spec\.addresses\[0\]: 10\.0\.0\.1 is a bare address/,
   ],
-  [
-    object("BGPPeer", { myASN: 1, peerASN: 2, peerAddress: "10.0.0.1" }),
-    ["Active=False NotSupportedYet", "Valid=True Accepted"],
-    /^BGP is not supported yet/,
-  ],
+  [object("BGPPeer", { myASN: 1, peerASN: 2, peerAddress: "10.0.0.1" }), ["Valid=True Accepted"], /^$/],
   [
     object("BFDProfile", { detectMultiplier: 1 }),
-    ["Active=False NotSupportedYet", "Valid=False Refused"],
+    ["Valid=False Refused"],
     /spec\.detectMultiplier: 1 must be at least 2/,
   ],
   [
-    object("LoadBalancer", { membership: { port: 7946 } }),
+    object("LoadBalancer", { membership: { port: 7472 } }),
     ["Valid=False Refused"],
-    /spec\.membership\.port: 7946 is not supported yet/,
+    /spec\.membership\.port: 7472 is where speakers serve health and metrics/,
   ],
 ];
 
 for (const [judged, expected, words] of CASES) {
   test(`standing: ${judged.kind}: ${expected.join(", ")}`, () => {
-    const conditions = standingOf(judged, VIEW);
+    const all = standingOf(judged, VIEW);
+    const inactive = inactiveWords(judged.kind, judged);
+    const active = all.filter(({ type }) => type === "Active");
+    assert.deepEqual(
+      active.map(({ status, message }) => [status, message]),
+      inactive === undefined ? [] : [["False", inactive]],
+    );
+    const conditions = all.filter(({ type }) => type !== "Active");
     assert.deepEqual(
       conditions.map(({ type, status, reason }) => `${type}=${status} ${reason}`),
       expected,

@@ -1,4 +1,7 @@
-/** What is admitted while nothing acts on it says so in its status, in the real API server. */
+/**
+ * What is in the API server says in its status whether admission would take it, in the webhook's own words: it may have
+ * come in while no webhook was up.
+ */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -16,13 +19,24 @@ import { real, TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
 interface Said {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly message: string;
+    }[];
+  };
 }
 
+/** Active is there only while nothing acts on a kind. */
 const said = (object: Said | undefined): string[] =>
-  (object?.status?.conditions ?? []).map(({ type, status }) => `${type}=${status}`);
+  (object?.status?.conditions ?? [])
+    .filter(({ type }) => type !== "Active")
+    .map(({ type, status, message }) =>
+      [`${type}=${status}`, ...(type === "Valid" ? [message] : [])].join(" ").trim(),
+    );
 
-test("BGPPeer and BFDProfile say that nothing acts on them, once, and again after a change", async () => {
+test("BGPPeer and BFDProfile say whether they are valid, in the webhook's words, and again after a change", async () => {
   await using plane = await TestPlane.start();
   const { client } = plane;
   const namespace = await plane.namespace("genkan-system");
@@ -48,8 +62,8 @@ test("BGPPeer and BFDProfile say that nothing acts on them, once, and again afte
       BFDProfile: async () => said(await client.get(bfdProfiles, "r", namespace)),
     };
     const expected = {
-      BGPPeer: ["Active=False", "Established=False", "Valid=True"],
-      BFDProfile: ["Active=False", "Valid=True"],
+      BGPPeer: ["Established=False", "Valid=True"],
+      BFDProfile: ["Valid=True"],
     };
     for (const kind of ["BGPPeer", "BFDProfile"] as const) {
       await until(`${kind} to say so`, async () => (await read[kind]()).length === expected[kind].length);
@@ -65,6 +79,14 @@ test("BGPPeer and BFDProfile say that nothing acts on them, once, and again afte
     });
     const after = await client.get(bgpPeers, "r", namespace);
     assert.equal(Number(after?.metadata.generation), Number(before?.metadata.generation) + 1);
+    const taken = { myASN: 1, peerASN: 3, peerAddress: "10.0.0.1" };
+    await client.create(bgpPeers, { metadata: { name: "slipped-in", namespace }, spec: taken });
+    const words = 'Valid=False spec.peerAddress: 10.0.0.1 is the address of BGPPeer "r"';
+    const validOf = async (name: string) => said(await client.get(bgpPeers, name, namespace)).at(-1);
+    await until("the one that slipped in to say so", async () => (await validOf("slipped-in")) === words);
+    assert.equal(await validOf("r"), "Valid=True");
+    await client.remove(bgpPeers, "r", { namespace });
+    await until("it to be valid alone", async () => (await validOf("slipped-in")) === "Valid=True");
   } finally {
     stop.abort();
     await running;
