@@ -41,6 +41,12 @@ test-e2e: images ## The whole of it on a real cluster with real pods
 	@node hack/images/main.ts build $(NEXT)
 	@$(NODE_TEST) --test-concurrency=1 $(E2E)
 
+.PHONY: test-long
+test-long: images ## All tests again and again for HOURS (4); results in docs/results
+	@node hack/lab/main.ts programs
+	@node hack/images/main.ts build $(NEXT)
+	@node hack/long/main.ts --hours $(or $(HOURS),4)
+
 .PHONY: test-unit
 test-unit: setup-base addon ## The tests beside the code: seconds
 	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
