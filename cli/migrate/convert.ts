@@ -46,8 +46,11 @@ export function migrate(documents: Documents, options: MigrateOptions): Migratio
   }
   const of = (...kinds: readonly string[]): Source[] => sources.filter(({ kind }) => kinds.includes(kind));
   const aliases = new Aliases(of("Community"), notes);
-  const layer2 = of("L2Advertisement");
-  const pools = { pools: of("AddressPool", "IPAddressPool"), layer2, bgp: of("BGPAdvertisement"), aliases };
+  // A cluster gives them by name: files shall come to the same.
+  const byName = (a: Source, b: Source): number => (a.name < b.name ? -1 : 1);
+  const layer2 = of("L2Advertisement").sort(byName);
+  const bgp = of("BGPAdvertisement").sort(byName);
+  const pools = { pools: of("AddressPool", "IPAddressPool"), layer2, bgp, aliases };
   const converted: (readonly [string, readonly Converted[]])[] = [
     ["LoadBalancer", convertBalancers(of("MetalLB"), notes)],
     ["BFDProfile", convertProfiles(of("BFDProfile"))],
