@@ -6,7 +6,14 @@ import { test } from "node:test";
 import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
 import type { SocketError } from "./socket.ts";
-import { type AcceptedConnection, connectTcp, listenTcp, setMd5, type TcpListener } from "./tcp.ts";
+import {
+  type AcceptedConnection,
+  connectTcp,
+  listenTcp,
+  setHopLimits,
+  setMd5,
+  type TcpListener,
+} from "./tcp.ts";
 import type { TcpOptions } from "./tcp-option.ts";
 
 type Family = "IPv4" | "IPv6";
@@ -115,6 +122,21 @@ for (const family of ["IPv4", "IPv6"] as const) {
     await assert.rejects(connectTcp({ ...to(distant), minTtl: 255 }), coded("ETIMEDOUT"));
   });
 }
+
+test("an accepted connection from afar is silent once its peer is known to be near", async (t) => {
+  const server = serve("IPv4", { ttl: 255 });
+  t.after(server.close);
+  const base = { family: "IPv4", address: "127.0.0.1", port: server.port, timeoutMs: WAIT_MS } as const;
+  const socket = await connectTcp({ ...base, ttl: 64 });
+  t.after(() => socket.destroy());
+  const remote = await until("the connection to be accepted", () => server.accepted[0]);
+  assert.equal(await echoed(socket, "unjudged"), "unjudged");
+  setHopLimits(remote.socket, "IPv4", { minTtl: 255 });
+  socket.write("too far");
+  await assert.rejects(once(socket, "data", { signal: AbortSignal.timeout(NEVER_MS) }), {
+    name: "AbortError",
+  });
+});
 
 test("failures have their codes and leave no descriptor behind", async (t) => {
   const server = serve("IPv4");

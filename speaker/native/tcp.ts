@@ -205,8 +205,20 @@ export function listenTcp(options: ListenOptions): TcpListener {
  * lost when the peer changes its own within the hold time: segments signed otherwise are dropped and sent again.
  */
 export function setMd5(socket: Socket, peer: Md5Peer, password: string): void {
+  signWith(optionSetter(addon(), descriptorOf(socket)), peer, password);
+}
+
+/**
+ * Changes the hop limits of a live connection: those of an accepted one, once it is known who the peer is. What had
+ * come before is not judged again; what follows is.
+ */
+export function setHopLimits(socket: Socket, family: Family, limits: TcpOptions): void {
+  limitHops(optionSetter(addon(), descriptorOf(socket)), family, limits);
+}
+
+function descriptorOf(socket: Socket): number {
   const descriptor = descriptors.get(socket);
   // A destroyed socket's number may already be another's.
   if (descriptor === undefined || socket.destroyed) throw refusal("EBADF", 9, "the connection is closed");
-  signWith(optionSetter(addon(), descriptor), peer, password);
+  return descriptor;
 }

@@ -119,7 +119,6 @@ export function parseBirdRoutes(text: string): [protocol: string, route: Route][
       localPref: preference === "" ? undefined : Number(preference),
       communities: tuples(attribute("community")),
       largeCommunities: tuples(attribute("large_community")),
-      isStale: /\(\d+[s]?\/?[^)]*s\)/.test(head[0]) || /\bstale\b/i.test(head[0]),
     });
     found.push([head[2] ?? "", route]);
   }
