@@ -9,7 +9,17 @@ export const isInside = process.env.GENKAN_INSIDE === "1";
 export function runInside(file: string): void {
   // The runner of tests tells its children that they are one; a run of its own must not be.
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-  const inside = ["env", "GENKAN_INSIDE=1", "unshare", "-n", "node", "--test", "--test-reporter=spec", file];
+  const inside = [
+    "env",
+    "GENKAN_INSIDE=1",
+    "unshare",
+    "-n",
+    "node",
+    "--test",
+    "--test-force-exit",
+    "--test-reporter=spec",
+    file,
+  ];
   const { status, error } = spawnSync(process.execPath, [RUN, "--", ...inside], {
     encoding: "utf8",
     stdio: ["ignore", 2, 2],
