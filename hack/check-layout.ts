@@ -34,7 +34,7 @@ const IMPURE =
 const SHELLS = [
   /^common\/(clock|random|process|log)\.ts$/,
   /^(operator|controller|speaker|cli)\/(main|options)\.ts$/,
-  /^speaker\/layer2\/worker\.ts$/,
+  /^speaker\/(layer2|bfd)\/worker\.ts$/,
 ];
 
 interface SourceFile {

@@ -2,9 +2,9 @@
  * UDP sockets for a thread that keeps time, and its timer: nothing is made new for a packet, neither way. Readiness is
  * told by a callback, reading is the caller's, so that he can look into the socket whenever he wants to know.
  */
-import { domainOf, type Family, int, type SetOption, sockaddr } from "./sockaddr.ts";
+import { domainOf, type Family, int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SocketError } from "./socket.ts";
-import { bindToLink, IPPROTO, OPTION } from "./tcp-option.ts";
+import { bindToLink, IPPROTO, OPTION, type SetOption } from "./tcp-option.ts";
 
 const SOCK_DGRAM = 2;
 /** ip(7), ipv6(7), linux/in6.h. */

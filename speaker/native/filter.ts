@@ -7,8 +7,8 @@
 type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, operand: number];
 
 const LOAD_WORD = 0x20;
-const LOAD_HALF = 0x28;
-const LOAD_BYTE = 0x30;
+export const LOAD_HALF = 0x28;
+export const LOAD_BYTE = 0x30;
 const JUMP_EQUAL = 0x15;
 const RETURN = 0x06;
 
@@ -20,13 +20,14 @@ const VLAN_TAG_PRESENT = ANCILLARY + 48;
 const WHOLE_FRAME = 0x40000;
 
 /** Bytes at an offset must have a value; everything else is dropped. */
-interface Match {
+export interface Match {
   load: number;
   offset: number;
   value: number;
 }
 
-function accept(matches: readonly Match[]): Buffer {
+/** Takes what matches all, drops the rest. */
+export function accept(matches: readonly Match[]): Buffer {
   const instructions: Instruction[] = [];
   matches.forEach((match, at) => {
     const toDrop = (matches.length - 1 - at) * 2 + 1;

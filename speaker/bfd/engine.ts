@@ -1,0 +1,247 @@
+/**
+ * All sessions of the node: which packet is whose (RFC 5880 section 6.3), who is due, what becomes of the list of peers.
+ * Sockets and time are given, so that it runs in the worker and in tests alike.
+ */
+import type { Random } from "#common/random.ts";
+import type { Datagram } from "#speaker/native/datagram.ts";
+import { Entry, type EntryIo, isSamePath } from "./entry.ts";
+import type { FloorPolicy } from "./floor.ts";
+import type { FromBfdWorker } from "./messages.ts";
+import { decodeControl, emptyPacket } from "./packet.ts";
+import type { BfdPeer, BfdScheduling } from "./types.ts";
+
+/** Sessions that one thread is asked to hold at most. */
+export const SESSIONS_MAX = 256;
+/** How often failed sockets are tried again, links and neighbours looked up, and counters told. */
+const SLOW_MS = 5_000;
+/** When AdminDown is said again, milliseconds after the first time: one packet may be lost. */
+const REPEAT_MS: readonly number[] = [40, 80];
+const LEAVE_MS = 120;
+
+export interface EngineIo extends EntryIo {
+  /** Wakes the engine (`wake`) once, in `ms`; replaces what was armed. */
+  arm(ms: number): void;
+  /** After what already waits in sockets could be seen. */
+  defer(fn: () => void): void;
+  /** Hands everything that waits in the sockets to `receive`. */
+  drain(): void;
+  after(ms: number, fn: () => void): void;
+  /** Has the port of each kind of session open that is wanted, and no other; why not, by kind. */
+  listen(kinds: ReadonlySet<ListenerKind>): ReadonlyMap<ListenerKind, string>;
+  tell(message: FromBfdWorker): void;
+}
+
+export type ListenerKind = "single-IPv4" | "single-IPv6" | "multi-IPv4" | "multi-IPv6";
+export const kindOf = ({ multihop, address }: Pick<BfdPeer, "multihop" | "address">): ListenerKind =>
+  `${multihop ? "multi" : "single"}-${address.includes(":") ? "IPv6" : "IPv4"}`;
+
+export interface EngineOptions {
+  readonly io: EngineIo;
+  readonly random: Random;
+  readonly scheduling: BfdScheduling;
+  readonly policy: FloorPolicy;
+}
+
+/** GTSM: one hop only (RFC 5881 section 5). */
+const NO_HOP_BETWEEN = 255;
+
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #io: EngineIo;
+  readonly #packet = emptyPacket();
+  readonly #entries = new Map<string, Entry>();
+  /** The same, for the loop over all of them: no iterator a packet. */
+  #list: Entry[] = [];
+  readonly #byDiscriminator = new Map<number, Entry>();
+  readonly #discards: Record<string, number> = {};
+  #armedFor = Number.POSITIVE_INFINITY;
+  #slowDue: number;
+  #isJudging = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#io = options.io;
+    this.#slowDue = this.#io.now() + SLOW_MS;
+  }
+
+  /** The whole list: sessions whose path stays are not disturbed. */
+  reconcile(peers: readonly BfdPeer[]): void {
+    const wanted = new Map(peers.map((peer) => [peer.key, peer]));
+    for (const [key, entry] of this.#entries) {
+      const peer = wanted.get(key);
+      if (peer === undefined || !isSamePath(peer, entry.peer)) this.#remove(entry);
+    }
+    const problems = this.#listen(peers);
+    for (const peer of peers) {
+      const known = this.#entries.get(peer.key);
+      if (known === undefined) this.#add(peer);
+      else known.configure(peer);
+    }
+    this.#open(problems);
+    this.#report();
+    this.#rearm();
+  }
+
+  /** A datagram to one of our ports; `datagram` is valid for this call only. */
+  receive(isMultihop: boolean, datagram: Datagram): void {
+    const entry = this.#receiverOf(isMultihop, datagram);
+    if (entry === undefined) return;
+    entry.receive(this.#packet, datagram.link);
+    if (entry.due < this.#armedFor) this.#rearm();
+  }
+
+  /** One of our echo packets, by the discriminator in it. */
+  receiveEcho(discriminator: number): void {
+    this.#byDiscriminator.get(discriminator)?.receiveEcho();
+    this.#rearm();
+  }
+
+  /** What is due is sent; who is silent is judged after one more look at the sockets. */
+  wake(): void {
+    const now = this.#io.now();
+    let isAnySilent = false;
+    for (let at = 0; at < this.#list.length; at++) {
+      const entry = this.#list[at];
+      if (entry === undefined || entry.due > now) continue;
+      entry.tick(now);
+      if (entry.isSilent(now)) isAnySilent = true;
+    }
+    if (isAnySilent && !this.#isJudging) this.#judgeLater();
+    if (now >= this.#slowDue) this.#slow(now);
+    this.#rearm();
+  }
+
+  /** Says AdminDown to every peer; `done` runs when it was said often enough. */
+  adminDown(done: () => void): void {
+    for (const entry of this.#list) entry.leave();
+    for (const ms of REPEAT_MS) {
+      this.#io.after(ms, () => {
+        for (const entry of this.#list) entry.repeat();
+      });
+    }
+    this.#io.after(this.#list.length === 0 ? 0 : LEAVE_MS, () => {
+      this.#report();
+      done();
+    });
+  }
+
+  close(): void {
+    for (const entry of this.#list) entry.close();
+    this.#entries.clear();
+    this.#list = [];
+    this.#byDiscriminator.clear();
+    this.#io.listen(new Set());
+  }
+
+  /** Whose valid packet this is, decoded into `#packet`. */
+  #receiverOf(isMultihop: boolean, datagram: Datagram): Entry | undefined {
+    const fault = decodeControl(datagram.payload, datagram.length, this.#packet);
+    if (fault !== undefined) return this.#discard(fault);
+    if (!isMultihop && datagram.hops !== NO_HOP_BETWEEN) return this.#discard("Hops");
+    const entry = this.#entryFor(isMultihop, datagram);
+    if (entry === undefined) return this.#discard("NoSession");
+    return datagram.hops < entry.minimumTtl ? this.#discard("Hops") : entry;
+  }
+
+  /** Section 6.3: by our discriminator alone; a peer that does not know it yet by its address. */
+  #entryFor(isMultihop: boolean, { from, link }: Datagram): Entry | undefined {
+    if (this.#packet.yourDiscriminator !== 0) {
+      const entry = this.#byDiscriminator.get(this.#packet.yourDiscriminator);
+      return entry?.peer.multihop === isMultihop ? entry : undefined;
+    }
+    for (let at = 0; at < this.#list.length; at++) {
+      const entry = this.#list[at];
+      if (entry?.peer.multihop === isMultihop && entry.isFrom(from, link)) return entry;
+    }
+    return undefined;
+  }
+
+  #discard(reason: string): undefined {
+    this.#discards[reason] = (this.#discards[reason] ?? 0) + 1;
+    return undefined;
+  }
+
+  /** Packets may wait that came in time while this thread did not run. */
+  #judgeLater(): void {
+    this.#isJudging = true;
+    this.#io.defer(() => {
+      this.#isJudging = false;
+      this.#io.drain();
+      const now = this.#io.now();
+      for (const entry of this.#list) if (entry.isSilent(now)) entry.judge(now);
+      this.#rearm();
+    });
+  }
+
+  #add(peer: BfdPeer): void {
+    const rival = this.#list.find((entry) => isSamePath({ ...peer, key: entry.peer.key }, entry.peer));
+    const { scheduling, policy, random } = this.#options;
+    const entry = new Entry({
+      peer,
+      scheduling,
+      policy,
+      random,
+      io: this.#io,
+      tell: (message) => this.#io.tell(message),
+    });
+    if (rival !== undefined) entry.refuse(`${rival.peer.key} has a session with ${peer.address} already`);
+    else if (this.#list.length >= SESSIONS_MAX) entry.refuse(`there are ${SESSIONS_MAX} sessions already`);
+    this.#entries.set(peer.key, entry);
+    this.#list = [...this.#entries.values()];
+  }
+
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.peer.key);
+    this.#list = [...this.#entries.values()];
+    this.#byDiscriminator.delete(entry.discriminator);
+    entry.leave();
+    for (const ms of REPEAT_MS) this.#io.after(ms, () => entry.repeat());
+    this.#io.after(LEAVE_MS, () => entry.close());
+  }
+
+  #listen(peers: readonly BfdPeer[]): ReadonlyMap<ListenerKind, string> {
+    return this.#io.listen(new Set(peers.map(kindOf)));
+  }
+
+  #open(problems: ReadonlyMap<ListenerKind, string>): void {
+    this.#byDiscriminator.clear();
+    for (const entry of this.#list) {
+      if (entry.discriminator !== 0) this.#byDiscriminator.set(entry.discriminator, entry);
+    }
+    for (const entry of this.#list) {
+      const problem = problems.get(kindOf(entry.peer));
+      entry.open(problem, () => this.#freeDiscriminator());
+      if (entry.discriminator !== 0) this.#byDiscriminator.set(entry.discriminator, entry);
+    }
+  }
+
+  /** Hard to guess, unique, and within 31 bits, which JavaScript keeps as a small integer. */
+  #freeDiscriminator(): number {
+    for (;;) {
+      const bytes = Buffer.from(this.#options.random.bytes(4));
+      const discriminator = bytes.readUInt32BE(0) & 0x7fffffff;
+      if (discriminator !== 0 && !this.#byDiscriminator.has(discriminator)) return discriminator;
+    }
+  }
+
+  #slow(now: number): void {
+    this.#slowDue = now + SLOW_MS;
+    this.#open(this.#listen(this.#list.map(({ peer }) => peer)));
+    this.#report();
+  }
+
+  #report(): void {
+    const reports = this.#list.map((entry) => entry.report());
+    this.#io.tell({ type: "reports", reports, discards: { ...this.#discards } });
+  }
+
+  #rearm(): void {
+    let due = this.#slowDue;
+    for (let at = 0; at < this.#list.length; at++) {
+      const own = this.#list[at]?.due ?? due;
+      if (own < due) due = own;
+    }
+    this.#armedFor = due;
+    this.#io.arm(due - this.#io.now());
+  }
+}
