@@ -1,6 +1,7 @@
 /** The rules of AddressPools, one function each; every one looks at one thing and names field, value, other object. */
 import {
   AddressError,
+  type Family,
   formatAddress,
   overlaps,
   parseAddress,
@@ -24,12 +25,60 @@ interface Written {
   readonly span: Range;
 }
 
-function spansOf(pool: AddressPool): Written[] {
-  return pool.spec.addresses.flatMap((text, at) => {
-    const span = understood(text);
-    return span instanceof AddressError ? [] : [{ text, at, span }];
-  });
+/** The ranges of a pool in an order in which a binary search finds whether one is met. */
+interface Spans {
+  readonly written: readonly Written[];
+  readonly byFamily: Readonly<Record<Family, Ordered>>;
 }
+
+/** Sorted by `firsts`; `furthest[n]` is the last address of the ranges up to n. */
+interface Ordered {
+  readonly firsts: readonly bigint[];
+  readonly furthest: readonly bigint[];
+}
+
+/** Pools are read many times, and stores give the very same objects again. */
+const known = new WeakMap<readonly string[], Spans>();
+
+function readSpans(pool: AddressPool): Spans {
+  const { addresses } = pool.spec;
+  let spans = known.get(addresses);
+  if (spans === undefined) {
+    const written = addresses.flatMap((text, at) => {
+      const span = understood(text);
+      return span instanceof AddressError ? [] : [{ text, at, span }];
+    });
+    spans = { written, byFamily: { IPv4: orderedOf(written, "IPv4"), IPv6: orderedOf(written, "IPv6") } };
+    known.set(addresses, spans);
+  }
+  return spans;
+}
+
+function orderedOf(written: readonly Written[], family: Family): Ordered {
+  const ranges = written.map(({ span }) => span).filter((span) => span.family === family);
+  ranges.sort((one, other) => (one.first < other.first ? -1 : 1));
+  let last = -1n;
+  const furthest = ranges.map((range) => {
+    if (range.last > last) last = range.last;
+    return last;
+  });
+  return { firsts: ranges.map(({ first }) => first), furthest };
+}
+
+/** Whether any range of `spans` has an address of `range`. */
+function isMet({ byFamily }: Spans, range: Range): boolean {
+  const { firsts, furthest } = byFamily[range.family];
+  let low = 0;
+  let high = firsts.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((firsts[middle] ?? 0n) <= range.last) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 && (furthest[low - 1] ?? -1n) >= range.first;
+}
+
+const spansOf = (pool: AddressPool): readonly Written[] => readSpans(pool).written;
 
 function understood(text: string): Range | AddressError {
   try {
@@ -69,14 +118,11 @@ export function noOverlapWithin(pool: AddressPool): Refusal[] {
 export function noOverlapWithOthers(pool: AddressPool, view: View): Refusal[] {
   const others = view.pools.filter((other) => other.metadata.name !== pool.metadata.name);
   return spansOf(pool).flatMap((one) => {
-    for (const other of others) {
-      const hit = spansOf(other).find((theirs) => overlaps(theirs.span, one.span));
-      if (hit !== undefined) {
-        const whose = `${hit.text} of AddressPool "${other.metadata.name ?? ""}"`;
-        return [refusal(`spec.addresses[${one.at}]`, `${one.text} overlaps ${whose}`)];
-      }
-    }
-    return [];
+    const other = others.find((each) => isMet(readSpans(each), one.span));
+    const hit = other && spansOf(other).find((theirs) => overlaps(theirs.span, one.span));
+    if (other === undefined || hit === undefined) return [];
+    const whose = `${hit.text} of AddressPool "${other.metadata.name ?? ""}"`;
+    return [refusal(`spec.addresses[${one.at}]`, `${one.text} overlaps ${whose}`)];
   });
 }
 
