@@ -45,9 +45,10 @@ export const STAGES: readonly Stage[] = [
     files: {
       "speaker.mjs": "/app/speaker.mjs",
       "speaker-worker.mjs": "/app/speaker-worker.mjs",
+      "speaker-bfd.mjs": "/app/speaker-bfd.mjs",
       "socket.node": "/app/socket.node",
     },
-    bundles: ["speaker", "speaker-worker"],
+    bundles: ["speaker", "speaker-worker", "speaker-bfd"],
     programs: ["nft"],
     // Measured: these flags keep a speaker's memory about 50 MB below the defaults.
     entrypoint: [
