@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Family } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
-import type { Logger } from "#common/log.ts";
+import { type Logger, silentLogger } from "#common/log.ts";
 import { type Random, systemRandom } from "#common/random.ts";
 import type { AcceptedConnection, TcpListener } from "#speaker/native/tcp.ts";
 import { Session } from "./session.ts";
@@ -46,8 +46,6 @@ export function createBgp(options: BgpOptions): Bgp {
   return new Sessions(options);
 }
 
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
-
 class Sessions implements Bgp {
   readonly #options: BgpOptions;
   readonly #log: Logger;
@@ -61,7 +59,7 @@ class Sessions implements Bgp {
 
   constructor(options: BgpOptions) {
     this.#options = options;
-    this.#log = options.log ?? SILENT;
+    this.#log = options.log ?? silentLogger;
     this.#transport = options.transport ?? tcpTransport;
     this.#startedAt = options.clock.now();
   }

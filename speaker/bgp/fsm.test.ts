@@ -1,0 +1,254 @@
+/** RFC 4271 section 8.2.2, state by state: from a state, on an event, to a state, with these actions. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { type Action, type Event, type FsmSettings, IDLE, type Machine, step } from "./fsm.ts";
+import type { SessionState } from "./types.ts";
+import { BgpError } from "./wire/error.ts";
+
+const SETTINGS: FsmSettings = {
+  connectRetryTimeMs: 120_000,
+  openHoldTimeMs: 240_000,
+  delayOpenTimeMs: 0,
+  idleHoldTimeMs: { base: 1_000, cap: 8_000 },
+};
+const DELAYING: FsmSettings = { ...SETTINGS, delayOpenTimeMs: 5_000 };
+const ERROR = new BgpError(1, 2, "test");
+const OPEN: Event = { type: "BGPOpen", holdTimeMs: 90_000, keepaliveTimeMs: 30_000 };
+
+const at = (state: SessionState, more: Partial<Machine> = {}): Machine => ({
+  ...IDLE,
+  state,
+  holdTimeMs: 90_000,
+  keepaliveTimeMs: 30_000,
+  ...more,
+});
+
+/** `start Hold 90000`, `notify 4/0`, `connect`. */
+const words = (actions: readonly Action[]): string[] =>
+  actions.map((action) => {
+    switch (action.do) {
+      case "start":
+        return `start ${action.timer} ${action.ms}`;
+      case "stop":
+        return `stop ${action.timer}`;
+      case "sendNotification":
+        return `notify ${action.error.code}/${action.error.subcode}`;
+      default:
+        return action.do;
+    }
+  });
+
+const STOP_ALL = ["stop ConnectRetry", "stop Hold", "stop Keepalive", "stop DelayOpen", "stop IdleHold"];
+const LEAVE = [...STOP_ALL, "drop"];
+
+type Case = readonly [
+  from: Machine,
+  event: Event,
+  to: SessionState,
+  actions: readonly string[],
+  settings?: FsmSettings,
+];
+
+const CASES: readonly Case[] = [
+  // Idle.
+  [at("Idle"), { type: "ManualStart" }, "Connect", ["stop IdleHold", "start ConnectRetry 120000", "connect"]],
+  [
+    at("Idle"),
+    { type: "IdleHoldTimer_Expires" },
+    "Connect",
+    ["stop IdleHold", "start ConnectRetry 120000", "connect"],
+  ],
+  [
+    at("Idle"),
+    { type: "AutomaticStart_with_PassiveTcpEstablishment" },
+    "Active",
+    ["stop IdleHold", "start ConnectRetry 120000"],
+  ],
+  [at("Idle"), { type: "ManualStop", error: ERROR }, "Idle", ["stop IdleHold"]],
+  [at("Idle"), { type: "TcpConnectionConfirmed" }, "Idle", []],
+  [at("Idle"), OPEN, "Idle", []],
+  // Connect.
+  [
+    at("Connect"),
+    { type: "ConnectRetryTimer_Expires" },
+    "Connect",
+    ["drop", "stop DelayOpen", "start ConnectRetry 120000", "connect"],
+  ],
+  [
+    at("Connect"),
+    { type: "Tcp_CR_Acked" },
+    "OpenSent",
+    ["stop ConnectRetry", "stop DelayOpen", "sendOpen", "start Hold 240000"],
+  ],
+  [
+    at("Connect"),
+    { type: "Tcp_CR_Acked" },
+    "Connect",
+    ["stop ConnectRetry", "start DelayOpen 5000"],
+    DELAYING,
+  ],
+  [at("Connect"), { type: "TcpConnectionFails" }, "Idle", [...LEAVE, "start IdleHold 1000"]],
+  [
+    at("Connect", { isDelayingOpen: true }),
+    { type: "TcpConnectionFails" },
+    "Active",
+    ["stop DelayOpen", "start ConnectRetry 120000"],
+  ],
+  [
+    at("Connect", { isDelayingOpen: true }),
+    { type: "DelayOpenTimer_Expires" },
+    "OpenSent",
+    ["stop ConnectRetry", "stop DelayOpen", "sendOpen", "start Hold 240000"],
+  ],
+  [at("Connect"), { type: "ManualStop", error: ERROR }, "Idle", LEAVE],
+  // Active.
+  [at("Active"), { type: "ConnectRetryTimer_Expires" }, "Connect", ["start ConnectRetry 120000", "connect"]],
+  [
+    at("Active"),
+    { type: "TcpConnectionConfirmed" },
+    "OpenSent",
+    ["stop ConnectRetry", "stop DelayOpen", "sendOpen", "start Hold 240000"],
+  ],
+  [at("Active"), { type: "TcpConnectionFails" }, "Idle", [...LEAVE, "start IdleHold 1000"]],
+  [
+    at("Active", { isDelayingOpen: true }),
+    OPEN,
+    "OpenConfirm",
+    [
+      "stop ConnectRetry",
+      "stop DelayOpen",
+      "sendOpen",
+      "sendKeepalive",
+      "start Keepalive 30000",
+      "start Hold 90000",
+    ],
+  ],
+  // OpenSent.
+  [
+    at("OpenSent"),
+    OPEN,
+    "OpenConfirm",
+    ["stop ConnectRetry", "stop DelayOpen", "sendKeepalive", "start Keepalive 30000", "start Hold 90000"],
+  ],
+  [
+    at("OpenSent"),
+    { type: "BGPOpen", holdTimeMs: 0, keepaliveTimeMs: 0 },
+    "OpenConfirm",
+    ["stop ConnectRetry", "stop DelayOpen", "sendKeepalive", "stop Keepalive", "stop Hold"],
+  ],
+  [
+    at("OpenSent"),
+    { type: "TcpConnectionFails" },
+    "Active",
+    ["drop", "stop Hold", "start ConnectRetry 120000"],
+  ],
+  [at("OpenSent"), { type: "HoldTimer_Expires" }, "Idle", ["notify 4/0", ...LEAVE, "start IdleHold 1000"]],
+  [
+    at("OpenSent"),
+    { type: "BGPOpenMsgErr", error: ERROR },
+    "Idle",
+    ["notify 1/2", ...LEAVE, "start IdleHold 1000"],
+  ],
+  [at("OpenSent"), { type: "KeepAliveMsg" }, "Idle", ["notify 5/1", ...LEAVE, "start IdleHold 1000"]],
+  [at("OpenSent"), { type: "NotifMsg" }, "Idle", [...LEAVE, "start IdleHold 1000"]],
+  [at("OpenSent"), { type: "OpenCollisionDump" }, "Idle", ["notify 6/7", ...LEAVE, "start IdleHold 1000"]],
+  [at("OpenSent"), { type: "ManualStop", error: ERROR }, "Idle", ["notify 1/2", ...LEAVE]],
+  // OpenConfirm.
+  [at("OpenConfirm"), { type: "KeepAliveMsg" }, "Established", ["start Hold 90000", "established"]],
+  [
+    at("OpenConfirm"),
+    { type: "KeepaliveTimer_Expires" },
+    "OpenConfirm",
+    ["sendKeepalive", "start Keepalive 30000"],
+  ],
+  [at("OpenConfirm"), { type: "UpdateMsg" }, "Idle", ["notify 5/2", ...LEAVE, "start IdleHold 1000"]],
+  [at("OpenConfirm"), OPEN, "Idle", ["notify 5/2", ...LEAVE, "start IdleHold 1000"]],
+  [at("OpenConfirm"), { type: "TcpConnectionFails" }, "Idle", [...LEAVE, "start IdleHold 1000"]],
+  // Established.
+  [at("Established"), { type: "KeepAliveMsg" }, "Established", ["start Hold 90000"]],
+  [at("Established"), { type: "UpdateMsg" }, "Established", ["start Hold 90000"]],
+  [at("Established", { holdTimeMs: 0 }), { type: "UpdateMsg" }, "Established", ["stop Hold"]],
+  [
+    at("Established"),
+    { type: "KeepaliveTimer_Expires" },
+    "Established",
+    ["sendKeepalive", "start Keepalive 30000"],
+  ],
+  [
+    at("Established"),
+    { type: "HoldTimer_Expires" },
+    "Idle",
+    ["notify 4/0", ...LEAVE, "lost", "start IdleHold 1000"],
+  ],
+  [
+    at("Established"),
+    { type: "UpdateMsgErr", error: ERROR },
+    "Idle",
+    ["notify 1/2", ...LEAVE, "lost", "start IdleHold 1000"],
+  ],
+  [at("Established"), { type: "NotifMsg" }, "Idle", [...LEAVE, "lost", "start IdleHold 1000"]],
+  [at("Established"), { type: "TcpConnectionFails" }, "Idle", [...LEAVE, "lost", "start IdleHold 1000"]],
+  [at("Established"), OPEN, "Idle", ["notify 5/3", ...LEAVE, "lost", "start IdleHold 1000"]],
+  [at("Established"), { type: "ManualStop", error: ERROR }, "Idle", ["notify 1/2", ...LEAVE, "lost"]],
+];
+
+describe("transitions", () => {
+  for (const [from, event, to, actions, settings = SETTINGS] of CASES) {
+    test(`${from.state}${from.isDelayingOpen ? ", delaying" : ""}, ${event.type} -> ${to}`, () => {
+      const result = step(from, event, settings);
+      assert.equal(result.machine.state, to);
+      assert.deepEqual(words(result.actions), actions);
+    });
+  }
+});
+
+test("each loss doubles the pause, up to its longest; an established session begins anew", () => {
+  const pauses: number[] = [];
+  let machine = at("Connect");
+  for (let round = 0; round < 6; round += 1) {
+    const failed = step(machine, { type: "TcpConnectionFails" }, SETTINGS);
+    const pause = failed.actions.find((action) => action.do === "start");
+    pauses.push(pause?.do === "start" ? pause.ms : 0);
+    machine = step(failed.machine, { type: "IdleHoldTimer_Expires" }, SETTINGS).machine;
+  }
+  assert.deepEqual(pauses, [1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+  const confirmed = { ...machine, state: "OpenConfirm" as const };
+  assert.equal(step(confirmed, { type: "KeepAliveMsg" }, SETTINGS).machine.connectRetryCounter, 0);
+});
+
+const EVENTS: readonly Event[] = [
+  ...new Map(CASES.map(([, event]) => [event.type, event])).values(),
+  { type: "AutomaticStop", error: ERROR },
+  { type: "BGPHeaderErr", error: ERROR },
+];
+
+test("whatever comes in whatever order: sessions that are lost were established, and nobody is stuck in Idle", () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 60 }), (events) => {
+      let machine = IDLE;
+      let isUp = false;
+      let willReturn = true;
+      for (const event of [{ type: "ManualStart" } as const, ...events]) {
+        const result = step(machine, event, SETTINGS);
+        for (const action of result.actions) {
+          if (action.do === "established") {
+            assert.ok(!isUp);
+            isUp = true;
+          }
+          if (action.do === "lost") {
+            assert.ok(isUp);
+            isUp = false;
+          }
+        }
+        if (result.machine.state === "Idle" && machine.state !== "Idle") {
+          const isStopped = event.type === "ManualStop" || event.type === "AutomaticStop";
+          willReturn = words(result.actions).some((word) => word.startsWith("start IdleHold"));
+          assert.equal(willReturn, !isStopped);
+        }
+        machine = result.machine;
+        assert.equal(isUp, machine.state === "Established");
+      }
+    }),
+  );
+});

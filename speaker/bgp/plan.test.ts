@@ -1,0 +1,198 @@
+/** Addresses, pools and peers -> who is told what, from this node. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { AdvertisementView, PeerView, PoolView, ProfileView } from "#speaker/view.ts";
+import { type BgpPlan, type BgpPlanInput, planBgp } from "./plan.ts";
+
+const node = (labels: Record<string, string> = {}): BgpPlanInput["node"] => ({
+  name: "n1",
+  labels,
+  addresses: { IPv4: "172.30.0.1", IPv6: "fd30::1" },
+});
+const peer = (more: Partial<PeerView> = {}): PeerView => ({
+  name: "tor",
+  address: "172.30.0.253",
+  port: 179,
+  localAsn: 64_512,
+  peerAsn: 64_513,
+  nodeSelectors: [],
+  isMultihop: false,
+  gracefulRestart: false,
+  isDualStack: false,
+  ...more,
+});
+const advertisement = (more: Partial<AdvertisementView> = {}): AdvertisementView => ({
+  aggregation: { IPv4: 32, IPv6: 128 },
+  communities: [],
+  largeCommunities: [],
+  peers: [],
+  nodeSelectors: [],
+  ...more,
+});
+const pool = (...advertisements: AdvertisementView[]): PoolView => ({
+  name: "web",
+  protocol: "bgp",
+  nodeSelectors: [],
+  interfaces: [],
+  advertisements,
+});
+const profile: ProfileView = {
+  name: "fast",
+  receiveIntervalMs: 50,
+  transmitIntervalMs: 50,
+  detectMultiplier: 3,
+  echoMode: false,
+  echoIntervalMs: 50,
+  passive: false,
+};
+
+const VIPS = ["198.51.100.1", "198.51.100.2", "2001:db8::1"];
+const plan = (more: Partial<BgpPlanInput> = {}): BgpPlan =>
+  planBgp({
+    node: node(),
+    addresses: VIPS.map((vip) => ({ vip, pool: "web" })),
+    pools: new Map([["web", pool()]]),
+    peers: [peer()],
+    profiles: new Map([["fast", profile]]),
+    password: () => undefined,
+    ...more,
+  });
+const told = (planned: BgpPlan, name = "tor") => planned.sessions.get(name)?.advertisements ?? [];
+const prefixes = (planned: BgpPlan, name = "tor"): string[] =>
+  told(planned, name).map(({ prefix }) => prefix);
+const withPool = (...advertisements: AdvertisementView[]): BgpPlan =>
+  plan({ pools: new Map([["web", pool(...advertisements)]]), peers: [peer({ isDualStack: true })] });
+
+describe("prefixes", () => {
+  const cases: readonly [what: string, planned: BgpPlan, expected: string[]][] = [
+    ["without advertisements each address as it is", plan(), ["198.51.100.1/32", "198.51.100.2/32"]],
+    ["over IPv6 the IPv6 ones", plan({ peers: [peer({ address: "fd30::fd" })] }), ["2001:db8::1/128"]],
+    [
+      "both families where that is asked for",
+      plan({ peers: [peer({ isDualStack: true })] }),
+      ["198.51.100.1/32", "198.51.100.2/32", "2001:db8::1/128"],
+    ],
+    [
+      "aggregated, each once",
+      withPool(advertisement({ aggregation: { IPv4: 24, IPv6: 64 } })),
+      ["198.51.100.0/24", "2001:db8::/64"],
+    ],
+    [
+      "several advertisements side by side",
+      withPool(advertisement(), advertisement({ aggregation: { IPv4: 24, IPv6: 64 } })),
+      ["198.51.100.0/24", "198.51.100.1/32", "198.51.100.2/32", "2001:db8::/64", "2001:db8::1/128"],
+    ],
+    ["an advertisement to other peers", withPool(advertisement({ peers: ["spine"] })), []],
+    [
+      "an advertisement from other nodes",
+      withPool(advertisement({ nodeSelectors: [{ matchLabels: { rack: "b" } }] })),
+      [],
+    ],
+    [
+      "a pool that is gone advertises its addresses as they are",
+      plan({ pools: new Map() }),
+      ["198.51.100.1/32", "198.51.100.2/32"],
+    ],
+    ["no address, no prefix, but a session", plan({ addresses: [] }), []],
+  ];
+  for (const [what, planned, expected] of cases) {
+    test(what, () => {
+      assert.deepEqual(prefixes(planned), expected);
+      assert.ok(planned.sessions.has("tor"));
+    });
+  }
+});
+
+test("two advertisements of one prefix add up their communities, and the higher preference counts", () => {
+  const planned = withPool(
+    advertisement({ communities: [1, 2], localPref: 50 }),
+    advertisement({ communities: [2, 3], localPref: 200, largeCommunities: [[1, 2, 3]] }),
+  );
+  assert.deepEqual(told(planned)[0], {
+    prefix: "198.51.100.1/32",
+    communities: [1, 2, 3],
+    localPref: 200,
+    largeCommunities: [[1, 2, 3]],
+  });
+});
+
+test("sessions only with the peers that select this node", () => {
+  const peers = [
+    peer({ name: "a", nodeSelectors: [{ matchLabels: { rack: "a" } }] }),
+    peer({ name: "b", nodeSelectors: [{ matchLabels: { rack: "b" } }] }),
+  ];
+  assert.deepEqual([...plan({ peers, node: node({ rack: "a" }) }).sessions.keys()], ["a"]);
+});
+
+describe("what a session is asked for", () => {
+  const settings = (more: Partial<PeerView>, rest: Partial<BgpPlanInput> = {}) =>
+    plan({ peers: [peer(more)], ...rest }).sessions.get("tor")?.settings;
+
+  test("defaults", () => {
+    assert.deepEqual(settings({}), {
+      name: "tor",
+      address: "172.30.0.253",
+      port: 179,
+      localAsn: 64_512,
+      peerAsn: 64_513,
+      routerId: "172.30.0.1",
+      holdTimeMs: 90_000,
+      connectTimeMs: 120_000,
+      ttl: { kind: "direct" },
+      gracefulRestart: false,
+      families: ["IPv4"],
+      useBfd: false,
+      maximumPrefixes: 10_000,
+      nextHops: { IPv4: "172.30.0.1", IPv6: "fd30::1" },
+    });
+  });
+
+  const hops: readonly [what: string, more: Partial<PeerView>, expected: object][] = [
+    ["eBGP is direct", {}, { kind: "direct" }],
+    ["multihop", { isMultihop: true }, { kind: "multihop" }],
+    ["iBGP crosses routers", { peerAsn: 64_512 }, { kind: "multihop" }],
+    ["so does a dynamic internal one", { peerAsn: "internal" }, { kind: "multihop" }],
+    ["a hop limit", { ttlSecurityHops: 2 }, { kind: "gtsm", hops: 2 }],
+  ];
+  for (const [what, more, expected] of hops) {
+    test(`hops: ${what}`, () => assert.deepEqual(settings(more)?.ttl, expected));
+  }
+
+  test("a password of its own, or of a Secret", () => {
+    assert.equal(settings({ password: "a" })?.password, "a");
+    const password = (name: string) => (name === "tor" ? "b" : undefined);
+    assert.equal(settings({ passwordSecret: "tor" }, { password })?.password, "b");
+  });
+});
+
+describe("a session that cannot be tried", () => {
+  const noIpv4 = { ...node(), addresses: { IPv6: "fd30::1" } };
+  const cases: readonly [
+    reason: string,
+    more: Partial<PeerView>,
+    message: RegExp,
+    rest?: Partial<BgpPlanInput>,
+  ][] = [
+    ["SecretMissing", { passwordSecret: "gone" }, /Secret gone/],
+    ["ProfileMissing", { bfdProfile: "gone" }, /BFDProfile gone/],
+    ["NoRouterId", {}, /spec\.routerID/, { node: noIpv4 }],
+  ];
+  for (const [reason, more, message, rest] of cases) {
+    test(`${reason} keeps that one down, and the others up`, () => {
+      const planned = plan({ peers: [peer(more), peer({ name: "other", routerId: "1.1.1.1" })], ...rest });
+      assert.deepEqual([...planned.sessions.keys()], ["other"]);
+      const [{ peer: of, reason: why, message: words } = {}] = planned.withheld;
+      assert.deepEqual([of, why], ["tor", reason]);
+      assert.match(words ?? "", message);
+    });
+  }
+});
+
+test("BFD runs beside sessions with a profile, over as many hops as they", () => {
+  const peers = [peer({ bfdProfile: "fast" }), peer({ name: "far", bfdProfile: "fast", isMultihop: true })];
+  const { name: _, ...timers } = profile;
+  assert.deepEqual(plan({ peers }).bfd, [
+    { key: "far", address: "172.30.0.253", multihop: true, profile: timers },
+    { key: "tor", address: "172.30.0.253", multihop: false, profile: timers },
+  ]);
+});

@@ -1,0 +1,241 @@
+/** What a peer is told: as few messages as can be, in the right order, and never twice. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import type { Negotiated } from "./negotiated.ts";
+import { AdjRibOut, type RibContext } from "./rib.ts";
+import type { Advertisement } from "./types.ts";
+import { MessageSplitter, MessageType } from "./wire/header.ts";
+import { decodeRefresh } from "./wire/refresh.ts";
+import { decodeUpdate, type Update } from "./wire/update.ts";
+
+const NEGOTIATED: Negotiated = {
+  remoteAsn: 65_001,
+  remoteId: "10.0.0.1",
+  isInternal: false,
+  holdTimeMs: 90_000,
+  keepaliveTimeMs: 30_000,
+  families: ["IPv4", "IPv6"],
+  as4: true,
+  extendedMessage: false,
+  enhancedRouteRefresh: false,
+  extendedNextHop: false,
+  gracefulRestart: undefined,
+};
+const context = (more: Partial<Negotiated> = {}, rest: Partial<RibContext> = {}): RibContext => ({
+  negotiated: { ...NEGOTIATED, ...more },
+  localAsn: 4_200_000_100,
+  nextHops: { IPv4: ["10.0.0.9"], IPv6: ["fd00::9"] },
+  ...rest,
+});
+const path = (prefix: string, more: Partial<Advertisement> = {}): Advertisement => ({
+  prefix,
+  communities: [],
+  largeCommunities: [],
+  ...more,
+});
+const many = (count: number, more: Partial<Advertisement> = {}): Advertisement[] =>
+  Array.from({ length: count }, (_, at) => path(`10.${at >> 16}.${(at >> 8) & 255}.${at & 255}/32`, more));
+
+interface Told {
+  readonly updates: readonly Update[];
+  readonly refreshes: readonly number[];
+}
+
+/** Everything that is to be sent now. */
+function drain(rib: AdjRibOut, extended = false): Told {
+  const updates: Update[] = [];
+  const refreshes: number[] = [];
+  const splitter = new MessageSplitter();
+  splitter.allowsExtended = extended;
+  for (let message = rib.next(); message !== undefined; message = rib.next()) {
+    for (const { type, body } of splitter.push(message)) {
+      if (type === MessageType.update) updates.push(decodeUpdate(body, { as4: true }));
+      else refreshes.push(decodeRefresh(body).kind);
+    }
+  }
+  return { updates, refreshes };
+}
+
+const announced = ({ updates }: Told): string[][] =>
+  updates.flatMap(({ announced: all }) => all.map(({ prefixes }) => [...prefixes]));
+const withdrawn = ({ updates }: Told): string[][] =>
+  updates.flatMap(({ withdrawn: all }) => all.map(({ prefixes }) => [...prefixes]));
+const ends = ({ updates }: Told): (string | undefined)[] =>
+  updates.map(({ endOfRib }) => endOfRib).filter((family) => family !== undefined);
+
+describe("the first table", () => {
+  test("equal attributes share an UPDATE, then each family's end", () => {
+    const rib = new AdjRibOut(context());
+    rib.want([
+      path("10.0.0.1/32"),
+      path("10.0.0.2/32"),
+      path("fd00::1/128"),
+      path("10.0.0.3/32", { communities: [7] }),
+    ]);
+    const told = drain(rib);
+    assert.deepEqual(announced(told), [["10.0.0.1/32", "10.0.0.2/32"], ["fd00::1/128"], ["10.0.0.3/32"]]);
+    assert.deepEqual(ends(told), ["IPv4", "IPv6"]);
+    assert.ok(rib.isSettled);
+  });
+
+  test("an empty one is only its ends", () => {
+    const rib = new AdjRibOut(context({ families: ["IPv4"] }));
+    rib.want([]);
+    assert.deepEqual(
+      drain(rib).updates.map(({ endOfRib }) => endOfRib),
+      ["IPv4"],
+    );
+  });
+
+  test("3,000 prefixes are 4 UPDATEs of 4,096 octets, or one long one", () => {
+    for (const [extendedMessage, count] of [
+      [false, 4],
+      [true, 1],
+    ] as const) {
+      const rib = new AdjRibOut(context({ extendedMessage }));
+      rib.want(many(3_000));
+      const told = drain(rib, extendedMessage);
+      assert.equal(announced(told).length, count);
+      assert.equal(new Set(announced(told).flat()).size, 3_000);
+    }
+  });
+});
+
+describe("changes", () => {
+  test("one more is one UPDATE, the same again is nothing, and so is a peer without the family", () => {
+    const rib = new AdjRibOut(context());
+    rib.want(many(1_000));
+    drain(rib);
+    rib.want([...many(1_000), path("192.0.2.1/32")]);
+    const told = drain(rib);
+    assert.equal(told.updates.length, 1);
+    assert.deepEqual(announced(told), [["192.0.2.1/32"]]);
+    rib.want([...many(1_000), path("192.0.2.1/32")]);
+    assert.deepEqual(drain(rib).updates, []);
+    const only4 = new AdjRibOut(context({ families: ["IPv4"] }));
+    only4.want([path("fd00::1/128")]);
+    assert.deepEqual(announced(drain(only4)), []);
+  });
+
+  test("withdrawals go first", () => {
+    const rib = new AdjRibOut(context());
+    rib.want([path("10.0.0.1/32"), path("fd00::1/128")]);
+    drain(rib);
+    rib.want([path("10.0.0.2/32")]);
+    const told = drain(rib);
+    assert.deepEqual(withdrawn(told), [["10.0.0.1/32"], ["fd00::1/128"]]);
+    assert.deepEqual(announced(told), [["10.0.0.2/32"]]);
+    assert.ok(told.updates.findIndex((one) => one.announced.length > 0) === 2);
+  });
+
+  test("other attributes are told once, without a withdrawal", () => {
+    const rib = new AdjRibOut(context());
+    rib.want(many(10));
+    drain(rib);
+    rib.want(many(10, { communities: [0xffff0000] }));
+    const told = drain(rib);
+    assert.deepEqual(withdrawn(told), []);
+    assert.equal(told.updates.length, 1);
+    assert.deepEqual(told.updates[0]?.attributes.communities, [0xffff0000]);
+  });
+
+  test("what is no longer wanted before it was told is never told", () => {
+    const rib = new AdjRibOut(context());
+    rib.want(many(3_000));
+    rib.next();
+    rib.want([]);
+    const told = drain(rib);
+    assert.deepEqual(announced(told), []);
+    assert.equal(rib.size, 0);
+  });
+});
+
+describe("attributes", () => {
+  const first = (rib: AdjRibOut): Update["attributes"] | undefined => {
+    rib.want([path("10.0.0.1/32", { localPref: 300, largeCommunities: [[1, 2, 3]] })]);
+    return drain(rib).updates[0]?.attributes;
+  };
+
+  test("to eBGP: our AS, no preference", () => {
+    assert.deepEqual(first(new AdjRibOut(context())), {
+      origin: 0,
+      asPath: [{ type: 2, asns: [4_200_000_100] }],
+      nextHop: "10.0.0.9",
+      largeCommunities: [[1, 2, 3]],
+    });
+  });
+
+  test("to iBGP: an empty path, the preference", () => {
+    const attributes = first(new AdjRibOut(context({ isInternal: true })));
+    assert.deepEqual([attributes?.asPath, attributes?.localPref], [[], 300]);
+  });
+
+  test("IPv4 with an IPv6 next hop (RFC 8950)", () => {
+    const attributes = first(new AdjRibOut(context({}, { nextHops: { IPv4: ["fd00::9", "fe80::9"] } })));
+    assert.equal(attributes?.nextHop, undefined);
+    assert.equal(attributes?.mpReach?.family, "IPv4");
+    assert.deepEqual(attributes?.mpReach?.nextHops, ["fd00::9", "fe80::9"]);
+  });
+});
+
+describe("a refresh", () => {
+  test("tells the family again, and nothing else", () => {
+    const rib = new AdjRibOut(context());
+    rib.want([path("10.0.0.1/32"), path("fd00::1/128")]);
+    drain(rib);
+    rib.refresh("IPv6");
+    assert.deepEqual(announced(drain(rib)), [["fd00::1/128"]]);
+  });
+
+  test("has a beginning and an end where both sides know them (RFC 7313)", () => {
+    const rib = new AdjRibOut(context({ enhancedRouteRefresh: true }));
+    rib.want([path("10.0.0.1/32")]);
+    drain(rib);
+    rib.refresh("IPv4");
+    const told = drain(rib);
+    assert.deepEqual(told.refreshes, [1, 2]);
+    assert.deepEqual(announced(told), [["10.0.0.1/32"]]);
+  });
+});
+
+test("whatever is wanted in whatever order, the peer ends with exactly that", () => {
+  const table = fc.uniqueArray(fc.record({ at: fc.nat(40), community: fc.nat(3), isIpv6: fc.boolean() }), {
+    selector: ({ at, isIpv6 }) => `${at} ${isIpv6}`,
+  });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(table, fc.nat(3)), { minLength: 1, maxLength: 6 }), (tables) => {
+      const rib = new AdjRibOut(context());
+      const peer = new Map<string, string>();
+      const take = (message: Buffer): void => {
+        for (const { body } of new MessageSplitter().push(message)) {
+          const update = decodeUpdate(body, { as4: true });
+          for (const { prefixes } of update.withdrawn) for (const prefix of prefixes) peer.delete(prefix);
+          for (const { prefixes } of update.announced) {
+            for (const prefix of prefixes) peer.set(prefix, String(update.attributes.communities ?? ""));
+          }
+        }
+      };
+      let wanted: Advertisement[] = [];
+      for (const [rows, messages] of tables) {
+        wanted = rows.map(({ at, community, isIpv6 }) =>
+          path(isIpv6 ? `fd00::${at.toString(16)}/128` : `10.0.0.${at}/32`, {
+            communities: community === 0 ? [] : [community],
+          }),
+        );
+        rib.want(wanted);
+        for (let count = 0; count < messages; count += 1) {
+          const message = rib.next();
+          if (message !== undefined) take(message);
+        }
+      }
+      for (let message = rib.next(); message !== undefined; message = rib.next()) take(message);
+      assert.deepEqual(
+        [...peer].sort(),
+        wanted
+          .map(({ prefix, communities }) => [prefix.replace("::0/", "::/"), String(communities)] as const)
+          .sort(),
+      );
+    }),
+  );
+});
