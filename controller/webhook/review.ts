@@ -1,6 +1,8 @@
 /** AdmissionReview (admission.k8s.io/v1) in, verdict, AdmissionReview out. Pure. */
+import { GROUP } from "#api/names.ts";
 import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
+import type { Refusal } from "#api/v1beta1/refusal.ts";
 
 interface ReviewRequest {
   readonly uid: string;
@@ -10,13 +12,27 @@ interface ReviewRequest {
   readonly oldObject?: Judged | null;
 }
 
+interface ReviewStatus {
+  readonly code: number;
+  readonly reason: string;
+  /** A line for each cause. */
+  readonly message: string;
+  /** The same for programs; kubectl prints these as it prints the API server's own refusals. */
+  readonly details: {
+    readonly group: string;
+    readonly kind: string;
+    readonly name: string;
+    readonly causes: readonly { readonly reason: string; readonly field: string; readonly message: string }[];
+  };
+}
+
 export interface ReviewResponse {
   readonly apiVersion: "admission.k8s.io/v1";
   readonly kind: "AdmissionReview";
   readonly response: {
     readonly uid: string;
     readonly allowed: boolean;
-    readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
+    readonly status?: ReviewStatus;
     readonly warnings?: readonly string[];
   };
 }
@@ -58,7 +74,6 @@ function isJudged(object: unknown): boolean {
 
 const OPERATIONS = ["CREATE", "UPDATE", "DELETE"] as const;
 
-/** One line for each cause, so that kubectl shows one line for each cause. */
 export function answer(request: ReviewRequest, view: View): ReviewResponse {
   const operation = OPERATIONS.find((name) => name === request.operation);
   const envelope = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" } as const;
@@ -76,14 +91,32 @@ export function answer(request: ReviewRequest, view: View): ReviewResponse {
   if (verdict.refusals.length === 0) {
     return { ...envelope, response: { uid: request.uid, allowed: true, ...warnings } };
   }
-  const message = verdict.refusals.map((refusal) => refusal.message).join("\n");
+  const object = request.object ?? request.oldObject ?? undefined;
   return {
     ...envelope,
     response: {
       uid: request.uid,
       allowed: false,
-      status: { code: 422, reason: "Invalid", message },
+      status: statusOf(request.kind.kind, object?.metadata.name ?? "", verdict.refusals),
       ...warnings,
+    },
+  };
+}
+
+function statusOf(kind: string, name: string, refusals: readonly Refusal[]): ReviewStatus {
+  return {
+    code: 422,
+    reason: "Invalid",
+    message: refusals.map(({ message }) => message).join("\n"),
+    details: {
+      group: GROUP,
+      kind,
+      name,
+      causes: refusals.map(({ field, message }) => ({
+        reason: "FieldValueInvalid",
+        field,
+        message: message.slice(`${field}: `.length),
+      })),
     },
   };
 }

@@ -128,8 +128,16 @@ for (const each of cases) {
       return;
     }
     const told = said.lines.filter((line) => !line.startsWith("Warning: "));
-    each.refused.forEach((words, at) => {
-      assert.ok(told[at]?.endsWith(words), `line ${at} of:\n${text}`);
-    });
+    // One cause stands in the line that names the object, several below it.
+    const { kind = "", metadata } = each.object ?? each.oldObject ?? {};
+    const head = `The ${kind} "${metadata?.name}" is invalid: `;
+    const [only = ""] = each.refused;
+    const expected =
+      each.refused.length > 1 ? [head.trim(), ...each.refused.map((words) => `* ${words}`)] : [head + only];
+    if (each.refused.length > 0)
+      assert.deepEqual(
+        told.map((line) => line.trim()),
+        expected,
+      );
   });
 }
