@@ -60,6 +60,18 @@ export const METRICS = {
     labels: ["direction"],
   },
   genkan_answers_total: { type: "counter", help: "ARP and NDP requests answered.", labels: ["protocol"] },
+  genkan_bgp_session_up: { type: "gauge", help: "1 while the session is established.", labels: ["peer"] },
+  genkan_bgp_established_timestamp_seconds: {
+    type: "gauge",
+    help: "Since when the session is established; 0 while it is not.",
+    labels: ["peer"],
+  },
+  genkan_bgp_prefixes: { type: "gauge", help: "Prefixes of a session.", labels: ["peer", "direction"] },
+  genkan_bgp_messages_total: { type: "gauge", help: "Messages of a session.", labels: ["peer", "direction"] },
+  genkan_bgp_updates_sent_total: { type: "gauge", help: "UPDATEs that were sent.", labels: ["peer"] },
+  genkan_bgp_losses_total: { type: "gauge", help: "How often the session was lost.", labels: ["peer"] },
+  genkan_bfd_session_up: { type: "gauge", help: "1 while BFD says that the path is up.", labels: ["peer"] },
+  genkan_bfd_losses_total: { type: "gauge", help: "How often the path was lost.", labels: ["peer"] },
   genkan_forwarding_objects: {
     type: "gauge",
     help: "What this node programs into the kernel.",

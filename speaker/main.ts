@@ -14,6 +14,8 @@ import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
 import type { Forwarder, Trouble } from "./apply.ts";
+import { createBfd } from "./bfd/bfd.ts";
+import { createBgp } from "./bgp/bgp.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/kernel.ts";
 import { planForwarding } from "./forwarding/plan.ts";
@@ -26,6 +28,7 @@ import { monitorLinks } from "./nodelinks.ts";
 import { observe } from "./observe.ts";
 import { readOptions } from "./options.ts";
 import { Reporter } from "./reporter.ts";
+import { Routing } from "./routing.ts";
 import { shutDown } from "./shutdown.ts";
 import { Sources } from "./sources.ts";
 import { Speaker } from "./speaker.ts";
@@ -86,8 +89,22 @@ async function main(signal: AbortSignal): Promise<void> {
     backoffMs: { baseMs: 100, capMs: 3_000 },
     pass: async () => speaker?.pass(),
   });
-  observe(metrics, { announcer, forwarder, sources, loop, clock: systemClock });
+  observe(metrics, {
+    announcer,
+    routing: () => routing.report(),
+    forwarder,
+    sources,
+    loop,
+    clock: systemClock,
+  });
   let speaker: Speaker | undefined;
+  const routing = new Routing({
+    clock: systemClock,
+    openBgp: (onChange) => createBgp({ ...common, listenPort: options.bgpPort, onChange }),
+    openBfd: () => createBfd(common),
+    onChange: () => speaker?.refreshReport(),
+    onSession: (report) => speaker?.tellSession(report),
+  });
   const http = await serveHttp({
     port: options.httpPort,
     log,
@@ -113,6 +130,7 @@ async function main(signal: AbortSignal): Promise<void> {
         membership,
         monitor,
         announcer,
+        routing,
         forwarder,
         reporter,
         events,
@@ -133,7 +151,7 @@ async function main(signal: AbortSignal): Promise<void> {
       namespace,
       role: working.role,
       release: () => membership.release(),
-      withdraw: () => working.withdraw(),
+      withdraw: () => working.pause(),
       leave: (role) => working.leaveAs(role),
     });
     await reporter.write().catch((error: unknown) => log.warn("last status not written", { error }));

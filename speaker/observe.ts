@@ -4,11 +4,19 @@ import type { Loop } from "#common/loop.ts";
 import type { Metrics } from "#common/metrics.ts";
 import type { Forwarder } from "./apply.ts";
 import type { Announcer } from "./layer2/announcer.ts";
+import type { RoutingReport } from "./routing.ts";
 import type { Sources } from "./sources.ts";
 
 export function observe(
   metrics: Metrics,
-  parts: { announcer: Announcer; forwarder: Forwarder; sources: Sources; loop: Loop; clock: Clock },
+  parts: {
+    announcer: Announcer;
+    routing: () => RoutingReport;
+    forwarder: Forwarder;
+    sources: Sources;
+    loop: Loop;
+    clock: Clock;
+  },
 ): void {
   const { announcer, forwarder, sources, loop, clock } = parts;
   metrics.onCollect(() => {
@@ -19,6 +27,7 @@ export function observe(
     for (const family of ["IPv4", "IPv6"] as const) {
       metrics.set("genkan_announced_addresses", { protocol: "layer2", family }, count[family].size);
     }
+    observeRouting(metrics, parts.routing());
     const counts = forwarder.counts();
     for (const kind of ["virtualServers", "realServers", "routes", "elements"] as const) {
       metrics.set("genkan_forwarding_objects", { kind }, counts[kind]);
@@ -32,3 +41,37 @@ export function observe(
     }
   });
 }
+
+function observeRouting(metrics: Metrics, { sessions, bfd }: RoutingReport): void {
+  for (const name of PER_PEER) metrics.clear(name);
+  for (const session of sessions) {
+    const peer = { peer: session.peer };
+    metrics.set("genkan_bgp_session_up", peer, session.state === "Established" ? 1 : 0);
+    metrics.set(
+      "genkan_bgp_established_timestamp_seconds",
+      peer,
+      Date.parse(session.establishedAt ?? "") / 1_000 || 0,
+    );
+    metrics.set("genkan_bgp_prefixes", { ...peer, direction: "advertised" }, session.prefixesAdvertised);
+    metrics.set("genkan_bgp_prefixes", { ...peer, direction: "received" }, session.prefixesReceived);
+    metrics.set("genkan_bgp_messages_total", { ...peer, direction: "in" }, session.messagesIn);
+    metrics.set("genkan_bgp_messages_total", { ...peer, direction: "out" }, session.messagesOut);
+    metrics.set("genkan_bgp_updates_sent_total", peer, session.updatesOut);
+    metrics.set("genkan_bgp_losses_total", peer, session.losses);
+  }
+  for (const { key, state, losses } of bfd) {
+    metrics.set("genkan_bfd_session_up", { peer: key }, state === "Up" ? 1 : 0);
+    metrics.set("genkan_bfd_losses_total", { peer: key }, losses);
+  }
+}
+
+const PER_PEER = [
+  "genkan_bgp_session_up",
+  "genkan_bgp_established_timestamp_seconds",
+  "genkan_bgp_prefixes",
+  "genkan_bgp_messages_total",
+  "genkan_bgp_updates_sent_total",
+  "genkan_bgp_losses_total",
+  "genkan_bfd_session_up",
+  "genkan_bfd_losses_total",
+] as const;

@@ -11,6 +11,8 @@ export interface Options {
   /** Where /proc/sys can be written: a container's own is read-only. */
   readonly sysctlRoot: string;
   readonly httpPort: number;
+  /** Where BGP peers connect to; undefined: nowhere, this node connects to them. */
+  readonly bgpPort: number | undefined;
 }
 
 /** The environment asks for something impossible. */
@@ -33,16 +35,19 @@ export function readOptions(env: Environment): Options {
       `LOG_LEVEL is ${JSON.stringify(level)}: it has to be one of ${LOG_LEVELS.join(", ")}`,
     );
   }
-  const port = env.HTTP_PORT ?? String(PORT.speaker);
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-    throw new OptionsError(`HTTP_PORT is ${JSON.stringify(port)}: it has to be a port from 0 to 65535`);
-  }
   return {
     node,
     namespace: env.POD_NAMESPACE ?? DEFAULT_NAMESPACE,
     identity: env.POD_NAME ?? node,
     logLevel,
     sysctlRoot: env.SYSCTL_ROOT ?? "/proc/sys",
-    httpPort: Number(port),
+    httpPort: portOf("HTTP_PORT", env.HTTP_PORT) ?? PORT.speaker,
+    bgpPort: env.BGP_PORT === "none" ? undefined : (portOf("BGP_PORT", env.BGP_PORT) ?? PORT.bgp),
   };
+}
+
+function portOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new OptionsError(`${name} is ${JSON.stringify(text)}: it has to be a port from 0 to 65535`);
 }

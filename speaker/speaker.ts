@@ -6,6 +6,8 @@ import type { EventRecorder } from "#common/kube/events.ts";
 import type { Logger } from "#common/log.ts";
 import { BUILD } from "#common/version.ts";
 import { type Applied, Applier, type Forwarder, NOTHING_WANTED, type Trouble } from "./apply.ts";
+import { type BgpPlan, planBgp } from "./bgp/plan.ts";
+import type { SessionReport } from "./bgp/types.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
 import type { Announcer, Wanted } from "./layer2/announcer.ts";
 import type { Membership } from "./membership.ts";
@@ -14,6 +16,7 @@ import { type AddressPlan, type Plan, Planner } from "./plan.ts";
 import { parseState } from "./project.ts";
 import type { Reporter } from "./reporter.ts";
 import { type Role, roleOf } from "./role.ts";
+import type { Routing } from "./routing.ts";
 import type { Sources } from "./sources.ts";
 import { statusOf } from "./status.ts";
 import type { LoadBalancerView, Members, SpeakerState, View } from "./view.ts";
@@ -27,6 +30,7 @@ export interface SpeakerOptions {
   readonly membership: Membership;
   readonly monitor: LinkMonitor;
   readonly announcer: Announcer;
+  readonly routing: Routing;
   readonly forwarder: Forwarder;
   readonly reporter: Reporter;
   readonly events: EventRecorder;
@@ -42,6 +46,7 @@ export interface SpeakerOptions {
 
 const RECHECK_MS = 2_000;
 const NO_PLAN: Plan = { addresses: [], ports: [], vips: [], translated: 0, poolsWithoutLink: [] };
+const NO_PEERS: BgpPlan = { sessions: new Map(), bfd: [], withheld: [] };
 const NOT_READY: SpeakerState = { isReady: false, links: [] };
 
 export class Speaker {
@@ -49,6 +54,7 @@ export class Speaker {
   readonly #planner = new Planner();
   readonly #applier: Applier;
   #plan = NO_PLAN;
+  #bgpPlan = NO_PEERS;
   #plannedFor = "";
   #role: Role = "Active";
   /** The kernel was programmed and read back, and frames can be sent. */
@@ -91,8 +97,16 @@ export class Speaker {
     return this.#role;
   }
 
-  /** Withdraws everything; what is in the kernel stays. Throws AnnouncerError. */
-  async withdraw(): Promise<void> {
+  /**
+   * The process is replaced: withdraws everything, but for what BGP peers keep over a graceful restart; what is in the
+   * kernel stays. Throws AnnouncerError.
+   */
+  async pause(): Promise<void> {
+    await this.#options.routing.stop("restart");
+    await this.#withdraw();
+  }
+
+  async #withdraw(): Promise<void> {
     const withdrawn = await this.#options.announcer.withdrawOthers(NOTHING_WANTED);
     this.#tellWithdrawn(withdrawn.map(({ vip }) => vip));
   }
@@ -104,13 +118,31 @@ export class Speaker {
     this.#report(this.#options.sources.loadBalancer());
   }
 
+  /** A session came up or was lost: told once, at the peer's object. */
+  tellSession({ peer, address, state, lastError }: SessionReport): void {
+    const { events, namespace, node } = this.#options;
+    const target = { apiVersion: API_VERSION, kind: "BGPPeer", metadata: { name: peer, namespace } };
+    const isUp = state === "Established";
+    events.emit(target, {
+      type: isUp ? "Normal" : "Warning",
+      reason: isUp ? "SessionEstablished" : "SessionLost",
+      message: `node ${node}: session with ${address} ${isUp ? "established" : `lost: ${lastError ?? "stopped"}`}`,
+    });
+  }
+
+  /** Reports anew what has changed outside of passes. */
+  refreshReport(): void {
+    this.#report(this.#options.sources.loadBalancer());
+  }
+
   describe(): unknown {
-    const { announcer, membership, monitor, forwarder } = this.#options;
+    const { announcer, routing, membership, monitor, forwarder } = this.#options;
     return {
       role: this.#role,
       isReady: this.#isReady,
       plan: this.#plan,
       announced: announcer.held(),
+      routing: { plan: this.#bgpPlan, ...routing.report() },
       links: monitor.links(),
       members: membership.judgement,
       forwarding: forwarder.counts(),
@@ -121,13 +153,14 @@ export class Speaker {
   }
 
   async #work(loadBalancer: LoadBalancerView): Promise<void> {
-    const { membership, monitor, announcer, trigger } = this.#options;
+    const { membership, monitor, announcer, routing, trigger } = this.#options;
     this.#isRemoved = false;
     const state = this.#ownState();
     if (this.#isReady) membership.publish(state);
     this.#replan(loadBalancer, state);
     const wanted = this.#withoutNews(wantedOf(this.#plan));
     const links = monitor.links().filter(({ name }) => wanted.has(name));
+    routing.withdrawOthers(this.#bgpPlan);
     const applied = await this.#applier.apply(wanted, links, this.#forwardingInput(loadBalancer));
     this.#forwardingTrouble = applied.forwardingTrouble;
     this.#announcingTrouble = this.#findAnnouncingTrouble();
@@ -138,6 +171,9 @@ export class Speaker {
     const wasReady = this.#isReady;
     // A fault of one moment takes readiness from nobody who had it.
     this.#isReady = !cannotSend && !applied.isUnable && (applied.forwardingTrouble === undefined || wasReady);
+    // Until this node was found ready its plan advertises nothing, and a peer that still has our routes from before a
+    // restart would take that for all.
+    if (this.#isReady && wasReady) routing.apply(this.#bgpPlan);
     membership.publish(this.#ownState());
     if (this.#isReady !== wasReady) trigger();
     if (announcer.problems.length > 0) trigger();
@@ -160,12 +196,14 @@ export class Speaker {
 
   async #leave(): Promise<void> {
     this.#plan = NO_PLAN;
+    this.#bgpPlan = NO_PEERS;
     this.#plannedFor = "";
     this.#isReady = false;
     this.#announcingTrouble = undefined;
     this.#options.membership.publish(NOT_READY);
     try {
-      await this.withdraw();
+      await this.#options.routing.stop("leave");
+      await this.#withdraw();
       await this.#applier.remove();
       this.#forwardingTrouble = undefined;
       this.#isRemoved = true;
@@ -215,8 +253,24 @@ export class Speaker {
   #replan(loadBalancer: LoadBalancerView, state: SpeakerState): void {
     const reason = JSON.stringify([this.#options.version(), state]);
     if (reason === this.#plannedFor) return;
-    this.#plan = this.#planner.plan(this.#view(loadBalancer, state));
+    const view = this.#view(loadBalancer, state);
+    this.#plan = this.#planner.plan(view);
+    this.#bgpPlan = this.#planPeers(view);
     this.#plannedFor = reason;
+  }
+
+  #planPeers({ node, nodes, pools }: View): BgpPlan {
+    const { sources } = this.#options;
+    const own = nodes.get(node);
+    if (own === undefined || sources.peers.list().length === 0) return NO_PEERS;
+    return planBgp({
+      node: own,
+      addresses: this.#plan.addresses.filter(({ isAdvertised }) => isAdvertised),
+      pools,
+      peers: sources.peers.list(),
+      profiles: new Map(sources.profiles.list().map((profile) => [profile.name, profile])),
+      password: (secret) => sources.password(secret),
+    });
   }
 
   #forwardingInput(loadBalancer: LoadBalancerView): ForwardingInput | undefined {
@@ -309,6 +363,8 @@ export class Speaker {
         role: this.#role,
         mode: loadBalancer?.mode ?? "IPVS",
         owned: this.#owned(),
+        advertised: this.#plan.addresses.filter(({ isAdvertised }) => isAdvertised).length,
+        routing: this.#options.routing.report(),
         links: monitor.links(),
         counts: forwarder.counts(),
         lastWrites: this.#lastWrites,

@@ -28,6 +28,8 @@ const INPUT: StatusInput = {
       isAdvertised: false,
     },
   ],
+  advertised: 0,
+  routing: { sessions: [], withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined },
   links: [{ name: "eth0", index: 2, hardware: "02000000000a", isUp: true, prefixes: ["172.30.0.1/24"] }],
   counts: COUNTS,
   lastWrites: 12,
@@ -95,4 +97,80 @@ test("the same again is no news, at whatever time", () => {
   assert.equal(isNews(before, again), false);
   assert.equal(isNews(before, statusOf({ ...INPUT, lastWrites: 13 })), true);
   assert.equal(isNews(undefined, before), true);
+});
+
+test("sessions: those that stand, those that cannot be tried, and what BFD says", () => {
+  const counts = { messagesIn: 1, messagesOut: 2, updatesOut: 3 };
+  const status = statusOf({
+    ...INPUT,
+    advertised: 2,
+    routing: {
+      sessions: [
+        {
+          peer: "tor",
+          address: "172.30.0.253",
+          state: "Established",
+          establishedAt: "2026-01-01T00:00:01.500Z",
+          remoteAsn: 64_513,
+          holdTimeMs: 9_000,
+          prefixesAdvertised: 2,
+          prefixesReceived: 1,
+          losses: 1,
+          lastError: "hold timer expired",
+          lastErrorAt: "2026-01-01T00:00:00.250Z",
+          ...counts,
+        },
+      ],
+      withheld: [{ peer: "spine", reason: "SecretMissing", message: "Secret spine: not there" }],
+      bfd: [
+        {
+          key: "tor",
+          address: "172.30.0.253",
+          state: "Up",
+          remoteState: "Up",
+          diagnostic: "None",
+          remoteDiagnostic: "None",
+          since: "2026-01-01T00:00:02.750Z",
+          detectionTimeMs: 150,
+          transmitIntervalMs: 50,
+          isEchoing: false,
+          losses: 0,
+          packetsIn: 1,
+          packetsOut: 1,
+          sendFailures: 0,
+        },
+      ],
+      scheduling: { class: "normal", reason: "CAP_SYS_NICE is missing" },
+      listenTrouble: undefined,
+    },
+  });
+  assert.equal(status.advertisedCount, 2);
+  assert.deepEqual(status.bgpSessions, [
+    { peer: "spine", state: "Withheld", lastError: "Secret spine: not there" },
+    {
+      peer: "tor",
+      address: "172.30.0.253",
+      state: "Established",
+      since: "2026-01-01T00:00:01Z",
+      remoteASN: 64_513,
+      holdTime: 9,
+      advertised: 2,
+      received: 1,
+      losses: 1,
+      lastError: "hold timer expired",
+      lastErrorTime: "2026-01-01T00:00:00Z",
+    },
+  ]);
+  assert.deepEqual(status.bfdSessions, [
+    {
+      peer: "tor",
+      address: "172.30.0.253",
+      state: "Up",
+      diagnostic: "None",
+      since: "2026-01-01T00:00:02Z",
+      detectionTime: 150,
+      losses: 0,
+    },
+  ]);
+  assert.equal(status.bfdScheduling, "normal: CAP_SYS_NICE is missing");
 });

@@ -2,10 +2,13 @@
 import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 import type { Trouble } from "./apply.ts";
+import type { Withheld } from "./bgp/plan.ts";
+import type { SessionReport } from "./bgp/types.ts";
 import type { ForwardingCounts } from "./forwarding/types.ts";
 import type { NodeLink } from "./nodelinks.ts";
 import type { AddressPlan } from "./plan.ts";
 import type { Role } from "./role.ts";
+import type { RoutingReport } from "./routing.ts";
 
 export type Status = NonNullable<SpeakerStatus["status"]>;
 
@@ -17,6 +20,9 @@ export interface StatusInput {
   readonly role: Role;
   readonly mode: "IPVS" | "KubeProxy";
   readonly owned: readonly AddressPlan[];
+  /** Addresses that this node advertises by BGP. */
+  readonly advertised: number;
+  readonly routing: RoutingReport;
   readonly links: readonly NodeLink[];
   readonly counts: ForwardingCounts;
   readonly lastWrites: number;
@@ -35,6 +41,9 @@ export interface StatusInput {
 const MAX_ADDRESSES = 1_000;
 const MAX_LINKS = 64;
 const MAX_ERROR = 4_096;
+const MAX_SESSIONS = 128;
+const MAX_SESSION_ERROR = 1_024;
+const MAX_WORDS = 256;
 
 export function statusOf(input: StatusInput): Status {
   const { owned, links, counts } = input;
@@ -58,9 +67,68 @@ export function statusOf(input: StatusInput): Status {
       realServers: counts.realServers,
       lastWrites: input.lastWrites,
     },
+    ...(hasRouting(input) ? routingOf(input) : {}),
     ...(input.lastError === undefined ? {} : { lastError: input.lastError.slice(0, MAX_ERROR) }),
     conditions: conditionsOf(input),
   };
+}
+
+function hasRouting({ advertised, routing }: StatusInput): boolean {
+  return advertised > 0 || routing.sessions.length > 0 || routing.withheld.length > 0;
+}
+
+function routingOf({ advertised, routing }: StatusInput): Partial<Status> {
+  const { sessions, withheld, bfd, scheduling } = routing;
+  const bgpSessions = [...sessions.map(sessionOf), ...withheld.map(withheldOf)];
+  return {
+    advertisedCount: advertised,
+    bgpSessions: bgpSessions.sort((a, b) => (a.peer < b.peer ? -1 : 1)).slice(0, MAX_SESSIONS),
+    bfdSessions: bfd.slice(0, MAX_SESSIONS).map(({ key, address, state, diagnostic, since, ...report }) => ({
+      peer: key,
+      address,
+      state,
+      diagnostic,
+      since: seconds(since),
+      detectionTime: Math.round(report.detectionTimeMs),
+      losses: report.losses,
+    })),
+    ...(scheduling === undefined || scheduling.class === "unknown"
+      ? {}
+      : {
+          bfdScheduling: (scheduling.class === "fifo" ? "fifo" : `normal: ${scheduling.reason}`).slice(
+            0,
+            MAX_WORDS,
+          ),
+        }),
+  };
+}
+
+type BgpSession = NonNullable<Status["bgpSessions"]>[number];
+
+function sessionOf(report: SessionReport): BgpSession {
+  const { peer, address, state, establishedAt, remoteAsn, holdTimeMs, lastError, lastErrorAt } = report;
+  return {
+    peer,
+    address,
+    state,
+    advertised: report.prefixesAdvertised,
+    received: report.prefixesReceived,
+    losses: report.losses,
+    ...(establishedAt !== undefined && { since: seconds(establishedAt) }),
+    ...(remoteAsn !== undefined && { remoteASN: remoteAsn }),
+    ...(holdTimeMs !== undefined && { holdTime: Math.round(holdTimeMs / 1_000) }),
+    ...(lastError !== undefined && { lastError: lastError.slice(0, MAX_SESSION_ERROR) }),
+    ...(lastErrorAt !== undefined && { lastErrorTime: seconds(lastErrorAt) }),
+  };
+}
+
+function withheldOf({ peer, message }: Withheld): BgpSession {
+  return { peer, state: "Withheld", lastError: message.slice(0, MAX_SESSION_ERROR) };
+}
+
+/** The API server's times have no fractions. */
+function seconds(time: string): string {
+  return time.replace(/\.\d+Z$/, "Z");
 }
 
 function conditionsOf(input: StatusInput): Condition[] {

@@ -1,0 +1,190 @@
+/** The order in which sessions are told, and what becomes of BFD's word. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { systemClock } from "#common/clock.ts";
+import type { Bfd, BfdChange } from "./bfd/types.ts";
+import type { Bgp } from "./bgp/bgp.ts";
+import type { BgpPlan, WantedSession } from "./bgp/plan.ts";
+import type { SessionReport } from "./bgp/types.ts";
+import { Routing } from "./routing.ts";
+
+const TIMERS = {
+  receiveIntervalMs: 300,
+  transmitIntervalMs: 300,
+  detectMultiplier: 3,
+  echoMode: false,
+  echoIntervalMs: 50,
+  passive: false,
+};
+const session = (...prefixes: string[]): WantedSession => ({
+  settings: {
+    name: "tor",
+    address: "10.0.0.1",
+    port: 179,
+    localAsn: 1,
+    peerAsn: 2,
+    routerId: "10.0.0.9",
+    holdTimeMs: 90_000,
+    connectTimeMs: 1_000,
+    ttl: { kind: "direct" },
+    gracefulRestart: true,
+    families: ["IPv4"],
+    useBfd: false,
+    maximumPrefixes: 10,
+    nextHops: {},
+  },
+  advertisements: prefixes.map((prefix) => ({ prefix, communities: [], largeCommunities: [] })),
+});
+const plan = (sessions: Record<string, WantedSession>, isWatched = false): BgpPlan => ({
+  sessions: new Map(Object.entries(sessions)),
+  bfd: isWatched
+    ? Object.keys(sessions).map((key) => ({ key, address: "10.0.0.1", multihop: false, profile: TIMERS }))
+    : [],
+  withheld: [],
+});
+
+function world() {
+  const steps: string[] = [];
+  let reports: SessionReport[] = [];
+  let changed = (): void => {};
+  let told: (change: BfdChange) => void = () => {};
+  const bgp: Bgp = {
+    reconcile: (wanted) => {
+      const words = [...wanted].map(([name, { advertisements }]) => {
+        return `${name}[${advertisements.map(({ prefix }) => prefix).join()}]`;
+      });
+      steps.push(`bgp ${words.join(" ")}`);
+    },
+    sessions: () => reports,
+    listenTrouble: () => undefined,
+    bfdDown: (peer) => void steps.push(`down ${peer}`),
+    stop: async ({ mode }) => void steps.push(`bgp stops: ${mode}`),
+  };
+  const bfd: Bfd = {
+    reconcile: (peers) => void steps.push(`bfd ${peers.map(({ key }) => key).join()}`),
+    onState: (callback) => {
+      told = callback;
+      return () => {};
+    },
+    sessions: () => [],
+    scheduling: { class: "fifo" },
+    adminDown: async () => void steps.push("bfd says AdminDown"),
+    stop: async () => void steps.push("bfd stops"),
+  };
+  const sessions: string[] = [];
+  const routing = new Routing({
+    clock: systemClock,
+    openBgp: (onChange) => {
+      steps.push("open bgp");
+      changed = onChange;
+      return bgp;
+    },
+    openBfd: () => {
+      steps.push("open bfd");
+      return bfd;
+    },
+    onChange: () => {},
+    onSession: ({ peer, state }) => void sessions.push(`${peer} ${state}`),
+  });
+  return {
+    steps,
+    sessions,
+    routing,
+    say: (change: Partial<BfdChange>) =>
+      told({
+        key: "tor",
+        state: "Down",
+        previous: "Up",
+        remoteState: "Up",
+        diagnostic: "DetectionTimeExpired",
+        at: "",
+        isLoss: true,
+        ...change,
+      }),
+    report: (state: SessionReport["state"]) => {
+      const counts = {
+        prefixesAdvertised: 0,
+        prefixesReceived: 0,
+        messagesIn: 0,
+        messagesOut: 0,
+        updatesOut: 0,
+      };
+      reports = [{ peer: "tor", address: "10.0.0.1", state, losses: 0, ...counts }];
+      changed();
+    },
+  };
+}
+
+test("nothing is opened before there is a peer", () => {
+  const { steps, routing } = world();
+  routing.withdrawOthers(plan({}));
+  routing.apply(plan({}));
+  assert.deepEqual(steps, []);
+});
+
+describe("withdraw first", () => {
+  test("what is not wanted any more, and nothing new, before the kernel is touched", () => {
+    const { steps, routing } = world();
+    routing.apply(plan({ tor: session("a", "b") }));
+    steps.length = 0;
+    const next = plan({ tor: session("b", "c"), spine: session("c") });
+    routing.withdrawOthers(next);
+    assert.deepEqual(steps, ["bgp tor[b]"]);
+    routing.apply(next);
+    assert.deepEqual(steps, ["bgp tor[b]", "bgp tor[b,c] spine[c]"]);
+  });
+
+  test("a peer that is gone loses its session first", () => {
+    const { steps, routing } = world();
+    routing.apply(plan({ tor: session("a"), spine: session("a") }));
+    steps.length = 0;
+    routing.withdrawOthers(plan({ tor: session("a") }));
+    assert.deepEqual(steps, ["bgp tor[a]"]);
+  });
+
+  test("a new peer is not told an empty table first: it may still have ours from before a restart", () => {
+    const { steps, routing } = world();
+    routing.withdrawOthers(plan({ tor: session("a") }));
+    assert.deepEqual(steps, []);
+    routing.apply(plan({ tor: session("a") }));
+    assert.deepEqual(steps, ["open bgp", "bgp tor[a]"]);
+  });
+
+  test("the same plan again says nothing", () => {
+    const { steps, routing } = world();
+    const same = plan({ tor: session("a") });
+    routing.apply(same);
+    steps.length = 0;
+    routing.withdrawOthers(same);
+    routing.apply(same);
+    assert.deepEqual(steps, []);
+  });
+});
+
+test("BFD's loss takes the session down; a peer that stops BFD on purpose does not", () => {
+  const { steps, routing, say } = world();
+  routing.apply(plan({ tor: session("a") }, true));
+  assert.deepEqual(steps, ["open bgp", "bgp tor[a]", "open bfd", "bfd tor"]);
+  say({ isLoss: false, remoteState: "AdminDown" });
+  assert.ok(!steps.includes("down tor"));
+  say({});
+  assert.equal(steps.at(-1), "down tor");
+});
+
+test("an end says AdminDown by BFD before anything else", async () => {
+  const { steps, routing } = world();
+  routing.apply(plan({ tor: session("a") }, true));
+  steps.length = 0;
+  await routing.stop("restart");
+  assert.deepEqual(steps, ["bfd says AdminDown", "bgp stops: restart", "bfd stops"]);
+  await routing.stop("restart");
+  assert.equal(steps.length, 3);
+});
+
+test("comings and losses are told once each, attempts are not", () => {
+  const { sessions, routing, report } = world();
+  routing.apply(plan({ tor: session("a") }));
+  for (const state of ["Connect", "OpenSent", "Established", "Established", "Idle", "Connect"] as const)
+    report(state);
+  assert.deepEqual(sessions, ["tor Established", "tor Idle"]);
+});

@@ -1,0 +1,129 @@
+/**
+ * BGP and BFD of this node, as passes use them: withdraw what is not wanted any more, then, when the kernel forwards,
+ * tell the rest. A session whose path BFD finds broken goes down with it. Nothing runs before there is a peer.
+ */
+import type { Clock } from "#common/clock.ts";
+import type { Bfd, BfdPeer, BfdReport, BfdScheduling } from "./bfd/types.ts";
+import type { Bgp } from "./bgp/bgp.ts";
+import type { BgpPlan, WantedSession, Withheld } from "./bgp/plan.ts";
+import type { SessionReport } from "./bgp/types.ts";
+
+export interface RoutingOptions {
+  readonly clock: Clock;
+  readonly openBgp: (onChange: () => void) => Bgp;
+  readonly openBfd: () => Bfd;
+  /** Reports may say something else now. */
+  readonly onChange: () => void;
+  /** A session came up or was lost. */
+  readonly onSession: (report: SessionReport) => void;
+}
+
+export interface RoutingReport {
+  readonly sessions: readonly SessionReport[];
+  readonly withheld: readonly Withheld[];
+  readonly bfd: readonly BfdReport[];
+  readonly scheduling: BfdScheduling | undefined;
+  /** Why peers cannot connect to this node. */
+  readonly listenTrouble: string | undefined;
+}
+
+const NOTHING: BgpPlan = { sessions: new Map(), bfd: [], withheld: [] };
+
+export class Routing {
+  readonly #options: RoutingOptions;
+  #bgp: Bgp | undefined;
+  #bfd: Bfd | undefined;
+  /** What sessions were last told. */
+  #told: BgpPlan = NOTHING;
+  /** Peer -> its state as last reported to onSession. */
+  readonly #states = new Map<string, SessionReport["state"]>();
+
+  constructor(options: RoutingOptions) {
+    this.#options = options;
+  }
+
+  /** Sessions that are not in the plan end; prefixes that are not in it are withdrawn. Nothing new is told. */
+  withdrawOthers(plan: BgpPlan): void {
+    const kept = new Map<string, WantedSession>();
+    for (const [name, told] of this.#told.sessions) {
+      const wanted = plan.sessions.get(name);
+      if (wanted === undefined) continue;
+      const prefixes = new Set(wanted.advertisements.map(({ prefix }) => prefix));
+      const advertisements = told.advertisements.filter(({ prefix }) => prefixes.has(prefix));
+      kept.set(name, { settings: told.settings, advertisements });
+    }
+    if (isSame(kept, this.#told.sessions)) return;
+    this.#tell({ ...this.#told, sessions: kept });
+  }
+
+  /** Sessions and prefixes exactly as planned. */
+  apply(plan: BgpPlan): void {
+    if (plan !== this.#told) this.#tell(plan);
+  }
+
+  /** `restart`: peers keep our routes while this process is replaced, where they can. */
+  async stop(mode: "restart" | "leave"): Promise<void> {
+    const [bgp, bfd] = [this.#bgp, this.#bfd];
+    this.#bgp = undefined;
+    this.#bfd = undefined;
+    this.#told = NOTHING;
+    this.#states.clear();
+    // First: else the peer takes our going for a broken path, and drops what it should keep (RFC 5882 section 4.3.2.2).
+    await bfd?.adminDown();
+    await bgp?.stop({ mode });
+    await bfd?.stop();
+  }
+
+  report(): RoutingReport {
+    return {
+      sessions: this.#bgp?.sessions() ?? [],
+      withheld: this.#told.withheld,
+      bfd: this.#bfd?.sessions() ?? [],
+      scheduling: this.#bfd?.scheduling,
+      listenTrouble: this.#bgp?.listenTrouble(),
+    };
+  }
+
+  /** Prefixes that at least one peer is to have. */
+  get advertised(): ReadonlySet<string> {
+    const sessions = [...this.#told.sessions.values()];
+    return new Set(sessions.flatMap(({ advertisements }) => advertisements.map(({ prefix }) => prefix)));
+  }
+
+  #tell(plan: BgpPlan): void {
+    this.#told = plan;
+    if (plan.sessions.size > 0) this.#bgp ??= this.#options.openBgp(() => this.#changed());
+    this.#bgp?.reconcile(plan.sessions);
+    this.#watch(plan.bfd.filter(({ address }) => address !== ""));
+    this.#changed();
+  }
+
+  #watch(peers: readonly BfdPeer[]): void {
+    if (peers.length > 0 && this.#bfd === undefined) {
+      const bfd = this.#options.openBfd();
+      this.#bfd = bfd;
+      bfd.onState(({ key, isLoss }) => {
+        if (isLoss) this.#bgp?.bfdDown(key);
+        this.#options.onChange();
+      });
+    }
+    this.#bfd?.reconcile(peers);
+  }
+
+  #changed(): void {
+    for (const report of this.#bgp?.sessions() ?? []) {
+      const before = this.#states.get(report.peer);
+      this.#states.set(report.peer, report.state);
+      if (before === report.state) continue;
+      if (before === "Established" || report.state === "Established") this.#options.onSession(report);
+    }
+    this.#options.onChange();
+  }
+}
+
+function isSame(kept: ReadonlyMap<string, WantedSession>, told: ReadonlyMap<string, WantedSession>): boolean {
+  if (kept.size !== told.size) return false;
+  return [...kept].every(
+    ([name, { advertisements }]) => advertisements.length === told.get(name)?.advertisements.length,
+  );
+}
