@@ -24,7 +24,7 @@ interface Schema {
   additionalProperties?: Schema | boolean;
   "x-kubernetes-int-or-string"?: boolean;
   "x-kubernetes-preserve-unknown-fields"?: boolean;
-  "x-kubernetes-validations"?: { rule: string; message: string }[];
+  "x-kubernetes-validations"?: { rule: string; message: string; fieldPath?: string }[];
   [key: string]: unknown;
 }
 
@@ -147,7 +147,7 @@ function rows(path: string, schema: Schema): string[] {
     const value = property.default === undefined ? required : `\`${JSON.stringify(property.default)}\``;
     const text = [
       property.description ?? "",
-      ...(property["x-kubernetes-validations"] ?? []).map((rule) => `Rule: ${rule.message}.`),
+      ...(property["x-kubernetes-validations"] ?? []).map((rule) => `Rule: ${ruleLine(rule).slice(2)}.`),
     ];
     out.push(
       `| \`${at}\` | ${typeOf(property)} | ${value} | ${text.join(" ").replaceAll("|", "\\|").trim()} |`,
@@ -157,6 +157,10 @@ function rows(path: string, schema: Schema): string[] {
   }
   return out;
 }
+
+/** `- holdTime: must be ...` */
+const ruleLine = ({ message, fieldPath }: { message: string; fieldPath?: string }): string =>
+  `- ${fieldPath === undefined ? "" : `${fieldPath.slice(1)}: `}${message}`;
 
 function reference({ name, plural, shortNames, schema }: Kind): string {
   const { spec, status } = schema.properties ?? {};
@@ -168,7 +172,7 @@ function reference({ name, plural, shortNames, schema }: Kind): string {
     ...(spec?.["x-kubernetes-validations"] ?? []),
   ];
   const list =
-    rules.length === 0 ? "" : `\nRules:\n\n${rules.map((rule) => `- ${rule.message}`).join("\n")}\n`;
+    rules.length === 0 ? "" : `\nRules:\n\n${rules.map(ruleLine).join("\n")}\n`;
   return `<!-- Made by hack/generate.ts out of config/crd. -->\n# ${name}\n\n${schema.description ?? ""}\n\n\`kubectl get ${plural}\` (${shortNames.join(", ")}), genkan.dev/v1beta1.\n${list}${section("spec", spec)}${section("status", status)}`;
 }
 
