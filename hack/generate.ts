@@ -171,8 +171,7 @@ function reference({ name, plural, shortNames, schema }: Kind): string {
     ...(schema["x-kubernetes-validations"] ?? []),
     ...(spec?.["x-kubernetes-validations"] ?? []),
   ];
-  const list =
-    rules.length === 0 ? "" : `\nRules:\n\n${rules.map(ruleLine).join("\n")}\n`;
+  const list = rules.length === 0 ? "" : `\nRules:\n\n${rules.map(ruleLine).join("\n")}\n`;
   return `<!-- Made by hack/generate.ts out of config/crd. -->\n# ${name}\n\n${schema.description ?? ""}\n\n\`kubectl get ${plural}\` (${shortNames.join(", ")}), genkan.dev/v1beta1.\n${list}${section("spec", spec)}${section("status", status)}`;
 }
 
