@@ -36,18 +36,35 @@ const FIELDS: Readonly<Record<string, readonly Unsupported[]>> = {
   AddressPool: [{ path: ["spec", "quotas"], when: isSet, feature: "a quota per namespace" }],
 };
 
-/** What is admitted and judged while nothing acts on it, and what is said of it. */
-const INACTIVE: Readonly<Record<string, string>> = {
-  BGPPeer: "BGP is not supported yet: the object is admitted and judged, but no session is held",
-  BFDProfile: "BFD is not supported yet: the object is admitted and judged, but no session uses it",
-};
-const BGP_POOL =
-  "spec.protocol: bgp is not supported yet: addresses are given to Services, but nothing announces them";
+interface Inactive {
+  readonly kind: string;
+  /** Which objects of the kind; all where absent. */
+  readonly when?: (object: unknown) => boolean;
+  /** What is said of them. */
+  readonly words: string;
+}
+
+/** What is admitted and judged while nothing acts on it. */
+const INACTIVE: readonly Inactive[] = [
+  {
+    kind: "BGPPeer",
+    words: "BGP is not supported yet: the object is admitted and judged, but no session is held",
+  },
+  {
+    kind: "BFDProfile",
+    words: "BFD is not supported yet: the object is admitted and judged, but no session uses it",
+  },
+  {
+    kind: "AddressPool",
+    when: (pool) => at(pool, ["spec", "protocol"]) === "bgp",
+    words:
+      "spec.protocol: bgp is not supported yet: addresses are given to Services, but nothing announces them",
+  },
+];
 
 /** Why nothing acts on the object although it is admitted; undefined where something does. */
 export function inactiveWords(kind: string, object: unknown): string | undefined {
-  if (kind === "AddressPool") return at(object, ["spec", "protocol"]) === "bgp" ? BGP_POOL : undefined;
-  return INACTIVE[kind];
+  return INACTIVE.find((each) => each.kind === kind && (each.when?.(object) ?? true))?.words;
 }
 
 function at(object: unknown, path: readonly string[]): unknown {
