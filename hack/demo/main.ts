@@ -3,12 +3,15 @@
  * Every step does what a user would do, with the commands that a user has.
  */
 
+import { layoutOf } from "#hack/lab/layout.ts";
 import { type ProbeResult, parseResults, summarize } from "./outage.ts";
 import { type Kubectl, lab, labKubectl, ROOT, run, say, step, waitFor } from "./shell.ts";
 
 const NAMESPACE = "genkan-system";
 /** An address is answered again within this time after its node is lost. */
 const PROMISED_MS = 10_000;
+/** To each address, to show who answers. */
+const REQUESTS = 24;
 
 interface Service {
   status: { loadBalancer: { ingress?: { ip: string }[] } };
@@ -31,12 +34,12 @@ const isReady = (pod: Pod): boolean =>
   false;
 
 async function bringUpCluster(): Promise<void> {
+  step("The images of Genkan and of a small test server");
+  await run([process.execPath, `${ROOT}hack/images/main.ts`, "build"], { onOutput: (text) => say(text) });
   step(
     "A real Kubernetes cluster on this machine: API server, three nodes with kubelets, a router, a client host",
   );
   await lab(["up"], { onOutput: (text) => say(text) });
-  step("The images of Genkan and of a small test server, given to every node");
-  await run([process.execPath, `${ROOT}hack/images/main.ts`, "build"], { onOutput: (text) => say(text) });
   await lab(["load-images"], { onOutput: (text) => say(text) });
 }
 
@@ -72,14 +75,25 @@ async function install(kubectl: Kubectl): Promise<void> {
   say(await kubectl(["get", "pods", "-n", NAMESPACE, "-o", "wide"]));
 }
 
-async function createService(kubectl: Kubectl): Promise<string[]> {
+async function addressesOf(kubectl: Kubectl): Promise<string[]> {
+  const service = await kubectl.json<Service>(["get", "service", "hello"]);
+  return service.status.loadBalancer.ingress?.map(({ ip }) => ip) ?? [];
+}
+
+async function createService(kubectl: Kubectl): Promise<void> {
   step("A Deployment with 4 pods and a Service of type LoadBalancer: kubectl apply -f hack/demo/echo.yaml");
   say(await kubectl(["apply", "-f", "hack/demo/echo.yaml"]));
+  say(await kubectl(["get", "service", "hello"]));
+  if ((await addressesOf(kubectl)).length === 0)
+    say("Its EXTERNAL-IP is pending: a cluster without a cloud has nobody who gives it one.");
+}
+
+async function showService(kubectl: Kubectl): Promise<string[]> {
+  step("Now the Service has an address of each family");
   const addresses = await waitFor(
     "the Service to get its addresses",
     async () => {
-      const service = await kubectl.json<Service>(["get", "service", "hello"]);
-      const ips = service.status.loadBalancer.ingress?.map((ingress) => ingress.ip) ?? [];
+      const ips = await addressesOf(kubectl);
       return ips.length === 2 ? ips : undefined;
     },
     { seconds: 60 },
@@ -114,27 +128,41 @@ async function ownerOf(kubectl: Kubectl, address: string, not?: string): Promise
 
 const inUrl = (address: string): string => (address.includes(":") ? `[${address}]` : address);
 
-async function askFromClient(address: string): Promise<void> {
+/** fd09:0::2 -> fd09::2 */
+const canonical = (address: string): string =>
+  new URL(`http://${inUrl(address)}`).hostname.replace(/[[\]]/g, "");
+
+/** Asks `count` times, each with a new connection; a request that failed is a line that is no JSON. */
+async function askFromClient(address: string, count: number): Promise<void> {
+  const url = `http://${inUrl(address)}/`;
+  const ask = (times: number): Promise<string> => {
+    const script = 'for i in $(seq "$2"); do curl -sS -m 5 "$1" 2>&1 || true; done';
+    return lab(["exec", "client", "--", "sh", "-c", script, "sh", url, String(times)]);
+  };
+  await waitFor(
+    `an answer from ${address}`,
+    async () => ((await ask(1)).startsWith("{") ? true : undefined),
+    { seconds: 60 },
+  );
+  const lines = (await ask(count)).trim().split("\n");
+  const answers = lines
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as Required<Pick<ProbeResult, "pod" | "node" | "client">>);
   const pods = new Map<string, number>();
-  const clients = new Set<string>();
-  const nodes = new Set<string>();
-  const count = 24;
-  for (let i = 0; i < count; i += 1) {
-    const answer = await waitFor(
-      `an answer from ${address}`,
-      async () =>
-        JSON.parse(
-          await lab(["exec", "client", "--", "curl", "-sS", "-m", "5", `http://${inUrl(address)}/`]),
-        ) as Required<Pick<ProbeResult, "pod" | "node" | "client">>,
-      { seconds: 30 },
-    );
-    pods.set(`${answer.pod} on ${answer.node}`, (pods.get(`${answer.pod} on ${answer.node}`) ?? 0) + 1);
-    clients.add(answer.client);
-    nodes.add(answer.node);
+  for (const { pod, node } of answers) {
+    const who = `${pod} on ${node}`;
+    pods.set(who, (pods.get(who) ?? 0) + 1);
   }
-  say(`${count} requests to http://${inUrl(address)}/ were answered from ${nodes.size} nodes by:`);
+  const nodes = new Set(answers.map(({ node }) => node));
+  const clients = new Set(answers.map(({ client }) => client));
+  say(`${answers.length} of ${count} requests to ${url} were answered, from ${nodes.size} nodes, by:`);
   for (const [pod, times] of [...pods].sort()) say(`  ${String(times).padStart(3)} x ${pod}`);
-  say(`  the pods saw the client as ${[...clients].join(", ")}: its own address, no NAT between.`);
+  for (const line of lines.filter((text) => !text.startsWith("{"))) say(`  failed: ${line}`);
+  const { client } = layoutOf(0);
+  const own = canonical(address.includes(":") ? client.v6 : client.v4);
+  const seen = [...clients].join(", ");
+  if (seen !== own) throw new Error(`the pods saw the client as ${seen}, but it is ${own}`);
+  say(`  the pods saw the client as ${seen}: its own address, no NAT between.`);
 }
 
 async function loseOwner(kubectl: Kubectl, address: string): Promise<void> {
@@ -206,12 +234,13 @@ const whole = (output: string): string => output.slice(0, output.lastIndexOf("\n
 async function up(): Promise<void> {
   await bringUpCluster();
   const { kubectl, exports } = await labKubectl();
+  await createService(kubectl);
   await install(kubectl);
-  const addresses = await createService(kubectl);
+  const addresses = await showService(kubectl);
   step("Who answers for the addresses on the local network?");
   for (const address of addresses) say(`${address} is owned by ${await ownerOf(kubectl, address)}`);
   step("Requests from the client host, which is behind the router");
-  for (const address of addresses) await askFromClient(address);
+  for (const address of addresses) await askFromClient(address, REQUESTS);
   const [first] = addresses;
   if (first !== undefined) await loseOwner(kubectl, first);
   step("The cluster goes on running. To look around:");
