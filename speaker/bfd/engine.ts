@@ -12,8 +12,10 @@ import type { BfdPeer, BfdScheduling } from "./types.ts";
 
 /** Sessions that one thread is asked to hold at most. */
 export const SESSIONS_MAX = 256;
-/** How often failed sockets are tried again, links and neighbours looked up, and counters told. */
-const SLOW_MS = 5_000;
+/** How often what a peer changed is told. */
+const SLOW_MS = 1_000;
+/** How often failed sockets are tried again, links and neighbours looked up, and counters told: every so many times. */
+const LOOKUP_TURNS = 5;
 /** When AdminDown is said again, milliseconds after the first time: one packet may be lost. */
 const REPEAT_MS: readonly number[] = [40, 80];
 const LEAVE_MS = 120;
@@ -56,6 +58,7 @@ export class Engine {
   readonly #discards: Record<string, number> = {};
   #armedFor = Number.POSITIVE_INFINITY;
   #slowDue: number;
+  #slowTurn = 0;
   #isJudging = false;
 
   constructor(options: EngineOptions) {
@@ -226,8 +229,10 @@ export class Engine {
 
   #slow(now: number): void {
     this.#slowDue = now + SLOW_MS;
-    this.#open(this.#listen(this.#list.map(({ peer }) => peer)));
-    this.#report();
+    this.#slowTurn = (this.#slowTurn + 1) % LOOKUP_TURNS;
+    const isLookup = this.#slowTurn === 0;
+    if (isLookup) this.#open(this.#listen(this.#list.map(({ peer }) => peer)));
+    if (isLookup || this.#list.some((entry) => entry.hasNews)) this.#report();
   }
 
   #report(): void {

@@ -60,6 +60,7 @@ export class Entry {
   #since: string;
   #losses = 0;
   #isLeaving = false;
+  #reported: Session | undefined;
   discriminator = 0;
   minimumTtl = 0;
 
@@ -76,6 +77,11 @@ export class Entry {
 
   get due(): number {
     return this.#session?.due ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Timers or the peer's state are others than those reported. */
+  get hasNews(): boolean {
+    return this.#session?.session !== this.#reported;
   }
 
   /** No session, for good. */
@@ -165,6 +171,7 @@ export class Entry {
 
   report(): BfdReport {
     const session = this.#session?.session;
+    this.#reported = session;
     const problem = this.#refusal ?? this.#problem;
     const millis = (micros: number | undefined): number => Math.round((micros ?? 0) / MICROS);
     return {

@@ -1,0 +1,136 @@
+/** Two ends of BFD on one FakeClock, joined by a wire that can be cut: real engines, no sockets. */
+import { Engine, type EngineIo } from "#speaker/bfd/engine.ts";
+import type { FloorPolicy } from "#speaker/bfd/floor.ts";
+import type { FromBfdWorker } from "#speaker/bfd/messages.ts";
+import type { BfdChange, BfdPeer, BfdReport, BfdScheduling } from "#speaker/bfd/types.ts";
+import type { Datagram } from "#speaker/native/datagram.ts";
+import { sockaddr } from "#speaker/native/sockaddr.ts";
+import type { FakeClock } from "#test/fakes/clock.ts";
+import { fakeRandom } from "#test/fakes/random.ts";
+
+const LATENCY_MS = 1;
+
+export interface EndOptions {
+  readonly clock: FakeClock;
+  readonly address: string;
+  readonly seed: number;
+  readonly scheduling?: BfdScheduling;
+  readonly policy?: FloorPolicy;
+}
+
+export class End {
+  readonly changes: BfdChange[] = [];
+  readonly sent: { readonly at: number; readonly bytes: Buffer }[] = [];
+  readonly engine: Engine;
+  readonly address: string;
+  reports: readonly BfdReport[] = [];
+  discards: Readonly<Record<string, number>> = {};
+  /** What leaves goes here. */
+  deliver: (bytes: Buffer) => void = () => {};
+  /** Packets that wait in the socket while the thread does not run. */
+  readonly socket: Datagram[] = [];
+  isStalled = false;
+  hops = 255;
+  wireProblem: string | undefined;
+  readonly listening = new Set<string>();
+  readonly #clock: FakeClock;
+  #cancel: () => void = () => {};
+
+  constructor({ clock, address, seed, scheduling = { class: "fifo" }, policy = "raise" }: EndOptions) {
+    this.#clock = clock;
+    this.address = address;
+    const random = fakeRandom(seed);
+    this.engine = new Engine({ io: this.#io(), random, scheduling, policy });
+  }
+
+  /** A packet of the other end arrives. */
+  arrive(bytes: Buffer, from: string, more: Partial<Datagram> = {}): void {
+    const family = from.includes(":") ? "IPv6" : "IPv4";
+    const sender = sockaddr({ family, address: from, port: 50_000 });
+    this.socket.push({
+      payload: bytes,
+      from: sender,
+      length: bytes.length,
+      hops: this.hops,
+      link: 2,
+      ...more,
+    });
+    if (!this.isStalled) this.drain();
+  }
+
+  drain(): void {
+    for (const datagram of this.socket.splice(0)) this.engine.receive(false, datagram);
+  }
+
+  report(key: string): BfdReport {
+    const report = this.reports.find((one) => one.key === key);
+    if (report === undefined) throw new Error(`no report of ${key}`);
+    return report;
+  }
+
+  #io(): EngineIo {
+    return {
+      now: () => this.#clock.now(),
+      date: () => this.#clock.date(),
+      arm: (ms) => {
+        this.#cancel();
+        // A real timer is never early and always a little late; time stands still here otherwise.
+        this.#cancel = this.#clock.after(Math.max(ms, 0) + 0.01, () => this.engine.wake());
+      },
+      defer: (fn) => void this.#clock.after(0, fn),
+      after: (ms, fn) => void this.#clock.after(ms, fn),
+      drain: () => this.drain(),
+      listen: (kinds) => {
+        this.listening.clear();
+        for (const kind of kinds) this.listening.add(kind);
+        return new Map();
+      },
+      openWire: () => {
+        if (this.wireProblem !== undefined) throw new Error(this.wireProblem);
+        return { send: (packet) => this.#send(packet), close: () => {} };
+      },
+      openEcho: () => undefined,
+      loopsEcho: () => true,
+      linkIndex: () => 2,
+      tell: (message) => this.#told(message),
+    };
+  }
+
+  #send(packet: Buffer): boolean {
+    const bytes = Buffer.from(packet);
+    this.sent.push({ at: this.#clock.now(), bytes });
+    this.#clock.after(LATENCY_MS, () => this.deliver(bytes));
+    return true;
+  }
+
+  #told(message: FromBfdWorker): void {
+    if (message.type === "change") this.changes.push(message.change);
+    if (message.type === "reports") {
+      this.reports = message.reports;
+      this.discards = message.discards;
+    }
+  }
+}
+
+/** Joins the two; returns the cable: false cuts it, both ways. */
+export function join(a: End, b: End): { isIn: boolean } {
+  const cable = { isIn: true };
+  a.deliver = (bytes) => cable.isIn && b.arrive(bytes, a.address);
+  b.deliver = (bytes) => cable.isIn && a.arrive(bytes, b.address);
+  return cable;
+}
+
+export const peerOf = (address: string, more: Partial<BfdPeer["profile"]> = {}): BfdPeer => ({
+  key: "peer",
+  address,
+  multihop: false,
+  profile: {
+    receiveIntervalMs: 50,
+    transmitIntervalMs: 50,
+    detectMultiplier: 3,
+    echoMode: false,
+    echoIntervalMs: 50,
+    passive: false,
+    ...more,
+  },
+});
