@@ -7,7 +7,7 @@ import { FIELD_MANAGER } from "#api/names.ts";
 import { type Judged, refusalsOf } from "#api/v1beta1/admission/judge.ts";
 import { LastValid } from "#api/v1beta1/admission/lastvalid.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
-import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
 import type * as generated from "#api/v1beta1/generated/types.ts";
 import type { Refusal } from "#api/v1beta1/refusal.ts";
 import { standingFor } from "#api/v1beta1/standing.ts";
@@ -101,13 +101,9 @@ function judgedConditions(
   refusals: readonly Refusal[],
   { clock }: StandingOptions,
 ): readonly Condition[] {
-  const standing = standingFor(object, refusals);
-  const isStale = ({ type }: Condition): boolean =>
-    type === ConditionType.Active && !standing.some((each) => each.type === type);
-  const present = object.status?.conditions ?? [];
-  return standing.reduce(
+  return standingFor(object, refusals).reduce(
     (list: readonly Condition[], each) => setCondition(list, each, clock.date()),
-    present.some(isStale) ? present.filter((condition) => !isStale(condition)) : present,
+    object.status?.conditions ?? [],
   );
 }
 

@@ -80,7 +80,15 @@ function metadataOf({ metadata }: Manifest): ObjectMeta {
 }
 
 function inNamespace(object: Manifest, namespace: string): Manifest & Judged {
-  return { ...object, metadata: { namespace, ...metadataOf(object) } };
+  return { ...(withoutNulls(object) as Manifest), metadata: { namespace, ...metadataOf(object) } };
+}
+
+/** A field without a value is not there: the API server takes it so. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const kept = Object.entries(value).filter(([, inner]) => inner !== null);
+  return Object.fromEntries(kept.map(([name, inner]) => [name, withoutNulls(inner)]));
 }
 
 function namespaceWarning(written: Manifest, { namespace, isNamespaceGiven }: CheckOptions): string[] {
