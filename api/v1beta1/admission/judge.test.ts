@@ -2,17 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
-import type { AddressPool } from "#api/v1beta1/generated/types.ts";
 
 const NAMESPACE = "genkan-system";
 
-const pool = (name: string, spec: object, namespace = NAMESPACE): AddressPool =>
-  ({
-    apiVersion: "genkan.dev/v1beta1",
-    kind: "AddressPool",
-    metadata: { name, namespace },
-    spec: { protocol: "layer2", ...spec },
-  }) as AddressPool;
 const balancer = (name: string, spec: object): Judged =>
   ({
     apiVersion: "genkan.dev/v1beta1",
@@ -22,13 +14,6 @@ const balancer = (name: string, spec: object): Judged =>
   }) as Judged;
 /** name, object, the refusals' messages (none: admitted). The rules have theirs in test/cases/admission. */
 const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
-  [
-    "a quota",
-    pool("office", { addresses: ["10.0.0.0/24"], quotas: [{ namespace: "a", addresses: 1 }] }),
-    [
-      'spec.quotas: [{"namespace":"a","addresses":1}] is not supported yet: a quota per namespace has not landed',
-    ],
-  ],
   [
     "a tunnel that is not there yet",
     balancer("loadbalancer", { forwarding: { tunnel: "gue" } }),
