@@ -3,7 +3,14 @@
  * nothing. What a Service has it keeps for as long as the rules let it; only what is missing is looked for.
  */
 import { type Family, formatAddress, parseAddress } from "#api/address.ts";
-import { holdersAgree, lacksFamily, mayGive, mayKeep, poolIsRequested } from "#controller/checks.ts";
+import {
+  holdersAgree,
+  lacksFamily,
+  mayGive,
+  mayKeep,
+  poolIsRequested,
+  quotaAllows,
+} from "#controller/checks.ts";
 import type { Holding, Ledger, Vip } from "#controller/ledger.ts";
 import type { Pool } from "#controller/pool.ts";
 import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
@@ -97,7 +104,10 @@ function giveRequested(
       return refuse(RefusalReason.AddressNotInPool, message);
     }
     const vip = vipOf(pool, family, value);
-    const refusal = mayGive(pool, request, ledger) ?? holdersAgree(vip, request, ledger);
+    const refusal =
+      mayGive(pool, request, ledger) ??
+      holdersAgree(vip, request, ledger) ??
+      quotaAllows(pool, [...vips, vip], request, ledger);
     if (refusal !== undefined) return refuse(refusal.reason, `${field}: ${text} refused: ${refusal.message}`);
     vips.push(vip);
   }
@@ -115,17 +125,14 @@ interface Second {
 /** The other family for a Service that has one. */
 function giveSecond({ request, kept, present, family }: Second, ledger: Ledger): Filled {
   const pool = ledger.pools.get(present[0]?.pool ?? "");
-  const vip =
-    pool === undefined
-      ? undefined
-      : mayGive(pool, request, ledger)
-        ? undefined
-        : pick(pool, family, request, ledger);
-  if (vip !== undefined) return { vips: [...present, vip].sort(byFamily), refusal: undefined };
+  // What was requested is not in the ledger yet, and counts too.
+  const asked = present.filter((vip) => !kept.includes(vip));
+  const given = pool === undefined ? undefined : give(pool, [family], request, { ledger, besides: asked });
+  if (given !== undefined && !("reason" in given)) {
+    return { vips: [...present, ...given].sort(byFamily), refusal: undefined };
+  }
   if (request.policy !== "RequireDualStack") return { vips: present, refusal: undefined };
-  const refusal =
-    (pool && (mayGive(pool, request, ledger) ?? lacksFamily(pool, family))) ??
-    exhausted(pool ? [pool] : [], [family]);
+  const refusal = given ?? exhausted([], [family]);
   // An address that was asked for stands or falls with the whole request; one that is there may move, both together.
   if (kept.length === 0) return { vips: [], refusal };
   if (request.addresses.length > 0) return { vips: kept, refusal };
@@ -136,19 +143,37 @@ function giveSecond({ request, kept, present, family }: Second, ledger: Ledger):
 function giveFresh(request: AllocationRequest, ledger: Ledger): Filled {
   const candidates = candidatesFor(request, ledger);
   if ("reason" in candidates) return { vips: [], refusal: candidates };
-  for (const pool of candidates) {
-    const vips = request.families.map((family) => pick(pool, family, request, ledger));
-    if (vips.every((vip) => vip !== undefined)) return { vips: vips.sort(byFamily), refusal: undefined };
-  }
-  if (request.policy === "PreferDualStack") {
-    for (const family of request.families) {
-      for (const pool of candidates) {
-        const vip = pick(pool, family, request, ledger);
-        if (vip !== undefined) return { vips: [vip], refusal: undefined };
-      }
+  const choices =
+    request.policy === "PreferDualStack"
+      ? [request.families, ...request.families.map((family) => [family])]
+      : [request.families];
+  let overQuota: Refusal | undefined;
+  for (const families of choices) {
+    for (const pool of candidates) {
+      const given = give(pool, families, request, { ledger, besides: [] });
+      if (!("reason" in given)) return { vips: given, refusal: undefined };
+      if (given.reason === RefusalReason.QuotaExceeded) overQuota = given;
     }
   }
-  return { vips: [], refusal: whyNone(request, candidates) };
+  return { vips: [], refusal: overQuota ?? whyNone(request, candidates) };
+}
+
+/** An address of each family out of one pool, or why not. `besides`: what the Service is to get of it as well. */
+function give(
+  pool: Pool,
+  families: readonly Family[],
+  request: AllocationRequest,
+  { ledger, besides }: { readonly ledger: Ledger; readonly besides: readonly Vip[] },
+): readonly Vip[] | Refusal {
+  const closed = mayGive(pool, request, ledger);
+  if (closed !== undefined) return closed;
+  const vips: Vip[] = [];
+  for (const family of families) {
+    const vip = pick(pool, family, request, ledger);
+    if (vip === undefined) return lacksFamily(pool, family) ?? exhausted([pool], families);
+    vips.push(vip);
+  }
+  return quotaAllows(pool, [...besides, ...vips], request, ledger) ?? vips.sort(byFamily);
 }
 
 /** The pools that may serve a Service without an address, in the order in which they are asked. */

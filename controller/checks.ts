@@ -41,6 +41,27 @@ export function poolAdmits(pool: Pool, request: AllocationRequest, ledger: Ledge
   return refuse(RefusalReason.PoolNotAllowed, `AddressPool "${pool.name}": ${why}`);
 }
 
+/**
+ * With these addresses of the pool besides those that it has, the namespace stays within its quota. What it has already
+ * it keeps, also when the quota is lowered; an address that another Service of the namespace holds is no new one.
+ */
+export function quotaAllows(
+  pool: Pool,
+  vips: readonly Vip[],
+  { namespace }: AllocationRequest,
+  ledger: Ledger,
+): Refusal | undefined {
+  const limit = pool.quotas.get(namespace);
+  if (limit === undefined) return undefined;
+  const added = vips.filter((vip) => ledger.holding(vip.address)?.namespaces.has(namespace) !== true);
+  const held = ledger.heldBy(namespace, pool.name);
+  if (added.length === 0 || held + added.length <= limit) return undefined;
+  return refuse(
+    RefusalReason.QuotaExceeded,
+    `AddressPool "${pool.name}": namespace "${namespace}" has ${held} of the ${limit} addresses that spec.quotas gives it`,
+  );
+}
+
 /** The family is one of the Service's. */
 export function familyIsWanted(vip: Vip, request: AllocationRequest): Refusal | undefined {
   if (request.families.includes(vip.family)) return undefined;

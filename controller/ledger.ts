@@ -35,6 +35,8 @@ export interface Holding {
   /** Port -> Service. */
   readonly ports: Map<string, string>;
   readonly services: Set<string>;
+  /** Namespace -> how many of the Services are in it. */
+  readonly namespaces: Map<string, number>;
 }
 
 export interface PoolUse {
@@ -49,6 +51,8 @@ export class Ledger {
   readonly #holdings = new Map<string, Holding>();
   readonly #shared = new Map<string, Map<string, Holding>>();
   readonly #used = new Map<string, Readonly<Record<Family, IndexSet>>>();
+  /** `pool namespace` -> addresses of the pool that Services of the namespace hold, each once. */
+  readonly #perNamespace = new Map<string, number>();
 
   constructor(pools: PoolSet, ids = new IdSet()) {
     this.pools = pools;
@@ -81,6 +85,11 @@ export class Ledger {
     return index === undefined ? undefined : pool.spaces[family].addressAt(index);
   }
 
+  /** Addresses of the pool that the namespace's Services hold; one that several of them share counts once. */
+  heldBy(namespace: string, pool: string): number {
+    return this.#perNamespace.get(`${pool} ${namespace}`) ?? 0;
+  }
+
   use(pool: Pool): PoolUse {
     const assigned = { IPv4: 0n, IPv6: 0n };
     const available = { IPv4: 0n, IPv6: 0n };
@@ -111,7 +120,7 @@ export class Ledger {
   #hold(vip: Vip, { service, ports, sharing }: Allocation): void {
     let holding = this.#holdings.get(vip.address);
     if (holding === undefined) {
-      holding = { vip, sharing, ports: new Map(), services: new Set() };
+      holding = { vip, sharing, ports: new Map(), services: new Set(), namespaces: new Map() };
       this.#holdings.set(vip.address, holding);
       this.#markUsed(vip, true);
       if (sharing !== undefined) {
@@ -120,6 +129,7 @@ export class Ledger {
       }
     }
     holding.services.add(service);
+    this.#count(holding, service, 1);
     for (const port of ports) holding.ports.set(port, service);
   }
 
@@ -127,6 +137,7 @@ export class Ledger {
     const holding = this.#holdings.get(vip.address);
     if (holding === undefined) return;
     holding.services.delete(service);
+    this.#count(holding, service, -1);
     for (const port of ports) if (holding.ports.get(port) === service) holding.ports.delete(port);
     if (holding.services.size > 0) return;
     this.#holdings.delete(vip.address);
@@ -135,6 +146,19 @@ export class Ledger {
     const under = this.#shared.get(holding.sharing.key);
     under?.delete(vip.address);
     if (under?.size === 0) this.#shared.delete(holding.sharing.key);
+  }
+
+  #count({ vip, namespaces }: Holding, service: string, change: 1 | -1): void {
+    const namespace = service.slice(0, service.indexOf("/"));
+    const before = namespaces.get(namespace) ?? 0;
+    const after = before + change;
+    if (after === 0) namespaces.delete(namespace);
+    else namespaces.set(namespace, after);
+    if (before > 0 && after > 0) return;
+    const key = `${vip.pool} ${namespace}`;
+    const held = (this.#perNamespace.get(key) ?? 0) + change;
+    if (held === 0) this.#perNamespace.delete(key);
+    else this.#perNamespace.set(key, held);
   }
 
   #markUsed(vip: Vip, isUsed: boolean): void {

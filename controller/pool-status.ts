@@ -1,8 +1,8 @@
 /** What an AddressPool's status says: how many addresses are given, and whether its configuration is valid. Pure. */
-import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
 import type { AddressPool, AddressPoolStatus } from "#api/v1beta1/generated/types.ts";
 import type { Refusal } from "#api/v1beta1/refusal.ts";
-import { activeCondition, validCondition } from "#api/v1beta1/standing.ts";
+import { validCondition } from "#api/v1beta1/standing.ts";
 import type { PoolUse } from "#controller/ledger.ts";
 
 export interface PoolFacts {
@@ -28,18 +28,9 @@ export function planPoolStatus(
   };
   const before: readonly Condition[] = present?.conditions ?? [];
   const valid = validCondition(facts.refusals, facts.pool.metadata.generation);
-  const active = activeCondition({ ...facts.pool, kind: "AddressPool" });
-  // A pool that something announces again says nothing about it.
-  const others = active === undefined ? withoutActive(before) : setCondition(before, active, now);
-  const conditions = setCondition(others, valid, now);
+  const conditions = setCondition(before, valid, now);
   if (conditions === before && COUNTS.every((name) => present?.[name] === counts[name])) return undefined;
   return { ...counts, conditions: [...conditions] };
-}
-
-/** The very list if there is nothing to take out. */
-function withoutActive(conditions: readonly Condition[]): readonly Condition[] {
-  const rest = conditions.filter((condition) => condition.type !== ConditionType.Active);
-  return rest.length === conditions.length ? conditions : rest;
 }
 
 /** A /64 has more addresses than JSON numbers are exact for, and than the int64 of the schema. */

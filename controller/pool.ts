@@ -15,6 +15,7 @@ export interface PoolSpec {
     readonly namespaceSelectors?: readonly LabelSelector[];
     readonly serviceSelectors?: readonly LabelSelector[];
   };
+  readonly quotas?: readonly { readonly namespace: string; readonly addresses: number }[];
 }
 
 export interface Pool {
@@ -30,6 +31,8 @@ export interface Pool {
   readonly namespaceSelectors: readonly LabelSelector[];
   readonly serviceSelectors: readonly LabelSelector[];
   readonly spaces: Readonly<Record<Family, AddressSpace>>;
+  /** Namespace -> how many addresses its Services may have; a namespace without an entry has no limit. */
+  readonly quotas: ReadonlyMap<string, number>;
 }
 
 /** Addresses that do not parse are left out: whether the object is valid is judged elsewhere, and told by `isOpen`. */
@@ -49,6 +52,7 @@ export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool
       IPv4: spaceOf(ranges, "IPv4", spec.avoidBuggyIPs ?? false),
       IPv6: spaceOf(ranges, "IPv6", false),
     },
+    quotas: new Map((spec.quotas ?? []).map(({ namespace, addresses }) => [namespace, addresses])),
   };
 }
 

@@ -8,8 +8,6 @@ export const ConditionType = {
   Upgradeable: "Upgradeable",
   /** All kinds that users write: the rules of admission hold; the message is the webhook's own words. */
   Valid: "Valid",
-  /** AddressPool, BGPPeer, BFDProfile: somebody acts on it. */
-  Active: "Active",
   /** BGPPeer: every session that should be is established. */
   Established: "Established",
   /** SpeakerStatus. */

@@ -1,9 +1,8 @@
-/** What holds of an object whoever looks at it: whether its rules hold, and whether anything acts on it. Pure. */
+/** What holds of an object whoever looks at it: whether its rules hold. Pure. */
 import { type Judged, refusalsOf } from "#api/v1beta1/admission/judge.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
 import { type Condition, ConditionType } from "#api/v1beta1/conditions.ts";
 import type { Refusal } from "#api/v1beta1/refusal.ts";
-import { inactiveWords } from "#api/v1beta1/unsupported.ts";
 
 /** A condition before it is known when it came true. */
 export type Standing = Omit<Condition, "lastTransitionTime">;
@@ -23,28 +22,12 @@ export function validCondition(refusals: readonly Refusal[], generation: number 
   };
 }
 
-/** Active=False for what is admitted while its feature has not landed; undefined for everything else. */
-export function activeCondition(object: Judged & { readonly spec?: unknown }): Standing | undefined {
-  const message = inactiveWords(object.kind, object);
-  if (message === undefined) return undefined;
-  const { generation } = object.metadata;
-  return {
-    type: ConditionType.Active,
-    status: "False",
-    reason: "NotSupportedYet",
-    message,
-    ...observed(generation),
-  };
-}
-
-/** Both, of one object as it stands. */
+/** Of one object as it stands. */
 export function standingOf(object: Judged, view: View): Standing[] {
   return standingFor(object, refusalsOf(object, view));
 }
 
-/** Both, of one object whose refusals are known. */
+/** Of one object whose refusals are known. */
 export function standingFor(object: Judged, refusals: readonly Refusal[]): Standing[] {
-  const active = activeCondition(object);
-  const valid = validCondition(refusals, object.metadata.generation);
-  return active === undefined ? [valid] : [active, valid];
+  return [validCondition(refusals, object.metadata.generation)];
 }

@@ -17,7 +17,6 @@ const isNot =
   (supported: unknown) =>
   (value: unknown): boolean =>
     value !== supported;
-const isSet = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : true);
 
 const FIELDS: Readonly<Record<string, readonly Unsupported[]>> = {
   LoadBalancer: [
@@ -33,39 +32,7 @@ const FIELDS: Readonly<Record<string, readonly Unsupported[]>> = {
     { path: ["spec", "membership", "port"], feature: "membership by gossip" },
     { path: ["spec", "membership", "interface"], feature: "membership by gossip" },
   ],
-  AddressPool: [{ path: ["spec", "quotas"], when: isSet, feature: "a quota per namespace" }],
 };
-
-interface Inactive {
-  readonly kind: string;
-  /** Which objects of the kind; all where absent. */
-  readonly when?: (object: unknown) => boolean;
-  /** What is said of them. */
-  readonly words: string;
-}
-
-/** What is admitted and judged while nothing acts on it. */
-const INACTIVE: readonly Inactive[] = [
-  {
-    kind: "BGPPeer",
-    words: "BGP is not supported yet: the object is admitted and judged, but no session is held",
-  },
-  {
-    kind: "BFDProfile",
-    words: "BFD is not supported yet: the object is admitted and judged, but no session uses it",
-  },
-  {
-    kind: "AddressPool",
-    when: (pool) => at(pool, ["spec", "protocol"]) === "bgp",
-    words:
-      "spec.protocol: bgp is not supported yet: addresses are given to Services, but nothing announces them",
-  },
-];
-
-/** Why nothing acts on the object although it is admitted; undefined where something does. */
-export function inactiveWords(kind: string, object: unknown): string | undefined {
-  return INACTIVE.find((each) => each.kind === kind && (each.when?.(object) ?? true))?.words;
-}
 
 function at(object: unknown, path: readonly string[]): unknown {
   let value = object;

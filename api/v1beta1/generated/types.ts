@@ -142,7 +142,7 @@ export interface AddressPoolSpec {
     }[];
   }[];
   /**
-   * How many addresses a namespace may have of this pool. Not supported yet.
+   * How many addresses a namespace may have of this pool.
    *
    * @maxItems 256
    */
