@@ -222,6 +222,7 @@ export class Entry {
   }
 
   #changed(after: Session, before: Session): void {
+    if (after.state === "Up") this.#openEcho(after.settings);
     const at = this.#options.io.date().toISOString();
     this.#since = at;
     const isLoss = before.state === "Up" && after.state === "Down" && after.remoteState !== "AdminDown";

@@ -16,7 +16,9 @@ type Command =
   | { readonly do: "calm" };
 
 const say = (event: string, more: object = {}): void => {
-  process.stdout.write(`${JSON.stringify({ event, monotonicMs: Number(process.hrtime.bigint()) / 1e6, ...more })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ event, monotonicMs: Number(process.hrtime.bigint()) / 1e6, ...more })}\n`,
+  );
 };
 const bfd = createBfd({
   clock: systemClock,

@@ -1,0 +1,129 @@
+/** device.ts in a namespace: commands in, events out. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { BfdChange, BfdPeer, BfdReport, BfdScheduling } from "#speaker/bfd/types.ts";
+import { until } from "#test/until.ts";
+
+const PROGRAM = fileURLToPath(new URL("./device.ts", import.meta.url));
+
+export interface DeviceChange extends BfdChange {
+  /** CLOCK_MONOTONIC when the main thread was told. */
+  readonly monotonicMs: number;
+}
+
+export interface DeviceSessions {
+  readonly sessions: readonly BfdReport[];
+  readonly scheduling: BfdScheduling;
+  readonly discards: Readonly<Record<string, number>>;
+}
+
+export interface DeviceOptions {
+  readonly namespace: string;
+  /** Between `ip netns exec` and node. */
+  readonly wrapper?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** CLOCK_MONOTONIC, as the device's events have it. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+/** From a moment of Date.now() to when the thread saw the change, milliseconds. */
+export const tookSince = (startedAt: number, change: BfdChange | undefined): number =>
+  Date.parse(change?.at ?? "") - startedAt;
+
+export const PROFILE: BfdPeer["profile"] = {
+  receiveIntervalMs: 50,
+  transmitIntervalMs: 50,
+  detectMultiplier: 3,
+  echoMode: false,
+  echoIntervalMs: 50,
+  passive: false,
+};
+
+export class Device {
+  readonly changes: DeviceChange[] = [];
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<string, (event: Record<string, unknown>) => void>();
+
+  constructor({ namespace, wrapper = [], environment = {} }: DeviceOptions) {
+    const node = [process.execPath, "--expose-gc", PROGRAM];
+    this.#child = spawn("ip", ["netns", "exec", namespace, ...wrapper, ...node], {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, ...environment },
+    });
+    if (this.#child.stdout === null) throw new Error("no output of the device");
+    createInterface({ input: this.#child.stdout }).on("line", (line) => this.#read(line));
+  }
+
+  reconcile(peers: readonly BfdPeer[]): void {
+    this.#say({ do: "reconcile", peers });
+  }
+
+  async sessions(): Promise<DeviceSessions> {
+    return (await this.#ask("sessions", { do: "sessions" })) as unknown as DeviceSessions;
+  }
+
+  async report(key: string): Promise<BfdReport | undefined> {
+    return (await this.sessions()).sessions.find((session) => session.key === key);
+  }
+
+  /** The main thread parses and collects until `calm`. */
+  load(megabytes: number): void {
+    this.#say({ do: "load", megabytes });
+  }
+
+  /** How long the main thread stood still at most. */
+  async calm(): Promise<number> {
+    return Number((await this.#ask("calm", { do: "calm" })).longestMs);
+  }
+
+  async adminDown(): Promise<void> {
+    await this.#ask("adminDown", { do: "adminDown" });
+  }
+
+  /** All of these report this state. */
+  async reach(keys: readonly string[], state: BfdReport["state"], deadlineMs = 20_000): Promise<void> {
+    await until(
+      `${keys.join(", ")} in state ${state}`,
+      async () => {
+        const { sessions } = await this.sessions();
+        const states = new Map(sessions.map((session) => [session.key, session.state]));
+        if (keys.every((key) => states.get(key) === state)) return true;
+        throw new Error(JSON.stringify(sessions));
+      },
+      { deadlineMs, everyMs: 100 },
+    );
+  }
+
+  /** Ends by itself: a crash on the way is an error. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, "exit");
+    this.#child.stdin?.end();
+    const [code, signal] = await ended;
+    if (code !== 0) throw new Error(`the device ended with ${code ?? signal}`);
+  }
+
+  #say(command: object): void {
+    this.#child.stdin?.write(`${JSON.stringify(command)}\n`);
+  }
+
+  #ask(event: string, command: object): Promise<Record<string, unknown>> {
+    return new Promise((resolve) => {
+      this.#waiting.set(event, resolve);
+      this.#say(command);
+    });
+  }
+
+  #read(line: string): void {
+    const message = JSON.parse(line) as { event: string; monotonicMs: number; change?: BfdChange };
+    if (message.event === "error") throw new Error(line);
+    if (message.change !== undefined)
+      this.changes.push({ ...message.change, monotonicMs: message.monotonicMs });
+    const resolve = this.#waiting.get(message.event);
+    this.#waiting.delete(message.event);
+    resolve?.(message as unknown as Record<string, unknown>);
+  }
+}
