@@ -1,12 +1,14 @@
 /** The command as its own process: exit codes, what goes where. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 
 interface Ran {
@@ -55,6 +57,12 @@ before(async () => {
   await writeFile(join(directory, "broken.yaml"), "a: [1\n");
 });
 after(() => rm(directory, { recursive: true, force: true }));
+
+test("a checkout has it as npx genkan", async () => {
+  const argv = ["--offline", "genkan", "check", "-f", "config/samples"];
+  const { stdout } = await promisify(execFile)("npx", argv, { cwd: ROOT });
+  assert.match(stdout, /^4 judged: 4 admitted, 0 refused/m);
+});
 
 test("0 where all would be admitted; what is not ours is passed over and counted", async () => {
   const { code, out } = await genkan(["check", "-f", "good"]);
