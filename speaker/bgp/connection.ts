@@ -1,5 +1,6 @@
 /** One TCP connection of a session: messages in, messages out as the peer takes them. */
 import type { Socket } from "node:net";
+import type { Clock } from "#common/clock.ts";
 import { BgpError, ErrorCode } from "./wire/error.ts";
 import { encodeMessage, MessageSplitter, MessageType, type RawMessage } from "./wire/header.ts";
 import { encodeNotification } from "./wire/notification.ts";
@@ -14,17 +15,20 @@ export interface ConnectionEvents {
   onDrain(): void;
 }
 
+const LINGER_MS = 1_000;
 /** Bytes that may wait for a peer that does not read; more is made only when it does. */
 const MAX_WAITING = 256 * 1024;
 
 export class Connection {
   readonly #socket: Socket;
+  readonly #clock: Pick<Clock, "after">;
   readonly #splitter = new MessageSplitter();
   #isOpen = true;
   #words = "the connection was closed by the peer";
 
-  constructor(socket: Socket, events: ConnectionEvents) {
+  constructor(socket: Socket, clock: Pick<Clock, "after">, events: ConnectionEvents) {
     this.#socket = socket;
+    this.#clock = clock;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#read(chunk, events));
     socket.on("drain", () => {
@@ -67,7 +71,8 @@ export class Connection {
     this.#isOpen = false;
     this.#socket.end();
     // A peer that does not close its side keeps nothing of ours.
-    this.#socket.setTimeout(1_000, () => this.#socket.destroy());
+    const cancel = this.#clock.after(LINGER_MS, () => this.#socket.destroy());
+    this.#socket.once("close", cancel);
   }
 
   /** Resolves when everything that was sent is with the kernel. */

@@ -3,18 +3,21 @@
  * what is wanted and counts what comes. What the peer tells is checked and not used.
  */
 import type { Socket } from "node:net";
-import type { Family } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
+import { ownStays } from "./collision.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
+import { Dialer } from "./dialer.ts";
 import type { FsmSettings } from "./fsm.ts";
 import { negotiate, ownOpen } from "./negotiated.ts";
+import { nextHopsOf } from "./nexthop.ts";
 import { Received } from "./received.ts";
 import { AdjRibOut } from "./rib.ts";
-import { familyOf, type Transport } from "./transport.ts";
+import { Tally } from "./tally.ts";
+import type { Transport } from "./transport.ts";
 import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 import { encodeMessage, MessageType, type RawMessage } from "./wire/header.ts";
@@ -49,24 +52,21 @@ export class Session {
   #primary: Conversation;
   /** The peer's connection while ours is under way too. */
   #rival: Conversation | undefined;
-  #attempt: AbortController | undefined;
+  readonly #dialer: Dialer;
   #sockets = new WeakMap<Connection, Socket>();
   #rib: AdjRibOut | undefined;
   #received = new Received();
   #advertisements: readonly Advertisement[] = [];
   #isRestarting: boolean;
   #isStopped = false;
-  #establishedAt: Date | undefined;
-  #lastError: { readonly words: string; readonly at: Date } | undefined;
-  #messagesIn = 0;
-  #messagesOut = 0;
-  #updatesOut = 0;
-  #losses = 0;
+  readonly #tally: Tally;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#settings = options.settings;
     this.#isRestarting = options.isRestarting;
+    this.#tally = new Tally(options.clock);
+    this.#dialer = new Dialer(options.transport);
     this.#primary = this.#converse(true);
   }
 
@@ -126,14 +126,14 @@ export class Session {
     }
     if (machine.state === "Established" && this.#primary.negotiated?.gracefulRestart !== undefined) {
       // RFC 4724 section 5: it restarted before the loss was noticed; the old connection is dead.
-      this.#lose("the peer connected anew");
+      this.#tally.fail("the peer connected anew");
       this.#primary.abandon();
       this.#onLost();
     }
     const isFree = ["Idle", "Connect", "Active"].includes(this.#primary.machine.state);
     const conversation = isFree ? this.#primary : this.#converse(false);
     if (!isFree) this.#rival = conversation;
-    if (isFree) this.#endAttempt();
+    if (isFree) this.#dialer.giveUp();
     conversation.isOurs = false;
     conversation.step({ type: "AutomaticStart_with_PassiveTcpEstablishment" });
     this.#take(conversation, socket);
@@ -186,27 +186,14 @@ export class Session {
   }
 
   report(): SessionReport {
-    const { name } = this.#settings;
-    const { negotiated } = this.#primary;
-    const isEstablished = this.state === "Established";
-    return {
-      peer: name,
+    return this.#tally.report({
+      peer: this.#settings.name,
       address: this.address ?? "",
       state: this.state,
+      negotiated: this.#primary.negotiated,
       prefixesAdvertised: this.#rib?.size ?? 0,
       prefixesReceived: this.#received.size,
-      messagesIn: this.#messagesIn,
-      messagesOut: this.#messagesOut,
-      updatesOut: this.#updatesOut,
-      losses: this.#losses,
-      ...(isEstablished && this.#establishedAt && { establishedAt: this.#establishedAt.toISOString() }),
-      ...(isEstablished &&
-        negotiated && { remoteAsn: negotiated.remoteAsn, holdTimeMs: negotiated.holdTimeMs }),
-      ...(this.#lastError && {
-        lastError: this.#lastError.words,
-        lastErrorAt: this.#lastError.at.toISOString(),
-      }),
-    };
+    });
   }
 
   #converse(isPrimary: boolean): Conversation {
@@ -229,7 +216,7 @@ export class Session {
         if (isPrimary) this.#connect();
       },
       giveUp: () => {
-        if (isPrimary) this.#endAttempt();
+        if (isPrimary) this.#dialer.giveUp();
       },
       sendOpen: (conversation) => this.#sendOpen(conversation),
       sendKeepalive: (conversation) =>
@@ -241,47 +228,31 @@ export class Session {
   }
 
   #connect(): void {
-    this.#endAttempt();
     const { address } = this;
     if (address === undefined) {
-      this.#lose(`no router has told its address on link ${this.#settings.link ?? ""} yet`);
+      this.#tally.fail(`no router has told its address on link ${this.#settings.link ?? ""} yet`);
       queueMicrotask(() => this.#primary.step({ type: "TcpConnectionFails" }));
       return;
     }
-    const attempt = new AbortController();
-    this.#attempt = attempt;
-    this.#options.transport.connect(this.#settings, address, attempt.signal).then(
-      (socket) => {
-        if (attempt.signal.aborted) socket.destroy();
-        else this.#connected(socket);
+    this.#dialer.dial(this.#settings, address, {
+      onConnected: (socket) => {
+        this.#primary.isOurs = true;
+        this.#take(this.#primary, socket);
+        this.#primary.step({ type: "Tcp_CR_Acked" });
       },
-      (error: unknown) => {
-        if (attempt.signal.aborted) return;
-        this.#attempt = undefined;
-        this.#lose(errorText(error));
+      onFailed: (error) => {
+        this.#tally.fail(errorText(error));
         this.#primary.step({ type: "TcpConnectionFails" });
       },
-    );
-  }
-
-  #connected(socket: Socket): void {
-    this.#attempt = undefined;
-    this.#primary.isOurs = true;
-    this.#take(this.#primary, socket);
-    this.#primary.step({ type: "Tcp_CR_Acked" });
-  }
-
-  #endAttempt(): void {
-    this.#attempt?.abort();
-    this.#attempt = undefined;
+    });
   }
 
   #take(conversation: Conversation, socket: Socket): void {
-    const connection = new Connection(socket, {
+    const connection = new Connection(socket, this.#options.clock, {
       onMessage: (message) => this.#onMessage(conversation, message),
       onBroken: (error) => this.#fail(conversation, { type: "BGPHeaderErr", error }),
       onClosed: (words) => {
-        this.#lose(words);
+        this.#tally.fail(words);
         conversation.step({ type: "TcpConnectionFails" });
         this.#forget(conversation);
       },
@@ -297,12 +268,12 @@ export class Session {
   }
 
   #send(conversation: Conversation, message: Buffer): void {
-    this.#messagesOut += 1;
+    this.#tally.messagesOut += 1;
     conversation.connection?.send(message);
   }
 
   #onMessage(conversation: Conversation, message: RawMessage): void {
-    this.#messagesIn += 1;
+    this.#tally.messagesIn += 1;
     switch (message.type) {
       case MessageType.open:
         this.#onOpen(conversation, message.body);
@@ -314,7 +285,7 @@ export class Session {
         this.#onUpdate(conversation, message.body);
         break;
       case MessageType.notification:
-        this.#lose(`the peer said: ${decodeNotification(message.body).words}`);
+        this.#tally.fail(`the peer said: ${decodeNotification(message.body).words}`);
         conversation.step({ type: "NotifMsg" });
         this.#forget(conversation);
         break;
@@ -347,7 +318,9 @@ export class Session {
     if (other === undefined || !["OpenSent", "OpenConfirm", "Established"].includes(other.machine.state)) {
       return false;
     }
-    const isOursHigher = isHigher(this.#settings, conversation);
+    const { remoteId = "0.0.0.0", remoteAsn = 0 } = conversation.negotiated ?? {};
+    const { routerId, localAsn } = this.#settings;
+    const isOursHigher = ownStays({ routerId, asn: localAsn }, { routerId: remoteId, asn: remoteAsn });
     const isWinner = other.machine.state !== "Established" && conversation.isOurs === isOursHigher;
     const loser = isWinner ? other : conversation;
     loser.step({ type: "OpenCollisionDump" });
@@ -375,7 +348,7 @@ export class Session {
   #promoted(rival: Conversation): Conversation {
     rival.becomePrimary(
       () => this.#connect(),
-      () => this.#endAttempt(),
+      () => this.#dialer.giveUp(),
     );
     return rival;
   }
@@ -433,7 +406,7 @@ export class Session {
     conversation: Conversation,
     event: { type: "BGPHeaderErr" | "BGPOpenMsgErr" | "UpdateMsgErr"; error: BgpError },
   ): void {
-    this.#lose(event.error.message);
+    this.#tally.fail(event.error.message);
     conversation.step(event);
     this.#forget(conversation);
   }
@@ -442,12 +415,16 @@ export class Session {
     const { negotiated, connection } = conversation;
     if (negotiated === undefined || connection === undefined) return;
     if (conversation === this.#primary) this.#dropRival();
-    this.#establishedAt = this.#options.clock.date();
+    this.#tally.established();
     // R is for the first session after a start; on the next one nothing restarted but the connection.
     this.#isRestarting = false;
     this.#received = new Received();
-    const { localAsn, name } = this.#settings;
-    this.#rib = new AdjRibOut({ negotiated, localAsn, nextHops: this.#nextHops(connection.localAddress) });
+    const { localAsn, name, nextHops } = this.#settings;
+    this.#rib = new AdjRibOut({
+      negotiated,
+      localAsn,
+      nextHops: nextHopsOf(connection.localAddress, nextHops, negotiated.extendedNextHop),
+    });
     this.#rib.want(this.#advertisements);
     const { remoteAsn, holdTimeMs } = negotiated;
     this.#options.log.info("BGP session established", {
@@ -459,43 +436,13 @@ export class Session {
     this.#flush();
   }
 
-  /** The connection's own address for its own family; this node's for the other one (RFC 2545, RFC 8950). */
-  #nextHops(local: string): Readonly<Partial<Record<Family, readonly string[]>>> {
-    const { nextHops } = this.#settings;
-    const own = familyOf(local);
-    const isLinkLocal = local.startsWith("fe80:");
-    const ipv6 = isLinkLocal
-      ? [...(nextHops.IPv6 === undefined ? [] : [nextHops.IPv6]), local]
-      : own === "IPv6"
-        ? [local]
-        : nextHops.IPv6 === undefined
-          ? undefined
-          : [nextHops.IPv6];
-    const canExtend =
-      this.#primary.negotiated?.extendedNextHop === true || this.#rival?.negotiated?.extendedNextHop;
-    const ipv4 =
-      own === "IPv4"
-        ? [local]
-        : canExtend && ipv6 !== undefined
-          ? ipv6
-          : nextHops.IPv4 === undefined
-            ? undefined
-            : [nextHops.IPv4];
-    return { ...(ipv4 && { IPv4: ipv4 }), ...(ipv6 && { IPv6: ipv6 }) };
-  }
-
   #onLost(): void {
-    this.#losses += 1;
+    this.#tally.lost();
     this.#rib = undefined;
     this.#received = new Received();
-    this.#establishedAt = undefined;
     const { name } = this.#settings;
-    const why = this.#lastError?.words ?? "stopped";
+    const why = this.#tally.lastError ?? "stopped";
     this.#options.log.info("BGP session lost", { peer: name, address: this.address, why });
-  }
-
-  #lose(words: string): void {
-    this.#lastError = { words, at: this.#options.clock.date() };
   }
 
   /** Sends what is to be told, as far as the connection takes it. */
@@ -507,20 +454,9 @@ export class Session {
       const message = this.#rib.next();
       if (message === undefined) break;
       this.#send(this.#primary, message);
-      this.#updatesOut += 1;
+      this.#tally.updatesOut += 1;
       sent += 1;
     }
     if (sent > 0) this.#options.onChange();
   }
-}
-
-function isHigher({ routerId, localAsn }: PeerSettings, { negotiated }: Conversation): boolean {
-  if (negotiated === undefined) return false;
-  const own = numberOf(routerId);
-  const theirs = numberOf(negotiated.remoteId);
-  return own === theirs ? localAsn > negotiated.remoteAsn : own > theirs;
-}
-
-function numberOf(quad: string): number {
-  return quad.split(".").reduce((value, part) => value * 256 + Number(part), 0);
 }
