@@ -16,6 +16,7 @@ import { negotiate, ownOpen } from "./negotiated.ts";
 import { nextHopsOf } from "./nexthop.ts";
 import { Received } from "./received.ts";
 import { AdjRibOut } from "./rib.ts";
+import { asGoing } from "./shutdown.ts";
 import { Tally } from "./tally.ts";
 import type { Transport } from "./transport.ts";
 import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
@@ -41,8 +42,6 @@ export interface SessionOptions {
 
 const IDLE_HOLD_BASE_MS = 1_000;
 const OPEN_HOLD_MS = 240_000;
-/** RFC 8326: this route goes away soon. */
-export const GRACEFUL_SHUTDOWN = 0xffff0000;
 /** What a router needs to move traffic to other routes. */
 const GRACEFUL_SHUTDOWN_MS = 1_000;
 
@@ -161,12 +160,7 @@ export class Session {
     this.#isStopped = true;
     this.#dropRival();
     if (this.state === "Established") {
-      const going = this.#advertisements.map((one) => ({
-        ...one,
-        communities: [...new Set([...one.communities, GRACEFUL_SHUTDOWN])],
-        // iBGP peers go by the preference.
-        localPref: 0,
-      }));
+      const going = asGoing(this.#advertisements);
       if (going.length > 0) {
         this.advertise(going);
         await this.#primary.connection?.flushed();
