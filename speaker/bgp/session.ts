@@ -20,7 +20,7 @@ import { asGoing } from "./shutdown.ts";
 import { Tally } from "./tally.ts";
 import type { Transport } from "./transport.ts";
 import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
-import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
+import { BgpError, Cease } from "./wire/error.ts";
 import { encodeMessage, MessageType, type RawMessage } from "./wire/header.ts";
 import { decodeNotification, shutdown } from "./wire/notification.ts";
 import { decodeOpen, encodeOpen } from "./wire/open.ts";
@@ -107,10 +107,8 @@ export class Session {
       this.#settings = settings;
       return true;
     } catch (error) {
-      this.#options.log.info("the kernel cannot change the password of a live connection", {
-        peer: settings.name,
-        error: errorText(error),
-      });
+      const why = errorText(error);
+      this.#options.log.info("a live connection's password stays", { peer: settings.name, why });
       return false;
     }
   }
@@ -131,8 +129,8 @@ export class Session {
     }
     const isFree = ["Idle", "Connect", "Active"].includes(this.#primary.machine.state);
     const conversation = isFree ? this.#primary : this.#converse(false);
-    if (!isFree) this.#rival = conversation;
     if (isFree) this.#dialer.giveUp();
+    else this.#rival = conversation;
     conversation.isOurs = false;
     conversation.step({ type: "AutomaticStart_with_PassiveTcpEstablishment" });
     this.#take(conversation, socket);
@@ -380,8 +378,7 @@ export class Session {
 
   #onRefresh(conversation: Conversation, body: Buffer): void {
     if (conversation.machine.state !== "Established") {
-      const error = new BgpError(ErrorCode.fsm, 0, `ROUTE-REFRESH in ${conversation.machine.state}`);
-      this.#fail(conversation, { type: "UpdateMsgErr", error });
+      conversation.step({ type: "UpdateMsg" });
       return;
     }
     try {
@@ -434,9 +431,8 @@ export class Session {
     this.#tally.lost();
     this.#rib = undefined;
     this.#received = new Received();
-    const { name } = this.#settings;
     const why = this.#tally.lastError ?? "stopped";
-    this.#options.log.info("BGP session lost", { peer: name, address: this.address, why });
+    this.#options.log.info("BGP session lost", { peer: this.#settings.name, address: this.address, why });
   }
 
   /** Sends what is to be told, as far as the connection takes it. */
