@@ -20,7 +20,7 @@ import { asGoing } from "./shutdown.ts";
 import { Tally } from "./tally.ts";
 import type { Transport } from "./transport.ts";
 import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
-import { BgpError, Cease } from "./wire/error.ts";
+import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 import { encodeMessage, MessageType, type RawMessage } from "./wire/header.ts";
 import { decodeNotification, shutdown } from "./wire/notification.ts";
 import { decodeOpen, encodeOpen } from "./wire/open.ts";
@@ -332,17 +332,12 @@ export class Session {
     }
     this.#rival = undefined;
     this.#primary.abandon();
-    this.#primary = this.#promoted(rival);
-    this.#options.onChange();
-  }
-
-  /** From now on it is the one that connects again after a loss. */
-  #promoted(rival: Conversation): Conversation {
+    this.#primary = rival;
     rival.becomePrimary(
       () => this.#connect(),
       () => this.#dialer.giveUp(),
     );
-    return rival;
+    this.#options.onChange();
   }
 
   #dropRival(): void {

@@ -3,7 +3,7 @@
  *
  *   client --- router --- lan (a bridge) --- n1: pod p1a
  *   10.9.N.2   172.30.N.253      |       +-- n2: pods p2a, p2b      nodes 172.30.N.1 to .3, fd30:N::1 to ::3
- *   fd09:N::2  fd30:N::fd     [uplink]   +-- n3: pod p3a            pods 10.(244+N).<node>.10, fd44:N:<node>::10
+ *   fd09:N::2  fd30:N::fd     [uplink]   +-- n3: pod p3a            pods 10.(100+N).<node>.10, fd44:N:<node>::10
  *
  * Nodes route to each other's pods by the node's address. They have what a node of a real cluster has and what could
  * disturb: loose reverse path filtering and a forward chain that drops packets without a connection (kube-proxy's).
@@ -83,13 +83,13 @@ function describe(machine: Machine, instance: number): Topology {
     netns: `${prefix}n${n}`,
     IPv4: `172.30.${instance}.${n}`,
     IPv6: `fd30:${instance}::${n}`,
-    podCidr: { IPv4: `10.${244 + instance}.${n}.0/24`, IPv6: `fd44:${instance}:${n}::/64` },
+    podCidr: { IPv4: `10.${100 + instance}.${n}.0/24`, IPv6: `fd44:${instance}:${n}::/64` },
   }));
   const pods = PODS.map(({ name, node, host }) => ({
     name,
     node: `n${node}`,
     netns: `${prefix}${name}`,
-    IPv4: `10.${244 + instance}.${node}.${host.toString(16)}`,
+    IPv4: `10.${100 + instance}.${node}.${host.toString(16)}`,
     IPv6: `fd44:${instance}:${node}::${host.toString(16)}`,
   }));
   const topology: Topology = {
