@@ -169,7 +169,7 @@ export class Cluster implements AsyncDisposable {
     );
   }
 
-  /** The node that owns an address, other than `not`. */
+  /** The one node that says it owns an address; `not` was cut off and says what it last said. */
   async owner(address: string, not?: string): Promise<string> {
     interface Speakers {
       items: { metadata: { name: string }; status?: { addresses?: { address: string }[] } }[];
@@ -178,9 +178,10 @@ export class Cluster implements AsyncDisposable {
       `an owner of ${address}`,
       async () => {
         const { items } = await this.get<Speakers>(["speakerstatuses", "-n", NAMESPACE]);
-        return items
+        const owners = items
           .filter(({ metadata }) => metadata.name !== not)
-          .find(({ status }) => status?.addresses?.some((owned) => owned.address === address))?.metadata.name;
+          .filter(({ status }) => status?.addresses?.some((owned) => owned.address === address));
+        return owners.length === 1 ? owners[0]?.metadata.name : undefined;
       },
       { deadlineMs: 60_000, everyMs: 300 },
     );

@@ -33,9 +33,9 @@ e2e("the owner's speaker pod is deleted: answered again in time", async () => {
 
 e2e("the owner's speaker is killed without a word: answered again in time", async () => {
   await loses("speaker killed", async (owner) => {
-    // The programs of a node's network namespace; the speaker is the one that runs its bundle.
+    // Of the programs of the node's network namespace the one that runs the speaker's bundle, not this script.
     const script =
-      'for p in $(ip netns pids "$1"); do tr "\\0" " " </proc/$p/cmdline | grep -q /app/speaker.mjs && kill -9 $p; done; true';
+      'for p in $(ip netns pids "$1"); do tr "\\0" " " </proc/$p/cmdline | grep -q "^/usr/bin/node .*/app/speaker.mjs" && kill -9 $p; done; true';
     await lab().on(owner, ["sh", "-c", script, "sh", lab().netnsOf(owner)]);
   });
   await lab().available();
