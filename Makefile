@@ -9,6 +9,8 @@ UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'contro
 # Each of these starts servers, namespaces or the guest, so they run one after the other.
 SYSTEM := 'test/integration/**/*.test.ts' 'test/layer2/**/*.test.ts' 'test/netns/**/*.test.ts' \
           'test/lab/**/*.test.ts' 'test/bfd/**/*.test.ts'
+# Routers in namespaces.
+INTEROP := 'test/interop/**/*.test.ts'
 # On a whole cluster with real pods.
 E2E := 'test/e2e/**/*.test.ts'
 # The build that a cluster is upgraded to in them.
@@ -33,7 +35,7 @@ test: setup addon ## All tests that a change needs (what CI runs)
 	@node hack/images/main.ts build
 	@node hack/images/main.ts build $(NEXT)
 	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
-	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM) $(E2E)
+	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM) $(INTEROP) $(E2E)
 
 .PHONY: test-e2e
 test-e2e: images ## The whole of it on a real cluster with real pods
@@ -46,6 +48,10 @@ test-long: images ## All tests again and again for HOURS (4); results in docs/re
 	@node hack/lab/main.ts programs
 	@node hack/images/main.ts build $(NEXT)
 	@node hack/long/main.ts --hours $(or $(HOURS),4)
+
+.PHONY: test-interop
+test-interop: setup addon ## BGP against FRR, BIRD, GoBGP and ExaBGP
+	@$(NODE_TEST) --test-concurrency=1 $(INTEROP)
 
 .PHONY: test-unit
 test-unit: setup-base addon ## The tests beside the code: seconds
@@ -79,6 +85,10 @@ lab: setup ## A cluster without Genkan (npm run lab -- status, exec, env, down)
 .PHONY: bench-allocation
 bench-allocation: setup-base ## Allocation speed beside a linear scan
 	@node hack/bench/allocation.ts
+
+.PHONY: bench-bgp
+bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/results/bgp.md
+	@node test/bench/bgp.ts
 
 .PHONY: bench-memory
 bench-memory: setup addon ## A speaker's memory with thousands of Services

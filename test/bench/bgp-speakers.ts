@@ -62,7 +62,7 @@ async function feeder(
   const socket = join(directory, "feeder.ctl");
   const write = (count: number): void => {
     const routes = prefixes(count).map((prefix) => `  route ${prefix} blackhole;`);
-    const session = `protocol bgp feed { local ${FEEDER.address} as ${FEEDER.asn}; neighbor ${gobgpAddress} port ${GOBGP_PORT} as ${asn};
+    const session = `protocol bgp feed { local ${FEEDER.address} port 1180 as ${FEEDER.asn}; neighbor ${gobgpAddress} port ${GOBGP_PORT} as ${asn};
   multihop; connect delay time 1; connect retry time 1; ipv4 { import none; export where source = RTS_STATIC; next hop self; }; }`;
     const text = [
       `router id ${FEEDER.address};`,
@@ -127,8 +127,11 @@ export async function gobgp(options: SpeakerOptions): Promise<BenchSpeaker> {
     prepare: async (count) => {
       await order("global", "policy", "export", "set", "default", "reject");
       await feed(count);
-      const isFed = async (): Promise<boolean> =>
-        (await order("global", "rib", "summary")).includes(`Destination: ${count},`);
+      const isFed = async (): Promise<boolean> => {
+        const summary = await order("global", "rib", "summary");
+        if (summary.includes(`Destination: ${count},`)) return true;
+        throw new Error(summary);
+      };
       await until(`${count} prefixes in its table`, isFed, { deadlineMs: 20_000 });
     },
     announce: async () => {
@@ -144,15 +147,12 @@ export async function gobgp(options: SpeakerOptions): Promise<BenchSpeaker> {
   };
 }
 
-/** It stops reading at longer ones. */
-const PREFIXES_A_LINE = 500;
-
-/** ExaBGP reads commands that name many prefixes each: its fastest way in. */
+/** ExaBGP reads a command for each prefix; those that name many at once it does not always read to the end. */
 export async function exabgp({ namespace, directory, sessions }: SpeakerOptions): Promise<BenchSpeaker> {
   const pipe = join(directory, "orders");
   execFileSync("mkfifo", [pipe]);
   const config = join(directory, "exabgp.conf");
-  const process = `process orders {\n  run /bin/sh -c 'cat <>${pipe}';\n  encoder text;\n}\n`;
+  const process = `process orders {\n  run /bin/sh -c 'exec cat <>${pipe}';\n  encoder text;\n}\n`;
   const neighbors = exabgpConfig({ namespace, directory, sessions: sessions.map(turned) })
     .replace(/^process recorder \{[^}]*\}\n/m, process)
     .replaceAll(/ {2}api \{.*\}$/gm, "  api { processes [ orders ]; }");
@@ -173,11 +173,7 @@ export async function exabgp({ namespace, directory, sessions }: SpeakerOptions)
   });
   const orders = await open(pipe, "r+");
   const order = async (verb: string, count: number): Promise<void> => {
-    const all = prefixes(count);
-    const lines: string[] = [];
-    for (let at = 0; at < count; at += PREFIXES_A_LINE) {
-      lines.push(`${verb} attributes next-hop self nlri ${all.slice(at, at + PREFIXES_A_LINE).join(" ")}\n`);
-    }
+    const lines = prefixes(count).map((prefix) => `${verb} route ${prefix} next-hop self\n`);
     await orders.write(lines.join(""));
   };
   return {

@@ -89,7 +89,12 @@ class Bench implements AsyncDisposable {
       directory: own("frr"),
       // Nothing goes on to zebra and the kernel: BGP alone is measured.
       bgpdArguments: ["-n"],
-      familyLines: ({ device }) => [`no neighbor ${device.address} soft-reconfiguration inbound`],
+      // It listens only: what one speaker tells it does not come back by the others.
+      topLines: ["route-map NOTHING deny 10"],
+      familyLines: ({ device }) => [
+        `no neighbor ${device.address} soft-reconfiguration inbound`,
+        `neighbor ${device.address} route-map NOTHING out`,
+      ],
     });
     this.#vty = await Vty.open(join(directory, "frr", "bgpd.vty"));
     for (const { name, sessions: given } of all) {
@@ -122,7 +127,9 @@ class Bench implements AsyncDisposable {
     step: { order: () => Promise<void>; count: number },
   ): Promise<number> {
     const start = performance.now();
+    progress("order");
     await step.order();
+    progress("ordered");
     const isReached = async (): Promise<boolean> =>
       (await this.#received(sessions, "prefixes")) === step.count * sessions.length;
     await until(`${speaker.name}: ${step.count} prefixes at FRR`, isReached, {
@@ -212,7 +219,7 @@ class Bench implements AsyncDisposable {
     this.#vty?.[Symbol.dispose]();
     await this.#frr?.stop();
     this.topology[Symbol.dispose]();
-    if (!process.env.KEEP) rmSync(directory, { recursive: true });
+    rmSync(directory, { recursive: true });
   }
 }
 
@@ -248,6 +255,10 @@ function table(figures: readonly Figure[]): string {
 
 type Note = (figure: Figure) => void;
 
+const progress = (text: string): void => {
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+};
+
 /** Rounds in turns. */
 async function measure(
   names: readonly Name[],
@@ -258,10 +269,12 @@ async function measure(
   mkdirSync(directory);
   await using bench = new Bench();
   await bench.start(names, peers);
+  progress(`${names.join(", ")}: sessions are established, ${peers} each`);
   // Once unmeasured.
   for (const speaker of bench.speakers) await bench.round(speaker, 100);
   for (const count of counts) {
     for (let round = 0; round < ROUNDS; round += 1) {
+      progress(`${count} prefixes, round ${round + 1}`);
       for (const speaker of bench.speakers)
         for (const figure of await bench.round(speaker, count)) note(figure);
     }

@@ -83,11 +83,13 @@ function messagesOf(segments: readonly Segment[]): CapturedMessage[] {
     }
     next ??= sequence;
     const repeated = (next - sequence) | 0;
-    if (repeated < 0 || repeated >= payload.length) continue;
+    if (repeated < 0) throw new Error(`the capture lost ${-repeated} bytes from ${from} to ${to}`);
+    if (repeated >= payload.length) continue;
     rest = Buffer.concat([rest, payload.subarray(repeated)]);
     next = (sequence + payload.length) >>> 0;
     while (rest.length >= BGP_HEADER && rest.length >= rest.readUInt16BE(16)) {
       const length = rest.readUInt16BE(16);
+      if (length < BGP_HEADER) throw new Error(`a message of ${length} bytes from ${from}`);
       found.push({ from, to, type: rest[18] ?? 0, bytes: rest.subarray(0, length), at });
       rest = rest.subarray(length);
     }
@@ -111,17 +113,38 @@ export class Capture {
   }
 
   static async start(namespace: string, link: string, file: string): Promise<Capture> {
-    const options = ["-i", link, "-U", "-s", "0", "-B", "32768", "-w", file, "tcp port 179"];
+    const options = [
+      "-i",
+      link,
+      "-U",
+      "--immediate-mode",
+      "-s",
+      "0",
+      "-B",
+      "32768",
+      "-w",
+      file,
+      "tcp port 179",
+    ];
     const child = spawn("ip", ["netns", "exec", namespace, "tcpdump", ...options], {
       stdio: ["ignore", "ignore", "pipe"],
     });
-    for await (const text of child.stderr ?? []) if (String(text).includes("listening")) break;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let said = "";
+    // Read to the end: it dies of a closed standard error.
+    child.stderr.on("data", (data) => {
+      said += data;
+      if (said.includes("listening on")) resolve();
+    });
+    child.on("exit", () => reject(new Error(`tcpdump has ended: ${said}`)));
+    await promise;
     return new Capture(child, file);
   }
 
   /** Ends it after what is on its way has been written. */
   async stop(): Promise<CapturedMessage[]> {
     await delay(200);
+    if (this.#child.exitCode !== null) throw new Error("tcpdump had ended before it was told to");
     const ended = once(this.#child, "exit");
     this.#child.kill("SIGINT");
     await ended;

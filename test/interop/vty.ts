@@ -7,10 +7,17 @@ const TRAILER_BYTES = 4;
 
 export class Vty implements Disposable {
   readonly #socket: Socket;
-  #received = Buffer.alloc(0);
+  #received: Buffer[] = [];
+  #onAnswer: (error?: Error) => void = () => {};
 
   private constructor(socket: Socket) {
     this.#socket = socket;
+    socket.on("data", (data: Buffer) => {
+      this.#received.push(data);
+      if (this.#isComplete()) this.#onAnswer();
+    });
+    socket.on("close", () => this.#onAnswer(new Error("the daemon closed its shell")));
+    socket.on("error", (error) => this.#onAnswer(error));
   }
 
   /** @param path for example "<directory>/bgpd.vty" */
@@ -24,13 +31,12 @@ export class Vty implements Disposable {
 
   /** One command at a time. */
   async ask(command: string): Promise<string> {
-    this.#received = Buffer.alloc(0);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#received = [];
+    this.#onAnswer = (error) => (error === undefined ? resolve() : reject(error));
     this.#socket.write(`${command}\0`);
-    while (!this.#isComplete()) {
-      const [data] = await once(this.#socket, "data");
-      this.#received = Buffer.concat([this.#received, data]);
-    }
-    return this.#received.subarray(0, -TRAILER_BYTES).toString();
+    await promise;
+    return Buffer.concat(this.#received).subarray(0, -TRAILER_BYTES).toString();
   }
 
   async json<T>(command: string): Promise<T> {
@@ -38,11 +44,9 @@ export class Vty implements Disposable {
   }
 
   #isComplete(): boolean {
-    const { length } = this.#received;
-    return (
-      length >= TRAILER_BYTES &&
-      this.#received.subarray(length - TRAILER_BYTES, length - 1).every((byte) => byte === 0)
-    );
+    const end = Buffer.concat(this.#received.slice(-TRAILER_BYTES));
+    const zeros = end.subarray(-TRAILER_BYTES, -1);
+    return zeros.length === TRAILER_BYTES - 1 && zeros.every((byte) => byte === 0);
   }
 
   [Symbol.dispose](): void {
