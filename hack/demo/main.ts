@@ -117,10 +117,11 @@ async function ownerOf(kubectl: Kubectl, address: string, not?: string): Promise
     `a node to own ${address}`,
     async () => {
       const speakers = await kubectl.json<List<SpeakerStatus>>(["get", "speakerstatuses", "-n", NAMESPACE]);
-      return speakers.items
+      // Who has just lost it may not have said so yet.
+      const owners = speakers.items
         .filter((speaker) => speaker.metadata.name !== not)
-        .find((speaker) => speaker.status?.addresses?.some((owned) => owned.address === address))?.metadata
-        .name;
+        .filter((speaker) => speaker.status?.addresses?.some((owned) => owned.address === address));
+      return owners.length === 1 ? owners[0]?.metadata.name : undefined;
     },
     { seconds: 60 },
   );
