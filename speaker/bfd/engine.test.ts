@@ -35,6 +35,26 @@ test("two ends come up, settle on 50 ms by polls, and stay up", () => {
   assert.equal(a.changes.length + b.changes.length, before);
 });
 
+test("the date jumps to and fro by a day every second, and nobody notices", () => {
+  class JumpingClock extends FakeClock {
+    override date(): Date {
+      const isAhead = Math.floor(this.now() / 1_000) % 2 === 0;
+      return new Date(super.date().getTime() + (isAhead ? 1 : -1) * 86_400_000);
+    }
+  }
+  const clock = new JumpingClock();
+  const a = new End({ clock, address: A, seed: 1 });
+  const b = new End({ clock, address: B, seed: 2 });
+  join(a, b);
+  a.engine.reconcile([peerOf(B)]);
+  b.engine.reconcile([peerOf(A)]);
+  clock.advanceSync(5_000);
+  const before = [statesOf(a), statesOf(b)];
+  clock.advanceSync(60_000);
+  assert.deepEqual([statesOf(a), statesOf(b)], before);
+  assert.equal(a.changes.at(-1)?.state, "Up");
+});
+
 test("packets leave after 75 to 100 % of the interval, and not in step", () => {
   const { clock, a } = pair();
   clock.advanceSync(5_000);

@@ -45,7 +45,8 @@ export const PROFILE: BfdPeer["profile"] = {
 export class Device {
   readonly changes: DeviceChange[] = [];
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<string, (event: Record<string, unknown>) => void>();
+  /** By event; answers come in the order of the questions. */
+  readonly #waiting = new Map<string, ((event: Record<string, unknown>) => void)[]>();
 
   constructor({ namespace, wrapper = [], environment = {} }: DeviceOptions) {
     const node = [process.execPath, "--expose-gc", PROGRAM];
@@ -112,7 +113,7 @@ export class Device {
 
   #ask(event: string, command: object): Promise<Record<string, unknown>> {
     return new Promise((resolve) => {
-      this.#waiting.set(event, resolve);
+      this.#waiting.set(event, [...(this.#waiting.get(event) ?? []), resolve]);
       this.#say(command);
     });
   }
@@ -122,8 +123,6 @@ export class Device {
     if (message.event === "error") throw new Error(line);
     if (message.change !== undefined)
       this.changes.push({ ...message.change, monotonicMs: message.monotonicMs });
-    const resolve = this.#waiting.get(message.event);
-    this.#waiting.delete(message.event);
-    resolve?.(message as unknown as Record<string, unknown>);
+    this.#waiting.get(message.event)?.shift()?.(message as unknown as Record<string, unknown>);
   }
 }

@@ -1,0 +1,198 @@
+/**
+ * What a few minutes of testing cannot show: `kills`: how soon the death of a peer is seen, over many deaths;
+ * `flaps`: whether 64 sessions of 50 ms x 3 stand while the main thread parses lists of 10,000 Services and collects
+ * garbage; `normal`: the same without real-time scheduling, where 350 ms x 3 is used. Peers are FRR's bfdd in four
+ * network namespaces. Writes docs/results/bfd-<part>.json and ends with 1 when a bar is missed.
+ *
+ *     node test/bfd/long.ts kills 200 | flaps <minutes> | normal <minutes>
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import type { BfdPeer } from "#speaker/bfd/types.ts";
+import { ROUTERS, type RouterKind } from "#test/interop/session.ts";
+import { Topology } from "#test/interop/topology.ts";
+import { ip } from "#test/netns/namespace.ts";
+import { until } from "#test/until.ts";
+import { Device, PROFILE, tookSince } from "./device-process.ts";
+import { FrrBfd, type FrrPeer } from "./peers.ts";
+
+/** The size of a list of 10,000 Services. */
+const LOAD_MEGABYTES = 9;
+const SESSIONS_PER_ROUTER = 16;
+const BAR_MS = 200;
+const INTERVAL_MS = 50;
+
+interface Site {
+  readonly router: RouterKind;
+  readonly frr: FrrBfd;
+  readonly peers: readonly BfdPeer[];
+}
+
+/** `count` sessions with a router, half of them IPv6, each with addresses of its own. */
+function makeSite(topology: Topology, router: RouterKind, count: number, intervalMs: number): Site {
+  const namespace = topology.addRouter(router, []);
+  const number = ROUTERS.indexOf(router) + 1;
+  const ends = Array.from({ length: count }, (_, at) => {
+    const isIpv6 = count > 1 && at % 2 === 1;
+    const own = isIpv6 ? `fd00:a::1${number}:${at + 1}` : `10.0.1${number}.${at + 1}`;
+    const other = isIpv6 ? `fd00:a::2${number}:${at + 1}` : `10.0.2${number}.${at + 1}`;
+    const rest = isIpv6 ? "/64 dev eth0 nodad" : "/16 dev eth0";
+    ip(`-n ${topology.device} addr add ${own}${rest}
+      -n ${namespace} addr add ${other}${rest}`);
+    return { own, other };
+  });
+  const frrPeers = ends.map(({ own, other }): FrrPeer => {
+    const link = own.includes(":") ? { link: "eth0" } : {};
+    return { address: own, localAddress: other, intervalMs, ...link };
+  });
+  const peers = ends.map(({ own, other }): BfdPeer => {
+    const profile = { ...PROFILE, receiveIntervalMs: intervalMs, transmitIntervalMs: intervalMs };
+    return { key: other, address: other, sourceAddress: own, multihop: false, profile };
+  });
+  return { router, frr: new FrrBfd(namespace, frrPeers), peers };
+}
+
+const percentile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? 0;
+
+function summary(values: readonly number[]): Record<string, number> {
+  const sorted = values.toSorted((a, b) => a - b).map(Math.round);
+  const at = (share: number): number => percentile(sorted, share);
+  return { count: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
+}
+
+/** Kills one site's daemon over and over; how long until the thread, and until the main thread, knew. */
+async function killOften(
+  site: Site,
+  device: Device,
+  times: number,
+): Promise<{ thread: number[]; main: number[] }> {
+  const result: { thread: number[]; main: number[] } = { thread: [], main: [] };
+  const key = site.peers[0]?.key ?? "";
+  for (let round = 0; round < times; round += 1) {
+    await until(
+      `${key} up with its timers`,
+      async () => {
+        const report = await device.report(key);
+        return report?.state === "Up" && report.detectionTimeMs === 3 * INTERVAL_MS;
+      },
+      { deadlineMs: 30_000, everyMs: 50 },
+    );
+    // Anywhere between two packets.
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 200));
+    const before = device.changes.length;
+    const killedAt = Date.now();
+    const monotonic = Number(process.hrtime.bigint()) / 1e6;
+    await site.frr.kill();
+    const fall = await until(`${key}'s fall`, () =>
+      device.changes.slice(before).find((change) => change.key === key && change.state === "Down"),
+    );
+    result.thread.push(tookSince(killedAt, fall));
+    result.main.push(fall.monotonicMs - monotonic);
+    await site.frr.start();
+  }
+  return result;
+}
+
+async function kills(total: number): Promise<[object, boolean]> {
+  return withSites(1, INTERVAL_MS, {}, async (device, sites) => {
+    const before = device.changes.length;
+    const startedAt = Date.now();
+    device.load(LOAD_MEGABYTES);
+    const results = await Promise.all(
+      sites.map((site) => killOften(site, device, Math.ceil(total / sites.length))),
+    );
+    const stoodStillMs = Math.round(await device.calm());
+    const thread = summary(results.flatMap((result) => result.thread));
+    const falls = device.changes.slice(before).filter(({ isLoss }) => isLoss).length;
+    const falseFalls = falls - (thread.count ?? 0);
+    const document = {
+      what: `SIGKILL of FRR's bfdd, session of ${INTERVAL_MS} ms x 3, main thread parsing ${LOAD_MEGABYTES} MB and collecting garbage all the time`,
+      seconds: Math.round((Date.now() - startedAt) / 1_000),
+      untilTheThreadKnewMs: thread,
+      untilTheMainThreadKnewMs: summary(results.flatMap((result) => result.main)),
+      mainThreadStoodStillMs: stoodStillMs,
+      falseFalls,
+    };
+    return [document, (thread.p99 ?? Number.POSITIVE_INFINITY) <= BAR_MS && falseFalls === 0];
+  });
+}
+
+async function flaps(minutes: number, isNormal: boolean): Promise<[object, boolean]> {
+  const environment: Record<string, string> = isNormal ? { BFD_FIFO: "0" } : {};
+  return withSites(SESSIONS_PER_ROUTER, INTERVAL_MS, environment, async (device) => {
+    const { sessions: first, scheduling } = await device.sessions();
+    const before = device.changes.length;
+    const startedAt = Date.now();
+    device.load(LOAD_MEGABYTES);
+    const end = startedAt + minutes * 60_000;
+    await until("the end", () => Date.now() >= end, {
+      deadlineMs: minutes * 60_000 + 60_000,
+      everyMs: 1_000,
+    });
+    const stoodStillMs = Math.round(await device.calm());
+    const { sessions } = await device.sessions();
+    const packets = sessions.reduce((sum, one) => sum + one.packetsIn + one.packetsOut, 0);
+    const changes = device.changes.slice(before);
+    const document = {
+      what: `${sessions.length} sessions with FRR, half of them IPv6, main thread parsing ${LOAD_MEGABYTES} MB and collecting garbage all the time`,
+      scheduling,
+      minutes,
+      sessions: sessions.length,
+      detectionTimeMs: [...new Set(sessions.map((one) => one.detectionTimeMs))],
+      packets: packets - first.reduce((sum, one) => sum + one.packetsIn + one.packetsOut, 0),
+      sendFailures: sessions.reduce((sum, one) => sum + one.sendFailures, 0),
+      mainThreadStoodStillMs: stoodStillMs,
+      flaps: changes.filter(({ isLoss }) => isLoss).length,
+    };
+    return [document, changes.length === 0 && sessions.every(({ state }) => state === "Up")];
+  });
+}
+
+async function withSites<T>(
+  sessions: number,
+  intervalMs: number,
+  environment: Readonly<Record<string, string>>,
+  work: (device: Device, sites: readonly Site[]) => Promise<T>,
+): Promise<T> {
+  const topology = new Topology("gkbfl");
+  const sites = ROUTERS.map((router) => makeSite(topology, router, sessions, intervalMs));
+  const device = new Device({ namespace: topology.device, environment });
+  try {
+    await Promise.all(sites.map(({ frr }) => frr.start()));
+    const peers = sites.flatMap((site) => site.peers);
+    device.reconcile(peers);
+    await device.reach(
+      peers.map(({ key }) => key),
+      "Up",
+      60_000,
+    );
+    // Until the polls are through.
+    const settled = new Set([150, 1_050]);
+    await until("the sessions' timers", async () =>
+      (await device.sessions()).sessions.every(({ detectionTimeMs }) => settled.has(detectionTimeMs)),
+    );
+    return await work(device, sites);
+  } finally {
+    await device.stop();
+    for (const { frr } of sites) await frr.stop();
+    topology[Symbol.dispose]();
+  }
+}
+
+const [part = "", amount = "1"] = process.argv.slice(2);
+const parts: Readonly<Record<string, (amount: number) => Promise<[object, boolean]>>> = {
+  kills,
+  flaps: (minutes) => flaps(minutes, false),
+  normal: (minutes) => flaps(minutes, true),
+};
+const chosen = parts[part];
+if (chosen === undefined) throw new Error(`usage: long.ts ${Object.keys(parts).join(" | ")} <amount>`);
+const [document, isGood] = await chosen(Number(amount));
+const machine = { node: process.version, kernel: release(), cores: cpus().length };
+const text = `${JSON.stringify({ ...document, date: new Date().toISOString().slice(0, 10), machine }, null, 2)}\n`;
+process.stdout.write(text);
+const directory = new URL("../../docs/results/", import.meta.url).pathname;
+mkdirSync(directory, { recursive: true });
+writeFileSync(`${directory}bfd-${part}.json`, text);
+process.exitCode = isGood ? 0 : 1;
