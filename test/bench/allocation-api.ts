@@ -1,0 +1,185 @@
+/**
+ * How fast addresses are given through the real API server. One JSON object a line, then a table. What a bare client
+ * needs for the same POSTs and status PATCHes, in the same run, is what the burst is compared with.
+ */
+import { addressPools, loadBalancers, type Service, services } from "#common/kube/resource.ts";
+import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
+import { TestPlane } from "#test/integration/plane.ts";
+import { until } from "#test/until.ts";
+
+const SYSTEM = "genkan-system";
+const LANES = 8;
+/** As much of the time of a POST as there is of a PATCH: many at once, as a deployment tool would. */
+const LONG = { deadlineMs: 300_000, everyMs: 50 };
+
+interface Figure {
+  readonly name: string;
+  readonly [figure: string]: number | string;
+}
+const figures: Figure[] = [];
+function tell(figure: Figure): void {
+  figures.push(figure);
+  process.stdout.write(`${JSON.stringify(figure)}\n`);
+}
+
+const draft = (name: string, namespace: string) => ({
+  metadata: { name, namespace },
+  spec: {
+    type: "LoadBalancer",
+    allocateLoadBalancerNodePorts: false,
+    ports: [{ port: 80, protocol: "TCP" }],
+  } as NonNullable<Service["spec"]>,
+});
+
+async function inLanes(count: number, one: (at: number) => Promise<unknown>): Promise<void> {
+  await Promise.all(
+    Array.from({ length: LANES }, async (_, lane) => {
+      for (let at = lane; at < count; at += LANES) await one(at);
+    }),
+  );
+}
+
+function percentile(times: readonly number[], share: number): number {
+  const sorted = times.toSorted((a, b) => a - b);
+  return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0) * 10) / 10;
+}
+
+/** Addresses as they come, by one watch: asking again and again would be what is measured. */
+class Watch {
+  readonly #arrived = new Map<string, number>();
+  readonly #waiting = new Map<string, (at: number) => void>();
+  readonly #stop = new AbortController();
+
+  constructor(plane: TestPlane) {
+    void this.#run(plane).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) throw error;
+    });
+  }
+
+  async #run(plane: TestPlane): Promise<void> {
+    const { resourceVersion } = await plane.client.list(services);
+    for await (const event of plane.client.watch(services, { resourceVersion }, this.#stop.signal)) {
+      if (event.type === "BOOKMARK") continue;
+      const { object } = event;
+      if (object.status?.loadBalancer?.ingress?.length !== 1) continue;
+      const key = `${object.metadata.namespace}/${object.metadata.name}`;
+      const at = performance.now();
+      this.#arrived.set(key, at);
+      this.#waiting.get(key)?.(at);
+    }
+  }
+
+  get count(): number {
+    return this.#arrived.size;
+  }
+
+  arrival(key: string): Promise<number> {
+    const at = this.#arrived.get(key);
+    return at === undefined ? new Promise((resolve) => this.#waiting.set(key, resolve)) : Promise.resolve(at);
+  }
+
+  close(): void {
+    this.#stop.abort();
+  }
+}
+
+async function world(): Promise<TestPlane> {
+  const plane = await TestPlane.start();
+  await installGenkan(plane);
+  const { client } = plane;
+  await client.create(loadBalancers, { metadata: { name: "loadbalancer", namespace: SYSTEM }, spec: {} });
+  await client.create(addressPools, {
+    metadata: { name: "bench", namespace: SYSTEM },
+    spec: { protocol: "layer2", addresses: ["10.0.0.0/16"] },
+  });
+  return plane;
+}
+
+async function started(plane: TestPlane, name: string): Promise<ControllerProcess> {
+  const controller = await new ControllerProcess(name, plane.plane.kubeconfig).started();
+  await until(`${name} to lead`, () => controller.leads, LONG);
+  return controller;
+}
+
+/** From POST to the address in the status, one at a time. */
+async function oneByOne(plane: TestPlane, watch: Watch, count: number, prefix: string): Promise<number[]> {
+  const times: number[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const began = performance.now();
+    await plane.client.create(services, draft(`${prefix}${at}`, "default"));
+    times.push((await watch.arrival(`default/${prefix}${at}`)) - began);
+  }
+  return times;
+}
+
+/** What the API server needs for the same writes without any controller. */
+async function bareClient(plane: TestPlane, count: number): Promise<number> {
+  const namespace = await plane.namespace("bare");
+  const began = performance.now();
+  await inLanes(count, async (at) => {
+    const made = await plane.client.create(services, {
+      ...draft(`b${at}`, namespace),
+      spec: { ...draft("", "").spec, loadBalancerClass: "example.com/nobody" },
+    });
+    const ingress = [{ ip: `10.9.${at >> 8}.${at & 255}`, ipMode: "Proxy" }];
+    await plane.client.patch(services, {
+      name: made.metadata.name,
+      namespace,
+      subresource: "status",
+      type: "merge",
+      body: { status: { loadBalancer: { ingress } } },
+    });
+  });
+  return performance.now() - began;
+}
+
+async function main(): Promise<void> {
+  const [burst = 3_000] = process.argv.slice(2).map(Number);
+  {
+    await using plane = await world();
+    const controller = await started(plane, "c0");
+    const watch = new Watch(plane);
+    await oneByOne(plane, watch, 10, "warm");
+    const idle = await oneByOne(plane, watch, 100, "idle");
+    tell({ name: "post-to-address-idle", p50_ms: percentile(idle, 0.5), p99_ms: percentile(idle, 0.99) });
+    await inLanes(2_000, (at) => plane.client.create(services, draft(`fill${at}`, "default")));
+    await until("2,000 Services to have addresses", () => watch.count >= 2_110, LONG);
+    const full = await oneByOne(plane, watch, 200, "full");
+    tell({ name: "post-to-address-at-2000", p50_ms: percentile(full, 0.5), p99_ms: percentile(full, 0.99) });
+    const bareMs = await bareClient(plane, burst);
+    const before = watch.count;
+    const began = performance.now();
+    await inLanes(burst, (at) => plane.client.create(services, draft(`burst${at}`, "default")));
+    const postedMs = performance.now() - began;
+    await until("the burst to have addresses", () => watch.count >= before + burst, LONG);
+    const totalMs = performance.now() - began;
+    tell({ name: `bare-client-${burst}`, total_ms: Math.round(bareMs) });
+    tell({
+      name: `burst-${burst}`,
+      posted_ms: Math.round(postedMs),
+      total_ms: Math.round(totalMs),
+      ratio: Math.round((totalMs / bareMs) * 100) / 100,
+      against: `bare-client-${burst}`,
+    });
+    watch.close();
+    await controller.end("SIGTERM");
+  }
+  await using plane = await world();
+  await inLanes(1_000, (at) => plane.client.create(services, draft(`w${at}`, "default")));
+  const watch = new Watch(plane);
+  const began = performance.now();
+  const controller = await new ControllerProcess("late", plane.plane.kubeconfig).started();
+  const startedMs = performance.now() - began;
+  await until("1,000 waiting Services to have addresses", () => watch.count >= 1_000, LONG);
+  const total = Math.round(performance.now() - began);
+  tell({ name: "1000-waiting", process_started_ms: Math.round(startedMs), total_ms: total });
+  watch.close();
+  await controller.end("SIGTERM");
+}
+
+await main();
+process.stdout.write("\n");
+for (const { name, ...figure } of figures) {
+  const cells = Object.entries(figure).map(([key, value]) => `${key} ${value}`);
+  process.stdout.write(`${name.padEnd(28)}${cells.join("   ")}\n`);
+}
