@@ -8,9 +8,17 @@ export class Received {
     return this.#prefixes.size;
   }
 
-  /** The number of prefixes after it. */
-  apply({ withdrawn, announced }: Pick<Update, "withdrawn" | "announced">): number {
-    for (const { prefixes } of withdrawn) for (const prefix of prefixes) this.#prefixes.delete(prefix);
+  /**
+   * The number of prefixes after it. Routes that have been here count for nothing (RFC 4271 section 9.1.2): FRR tells
+   * a peer its own routes again.
+   */
+  apply(update: Pick<Update, "withdrawn" | "announced" | "attributes">, localAsn: number): number {
+    const { withdrawn, announced, attributes } = update;
+    const isLoop = attributes.asPath?.some(({ asns }) => asns.includes(localAsn)) === true;
+    for (const { prefixes } of isLoop ? [...withdrawn, ...announced] : withdrawn) {
+      for (const prefix of prefixes) this.#prefixes.delete(prefix);
+    }
+    if (isLoop) return this.#prefixes.size;
     for (const { prefixes } of announced) for (const prefix of prefixes) this.#prefixes.add(prefix);
     return this.#prefixes.size;
   }

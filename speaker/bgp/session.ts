@@ -353,7 +353,7 @@ export class Session {
     }
     try {
       const update = decodeUpdate(body, negotiated);
-      const count = this.#received.apply(update);
+      const count = this.#received.apply(update, this.#settings.localAsn);
       if (count > this.#settings.maximumPrefixes) {
         const detail = `more than ${this.#settings.maximumPrefixes} prefixes`;
         throw new BgpError(ErrorCode.cease, Cease.maximumPrefixes, detail);

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Received } from "./received.ts";
+
+const OWN = 64_512;
+const ipv4 = (...prefixes: string[]) => [{ family: "IPv4" as const, prefixes }];
+const path = (...asns: number[]) => ({ asPath: [{ type: 2, asns }] });
+
+test("a prefix counts once, until it is withdrawn", () => {
+  const received = new Received();
+  const two = ipv4("192.0.2.0/24", "198.51.100.0/24");
+  assert.equal(received.apply({ withdrawn: [], announced: two, attributes: path(1) }, OWN), 2);
+  assert.equal(
+    received.apply({ withdrawn: [], announced: ipv4("192.0.2.0/24"), attributes: path(1, 2) }, OWN),
+    2,
+  );
+  assert.equal(received.apply({ withdrawn: two, announced: [], attributes: {} }, OWN), 0);
+});
+
+test("a route that has been here counts for nothing, and takes the place of one that had not", () => {
+  const received = new Received();
+  const one = ipv4("192.0.2.0/24");
+  assert.equal(received.apply({ withdrawn: [], announced: one, attributes: path(1, OWN) }, OWN), 0);
+  assert.equal(received.apply({ withdrawn: [], announced: one, attributes: path(1) }, OWN), 1);
+  assert.equal(received.apply({ withdrawn: [], announced: one, attributes: path(1, OWN) }, OWN), 0);
+});
