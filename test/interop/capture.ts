@@ -81,6 +81,7 @@ function messagesOf(segments: readonly Segment[]): CapturedMessage[] {
       rest = Buffer.alloc(0);
       continue;
     }
+    if (payload.length === 0) continue;
     next ??= sequence;
     const repeated = (next - sequence) | 0;
     if (repeated < 0) throw new Error(`the capture lost ${-repeated} bytes from ${from} to ${to}`);

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { until } from "#test/until.ts";
+import { Lab, plain } from "./lab.ts";
+import { output } from "./process.ts";
+import { type Session, sessionsOf } from "./session.ts";
+
+const TIMEOUT = { timeout: 90_000 };
+const UPDATE = 2;
+const NOTIFICATION = 3;
+const PREFIX = "gkl";
+
+function sessionNamed(name: string): Session {
+  const found = sessionsOf("frr").find((session) => session.name === name);
+  assert.ok(found, name);
+  return found;
+}
+
+const IBGP = sessionNamed("frr-iBGP-IPv4-plain");
+const EBGP = sessionNamed("frr-eBGP-IPv4-plain");
+const EBGP6 = sessionNamed("frr-eBGP-IPv6-plain");
+const NETWORKS = ["198.18.0.1/32", "198.18.0.2/32", "198.18.0.3/32"];
+
+test("one prefix more or less is one UPDATE, and what is told again is not sent again", TIMEOUT, async () => {
+  await using lab = await Lab.start(PREFIX, EBGP);
+  await lab.want(NETWORKS.map(plain));
+  await lab.established();
+  await lab.shows(NETWORKS);
+  const added = [...NETWORKS, "198.18.0.4/32"];
+  const more = await lab.sent(async () => {
+    await lab.want(added.map(plain));
+    await lab.shows(added);
+    await lab.want(added.map(plain));
+  });
+  assert.equal(more.filter(({ type }) => type === UPDATE).length, 1);
+  const less = await lab.sent(async () => {
+    await lab.want(NETWORKS.map(plain));
+    await lab.shows(NETWORKS);
+  });
+  assert.equal(less.filter(({ type }) => type === UPDATE).length, 1);
+  assert.equal((await lab.neighbor()).connectionsEstablished, 1);
+});
+
+test("a peer that asks for a refresh is told everything again", TIMEOUT, async () => {
+  const familyLines = ({ device }: Session) => [`no neighbor ${device.address} soft-reconfiguration inbound`];
+  await using lab = await Lab.start(PREFIX, EBGP, { familyLines });
+  await lab.want(NETWORKS.map(plain));
+  await lab.established();
+  await lab.shows(NETWORKS);
+  const again = await lab.sent(async () => {
+    await lab.frr.shell(`clear bgp ipv4 unicast ${EBGP.device.address} soft in`);
+    await until("the refresh to be answered", async () => {
+      const { messageStats } = (await lab.neighbor()) as unknown as { messageStats: { updatesRecv: number } };
+      return messageStats.updatesRecv >= 3;
+    });
+  });
+  const announced = again.filter(
+    ({ type, bytes }) => type === UPDATE && bytes.includes(Buffer.from("c6120001", "hex")),
+  );
+  assert.equal(announced.length, 1);
+  await lab.shows(NETWORKS);
+});
+
+test(
+  "leaving is told by GRACEFUL_SHUTDOWN, then withdrawals, then words that FRR shows",
+  TIMEOUT,
+  async () => {
+    await using lab = await Lab.start(PREFIX, IBGP);
+    await lab.want(NETWORKS.map(plain));
+    await lab.established();
+    await lab.shows(NETWORKS);
+    const messages = await lab.sent(() => lab.device.stop("leave"));
+    const community = Buffer.from("c00804ffff0000", "hex");
+    const marked = messages.findIndex(({ type, bytes }) => type === UPDATE && bytes.includes(community));
+    const withdrawn = messages.findIndex(({ type, bytes }) => type === UPDATE && bytes.readUInt16BE(19) > 0);
+    const notified = messages.findIndex(({ type }) => type === NOTIFICATION);
+    assert.ok(
+      marked >= 0 && marked < withdrawn && withdrawn < notified,
+      `${marked} ${withdrawn} ${notified}`,
+    );
+    // RFC 9003: Cease (6), administrative shutdown (2), length, text.
+    assert.equal(messages[notified]?.bytes.toString("hex", 19, 21), "0602");
+    assert.equal(messages[notified]?.bytes.toString("utf8", 22), "the speaker leaves this node");
+    const { lastShutdownDescription, lastNotificationReason } = await lab.neighbor();
+    assert.equal(lastNotificationReason, "Cease/Administrative Shutdown");
+    assert.equal(lastShutdownDescription, "the speaker leaves this node");
+    assert.deepEqual(await lab.prefixes(), []);
+  },
+);
+
+test("a peer that tells more prefixes than allowed is cut off, by its count", TIMEOUT, async () => {
+  await using lab = await Lab.start(PREFIX, EBGP);
+  const networks = Array.from({ length: 6 }, (_, at) => `network 203.0.113.${at}/32`);
+  await lab.configure("no bgp network import-check", "address-family ipv4 unicast", ...networks);
+  await lab.want(NETWORKS.map(plain), { maximumPrefixes: 6 });
+  await lab.established();
+  const counted = async (): Promise<boolean> => {
+    const [report] = await lab.device.sessions();
+    if (report?.prefixesReceived === 6) return true;
+    throw new Error(JSON.stringify(report));
+  };
+  await until("FRR's prefixes to be counted", counted);
+  await lab.configure("address-family ipv4 unicast", "network 203.0.113.6/32");
+  const reason = async (): Promise<boolean> =>
+    (await lab.neighbor()).lastNotificationReason === "Cease/Maximum Number of Prefixes Reached";
+  await until("FRR to be told why", reason);
+  const [report] = await lab.device.sessions();
+  assert.match(report?.lastError ?? "", /prefix/i);
+});
+
+test("near peers only (RFC 5082): FRR at one hop is reached, with both sides looking", TIMEOUT, async () => {
+  await using lab = await Lab.start(PREFIX, EBGP);
+  await lab.configure(`neighbor ${EBGP.device.address} ttl-security hops 1`);
+  await lab.want(NETWORKS.map(plain), { ttl: { kind: "gtsm", hops: 1 } });
+  await lab.established();
+  await lab.shows(NETWORKS);
+});
+
+test("any AS of the kind that was asked for is taken: external, internal", TIMEOUT, async (t) => {
+  for (const [session, peerAsn, wrong] of [
+    [EBGP, "external", "internal"],
+    [IBGP, "internal", "external"],
+  ] as const) {
+    await using lab = await Lab.start(PREFIX, session);
+    await lab.want(NETWORKS.map(plain), { peerAsn: wrong });
+    const refused = async (): Promise<boolean> => (await lab.device.sessions())[0]?.lastError !== undefined;
+    await until(`a peer that is ${peerAsn} to be refused as ${wrong}`, refused, { deadlineMs: 20_000 });
+    t.diagnostic((await lab.device.sessions())[0]?.lastError ?? "");
+    await lab.want(NETWORKS.map(plain), { peerAsn });
+    await lab.established();
+    await lab.shows(NETWORKS);
+  }
+});
+
+test("IPv4 prefixes over an IPv6 session have an IPv6 next hop (RFC 8950)", TIMEOUT, async () => {
+  const { device } = EBGP6;
+  await using lab = await Lab.start(PREFIX, EBGP6);
+  const neighbor = `neighbor ${device.address}`;
+  await lab.configure(
+    `${neighbor} capability extended-nexthop`,
+    "address-family ipv4 unicast",
+    `${neighbor} activate`,
+  );
+  const prefixes = [...NETWORKS, "2001:db8:1::/64"];
+  await lab.want(prefixes.map(plain), { families: ["IPv4", "IPv6"], nextHops: { IPv6: device.address } });
+  await lab.established();
+  await lab.shows(["2001:db8:1::/64"]);
+  const routes = await lab.frr.routes("IPv4");
+  const own = routes.get(device.address) ?? [];
+  assert.deepEqual(own.map(({ prefix }) => prefix).sort(), NETWORKS);
+  for (const { nextHop } of own) assert.equal(nextHop, device.address);
+});
+
+test(
+  "a changed password keeps our side's session until the peer's own change, and it comes back signed",
+  TIMEOUT,
+  async () => {
+    const session = sessionNamed("frr-iBGP-IPv4-md5");
+    await using lab = await Lab.start(PREFIX, session);
+    await lab.want(NETWORKS.map(plain));
+    await lab.established();
+    await lab.want(NETWORKS.map(plain), { password: "rotated" });
+    assert.equal((await lab.device.sessions())[0]?.state, "Established");
+    await lab.configure(`neighbor ${session.device.address} password rotated`);
+    await until(
+      "the session with the new password",
+      async () => {
+        const { bgpState } = await lab.neighbor();
+        return bgpState === "Established" && (await lab.prefixes()).length === NETWORKS.length;
+      },
+      { deadlineMs: 30_000 },
+    );
+  },
+);
+
+test("of two connections made at once one is left, again and again", TIMEOUT, async () => {
+  await using lab = await Lab.start(PREFIX, EBGP);
+  await lab.want(NETWORKS.map(plain));
+  for (let round = 0; round < 5; round += 1) {
+    await lab.established();
+    await lab.shows(NETWORKS);
+    const sockets = await output(
+      lab.topology.device,
+      "ss",
+      "-Htn",
+      "state",
+      "established",
+      "( sport = 179 or dport = 179 )",
+    );
+    assert.equal(sockets.trim().split("\n").length, 1, sockets);
+    await lab.frr.shell(`clear bgp ${EBGP.device.address}`);
+    await until(
+      "the session to be lost",
+      async () => (await lab.neighbor()).connectionsDropped === round + 1,
+    );
+  }
+});
