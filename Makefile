@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 ADDON := speaker/native/build/socket.node
 UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'controller/**/*.test.ts' \
-        'speaker/**/*.test.ts' 'cli/**/*.test.ts' 'hack/**/*.test.ts' 'test/*.test.ts' 'test/cases/**/*.test.ts'
+        'speaker/**/*.test.ts' 'cli/**/*.test.ts' 'hack/**/*.test.ts' 'test/*.test.ts' 'test/cases/**/*.test.ts' 'test/fuzz/*.test.ts'
 # Each of these starts servers, namespaces or the guest, so they run one after the other.
 SYSTEM := 'test/integration/**/*.test.ts' 'test/layer2/**/*.test.ts' 'test/netns/**/*.test.ts' \
           'test/lab/**/*.test.ts' 'test/bfd/**/*.test.ts'
@@ -81,6 +81,15 @@ images: setup addon ## The lab's container images, into .lab/images
 .PHONY: lab
 lab: setup ## A cluster without Genkan (npm run lab -- status, exec, env, down)
 	@node hack/lab/main.ts up
+
+.PHONY: fuzz
+fuzz: setup-base addon ## Every decoder with two million messages of noise and mutations
+	@node --expose-gc test/fuzz/main.ts
+
+.PHONY: bench-allocation-api
+bench-allocation-api: setup addon ## POST to address through a real API server
+	@node hack/lab/main.ts programs
+	@node test/bench/allocation-api.ts
 
 .PHONY: bench-allocation
 bench-allocation: setup-base ## Allocation speed beside a linear scan
