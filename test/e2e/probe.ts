@@ -60,7 +60,10 @@ export async function traffic(
       everyMs: 200,
     });
     const outages = new Map([...probes].map(([address, probe]) => [address, summarize(probe.results(), at)]));
-    for (const [address, outage] of outages) tell(`  ${what}: ${address}: ${inWords(outage)}`);
+    for (const [address, outage] of outages) {
+      tell(`  ${what}: ${address}: ${inWords(outage)}`);
+      for (const line of gaps(probes.get(address)?.results() ?? [], at)) tell(`    ${line}`);
+    }
     return outages;
   } finally {
     for (const probe of probes.values()) await probe.stop();
@@ -72,4 +75,22 @@ export function inWords({ asked, failed, answeredAfter, lastFailureAfter }: Outa
   const again =
     answeredAfter === undefined ? "never answered again" : `answered again after ${answeredAfter} ms`;
   return `${failed} of ${asked} requests failed, ${again}, the last failure ended after ${lastFailureAfter} ms`;
+}
+
+/** Failures in a row, each row in one line: `20.4 s to 21.4 s: 3 failed (timeout)`. */
+function gaps(results: readonly ProbeResult[], at: number): string[] {
+  const rows: { from: number; to: number; count: number; error: string }[] = [];
+  let isOpen = false;
+  for (const { ok, at: began, took, error = "" } of results.filter((result) => result.at >= at)) {
+    const row = rows.at(-1);
+    if (!ok && isOpen && row !== undefined) {
+      row.to = began + took;
+      row.count += 1;
+    } else if (!ok) rows.push({ from: began, to: began + took, count: 1, error });
+    isOpen = !ok;
+  }
+  const seconds = (ms: number): string => `${((ms - at) / 1000).toFixed(1)} s`;
+  return rows.map(
+    ({ from, to, count, error }) => `${seconds(from)} to ${seconds(to)}: ${count} failed (${error})`,
+  );
 }
