@@ -5,13 +5,28 @@ import { ROOT } from "#hack/demo/shell.ts";
 import { lab, tell } from "#test/e2e/suite.ts";
 import { until } from "#test/until.ts";
 
+const EVERY_MS = 200;
+/** An answer that takes longer is counted as slow: TCP has sent its first packet again. */
+const SLOW_MS = 1_000;
+
+export interface TrafficOptions {
+  readonly cause: () => Promise<void>;
+  /** How long it goes on after `cause`. */
+  readonly forMs: number;
+  /** A request that is not answered in time has failed; default 1,000. */
+  readonly timeoutMs?: number;
+}
+
 class Probe {
   readonly #stop = new AbortController();
   readonly #done: Promise<unknown>;
   #output = "";
 
-  constructor(address: string) {
-    const argv = [process.execPath, join(ROOT, "hack/demo/probe.ts"), address, "80"];
+  constructor(address: string, timeoutMs: number) {
+    const argv = [
+      ...[process.execPath, join(ROOT, "hack/demo/probe.ts"), address, "80"],
+      ...[String(EVERY_MS), String(timeoutMs)],
+    ];
     this.#done = lab()
       .on("client", argv, {
         signal: this.#stop.signal,
@@ -43,9 +58,9 @@ class Probe {
 export async function traffic(
   what: string,
   addresses: readonly string[],
-  { cause, forMs }: { readonly cause: () => Promise<void>; readonly forMs: number },
+  { cause, forMs, timeoutMs = 1_000 }: TrafficOptions,
 ): Promise<Map<string, Outage>> {
-  const probes = new Map(addresses.map((address) => [address, new Probe(address)]));
+  const probes = new Map(addresses.map((address) => [address, new Probe(address, timeoutMs)]));
   try {
     for (const [address, probe] of probes) {
       await until(`the probe's first answer from ${address}`, () => probe.results().some(({ ok }) => ok), {
@@ -61,7 +76,11 @@ export async function traffic(
     });
     const outages = new Map([...probes].map(([address, probe]) => [address, summarize(probe.results(), at)]));
     for (const [address, outage] of outages) {
-      tell(`  ${what}: ${address}: ${inWords(outage)}`);
+      const slow = probes
+        .get(address)
+        ?.results()
+        .filter(({ ok, took }) => ok && took > SLOW_MS).length;
+      tell(`  ${what}: ${address}: ${inWords(outage)}; ${slow} took longer than ${SLOW_MS} ms`);
       for (const line of gaps(probes.get(address)?.results() ?? [], at)) tell(`    ${line}`);
     }
     return outages;
