@@ -4,6 +4,7 @@ import { systemClock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import { createBgp } from "#speaker/bgp/bgp.ts";
+import { openOnLink } from "#speaker/bgp/onlink.ts";
 import type { Answer, Order, Wanted } from "./device.ts";
 
 const write =
@@ -18,7 +19,8 @@ const log: Logger = {
   error: write("error"),
   child: () => log,
 };
-const bgp = createBgp({ clock: systemClock, log });
+const onLink = openOnLink({ clock: systemClock, onError: (error) => log.warn(errorText(error)) });
+const bgp = createBgp({ clock: systemClock, log, addressOn: onLink.addressOn });
 let wanted: Wanted = new Map();
 
 /** Routes that no list on standard input had to be read for. */
