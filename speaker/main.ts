@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { FIELD_MANAGER } from "#api/names.ts";
 import { systemClock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
 import { serveHttp } from "#common/http.ts";
 import { createKubeClient } from "#common/kube/client.ts";
 import { connectionFromEnvironment } from "#common/kube/connection.ts";
@@ -16,6 +17,7 @@ import { BUILD } from "#common/version.ts";
 import type { Forwarder, Trouble } from "./apply.ts";
 import { createBfd } from "./bfd/bfd.ts";
 import { createBgp } from "./bgp/bgp.ts";
+import { openOnLink } from "./bgp/onlink.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/kernel.ts";
 import { planForwarding } from "./forwarding/plan.ts";
@@ -98,9 +100,15 @@ async function main(signal: AbortSignal): Promise<void> {
     clock: systemClock,
   });
   let speaker: Speaker | undefined;
+  const onLink = openOnLink({
+    clock: systemClock,
+    onError: (link, error) =>
+      log.warn("unnumbered peers of the link cannot learn of this node", { link, error: errorText(error) }),
+  });
   const routing = new Routing({
     clock: systemClock,
-    openBgp: (onChange) => createBgp({ ...common, listenPort: options.bgpPort, onChange }),
+    openBgp: (onChange) =>
+      createBgp({ ...common, listenPort: options.bgpPort, onChange, addressOn: onLink.addressOn }),
     openBfd: () => createBfd(common),
     onChange: () => speaker?.refreshReport(),
     onSession: (report) => speaker?.tellSession(report),
@@ -160,6 +168,7 @@ async function main(signal: AbortSignal): Promise<void> {
   await Promise.all(running);
   await announcer.close();
   monitor.close();
+  onLink.close();
   await http.close();
   client.close();
   leaseClient.close();

@@ -4,6 +4,7 @@
  * default router (RFC 4861 section 4.2).
  */
 import type { Cancel, Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
 import { int, sockaddr } from "#speaker/native/sockaddr.ts";
 import { SOCK, Socket, SocketError } from "#speaker/native/socket.ts";
 import { listLinks } from "#speaker/netlink/link.ts";
@@ -38,18 +39,23 @@ export function routerAmong(neighbors: readonly Neighbor[], link: number): strin
   return routers.map(({ address }) => address).sort()[0];
 }
 
-/** `onError` gets what the kernel refuses: EPERM without CAP_NET_RAW. */
+/** `onError` gets what the kernel refuses, once: EPERM without CAP_NET_RAW, ENODEV. */
 export function openOnLink(options: {
   readonly clock: Clock;
-  readonly onError: (error: unknown) => void;
+  readonly onError: (link: string, error: unknown) => void;
 }): OnLink {
   const reader = new NetlinkSocket(PROTOCOL.route);
   const pending = new Map<string, Cancel>();
+  /** Link -> what went wrong the last time, told once. */
+  const troubles = new Map<string, string>();
   const advertise = (link: string, round: number): void => {
     try {
       sendAdvertisement(link, indexOf(reader, link));
+      troubles.delete(link);
     } catch (error) {
-      options.onError(error);
+      const text = errorText(error);
+      if (troubles.get(link) !== text) options.onError(link, error);
+      troubles.set(link, text);
     }
     const wait = INTERVALS_MS[round] ?? INTERVAL_MS;
     pending.set(

@@ -19,7 +19,10 @@ const log: Logger = {
   error: write("error"),
   child: () => log,
 };
-const onLink = openOnLink({ clock: systemClock, onError: (error) => log.warn(errorText(error)) });
+const onLink = openOnLink({
+  clock: systemClock,
+  onError: (link, error) => log.warn(link, { error: errorText(error) }),
+});
 const bgp = createBgp({ clock: systemClock, log, addressOn: onLink.addressOn });
 let wanted: Wanted = new Map();
 
