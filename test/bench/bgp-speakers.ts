@@ -63,7 +63,7 @@ async function feeder(
   const write = (count: number): void => {
     const routes = prefixes(count).map((prefix) => `  route ${prefix} blackhole;`);
     const session = `protocol bgp feed { local ${FEEDER.address} port 1180 as ${FEEDER.asn}; neighbor ${gobgpAddress} port ${GOBGP_PORT} as ${asn};
-  multihop; connect delay time 1; connect retry time 1; ipv4 { import none; export where source = RTS_STATIC; next hop self; }; }`;
+  multihop; connect delay time 1; connect retry time 1; error wait time 1, 1; ipv4 { import none; export where source = RTS_STATIC; next hop self; }; }`;
     const text = [
       `router id ${FEEDER.address};`,
       "protocol device {}",
@@ -107,6 +107,7 @@ export async function gobgp(options: SpeakerOptions): Promise<BenchSpeaker> {
       {
         config: { "neighbor-address": FEEDER.address, "peer-as": FEEDER.asn },
         transport: { config: { "passive-mode": true } },
+        timers: { config: { "idle-hold-time-after-reset": 1 } },
         "ebgp-multihop": { config: { enabled: true, "multihop-ttl": 4 } },
       },
     ],

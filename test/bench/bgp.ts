@@ -17,7 +17,7 @@ import { until } from "#test/until.ts";
 import { type BenchSpeaker, exabgp, genkan, gobgp } from "./bgp-speakers.ts";
 
 const COUNTS = [1_000, 3_000, 10_000];
-const ROUNDS = Number(process.argv[2] ?? 5);
+const ROUNDS = Number(process.argv[2] ?? 3);
 const NAMES = (process.argv[3] ?? "genkan,gobgp,exabgp").split(",") as Name[];
 const UPDATE = 2;
 /** Within which FRR must have them; ExaBGP needs longest. */
@@ -127,9 +127,7 @@ class Bench implements AsyncDisposable {
     step: { order: () => Promise<void>; count: number },
   ): Promise<number> {
     const start = performance.now();
-    progress("order");
     await step.order();
-    progress("ordered");
     const isReached = async (): Promise<boolean> =>
       (await this.#received(sessions, "prefixes")) === step.count * sessions.length;
     await until(`${speaker.name}: ${step.count} prefixes at FRR`, isReached, {

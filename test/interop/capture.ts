@@ -33,6 +33,8 @@ const ETHERNET_HEADER = 14;
 const IPV6_HEADER = 40;
 const BGP_HEADER = 19;
 const SYN = 0x02;
+/** The kernel hands packets to tcpdump after a second at the latest; at once, it would lose some of many. */
+const FLUSH_MS = 1_200;
 
 function segmentOf(frame: Buffer, at: number): Segment | undefined {
   const ether = frame.readUInt16BE(12);
@@ -144,7 +146,7 @@ export class Capture {
 
   /** Ends it after what is on its way has been written. */
   async stop(): Promise<CapturedMessage[]> {
-    await delay(200);
+    await delay(FLUSH_MS);
     if (this.#child.exitCode !== null) throw new Error("tcpdump had ended before it was told to");
     const ended = once(this.#child, "exit");
     this.#child.kill("SIGINT");
