@@ -149,7 +149,7 @@ export class Cluster implements AsyncDisposable {
         if (condition?.status === "True") return true;
         throw new Error(condition?.message ?? "no condition yet");
       },
-      { deadlineMs: 300_000, everyMs: 1_000 },
+      { deadlineMs: 420_000, everyMs: 1_000 },
     );
   }
 

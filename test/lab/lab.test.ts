@@ -103,7 +103,14 @@ async function webImage(): Promise<string> {
 before(async () => {
   await takeDown(layout, tell);
   assert.deepEqual(traces(), []);
-  await bringUp(layout, OPTIONS, tell);
+  // Two at a time: the second waits for the first and finds what it wants.
+  const told: string[] = [];
+  const bringUpToo = bringUp(layout, OPTIONS, (line) => told.push(line));
+  await bringUp(layout, OPTIONS, (line) => told.push(line));
+  await bringUpToo;
+  tell(told.join("\n# "));
+  assert.equal(told.filter((line) => /is up already/.test(line)).length, 1);
+  assert.equal(told.filter((line) => /^starting etcd/.test(line)).length, 1);
   const target = { layout, carrier: hostCarrier(layout), nodes: nodes.map((name) => nodeOf(layout, name)) };
   await loadImages(target, { archives: [await webImage()], tell });
   const file = join(layout.directory, "pods.yaml");
