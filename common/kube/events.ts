@@ -51,7 +51,10 @@ interface Record {
 }
 
 /** Records waiting to be written; more are dropped, and counted. */
-const MAX_QUEUE = 512;
+const MAX_QUEUE = 8_192;
+/** So many at once, then so many a second: the writes that thousands of Services wait for go first. */
+const BURST = 100;
+const PER_SECOND = 20;
 /** Records remembered for counting on. */
 const MAX_KNOWN = 1_024;
 /** An Event repeated within this time is counted on; later it is a new one. */
@@ -65,9 +68,12 @@ export class EventRecorder {
   #isWriting = false;
   #idle: (() => void)[] = [];
   #dropped = 0;
+  #tokens = BURST;
+  #countedAt: number;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
+    this.#countedAt = options.clock.now();
   }
 
   /** Events that were lost, to a full queue or a refusing server. */
@@ -138,6 +144,7 @@ export class EventRecorder {
     this.#isWriting = true;
     for (let record = this.#queue.shift(); record !== undefined; record = this.#queue.shift()) {
       record.isQueued = false;
+      await this.#turn();
       try {
         await this.#write(record);
       } catch (error) {
@@ -149,6 +156,15 @@ export class EventRecorder {
     }
     this.#isWriting = false;
     for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  async #turn(): Promise<void> {
+    const { clock } = this.#options;
+    const now = clock.now();
+    this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#countedAt) / 1_000) * PER_SECOND);
+    this.#countedAt = now;
+    if (this.#tokens < 1) await clock.sleep(((1 - this.#tokens) / PER_SECOND) * 1_000);
+    this.#tokens -= 1;
   }
 
   async #write(record: Record): Promise<void> {
