@@ -22,7 +22,7 @@ help: ## List the goals
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: setup ## A real cluster with Genkan, shown step by step; leaves it running
+demo: setup addon ## A real cluster with Genkan, shown step by step; leaves it running
 	@node hack/demo/main.ts up
 
 .PHONY: demo-stop
