@@ -148,7 +148,9 @@ export async function gobgp(options: SpeakerOptions): Promise<BenchSpeaker> {
   };
 }
 
-/** ExaBGP reads a command for each prefix; those that name many at once it does not always read to the end. */
+const PREFIXES_A_LINE = 500;
+
+/** ExaBGP reads commands that name many prefixes each: its fastest way in. */
 export async function exabgp({ namespace, directory, sessions }: SpeakerOptions): Promise<BenchSpeaker> {
   const pipe = join(directory, "orders");
   execFileSync("mkfifo", [pipe]);
@@ -174,7 +176,11 @@ export async function exabgp({ namespace, directory, sessions }: SpeakerOptions)
   });
   const orders = await open(pipe, "r+");
   const order = async (verb: string, count: number): Promise<void> => {
-    const lines = prefixes(count).map((prefix) => `${verb} route ${prefix} next-hop self\n`);
+    const all = prefixes(count);
+    const lines: string[] = [];
+    for (let at = 0; at < count; at += PREFIXES_A_LINE) {
+      lines.push(`${verb} attributes next-hop self nlri ${all.slice(at, at + PREFIXES_A_LINE).join(" ")}\n`);
+    }
     await orders.write(lines.join(""));
   };
   return {
