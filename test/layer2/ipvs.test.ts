@@ -74,6 +74,25 @@ async function scheduled(by: string): Promise<void> {
   }
 }
 
+/** What, the command that breaks it, and the command that succeeds as long as it is there. */
+type Damage = readonly [what: string, command: string, isThere: string];
+
+/** Milliseconds by the node's own clock: asking it from here takes too long in a guest. */
+async function repairedAfter(name: string, [what, command, isThere]: Damage): Promise<number> {
+  const said = await nodes.on(
+    name,
+    `${isThere}
+${command}
+began=$(date +%s%N)
+if ${isThere}; then echo never gone; fi
+for i in $(seq 600); do if ${isThere}; then break; fi; sleep 0.05; done
+echo $(( ($(date +%s%N) - began) / 1000000 ))`,
+  );
+  const [took = "", ...more] = said.trim().split("\n").reverse();
+  assert.deepEqual(more, [], what);
+  return Number(took);
+}
+
 describe("forwarding by the speakers", { concurrency: false }, () => {
   test("the owner's speaker answers ARP, once to each question; the kernel does not", async () => {
     const vip = nodes.topology.vip(0).IPv4;
@@ -179,49 +198,35 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     const connections = await counted();
     assert.ok(connections >= CONTROL_FLOWS, `${connections} connections`);
     const wanted = await nodes.programmed(owner);
-    const damages = {
-      "an IPVS service": `ipvsadm -D -f ${mark(1)}`,
-      "a real server": `ipvsadm -d -f ${mark(1)} -r ${topology.pods[0]?.IPv4}:8080`,
-      "a rule": "ip rule del pref 100",
-      "an element": `nft delete element inet genkan ports4 '{ ${victim} . tcp . 80 }'`,
-    };
-    for (const [what, damage] of Object.entries(damages)) {
-      await nodes.on(owner, damage);
-      const began = performance.now();
-      assert.notDeepEqual(await nodes.programmed(owner), wanted, what);
+    const pod = `${topology.pods[0]?.IPv4}:8080`;
+    const element = `inet genkan ports4 '{ ${victim} . tcp . 80 }'`;
+    const damages: readonly Damage[] = [
+      ["an IPVS service", `ipvsadm -D -f ${mark(1)}`, `ipvsadm -Sn | grep -q -e '-A -f ${mark(1)} '`],
+      [
+        "a real server",
+        `ipvsadm -d -f ${mark(1)} -r ${pod}`,
+        `ipvsadm -Sn | grep -q -e '-a -f ${mark(1)} -r ${pod} '`,
+      ],
+      ["a rule", "ip rule del pref 100", "ip rule | grep -q '^100:'"],
+      ["an element", `nft delete element ${element}`, `nft get element ${element} >/dev/null 2>&1`],
+      ["our whole table", "nft delete table inet genkan", `nft get element ${element} >/dev/null 2>&1`],
+    ];
+    for (const damage of damages) {
+      const took = await repairedAfter(owner, damage);
+      t.diagnostic(`${damage[0]}: back after ${took} ms`);
+      assert.ok(took <= REPAIRED_MS, `${damage[0]}: ${took} ms`);
       await until(
-        `${what} to be back`,
+        "all of it to be as it was",
         async () => {
           assert.deepEqual(await nodes.programmed(owner), wanted);
           return true;
         },
         { deadlineMs: 30_000, everyMs: 100 },
       );
-      const took = Math.round(performance.now() - began);
-      t.diagnostic(`${what}: back after ${took} ms`);
-      assert.ok(took <= REPAIRED_MS, `${what}: ${took} ms`);
     }
     assert.equal(await counted(), connections, "no connection of the other Service was made anew");
     const summary = await flows.stop();
     assert.deepEqual([summary.broken, summary.stalled, summary.moved], [0, 0, 0], JSON.stringify(summary));
-  });
-
-  test("our whole table deleted by hand is back within 5 s", async (t) => {
-    const owner = nodes.elected(nodes.topology.vip(0).IPv4);
-    const wanted = await nodes.programmed(owner);
-    await nodes.on(owner, "nft delete table inet genkan");
-    const began = performance.now();
-    await until(
-      "the table to be back",
-      async () => {
-        assert.deepEqual(await nodes.programmed(owner), wanted);
-        return true;
-      },
-      { deadlineMs: 30_000, everyMs: 100 },
-    );
-    const took = Math.round(performance.now() - began);
-    t.diagnostic(`back after ${took} ms`);
-    assert.ok(took <= REPAIRED_MS, `${took} ms`);
   });
 
   // Taken for a dead node, it gets no new connections, and no old ones over the move: that takes connection sync.
