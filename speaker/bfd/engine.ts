@@ -4,7 +4,7 @@
  */
 import type { Random } from "#common/random.ts";
 import type { Datagram } from "#speaker/native/datagram.ts";
-import { Entry, type EntryIo, isSamePath } from "./entry.ts";
+import { Entry, type EntryIo, isSamePath, type PathPeer } from "./entry.ts";
 import type { FloorPolicy } from "./floor.ts";
 import type { FromBfdWorker } from "./messages.ts";
 import { decodeControl, emptyPacket } from "./packet.ts";
@@ -28,13 +28,15 @@ export interface EngineIo extends EntryIo {
   /** Hands everything that waits in the sockets to `receive`. */
   drain(): void;
   after(ms: number, fn: () => void): void;
+  /** The address is on a network of one of this node's links. */
+  isConnected(address: string): boolean;
   /** Has the port of each kind of session open that is wanted, and no other; why not, by kind. */
   listen(kinds: ReadonlySet<ListenerKind>): ReadonlyMap<ListenerKind, string>;
   tell(message: FromBfdWorker): void;
 }
 
 export type ListenerKind = "single-IPv4" | "single-IPv6" | "multi-IPv4" | "multi-IPv6";
-export const kindOf = ({ multihop, address }: Pick<BfdPeer, "multihop" | "address">): ListenerKind =>
+export const kindOf = ({ multihop, address }: Pick<PathPeer, "multihop" | "address">): ListenerKind =>
   `${multihop ? "multi" : "single"}-${address.includes(":") ? "IPv6" : "IPv4"}`;
 
 export interface EngineOptions {
@@ -59,7 +61,9 @@ export class Engine {
   #armedFor = Number.POSITIVE_INFINITY;
   #slowDue: number;
   #slowTurn = 0;
+  #wanted: readonly BfdPeer[] = [];
   #isJudging = false;
+  #isLeaving = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -68,7 +72,9 @@ export class Engine {
   }
 
   /** The whole list: sessions whose path stays are not disturbed. */
-  reconcile(peers: readonly BfdPeer[]): void {
+  reconcile(wantedPeers: readonly BfdPeer[]): void {
+    this.#wanted = wantedPeers;
+    const peers = wantedPeers.map((peer) => this.#placed(peer));
     const wanted = new Map(peers.map((peer) => [peer.key, peer]));
     for (const [key, entry] of this.#entries) {
       const peer = wanted.get(key);
@@ -116,6 +122,7 @@ export class Engine {
 
   /** Says AdminDown to every peer; `done` runs when it was said often enough. */
   adminDown(done: () => void): void {
+    this.#isLeaving = true;
     for (const entry of this.#list) entry.leave();
     for (const ms of REPEAT_MS) {
       this.#io.after(ms, () => {
@@ -176,7 +183,15 @@ export class Engine {
     });
   }
 
-  #add(peer: BfdPeer): void {
+  #placed(peer: BfdPeer): PathPeer {
+    const { multihop } = peer;
+    return {
+      ...peer,
+      multihop: multihop === "unlessConnected" ? !this.#io.isConnected(peer.address) : multihop,
+    };
+  }
+
+  #add(peer: PathPeer): void {
     const rival = this.#list.find((entry) => isSamePath({ ...peer, key: entry.peer.key }, entry.peer));
     const { scheduling, policy, random } = this.#options;
     const entry = new Entry({
@@ -202,7 +217,7 @@ export class Engine {
     this.#io.after(LEAVE_MS, () => entry.close());
   }
 
-  #listen(peers: readonly BfdPeer[]): ReadonlyMap<ListenerKind, string> {
+  #listen(peers: readonly PathPeer[]): ReadonlyMap<ListenerKind, string> {
     return this.#io.listen(new Set(peers.map(kindOf)));
   }
 
@@ -231,8 +246,9 @@ export class Engine {
     this.#slowDue = now + SLOW_MS;
     this.#slowTurn = (this.#slowTurn + 1) % LOOKUP_TURNS;
     const isLookup = this.#slowTurn === 0;
-    if (isLookup) this.#open(this.#listen(this.#list.map(({ peer }) => peer)));
-    if (isLookup || this.#list.some((entry) => entry.hasNews)) this.#report();
+    // A link's networks may be others by now; for the rest it looks up what sessions need.
+    if (isLookup && !this.#isLeaving) this.reconcile(this.#wanted);
+    else if (this.#list.some((entry) => entry.hasNews)) this.#report();
   }
 
   #report(): void {

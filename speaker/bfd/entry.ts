@@ -9,21 +9,26 @@ import { BfdSession, type EchoWire, type Wire } from "./session.ts";
 import { detectionTimeOf, transmitIntervalOf } from "./timing.ts";
 import type { BfdChange, BfdPeer, BfdReport, BfdScheduling, BfdTimers } from "./types.ts";
 
+/** A peer whose distance is known. */
+export interface PathPeer extends BfdPeer {
+  readonly multihop: boolean;
+}
+
 export interface EntryIo {
   /** Monotonic milliseconds. */
   now(): number;
   date(): Date;
   /** Throws why the session cannot send. */
-  openWire(peer: BfdPeer): Wire;
+  openWire(peer: PathPeer): Wire;
   /** Where echo packets leave; undefined: nowhere for now (no neighbour entry yet). */
-  openEcho(peer: BfdPeer, link: number, discriminator: number): (EchoWire & { close(): void }) | undefined;
+  openEcho(peer: PathPeer, link: number, discriminator: number): (EchoWire & { close(): void }) | undefined;
   /** This node forwards IPv4, so that a peer's echo packets go back. */
   loopsEcho(): boolean;
   linkIndex(link: string): number | undefined;
 }
 
 export interface EntryOptions {
-  readonly peer: BfdPeer;
+  readonly peer: PathPeer;
   readonly scheduling: BfdScheduling;
   readonly policy: FloorPolicy;
   readonly random: Random;
@@ -32,7 +37,7 @@ export interface EntryOptions {
 }
 
 /** Another path is another session; other timers are not. */
-export function isSamePath(a: BfdPeer, b: BfdPeer): boolean {
+export function isSamePath(a: PathPeer, b: PathPeer): boolean {
   return (
     a.key === b.key &&
     a.address === b.address &&
@@ -49,7 +54,7 @@ const OFFSET = { 4: 4, 16: 8 } as const;
 export class Entry {
   readonly #options: EntryOptions;
   readonly #address: Buffer;
-  #peer: BfdPeer;
+  #peer: PathPeer;
   #session: BfdSession | undefined;
   #echo: (EchoWire & { close(): void }) | undefined;
   #refusal: string | undefined;
@@ -71,7 +76,7 @@ export class Entry {
     this.#since = options.io.date().toISOString();
   }
 
-  get peer(): BfdPeer {
+  get peer(): PathPeer {
     return this.#peer;
   }
 
@@ -89,7 +94,7 @@ export class Entry {
     this.#refusal = reason;
   }
 
-  configure(peer: BfdPeer): void {
+  configure(peer: PathPeer): void {
     const { io } = this.#options;
     const isSame = JSON.stringify(peer.profile) === JSON.stringify(this.#peer.profile);
     this.#peer = peer;
@@ -240,7 +245,7 @@ export class Entry {
   }
 }
 
-function settingsOf(peer: BfdPeer, timers: BfdTimers, io: EntryIo): SessionSettings {
+function settingsOf(peer: PathPeer, timers: BfdTimers, io: EntryIo): SessionSettings {
   // RFC 5881 section 4, RFC 5883 section 3: no echo over several hops; over IPv6 our own packets would not come back.
   const canEcho = timers.echoMode && !peer.multihop && !peer.address.includes(":");
   return {

@@ -173,8 +173,10 @@ test("the packet says what the session is; an answer never asks", () => {
   describe(upPolling, false, into);
   assert.deepEqual(
     [into.poll, into.final, into.isIndependent, into.yourDiscriminator],
-    [true, false, false, 77],
+    [true, false, true, 77],
   );
+  describe(disabled(upPolling), false, into);
+  assert.deepEqual([into.poll, into.isIndependent, into.state], [false, false, "AdminDown"]);
   describe(upPolling, true, into);
   assert.deepEqual([into.poll, into.final], [false, true]);
 });

@@ -208,8 +208,8 @@ export function describe(session: Session, isFinal: boolean, into: ControlPacket
   // Section 6.5: an answer never asks.
   into.poll = session.isPolling && !isFinal;
   into.final = isFinal;
-  // This thread ends with its speaker: a peer that restarts gracefully then knows (RFC 5882 section 4.3.2).
-  into.isIndependent = false;
+  // Silence means a dead node, which no graceful restart shall hide; only a planned end is none (RFC 5882 section 4.3.2).
+  into.isIndependent = session.state !== "AdminDown";
   into.demand = false;
   into.detectMultiplier = session.settings.detectMultiplier;
   into.myDiscriminator = session.localDiscriminator;

@@ -1,5 +1,7 @@
 /** The engine's sockets: ports 3784 and 4784, a source port of its own for each session, echo. Runs in the worker. */
 import { readFileSync } from "node:fs";
+import { BlockList } from "node:net";
+import { networkInterfaces } from "node:os";
 import type { Random } from "#common/random.ts";
 import { type Datagram, DatagramReceiver, DatagramSender } from "#speaker/native/datagram.ts";
 import { endpointOf, sockaddr } from "#speaker/native/sockaddr.ts";
@@ -7,8 +9,8 @@ import { addon, attempt } from "#speaker/native/socket.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
 import { EchoSocket, linkName, neighborHardware } from "./echo.ts";
 import type { ListenerKind } from "./engine.ts";
+import type { PathPeer } from "./entry.ts";
 import type { EchoWire, Wire } from "./session.ts";
-import type { BfdPeer } from "./types.ts";
 
 /** RFC 5881 section 4, RFC 5883 section 5. */
 export const BFD_PORT = { single: 3784, multi: 4784 } as const;
@@ -62,7 +64,7 @@ export class Ports {
   }
 
   /** Throws SocketError. */
-  openWire(peer: BfdPeer): Wire {
+  openWire(peer: PathPeer): Wire {
     const first = Math.floor(this.#options.random.number() * SOURCE_PORTS.count);
     const ports = Array.from({ length: TRIES }, (_, at) => {
       return SOURCE_PORTS.first + ((first + at) % SOURCE_PORTS.count);
@@ -90,7 +92,7 @@ export class Ports {
   }
 
   /** Undefined: the neighbour is not resolved. Throws SocketError. */
-  openEcho(peer: BfdPeer, link: number, discriminator: number): (EchoWire & { close(): void }) | undefined {
+  openEcho(peer: PathPeer, link: number, discriminator: number): (EchoWire & { close(): void }) | undefined {
     const name = linkName(link);
     const hardware = name === undefined ? undefined : neighborHardware(peer.address, name);
     if (hardware === undefined) return undefined;
@@ -156,4 +158,14 @@ export function forwardsIpv4(): boolean {
     // Not readable: promise nothing.
     return false;
   }
+}
+
+/** The address is on a network of one of this node's links: its own length says how large the network is. */
+export function isConnected(address: string): boolean {
+  const networks = new BlockList();
+  for (const { cidr, family } of Object.values(networkInterfaces()).flatMap((own) => own ?? [])) {
+    const [base = "", length = ""] = (cidr ?? "").split("/");
+    if (base !== "") networks.addSubnet(base, Number(length), family === "IPv4" ? "ipv4" : "ipv6");
+  }
+  return networks.check(address, address.includes(":") ? "ipv6" : "ipv4");
 }

@@ -36,7 +36,8 @@ export interface BfdPeer {
   readonly sourceAddress?: string;
   /** Name of the link: required for a link-local address, else it narrows a single hop session to that link. */
   readonly link?: string;
-  readonly multihop: boolean;
+  /** "unlessConnected": one hop where the peer is on a network of this node's, as FRR takes iBGP. */
+  readonly multihop: boolean | "unlessConnected";
   readonly profile: BfdTimers;
 }
 

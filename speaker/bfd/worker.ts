@@ -9,7 +9,7 @@ import { systemRandom } from "#common/random.ts";
 import { scheduleFifo, ThreadTimer } from "#speaker/native/datagram.ts";
 import { Engine } from "./engine.ts";
 import type { BfdWorkerData, FromBfdWorker, ToBfdWorker } from "./messages.ts";
-import { forwardsIpv4, linkIndex, Ports } from "./ports.ts";
+import { forwardsIpv4, isConnected, linkIndex, Ports } from "./ports.ts";
 import type { BfdScheduling } from "./types.ts";
 
 const port = parentPort;
@@ -53,6 +53,7 @@ const engine = new Engine({
     openEcho: (peer, link, discriminator) => ports.openEcho(peer, link, discriminator),
     loopsEcho: forwardsIpv4,
     linkIndex,
+    isConnected,
     tell,
   },
 });

@@ -31,6 +31,8 @@ export class End {
   readonly socket: Datagram[] = [];
   isStalled = false;
   hops = 255;
+  /** Addresses on networks of its own. */
+  readonly connected = new Set<string>();
   wireProblem: string | undefined;
   readonly listening = new Set<string>();
   readonly #clock: FakeClock;
@@ -92,6 +94,7 @@ export class End {
       openEcho: () => undefined,
       loopsEcho: () => true,
       linkIndex: () => 2,
+      isConnected: (address) => this.connected.has(address),
       tell: (message) => this.#told(message),
     };
   }
