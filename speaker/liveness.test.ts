@@ -23,6 +23,15 @@ describe("liveness", () => {
     assert.equal(liveness.judge(0).isFrozen, true);
   });
 
+  test("but what others have published is known: a speaker that has just started forwards to their pods as before", () => {
+    const liveness = new Liveness("a");
+    liveness.observe("b", { stamp: "1", isHeld: true, state: "ready" }, 0);
+    assert.deepEqual([...liveness.judge(0).states], [["b", "ready"]]);
+    liveness.observe("b", { stamp: "2", isHeld: true, state: "not ready" }, 1_000);
+    const { states, isFrozen, live } = liveness.judge(1_000);
+    assert.deepEqual([[...states], isFrozen, live], [[["b", "not ready"]], true, []]);
+  });
+
   test("a speaker that falls silent is dead after its lease, no sooner", () => {
     const liveness = new Liveness("a");
     renew(liveness, ["a", "b", "c"], 0, 10_000);

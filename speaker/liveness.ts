@@ -78,19 +78,32 @@ export class Liveness {
 
   judge(now: number): Judgement {
     const isFrozen = this.#confirmedAt === undefined || now - this.#confirmedAt > this.#times.confirmMs;
-    this.#last = isFrozen ? { ...this.#last, isFrozen } : this.#fresh(now);
+    this.#last = isFrozen ? this.#frozen() : this.#fresh(now);
     return this.#last;
+  }
+
+  /**
+   * Nobody's life is judged, but what speakers have published is as it is: one that has just started must forward to
+   * the others' pods as it did before, and not as if they had no speakers.
+   */
+  #frozen(): Judgement {
+    const { live, dead } = this.#last;
+    const states = this.#states();
+    return { live, dead, states, isFrozen: true, fingerprint: JSON.stringify([live, dead, [...states]]) };
+  }
+
+  #states(): Map<string, string> {
+    const sorted = [...this.#known].sort(([a], [b]) => (a < b ? -1 : 1));
+    return new Map(sorted.map(([node, { record }]) => [node, record.state]));
   }
 
   #fresh(now: number): Judgement {
     const live: string[] = [];
     const dead: string[] = [];
-    const states = new Map<string, string>();
-    for (const node of [...this.#known.keys()].sort()) {
+    const states = this.#states();
+    for (const node of states.keys()) {
       const known = this.#known.get(node);
-      if (known === undefined) continue;
-      states.set(node, known.record.state);
-      if (!known.record.isHeld) continue;
+      if (known?.record.isHeld !== true) continue;
       const silentMs = now - Math.max(known.changedAt, this.#thawedAt);
       if (node === this.#own || silentMs <= this.#times.leaseMs) live.push(node);
       else dead.push(node);

@@ -126,7 +126,8 @@ async function main(signal: AbortSignal): Promise<void> {
     membership.run(background.signal),
     reporter.run(background.signal),
   ];
-  await Promise.race([sources.synced(), aborted(signal)]);
+  const known = Promise.all([sources.synced(), membership.reflector.synced()]);
+  await Promise.race([known, aborted(signal)]);
   if (!signal.aborted) {
     const inherited = await inheritedAddresses(reporter);
     speaker = new Speaker(

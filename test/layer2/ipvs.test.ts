@@ -229,6 +229,22 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     assert.deepEqual([summary.broken, summary.stalled, summary.moved], [0, 0, 0], JSON.stringify(summary));
   });
 
+  test("a speaker's pod that is replaced breaks no flow, through its node or to its pods", async (t) => {
+    const vip = nodes.topology.vip(0);
+    const flows = startFlows(vip, CONTROL_FLOWS);
+    await flows.progress(2, 120_000);
+    const owner = nodes.elected(vip.IPv4);
+    const wanted = await nodes.programmed(owner);
+    await nodes.kill(owner, "SIGTERM");
+    nodes.startSpeaker(owner);
+    await nodes.reachedThrough(vip.IPv4, owner);
+    await flows.progress(3, 120_000);
+    const summary = await flows.stop();
+    t.diagnostic(JSON.stringify(summary));
+    assert.deepEqual([summary.broken, summary.stalled, summary.wrongBytes, summary.moved], [0, 0, 0, 0]);
+    assert.deepEqual(await nodes.programmed(owner), wanted);
+  });
+
   // Taken for a dead node, it gets no new connections, and no old ones over the move: that takes connection sync.
   test("a killed speaker's address is taken over; only flows to pods of its own node may break", async (t) => {
     const vip = nodes.topology.vip(0);
