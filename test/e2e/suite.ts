@@ -102,17 +102,18 @@ export async function bringUp(): Promise<void> {
   const cluster = await Cluster.start(INSTANCE);
   const found = new Map<string, string>();
   suite = { cluster, found };
-  for (const node of NODES) {
-    await cluster.on(node, [
-      "sh",
-      "-c",
-      // kube-proxy empties IPVS when it starts, whoever made what is in it.
-      "for i in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:10256/livez && break; sleep 0.3; done; " +
-        "modprobe -q ip_vs; ipvsadm -A -t 10.1.1.1:80 -s rr; " +
-        "nft 'table inet foreign { chain c { tcp dport 9 counter; }; }'; true",
-    ]);
-    found.set(node, await stateOf(node));
-  }
+  tell("waiting for kube-proxy on each node, then putting other people's things there");
+  // kube-proxy empties IPVS when it starts, whoever made what is in it.
+  const script =
+    "for i in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:10256/livez && break; sleep 0.3; done; " +
+    "modprobe -q ip_vs; ipvsadm -A -t 10.1.1.1:80 -s rr; " +
+    "nft 'table inet foreign { chain c { tcp dport 9 counter; }; }'; true";
+  await Promise.all(
+    NODES.map(async (node) => {
+      await cluster.on(node, ["sh", "-c", script]);
+      found.set(node, await stateOf(node));
+    }),
+  );
 }
 
 export async function takeDown(): Promise<void> {
