@@ -189,10 +189,15 @@ describe("a session that cannot be tried", () => {
 });
 
 test("BFD runs beside sessions with a profile, over as many hops as they", () => {
-  const peers = [peer({ bfdProfile: "fast" }), peer({ name: "far", bfdProfile: "fast", isMultihop: true })];
+  const peers = [
+    peer({ bfdProfile: "fast" }),
+    peer({ name: "far", bfdProfile: "fast", isMultihop: true }),
+    peer({ name: "inner", bfdProfile: "fast", peerAsn: "internal" }),
+  ];
   const { name: _, ...timers } = profile;
   assert.deepEqual(plan({ peers }).bfd, [
     { key: "far", address: "172.30.0.253", multihop: true, profile: timers },
+    { key: "inner", address: "172.30.0.253", multihop: "unlessConnected", profile: timers },
     { key: "tor", address: "172.30.0.253", multihop: false, profile: timers },
   ]);
 });

@@ -124,12 +124,20 @@ function familiesOf(peer: PeerView): readonly Family[] {
   return peer.address.includes(":") ? ["IPv6"] : ["IPv4"];
 }
 
+/** iBGP and GTSM over several hops leave open whether a router lies between; BFD's two kinds do not meet. */
+function distanceOf(peer: PeerView): BfdPeer["multihop"] {
+  if (peer.isMultihop) return true;
+  const ttl = ttlOf(peer);
+  const mayBeFar = ttl.kind === "multihop" || (ttl.kind === "gtsm" && ttl.hops > 1);
+  return mayBeFar ? "unlessConnected" : false;
+}
+
 function bfdPeerOf(peer: PeerView, profile: ProfileView): BfdPeer {
   const { name: _, ...timers } = profile;
   return {
     key: peer.name,
     address: peer.address ?? "",
-    multihop: ttlOf(peer).kind === "multihop",
+    multihop: distanceOf(peer),
     profile: timers,
     ...(peer.link === undefined ? {} : { link: peer.link }),
     ...(peer.sourceAddress === undefined ? {} : { sourceAddress: peer.sourceAddress }),
