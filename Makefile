@@ -93,7 +93,7 @@ bench-allocation-api: setup addon ## POST to address through a real API server
 
 .PHONY: bench-allocation
 bench-allocation: setup-base ## Allocation speed beside a linear scan
-	@node hack/bench/allocation.ts
+	@node --expose-gc hack/bench/allocation.ts
 
 .PHONY: bench-bgp
 bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/results/bgp.md

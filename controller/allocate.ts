@@ -11,7 +11,8 @@ import {
   poolIsRequested,
   quotaAllows,
 } from "#controller/checks.ts";
-import type { Holding, Ledger, Vip } from "#controller/ledger.ts";
+import type { Holding } from "#controller/holding.ts";
+import type { Ledger, Vip } from "#controller/ledger.ts";
 import type { Pool } from "#controller/pool.ts";
 import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
 import type { AllocationRequest } from "#controller/request.ts";
@@ -27,8 +28,12 @@ export interface Kept {
   readonly lost: readonly Lost[];
 }
 
+/** The same object for the many that come without an address: they are kept. */
+const NOTHING_HELD: Kept = { vips: [], lost: [] };
+
 /** Adoption: of the addresses that the Service has (canonical or not), those that it may keep. */
 export function keep(request: AllocationRequest, held: readonly string[], ledger: Ledger): Kept {
+  if (held.length === 0) return NOTHING_HELD;
   const vips: Vip[] = [];
   const lost: Lost[] = [];
   for (const text of held) {
@@ -231,7 +236,7 @@ function pick(pool: Pool, family: Family, request: AllocationRequest, ledger: Le
 /** What holdersAgree asks, without words: under one key many addresses may be looked at. */
 function hasRoom(holding: Holding, request: AllocationRequest): boolean {
   if (holding.sharing?.backend !== request.sharing?.backend) return false;
-  return request.ports.every((port) => !holding.ports.has(port));
+  return request.ports.every((port) => holding.holderOf(port) === undefined);
 }
 
 function vipOf(pool: Pool, family: Family, value: bigint): Vip {

@@ -53,7 +53,7 @@ export function quotaAllows(
 ): Refusal | undefined {
   const limit = pool.quotas.get(namespace);
   if (limit === undefined) return undefined;
-  const added = vips.filter((vip) => ledger.holding(vip.address)?.namespaces.has(namespace) !== true);
+  const added = vips.filter((vip) => ledger.holding(vip.address)?.isHeldIn(namespace) !== true);
   const held = ledger.heldBy(namespace, pool.name);
   if (added.length === 0 || held + added.length <= limit) return undefined;
   return refuse(
@@ -85,7 +85,7 @@ export function addressIsRequested(vip: Vip, request: AllocationRequest): Refusa
 export function holdersAgree(vip: Vip, request: AllocationRequest, ledger: Ledger): Refusal | undefined {
   const holding = ledger.holding(vip.address);
   if (holding === undefined) return undefined;
-  const [holder = ""] = holding.services;
+  const { holder } = holding;
   const theirs = holding.sharing;
   const ours = request.sharing;
   if (theirs === undefined || ours === undefined) {
@@ -109,7 +109,7 @@ export function holdersAgree(vip: Vip, request: AllocationRequest, ledger: Ledge
     );
   }
   for (const port of request.ports) {
-    const taken = holding.ports.get(port);
+    const taken = holding.holderOf(port);
     if (taken === undefined) continue;
     return refuse(
       RefusalReason.SharingConflict,

@@ -4,6 +4,7 @@
  */
 import { FAMILIES, type Family } from "#api/address.ts";
 import { type ForwardingIds, IdSet } from "#controller/forwarding-ids.ts";
+import { Holding, namespaceOf } from "#controller/holding.ts";
 import { IndexSet } from "#controller/indexset.ts";
 import type { Pool, PoolSet } from "#controller/pool.ts";
 import type { Sharing } from "#controller/request.ts";
@@ -26,17 +27,6 @@ export interface Allocation {
   readonly ports: readonly string[];
   readonly sharing: Sharing | undefined;
   readonly ids: ForwardingIds;
-}
-
-/** One address and those who hold it. Several Services only with equal Sharing and different ports. */
-export interface Holding {
-  readonly vip: Vip;
-  readonly sharing: Sharing | undefined;
-  /** Port -> Service. */
-  readonly ports: Map<string, string>;
-  readonly services: Set<string>;
-  /** Namespace -> how many of the Services are in it. */
-  readonly namespaces: Map<string, number>;
 }
 
 export interface PoolUse {
@@ -117,29 +107,28 @@ export class Ledger {
     return allocation;
   }
 
-  #hold(vip: Vip, { service, ports, sharing }: Allocation): void {
-    let holding = this.#holdings.get(vip.address);
-    if (holding === undefined) {
-      holding = { vip, sharing, ports: new Map(), services: new Set(), namespaces: new Map() };
-      this.#holdings.set(vip.address, holding);
-      this.#markUsed(vip, true);
-      if (sharing !== undefined) {
-        const under = this.#shared.get(sharing.key) ?? new Map<string, Holding>();
-        this.#shared.set(sharing.key, under.set(vip.address, holding));
-      }
+  #hold(vip: Vip, allocation: Allocation): void {
+    const { service, sharing } = allocation;
+    const present = this.#holdings.get(vip.address);
+    this.#countNamespace(vip, present, service, 1);
+    if (present !== undefined) {
+      present.add(allocation);
+      return;
     }
-    holding.services.add(service);
-    this.#count(holding, service, 1);
-    for (const port of ports) holding.ports.set(port, service);
+    const holding = new Holding(vip, allocation);
+    this.#holdings.set(vip.address, holding);
+    this.#markUsed(vip, true);
+    if (sharing === undefined) return;
+    const under = this.#shared.get(sharing.key) ?? new Map<string, Holding>();
+    this.#shared.set(sharing.key, under.set(vip.address, holding));
   }
 
-  #release(vip: Vip, { service, ports }: Allocation): void {
+  #release(vip: Vip, { service }: Allocation): void {
     const holding = this.#holdings.get(vip.address);
     if (holding === undefined) return;
-    holding.services.delete(service);
-    this.#count(holding, service, -1);
-    for (const port of ports) if (holding.ports.get(port) === service) holding.ports.delete(port);
-    if (holding.services.size > 0) return;
+    holding.remove(service);
+    this.#countNamespace(vip, holding, service, -1);
+    if (!holding.isEmpty) return;
     this.#holdings.delete(vip.address);
     this.#markUsed(vip, false);
     if (holding.sharing === undefined) return;
@@ -148,13 +137,12 @@ export class Ledger {
     if (under?.size === 0) this.#shared.delete(holding.sharing.key);
   }
 
-  #count({ vip, namespaces }: Holding, service: string, change: 1 | -1): void {
-    const namespace = service.slice(0, service.indexOf("/"));
-    const before = namespaces.get(namespace) ?? 0;
-    const after = before + change;
-    if (after === 0) namespaces.delete(namespace);
-    else namespaces.set(namespace, after);
-    if (before > 0 && after > 0) return;
+  /** Before the Service is added, or after it is removed: does anybody else of its namespace hold the address? */
+  #countNamespace(vip: Vip, holding: Holding | undefined, service: string, change: 1 | -1): void {
+    // Few pools have quotas; who has none pays nothing.
+    if (this.pools.get(vip.pool)?.quotas.size === 0) return;
+    const namespace = namespaceOf(service);
+    if (holding?.isHeldIn(namespace) === true) return;
     const key = `${vip.pool} ${namespace}`;
     const held = (this.#perNamespace.get(key) ?? 0) + change;
     if (held === 0) this.#perNamespace.delete(key);

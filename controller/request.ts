@@ -56,7 +56,7 @@ export interface ReadRequest {
 }
 
 export function readRequest(service: ServiceRecord): ReadRequest {
-  const families = [...new Set(service.families)];
+  const families = service.families.length < 2 ? service.families : [...new Set(service.families)];
   const pool = readAnnotation(service, ANNOTATION_POOL);
   const key = readAnnotation(service, ANNOTATION_SHARING_KEY);
   const addresses = readAddresses(service, families);
@@ -77,6 +77,9 @@ export function readRequest(service: ServiceRecord): ReadRequest {
     refusal: refusal !== undefined && "refusal" in refusal ? refusal.refusal : undefined,
   };
 }
+
+const NO_ADDRESSES = { value: [], field: "" } as const;
+const ABSENT = { value: undefined, field: "" } as const;
 
 type Read<T> = { readonly value: T; readonly field: string } | { readonly refusal: Refusal };
 
@@ -103,7 +106,7 @@ function readAnnotation(service: ServiceRecord, spellings: readonly string[]): R
     return value === "" ? [] : [{ field, value }];
   });
   const [first, ...others] = found;
-  if (first === undefined) return { value: undefined, field: "" };
+  if (first === undefined) return ABSENT;
   const other = others.find((each) => each.value !== first.value);
   if (other === undefined) return first;
   const message =
@@ -129,7 +132,7 @@ function readAddresses(
     const texts = annotation.value.split(",").map((text) => text.trim());
     return parseRequested({ field: `annotation ${annotation.field}`, texts, families });
   }
-  if (loadBalancerIp === undefined) return { value: [], field: "" };
+  if (loadBalancerIp === undefined) return NO_ADDRESSES;
   return parseRequested({ field: "spec.loadBalancerIP", texts: [loadBalancerIp], families });
 }
 

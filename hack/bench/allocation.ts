@@ -96,6 +96,24 @@ function measure(run: Run): Figure {
   };
 }
 
+/** What the controller keeps of a Service, beyond the watch's own record of it; needs --expose-gc. */
+function measureMemory(count: number): Figure {
+  const services = Array.from({ length: count }, (_, at) =>
+    serviceOf({ name: "", addresses: SLASH_16, count }, at),
+  );
+  const pools = new PoolSet([compilePool("pool", { addresses: SLASH_16 }, true)]);
+  const allocator = new Allocator();
+  const heap = (): number => {
+    global.gc?.();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = heap();
+  allocator.rebuild({ pools, loadBalancerClass: undefined }, services);
+  const bytes = (heap() - before) / count;
+  if (allocator.waiting > 0) throw new Error(`${allocator.waiting} Services got no address`);
+  return { name: `memory-of-${count}`, bytes_per_service: Math.round(bytes) };
+}
+
 /** First fit by looking at every address from the first: what `allocate-10000-of-16` is compared with. */
 function measureScan(count: number): Figure {
   const { family, first, last } = parseRange("10.0.0.0/16");
@@ -142,12 +160,19 @@ const all: Figure[] = [
     at === 0 ? { ...figure, ratio: Math.round(ratio * 10) / 10, against: linear.name } : figure,
   ),
   linear,
+  ...(global.gc === undefined ? [] : [measureMemory(20_000)]),
 ];
 for (const figure of all) process.stdout.write(`${JSON.stringify(figure)}\n`);
 process.stdout.write(
   `\n${"".padEnd(38)}${["total ms", "p50 ms", "p99 ms", "max ms"].map((each) => each.padStart(12)).join("")}\n`,
 );
 for (const { name, ...figure } of all) {
+  if (figure.bytes_per_service !== undefined) {
+    process.stdout.write(
+      `${name.padEnd(38)}${String(figure.bytes_per_service).padStart(12)} bytes a Service\n`,
+    );
+    continue;
+  }
   const cells = ["total_ms", "p50_ms", "p99_ms", "max_ms"].map((key) =>
     String(figure[key] ?? "").padStart(12),
   );
