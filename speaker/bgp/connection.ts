@@ -16,6 +16,7 @@ export interface ConnectionEvents {
 }
 
 const LINGER_MS = 1_000;
+const NOTHING = Buffer.alloc(0);
 /** Bytes that may wait for a peer that does not read; more is made only when it does. */
 const MAX_WAITING = 256 * 1024;
 
@@ -75,15 +76,17 @@ export class Connection {
     this.#socket.once("close", cancel);
   }
 
-  /** Resolves when everything that was sent is with the kernel. */
-  flushed(): Promise<void> {
-    return new Promise((resolve) => {
-      if (!this.#isOpen || this.#socket.writableLength === 0) resolve();
-      else {
-        this.#socket.once("drain", resolve);
-        this.#socket.once("close", resolve);
-      }
+  /** True when everything that was sent is with the kernel; false if the peer does not take it for a while. */
+  flushed(): Promise<boolean> {
+    if (!this.#isOpen || this.#socket.writableLength === 0) return Promise.resolve(this.#isOpen);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const cancel = this.#clock.after(LINGER_MS, () => resolve(false));
+    // Its callback comes after all before it, or with the end; "drain" comes only after long queues.
+    this.#socket.write(NOTHING, (error) => {
+      cancel();
+      resolve(!error);
     });
+    return promise;
   }
 
   #read(chunk: Buffer, events: ConnectionEvents): void {

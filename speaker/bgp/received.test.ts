@@ -24,3 +24,10 @@ test("a route that has been here counts for nothing, and takes the place of one 
   assert.equal(received.apply({ withdrawn: [], announced: one, attributes: path(1) }, OWN), 1);
   assert.equal(received.apply({ withdrawn: [], announced: one, attributes: path(1, OWN) }, OWN), 0);
 });
+
+test("it is seen to have been here behind AS_TRANS too", () => {
+  const far = { ...path(1, 23_456), as4Path: [{ type: 2, asns: [1, 4_200_000_100] }] };
+  const told = { withdrawn: [], announced: ipv4("192.0.2.0/24"), attributes: far };
+  assert.equal(new Received().apply(told, 4_200_000_100), 0);
+  assert.equal(new Received().apply(told, OWN), 1);
+});

@@ -14,7 +14,8 @@ export class Received {
    */
   apply(update: Pick<Update, "withdrawn" | "announced" | "attributes">, localAsn: number): number {
     const { withdrawn, announced, attributes } = update;
-    const isLoop = attributes.asPath?.some(({ asns }) => asns.includes(localAsn)) === true;
+    const path = [...(attributes.asPath ?? []), ...(attributes.as4Path ?? [])];
+    const isLoop = path.some(({ asns }) => asns.includes(localAsn));
     for (const { prefixes } of isLoop ? [...withdrawn, ...announced] : withdrawn) {
       for (const prefix of prefixes) this.#prefixes.delete(prefix);
     }

@@ -171,6 +171,18 @@ describe("attributes", () => {
     assert.deepEqual([attributes?.asPath, attributes?.localPref], [[], 300]);
   });
 
+  test("to a peer without 4-octet numbers: AS_TRANS, and the path in full beside it (RFC 6793)", () => {
+    const rib = new AdjRibOut(context({ as4: false }));
+    rib.want([path("10.0.0.1/32")]);
+    const [message] = new MessageSplitter().push(rib.next() ?? Buffer.alloc(0));
+    const { attributes } = decodeUpdate(message?.body ?? Buffer.alloc(0), { as4: false });
+    assert.deepEqual(attributes.asPath, [{ type: 2, asns: [23_456] }]);
+    assert.deepEqual(attributes.as4Path, [{ type: 2, asns: [4_200_000_100] }]);
+    const near = new AdjRibOut(context({ as4: false }, { localAsn: 65_000 }));
+    near.want([path("10.0.0.1/32")]);
+    assert.equal(drain(near).updates[0]?.attributes.as4Path, undefined);
+  });
+
   test("IPv4 with an IPv6 next hop (RFC 8950)", () => {
     const attributes = first(new AdjRibOut(context({}, { nextHops: { IPv4: ["fd00::9", "fe80::9"] } })));
     assert.equal(attributes?.nextHop, undefined);
@@ -186,6 +198,32 @@ describe("a refresh", () => {
     drain(rib);
     rib.refresh("IPv6");
     assert.deepEqual(announced(drain(rib)), [["fd00::1/128"]]);
+  });
+
+  test("is one, however often it is asked for before it is told", () => {
+    for (const enhancedRouteRefresh of [false, true]) {
+      const rib = new AdjRibOut(context({ enhancedRouteRefresh }));
+      rib.want([path("10.0.0.1/32"), path("10.0.0.2/32")]);
+      drain(rib);
+      for (let count = 0; count < 1_000; count += 1) rib.refresh("IPv4");
+      assert.equal(rib.isSettled, false);
+      assert.deepEqual(announced(drain(rib)), [["10.0.0.1/32", "10.0.0.2/32"]]);
+      assert.equal(rib.isSettled, true);
+    }
+  });
+
+  test("that is asked for while another is told follows it, whole", () => {
+    const rib = new AdjRibOut(context({ enhancedRouteRefresh: true }));
+    rib.want(many(2_000));
+    drain(rib);
+    rib.refresh("IPv4");
+    rib.next();
+    rib.next();
+    rib.refresh("IPv4");
+    const told = drain(rib);
+    assert.deepEqual(told.refreshes, [2, 1, 2]);
+    assert.ok(announced(told).flat().length >= 2_000);
+    assert.equal(rib.isSettled, true);
   });
 
   test("has a beginning and an end where both sides know them (RFC 7313)", () => {

@@ -43,6 +43,8 @@ export class AdjRibOut {
   readonly #announce = new Map<string, Set<string>>();
   /** Families whose initial table is not told yet. */
   #unfinished: Set<Family> | undefined;
+  /** What the peer has asked for again, however often: it is told when what is under way is told. */
+  readonly #asked = new Set<Family>();
   /** Refreshes that are under way (RFC 7313). */
   readonly #refreshing = new Set<Family>();
   readonly #control: Buffer[] = [];
@@ -60,7 +62,8 @@ export class AdjRibOut {
 
   get isSettled(): boolean {
     const isQuiet = this.#withdraw.size === 0 && this.#announce.size === 0 && this.#control.length === 0;
-    return isQuiet && this.#refreshing.size === 0 && this.#unfinished?.size === 0;
+    const isRefreshed = this.#asked.size === 0 && this.#refreshing.size === 0;
+    return isQuiet && isRefreshed && this.#unfinished?.size === 0;
   }
 
   /** From now on the peer is to have exactly these. */
@@ -84,7 +87,11 @@ export class AdjRibOut {
 
   /** The peer asks for everything again (RFC 2918). */
   refresh(family: Family): void {
-    if (!this.#isTold(family) || this.#refreshing.has(family)) return;
+    if (this.#isTold(family)) this.#asked.add(family);
+  }
+
+  #beginRefresh(family: Family): void {
+    this.#asked.delete(family);
     if (this.#context.negotiated.enhancedRouteRefresh) {
       this.#refreshing.add(family);
       this.#control.push(encodeMessage(MessageType.routeRefresh, encodeRefresh(family, RefreshKind.begin)));
@@ -94,6 +101,14 @@ export class AdjRibOut {
 
   /** The next message to send; undefined when all is told. */
   next(): Buffer | undefined {
+    const message = this.#nextMessage();
+    const [asked] = this.#asked;
+    if (message !== undefined || asked === undefined) return message;
+    this.#beginRefresh(asked);
+    return this.#nextMessage() ?? this.next();
+  }
+
+  #nextMessage(): Buffer | undefined {
     return this.#control.shift() ?? this.#nextWithdrawal() ?? this.#nextAnnouncement() ?? this.#nextEnd();
   }
 
@@ -185,12 +200,16 @@ export class AdjRibOut {
     if (known !== undefined) return known;
     const { negotiated, localAsn, nextHops } = this.#context;
     const { localPref = DEFAULT_LOCAL_PREF, communities, largeCommunities } = advertisement;
+    const path = negotiated.isInternal ? [] : [{ type: SegmentType.sequence, asns: [localAsn] }];
+    const needsAs4 = !negotiated.as4 && !negotiated.isInternal && localAsn > 0xffff;
     const attributes: PathAttributes = {
       origin: Origin.igp,
-      asPath: negotiated.isInternal ? [] : [{ type: SegmentType.sequence, asns: [localAsn] }],
+      asPath: path,
       ...(this.#isClassic(family) && { nextHop: nextHops.IPv4?.[0] ?? "" }),
       ...(negotiated.isInternal && { localPref }),
       ...(communities.length > 0 && { communities }),
+      // RFC 6793 section 4.2.2: AS_PATH says AS_TRANS to a peer without 4-octet numbers.
+      ...(needsAs4 && { as4Path: path }),
       ...(largeCommunities.length > 0 && { largeCommunities }),
     };
     const bytes = encodeAttributes(attributes, negotiated);

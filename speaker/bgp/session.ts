@@ -7,7 +7,7 @@ import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
-import { ownStays } from "./collision.ts";
+import { speakingStays } from "./collision.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
@@ -161,8 +161,9 @@ export class Session {
       const going = asGoing(this.#advertisements);
       if (going.length > 0) {
         this.advertise(going);
-        await this.#primary.connection?.flushed();
-        await this.#options.clock.sleep(GRACEFUL_SHUTDOWN_MS);
+        // Who does not read is not waited for.
+        const isTold = await this.#primary.connection?.flushed();
+        if (isTold === true) await this.#options.clock.sleep(GRACEFUL_SHUTDOWN_MS);
         this.advertise([]);
       }
       await this.#primary.connection?.flushed();
@@ -311,9 +312,9 @@ export class Session {
       return false;
     }
     const { remoteId = "0.0.0.0", remoteAsn = 0 } = conversation.negotiated ?? {};
-    const { routerId, localAsn } = this.#settings;
-    const isOursHigher = ownStays({ routerId, asn: localAsn }, { routerId: remoteId, asn: remoteAsn });
-    const isWinner = other.machine.state !== "Established" && conversation.isOurs === isOursHigher;
+    const own = { routerId: this.#settings.routerId, asn: this.#settings.localAsn };
+    const peer = { routerId: remoteId, asn: remoteAsn };
+    const isWinner = speakingStays(conversation, other, { own, peer });
     const loser = isWinner ? other : conversation;
     loser.step({ type: "OpenCollisionDump" });
     if (loser === this.#primary) this.#primary.abandon();

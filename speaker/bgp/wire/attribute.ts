@@ -54,6 +54,8 @@ export interface PathAttributes {
   multiExitDisc?: number;
   localPref?: number;
   communities?: readonly number[];
+  /** What AS_PATH has no room for between speakers with 2-octet numbers (RFC 6793). */
+  as4Path?: readonly Segment[];
   largeCommunities?: readonly LargeCommunity[];
   /** undefined inside: a family that we do not speak. */
   mpReach?: MpReach;
@@ -129,6 +131,14 @@ const ATTRIBUTES: Known = {
     onError: "withdraw",
     decode: (value) => decodeMany(value, (reader) => reader.u32("community")),
     encode: (communities) => Buffer.concat(communities.map(u32be)),
+  },
+  as4Path: {
+    code: AttributeCode.as4Path,
+    flags: OPTIONAL | TRANSITIVE,
+    // RFC 6793 section 6: the path without it is good enough.
+    onError: "discard",
+    decode: (value, context) => (context.as4 ? undefined : decodeAsPath(value, { as4: true })),
+    encode: (segments) => encodeAsPath(segments, { as4: true }),
   },
   largeCommunities: {
     code: AttributeCode.largeCommunities,

@@ -35,6 +35,10 @@ export function decodeUpdate(body: Buffer, context: AttributeContext): Update {
   const announced4 = decodePrefixes(reader.rest(), "IPv4", networkField);
   const { attributes, withdraw } = decodeAttributes(attributeBytes, context);
   const { mpReach, mpUnreach } = attributes;
+  if (withdraw !== undefined && announced4.length === 0 && mpReach === undefined) {
+    // RFC 7606 section 5.2: the routes that it was to announce may be in what cannot be read.
+    throw new BgpError(ErrorCode.update, UpdateError.attributeList, withdraw);
+  }
   const announced = [
     ...nlri("IPv4", announced4),
     ...(mpReach === undefined

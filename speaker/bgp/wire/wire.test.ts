@@ -226,6 +226,7 @@ describe("a broken UPDATE (RFC 7606)", () => {
     ["a next hop of 5 octets", () => update(["800e0b00020105fd0000000000", origin, asPath], "")],
     ["an unknown well-known attribute", () => update([origin, asPath, nextHop, "40630100"])],
     ["lengths beyond the end", () => Buffer.from("0000ffff", "hex")],
+    ["a broken attribute and no route to be found (5.2)", () => update(["40010103", asPath], "")],
   ];
   const MP = "800e2600020110fd00000000000000000000000000000100202001 0db8"
     .replace(" ", "")
@@ -238,6 +239,13 @@ describe("a broken UPDATE (RFC 7606)", () => {
       );
     });
   }
+
+  test("discarded: a broken AS4_PATH (RFC 6793 section 6)", () => {
+    const old = { as4: false };
+    const result = decodeUpdate(update([origin, "40020402015ba0", nextHop, "c01103020100"]), old);
+    assert.deepEqual(result.announced, [{ family: "IPv4", prefixes: ["10.1.1.0/24"] }]);
+    assert.equal(result.attributes.as4Path, undefined);
+  });
 
   test("what nobody has to know is passed over", () => {
     const result = decodeUpdate(update([origin, asPath, nextHop, "e0630401020304", "400600"]), AS4);

@@ -1,0 +1,122 @@
+/** Connections that are not what they seem: left behind by a crash, or never read. Real TCP on loopback. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { afterEach, test } from "node:test";
+import { systemClock } from "#common/clock.ts";
+import { silentLogger } from "#common/log.ts";
+import { systemRandom } from "#common/random.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import { until } from "#test/until.ts";
+import { Connection } from "./connection.ts";
+import { Session } from "./session.ts";
+import type { Transport } from "./transport.ts";
+import { encodeMessage, MessageSplitter, MessageType } from "./wire/header.ts";
+import { encodeOpen } from "./wire/open.ts";
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(() => {
+  for (const clean of cleanUp.splice(0).reverse()) clean();
+});
+
+/** Both ends of a connection. */
+async function pair(): Promise<{ ours: Socket; theirs: Socket }> {
+  const accepted = Promise.withResolvers<Socket>();
+  const server = createServer(accepted.resolve).listen(0, "127.0.0.1");
+  cleanUp.push(() => server.close());
+  await once(server, "listening");
+  const address = server.address();
+  const theirs = connect(typeof address === "object" && address !== null ? address.port : 0, "127.0.0.1");
+  theirs.on("error", () => {});
+  const ours = await accepted.promise;
+  cleanUp.push(
+    () => ours.destroy(),
+    () => theirs.destroy(),
+  );
+  return { ours, theirs };
+}
+
+const NO_EVENTS = { onMessage() {}, onBroken() {}, onClosed() {}, onDrain() {} };
+
+test("a peer that does not read holds up nobody who leaves", async () => {
+  const { ours, theirs } = await pair();
+  theirs.pause();
+  const clock = new FakeClock();
+  const connection = new Connection(ours, clock, NO_EVENTS);
+  assert.equal(await connection.flushed(), true, "nothing was sent");
+  const part = Buffer.alloc(1_000);
+  while (ours.writableLength === 0) connection.send(part);
+  const end = connection.flushed();
+  await clock.advance(1_000);
+  assert.equal(await end, false);
+});
+
+test("what little waits is waited for: there is no drain after it", async () => {
+  const { ours, theirs } = await pair();
+  theirs.pause();
+  const connection = new Connection(ours, new FakeClock(), NO_EVENTS);
+  const part = Buffer.alloc(1_000);
+  while (ours.writableLength === 0) connection.send(part);
+  assert.ok(ours.writableLength < ours.writableHighWaterMark);
+  const end = connection.flushed();
+  theirs.resume();
+  assert.equal(await end, true);
+});
+
+test("a connection that a crash of the peer has left does not keep its next one out", async () => {
+  const transport: Transport = {
+    connect: () => Promise.reject(new Error("the peer connects to us")),
+    listen: () => ({ port: 0, setMd5() {}, close() {} }),
+    changePassword() {},
+  };
+  const session = new Session({
+    settings: {
+      name: "peer",
+      address: "127.0.0.1",
+      port: 179,
+      localAsn: 65_000,
+      peerAsn: 65_001,
+      // Higher than the peer's: of two connections, ours would stay.
+      routerId: "10.0.0.9",
+      holdTimeMs: 90_000,
+      connectTimeMs: 60_000,
+      ttl: { kind: "direct" },
+      gracefulRestart: false,
+      families: ["IPv4"],
+      useBfd: false,
+      maximumPrefixes: 5,
+      nextHops: {},
+    },
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLogger,
+    transport,
+    addressOn: () => undefined,
+    isRestarting: false,
+    onChange() {},
+  });
+  cleanUp.push(() => session.stop(2, "the test is over"));
+  const dead = await pair();
+  session.accept(dead.ours);
+  assert.equal(session.state, "OpenSent");
+  const next = await pair();
+  const types: number[] = [];
+  const splitter = new MessageSplitter();
+  next.theirs.on("data", (chunk: Buffer) => {
+    for (const { type } of splitter.push(chunk)) types.push(type);
+  });
+  session.accept(next.ours);
+  const capabilities = {
+    families: ["IPv4" as const],
+    asn: 65_001,
+    routeRefresh: true,
+    enhancedRouteRefresh: false,
+    extendedMessage: false,
+    extendedNextHop: false,
+  };
+  const open = { version: 4, asn: 65_001, holdTimeSeconds: 90, routerId: "10.0.0.1", capabilities };
+  next.theirs.write(encodeMessage(MessageType.open, encodeOpen(open)));
+  next.theirs.write(encodeMessage(MessageType.keepalive, Buffer.alloc(0)));
+  await until("the second connection to be the session's", () => session.state === "Established");
+  assert.equal(types.includes(MessageType.notification), false);
+});
