@@ -48,6 +48,7 @@ test-long: images ## All tests again and again for HOURS (4); results in docs/re
 	@node hack/lab/main.ts programs
 	@node hack/images/main.ts build $(NEXT)
 	@node hack/long/main.ts --hours $(or $(HOURS),4)
+	@$(MAKE) bench-bfd
 
 .PHONY: test-interop
 test-interop: setup addon ## BGP against FRR, BIRD, GoBGP and ExaBGP
@@ -94,6 +95,12 @@ bench-allocation-api: setup addon ## POST to address through a real API server
 .PHONY: bench-allocation
 bench-allocation: setup-base ## Allocation speed beside a linear scan
 	@node --expose-gc hack/bench/allocation.ts
+
+.PHONY: bench-bfd
+bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for MINUTES (60), in both modes
+	@node test/bfd/long.ts kills 200
+	@node test/bfd/long.ts flaps $(or $(MINUTES),60)
+	@node test/bfd/long.ts normal $(or $(MINUTES),60)
 
 .PHONY: bench-bgp
 bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/results/bgp.md

@@ -23,6 +23,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   layer2: ["test/layer2/**/*.test.ts"],
   netns: ["test/netns/**/*.test.ts"],
   interop: ["test/interop/**/*.test.ts"],
+  bfd: ["test/bfd/**/*.test.ts"],
   lab: ["test/lab/**/*.test.ts"],
   e2e: ["test/e2e/**/*.test.ts"],
 };
