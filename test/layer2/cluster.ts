@@ -31,6 +31,15 @@ export interface Pod {
   readonly IPv6: string;
 }
 
+export interface NewService {
+  readonly name: string;
+  readonly vips: readonly string[];
+  readonly pods: readonly Pod[];
+  /** externalTrafficPolicy; default Cluster. */
+  readonly policy?: "Cluster" | "Local";
+  readonly ipMode?: "Proxy" | "VIP";
+}
+
 export class Cluster implements AsyncDisposable {
   readonly plane: ControlPlane;
   readonly kube: KubeClient;
@@ -103,9 +112,10 @@ export class Cluster implements AsyncDisposable {
     await this.kube.patch(loadBalancers, { name: "loadbalancer", namespace: SYSTEM, type: "merge", body });
   }
 
-  /** Port 80 of every address to port 8080 of every pod. */
-  async addService(name: string, vips: { IPv4: string; IPv6: string }, pods: readonly Pod[]): Promise<void> {
+  /** A Service as the controller leaves it: port 80 of every address to port 8080 of every pod. */
+  async addService(service: NewService): Promise<void> {
     const { kube } = this;
+    const { name, vips, policy = "Cluster", ipMode = "Proxy" } = service;
     const ids = { "IPv4/TCP/80": this.#nextId, "IPv6/TCP/80": this.#nextId + 1 };
     this.#nextId += 2;
     const annotations = {
@@ -116,13 +126,13 @@ export class Cluster implements AsyncDisposable {
       metadata: { name, namespace: "default", annotations },
       spec: {
         type: "LoadBalancer",
+        externalTrafficPolicy: policy,
         ipFamilyPolicy: "PreferDualStack",
         ports: [{ port: 80, protocol: "TCP", targetPort: 8080 }],
       },
     });
-    await this.setPods(name, pods);
-    const ingress = [vips.IPv4, vips.IPv6].map((ip) => ({ ip, ipMode: "Proxy" }));
-    const body = { status: { loadBalancer: { ingress } } };
+    await this.setPods(name, service.pods);
+    const body = { status: { loadBalancer: { ingress: vips.map((ip) => ({ ip, ipMode })) } } };
     await kube.patch(services, { name, namespace: "default", subresource: "status", type: "merge", body });
   }
 
@@ -149,10 +159,12 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  /** The node's SpeakerStatus has the condition. */
-  async hasCondition(node: string, type: string, status: string): Promise<boolean> {
+  /** The node's SpeakerStatus has the condition; with any reason if none is given. */
+  async hasCondition(node: string, type: string, status: string, reason?: string): Promise<boolean> {
     const conditions = (await this.kube.get(speakerStatuses, node, SYSTEM))?.status?.conditions ?? [];
-    return conditions.some((one) => one.type === type && one.status === status);
+    return conditions.some(
+      (one) => one.type === type && one.status === status && (reason === undefined || one.reason === reason),
+    );
   }
 
   /** Addresses that the nodes say they answer for: address -> node. */

@@ -70,8 +70,10 @@ export class IpvsNodes implements AsyncDisposable {
       await cluster.addNode(node);
       await script(machine, FOREIGN, { netns: node.netns });
     }
-    await cluster.addService("web", topology.vip(0), topology.pods);
-    await cluster.addService("other", topology.vip(1), topology.pods);
+    for (const [at, name] of ["web", "other"].entries()) {
+      const vips = Object.values(topology.vip(at));
+      await cluster.addService({ name, vips, pods: topology.pods });
+    }
     await startEchoServers(machine, topology, 8080);
     // As in the image: from hundreds of source files a speaker takes half a minute to start in a guest.
     await bundle(["speaker", "speaker-worker"], { outputDirectory: cluster.directory, version: "test" });
