@@ -112,6 +112,8 @@ async function interactiveInGuest(guest: Guest, argv: readonly string[], netns?:
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => running.kill(signal));
   }
+  // Nobody reads on, as behind `| head`: the command ends as it would on this machine.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => running.kill("SIGTERM"));
   process.stdin.on("data", (chunk: Buffer) => running.write(chunk));
   process.stdin.once("end", () => running.end());
   const { code } = await running.done;
