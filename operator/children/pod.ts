@@ -23,7 +23,8 @@ function fromField(name: string, fieldPath: string): EnvironmentVariable {
 
 /**
  * Readiness by /readyz, liveness by /healthz, both once the process has come up, which may take its time on a busy
- * node. Liveness is patient: a restart interrupts what a slow answer does not.
+ * node. Liveness is patient, two minutes: a restart interrupts what a slow answer does not, and others take over at once
+ * from who does not renew its Lease.
  */
 export function httpProbes(
   port: number,
@@ -49,7 +50,7 @@ export function httpProbes(
       periodSeconds: 10,
       timeoutSeconds: 5,
       successThreshold: 1,
-      failureThreshold: 6,
+      failureThreshold: 12,
     },
   };
 }
