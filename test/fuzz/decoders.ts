@@ -2,10 +2,13 @@
 
 import { readEcho } from "#speaker/bfd/echopacket.ts";
 import { decodeControl, emptyPacket, encodeControl } from "#speaker/bfd/packet.ts";
-import { BgpError } from "#speaker/bgp/wire/error.ts";
+import { decodeAttributes } from "#speaker/bgp/wire/attribute.ts";
+import { decodeCapabilities } from "#speaker/bgp/wire/capability.ts";
+import { BgpError, ErrorCode } from "#speaker/bgp/wire/error.ts";
 import { HEADER_BYTES, MessageSplitter } from "#speaker/bgp/wire/header.ts";
 import { decodeNotification } from "#speaker/bgp/wire/notification.ts";
 import { decodeOpen } from "#speaker/bgp/wire/open.ts";
+import { decodePrefixes } from "#speaker/bgp/wire/prefix.ts";
 import { decodeRefresh } from "#speaker/bgp/wire/refresh.ts";
 import { bird } from "#speaker/bgp/wire/testdata/bird.ts";
 import { birdAnnouncing } from "#speaker/bgp/wire/testdata/bird-announcing.ts";
@@ -42,6 +45,16 @@ const bgp = (type: string): Buffer[] =>
   messages
     .filter((one) => one.type === type)
     .map(({ hex }) => Buffer.from(hex, "hex").subarray(HEADER_BYTES));
+
+/** Inner parts by themselves: nine of ten mutations of a whole UPDATE end at its outer lengths already. */
+const attributes = bgp("UPDATE").map((body) => {
+  const at = 4 + body.readUInt16BE(0);
+  return body.subarray(at, at + body.readUInt16BE(at - 2));
+});
+/** Those of an OPEN's parameters, without the two octets before each. */
+const capabilities = bgp("OPEN").map((body) => body.subarray(12));
+const nlri = ["200a000001180a010108ac", "80fd0000000000000000000000000000014020010db800000000"];
+const asUpdateError = (what: string): BgpError => new BgpError(ErrorCode.update, 10, what);
 
 /** NLA_F_NESTED. */
 const NESTED = 0x8000;
@@ -92,6 +105,20 @@ export const DECODERS: readonly Decoder[] = [
     name: "bgp UPDATE",
     decode: (bytes) => [decodeUpdate(bytes, { as4: true }), decodeUpdate(bytes, { as4: false })].length,
     seeds: bgp("UPDATE"),
+    error: BgpError,
+  },
+  {
+    name: "bgp attributes",
+    decode: (bytes) =>
+      [decodeAttributes(bytes, { as4: true }), decodeAttributes(bytes, { as4: false })].length,
+    seeds: attributes.filter(({ length }) => length > 0),
+    error: BgpError,
+  },
+  { name: "bgp capabilities", decode: decodeCapabilities, seeds: capabilities, error: BgpError },
+  {
+    name: "bgp prefixes",
+    decode: (bytes) => decodePrefixes(bytes, bytes.length % 2 === 0 ? "IPv4" : "IPv6", asUpdateError),
+    seeds: nlri.map((hex) => Buffer.from(hex, "hex")),
     error: BgpError,
   },
   { name: "bgp NOTIFICATION", decode: decodeNotification, seeds: bgp("NOTIFICATION"), error: BgpError },
