@@ -15,6 +15,8 @@ export interface BenchSpeaker {
   readonly name: "genkan" | "gobgp" | "exabgp";
   readonly sessions: readonly Session[];
   readonly pid: number;
+  /** An order that does nothing: what a program that gives it costs. */
+  readonly idle?: () => Promise<void>;
   /** What comes before the clock runs: nothing is announced yet. */
   prepare(count: number): Promise<void>;
   announce(count: number): Promise<void>;
@@ -93,7 +95,10 @@ async function feeder(
   };
 }
 
-/** GoBGP holds the prefixes behind a policy that lets nothing out; the order is to change it and to send again. */
+/**
+ * GoBGP took the prefixes in behind a policy that let nothing out; the order is to send again. Its program for orders
+ * is in its figure.
+ */
 export async function gobgp(options: SpeakerOptions): Promise<BenchSpeaker> {
   const { namespace, directory, sessions } = options;
   const config = join(directory, "gobgp.yaml");
@@ -134,9 +139,13 @@ export async function gobgp(options: SpeakerOptions): Promise<BenchSpeaker> {
         throw new Error(summary);
       };
       await until(`${count} prefixes in its table`, isFed, { deadlineMs: 20_000 });
+      // Nothing is sent for that alone.
+      await order("global", "policy", "export", "set", "default", "accept");
+    },
+    idle: async () => {
+      await order("neighbor");
     },
     announce: async () => {
-      await order("global", "policy", "export", "set", "default", "accept");
       await order("neighbor", "all", "softresetout");
     },
     // The session that they came by ends: nothing that is sent again takes a prefix back.
