@@ -98,7 +98,7 @@ test("what is taken away from a session turns its cells red, and no others", {
   const sessions = [...sessionsOf("frr"), ...sessionsOf("exabgp")];
   await using matrix = await Matrix.start("gkm", sessions);
   // It never settles: this is how long it may take where nothing is wrong.
-  const cells = await matrix.run(mutated(sessions), { deadlineMs: 15_000 });
+  const cells = await matrix.run(mutated(sessions), { deadlineMs: 20_000 });
   const red = cells.filter(({ fault }) => fault !== undefined);
   for (const { name, fault } of red) t.diagnostic(`RED ${name}: ${fault}`);
   assert.deepEqual(
