@@ -3,7 +3,7 @@
  * does not need it resets no session.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Family } from "#api/address.ts";
+import { type Family, formatAddress, parseAddress } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import { type Logger, silentLogger } from "#common/log.ts";
@@ -41,6 +41,12 @@ export interface Bgp {
 const BGP_PORT = 179;
 /** Sessions that begin later are not those that a restart has ended. */
 const RESTART_MS = 120_000;
+
+/** As the kernel has it: `FD00::0001` is `fd00::1`. */
+function spelled(text: string): string {
+  const address = parseAddress(text);
+  return address === undefined ? text : formatAddress(address);
+}
 
 export function createBgp(options: BgpOptions): Bgp {
   return new Sessions(options);
@@ -188,7 +194,7 @@ class Sessions implements Bgp {
   #accept({ socket, address, link }: AcceptedConnection): void {
     const session = [...this.#sessions.values()].find((one) => {
       const { settings } = one;
-      if (settings.address !== undefined) return settings.address === address;
+      if (settings.address !== undefined) return spelled(settings.address) === address;
       return settings.link !== undefined && settings.link === link;
     });
     if (session === undefined) {

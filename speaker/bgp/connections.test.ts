@@ -8,9 +8,11 @@ import { silentLogger } from "#common/log.ts";
 import { systemRandom } from "#common/random.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
+import { createBgp } from "./bgp.ts";
 import { Connection } from "./connection.ts";
 import { Session } from "./session.ts";
 import type { Transport } from "./transport.ts";
+import type { PeerSettings } from "./types.ts";
 import { encodeMessage, MessageSplitter, MessageType } from "./wire/header.ts";
 import { encodeOpen } from "./wire/open.ts";
 
@@ -35,6 +37,24 @@ async function pair(): Promise<{ ours: Socket; theirs: Socket }> {
   );
   return { ours, theirs };
 }
+
+const SETTINGS: PeerSettings = {
+  name: "peer",
+  address: "127.0.0.1",
+  port: 179,
+  localAsn: 65_000,
+  peerAsn: 65_001,
+  // Higher than the peer's: of two connections, ours would stay.
+  routerId: "10.0.0.9",
+  holdTimeMs: 90_000,
+  connectTimeMs: 60_000,
+  ttl: { kind: "direct" },
+  gracefulRestart: false,
+  families: ["IPv4"],
+  useBfd: false,
+  maximumPrefixes: 5,
+  nextHops: {},
+};
 
 const NO_EVENTS = { onMessage() {}, onBroken() {}, onClosed() {}, onDrain() {} };
 
@@ -63,6 +83,28 @@ test("what little waits is waited for: there is no drain after it", async () => 
   assert.equal(await end, true);
 });
 
+test("a peer is known by its address, however that is written", async () => {
+  const events: Parameters<Transport["listen"]>[2][] = [];
+  const transport: Transport = {
+    connect: () => Promise.reject(new Error("the peer connects to us")),
+    listen(_family, port, listening) {
+      events.push(listening);
+      return { port, setMd5() {}, close() {} };
+    },
+    changePassword() {},
+  };
+  const bgp = createBgp({ clock: systemClock, transport, listenPort: 0 });
+  cleanUp.push(() => bgp.stop({ mode: "restart" }));
+  const known = { ...SETTINGS, address: "FD00::0001" };
+  bgp.reconcile(new Map([["peer", { settings: known, advertisements: [] }]]));
+  const [stranger, peer] = [await pair(), await pair()];
+  events[0]?.onConnection({ socket: stranger.ours, address: "fd00::2", port: 1 });
+  assert.equal(stranger.ours.destroyed, true);
+  events[0]?.onConnection({ socket: peer.ours, address: "fd00::1", port: 1 });
+  assert.equal(peer.ours.destroyed, false);
+  assert.equal(bgp.sessions()[0]?.state, "OpenSent");
+});
+
 test("a connection that a crash of the peer has left does not keep its next one out", async () => {
   const transport: Transport = {
     connect: () => Promise.reject(new Error("the peer connects to us")),
@@ -70,23 +112,7 @@ test("a connection that a crash of the peer has left does not keep its next one 
     changePassword() {},
   };
   const session = new Session({
-    settings: {
-      name: "peer",
-      address: "127.0.0.1",
-      port: 179,
-      localAsn: 65_000,
-      peerAsn: 65_001,
-      // Higher than the peer's: of two connections, ours would stay.
-      routerId: "10.0.0.9",
-      holdTimeMs: 90_000,
-      connectTimeMs: 60_000,
-      ttl: { kind: "direct" },
-      gracefulRestart: false,
-      families: ["IPv4"],
-      useBfd: false,
-      maximumPrefixes: 5,
-      nextHops: {},
-    },
+    settings: SETTINGS,
     clock: systemClock,
     random: systemRandom,
     log: silentLogger,
