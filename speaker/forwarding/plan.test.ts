@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { portKey } from "./elements.ts";
+import { planForwarding } from "./plan.ts";
+import type { ForwardedEndpoint, ForwardedPort, ForwardingPlan } from "./types.ts";
+
+const VIP = "192.0.2.1";
+const KEY = portKey(VIP, "TCP", 80);
+
+const endpoint = (address: string, more: Partial<ForwardedEndpoint> = {}): ForwardedEndpoint => ({
+  address,
+  port: 8080,
+  isLocal: false,
+  isServing: true,
+  returnPath: "direct",
+  ...more,
+});
+const port = (endpoints: readonly ForwardedEndpoint[], more: Partial<ForwardedPort> = {}): ForwardedPort => ({
+  id: 1,
+  family: "IPv4",
+  vip: VIP,
+  protocol: "TCP",
+  port: 80,
+  scheduler: "mh",
+  affinity: false,
+  preferLocal: false,
+  endpoints,
+  ...more,
+});
+const plan = (...ports: ForwardedPort[]): ForwardingPlan =>
+  planForwarding({ nodeAddresses: { IPv4: "10.0.0.1" }, ports, vips: [VIP] });
+const weights = (wanted: ForwardingPlan, mark: number): string[] =>
+  (wanted.virtualServers.find((server) => server.mark === mark)?.realServers ?? []).map(
+    (real) => `${real.address} ${real.forwarding} ${real.weight}`,
+  );
+
+const local = endpoint("10.1.0.9", { isLocal: true });
+const remote = endpoint("10.1.0.10");
+const draining = endpoint("10.1.0.11", { isServing: false });
+const far = endpoint("10.1.0.12", { returnPath: "snat" });
+const drainingLocal = { ...local, isServing: false };
+
+interface Case {
+  readonly what: string;
+  readonly ports: ForwardedPort;
+  readonly tier1: readonly string[];
+  readonly tier2: readonly string[];
+}
+const CASES: readonly Case[] = [
+  {
+    what: "a remote pod alone: a tunnel, and no second tier",
+    ports: port([remote]),
+    tier1: ["10.1.0.10 tunnel 1"],
+    tier2: [],
+  },
+  {
+    what: "a pod here: the second tier ends at it only, in one order of all",
+    ports: port([draining, remote, local]),
+    tier1: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 1", "10.1.0.11 tunnel 0"],
+    tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0", "10.1.0.11 tunnel 0"],
+  },
+  {
+    what: "prefer local: others keep their flows and get no new ones",
+    ports: port([local, remote], { preferLocal: true }),
+    tier1: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
+    tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
+  },
+  {
+    what: "prefer local, the one here drains: others serve, and tier 2 keeps its flows",
+    ports: port([drainingLocal, remote], { preferLocal: true }),
+    tier1: ["10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
+    tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
+  },
+  {
+    what: "one that cannot answer the client is masqueraded",
+    ports: port([far]),
+    tier1: ["10.1.0.12 masquerade 1"],
+    tier2: [],
+  },
+];
+for (const { what, ports, tier1, tier2 } of CASES) {
+  test(what, () => {
+    assert.deepEqual(weights(plan(ports), 0x1001), tier1);
+    assert.deepEqual(weights(plan(ports), 0x3001), tier2);
+  });
+}
+
+test("affinity leaves the client's port out of the hash; another scheduler has no flags", () => {
+  const flags = (more: Partial<ForwardedPort>): number | undefined =>
+    plan(port([remote], more)).virtualServers[0]?.flags;
+  assert.deepEqual([flags({}), flags({ affinity: true }), flags({ scheduler: "rr" })], [0x18, 0x8, 0]);
+});
+
+test("a port without endpoints is refused and has no virtual server", () => {
+  const { elements, virtualServers } = plan(port([]));
+  assert.deepEqual(virtualServers, []);
+  assert.deepEqual(elements.refused4, [{ key: KEY }]);
+  assert.deepEqual([elements.ports4, elements.marks], [[], []]);
+});
+
+test("source ranges are joined, those of another family or of none admit nobody", () => {
+  const sourceRanges = ["10.0.0.0/25", "10.0.0.128/25", "fd00::/8", "nonsense"];
+  const { elements } = plan(port([remote], { sourceRanges }));
+  assert.deepEqual(elements.restricted4, [{ key: KEY }]);
+  assert.deepEqual(elements.admitted4, [{ key: `${KEY}0a000000`, keyEnd: `${KEY}0a0000ff` }]);
+  assert.deepEqual(plan(port([remote], { sourceRanges: [] })).elements.admitted4, []);
+  assert.deepEqual(plan(port([remote])).elements.restricted4, []);
+});
+
+test("an id that is none is a RangeError", () => {
+  assert.throws(() => plan(port([remote], { id: 0 })), RangeError);
+});
+
+test("the order of ports and endpoints does not matter", () => {
+  const ports = [1, 2, 3].map((id) => port([local, remote, draining, far], { id, port: id }));
+  const wanted = plan(...ports);
+  const shuffled = (list: readonly ForwardedEndpoint[]): fc.Arbitrary<ForwardedEndpoint[]> =>
+    fc.shuffledSubarray([...list], { minLength: list.length });
+  fc.assert(
+    fc.property(
+      fc.shuffledSubarray(ports, { minLength: 3 }),
+      shuffled([local, remote, draining, far]),
+      (some, endpoints) => {
+        assert.deepEqual(plan(...some.map((one) => ({ ...one, endpoints }))), wanted);
+      },
+    ),
+    { verbose: 1 },
+  );
+});

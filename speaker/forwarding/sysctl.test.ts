@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseSaved, type SysctlFiles, toSave, WANTED_SYSCTLS, wrongSysctls } from "./sysctl.ts";
+
+const files = (values: Readonly<Record<string, string>>): SysctlFiles => ({
+  read: (name) => values[name],
+  write: () => assert.fail("nothing is written here"),
+});
+const CONNTRACK = "net.ipv4.vs.conntrack";
+
+test("what was there before is kept over later starts, a new setting comes with its present value", () => {
+  const known = new Map([[CONNTRACK, "0"]]);
+  const present = files({ [CONNTRACK]: "1", "net.ipv4.vs.pmtu_disc": "1", "net.ipv4.other": "7" });
+  assert.deepEqual(toSave(known, present), [`${CONNTRACK}=0`, "net.ipv4.vs.pmtu_disc=1"]);
+});
+
+test("saved lines are read back as written; another's comment is none of them", () => {
+  const lines = ["link.tunl0=down", `${CONNTRACK}=0`, "not ours", "=1", "a b=1"];
+  assert.deepEqual(
+    [...parseSaved(lines)],
+    [
+      ["link.tunl0", "down"],
+      [CONNTRACK, "0"],
+    ],
+  );
+  assert.deepEqual(toSave(parseSaved([`${CONNTRACK}=0`]), files({})), [`${CONNTRACK}=0`]);
+});
+
+test("a setting is wrong when it is there with another value", () => {
+  assert.deepEqual(wrongSysctls(files(WANTED_SYSCTLS)), []);
+  assert.deepEqual(wrongSysctls(files({ ...WANTED_SYSCTLS, [CONNTRACK]: "0" })), [CONNTRACK]);
+  assert.deepEqual(wrongSysctls(files({})), []);
+});
