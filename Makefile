@@ -47,7 +47,10 @@ test-e2e: images ## The whole of it on a real cluster with real pods
 test-long: images ## All tests again and again for HOURS (4); results in docs/results
 	@node hack/lab/main.ts programs
 	@node hack/images/main.ts build $(NEXT)
+	@node test/long/controller-kills.ts 200 2000
 	@node hack/long/main.ts --hours $(or $(HOURS),4)
+	@node test/layer2/long.ts kills $(or $(KILLS),200)
+	@node test/layer2/long.ts moves $(or $(MOVES),100)
 	@$(MAKE) bench-bfd
 
 .PHONY: test-interop

@@ -24,6 +24,8 @@ export interface ChurnResult {
   readonly looks: number;
   readonly twice: number;
   readonly moved: number;
+  /** Kills that hit the one that led. */
+  readonly leadersKilled: number;
   readonly seconds: number;
 }
 
@@ -73,6 +75,7 @@ class Churn {
   #looks = 0;
   #twice = 0;
   #moved = 0;
+  #leadersKilled = 0;
   #next = 0;
 
   constructor(plane: TestPlane, options: ChurnOptions) {
@@ -113,6 +116,7 @@ class Churn {
       looks: this.#looks,
       twice: this.#twice,
       moved: this.#moved,
+      leadersKilled: this.#leadersKilled,
     };
     return { kills, services: count, seed, ...counts, seconds };
   }
@@ -121,13 +125,17 @@ class Churn {
     for (const controller of this.#controllers) await controller.end("SIGKILL");
   }
 
-  /** Changes go on while one of the two is killed, sometimes both. */
+  /** Changes go on while one of the two is killed, sometimes both; one leads by then, or there is nothing to interrupt. */
   async #disturb(kill: number): Promise<void> {
+    await until("a controller to lead", () => this.#controllers.some(({ leads }) => leads), {
+      deadlineMs: 60_000,
+    });
     const changes = Promise.all(Array.from({ length: 6 }, () => this.#change()));
     const at = Math.floor(this.#random() * this.#controllers.length);
     const isBoth = kill % 7 === 6;
     for (const victim of isBoth ? [...this.#controllers] : this.#controllers.slice(at, at + 1)) {
       this.#controllers.splice(this.#controllers.indexOf(victim), 1);
+      if (victim.leads) this.#leadersKilled += 1;
       await victim.end("SIGKILL");
       this.#start();
     }
@@ -137,7 +145,6 @@ class Churn {
   #start(): void {
     this.#started += 1;
     const { kubeconfig } = this.#plane.plane;
-    // A Lease that runs out soon, so that every kill is seen by the next one that leads.
     this.#controllers.push(new ControllerProcess(`churn-${this.#started}`, kubeconfig));
   }
 
