@@ -42,6 +42,11 @@ export const PROFILE: BfdPeer["profile"] = {
   passive: false,
 };
 
+/** As the image starts the speaker; a load of 9 MB needs more memory than a speaker. */
+const FLAGS = (
+  process.env.BFD_NODE_FLAGS ?? "--max-semi-space-size=1 --optimize-for-size --v8-pool-size=1"
+).split(" ");
+
 export class Device {
   readonly changes: DeviceChange[] = [];
   readonly #child: ChildProcess;
@@ -49,7 +54,7 @@ export class Device {
   readonly #waiting = new Map<string, ((event: Record<string, unknown>) => void)[]>();
 
   constructor({ namespace, wrapper = [], environment = {} }: DeviceOptions) {
-    const node = [process.execPath, "--expose-gc", PROGRAM];
+    const node = [process.execPath, ...FLAGS, "--expose-gc", PROGRAM];
     this.#child = spawn("ip", ["netns", "exec", namespace, ...wrapper, ...node], {
       stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, ...environment },

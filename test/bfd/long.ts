@@ -144,6 +144,9 @@ async function flaps(minutes: number, isNormal: boolean): Promise<[object, boole
       sendFailures: sessions.reduce((sum, one) => sum + one.sendFailures, 0),
       mainThreadStoodStillMs: stoodStillMs,
       flaps: changes.filter(({ isLoss }) => isLoss).length,
+      moments: changes
+        .filter(({ isLoss }) => isLoss)
+        .map(({ at, key, diagnostic }) => `${at} ${key} ${diagnostic}`),
     };
     return [document, changes.length === 0 && sessions.every(({ state }) => state === "Up")];
   });
