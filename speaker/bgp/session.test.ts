@@ -1,7 +1,7 @@
 /** Sessions against peers that misbehave, over real TCP on loopback: ended by the book, others untouched. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { until } from "#test/until.ts";
@@ -378,4 +378,23 @@ test("BFD's word ends the session at once, and it comes back", async () => {
   await until("the NOTIFICATION", () => peer.notification() === "6/10");
   await established(bgp);
   assert.equal(report(bgp)?.losses, 1);
+});
+
+test("a peer that connects again is asked on the connection that there is, which it may have lost", async () => {
+  const peer = new Peer(greet);
+  const free = createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port: listenPort } = free.address() as AddressInfo;
+  free.close();
+  const bgp = createBgp({ clock: systemClock, transport: plain, listenPort });
+  cleanUp.push(() => bgp.stop({ mode: "restart" }));
+  bgp.reconcile(new Map([["peer", { settings: settings(await peer.port()), advertisements: [] }]]));
+  await established(bgp);
+  const keepalives = (): number => peer.types().filter((type) => type === MessageType.keepalive).length;
+  await until("the first KEEPALIVE", () => keepalives() === 1);
+  const again = connect(listenPort, "127.0.0.1");
+  cleanUp.push(() => again.destroy());
+  await until("the question", () => keepalives() === 2);
+  assert.equal(report(bgp)?.state, "Established");
+  assert.equal(peer.sockets.length, 1);
 });

@@ -44,6 +44,7 @@ const IDLE_HOLD_BASE_MS = 1_000;
 const OPEN_HOLD_MS = 240_000;
 /** What a router needs to move traffic to other routes. */
 const GRACEFUL_SHUTDOWN_MS = 1_000;
+const SECOND_MS = 1_000;
 
 export class Session {
   readonly #options: SessionOptions;
@@ -58,6 +59,7 @@ export class Session {
   #advertisements: readonly Advertisement[] = [];
   #isRestarting: boolean;
   #isStopped = false;
+  #askedAt = Number.NEGATIVE_INFINITY;
   readonly #tally: Tally;
 
   constructor(options: SessionOptions) {
@@ -127,6 +129,7 @@ export class Session {
       this.#primary.abandon();
       this.#onLost();
     }
+    if (this.state === "Established") this.#askIfAlive();
     const isFree = ["Idle", "Connect", "Active"].includes(this.#primary.machine.state);
     const conversation = isFree ? this.#primary : this.#converse(false);
     if (isFree) this.#dialer.giveUp();
@@ -135,6 +138,18 @@ export class Session {
     conversation.step({ type: "AutomaticStart_with_PassiveTcpEstablishment" });
     this.#take(conversation, socket);
     conversation.step({ type: "TcpConnectionConfirmed" });
+  }
+
+  /**
+   * Who connects again may have lost the connection that there is without our hearing of it (a password that changed
+   * at both ends in one moment): the answer to a KEEPALIVE tells now, and not when the hold time is over.
+   */
+  #askIfAlive(): void {
+    const now = this.#options.clock.now();
+    // RFC 4271 section 4.4: not more than one a second.
+    if (now - this.#askedAt < SECOND_MS) return;
+    this.#askedAt = now;
+    this.#send(this.#primary, encodeMessage(MessageType.keepalive, Buffer.alloc(0)));
   }
 
   /** The path to the peer is gone (RFC 5882 section 4.3, RFC 9384). */
