@@ -34,11 +34,14 @@ export interface ConversationOptions {
 
 /** RFC 4271 section 10: a quarter less at most, so that sessions do not act in step. */
 const JITTER = 0.125;
+/** RFC 4271 section 4.4: not more than one a second. */
+const MIN_KEEPALIVE_MS = 1_000;
 
 export class Conversation {
   #options: ConversationOptions;
   readonly #timers = new Map<TimerName, Cancel>();
   #machine: Machine = IDLE;
+  #askedAt = Number.NEGATIVE_INFINITY;
   connection: Connection | undefined;
   /** We connected, and not the peer. */
   isOurs = true;
@@ -66,6 +69,17 @@ export class Conversation {
   /** It outlived the connection that we made: from now on it is the one that connects again. */
   becomePrimary(connect: () => void, giveUp: () => void): void {
     this.#options = { ...this.#options, connect, giveUp };
+  }
+
+  /**
+   * A KEEPALIVE out of turn. A peer that connects again may have lost this connection without our hearing of it (a
+   * password that changed at both ends in one moment): the answer tells now, and not when the hold time is over.
+   */
+  ask(): void {
+    const now = this.#options.clock.now();
+    if (now - this.#askedAt < MIN_KEEPALIVE_MS) return;
+    this.#askedAt = now;
+    this.#options.sendKeepalive(this);
   }
 
   /** Ends it without a word: what a crash looks like, and what begins a graceful restart. */

@@ -1,11 +1,25 @@
 /** What a peer has told: counted, so that it can be bounded and shown, and used for nothing. */
-import type { Update } from "./wire/update.ts";
+import type { Negotiated } from "./negotiated.ts";
+import type { PeerSettings } from "./types.ts";
+import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
+import { decodeUpdate, type Update } from "./wire/update.ts";
 
 export class Received {
   readonly #prefixes = new Set<string>();
 
   get size(): number {
     return this.#prefixes.size;
+  }
+
+  /** Why its routes were taken as withdrawn, if they were. BgpError where the session has to end. */
+  take(
+    body: Buffer,
+    negotiated: Negotiated,
+    { localAsn, maximumPrefixes }: Pick<PeerSettings, "localAsn" | "maximumPrefixes">,
+  ): string | undefined {
+    const update = decodeUpdate(body, negotiated);
+    if (this.apply(update, localAsn) <= maximumPrefixes) return update.treatedAsWithdrawn;
+    throw new BgpError(ErrorCode.cease, Cease.maximumPrefixes, `more than ${maximumPrefixes} prefixes`);
   }
 
   /**

@@ -21,11 +21,10 @@ import { Tally } from "./tally.ts";
 import type { Transport } from "./transport.ts";
 import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
-import { encodeMessage, MessageType, type RawMessage } from "./wire/header.ts";
+import { encodeMessage, KEEPALIVE, MessageType, type RawMessage } from "./wire/header.ts";
 import { decodeNotification, shutdown } from "./wire/notification.ts";
 import { decodeOpen, encodeOpen } from "./wire/open.ts";
 import { decodeRefresh, RefreshKind } from "./wire/refresh.ts";
-import { decodeUpdate } from "./wire/update.ts";
 
 export interface SessionOptions {
   readonly settings: PeerSettings;
@@ -149,7 +148,7 @@ export class Session {
     // RFC 4271 section 4.4: not more than one a second.
     if (now - this.#askedAt < SECOND_MS) return;
     this.#askedAt = now;
-    this.#send(this.#primary, encodeMessage(MessageType.keepalive, Buffer.alloc(0)));
+    this.#send(this.#primary, KEEPALIVE);
   }
 
   /** The path to the peer is gone (RFC 5882 section 4.3, RFC 9384). */
@@ -227,8 +226,7 @@ export class Session {
         if (isPrimary) this.#dialer.giveUp();
       },
       sendOpen: (conversation) => this.#sendOpen(conversation),
-      sendKeepalive: (conversation) =>
-        this.#send(conversation, encodeMessage(MessageType.keepalive, Buffer.alloc(0))),
+      sendKeepalive: (conversation) => this.#send(conversation, KEEPALIVE),
       onEstablished: (conversation) => this.#onEstablished(conversation),
       onLost: () => this.#onLost(),
       onState: onChange,
@@ -368,17 +366,10 @@ export class Session {
       return;
     }
     try {
-      const update = decodeUpdate(body, negotiated);
-      const count = this.#received.apply(update, this.#settings.localAsn);
-      if (count > this.#settings.maximumPrefixes) {
-        const detail = `more than ${this.#settings.maximumPrefixes} prefixes`;
-        throw new BgpError(ErrorCode.cease, Cease.maximumPrefixes, detail);
-      }
-      if (update.treatedAsWithdrawn !== undefined) {
-        this.#options.log.debug("a broken UPDATE was taken as a withdrawal", {
-          peer: this.#settings.name,
-          why: update.treatedAsWithdrawn,
-        });
+      const broken = this.#received.take(body, negotiated, this.#settings);
+      if (broken !== undefined) {
+        const of = { peer: this.#settings.name, why: broken };
+        this.#options.log.debug("a broken UPDATE was taken as a withdrawal", of);
       }
       conversation.step({ type: "UpdateMsg" });
     } catch (error) {

@@ -32,6 +32,8 @@ export function encodeMessage(type: MessageType, body: Buffer): Buffer {
   return Buffer.concat([header, body]);
 }
 
+export const KEEPALIVE = encodeMessage(MessageType.keepalive, Buffer.alloc(0));
+
 /** Puts messages together out of what comes in; keeps at most one that is not whole. */
 export class MessageSplitter {
   #pending: Buffer = Buffer.alloc(0);
