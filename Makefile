@@ -8,7 +8,7 @@ UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'contro
         'speaker/**/*.test.ts' 'cli/**/*.test.ts' 'hack/**/*.test.ts' 'test/*.test.ts' 'test/cases/**/*.test.ts' 'test/fuzz/*.test.ts'
 # Each of these starts servers, namespaces or the guest, so they run one after the other.
 SYSTEM := 'test/integration/**/*.test.ts' 'test/layer2/**/*.test.ts' 'test/netns/**/*.test.ts' \
-          'test/lab/**/*.test.ts' 'test/bfd/**/*.test.ts'
+          'test/lab/**/*.test.ts' 'test/bfd/**/*.test.ts' 'test/bgp/**/*.test.ts'
 # Routers in namespaces.
 INTEROP := 'test/interop/**/*.test.ts'
 # On a whole cluster with real pods.
