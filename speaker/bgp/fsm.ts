@@ -18,6 +18,19 @@ export interface FsmSettings {
   readonly idleHoldTimeMs: { readonly base: number; readonly cap: number };
 }
 
+const IDLE_HOLD_BASE_MS = 1_000;
+const OPEN_HOLD_MS = 240_000;
+
+/** Those of a session whose attempts to connect are so long apart at most. */
+export function fsmSettings(connectTimeMs: number): FsmSettings {
+  return {
+    connectRetryTimeMs: connectTimeMs,
+    openHoldTimeMs: OPEN_HOLD_MS,
+    delayOpenTimeMs: 0,
+    idleHoldTimeMs: { base: IDLE_HOLD_BASE_MS, cap: Math.max(IDLE_HOLD_BASE_MS, connectTimeMs) },
+  };
+}
+
 export interface Machine {
   readonly state: SessionState;
   /** Of sessions and attempts that failed since one was established. */

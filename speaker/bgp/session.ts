@@ -11,7 +11,7 @@ import { speakingStays } from "./collision.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
-import type { FsmSettings } from "./fsm.ts";
+import { fsmSettings } from "./fsm.ts";
 import { negotiate, ownOpen } from "./negotiated.ts";
 import { nextHopsOf } from "./nexthop.ts";
 import { Received } from "./received.ts";
@@ -39,8 +39,6 @@ export interface SessionOptions {
   readonly onChange: () => void;
 }
 
-const IDLE_HOLD_BASE_MS = 1_000;
-const OPEN_HOLD_MS = 240_000;
 /** What a router needs to move traffic to other routes. */
 const GRACEFUL_SHUTDOWN_MS = 1_000;
 const SECOND_MS = 1_000;
@@ -205,19 +203,10 @@ export class Session {
 
   #converse(isPrimary: boolean): Conversation {
     const { clock, random, onChange } = this.#options;
-    const settings: FsmSettings = {
-      connectRetryTimeMs: this.#settings.connectTimeMs,
-      openHoldTimeMs: OPEN_HOLD_MS,
-      delayOpenTimeMs: 0,
-      idleHoldTimeMs: {
-        base: IDLE_HOLD_BASE_MS,
-        cap: Math.max(IDLE_HOLD_BASE_MS, this.#settings.connectTimeMs),
-      },
-    };
     return new Conversation({
       clock,
       random,
-      settings,
+      settings: fsmSettings(this.#settings.connectTimeMs),
       connect: () => {
         // What the peer began is not ours to begin anew.
         if (isPrimary) this.#connect();
