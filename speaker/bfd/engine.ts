@@ -55,7 +55,12 @@ export class Engine {
   readonly #packet = emptyPacket();
   readonly #entries = new Map<string, Entry>();
   /** The same, for the loop over all of them: no iterator a packet. */
-  #list: Entry[] = [];
+  #list: readonly Entry[] = [];
+  /**
+   * When each of `#list` is due. Kept here, since a number that a method gives is a new object on the heap: 64 of them
+   * at each wakeup were megabytes a second, and a collection of garbage waits for threads of the ordinary class.
+   */
+  #dues = new Float64Array(0);
   readonly #byDiscriminator = new Map<number, Entry>();
   readonly #discards: Record<string, number> = {};
   #armedFor = Number.POSITIVE_INFINITY;
@@ -96,7 +101,9 @@ export class Engine {
     const entry = this.#receiverOf(isMultihop, datagram);
     if (entry === undefined) return;
     entry.receive(this.#packet, datagram.link);
-    if (entry.due < this.#armedFor) this.#rearm();
+    const due = entry.due;
+    this.#dues[entry.slot] = due;
+    if (due < this.#armedFor) this.#arm(due);
   }
 
   /** One of our echo packets, by the discriminator in it. */
@@ -109,15 +116,25 @@ export class Engine {
   wake(): void {
     const now = this.#io.now();
     let isAnySilent = false;
+    let next = this.#slowDue;
     for (let at = 0; at < this.#list.length; at++) {
-      const entry = this.#list[at];
-      if (entry === undefined || entry.due > now) continue;
-      entry.tick(now);
-      if (entry.isSilent(now)) isAnySilent = true;
+      let due = this.#dues[at] ?? 0;
+      if (due <= now) {
+        const entry = this.#list[at];
+        if (entry === undefined) continue;
+        entry.tick(now);
+        if (entry.isSilent(now)) isAnySilent = true;
+        due = entry.due;
+        this.#dues[at] = due;
+      }
+      if (due < next) next = due;
     }
+    this.#arm(next);
     if (isAnySilent && !this.#isJudging) this.#judgeLater();
-    if (now >= this.#slowDue) this.#slow(now);
-    this.#rearm();
+    if (now >= this.#slowDue) {
+      this.#slow(now);
+      this.#rearm();
+    }
   }
 
   /** Says AdminDown to every peer; `done` runs when it was said often enough. */
@@ -138,7 +155,7 @@ export class Engine {
   close(): void {
     for (const entry of this.#list) entry.close();
     this.#entries.clear();
-    this.#list = [];
+    this.#setList();
     this.#byDiscriminator.clear();
     this.#io.listen(new Set());
   }
@@ -205,12 +222,12 @@ export class Engine {
     if (rival !== undefined) entry.refuse(`${rival.peer.key} has a session with ${peer.address} already`);
     else if (this.#list.length >= SESSIONS_MAX) entry.refuse(`there are ${SESSIONS_MAX} sessions already`);
     this.#entries.set(peer.key, entry);
-    this.#list = [...this.#entries.values()];
+    this.#setList();
   }
 
   #remove(entry: Entry): void {
     this.#entries.delete(entry.peer.key);
-    this.#list = [...this.#entries.values()];
+    this.#setList();
     this.#byDiscriminator.delete(entry.discriminator);
     entry.leave();
     for (const ms of REPEAT_MS) this.#io.after(ms, () => entry.repeat());
@@ -256,12 +273,26 @@ export class Engine {
     this.#io.tell({ type: "reports", reports, discards: { ...this.#discards } });
   }
 
+  #setList(): void {
+    this.#list = [...this.#entries.values()];
+    this.#dues = new Float64Array(this.#list.length);
+    this.#list.forEach((entry, slot) => {
+      entry.slot = slot;
+    });
+  }
+
+  /** After more than one session has changed. */
   #rearm(): void {
-    let due = this.#slowDue;
-    for (let at = 0; at < this.#list.length; at++) {
-      const own = this.#list[at]?.due ?? due;
-      if (own < due) due = own;
-    }
+    let next = this.#slowDue;
+    this.#list.forEach((entry, slot) => {
+      const { due } = entry;
+      this.#dues[slot] = due;
+      if (due < next) next = due;
+    });
+    this.#arm(next);
+  }
+
+  #arm(due: number): void {
     this.#armedFor = due;
     this.#io.arm(due - this.#io.now());
   }

@@ -68,6 +68,8 @@ export class Entry {
   #reported: Session | undefined;
   discriminator = 0;
   minimumTtl = 0;
+  /** Its place in the engine's list. */
+  slot = 0;
 
   constructor(options: EntryOptions) {
     this.#options = options;

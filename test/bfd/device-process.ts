@@ -124,6 +124,11 @@ export class Device {
   }
 
   #read(line: string): void {
+    if (!line.startsWith("{")) {
+      // Of node itself: --trace-gc among BFD_NODE_FLAGS.
+      process.stderr.write(`${line}\n`);
+      return;
+    }
     const message = JSON.parse(line) as { event: string; monotonicMs: number; change?: BfdChange };
     if (message.event === "error") throw new Error(line);
     if (message.change !== undefined)
