@@ -18,6 +18,10 @@ export const vip6 = (last: string): string => `fd30:${NUMBER}::${last}`;
 /** A link's name has room for 15 characters. */
 const portOf = (host: string): string => `gk${NUMBER}-${host}`;
 
+/** States of a bridge's port (linux/if_bridge.h). */
+const DISABLED = 0;
+const FORWARDING = 3;
+
 export interface Host {
   readonly name: string;
   readonly namespace: string;
@@ -58,6 +62,11 @@ export class Bridge implements Disposable {
   /** Pulls the cable: the host's link loses its carrier. */
   setCable(name: string, isIn: boolean): void {
     ip(`link set ${portOf(name)} ${isIn ? "up" : "down"}`);
+  }
+
+  /** The bridge drops all to and from the host, whose link keeps its carrier. */
+  setPath(name: string, isOpen: boolean): void {
+    ip(`link set ${portOf(name)} type bridge_slave state ${isOpen ? FORWARDING : DISABLED}`);
   }
 
   /**

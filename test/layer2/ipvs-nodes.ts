@@ -10,7 +10,7 @@ import { bundle } from "#hack/images/bundle.ts";
 import { elect } from "#speaker/elect.ts";
 import { startEchoServers } from "#test/dataplane/flows.ts";
 import { type Machine, openMachine, script } from "#test/dataplane/machine.ts";
-import { buildTopology, type Topology } from "#test/dataplane/topology.ts";
+import { buildTopology, type Family, type Topology } from "#test/dataplane/topology.ts";
 import { Cluster, SYSTEM } from "#test/layer2/cluster.ts";
 import { claimLink, releaseLink } from "#test/netns/claim.ts";
 import { ip } from "#test/netns/namespace.ts";
@@ -34,15 +34,14 @@ export class IpvsNodes implements AsyncDisposable {
   readonly machine: Machine;
   readonly topology: Topology;
   readonly cluster: Cluster;
-  readonly #uplink: string;
+  #built = new AsyncDisposableStack();
   readonly #speakers = new Map<string, Running>();
   readonly #said: string[] = [];
 
-  private constructor(parts: { machine: Machine; topology: Topology; cluster: Cluster; uplink: string }) {
+  private constructor(parts: { machine: Machine; topology: Topology; cluster: Cluster }) {
     this.machine = parts.machine;
     this.topology = parts.topology;
     this.cluster = parts.cluster;
-    this.#uplink = parts.uplink;
   }
 
   /** Services `web` and `other` have the first two addresses of each family, and all pods. Resolves when all is ready. */
@@ -51,16 +50,23 @@ export class IpvsNodes implements AsyncDisposable {
     const { name: uplink, number } = claimLink((name) =>
       isHere ? `link add ${name} type veth peer name ${name}b` : `tuntap add ${name} mode tap`,
     );
+    // What fails while it is built is taken away as well: a guest that goes on would keep the test from ending.
+    await using built = new AsyncDisposableStack();
+    built.defer(() => releaseLink(uplink));
     const address = `172.30.${number}.254`;
     ip(`addr add ${address}/24 dev ${uplink}
       link set ${uplink} up`);
     const machine = await openMachine(isHere ? {} : { tap: uplink });
+    built.defer(() => machine.stop());
     const topology = await buildTopology(machine, number, isHere ? `${uplink}b` : "eth0");
+    if (!machine.isGuest) built.defer(() => topology.remove());
     const range = (family: "IPv4" | "IPv6"): string =>
       `${topology.vip(0)[family]}-${topology.vip(49)[family]}`;
     const cluster = await Cluster.start({ address, mode: "IPVS", pool: [range("IPv4"), range("IPv6")] });
-    const nodes = new IpvsNodes({ machine, topology, cluster, uplink });
+    built.use(cluster);
+    const nodes = new IpvsNodes({ machine, topology, cluster });
     await nodes.#prepare();
+    nodes.#built = built.move();
     return nodes;
   }
 
@@ -151,28 +157,27 @@ export class IpvsNodes implements AsyncDisposable {
   }
 
   /**
-   * Has the speakers elect another owner of `vip`, as a user does: the owner's node is excluded by its label. `excluded`
-   * holds who is; with everybody but one of three in it all are let in again, and the address goes home.
+   * Has the speakers elect `to` for the addresses of both families, as a user does: all other nodes are excluded by
+   * their label. Resolves when the router reaches both through it.
    */
-  async move(vip: string, excluded: Set<string>): Promise<void> {
-    if (excluded.size < this.names().length - 1) {
-      const owner = this.elected(
-        vip,
-        this.names().filter((name) => !excluded.has(name)),
-      );
-      excluded.add(owner);
-      await this.cluster.setLabel(owner, LABEL_EXCLUDE_NODE, "");
-    } else {
-      for (const name of excluded) await this.cluster.setLabel(name, LABEL_EXCLUDE_NODE, null);
-      excluded.clear();
+  async moveTo(vips: Family, to: string): Promise<void> {
+    await this.cluster.setLabel(to, LABEL_EXCLUDE_NODE, null);
+    for (const name of this.names()) {
+      if (name !== to) await this.cluster.setLabel(name, LABEL_EXCLUDE_NODE, "");
     }
-    await this.reachedThrough(
-      vip,
-      this.elected(
-        vip,
-        this.names().filter((name) => !excluded.has(name)),
-      ),
-    );
+    for (const vip of Object.values(vips)) await this.reachedThrough(vip, to);
+  }
+
+  /** Lets all nodes in again: the addresses go where they belong. */
+  async moveHome(vips: Family): Promise<void> {
+    for (const name of this.names()) await this.cluster.setLabel(name, LABEL_EXCLUDE_NODE, null);
+    for (const vip of Object.values(vips)) await this.reachedThrough(vip, this.elected(vip));
+  }
+
+  /** Nodes in an order that moves the addresses of both families at every step, from where they belong. */
+  route(vips: Family): string[] {
+    const homes = [this.elected(vips.IPv6), this.elected(vips.IPv4)];
+    return [...new Set([...this.names().filter((name) => !homes.includes(name)), ...homes])];
   }
 
   /** What is not ours on a node, byte for byte. */
@@ -186,13 +191,29 @@ export class IpvsNodes implements AsyncDisposable {
   async programmed(name: string): Promise<string[]> {
     const text = await this.on(
       name,
-      "ip rule; ip -6 rule; ip route show table 7077; ip -6 route show table 7077; ipvsadm -Sn; nft -s list table inet genkan",
+      "ip rule; ip -6 rule; ip route show table 7077; ip -6 route show table 7077; ipvsadm -Sn; nft -s list table inet genkan 2>&1 || true",
     );
     return text
       .split(/[\n,]/)
       .map((line) => line.trim())
       .filter((line) => line !== "")
       .sort();
+  }
+
+  /** Connections of a node's IPVS to an address, without what changes with time; sorted. */
+  async connections(name: string, vips: Family): Promise<string[]> {
+    const lines = (await this.on(name, "ipvsadm -Lnc")).split("\n").map((line) => line.trim().split(/\s+/));
+    const isTo = (virtual = ""): boolean =>
+      virtual.startsWith(`${vips.IPv4}:`) || virtual.startsWith(`[${vips.IPv6}]:`);
+    return lines
+      .filter(([, , , , virtual]) => isTo(virtual))
+      .map(([protocol, , , ...ends]) => [protocol, ...ends].join(" "))
+      .sort();
+  }
+
+  /** Stops a speaker in its tracks, or lets it go on. */
+  pause(name: string, isPaused: boolean): void {
+    this.#speakers.get(name)?.kill(isPaused ? "SIGSTOP" : "SIGCONT");
   }
 
   /** `/debug/plan` of a node's speaker. */
@@ -203,9 +224,6 @@ export class IpvsNodes implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const speaker of this.#speakers.values()) speaker.kill("SIGKILL");
-    await this.cluster[Symbol.asyncDispose]();
-    if (!this.machine.isGuest) await this.topology.remove();
-    await this.machine.stop();
-    releaseLink(this.#uplink);
+    await this.#built.disposeAsync();
   }
 }
