@@ -1,19 +1,20 @@
 /** Takes a lab away, whole or half made: by what its state says, then by the names that are its own. */
+import { existsSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runScript } from "#hack/lab/command.ts";
 import { type ProcessRecord, startTimeOf, stopDaemon } from "#hack/lab/daemon.ts";
-import { LAB_DIRECTORY, type Layout, layoutOf, MAX_INSTANCE } from "#hack/lab/layout.ts";
+import { CHECKOUT, LAB_DIRECTORY, type Layout, layoutOf, MAX_INSTANCE } from "#hack/lab/layout.ts";
 import { locked } from "#hack/lab/lock.ts";
-import { removeNetwork } from "#hack/lab/network.ts";
+import { checkoutOf, removeNetwork } from "#hack/lab/network.ts";
 import { removeCgroupScript } from "#hack/lab/node-script.ts";
 import type { Say } from "#hack/lab/progress.ts";
-import { readState } from "#hack/lab/state.ts";
+import { LabError, readState } from "#hack/lab/state.ts";
 import { restoreSysctls } from "#hack/lab/sysctls.ts";
 
-/** Whoever changes this lab holds it. */
+/** Whoever changes this lab holds this file, from whichever checkout. */
 export function lockOf(layout: Layout): string {
-  return `lab-${layout.instance}`;
+  return `/run/lock/genkan/lab-${layout.instance}`;
 }
 
 /** Resolves to false when there was nothing. Other instances are not touched. */
@@ -21,8 +22,17 @@ export function takeDown(layout: Layout, tell: Say): Promise<boolean> {
   return locked(lockOf(layout), tell, () => removeAll(layout, tell));
 }
 
-/** The same for who holds the lock. */
+/** The same for who holds the lock. A LabError where the lab is another checkout's: names and addresses are one machine's. */
 export async function removeAll(layout: Layout, tell: Say): Promise<boolean> {
+  const owner = await checkoutOf(layout);
+  if (
+    owner !== undefined &&
+    owner !== CHECKOUT &&
+    existsSync(join(owner, ".lab", `${layout.instance}`, "state.json"))
+  )
+    throw new LabError(
+      `lab ${layout.instance} is up from ${owner}: take it down there, or use another --instance`,
+    );
   const state = await readState(layout);
   const hasFiles = (await readdir(layout.directory).catch(() => [])).length > 0;
   if (state !== undefined) tell(`taking lab ${layout.instance} down`);

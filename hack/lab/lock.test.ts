@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { CHECKOUT, LAB_DIRECTORY } from "#hack/lab/layout.ts";
+import { CHECKOUT } from "#hack/lab/layout.ts";
 import { locked } from "#hack/lab/lock.ts";
 
-const name = `test-${process.pid}`;
+const directory = mkdtempSync(join(tmpdir(), "genkan-lock-"));
+const path = join(directory, "lab-test");
 const quiet = (): void => {};
-after(async () => {
-  for (const suffix of ["", "-other"])
-    await rm(join(LAB_DIRECTORY, "locks", `${name}${suffix}`), { force: true });
-});
+after(() => rm(directory, { recursive: true }));
 
-test("work under one name is done one after the other, and whoever waits is told", async () => {
+test("work on one file is done one after the other, and whoever waits is told", async () => {
   const order: string[] = [];
   const told: string[] = [];
   const first = Promise.withResolvers<void>();
   const entered = Promise.withResolvers<void>();
-  const one = locked(name, quiet, async () => {
+  const one = locked(path, quiet, async () => {
     order.push("first in");
     entered.resolve();
     await first.promise;
@@ -28,7 +28,10 @@ test("work under one name is done one after the other, and whoever waits is told
   await entered.promise;
   const isTold = Promise.withResolvers<void>();
   const two = locked(
-    name,
+  const two = locked(
+    path,
+    path,
+    (line) => {
     (line) => {
       told.push(line);
       isTold.resolve();
@@ -37,34 +40,34 @@ test("work under one name is done one after the other, and whoever waits is told
       order.push("second in");
     },
   );
-  await locked(`${name}-other`, quiet, async () => {
+  await locked(`${path}-other`, quiet, async () => {
     order.push("other in");
   });
   await isTold.promise;
   first.resolve();
   await Promise.all([one, two]);
   assert.deepEqual(order, ["first in", "other in", "first out", "second in"]);
-  assert.deepEqual(told, [`waiting for another command on ${name} to end`]);
+  assert.deepEqual(told, ["waiting for another command on lab-test to end"]);
 });
 
 test("work that fails lets go", async () => {
   await assert.rejects(
-    locked(name, quiet, async () => {
+    locked(path, quiet, async () => {
       throw new Error("as it should");
     }),
     /as it should/,
   );
-  assert.equal(await locked(name, quiet, async () => 7), 7);
+  assert.equal(await locked(path, quiet, async () => 7), 7);
 });
 
 test("a process that is killed lets go", async () => {
   const script = `import { locked } from ${JSON.stringify(join(CHECKOUT, "hack/lab/lock.ts"))};
-await locked(${JSON.stringify(name)}, () => {}, async () => { console.log("in"); await new Promise((r) => setTimeout(r, 60_000)); });`;
+await locked(${JSON.stringify(path)}, () => {}, async () => { console.log("in"); await new Promise((r) => setTimeout(r, 60_000)); });`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     cwd: CHECKOUT,
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(child.stdout, "data");
   child.kill("SIGKILL");
-  assert.equal(await locked(name, quiet, async () => "mine"), "mine");
+  assert.equal(await locked(path, quiet, async () => "mine"), "mine");
 });

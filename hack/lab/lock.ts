@@ -2,11 +2,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { LAB_DIRECTORY } from "#hack/lab/layout.ts";
+import { basename, dirname } from "node:path";
 import type { Say } from "#hack/lab/progress.ts";
 
-const LOCKS_DIRECTORY = join(LAB_DIRECTORY, "locks");
 const TELL_AFTER_MS = 500;
 
 /** The lock could not be taken. */
@@ -14,15 +12,17 @@ export class LockError extends Error {
   readonly code = "LAB_LOCK";
 }
 
-/** Runs `work` while no other process is in `locked` with the same name; says so when it has to wait. */
-export async function locked<T>(name: string, tell: Say, work: () => Promise<T>): Promise<T> {
-  await mkdir(LOCKS_DIRECTORY, { recursive: true });
-  const path = join(LOCKS_DIRECTORY, name);
+/** Runs `work` while no other process is in `locked` with the same file; says so when it has to wait. */
+export async function locked<T>(path: string, tell: Say, work: () => Promise<T>): Promise<T> {
+  await mkdir(dirname(path), { recursive: true });
   // Node has no flock(2). The helper holds the lock until its input ends, which it does with this process.
   const holder = spawn("flock", [path, "sh", "-c", "echo held; exec cat >/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  const timer = setTimeout(() => tell(`waiting for another command on ${name} to end`), TELL_AFTER_MS);
+  const timer = setTimeout(
+    () => tell(`waiting for another command on ${basename(path)} to end`),
+    TELL_AFTER_MS,
+  );
   const ended = once(holder, "exit");
   try {
     await Promise.race([

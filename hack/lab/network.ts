@@ -1,17 +1,25 @@
 /** The lab's layer 2 and what stands around the nodes: this machine, a router, and a client behind the router. */
+import { readFile } from "node:fs/promises";
 import { runScript } from "#hack/lab/command.ts";
-import { type Layout, type NodeLayout, netnsOf } from "#hack/lab/layout.ts";
+import { CHECKOUT, type Layout, type NodeLayout, netnsOf } from "#hack/lab/layout.ts";
 import { namespaceScript } from "#hack/lab/node-script.ts";
 
 /** Makes the bridge, the router and the client. Nothing of the instance may be there. */
 export async function makeNetwork(layout: Layout): Promise<void> {
   const { bridge, host } = layout;
   await runScript(`ip link add ${bridge} type bridge mcast_snooping 0
+ip link set ${bridge} alias ${CHECKOUT}
 sysctl -qw net.ipv6.conf.${bridge}.disable_ipv6=0
 ip addr add ${host.v4}/24 dev ${bridge}
 ip addr add ${host.v6}/64 dev ${bridge} nodad
 ip link set ${bridge} up
 ${routerScript(layout)}`);
+}
+
+/** The checkout that made the network which is there now; undefined if there is none. */
+export async function checkoutOf(layout: Layout): Promise<string | undefined> {
+  const alias = await readFile(`/sys/class/net/${layout.bridge}/ifalias`, "utf8").catch(() => "");
+  return alias.trim() === "" ? undefined : alias.trim();
 }
 
 function routerScript(layout: Layout): string {

@@ -63,7 +63,7 @@ export async function ensurePrograms(
   tell: Say = say,
 ): Promise<void> {
   await mkdir(BIN_DIRECTORY, { recursive: true });
-  await locked("programs", tell, async () => {
+  await locked(join(LAB_DIRECTORY, "locks", "programs"), tell, async () => {
     for (const group of groups) await ensureGroup(group, tell);
   });
   const kubectl = join(BIN_DIRECTORY, "kubectl");

@@ -42,6 +42,8 @@ export const podsOn = (...names: readonly Name[]): Pod[] =>
 export interface Neighbor {
   readonly bgpState: string;
   readonly connectionsEstablished: number;
+  /** Since it came up. */
+  readonly bgpTimerUpMsec?: number;
   readonly lastShutdownDescription?: string;
   readonly messageStats: { readonly updatesRecv: number };
 }
@@ -168,10 +170,13 @@ export class World implements AsyncDisposable {
     await this.cluster.kube.create(bfdProfiles, { metadata: { name, namespace: SYSTEM }, spec });
   }
 
+  async status(node: Name): Promise<SpeakerStatus["status"]> {
+    return (await this.cluster.kube.get(speakerStatuses, node, SYSTEM))?.status;
+  }
+
   /** The node's session as its SpeakerStatus has it. */
   async session(node: Name, peer: string): Promise<Session | undefined> {
-    const status = (await this.cluster.kube.get(speakerStatuses, node, SYSTEM))?.status;
-    return status?.bgpSessions?.find((session) => session.peer === peer);
+    return (await this.status(node))?.bgpSessions?.find((session) => session.peer === peer);
   }
 
   /** Waits until the statuses of all `nodes` have the peer's session in `state`. */
@@ -204,6 +209,21 @@ export class World implements AsyncDisposable {
     const line = text.split("\n").find((one) => one.startsWith(start));
     if (line === undefined) throw new Error(`${node}: no ${start}`);
     return Number(line.split(" ").at(-1));
+  }
+
+  /** Lines of FRR's `router bgp`, to all of its daemons: bfdd hears of them. */
+  async configure(...lines: readonly string[]): Promise<void> {
+    const commands = ["configure", `router bgp ${ROUTER_ASN}`, ...lines].flatMap((line) => ["-c", line]);
+    await this.#vtysh(...commands);
+  }
+
+  /** An answer of bfdd. */
+  async bfd<T>(command: string): Promise<T> {
+    return JSON.parse(await this.#vtysh("-d", "bfdd", "-c", command)) as T;
+  }
+
+  #vtysh(...args: readonly string[]): Promise<string> {
+    return output(this.host("rt").namespace, "vtysh", "--vty_socket", this.#directory, ...args);
   }
 
   /** FRR's view of its neighbor at this address. */
