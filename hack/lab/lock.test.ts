@@ -30,7 +30,6 @@ test("work on one file is done one after the other, and whoever waits is told", 
   const two = locked(
   const two = locked(
     path,
-    path,
     (line) => {
     (line) => {
       told.push(line);
