@@ -28,9 +28,7 @@ test("work on one file is done one after the other, and whoever waits is told", 
   await entered.promise;
   const isTold = Promise.withResolvers<void>();
   const two = locked(
-  const two = locked(
     path,
-    (line) => {
     (line) => {
       told.push(line);
       isTold.resolve();
