@@ -14,6 +14,7 @@ import { systemRandom } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
 import { Announcements } from "#controller/announcements.ts";
 import { runTerm, type Term } from "#controller/leader.ts";
+import { whileLeading } from "#controller/leading.ts";
 import { observeTerm } from "#controller/observe.ts";
 import { readOptions } from "#controller/options.ts";
 import { runStanding } from "#controller/standing-writer.ts";
@@ -76,11 +77,12 @@ async function main(signal: AbortSignal): Promise<void> {
     namespace,
     identity,
     signal,
-    onStarted: async (lost) => {
-      const allocating = runTerm({ ...common, client, events, namespace }, lost, (started) => {
+    onStarted: async (lost, isLeading) => {
+      const ours = { ...common, client: whileLeading(client, isLeading), namespace };
+      const allocating = runTerm({ ...ours, events }, lost, (started) => {
         term = started;
       });
-      await Promise.all([allocating, runStanding({ ...common, client, namespace }, lost)]);
+      await Promise.all([allocating, runStanding(ours, lost)]);
       term = undefined;
     },
   });

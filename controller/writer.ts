@@ -29,7 +29,10 @@ export interface WriterOptions {
   readonly concurrency?: number;
 }
 
-/** Milliseconds for one write: less than a leader has between losing the Lease and another's start. */
+/**
+ * Milliseconds for one write. With the Lease it is given up at once; one that is on its way all the same is for the
+ * version that we saw, and is refused if anybody wrote since.
+ */
 const WRITE_TIMEOUT_MS = 5_000;
 const RETRY = { baseMs: 50, capMs: 5_000 } as const;
 

@@ -163,6 +163,37 @@ test("work that goes on after a loss ends in LeadershipError, so that the proces
   await assert.rejects(a.end, LeadershipError);
 });
 
+/** Time that has passed although no timer has run yet, as in a process that stood still. */
+class StoppedClock extends FakeClock {
+  stoodStillMs = 0;
+  override now(): number {
+    return super.now() + this.stoodStillMs;
+  }
+}
+
+test("a leader that stood still knows that it may not write before any timer tells it", async () => {
+  await using server = await FakeApiServer.start();
+  const clock = new StoppedClock();
+  let ask = (): boolean => false;
+  const a = stand(server, {
+    clock,
+    onStarted: async (signal, isLeading) => {
+      ask = isLeading;
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    },
+  });
+  await until("it to lead", () => ask() && clock.pending === 2);
+  clock.stoodStillMs = 9_900;
+  assert.equal(ask(), true);
+  clock.stoodStillMs = 10_000;
+  assert.equal(ask(), false);
+  clock.stoodStillMs = 0;
+  assert.equal(ask(), true);
+  a.stop.abort();
+  assert.equal(ask(), false);
+  await a.resign();
+});
+
 test("an error of the work gives the lease back and is the election's error", async () => {
   await using server = await FakeApiServer.start();
   const a = stand(server, {

@@ -26,8 +26,12 @@ export interface LeaderElectionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** The work. Must end soon after its signal aborts: leadership is gone then, or the process stops. */
-  readonly onStarted: (signal: AbortSignal) => Promise<void>;
+  /**
+   * The work. Must end soon after its signal aborts: leadership is gone then, or the process stops. `isLeading` is to
+   * be asked right before each write: a process that stood still for longer than its lease goes on where it was, and
+   * its timers come later than the answers that it was waiting for.
+   */
+  readonly onStarted: (signal: AbortSignal, isLeading: () => boolean) => Promise<void>;
   /** Ends the election; a leader gives the Lease back once its work has ended. */
   readonly signal: AbortSignal;
   /** A record unchanged for so long is taken for dead; default 15,000. Whole seconds. */
@@ -76,6 +80,8 @@ class Election {
   readonly #log: Logger;
   #observed: Observation = { record: "", since: 0 };
   #knownHolder = "";
+  /** Clock.now() at which the last renewal that was confirmed was sent. */
+  #confirmedAt = 0;
 
   constructor(options: LeaderElectionOptions) {
     const { leaseDurationMs = 15_000, renewDeadlineMs = 10_000, retryMs = 2_000 } = options;
@@ -112,8 +118,10 @@ class Election {
     const stop = (): void => term.abort(signal.reason);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
-    const work = settled(onStarted(term.signal));
-    const renewing = this.#renewUntilLost(term, wonAt);
+    this.#confirmedAt = wonAt;
+    const isLeading = (): boolean => !term.signal.aborted && clock.now() < this.#deadline;
+    const work = settled(onStarted(term.signal, isLeading));
+    const renewing = this.#renewUntilLost(term);
     const workEnd = Promise.race([work, renewing.then(() => undefined)]);
     const first = await workEnd;
     const over = new AbortController();
@@ -133,27 +141,26 @@ class Election {
   }
 
   /** Renews until `term` aborts; aborts it itself when the deadline passes or another holder is seen. */
-  async #renewUntilLost(term: AbortController, wonAt: number): Promise<void> {
+  async #renewUntilLost(term: AbortController): Promise<void> {
     const { clock, random } = this.#options;
     const { renewDeadlineMs, retryMs } = this.#timing;
-    let confirmedAt = wonAt;
     const lose = (why: string): void => {
       if (term.signal.aborted) return;
       this.#log.error("leadership lost", { why });
       term.abort(new RenewalMissed(why));
     };
     const onDeadline = (): void => lose(`no renewal was confirmed for ${renewDeadlineMs} ms`);
-    let cancel = clock.after(confirmedAt + renewDeadlineMs - clock.now(), onDeadline);
+    let cancel = clock.after(this.#deadline - clock.now(), onDeadline);
     while (!term.signal.aborted) {
       await clock.sleep(jittered(retryMs, 0.2, random), term.signal);
       if (term.signal.aborted) break;
       const sentAt = clock.now();
       try {
-        const leftMs = Math.max(1, confirmedAt + renewDeadlineMs - sentAt);
+        const leftMs = Math.max(1, this.#deadline - sentAt);
         if (await this.#acquireOrRenew(leftMs, term.signal)) {
-          confirmedAt = sentAt;
+          this.#confirmedAt = sentAt;
           cancel();
-          cancel = clock.after(confirmedAt + renewDeadlineMs - clock.now(), onDeadline);
+          cancel = clock.after(this.#deadline - clock.now(), onDeadline);
         } else if (this.#knownHolder !== this.#options.identity) {
           lose(`the lease is held by "${this.#knownHolder}"`);
         }
@@ -162,6 +169,11 @@ class Election {
       }
     }
     cancel();
+  }
+
+  /** Clock.now() from which we may not work any more unless another renewal is confirmed. */
+  get #deadline(): number {
+    return this.#confirmedAt + this.#timing.renewDeadlineMs;
   }
 
   /** True if the Lease is ours after it. */
