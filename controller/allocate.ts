@@ -53,6 +53,24 @@ export function keep(request: AllocationRequest, held: readonly string[], ledger
   return { vips: vips.sort(byFamily), lost };
 }
 
+/**
+ * Of the addresses that were lost because no pool had them, those that a pool has again that would give the Service one
+ * now: a pool that was away for a while, under whatever name, moves nobody who got no other meanwhile.
+ */
+export function regain(request: AllocationRequest, lost: readonly Lost[], ledger: Ledger): readonly string[] {
+  return lost
+    .filter(({ address, refusal }) => {
+      if (refusal.reason !== RefusalReason.AddressNotInPool) return false;
+      const found = locate(address, ledger);
+      if ("reason" in found) return false;
+      const { pool } = found;
+      const isAsked = pool.autoAssign || request.pool !== undefined || request.addresses.length > 0;
+      // A quota counts what all have, and here not all have theirs yet.
+      return isAsked && !pool.quotas.has(request.namespace) && mayGive(pool, request, ledger) === undefined;
+    })
+    .map(({ address }) => address);
+}
+
 function locate(text: string, ledger: Ledger): { readonly vip: Vip; readonly pool: Pool } | Refusal {
   const address = parseAddress(text);
   const pool = address && ledger.pools.poolOf(address.family, address.value);

@@ -8,7 +8,7 @@
  */
 
 import { ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
-import { fill, keep, type Lost } from "#controller/allocate.ts";
+import { fill, keep, type Lost, regain } from "#controller/allocate.ts";
 import { type ForwardingIds, idKeys, parseIds } from "#controller/forwarding-ids.ts";
 import { type Allocation, Ledger, type Vip } from "#controller/ledger.ts";
 import { PoolSet } from "#controller/pool.ts";
@@ -130,7 +130,7 @@ export class Allocator {
     const held =
       before === undefined
         ? record.ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]))
-        : (present?.vips.map((vip) => vip.address) ?? []);
+        : (present?.vips.map((vip) => vip.address) ?? regain(request, before.lost, this.#ledger));
     const kept = refusal === undefined ? keep(request, held, this.#ledger) : refuseAll(held, refusal);
     const ids = present?.ids ?? parseIds(record.annotations[ANNOTATION_FORWARDING_IDS]);
     const allocation = this.#put(request, kept.vips, ids);

@@ -15,8 +15,10 @@ import { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
 const SYSTEM = "genkan-system";
-const SAMPLE = 20;
+const SAMPLE = 40;
 const LONG = { deadlineMs: 20_000 };
+
+const ASKED = ["delete", "add", "change", "pools", "wrong", "restart"];
 
 /** What a case can ask of an API server: nothing of the inside of a controller. */
 const canBeAsked = (one: AllocationCase): boolean =>
@@ -24,7 +26,7 @@ const canBeAsked = (one: AllocationCase): boolean =>
   one.class === undefined &&
   !one.together &&
   one.ignored.length === 0 &&
-  one.steps.every((step) => "delete" in step || "add" in step || "change" in step || "pools" in step) &&
+  one.steps.every((step) => ASKED.some((kind) => kind in step)) &&
   one.services.every(
     ({ has, deleting, nodePorts, class: of }) => !has && !deleting && nodePorts === undefined && !of,
   );
@@ -86,6 +88,22 @@ async function put(short: ShortService): Promise<void> {
   await plane.client.apply(services, draft(short) as never, { fieldManager: "test", force: true });
 }
 
+async function overwrite(name: string, addresses: readonly string[]): Promise<void> {
+  const { items } = await plane.client.list(services);
+  const namespace = items.find(({ metadata }) => metadata.name === name)?.metadata.namespace ?? "";
+  const ingress = addresses.length === 0 ? null : addresses.map((ip) => ({ ip }));
+  const body = { status: { loadBalancer: { ingress } } };
+  await plane.client.patch(services, { name, namespace, type: "merge", subresource: "status", body });
+}
+
+let restarts = 0;
+async function restart(): Promise<void> {
+  await controller.end("SIGTERM");
+  restarts += 1;
+  controller = await new ControllerProcess(`cases-${restarts}`, plane.plane.kubeconfig).started();
+  await until("the new one to lead", () => controller.leads, LONG);
+}
+
 interface Said {
   readonly addresses: string;
   readonly refusal: string | undefined;
@@ -142,6 +160,8 @@ for (const one of chosen) {
       } else if ("pools" in step) await setPools(step.pools);
       else if ("add" in step) await put(step.add);
       else if ("change" in step) await put(step.change);
+      else if ("wrong" in step) for (const each of Object.entries(step.wrong)) await overwrite(...each);
+      else if ("restart" in step) await restart();
     }
     const expected = { ...one.gets, ...one.refused };
     for (const name of Object.keys(expected)) {

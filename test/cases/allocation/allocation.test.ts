@@ -45,6 +45,7 @@ class World {
     else if ("delete" in step) this.#delete(step.delete);
     else if ("pools" in step) this.#pools = step.pools;
     else if ("closed" in step) this.#closed = step.closed;
+    else if ("wrong" in step) for (const each of Object.entries(step.wrong)) this.#overwrite(...each);
     else if ("namespaces" in step) this.#namespaces = { ...this.#namespaces, ...step.namespaces };
     else this.#allocator = new Allocator();
     if ("pools" in step || "closed" in step || "namespaces" in step || "restart" in step) this.#rebuild();
@@ -97,6 +98,15 @@ class World {
     this.#objects.delete(key);
     this.#ages.delete(key);
     this.#write(this.#allocator.update([[key, undefined]]));
+  }
+
+  #overwrite(name: string, addresses: readonly string[]): void {
+    const key = this.record(name)?.key ?? "";
+    const object = this.#objects.get(key);
+    if (object === undefined) throw new Error(`there is no Service ${name}`);
+    const status = { ...object.status, loadBalancer: { ingress: addresses.map((ip) => ({ ip })) } };
+    this.#objects.set(key, { ...object, status } as Service);
+    this.#update(key);
   }
 
   #update(key: string): void {

@@ -39,6 +39,8 @@ export type Step =
   | { readonly pools: Readonly<Record<string, PoolSpec>> }
   | { readonly closed: readonly string[] }
   | { readonly namespaces: Namespaces }
+  /** Somebody else writes these addresses into the status of these Services. */
+  | { readonly wrong: Readonly<Record<string, readonly string[]>> }
   | { readonly restart: true };
 
 export type Namespaces = Readonly<Record<string, Readonly<Record<string, string>>>>;
