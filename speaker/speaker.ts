@@ -59,6 +59,8 @@ export class Speaker {
   #role: Role = "Active";
   /** The kernel was programmed and read back, and frames can be sent. */
   #isReady = false;
+  /** The plan is made with this node among those that live: not before its Lease came back from the API server. */
+  #isCounted = false;
   #forwardingTrouble: Trouble | undefined;
   #announcingTrouble: Trouble | undefined;
   #lastWrites = 0;
@@ -158,6 +160,7 @@ export class Speaker {
     const state = this.#ownState();
     if (this.#isReady) membership.publish(state);
     this.#replan(loadBalancer, state);
+    this.#isCounted ||= membership.judgement.live.includes(this.#options.node);
     const wanted = this.#withoutNews(wantedOf(this.#plan));
     const links = monitor.links().filter(({ name }) => wanted.has(name));
     routing.withdrawOthers(this.#bgpPlan);
@@ -171,9 +174,9 @@ export class Speaker {
     const wasReady = this.#isReady;
     // A fault of one moment takes readiness from nobody who had it.
     this.#isReady = !cannotSend && !applied.isUnable && (applied.forwardingTrouble === undefined || wasReady);
-    // Until this node was found ready its plan advertises nothing, and a peer that still has our routes from before a
-    // restart would take that for all.
-    if (this.#isReady && wasReady) routing.apply(this.#bgpPlan);
+    // Until this node was found ready and alive its plan advertises nothing, and a peer that still has our routes from
+    // before a restart would take that for all.
+    if (this.#isReady && wasReady && this.#isCounted) routing.apply(this.#bgpPlan);
     membership.publish(this.#ownState());
     if (this.#isReady !== wasReady) trigger();
     if (announcer.problems.length > 0) trigger();

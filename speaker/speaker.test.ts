@@ -1,0 +1,133 @@
+/** What a pass tells routers when: a speaker that starts again must not tell less than the one before. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLogger } from "#common/log.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import type { BgpPlan } from "./bgp/plan.ts";
+import type { Judgement } from "./liveness.ts";
+import { Speaker, type SpeakerOptions } from "./speaker.ts";
+import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./view.ts";
+
+const NODE: NodeView = { name: "n1", labels: {}, addresses: { IPv4: "172.30.0.1" } };
+const VIP = "198.51.100.1";
+const POOL: PoolView = {
+  name: "web",
+  protocol: "bgp",
+  nodeSelectors: [],
+  interfaces: [],
+  advertisements: [],
+};
+const PEER: PeerView = {
+  name: "tor",
+  address: "172.30.0.253",
+  port: 179,
+  localAsn: 64_512,
+  peerAsn: 64_513,
+  nodeSelectors: [],
+  isMultihop: false,
+  gracefulRestart: true,
+  isDualStack: false,
+};
+const SERVICE: ServiceView = {
+  key: "default/web",
+  uid: "1",
+  vips: [VIP],
+  pool: "web",
+  ids: { "IPv4/TCP/80": 1 },
+  ports: [{ name: "", protocol: "TCP", port: 80 }],
+  isLocal: false,
+  hasAffinity: false,
+  sourceRanges: [],
+};
+const POD = { address: "10.0.0.1", node: "n1", isReady: true, isServing: true, isTerminating: false };
+const SLICE: SliceView = {
+  family: "IPv4",
+  service: SERVICE.key,
+  ports: [{ name: "", protocol: "TCP", port: 8080 }],
+  endpoints: [POD],
+};
+
+/** A speaker on n1 whose parts do nothing, and what its routers are told, pass by pass. */
+function world() {
+  const told: string[][] = [];
+  let version = 0;
+  const membership = {
+    judgement: { live: [], dead: [], states: new Map(), isFrozen: true, fingerprint: "" } as Judgement,
+    publish() {},
+  };
+  const parts = {
+    node: NODE.name,
+    namespace: "genkan-system",
+    clock: new FakeClock(),
+    log: silentLogger,
+    sources: {
+      loadBalancer: () => ({
+        generation: 1,
+        isDeleting: false,
+        nodeSelector: {},
+        mode: "IPVS",
+        scheduler: "mh",
+      }),
+      nodes: new Map([[NODE.name, NODE]]),
+      pools: { list: () => [POOL] },
+      services: { list: () => [SERVICE], get: () => SERVICE },
+      peers: { list: () => [PEER] },
+      profiles: { list: () => [] },
+      slicesOf: () => [SLICE],
+      password: () => undefined,
+    },
+    membership,
+    monitor: { links: () => [] },
+    announcer: { problems: [], held: () => new Map(), withdrawOthers: async () => [], set: async () => [] },
+    routing: {
+      withdrawOthers() {},
+      apply: ({ sessions }: BgpPlan) => {
+        const all = [...sessions.values()].flatMap(({ advertisements }) => advertisements);
+        told.push(all.map(({ prefix }) => prefix));
+      },
+      report: () => ({
+        sessions: [],
+        withheld: [],
+        bfd: [],
+        scheduling: undefined,
+        listenTrouble: undefined,
+      }),
+    },
+    forwarder: {
+      reconcile: async () => ({ writes: 0, changes: [], conflicts: [] }),
+      counts: () => ({}),
+    },
+    reporter: { report() {}, conditions: [] },
+    events: { emit() {} },
+    cannotSend: () => undefined,
+    onOwnership() {},
+    trigger() {},
+    version: () => version,
+  };
+  return {
+    told,
+    speaker: new Speaker(parts as unknown as SpeakerOptions, []),
+    judge: (judgement: Partial<Judgement>) => {
+      membership.judgement = { ...membership.judgement, ...judgement };
+      version += 1;
+    },
+  };
+}
+
+test("routers hear nothing before this node counts as alive: they may still have its routes from before a restart", async () => {
+  const { speaker, told, judge } = world();
+  for (const _ of [1, 2, 3]) await speaker.pass();
+  assert.deepEqual(told, []);
+  judge({ live: [NODE.name], isFrozen: false });
+  await speaker.pass();
+  assert.deepEqual(told, [[`${VIP}/32`]]);
+});
+
+test("cut off from the API server, it goes on telling what it told", async () => {
+  const { speaker, told, judge } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  for (const _ of [1, 2]) await speaker.pass();
+  judge({ isFrozen: true });
+  await speaker.pass();
+  assert.deepEqual(told.at(-1), [`${VIP}/32`]);
+});
