@@ -46,6 +46,7 @@ const plan = (sessions: Record<string, WantedSession>, isWatched = false): BgpPl
 function world() {
   const steps: string[] = [];
   let reports: SessionReport[] = [];
+  const leaving = new Set<string>();
   let changed = (): void => {};
   let told: (change: BfdChange) => void = () => {};
   const bgp: Bgp = {
@@ -56,6 +57,7 @@ function world() {
       steps.push(`bgp ${words.join(" ")}`);
     },
     sessions: () => reports,
+    leaving: () => leaving,
     listenTrouble: () => undefined,
     bfdDown: (peer) => void steps.push(`down ${peer}`),
     stop: async ({ mode }) => void steps.push(`bgp stops: ${mode}`),
@@ -89,6 +91,7 @@ function world() {
   return {
     steps,
     sessions,
+    leaving,
     routing,
     say: (change: Partial<BfdChange>) =>
       told({
@@ -169,6 +172,21 @@ test("BFD's loss takes the session down; a peer that stops BFD on purpose does n
   assert.ok(!steps.includes("down tor"));
   say({});
   assert.equal(steps.at(-1), "down tor");
+});
+
+test("a session that says goodbye keeps its BFD until that is said", () => {
+  const { steps, routing, leaving, report } = world();
+  routing.apply(plan({ tor: session("a") }, true));
+  steps.length = 0;
+  leaving.add("tor");
+  routing.withdrawOthers(plan({}));
+  routing.apply(plan({}));
+  assert.deepEqual(steps, ["bgp ", "bfd tor", "bgp ", "bfd tor"]);
+  leaving.delete("tor");
+  report("Idle");
+  assert.equal(steps.at(-1), "bfd ");
+  report("Idle");
+  assert.equal(steps.length, 5);
 });
 
 test("an end says AdminDown by BFD before anything else", async () => {

@@ -35,6 +35,8 @@ export class Routing {
   #bfd: Bfd | undefined;
   /** What sessions were last told. */
   #told: BgpPlan = NOTHING;
+  /** What BFD was last given. */
+  #watched: readonly BfdPeer[] = [];
   /** Peer -> its state as last reported to onSession. */
   readonly #states = new Map<string, SessionReport["state"]>();
 
@@ -67,6 +69,7 @@ export class Routing {
     this.#bgp = undefined;
     this.#bfd = undefined;
     this.#told = NOTHING;
+    this.#watched = [];
     this.#states.clear();
     // First: else the peer takes our going for a broken path, and drops what it should keep (RFC 5882 section 4.3.2.2).
     await bfd?.adminDown();
@@ -94,11 +97,19 @@ export class Routing {
     this.#told = plan;
     if (plan.sessions.size > 0) this.#bgp ??= this.#options.openBgp(() => this.#changed());
     this.#bgp?.reconcile(plan.sessions);
-    this.#watch(plan.bfd.filter(({ address }) => address !== ""));
+    this.#watch();
     this.#changed();
   }
 
-  #watch(peers: readonly BfdPeer[]): void {
+  /** A session that says goodbye keeps its BFD: some routers take that one's end for a broken path. */
+  #watch(): void {
+    const wanted = this.#told.bfd.filter(({ address }) => address !== "");
+    const leaving = this.#bgp?.leaving() ?? new Set();
+    const going = this.#watched.filter(
+      ({ key }) => leaving.has(key) && !wanted.some((peer) => peer.key === key),
+    );
+    const peers = [...wanted, ...going];
+    this.#watched = peers;
     if (peers.length > 0 && this.#bfd === undefined) {
       const bfd = this.#options.openBfd();
       this.#bfd = bfd;
@@ -110,7 +121,13 @@ export class Routing {
     this.#bfd?.reconcile(peers);
   }
 
+  /** A session that was kept for its goodbye has ended. */
+  #isOver(key: string): boolean {
+    return !this.#told.bfd.some((peer) => peer.key === key) && this.#bgp?.leaving().has(key) !== true;
+  }
+
   #changed(): void {
+    if (this.#watched.some(({ key }) => this.#isOver(key))) this.#watch();
     for (const report of this.#bgp?.sessions() ?? []) {
       const before = this.#states.get(report.peer);
       this.#states.set(report.peer, report.state);

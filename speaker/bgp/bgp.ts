@@ -31,6 +31,8 @@ export interface Bgp {
   /** By name of the BGPPeer: exactly these from now on. */
   reconcile(wanted: ReadonlyMap<string, WantedPeer>): void;
   sessions(): SessionReport[];
+  /** Peers that are not wanted any more and are being told so; sessions() still has them. */
+  leaving(): ReadonlySet<string>;
   /** Why nobody can connect to us; sessions that we begin work without. */
   listenTrouble(): string | undefined;
   bfdDown(peer: string): void;
@@ -57,6 +59,10 @@ class Sessions implements Bgp {
   readonly #log: Logger;
   readonly #transport: Transport;
   readonly #sessions = new Map<string, Session>();
+  /** Of peers that are not wanted any more: the session, and the end of its goodbye. */
+  readonly #leaving = new Map<string, { readonly session: Session; readonly end: Promise<void> }>();
+  #wanted: ReadonlyMap<string, WantedPeer> = new Map();
+  #isStopped = false;
   readonly #listeners = new Map<Family, TcpListener>();
   readonly #troubles = new Map<Family, string>();
   /** Peer's address -> the password that listeners have for it. */
@@ -71,10 +77,11 @@ class Sessions implements Bgp {
   }
 
   reconcile(wanted: ReadonlyMap<string, WantedPeer>): void {
-    for (const [name, session] of this.#sessions) {
-      if (!wanted.has(name)) this.#end(name, session, Cease.peerDeconfigured, "the peer was removed");
-    }
+    this.#wanted = wanted;
+    for (const [name, session] of this.#sessions) if (!wanted.has(name)) this.#remove(name, session);
     for (const [name, { settings, advertisements }] of wanted) {
+      // Wanted again before its goodbye was said: it is called anew after that.
+      if (this.#leaving.has(name)) continue;
       const session = this.#sessionFor(name, settings);
       session.advertise(advertisements);
     }
@@ -82,7 +89,12 @@ class Sessions implements Bgp {
   }
 
   sessions(): SessionReport[] {
-    return [...this.#sessions.values()].map((session) => session.report());
+    const going = [...this.#leaving.values()].map(({ session }) => session);
+    return [...this.#sessions.values(), ...going].map((session) => session.report());
+  }
+
+  leaving(): ReadonlySet<string> {
+    return new Set(this.#leaving.keys());
   }
 
   listenTrouble(): string | undefined {
@@ -91,16 +103,17 @@ class Sessions implements Bgp {
   }
 
   bfdDown(peer: string): void {
-    this.#sessions.get(peer)?.bfdDown();
+    (this.#sessions.get(peer) ?? this.#leaving.get(peer)?.session)?.bfdDown();
   }
 
   async stop({ mode }: { readonly mode: "restart" | "leave" }): Promise<void> {
+    this.#isStopped = true;
     for (const listener of this.#listeners.values()) listener.close();
     this.#listeners.clear();
     const ends = [...this.#sessions.values()].map((session) =>
       mode === "restart" ? session.restart() : session.leave("the speaker leaves this node"),
     );
-    await Promise.all(ends);
+    await Promise.all([...ends, ...[...this.#leaving.values()].map(({ end }) => end)]);
     this.#sessions.clear();
   }
 
@@ -127,6 +140,23 @@ class Sessions implements Bgp {
     this.#sessions.set(name, session);
     session.start();
     return session;
+  }
+
+  /** Traffic is moved away before the routes go, as far as the router does so. */
+  #remove(name: string, session: Session): void {
+    const words = "the peer was removed";
+    if (session.state !== "Established") {
+      this.#end(name, session, Cease.peerDeconfigured, words);
+      return;
+    }
+    this.#sessions.delete(name);
+    const end = session.leave(words, Cease.peerDeconfigured).finally(() => {
+      this.#leaving.delete(name);
+      if (this.#isStopped) return;
+      this.reconcile(this.#wanted);
+      this.#options.onChange?.();
+    });
+    this.#leaving.set(name, { session, end });
   }
 
   #end(name: string, session: Session, subcode: number, words: string): void {

@@ -165,8 +165,8 @@ export class Session {
     this.#primary.abandon();
   }
 
-  /** Marks the routes as going (RFC 8326), withdraws them, says why. */
-  async leave(words: string): Promise<void> {
+  /** Marks the routes as going (RFC 8326), withdraws them, says why; `subcode` of the Cease. */
+  async leave(words: string, subcode: number = Cease.administrativeShutdown): Promise<void> {
     this.#isStopped = true;
     this.#dropRival();
     if (this.state === "Established") {
@@ -180,7 +180,7 @@ export class Session {
       }
       await this.#primary.connection?.flushed();
     }
-    this.stop(Cease.administrativeShutdown, words);
+    this.stop(subcode, words);
   }
 
   /** At once; `subcode` of a Cease. */
