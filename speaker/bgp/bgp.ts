@@ -3,14 +3,13 @@
  * does not need it resets no session.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Family, formatAddress, parseAddress } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
-import { errorText } from "#common/error.ts";
 import { type Logger, silentLogger } from "#common/log.ts";
 import { type Random, systemRandom } from "#common/random.ts";
-import type { AcceptedConnection, TcpListener } from "#speaker/native/tcp.ts";
+import type { AcceptedConnection } from "#speaker/native/tcp.ts";
+import { Listeners } from "./listeners.ts";
 import { Session } from "./session.ts";
-import { familyOf, type Transport, tcpTransport } from "./transport.ts";
+import { type Transport, tcpTransport } from "./transport.ts";
 import type { PeerSettings, SessionReport, WantedPeer } from "./types.ts";
 import { Cease } from "./wire/error.ts";
 
@@ -44,12 +43,6 @@ const BGP_PORT = 179;
 /** Sessions that begin later are not those that a restart has ended. */
 const RESTART_MS = 120_000;
 
-/** As the kernel has it: `FD00::0001` is `fd00::1`. */
-function spelled(text: string): string {
-  const address = parseAddress(text);
-  return address === undefined ? text : formatAddress(address);
-}
-
 export function createBgp(options: BgpOptions): Bgp {
   return new Sessions(options);
 }
@@ -63,10 +56,7 @@ class Sessions implements Bgp {
   readonly #leaving = new Map<string, { readonly session: Session; readonly end: Promise<void> }>();
   #wanted: ReadonlyMap<string, WantedPeer> = new Map();
   #isStopped = false;
-  readonly #listeners = new Map<Family, TcpListener>();
-  readonly #troubles = new Map<Family, string>();
-  /** Peer's address -> the password that listeners have for it. */
-  readonly #passwords = new Map<string, string>();
+  readonly #listeners: Listeners;
   readonly #startedAt: number;
 
   constructor(options: BgpOptions) {
@@ -74,6 +64,12 @@ class Sessions implements Bgp {
     this.#log = options.log ?? silentLogger;
     this.#transport = options.transport ?? tcpTransport;
     this.#startedAt = options.clock.now();
+    this.#listeners = new Listeners({
+      transport: this.#transport,
+      log: this.#log,
+      port: "listenPort" in options ? options.listenPort : BGP_PORT,
+      onConnection: (connection) => this.#accept(connection),
+    });
   }
 
   reconcile(wanted: ReadonlyMap<string, WantedPeer>): void {
@@ -85,7 +81,7 @@ class Sessions implements Bgp {
       const session = this.#sessionFor(name, settings);
       session.advertise(advertisements);
     }
-    this.#listen();
+    this.#expect();
   }
 
   sessions(): SessionReport[] {
@@ -98,8 +94,7 @@ class Sessions implements Bgp {
   }
 
   listenTrouble(): string | undefined {
-    const [trouble] = this.#troubles.values();
-    return trouble;
+    return this.#listeners.trouble;
   }
 
   bfdDown(peer: string): void {
@@ -108,8 +103,7 @@ class Sessions implements Bgp {
 
   async stop({ mode }: { readonly mode: "restart" | "leave" }): Promise<void> {
     this.#isStopped = true;
-    for (const listener of this.#listeners.values()) listener.close();
-    this.#listeners.clear();
+    this.#listeners.close();
     const ends = [...this.#sessions.values()].map((session) =>
       mode === "restart" ? session.restart() : session.leave("the speaker leaves this node"),
     );
@@ -126,7 +120,7 @@ class Sessions implements Bgp {
       if (isDeepStrictEqual(before, after) && present.changePassword(settings)) return present;
       this.#end(name, present, Cease.otherConfigurationChange, "the configuration was changed");
     }
-    const { clock, onChange = () => {}, addressOn = () => undefined } = this.#options;
+    const { clock, addressOn = () => undefined } = this.#options;
     const session = new Session({
       settings,
       clock,
@@ -135,7 +129,10 @@ class Sessions implements Bgp {
       transport: this.#transport,
       addressOn,
       isRestarting: clock.now() - this.#startedAt < RESTART_MS,
-      onChange,
+      onChange: () => {
+        if (settings.address === undefined) this.#expect();
+        this.#options.onChange?.();
+      },
     });
     this.#sessions.set(name, session);
     session.start();
@@ -164,72 +161,23 @@ class Sessions implements Bgp {
     this.#sessions.delete(name);
   }
 
-  /** A listener for each family that a peer may come by, with the peers' passwords. */
-  #listen(): void {
-    const { listenPort = BGP_PORT } = this.#options;
-    if ("listenPort" in this.#options && this.#options.listenPort === undefined) return;
-    const families = new Set(
-      [...this.#sessions.values()].map(({ settings }) => familyOf(settings.address ?? ":")),
-    );
-    for (const family of families) if (!this.#listeners.has(family)) this.#open(family, listenPort);
-    for (const [family, listener] of this.#listeners) {
-      if (families.has(family)) continue;
-      listener.close();
-      this.#listeners.delete(family);
-    }
-    this.#sign();
-  }
-
-  #open(family: Family, port: number): void {
-    try {
-      const listener = this.#transport.listen(family, port, {
-        onConnection: (connection) => this.#accept(connection),
-        onError: (error) =>
-          this.#log.warn("BGP connections are not accepted", { family, error: errorText(error) }),
-      });
-      this.#listeners.set(family, listener);
-      this.#troubles.delete(family);
-      this.#passwords.clear();
-    } catch (error) {
-      const words = `port ${port}, ${family}: ${errorText(error)}`;
-      if (this.#troubles.get(family) === words) return;
-      this.#troubles.set(family, words);
-      this.#log.warn("peers cannot connect to this node; it connects to them", { why: words });
-    }
-  }
-
-  /** Keys of the listeners, so that signed connections are accepted, and unsigned ones of those peers are not. */
-  #sign(): void {
-    const wanted = new Map<string, string>();
-    for (const { settings, address } of this.#sessions.values()) {
-      if (address !== undefined && settings.password !== undefined) wanted.set(address, settings.password);
-    }
-    for (const address of new Set([...this.#passwords.keys(), ...wanted.keys()])) {
-      const password = wanted.get(address);
-      if (this.#passwords.get(address) === password) continue;
-      const family = familyOf(address);
-      try {
-        this.#listeners.get(family)?.setMd5({ family, address }, password);
-      } catch (error) {
-        this.#log.warn("a password could not be set for the peer's connections", {
-          address,
-          error: errorText(error),
-        });
-      }
-      if (password === undefined) this.#passwords.delete(address);
-      else this.#passwords.set(address, password);
-    }
+  /** Again when something changed, too: unnumbered peers become known, passwords are to be for their addresses. */
+  #expect(): void {
+    if (!this.#isStopped) this.#listeners.expect([...this.#sessions.values()]);
   }
 
   #accept({ socket, address, link }: AcceptedConnection): void {
     const session = [...this.#sessions.values()].find((one) => {
       const { settings } = one;
-      if (settings.address !== undefined) return spelled(settings.address) === address;
+      if (settings.address !== undefined) return one.address === address;
       return settings.link !== undefined && settings.link === link;
     });
-    if (session === undefined) {
-      this.#log.debug("a connection from somebody who is no peer was refused", { address });
-      socket.destroy();
-    } else session.accept(socket);
+    if (session !== undefined && this.#listeners.isSigned(session)) {
+      session.accept(socket);
+      return;
+    }
+    const why = session === undefined ? "nobody's address" : "no key for it yet";
+    this.#log.debug("a connection to port 179 was refused", { address, why });
+    socket.destroy();
   }
 }

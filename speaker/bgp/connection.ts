@@ -17,7 +17,10 @@ export interface ConnectionEvents {
 
 const LINGER_MS = 1_000;
 const NOTHING = Buffer.alloc(0);
-/** Bytes that may wait for a peer that does not read; more is made only when it does. */
+/**
+ * Bytes that may wait for a peer that does not read; no UPDATE more is made until it does. Beyond them come only
+ * KEEPALIVEs, a few hundred until the send hold timer ends it.
+ */
 const MAX_WAITING = 256 * 1024;
 
 export class Connection {
@@ -26,10 +29,19 @@ export class Connection {
   readonly #splitter = new MessageSplitter();
   #isOpen = true;
   #words = "the connection was closed by the peer";
+  readonly #acknowledged: (socket: Socket) => number;
+  #taken = 0;
 
-  constructor(socket: Socket, clock: Pick<Clock, "after">, events: ConnectionEvents) {
+  /** `acknowledged`: bytes that the peer's side has confirmed. */
+  constructor(
+    socket: Socket,
+    clock: Pick<Clock, "after">,
+    events: ConnectionEvents,
+    acknowledged: (socket: Socket) => number,
+  ) {
     this.#socket = socket;
     this.#clock = clock;
+    this.#acknowledged = acknowledged;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#read(chunk, events));
     socket.on("drain", () => {
@@ -49,9 +61,22 @@ export class Connection {
     return (this.#socket.localAddress ?? "").replace(/^::ffff:/, "").replace(/%.*$/, "");
   }
 
+  /** Bytes that wait for the peer here; the kernel has its own, bounded ones (tcp_wmem). */
+  get waiting(): number {
+    return this.#isOpen ? this.#socket.writableLength : 0;
+  }
+
   /** Whether more may be sent now; onDrain says when it may again. */
   get hasRoom(): boolean {
-    return this.#isOpen && this.#socket.writableLength < MAX_WAITING;
+    return this.#isOpen && this.waiting < MAX_WAITING;
+  }
+
+  /** Whether the peer has taken something since this was last asked; nobody else knows how much of it was read. */
+  hasTaken(): boolean {
+    if (!this.#isOpen || this.#socket.destroyed) return false;
+    const before = this.#taken;
+    this.#taken = this.#acknowledged(this.#socket);
+    return this.#taken > before;
   }
 
   allowExtended(): void {
@@ -71,8 +96,11 @@ export class Connection {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#socket.end();
-    // A peer that does not close its side keeps nothing of ours.
-    const cancel = this.#clock.after(LINGER_MS, () => this.#socket.destroy());
+    // A peer that does not close its side keeps nothing of ours, the kernel's memory included where it does not read.
+    const cancel = this.#clock.after(LINGER_MS, () => {
+      if (this.#socket.writableLength > 0) this.#socket.resetAndDestroy();
+      else this.#socket.destroy();
+    });
     this.#socket.once("close", cancel);
   }
 

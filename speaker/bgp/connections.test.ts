@@ -1,20 +1,18 @@
 /** Connections that are not what they seem: left behind by a crash, or never read. Real TCP on loopback. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { afterEach, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
 import { systemRandom } from "#common/random.ts";
+import { KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { createBgp } from "./bgp.ts";
 import { Connection } from "./connection.ts";
 import { Session } from "./session.ts";
 import type { Transport } from "./transport.ts";
-import type { PeerSettings } from "./types.ts";
-import { encodeMessage, MessageSplitter, MessageType } from "./wire/header.ts";
-import { encodeOpen } from "./wire/open.ts";
+import { MessageSplitter, MessageType } from "./wire/header.ts";
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(() => {
@@ -23,38 +21,10 @@ afterEach(() => {
 
 /** Both ends of a connection. */
 async function pair(): Promise<{ ours: Socket; theirs: Socket }> {
-  const accepted = Promise.withResolvers<Socket>();
-  const server = createServer(accepted.resolve).listen(0, "127.0.0.1");
-  cleanUp.push(() => server.close());
-  await once(server, "listening");
-  const address = server.address();
-  const theirs = connect(typeof address === "object" && address !== null ? address.port : 0, "127.0.0.1");
-  theirs.on("error", () => {});
-  const ours = await accepted.promise;
-  cleanUp.push(
-    () => ours.destroy(),
-    () => theirs.destroy(),
-  );
-  return { ours, theirs };
+  const { close, ...ends } = await socketPair();
+  cleanUp.push(close);
+  return ends;
 }
-
-const SETTINGS: PeerSettings = {
-  name: "peer",
-  address: "127.0.0.1",
-  port: 179,
-  localAsn: 65_000,
-  peerAsn: 65_001,
-  // Higher than the peer's: of two connections, ours would stay.
-  routerId: "10.0.0.9",
-  holdTimeMs: 90_000,
-  connectTimeMs: 60_000,
-  ttl: { kind: "direct" },
-  gracefulRestart: false,
-  families: ["IPv4"],
-  useBfd: false,
-  maximumPrefixes: 5,
-  nextHops: {},
-};
 
 const NO_EVENTS = { onMessage() {}, onBroken() {}, onClosed() {}, onDrain() {} };
 
@@ -62,7 +32,7 @@ test("a peer that does not read holds up nobody who leaves", async () => {
   const { ours, theirs } = await pair();
   theirs.pause();
   const clock = new FakeClock();
-  const connection = new Connection(ours, clock, NO_EVENTS);
+  const connection = new Connection(ours, clock, NO_EVENTS, () => 0);
   assert.equal(await connection.flushed(), true, "nothing was sent");
   const part = Buffer.alloc(1_000);
   while (ours.writableLength === 0) connection.send(part);
@@ -74,7 +44,7 @@ test("a peer that does not read holds up nobody who leaves", async () => {
 test("what little waits is waited for: there is no drain after it", async () => {
   const { ours, theirs } = await pair();
   theirs.pause();
-  const connection = new Connection(ours, new FakeClock(), NO_EVENTS);
+  const connection = new Connection(ours, new FakeClock(), NO_EVENTS, () => 0);
   const part = Buffer.alloc(1_000);
   while (ours.writableLength === 0) connection.send(part);
   assert.ok(ours.writableLength < ours.writableHighWaterMark);
@@ -86,12 +56,12 @@ test("what little waits is waited for: there is no drain after it", async () => 
 test("a peer is known by its address, however that is written", async () => {
   const events: Parameters<Transport["listen"]>[2][] = [];
   const transport: Transport = {
+    ...plainTransport,
     connect: () => Promise.reject(new Error("the peer connects to us")),
     listen(_family, port, listening) {
       events.push(listening);
       return { port, setMd5() {}, close() {} };
     },
-    changePassword() {},
   };
   const bgp = createBgp({ clock: systemClock, transport, listenPort: 0 });
   cleanUp.push(() => bgp.stop({ mode: "restart" }));
@@ -102,14 +72,14 @@ test("a peer is known by its address, however that is written", async () => {
   assert.equal(stranger.ours.destroyed, true);
   events[0]?.onConnection({ socket: peer.ours, address: "fd00::1", port: 1 });
   assert.equal(peer.ours.destroyed, false);
-  assert.equal(bgp.sessions()[0]?.state, "OpenSent");
+  assert.equal(bgp.sessions()[0]?.state, "Active");
 });
 
 test("a connection that a crash of the peer has left does not keep its next one out", async () => {
   const transport: Transport = {
+    ...plainTransport,
     connect: () => Promise.reject(new Error("the peer connects to us")),
     listen: () => ({ port: 0, setMd5() {}, close() {} }),
-    changePassword() {},
   };
   const session = new Session({
     settings: SETTINGS,
@@ -124,7 +94,7 @@ test("a connection that a crash of the peer has left does not keep its next one 
   cleanUp.push(() => session.stop(2, "the test is over"));
   const dead = await pair();
   session.accept(dead.ours);
-  assert.equal(session.state, "OpenSent");
+  assert.equal(session.state, "Active");
   const next = await pair();
   const types: number[] = [];
   const splitter = new MessageSplitter();
@@ -132,17 +102,7 @@ test("a connection that a crash of the peer has left does not keep its next one 
     for (const { type } of splitter.push(chunk)) types.push(type);
   });
   session.accept(next.ours);
-  const capabilities = {
-    families: ["IPv4" as const],
-    asn: 65_001,
-    routeRefresh: true,
-    enhancedRouteRefresh: false,
-    extendedMessage: false,
-    extendedNextHop: false,
-  };
-  const open = { version: 4, asn: 65_001, holdTimeSeconds: 90, routerId: "10.0.0.1", capabilities };
-  next.theirs.write(encodeMessage(MessageType.open, encodeOpen(open)));
-  next.theirs.write(encodeMessage(MessageType.keepalive, Buffer.alloc(0)));
+  next.theirs.write(Buffer.concat([open(), KEEPALIVE]));
   await until("the second connection to be the session's", () => session.state === "Established");
   assert.equal(types.includes(MessageType.notification), false);
 });

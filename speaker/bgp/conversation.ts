@@ -15,6 +15,7 @@ import {
   type TimerName,
 } from "./fsm.ts";
 import type { Negotiated } from "./negotiated.ts";
+import type { BgpError } from "./wire/error.ts";
 import type { Open } from "./wire/open.ts";
 
 export interface ConversationOptions {
@@ -29,11 +30,17 @@ export interface ConversationOptions {
   readonly sendKeepalive: (conversation: Conversation) => void;
   readonly onEstablished: (conversation: Conversation) => void;
   readonly onLost: (conversation: Conversation) => void;
-  readonly onState: () => void;
+  /** Why it ends by a decision of ours; the peer is told the same. */
+  readonly onFault: (conversation: Conversation, error: BgpError) => void;
+  readonly onState: (conversation: Conversation) => void;
 }
 
 /** RFC 4271 section 10: a quarter less at most, so that sessions do not act in step. */
 const JITTER = 0.125;
+/** What tells of the peer is kept to the letter. */
+const EXACT: readonly TimerName[] = ["Hold", "SendHold"];
+/** A main thread that stood still has not read what the peer said meanwhile: it reads first, and then judges. */
+const READING_MS = 100;
 /** RFC 4271 section 4.4: not more than one a second. */
 const MIN_KEEPALIVE_MS = 1_000;
 
@@ -63,7 +70,7 @@ export class Conversation {
     const { machine, actions } = step(this.#machine, event, this.#options.settings);
     this.#machine = machine;
     for (const action of actions) this.#perform(action);
-    if (machine.state !== before) this.#options.onState();
+    if (machine.state !== before) this.#options.onState(this);
   }
 
   /** It outlived the connection that we made: from now on it is the one that connects again. */
@@ -93,7 +100,7 @@ export class Conversation {
   }
 
   #perform(action: Action): void {
-    const { connect, giveUp, sendOpen, sendKeepalive, onEstablished, onLost } = this.#options;
+    const { connect, giveUp, sendOpen, sendKeepalive, onEstablished, onLost, onFault } = this.#options;
     switch (action.do) {
       case "connect":
         connect();
@@ -111,6 +118,7 @@ export class Conversation {
         break;
       case "sendNotification":
         this.connection?.sendNotification(action.error);
+        onFault(this, action.error);
         break;
       case "start":
         this.#start(action.timer, action.ms);
@@ -131,13 +139,26 @@ export class Conversation {
   #start(timer: TimerName, ms: number): void {
     const { clock, random } = this.#options;
     this.#timers.get(timer)?.();
-    const wait = timer === "Hold" ? ms : jittered(ms * (1 - JITTER), JITTER, random);
+    const wait = EXACT.includes(timer) ? ms : jittered(ms * (1 - JITTER), JITTER, random);
+    const expire = (): void => {
+      this.#timers.delete(timer);
+      this.#expire(timer);
+    };
     this.#timers.set(
       timer,
       clock.after(wait, () => {
-        this.#timers.delete(timer);
-        this.step({ type: `${timer}Timer_Expires` });
+        if (timer === "Hold") this.#timers.set(timer, clock.after(READING_MS, expire));
+        else expire();
       }),
     );
+  }
+
+  #expire(timer: TimerName): void {
+    // RFC 9687 counts from the last message that was sent; what a socket takes is sent only when the peer takes it.
+    const looks = timer === "Keepalive" || timer === "SendHold";
+    const isTaken = looks && this.connection?.hasTaken() === true;
+    if (isTaken) this.step({ type: "MessageTaken" });
+    if (isTaken && timer === "SendHold") return;
+    this.step({ type: `${timer}Timer_Expires` });
   }
 }

@@ -9,6 +9,7 @@ import { BgpError } from "./wire/error.ts";
 const SETTINGS: FsmSettings = {
   connectRetryTimeMs: 120_000,
   openHoldTimeMs: 240_000,
+  sendHoldTimeMs: 480_000,
   delayOpenTimeMs: 0,
   idleHoldTimeMs: { base: 1_000, cap: 8_000 },
 };
@@ -39,7 +40,14 @@ const words = (actions: readonly Action[]): string[] =>
     }
   });
 
-const STOP_ALL = ["stop ConnectRetry", "stop Hold", "stop Keepalive", "stop DelayOpen", "stop IdleHold"];
+const STOP_ALL = [
+  "stop ConnectRetry",
+  "stop Hold",
+  "stop Keepalive",
+  "stop DelayOpen",
+  "stop IdleHold",
+  "stop SendHold",
+];
 const LEAVE = [...STOP_ALL, "drop"];
 
 type Case = readonly [
@@ -84,8 +92,29 @@ const CASES: readonly Case[] = [
   [
     at("Connect"),
     { type: "Tcp_CR_Acked" },
+    "OpenSent",
+    ["stop ConnectRetry", "stop DelayOpen", "sendOpen", "start Hold 240000"],
+    DELAYING,
+  ],
+  [
+    at("Connect"),
+    { type: "TcpConnectionConfirmed" },
     "Connect",
     ["stop ConnectRetry", "start DelayOpen 5000"],
+    DELAYING,
+  ],
+  [
+    at("Active"),
+    { type: "TcpConnectionConfirmed" },
+    "Active",
+    ["stop ConnectRetry", "start DelayOpen 5000"],
+    DELAYING,
+  ],
+  [
+    at("Active", { isDelayingOpen: true }),
+    { type: "OpenCollisionDump" },
+    "Idle",
+    ["notify 6/7", ...LEAVE, "start IdleHold 1000"],
     DELAYING,
   ],
   [at("Connect"), { type: "TcpConnectionFails" }, "Idle", [...LEAVE, "start IdleHold 1000"]],
@@ -93,7 +122,7 @@ const CASES: readonly Case[] = [
     at("Connect", { isDelayingOpen: true }),
     { type: "TcpConnectionFails" },
     "Active",
-    ["stop DelayOpen", "start ConnectRetry 120000"],
+    ["drop", "stop DelayOpen", "start ConnectRetry 120000"],
   ],
   [
     at("Connect", { isDelayingOpen: true }),
@@ -155,7 +184,12 @@ const CASES: readonly Case[] = [
   [at("OpenSent"), { type: "OpenCollisionDump" }, "Idle", ["notify 6/7", ...LEAVE, "start IdleHold 1000"]],
   [at("OpenSent"), { type: "ManualStop", error: ERROR }, "Idle", ["notify 1/2", ...LEAVE]],
   // OpenConfirm.
-  [at("OpenConfirm"), { type: "KeepAliveMsg" }, "Established", ["start Hold 90000", "established"]],
+  [
+    at("OpenConfirm"),
+    { type: "KeepAliveMsg" },
+    "Established",
+    ["start Hold 90000", "start SendHold 480000", "established"],
+  ],
   [
     at("OpenConfirm"),
     { type: "KeepaliveTimer_Expires" },
@@ -165,7 +199,28 @@ const CASES: readonly Case[] = [
   [at("OpenConfirm"), { type: "UpdateMsg" }, "Idle", ["notify 5/2", ...LEAVE, "start IdleHold 1000"]],
   [at("OpenConfirm"), OPEN, "Idle", ["notify 5/2", ...LEAVE, "start IdleHold 1000"]],
   [at("OpenConfirm"), { type: "TcpConnectionFails" }, "Idle", [...LEAVE, "start IdleHold 1000"]],
+  [at("OpenConfirm"), { type: "MessageTaken" }, "OpenConfirm", []],
+  [
+    at("OpenConfirm", { holdTimeMs: 0 }),
+    { type: "KeepAliveMsg" },
+    "Established",
+    ["stop Hold", "stop SendHold", "established"],
+  ],
   // Established.
+  [at("Established"), { type: "MessageTaken" }, "Established", ["start SendHold 480000"]],
+  [
+    at("Established", { holdTimeMs: 300_000 }),
+    { type: "MessageTaken" },
+    "Established",
+    ["start SendHold 600000"],
+  ],
+  [at("Established", { holdTimeMs: 0 }), { type: "MessageTaken" }, "Established", ["stop SendHold"]],
+  [
+    at("Established"),
+    { type: "SendHoldTimer_Expires" },
+    "Idle",
+    ["notify 8/0", ...LEAVE, "lost", "start IdleHold 1000"],
+  ],
   [at("Established"), { type: "KeepAliveMsg" }, "Established", ["start Hold 90000"]],
   [at("Established"), { type: "UpdateMsg" }, "Established", ["start Hold 90000"]],
   [at("Established", { holdTimeMs: 0 }), { type: "UpdateMsg" }, "Established", ["stop Hold"]],

@@ -1,18 +1,23 @@
 /**
  * The finite state machine of one BGP connection (RFC 4271 section 8.2.2), with the optional attributes DelayOpen,
- * DampPeerOscillations (as the idle hold time) and PassiveTcpEstablishment. Pure: step(machine, event) -> machine and
- * actions. Names of states, events and timers are the RFC's.
+ * DampPeerOscillations (as the idle hold time) and PassiveTcpEstablishment, and with the send hold timer (RFC 9687).
+ * Pure: step(machine, event) -> machine and actions. Names of states, events and timers are the RFCs'.
  */
 import type { SessionState } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 
-export type TimerName = "ConnectRetry" | "Hold" | "Keepalive" | "DelayOpen" | "IdleHold";
+export type TimerName = "ConnectRetry" | "Hold" | "Keepalive" | "DelayOpen" | "IdleHold" | "SendHold";
 
 export interface FsmSettings {
   readonly connectRetryTimeMs: number;
   /** Until an OPEN says less: "a large value", 4 minutes is suggested. */
   readonly openHoldTimeMs: number;
-  /** 0: an OPEN is sent at once. */
+  /** How long a peer that takes nothing is put up with, at least: twice the hold time where that is longer. */
+  readonly sendHoldTimeMs: number;
+  /**
+   * For how long who connected to us may speak first (DelayOpen); 0: an OPEN is sent at once. Connections that we made
+   * always begin with one.
+   */
   readonly delayOpenTimeMs: number;
   /** First and longest pause after a loss; it doubles each time. */
   readonly idleHoldTimeMs: { readonly base: number; readonly cap: number };
@@ -20,13 +25,18 @@ export interface FsmSettings {
 
 const IDLE_HOLD_BASE_MS = 1_000;
 const OPEN_HOLD_MS = 240_000;
+/** RFC 9687 section 5: the greater of 8 minutes and twice the hold time. */
+const SEND_HOLD_MS = 480_000;
+/** Who connects says OPEN at once; a peer that waits, too, is not kept waiting for long. */
+const DELAY_OPEN_MS = 1_000;
 
 /** Those of a session whose attempts to connect are so long apart at most. */
 export function fsmSettings(connectTimeMs: number): FsmSettings {
   return {
     connectRetryTimeMs: connectTimeMs,
     openHoldTimeMs: OPEN_HOLD_MS,
-    delayOpenTimeMs: 0,
+    sendHoldTimeMs: SEND_HOLD_MS,
+    delayOpenTimeMs: DELAY_OPEN_MS,
     idleHoldTimeMs: { base: IDLE_HOLD_BASE_MS, cap: Math.max(IDLE_HOLD_BASE_MS, connectTimeMs) },
   };
 }
@@ -53,6 +63,8 @@ export type Event =
   | { readonly type: "Tcp_CR_Acked" }
   | { readonly type: "TcpConnectionConfirmed" }
   | { readonly type: "TcpConnectionFails" }
+  /** The peer has taken something of what was sent since the last time. */
+  | { readonly type: "MessageTaken" }
   // Messages.
   | { readonly type: "BGPOpen"; readonly holdTimeMs: number; readonly keepaliveTimeMs: number }
   | { readonly type: "BGPHeaderErr"; readonly error: BgpError }
@@ -89,14 +101,22 @@ export const IDLE: Machine = {
   keepaliveTimeMs: 0,
 };
 
-const ALL_TIMERS: readonly TimerName[] = ["ConnectRetry", "Hold", "Keepalive", "DelayOpen", "IdleHold"];
+const ALL_TIMERS: readonly TimerName[] = [
+  "ConnectRetry",
+  "Hold",
+  "Keepalive",
+  "DelayOpen",
+  "IdleHold",
+  "SendHold",
+];
 const stopAll: readonly Action[] = ALL_TIMERS.map((timer) => ({ do: "stop", timer }));
 const stop = (timer: TimerName): Action => ({ do: "stop", timer });
 const start = (timer: TimerName, ms: number): Action => ({ do: "start", timer, ms });
 const same = (machine: Machine, actions: readonly Action[] = []): Step => ({ machine, actions });
 
 const COLLISION = new BgpError(ErrorCode.cease, Cease.collision, "");
-const HOLD_TIMER = new BgpError(ErrorCode.holdTimer, 0, "");
+const HOLD_TIMER = new BgpError(ErrorCode.holdTimer, 0, "the peer has said nothing");
+const SEND_HOLD_TIMER = new BgpError(ErrorCode.sendHoldTimer, 0, "the peer has taken nothing");
 /** RFC 6608: the subcode says in which state the message was not expected. */
 const UNEXPECTED: Readonly<Partial<Record<SessionState, number>>> = {
   OpenSent: 1,
@@ -143,9 +163,11 @@ function inIdle(machine: Machine, event: Event, settings: FsmSettings): Step {
     case "HoldTimer_Expires":
     case "KeepaliveTimer_Expires":
     case "DelayOpenTimer_Expires":
+    case "SendHoldTimer_Expires":
     case "Tcp_CR_Acked":
     case "TcpConnectionConfirmed":
     case "TcpConnectionFails":
+    case "MessageTaken":
     case "BGPOpen":
     case "BGPHeaderErr":
     case "BGPOpenMsgErr":
@@ -170,18 +192,20 @@ function inConnect(machine: Machine, event: Event, settings: FsmSettings): Step 
     case "DelayOpenTimer_Expires":
       return sendOpen(machine, settings);
     case "Tcp_CR_Acked":
+      return sendOpen(machine, settings);
     case "TcpConnectionConfirmed":
-      return connected(machine, settings);
+      return delayOpen(machine, settings);
     case "TcpConnectionFails":
       if (!machine.isDelayingOpen) return toIdle(machine, settings);
       return {
         machine: { ...machine, state: "Active", isDelayingOpen: false },
-        actions: [stop("DelayOpen"), start("ConnectRetry", settings.connectRetryTimeMs)],
+        actions: [{ do: "drop" }, stop("DelayOpen"), start("ConnectRetry", settings.connectRetryTimeMs)],
       };
     case "BGPOpen":
       return machine.isDelayingOpen ? openWhileDelaying(machine, event) : toIdle(machine, settings);
     case "ManualStart":
     case "AutomaticStart_with_PassiveTcpEstablishment":
+    case "MessageTaken":
       return same(machine);
     case "ManualStop":
     case "AutomaticStop":
@@ -189,10 +213,12 @@ function inConnect(machine: Machine, event: Event, settings: FsmSettings): Step 
     case "BGPHeaderErr":
     case "BGPOpenMsgErr":
       return toIdle(machine, settings, event.error);
+    case "OpenCollisionDump":
+      return toIdle(machine, settings, COLLISION);
     case "HoldTimer_Expires":
     case "KeepaliveTimer_Expires":
     case "IdleHoldTimer_Expires":
-    case "OpenCollisionDump":
+    case "SendHoldTimer_Expires":
     case "NotifMsg":
     case "KeepAliveMsg":
     case "UpdateMsg":
@@ -211,12 +237,14 @@ function inActive(machine: Machine, event: Event, settings: FsmSettings): Step {
     case "DelayOpenTimer_Expires":
       return sendOpen(machine, settings);
     case "Tcp_CR_Acked":
+      return sendOpen(machine, settings);
     case "TcpConnectionConfirmed":
-      return connected(machine, settings);
+      return delayOpen(machine, settings);
     case "BGPOpen":
       return machine.isDelayingOpen ? openWhileDelaying(machine, event) : toIdle(machine, settings);
     case "ManualStart":
     case "AutomaticStart_with_PassiveTcpEstablishment":
+    case "MessageTaken":
       return same(machine);
     case "ManualStop":
     case "AutomaticStop":
@@ -224,11 +252,13 @@ function inActive(machine: Machine, event: Event, settings: FsmSettings): Step {
     case "BGPHeaderErr":
     case "BGPOpenMsgErr":
       return toIdle(machine, settings, event.error);
+    case "OpenCollisionDump":
+      return toIdle(machine, settings, COLLISION);
     case "TcpConnectionFails":
     case "HoldTimer_Expires":
     case "KeepaliveTimer_Expires":
     case "IdleHoldTimer_Expires":
-    case "OpenCollisionDump":
+    case "SendHoldTimer_Expires":
     case "NotifMsg":
     case "KeepAliveMsg":
     case "UpdateMsg":
@@ -252,6 +282,7 @@ function inOpenSent(machine: Machine, event: Event, settings: FsmSettings): Step
     // A second connection is tracked by the session, which dumps one of the two.
     case "Tcp_CR_Acked":
     case "TcpConnectionConfirmed":
+    case "MessageTaken":
       return same(machine);
     case "ManualStop":
     case "AutomaticStop":
@@ -270,6 +301,7 @@ function inOpenSent(machine: Machine, event: Event, settings: FsmSettings): Step
     case "KeepaliveTimer_Expires":
     case "DelayOpenTimer_Expires":
     case "IdleHoldTimer_Expires":
+    case "SendHoldTimer_Expires":
     case "KeepAliveMsg":
     case "UpdateMsg":
       return toIdle(machine, settings, unexpected(machine, event.type));
@@ -283,7 +315,7 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
       if (isEstablished) return same(machine, restartHold(machine));
       return {
         machine: { ...machine, state: "Established", connectRetryCounter: 0 },
-        actions: [...restartHold(machine), { do: "established" }],
+        actions: [...restartHold(machine), ...restartSendHold(machine, settings), { do: "established" }],
       };
     case "UpdateMsg":
       return isEstablished
@@ -291,6 +323,8 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
         : toIdle(machine, settings, unexpected(machine, event.type));
     case "KeepaliveTimer_Expires":
       return same(machine, [{ do: "sendKeepalive" }, ...startKeepalive(machine)]);
+    case "MessageTaken":
+      return same(machine, isEstablished ? restartSendHold(machine, settings) : []);
     case "ManualStart":
     case "AutomaticStart_with_PassiveTcpEstablishment":
     case "Tcp_CR_Acked":
@@ -301,6 +335,8 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
       return stopped(machine, event.error);
     case "HoldTimer_Expires":
       return toIdle(machine, settings, HOLD_TIMER);
+    case "SendHoldTimer_Expires":
+      return toIdle(machine, settings, SEND_HOLD_TIMER);
     case "BGPHeaderErr":
     case "BGPOpenMsgErr":
     case "UpdateMsgErr":
@@ -318,7 +354,8 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
   }
 }
 
-function connected(machine: Machine, settings: FsmSettings): Step {
+/** The peer has connected: it may say OPEN first, and then nobody is told anything who has not said who he is. */
+function delayOpen(machine: Machine, settings: FsmSettings): Step {
   if (settings.delayOpenTimeMs === 0) return sendOpen(machine, settings);
   return same({ ...machine, isDelayingOpen: true }, [
     stop("ConnectRetry"),
@@ -363,6 +400,11 @@ function openReceived(machine: Machine, event: OpenEvent, before: readonly Actio
 /** A negotiated hold time of zero means no timers at all. */
 function restartHold({ holdTimeMs }: Machine): Action[] {
   return [holdTimeMs === 0 ? stop("Hold") : start("Hold", holdTimeMs)];
+}
+
+/** RFC 9687 section 4: it runs from the moment that a session is established, and with the hold timer only. */
+function restartSendHold({ holdTimeMs }: Machine, { sendHoldTimeMs }: FsmSettings): Action[] {
+  return [holdTimeMs === 0 ? stop("SendHold") : start("SendHold", Math.max(sendHoldTimeMs, 2 * holdTimeMs))];
 }
 
 function startKeepalive({ holdTimeMs, keepaliveTimeMs }: Machine): Action[] {

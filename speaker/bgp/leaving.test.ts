@@ -48,6 +48,8 @@ const plain: Transport = {
   },
   listen: (_family, port) => ({ port, setMd5() {}, close() {} }),
   changePassword() {},
+  limitHops() {},
+  acknowledged: ({ bytesWritten }) => bytesWritten,
 };
 
 /** What the peer understood, one word for each message that matters here. */

@@ -7,6 +7,7 @@ import type { LargeCommunity } from "#api/community.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import { selectsAny } from "#speaker/selector.ts";
 import type { AdvertisementView, NodeView, PeerView, PoolView, ProfileView } from "#speaker/view.ts";
+import { canonicalAddress, familyOf } from "./address.ts";
 import type { Advertisement, PeerSettings } from "./types.ts";
 
 /** An address that this node advertises, as planned. */
@@ -104,10 +105,10 @@ function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
     useBfd: peer.bfdProfile !== undefined,
     maximumPrefixes: MAXIMUM_PREFIXES,
     nextHops: { ...(IPv4 === undefined ? {} : { IPv4 }), ...(IPv6 === undefined ? {} : { IPv6 }) },
-    ...(peer.address === undefined ? {} : { address: peer.address }),
+    ...(peer.address === undefined ? {} : { address: canonicalAddress(peer.address) }),
     ...(peer.link === undefined ? {} : { link: peer.link }),
     ...(peer.keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs: peer.keepaliveTimeMs }),
-    ...(peer.sourceAddress === undefined ? {} : { sourceAddress: peer.sourceAddress }),
+    ...(peer.sourceAddress === undefined ? {} : { sourceAddress: canonicalAddress(peer.sourceAddress) }),
     ...(password === undefined ? {} : { password }),
   };
 }
@@ -121,7 +122,7 @@ function ttlOf(peer: PeerView): PeerSettings["ttl"] {
 
 function familiesOf(peer: PeerView): readonly Family[] {
   if (peer.isDualStack || peer.address === undefined) return ["IPv4", "IPv6"];
-  return peer.address.includes(":") ? ["IPv6"] : ["IPv4"];
+  return [familyOf(canonicalAddress(peer.address))];
 }
 
 /** iBGP and GTSM over several hops leave open whether a router lies between; BFD's two kinds do not meet. */
@@ -136,7 +137,7 @@ function bfdPeerOf(peer: PeerView, profile: ProfileView): BfdPeer {
   const { name: _, ...timers } = profile;
   return {
     key: peer.name,
-    address: peer.address ?? "",
+    address: canonicalAddress(peer.address ?? ""),
     multihop: distanceOf(peer),
     profile: timers,
     ...(peer.link === undefined ? {} : { link: peer.link }),

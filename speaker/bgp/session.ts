@@ -7,13 +7,14 @@ import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
-import { speakingStays } from "./collision.ts";
+import { canonicalAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
 import { fsmSettings } from "./fsm.ts";
 import { negotiate, ownOpen } from "./negotiated.ts";
 import { nextHopsOf } from "./nexthop.ts";
+import { Pair } from "./pair.ts";
 import { Received } from "./received.ts";
 import { AdjRibOut } from "./rib.ts";
 import { asGoing } from "./shutdown.ts";
@@ -41,14 +42,11 @@ export interface SessionOptions {
 
 /** What a router needs to move traffic to other routes. */
 const GRACEFUL_SHUTDOWN_MS = 1_000;
-const SECOND_MS = 1_000;
 
 export class Session {
   readonly #options: SessionOptions;
   #settings: PeerSettings;
-  #primary: Conversation;
-  /** The peer's connection while ours is under way too. */
-  #rival: Conversation | undefined;
+  readonly #pair: Pair;
   readonly #dialer: Dialer;
   #sockets = new WeakMap<Connection, Socket>();
   #rib: AdjRibOut | undefined;
@@ -56,7 +54,6 @@ export class Session {
   #advertisements: readonly Advertisement[] = [];
   #isRestarting: boolean;
   #isStopped = false;
-  #askedAt = Number.NEGATIVE_INFINITY;
   readonly #tally: Tally;
 
   constructor(options: SessionOptions) {
@@ -65,21 +62,31 @@ export class Session {
     this.#isRestarting = options.isRestarting;
     this.#tally = new Tally(options.clock);
     this.#dialer = new Dialer(options.transport);
-    this.#primary = this.#converse(true);
+    this.#pair = new Pair(this.#converse(true));
   }
 
   get settings(): PeerSettings {
     return this.#settings;
   }
 
-  /** Where the peer is, or is expected; undefined while an unnumbered peer is not known. */
+  /** Where the peer is, or is expected, as the kernel spells it; undefined while an unnumbered peer is not known. */
   get address(): string | undefined {
     const { address, link } = this.#settings;
-    return address ?? (link === undefined ? undefined : this.#options.addressOn(link));
+    if (address !== undefined) return canonicalAddress(address);
+    return link === undefined ? undefined : this.#options.addressOn(link);
+  }
+
+  get #primary(): Conversation {
+    return this.#pair.primary;
   }
 
   get state(): SessionState {
     return this.#primary.machine.state;
+  }
+
+  /** Bytes that wait for a peer that does not read. */
+  get waiting(): number {
+    return this.#primary.connection?.waiting ?? 0;
   }
 
   start(): void {
@@ -115,8 +122,7 @@ export class Session {
   /** Somebody at the peer's address has connected. */
   accept(socket: Socket): void {
     const { machine } = this.#primary;
-    // What a hop limit protects comes over our own connection only: there the kernel looks at every packet.
-    if (this.#isStopped || this.#settings.ttl.kind === "gtsm" || this.#rival !== undefined) {
+    if (this.#isStopped || this.#pair.rival !== undefined || !this.#limitHops(socket)) {
       socket.destroy();
       return;
     }
@@ -126,31 +132,33 @@ export class Session {
       this.#primary.abandon();
       this.#onLost();
     }
-    if (this.state === "Established") this.#askIfAlive();
-    const isFree = ["Idle", "Connect", "Active"].includes(this.#primary.machine.state);
+    if (this.state === "Established") this.#primary.ask();
+    const isFree = this.#primary.connection === undefined;
     const conversation = isFree ? this.#primary : this.#converse(false);
     if (isFree) this.#dialer.giveUp();
-    else this.#rival = conversation;
+    else this.#pair.rival = conversation;
     conversation.isOurs = false;
     conversation.step({ type: "AutomaticStart_with_PassiveTcpEstablishment" });
     this.#take(conversation, socket);
     conversation.step({ type: "TcpConnectionConfirmed" });
   }
 
-  /**
-   * Who connects again may have lost the connection that there is without our hearing of it (a password that changed
-   * at both ends in one moment): the answer to a KEEPALIVE tells now, and not when the hold time is over.
-   */
-  #askIfAlive(): void {
-    const now = this.#options.clock.now();
-    // RFC 4271 section 4.4: not more than one a second.
-    if (now - this.#askedAt < SECOND_MS) return;
-    this.#askedAt = now;
-    this.#send(this.#primary, KEEPALIVE);
+  /** False where the kernel does not do it: what a hop limit protects is not taken without. */
+  #limitHops(socket: Socket): boolean {
+    const { name, ttl } = this.#settings;
+    try {
+      this.#options.transport.limitHops(socket, this.address ?? "", ttl);
+      return true;
+    } catch (error) {
+      const why = errorText(error);
+      this.#options.log.debug("a connection was refused: no hop limit", { peer: name, why });
+      return false;
+    }
   }
 
   /** The path to the peer is gone (RFC 5882 section 4.3, RFC 9384). */
   bfdDown(): void {
+    this.#pair.dropRival();
     if (this.state === "Idle") return;
     const error = new BgpError(ErrorCode.cease, Cease.bfdDown, "BFD says that the path is down");
     this.#fail(this.#primary, { type: "BGPHeaderErr", error });
@@ -160,7 +168,7 @@ export class Session {
   async restart(): Promise<void> {
     if (this.#primary.negotiated?.gracefulRestart === undefined) return this.leave("the speaker restarts");
     this.#isStopped = true;
-    this.#dropRival();
+    this.#pair.dropRival();
     await this.#primary.connection?.flushed();
     this.#primary.abandon();
   }
@@ -168,7 +176,7 @@ export class Session {
   /** Marks the routes as going (RFC 8326), withdraws them, says why; `subcode` of the Cease. */
   async leave(words: string, subcode: number = Cease.administrativeShutdown): Promise<void> {
     this.#isStopped = true;
-    this.#dropRival();
+    this.#pair.dropRival();
     if (this.state === "Established") {
       const going = asGoing(this.#advertisements);
       if (going.length > 0) {
@@ -186,7 +194,7 @@ export class Session {
   /** At once; `subcode` of a Cease. */
   stop(subcode: number, words: string): void {
     this.#isStopped = true;
-    this.#dropRival();
+    this.#pair.dropRival();
     this.#primary.step({ type: "ManualStop", error: shutdown(subcode, words) });
   }
 
@@ -202,7 +210,7 @@ export class Session {
   }
 
   #converse(isPrimary: boolean): Conversation {
-    const { clock, random, onChange } = this.#options;
+    const { clock, random } = this.#options;
     return new Conversation({
       clock,
       random,
@@ -218,7 +226,10 @@ export class Session {
       sendKeepalive: (conversation) => this.#send(conversation, KEEPALIVE),
       onEstablished: (conversation) => this.#onEstablished(conversation),
       onLost: () => this.#onLost(),
-      onState: onChange,
+      onFault: (conversation, error) => {
+        if (conversation === this.#primary && !isCollision(error)) this.#tally.fail(error.message);
+      },
+      onState: (conversation) => this.#onState(conversation),
     });
   }
 
@@ -243,16 +254,18 @@ export class Session {
   }
 
   #take(conversation: Conversation, socket: Socket): void {
-    const connection = new Connection(socket, this.#options.clock, {
-      onMessage: (message) => this.#onMessage(conversation, message),
-      onBroken: (error) => this.#fail(conversation, { type: "BGPHeaderErr", error }),
-      onClosed: (words) => {
+    const { clock, transport } = this.#options;
+    const events = {
+      onMessage: (message: RawMessage) => this.#onMessage(conversation, message),
+      onBroken: (error: BgpError) => this.#fail(conversation, { type: "BGPHeaderErr", error }),
+      onClosed: (words: string) => {
         this.#tally.fail(words);
         conversation.step({ type: "TcpConnectionFails" });
         this.#forget(conversation);
       },
       onDrain: () => this.#flush(),
-    });
+    };
+    const connection = new Connection(socket, clock, events, (one) => transport.acknowledged(one));
     conversation.connection = connection;
     this.#sockets.set(connection, socket);
   }
@@ -282,7 +295,6 @@ export class Session {
       case MessageType.notification:
         this.#tally.fail(`the peer said: ${decodeNotification(message.body).words}`);
         conversation.step({ type: "NotifMsg" });
-        this.#forget(conversation);
         break;
       case MessageType.routeRefresh:
         this.#onRefresh(conversation, message.body);
@@ -301,51 +313,27 @@ export class Session {
       this.#fail(conversation, { type: "BGPOpenMsgErr", error });
       return;
     }
-    if (this.#isDumped(conversation)) return;
+    if (this.#pair.isDumped(conversation, this.#settings)) return;
     const { holdTimeMs, keepaliveTimeMs, extendedMessage } = conversation.negotiated;
     if (extendedMessage) conversation.connection?.allowExtended();
     conversation.step({ type: "BGPOpen", holdTimeMs, keepaliveTimeMs });
   }
 
-  /** Of two connections the one stays that the side with the higher identifier made (RFC 4271 section 6.8, RFC 6286). */
-  #isDumped(conversation: Conversation): boolean {
-    const other = conversation === this.#primary ? this.#rival : this.#primary;
-    if (other === undefined || !["OpenSent", "OpenConfirm", "Established"].includes(other.machine.state)) {
-      return false;
-    }
-    const { remoteId = "0.0.0.0", remoteAsn = 0 } = conversation.negotiated ?? {};
-    const own = { routerId: this.#settings.routerId, asn: this.#settings.localAsn };
-    const peer = { routerId: remoteId, asn: remoteAsn };
-    const isWinner = speakingStays(conversation, other, { own, peer });
-    const loser = isWinner ? other : conversation;
-    loser.step({ type: "OpenCollisionDump" });
-    if (loser === this.#primary) this.#primary.abandon();
-    this.#forget(loser);
-    return !isWinner;
-  }
-
-  /** A rival that ended is gone; a primary that ended while the rival goes on is replaced by it. */
+  /** Of a conversation that ended. */
   #forget(conversation: Conversation): void {
-    const rival = this.#rival;
-    if (rival === undefined) return;
-    if (conversation === rival) {
-      rival.abandon();
-      this.#rival = undefined;
-      return;
-    }
-    this.#rival = undefined;
-    this.#primary.abandon();
-    this.#primary = rival;
-    rival.becomePrimary(
-      () => this.#connect(),
-      () => this.#dialer.giveUp(),
-    );
-    this.#options.onChange();
+    this.#pair.forget(conversation, (rival) => {
+      rival.becomePrimary(
+        () => this.#connect(),
+        () => this.#dialer.giveUp(),
+      );
+      this.#options.onChange();
+    });
   }
 
-  #dropRival(): void {
-    this.#rival?.abandon();
-    this.#rival = undefined;
+  #onState(conversation: Conversation): void {
+    // Timers end connections, too.
+    if (conversation.machine.state === "Idle") this.#forget(conversation);
+    this.#options.onChange();
   }
 
   #onUpdate(conversation: Conversation, body: Buffer): void {
@@ -390,13 +378,12 @@ export class Session {
   ): void {
     this.#tally.fail(event.error.message);
     conversation.step(event);
-    this.#forget(conversation);
   }
 
   #onEstablished(conversation: Conversation): void {
     const { negotiated, connection } = conversation;
     if (negotiated === undefined || connection === undefined) return;
-    if (conversation === this.#primary) this.#dropRival();
+    if (conversation === this.#primary) this.#pair.dropRival();
     this.#tally.established();
     // R is for the first session after a start; on the next one nothing restarted but the connection.
     this.#isRestarting = false;
@@ -440,4 +427,9 @@ export class Session {
     }
     if (sent > 0) this.#options.onChange();
   }
+}
+
+/** One of two connections went: no fault of the session's. */
+function isCollision({ code, subcode }: BgpError): boolean {
+  return code === ErrorCode.cease && subcode === Cease.collision;
 }

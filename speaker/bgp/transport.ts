@@ -3,11 +3,14 @@ import type { Socket } from "node:net";
 import type { Family } from "#api/address.ts";
 import {
   type AcceptedConnection,
+  acknowledgedBytes,
   connectTcp,
   listenTcp,
+  setHopLimits,
   setMd5,
   type TcpListener,
 } from "#speaker/native/tcp.ts";
+import { familyOf } from "./address.ts";
 import type { PeerSettings } from "./types.ts";
 
 export interface Transport {
@@ -15,6 +18,10 @@ export interface Transport {
   listen(family: Family, port: number, events: ListenEvents): TcpListener;
   /** Changes the password of a live connection; throws where the kernel cannot. */
   changePassword(socket: Socket, address: string, link: string | undefined, password: string): void;
+  /** Gives an accepted connection the hop limits of its peer; throws where the kernel cannot. */
+  limitHops(socket: Socket, address: string, ttl: PeerSettings["ttl"]): void;
+  /** Bytes that the peer's side has confirmed; it grows as long as the peer takes what is sent. */
+  acknowledged(socket: Socket): number;
 }
 
 export interface ListenEvents {
@@ -25,8 +32,6 @@ export interface ListenEvents {
 /** Farther than any network is wide. */
 const FAR = 255;
 const CONNECT_TIMEOUT_MS = 10_000;
-
-export const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
 
 export const tcpTransport: Transport = {
   connect({ port, ttl, link, sourceAddress, password }, address, signal) {
@@ -47,6 +52,8 @@ export const tcpTransport: Transport = {
   changePassword(socket, address, link, password) {
     setMd5(socket, { family: familyOf(address), address, ...(link !== undefined && { link }) }, password);
   },
+  limitHops: (socket, address, ttl) => setHopLimits(socket, familyOf(address), hops(ttl)),
+  acknowledged: acknowledgedBytes,
 };
 
 function hops(ttl: PeerSettings["ttl"]): { ttl: number; minTtl?: number } {

@@ -30,6 +30,7 @@ export interface Addon {
   accept(descriptor: number, address: Buffer): number;
   release(descriptor: number): void;
   setTcpOption(descriptor: number, level: number, name: number, value: Buffer): void;
+  getTcpOption(descriptor: number, level: number, name: number, value: Buffer): number;
   openTimer(): number;
   armTimer(descriptor: number, micros: number): void;
   scheduleFifo(priority: number): void;

@@ -31,7 +31,10 @@ export const OPTION = {
   ipv6Only: 26,
   noDelay: 1,
   md5Signature: 14,
+  tcpInfo: 11,
 } as const;
+/** struct tcp_info up to tcpi_bytes_acked (u64; Linux 4.1 and later), in the machine's byte order. */
+const INFO = { bytes: 128, acknowledged: 120 } as const;
 /** struct tcp_md5sig: sockaddr_storage, u8 flags, u8 prefix length, u16 key length, int interface, key. */
 const MD5 = { bytes: 216, keyLength: 130, key: 136, longest: 80 } as const;
 
@@ -63,6 +66,17 @@ export function signWith(set: SetOption, peer: Md5Peer, password: string | undef
     if (password === undefined && error instanceof SocketError && error.code === "ENOENT") return;
     throw error;
   }
+}
+
+/** Bytes that the peer has confirmed, out of what TCP_INFO gave. */
+export function acknowledgedOf(read: (level: number, name: number, into: Buffer) => number): number {
+  const info = Buffer.alloc(INFO.bytes);
+  const length = read(IPPROTO.tcp, OPTION.tcpInfo, info);
+  if (length < INFO.bytes) {
+    const message = `TCP_INFO has ${length} bytes`;
+    throw new SocketError({ syscall: "getsockopt", code: "ENOPROTOOPT", errno: 92, message });
+  }
+  return Number(new BigUint64Array(info.buffer, info.byteOffset + INFO.acknowledged, 1)[0] ?? 0n);
 }
 
 /** Only this link: what comes in elsewhere is not seen. */

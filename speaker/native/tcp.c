@@ -168,6 +168,25 @@ static napi_value set_tcp_option(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* getTcpOption(descriptor of any TCP socket, a released one too, level, name, buffer): how many bytes of it were filled */
+static napi_value get_tcp_option(napi_env env, napi_callback_info info) {
+  napi_value argv[4], result;
+  int fd, level, name, protocol = 0;
+  void *value;
+  size_t room;
+  socklen_t size = sizeof protocol;
+  arguments(env, info, argv, 4);
+  if (!int_of(env, argv[0], &fd) || !int_of(env, argv[1], &level) || !int_of(env, argv[2], &name) ||
+      !bytes_of(env, argv[3], &value, &room))
+    return fail(env, "getsockopt", EINVAL);
+  if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0) return fail(env, "getsockopt", errno);
+  if (protocol != IPPROTO_TCP) return fail(env, "getsockopt", ENOPROTOOPT);
+  size = room;
+  if (getsockopt(fd, level, name, value, &size) < 0) return fail(env, "getsockopt", errno);
+  napi_create_uint32(env, size, &result);
+  return result;
+}
+
 const napi_property_descriptor tcp_functions[] = {
     {"watch", NULL, watch, NULL, NULL, NULL, napi_enumerable, NULL},
     {"connect", NULL, connect_socket, NULL, NULL, NULL, napi_enumerable, NULL},
@@ -176,5 +195,6 @@ const napi_property_descriptor tcp_functions[] = {
     {"accept", NULL, accept_socket, NULL, NULL, NULL, napi_enumerable, NULL},
     {"release", NULL, release, NULL, NULL, NULL, napi_enumerable, NULL},
     {"setTcpOption", NULL, set_tcp_option, NULL, NULL, NULL, napi_enumerable, NULL},
+    {"getTcpOption", NULL, get_tcp_option, NULL, NULL, NULL, napi_enumerable, NULL},
 };
 const size_t tcp_function_count = sizeof tcp_functions / sizeof *tcp_functions;

@@ -8,6 +8,7 @@ import { until } from "#test/until.ts";
 import type { SocketError } from "./socket.ts";
 import {
   type AcceptedConnection,
+  acknowledgedBytes,
   connectTcp,
   listenTcp,
   setHopLimits,
@@ -136,6 +137,36 @@ test("an accepted connection from afar is silent once its peer is known to be ne
   await assert.rejects(once(socket, "data", { signal: AbortSignal.timeout(NEVER_MS) }), {
     name: "AbortError",
   });
+});
+
+test("what the peer has taken is known, and that it takes nothing more though the kernel still does", async (t) => {
+  const server = serve("IPv4");
+  t.after(server.close);
+  const base = { family: "IPv4", address: "127.0.0.1", port: server.port, timeoutMs: WAIT_MS } as const;
+  const socket = await connectTcp(base);
+  t.after(() => socket.destroy());
+  const remote = await until("the connection to be accepted", () => server.accepted[0]);
+  const before = acknowledgedBytes(socket);
+  assert.equal(await echoed(socket, "0123456789"), "0123456789");
+  assert.equal(acknowledgedBytes(socket) - before, 10);
+  remote.socket.pause();
+  while (socket.writableLength === 0) socket.write(Buffer.alloc(65_536));
+  let last = -1;
+  const isStill = (): boolean => {
+    const [was, now] = [last, acknowledgedBytes(socket)];
+    last = now;
+    return was === now;
+  };
+  await until("the peer's buffers to be full", isStill, { everyMs: 100 });
+  const full = acknowledgedBytes(socket);
+  assert.ok(full < socket.bytesWritten - socket.writableLength, "the kernel has taken more than the peer");
+  // A few bytes still fit in somewhere, as KEEPALIVEs do for hours.
+  socket.write("more");
+  assert.equal(acknowledgedBytes(socket), full);
+  remote.socket.resume();
+  await until("the peer to take more", () => acknowledgedBytes(socket) > full);
+  socket.destroy();
+  assert.throws(() => acknowledgedBytes(socket), coded("EBADF"));
 });
 
 test("failures have their codes and leave no descriptor behind", async (t) => {

@@ -6,6 +6,7 @@ import { Socket } from "node:net";
 import { ADDRESS_BYTES, domainOf, endpointOf, type Family, int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SocketError } from "./socket.ts";
 import {
+  acknowledgedOf,
   bindToLink,
   IPPROTO,
   limitHops,
@@ -214,6 +215,17 @@ export function setMd5(socket: Socket, peer: Md5Peer, password: string): void {
  */
 export function setHopLimits(socket: Socket, family: Family, limits: TcpOptions): void {
   limitHops(optionSetter(addon(), descriptorOf(socket)), family, limits);
+}
+
+/**
+ * Bytes of ours that the peer's kernel has confirmed since the connection began: they stand still where the peer's
+ * program does not read and its buffers are full, however much our own kernel still takes.
+ */
+export function acknowledgedBytes(socket: Socket): number {
+  const [native, descriptor] = [addon(), descriptorOf(socket)];
+  return acknowledgedOf((level, name, into) =>
+    attempt(() => native.getTcpOption(descriptor, level, name, into)),
+  );
 }
 
 function descriptorOf(socket: Socket): number {

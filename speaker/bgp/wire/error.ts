@@ -8,6 +8,8 @@ export const ErrorCode = {
   fsm: 5,
   cease: 6,
   routeRefresh: 7,
+  /** RFC 9687. */
+  sendHoldTimer: 8,
 } as const;
 
 export const HeaderError = { notSynchronized: 1, badLength: 2, badType: 3 } as const;
@@ -54,6 +56,7 @@ const NAMES: Readonly<Record<number, readonly [name: string, subcodes: Readonly<
   [ErrorCode.fsm]: ["finite state machine error", {}],
   [ErrorCode.cease]: ["cease", Cease],
   [ErrorCode.routeRefresh]: ["ROUTE-REFRESH error", {}],
+  [ErrorCode.sendHoldTimer]: ["send hold timer expired", {}],
 };
 
 const NO_DATA = Buffer.alloc(0);
