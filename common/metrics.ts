@@ -69,6 +69,11 @@ export const METRICS = {
   genkan_bgp_prefixes: { type: "gauge", help: "Prefixes of a session.", labels: ["peer", "direction"] },
   genkan_bgp_messages_total: { type: "gauge", help: "Messages of a session.", labels: ["peer", "direction"] },
   genkan_bgp_updates_sent_total: { type: "gauge", help: "UPDATEs that were sent.", labels: ["peer"] },
+  genkan_bgp_last_error_timestamp_seconds: {
+    type: "gauge",
+    help: "When the session or an attempt at it last failed; 0: never. The words are in SpeakerStatus.",
+    labels: ["peer"],
+  },
   genkan_bgp_losses_total: { type: "gauge", help: "How often the session was lost.", labels: ["peer"] },
   genkan_bfd_session_up: { type: "gauge", help: "1 while BFD says that the path is up.", labels: ["peer"] },
   genkan_bfd_losses_total: { type: "gauge", help: "How often the path was lost.", labels: ["peer"] },

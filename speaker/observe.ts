@@ -47,23 +47,23 @@ function observeRouting(metrics: Metrics, { sessions, bfd }: RoutingReport): voi
   for (const session of sessions) {
     const peer = { peer: session.peer };
     metrics.set("genkan_bgp_session_up", peer, session.state === "Established" ? 1 : 0);
-    metrics.set(
-      "genkan_bgp_established_timestamp_seconds",
-      peer,
-      Date.parse(session.establishedAt ?? "") / 1_000 || 0,
-    );
+    metrics.set("genkan_bgp_established_timestamp_seconds", peer, secondsOf(session.establishedAt));
     metrics.set("genkan_bgp_prefixes", { ...peer, direction: "advertised" }, session.prefixesAdvertised);
     metrics.set("genkan_bgp_prefixes", { ...peer, direction: "received" }, session.prefixesReceived);
     metrics.set("genkan_bgp_messages_total", { ...peer, direction: "in" }, session.messagesIn);
     metrics.set("genkan_bgp_messages_total", { ...peer, direction: "out" }, session.messagesOut);
     metrics.set("genkan_bgp_updates_sent_total", peer, session.updatesOut);
     metrics.set("genkan_bgp_losses_total", peer, session.losses);
+    metrics.set("genkan_bgp_last_error_timestamp_seconds", peer, secondsOf(session.lastErrorAt));
   }
   for (const { key, state, losses } of bfd) {
     metrics.set("genkan_bfd_session_up", { peer: key }, state === "Up" ? 1 : 0);
     metrics.set("genkan_bfd_losses_total", { peer: key }, losses);
   }
 }
+
+/** 0 where there is none. */
+const secondsOf = (time: string | undefined): number => Date.parse(time ?? "") / 1_000 || 0;
 
 const PER_PEER = [
   "genkan_bgp_session_up",
@@ -72,6 +72,7 @@ const PER_PEER = [
   "genkan_bgp_messages_total",
   "genkan_bgp_updates_sent_total",
   "genkan_bgp_losses_total",
+  "genkan_bgp_last_error_timestamp_seconds",
   "genkan_bfd_session_up",
   "genkan_bfd_losses_total",
 ] as const;

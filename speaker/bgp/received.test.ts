@@ -31,3 +31,21 @@ test("it is seen to have been here behind AS_TRANS too", () => {
   assert.equal(new Received().apply(told, 4_200_000_100), 0);
   assert.equal(new Received().apply(told, OWN), 1);
 });
+
+test("a family told anew loses what is not told again, and nothing else does (RFC 7313)", () => {
+  const received = new Received();
+  const tell = (...prefixes: string[]) =>
+    received.apply({ withdrawn: [], announced: ipv4(...prefixes), attributes: path(1) }, OWN);
+  const six = [{ family: "IPv6" as const, prefixes: ["2001:db8::/32"] }];
+  received.apply({ withdrawn: [], announced: six, attributes: path(1) }, OWN);
+  tell("192.0.2.0/24", "198.51.100.0/24");
+  received.endRefresh("IPv4");
+  assert.equal(received.size, 3, "an end without a beginning");
+  received.beginRefresh("IPv4");
+  tell("192.0.2.0/24", "203.0.113.0/24");
+  assert.equal(received.size, 4);
+  received.endRefresh("IPv4");
+  assert.equal(received.size, 3);
+  received.endRefresh("IPv4");
+  assert.equal(received.size, 3);
+});

@@ -140,6 +140,28 @@ describe("changes", () => {
     assert.deepEqual(told.updates[0]?.attributes.communities, [0xffff0000]);
   });
 
+  test("what an eBGP peer does not hear of makes neither another UPDATE nor the same one again", () => {
+    const rib = new AdjRibOut(context());
+    rib.want([path("10.0.0.1/32", { localPref: 200 }), path("10.0.0.2/32")]);
+    assert.deepEqual(announced(drain(rib)), [["10.0.0.1/32", "10.0.0.2/32"]]);
+    rib.want([path("10.0.0.1/32", { localPref: 300 }), path("10.0.0.2/32", { localPref: 100 })]);
+    assert.deepEqual(drain(rib).updates, []);
+    const inner = new AdjRibOut(context({ isInternal: true }));
+    inner.want([path("10.0.0.1/32", { localPref: 200 }), path("10.0.0.2/32")]);
+    assert.deepEqual(announced(drain(inner)), [["10.0.0.1/32"], ["10.0.0.2/32"]]);
+    inner.want([path("10.0.0.1/32"), path("10.0.0.2/32", { localPref: 100 })]);
+    assert.deepEqual(announced(drain(inner)), [["10.0.0.1/32"]]);
+  });
+
+  test("the same communities in another order are no news", () => {
+    const rib = new AdjRibOut(context());
+    const large = [[1, 2, 3] as const, [1, 2, 4] as const];
+    rib.want([path("10.0.0.1/32", { communities: [1, 2], largeCommunities: large })]);
+    drain(rib);
+    rib.want([path("10.0.0.1/32", { communities: [2, 1], largeCommunities: large.toReversed() })]);
+    assert.deepEqual(drain(rib).updates, []);
+  });
+
   test("what is no longer wanted before it was told is never told", () => {
     const rib = new AdjRibOut(context());
     rib.want(many(3_000));
@@ -224,6 +246,35 @@ describe("a refresh", () => {
     assert.deepEqual(told.refreshes, [2, 1, 2]);
     assert.ok(announced(told).flat().length >= 2_000);
     assert.equal(rib.isSettled, true);
+  });
+
+  test("goes on whole when something else is wanted meanwhile: what is not told again is gone at its end", () => {
+    for (const enhancedRouteRefresh of [false, true]) {
+      const rib = new AdjRibOut(context({ enhancedRouteRefresh }));
+      rib.want([...many(3_000), path("192.0.2.1/32")]);
+      drain(rib);
+      rib.refresh("IPv4");
+      const begun = [rib.next(), rib.next()].map((message) => message ?? Buffer.alloc(0));
+      // One that waits to be told again goes, one comes, one changes; the rest is to be told as begun.
+      const changed = many(2_999).map((one) =>
+        one.prefix === "10.0.7.7/32" ? { ...one, communities: [7] } : one,
+      );
+      rib.want([...changed, path("192.0.2.2/32"), path("192.0.2.1/32")]);
+      const rest = drain(rib);
+      const before = new MessageSplitter();
+      const heard = new Set(announced(rest).flat());
+      for (const message of begun) {
+        for (const { type, body } of before.push(message)) {
+          if (type !== MessageType.update) continue;
+          for (const { prefixes } of decodeUpdate(body, { as4: true }).announced)
+            for (const prefix of prefixes) heard.add(prefix);
+        }
+      }
+      assert.equal(heard.size, 3_001);
+      assert.deepEqual(withdrawn(rest), [[many(3_000)[2_999]?.prefix]]);
+      if (enhancedRouteRefresh) assert.deepEqual(rest.refreshes, [2]);
+      assert.equal(rib.isSettled, true);
+    }
   });
 
   test("has a beginning and an end where both sides know them (RFC 7313)", () => {

@@ -32,6 +32,10 @@ const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
 
 const familyOf = (prefix: string): Family => (prefix.includes(":") ? "IPv6" : "IPv4");
 
+/** The same for the same members, in whatever order. */
+const textOf = (members: readonly unknown[]): string =>
+  members.length < 2 ? members.join() : members.map(String).toSorted().join(";");
+
 export class AdjRibOut {
   readonly #context: RibContext;
   /** Prefix -> its attributes as text: what the peer has. */
@@ -47,6 +51,8 @@ export class AdjRibOut {
   readonly #asked = new Set<Family>();
   /** Refreshes that are under way (RFC 7313). */
   readonly #refreshing = new Set<Family>();
+  /** Prefixes that the peer has and is to hear again, whatever is wanted meanwhile. */
+  readonly #again = new Set<string>();
   readonly #control: Buffer[] = [];
   /** Attributes as text -> encoded, without the routes. */
   readonly #encoded = new Map<string, Buffer>();
@@ -81,7 +87,9 @@ export class AdjRibOut {
     this.#announce.clear();
     this.#encoded.clear();
     for (const prefix of this.#sent.keys()) if (!wanted.has(prefix)) this.#withdraw.add(prefix);
-    for (const [prefix, key] of wanted) if (this.#sent.get(prefix) !== key) this.#queue(prefix, key);
+    for (const [prefix, key] of wanted) {
+      if (this.#sent.get(prefix) !== key || this.#again.has(prefix)) this.#queue(prefix, key);
+    }
     this.#unfinished ??= new Set(this.#context.negotiated.families);
   }
 
@@ -96,7 +104,11 @@ export class AdjRibOut {
       this.#refreshing.add(family);
       this.#control.push(encodeMessage(MessageType.routeRefresh, encodeRefresh(family, RefreshKind.begin)));
     }
-    for (const [prefix, key] of this.#wanted) if (familyOf(prefix) === family) this.#queue(prefix, key);
+    for (const [prefix, key] of this.#wanted) {
+      if (familyOf(prefix) !== family) continue;
+      this.#again.add(prefix);
+      this.#queue(prefix, key);
+    }
   }
 
   /** The next message to send; undefined when all is told. */
@@ -123,9 +135,13 @@ export class AdjRibOut {
     else group.add(prefix);
   }
 
-  /** Equal texts, equal attributes; the family is in it because its next hop is. */
-  #keyOf({ prefix, localPref, communities, largeCommunities }: Advertisement): string {
-    return `${familyOf(prefix)}|${localPref ?? ""}|${communities.join()}|${largeCommunities.join(";")}`;
+  /**
+   * Equal texts, equal attributes as this peer hears them: no preference over eBGP, sets in any order. The family is in
+   * it because its next hop is.
+   */
+  #keyOf({ prefix, localPref = DEFAULT_LOCAL_PREF, communities, largeCommunities }: Advertisement): string {
+    const preference = this.#context.negotiated.isInternal ? localPref : "";
+    return `${familyOf(prefix)}|${preference}|${textOf(communities)}|${textOf(largeCommunities)}`;
   }
 
   #nextWithdrawal(): Buffer | undefined {
@@ -136,6 +152,7 @@ export class AdjRibOut {
       const packed = this.#pack(prefixes, this.#room() - 16);
       for (const prefix of packed.prefixes) {
         this.#withdraw.delete(prefix);
+        this.#again.delete(prefix);
         this.#sent.delete(prefix);
       }
       return this.#message(
@@ -158,6 +175,7 @@ export class AdjRibOut {
       const packed = this.#pack(group, this.#room() - base.length - 64);
       for (const prefix of packed.prefixes) {
         group.delete(prefix);
+        this.#again.delete(prefix);
         this.#sent.set(prefix, key);
       }
       if (group.size === 0) this.#announce.delete(key);

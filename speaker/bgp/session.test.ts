@@ -4,37 +4,20 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
+import { KEEPALIVE, OPEN, open, plainTransport } from "#test/fakes/bgppeer.ts";
 import { until } from "#test/until.ts";
 import { type Bgp, createBgp } from "./bgp.ts";
 import type { Transport } from "./transport.ts";
 import type { PeerSettings, SessionReport } from "./types.ts";
 import { encodeMessage, MessageSplitter, MessageType, type RawMessage } from "./wire/header.ts";
 import { decodeNotification } from "./wire/notification.ts";
-import { encodeOpen, type Open } from "./wire/open.ts";
+import { decodeRefresh, encodeRefresh, RefreshKind } from "./wire/refresh.ts";
 import { decodeUpdate, encodeUpdate } from "./wire/update.ts";
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
   for (const clean of cleanUp.splice(0).reverse()) await clean();
 });
-
-const OPEN: Open = {
-  version: 4,
-  asn: 65_001,
-  holdTimeSeconds: 90,
-  routerId: "10.0.0.1",
-  capabilities: {
-    families: ["IPv4"],
-    asn: 65_001,
-    routeRefresh: true,
-    enhancedRouteRefresh: false,
-    extendedMessage: false,
-    extendedNextHop: false,
-  },
-};
-const KEEPALIVE = encodeMessage(MessageType.keepalive, Buffer.alloc(0));
-const open = (more: Partial<Open> = {}): Buffer =>
-  encodeMessage(MessageType.open, encodeOpen({ ...OPEN, ...more }));
 
 /** A peer that says what the test has it say. */
 class Peer {
@@ -86,19 +69,12 @@ class Peer {
 
 /** Plain TCP: what the kernel adds for BGP is tested where it is made. */
 const plain: Transport = {
-  async connect({ port }, address) {
-    const socket = connect(port, address);
-    await once(socket, "connect");
-    return socket;
-  },
+  ...plainTransport,
   listen(_family, port, { onConnection }) {
     const server = createServer((socket) => onConnection({ socket, address: "127.0.0.1", port: 0 }));
     server.listen(port, "127.0.0.1");
     return { port, setMd5() {}, close: () => void server.close() };
   },
-  changePassword() {},
-  limitHops() {},
-  acknowledged: ({ bytesWritten }) => bytesWritten,
 };
 
 const settings = (port: number, more: Partial<PeerSettings> = {}): PeerSettings => ({
@@ -181,6 +157,12 @@ describe("what ends a session, and with which words", () => {
       "3/10",
       /length 40/,
     ],
+    [
+      "a refresh of no length (RFC 7313)",
+      [open(), KEEPALIVE, encodeMessage(MessageType.routeRefresh, Buffer.from("0001010100", "hex"))],
+      "7/1",
+      /5 octets instead of 4/,
+    ],
     ["more prefixes than allowed", [open(), KEEPALIVE, nlri(6)], "6/1", /more than 5 prefixes/],
   ];
   for (const [what, says, notification, error] of cases) {
@@ -211,6 +193,45 @@ test("a broken attribute costs its routes and not the session", async () => {
   const bgp = await start(peer);
   await until("the withdrawal", () => report(bgp)?.prefixesReceived === 2);
   assert.equal(report(bgp)?.state, "Established");
+});
+
+test("a refresh that the peer asks for, and one that it tells itself (RFC 7313)", async () => {
+  const refresh = (kind: number): Buffer =>
+    encodeMessage(MessageType.routeRefresh, encodeRefresh("IPv4", kind));
+  const can = { ...OPEN.capabilities, enhancedRouteRefresh: true };
+  const peer = new Peer((socket) => {
+    socket.write(Buffer.concat([open({ capabilities: can }), KEEPALIVE, nlri(4)]));
+  });
+  const bgp = speaker();
+  const advertisements = [{ prefix: "192.0.2.1/32", communities: [], largeCommunities: [] }];
+  bgp.reconcile(new Map([["peer", { settings: settings(await peer.port()), advertisements }]]));
+  await until("the peer's four", () => report(bgp)?.prefixesReceived === 4);
+  await until("the table", () => peer.types().filter((type) => type === MessageType.update).length === 2);
+  peer.heard.length = 0;
+  const [socket] = peer.sockets;
+  socket?.write(refresh(RefreshKind.request));
+  await until("the answer", () => peer.heard.length >= 3);
+  const kinds = peer.heard.map(({ type, body }) =>
+    type === MessageType.update ? "update" : `refresh ${decodeRefresh(body).kind}`,
+  );
+  assert.deepEqual(kinds, ["refresh 1", "update", "refresh 2"]);
+  socket?.write(Buffer.concat([refresh(RefreshKind.begin), nlri(2), refresh(RefreshKind.end)]));
+  await until("what was not told again to be gone", () => report(bgp)?.prefixesReceived === 2);
+  assert.equal(report(bgp)?.state, "Established");
+});
+
+test("messages longer than 4,096 octets only where both sides said so (RFC 8654)", async () => {
+  const body = Buffer.concat([nlri(1).subarray(19), Buffer.alloc(5_000)]);
+  const padded = encodeMessage(MessageType.update, body);
+  for (const extendedMessage of [false, true]) {
+    const peer = new Peer((socket) => {
+      const capabilities = { ...OPEN.capabilities, extendedMessage };
+      socket.write(Buffer.concat([open({ capabilities }), KEEPALIVE, padded]));
+    });
+    const bgp = await start(peer, { maximumPrefixes: 10_000 });
+    if (extendedMessage) await until("it to be read", () => report(bgp)?.prefixesReceived === 2);
+    else await until("a NOTIFICATION", () => peer.notification() === "1/2");
+  }
 });
 
 test("half a message, then the end: the session goes on when the peer comes back", async () => {

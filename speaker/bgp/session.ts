@@ -362,8 +362,10 @@ export class Session {
     }
     try {
       const { family, kind } = decodeRefresh(body);
-      // Begin and end are about what the peer tells, which we do not keep.
-      if (family !== undefined && kind === RefreshKind.request) this.#rib?.refresh(family);
+      if (family === undefined) return;
+      if (kind === RefreshKind.request) this.#rib?.refresh(family);
+      if (kind === RefreshKind.begin) this.#received.beginRefresh(family);
+      if (kind === RefreshKind.end) this.#received.endRefresh(family);
       this.#flush();
     } catch (error) {
       if (!(error instanceof BgpError)) throw error;

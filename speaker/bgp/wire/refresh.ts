@@ -2,6 +2,7 @@
 import type { Family } from "#api/address.ts";
 import { BgpError, ErrorCode } from "./error.ts";
 import { AFI, familyOf, SAFI_UNICAST } from "./family.ts";
+import { encodeMessage, MessageType } from "./header.ts";
 import { u16be } from "./reader.ts";
 
 export const RefreshKind = { request: 0, begin: 1, end: 2 } as const;
@@ -19,7 +20,9 @@ export function encodeRefresh(family: Family, kind: number): Buffer {
 
 export function decodeRefresh(body: Buffer): Refresh {
   if (body.length !== 4) {
-    throw new BgpError(ErrorCode.routeRefresh, INVALID_LENGTH, `${body.length} octets instead of 4`);
+    // RFC 7313 section 5: with the whole message.
+    const whole = encodeMessage(MessageType.routeRefresh, body);
+    throw new BgpError(ErrorCode.routeRefresh, INVALID_LENGTH, `${body.length} octets instead of 4`, whole);
   }
   return { family: familyOf(body.readUInt16BE(0), body.readUInt8(3)), kind: body.readUInt8(2) };
 }
