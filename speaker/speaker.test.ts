@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { silentLogger } from "#common/log.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
+import { ForwardingError } from "./forwarding/types.ts";
 import type { Judgement } from "./liveness.ts";
 import { Speaker, type SpeakerOptions } from "./speaker.ts";
 import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./view.ts";
@@ -51,6 +52,8 @@ const SLICE: SliceView = {
 function world() {
   const told: string[][] = [];
   let version = 0;
+  let fault: Error | undefined;
+  const services = [SERVICE];
   const membership = {
     judgement: { live: [], dead: [], states: new Map(), isFrozen: true, fingerprint: "" } as Judgement,
     publish() {},
@@ -70,7 +73,7 @@ function world() {
       }),
       nodes: new Map([[NODE.name, NODE]]),
       pools: { list: () => [POOL] },
-      services: { list: () => [SERVICE], get: () => SERVICE },
+      services: { list: () => services, get: () => SERVICE },
       peers: { list: () => [PEER] },
       profiles: { list: () => [] },
       slicesOf: () => [SLICE],
@@ -94,7 +97,10 @@ function world() {
       }),
     },
     forwarder: {
-      reconcile: async () => ({ writes: 0, changes: [], conflicts: [] }),
+      reconcile: async () => {
+        if (fault !== undefined) throw fault;
+        return { writes: 0, changes: [], conflicts: [] };
+      },
       counts: () => ({}),
     },
     reporter: { report() {}, conditions: [] },
@@ -107,6 +113,14 @@ function world() {
   return {
     told,
     speaker: new Speaker(parts as unknown as SpeakerOptions, []),
+    /** What the kernel says from now on. */
+    refuse: (error: Error | undefined) => {
+      fault = error;
+    },
+    add: (service: ServiceView) => {
+      services.push(service);
+      version += 1;
+    },
     judge: (judgement: Partial<Judgement>) => {
       membership.judgement = { ...membership.judgement, ...judgement };
       version += 1;
@@ -130,4 +144,18 @@ test("cut off from the API server, it goes on telling what it told", async () =>
   judge({ isFrozen: true });
   await speaker.pass();
   assert.deepEqual(told.at(-1), [`${VIP}/32`]);
+});
+
+test("an address is told when the kernel was read back with it, and what was told stays over a fault of one moment", async () => {
+  const { speaker, told, judge, refuse, add } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  for (const _ of [1, 2]) await speaker.pass();
+  const before = told.length;
+  add({ ...SERVICE, key: "default/more", uid: "2", vips: ["198.51.100.2"], ids: { "IPv4/TCP/80": 2 } });
+  refuse(new ForwardingError("KernelRefused", "ENOBUFS"));
+  await speaker.pass();
+  assert.equal(told.length, before);
+  refuse(undefined);
+  await speaker.pass();
+  assert.deepEqual(told.at(-1), [`${VIP}/32`, "198.51.100.2/32"]);
 });

@@ -175,8 +175,9 @@ export class Speaker {
     // A fault of one moment takes readiness from nobody who had it.
     this.#isReady = !cannotSend && !applied.isUnable && (applied.forwardingTrouble === undefined || wasReady);
     // Until this node was found ready and alive its plan advertises nothing, and a peer that still has our routes from
-    // before a restart would take that for all.
-    if (this.#isReady && wasReady && this.#isCounted) routing.apply(this.#bgpPlan);
+    // before a restart would take that for all. What the kernel was not read back with is told to nobody.
+    const isForwarding = wasReady && applied.forwardingTrouble === undefined;
+    if (this.#isReady && isForwarding && this.#isCounted) routing.apply(this.#bgpPlan);
     membership.publish(this.#ownState());
     if (this.#isReady !== wasReady) trigger();
     if (announcer.problems.length > 0) trigger();
