@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { addressKey, answerArp, answerSolicitation } from "./answer.ts";
+import { addressKey, answerArp, answerDiscovery } from "./answer.ts";
 import { decodeArp, encodeArp, gratuitousArp } from "./arp.ts";
 import { isFault, parseHardwareAddress } from "./frame.ts";
 import { checksum, decodeSolicitation, unsolicitedAdvertisement } from "./ndp.ts";
@@ -105,19 +105,19 @@ function plain(fields: object): Record<string, unknown> {
 describe("neighbor discovery", () => {
   test("the advertisement is Linux's own", () => {
     assert.equal(
-      answerSolicitation(linux.solicitation, link).reply?.toString("hex"),
+      answerDiscovery(linux.solicitation, link).reply?.toString("hex"),
       linux.advertisement.toString("hex"),
     );
   });
 
   test("a link-local asker gets Linux's own answer", () => {
     const linkA = { hardware: hardwareA, vips: { has: () => true } };
-    const { reply } = answerSolicitation(linux.linkLocalSolicitation, linkA);
+    const { reply } = answerDiscovery(linux.linkLocalSolicitation, linkA);
     assert.equal(reply?.toString("hex"), linux.linkLocalAdvertisement.toString("hex"));
   });
 
   test("a probe from :: is answered to all nodes, not solicited (RFC 4861 section 7.2.4)", () => {
-    const { reply } = answerSolicitation(linux.probe, { ...link, hardware: hardwareA });
+    const { reply } = answerDiscovery(linux.probe, { ...link, hardware: hardwareA });
     const expected = unsolicitedAdvertisement(VIP6, hardwareA);
     assert.equal(reply?.toString("hex"), expected.toString("hex"));
     assert.equal(expected.toString("hex", 0, 6), "333300000001");
@@ -128,7 +128,7 @@ describe("neighbor discovery", () => {
 
   test("without a source link-layer option the answer goes to the frame's sender", () => {
     const short = resummed(linux.solicitation.subarray(0, 78), { 18: [0, 24] });
-    assert.equal(answerSolicitation(short, link).reply?.toString("hex", 0, 6), "02000000000a");
+    assert.equal(answerDiscovery(short, link).reply?.toString("hex", 0, 6), "02000000000a");
   });
 
   const { solicitation, probe } = linux;
@@ -137,7 +137,24 @@ describe("neighbor discovery", () => {
     ["hop limit 64", altered(solicitation, { 21: [64] }), "WrongHopLimit"],
     ["a wrong checksum", altered(solicitation, { 56: [0x1c, 0x1f] }), "WrongChecksum"],
     ["code 1", resummed(solicitation, { 55: [1] }), "WrongOperation"],
-    ["an advertisement", linux.advertisement, "WrongOperation"],
+    ["a router's message", resummed(solicitation, { 54: [134] }), "WrongOperation"],
+    ["an advertisement of our own", linux.advertisement, "Own"],
+    ["our address advertised by another", unsolicitedAdvertisement(VIP6, hardwareA), "Conflict"],
+    [
+      "an address that is another's",
+      resummed(linux.advertisement, { 6: [2, 0, 0, 0, 0, 9], 77: [3] }),
+      "NotAnnounced",
+    ],
+    [
+      "solicited, and to all",
+      resummed(unsolicitedAdvertisement(VIP6, hardwareA), { 58: [0x60] }),
+      "WrongDestination",
+    ],
+    [
+      "an advertised group",
+      resummed(unsolicitedAdvertisement(VIP6, hardwareA), { 62: [0xff] }),
+      "WrongTarget",
+    ],
     ["an option of length 0", resummed(solicitation, { 79: [0] }), "WrongOption"],
     ["an option beyond the end", resummed(solicitation, { 79: [2] }), "WrongOption"],
     ["a multicast target", resummed(solicitation, { 62: [0xff] }), "WrongTarget"],
@@ -156,7 +173,7 @@ describe("neighbor discovery", () => {
     ["half a packet", solicitation.subarray(0, 70), "TooShort"],
   ];
   for (const [what, frame, silence] of cases) {
-    test(`silence: ${what}`, () => assert.equal(answerSolicitation(frame, link).silence, silence));
+    test(`silence: ${what}`, () => assert.equal(answerDiscovery(frame, link).silence, silence));
   }
 });
 
@@ -173,7 +190,7 @@ test("random bytes, and random damage to true frames, never throw", () => {
   });
   fc.assert(
     fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), damaged), (bytes) => {
-      for (const answer of [answerArp(bytes, link), answerSolicitation(bytes, link)]) {
+      for (const answer of [answerArp(bytes, link), answerDiscovery(bytes, link)]) {
         assert.ok((answer.reply === undefined) !== (answer.silence === undefined));
       }
       decodeSolicitation(bytes);

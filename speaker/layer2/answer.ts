@@ -1,7 +1,7 @@
 /** Pure: a frame and what is announced on its link -> the reply, or the reason for silence. */
 import { ARP_OPERATION, arpReply, decodeArp } from "./arp.ts";
 import { type Fault, isFault, isGroup, sameBytes } from "./frame.ts";
-import { advertisementFor, decodeSolicitation } from "./ndp.ts";
+import { advertisementFor, decodeAdvertisement, decodeSolicitation } from "./ndp.ts";
 
 /** Why no reply is sent. Conflict: another station announces one of our addresses as its own. */
 export type Silence = Fault | "Own" | "OtherHost" | "NotAnnounced" | "Conflict";
@@ -40,11 +40,21 @@ export function answerArp(frame: Uint8Array, link: LinkAnnouncements): Answer {
 }
 
 /** Answers solicitations for announced addresses, probes for them too. */
-export function answerSolicitation(frame: Uint8Array, link: LinkAnnouncements): Answer {
+export function answerDiscovery(frame: Uint8Array, link: LinkAnnouncements): Answer {
   const asked = decodeSolicitation(frame);
+  if (asked === "WrongOperation") return hearAdvertisement(frame, link);
   if (isFault(asked)) return { silence: asked };
   if (sameBytes(asked.hardware, link.hardware)) return { silence: "Own" };
   if (!link.vips.has(addressKey(asked.target))) return { silence: "NotAnnounced" };
   if (isGroup(asked.sourceLinkLayer ?? asked.hardware)) return { silence: "WrongHardware" };
   return { reply: advertisementFor(asked, link.hardware) };
+}
+
+/** Nobody is asked by an advertisement, but it may be for an address that is announced here. */
+function hearAdvertisement(frame: Uint8Array, link: LinkAnnouncements): Answer {
+  const told = decodeAdvertisement(frame);
+  if (isFault(told)) return { silence: told };
+  if (sameBytes(told.hardware, link.hardware)) return { silence: "Own" };
+  const vip = addressKey(told.target);
+  return link.vips.has(vip) ? { silence: "Conflict", vip } : { silence: "NotAnnounced" };
 }

@@ -6,8 +6,7 @@
  *   | hrd  | pro  |6 |4 |op | sender hw  | sender ip| target hw  | target ip|
  *   +------+------+--+--+---+------------+----------+------------+----------+
  *
- * Left out: every other hardware and protocol, RARP, and defending an address (RFC 5227 section 2.4): who owns
- * an address is settled among the speakers.
+ * Left out: every other hardware and protocol, and RARP.
  */
 import { BROADCAST, decodeHeader, ETHER_TYPE, ETHERNET_HEADER, type Fault, frameFor } from "./frame.ts";
 

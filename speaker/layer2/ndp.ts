@@ -38,8 +38,35 @@ export interface NeighborSolicitation {
   readonly isProbe: boolean;
 }
 
+interface Message {
+  readonly hardware: Uint8Array;
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  /** From the ICMPv6 type on. */
+  readonly message: Uint8Array;
+}
+
 /** Checks everything that RFC 4861 section 7.1.1 asks for. Results are views into `frame`. */
 export function decodeSolicitation(frame: Uint8Array): NeighborSolicitation | Fault {
+  const parts = decodeMessage(frame, ND_TYPE.solicitation);
+  return typeof parts === "string" ? parts : fieldsOf(parts);
+}
+
+/** Whose hardware address somebody tells, and who. Checks what RFC 4861 section 7.1.2 asks for. */
+export function decodeAdvertisement(
+  frame: Uint8Array,
+): { readonly hardware: Uint8Array; readonly target: Uint8Array } | Fault {
+  const parts = decodeMessage(frame, ND_TYPE.advertisement);
+  if (typeof parts === "string") return parts;
+  const { hardware, destination, message } = parts;
+  const target = message.subarray(8, 24);
+  if (target[0] === 0xff) return "WrongTarget";
+  if (destination[0] === 0xff && ((message[4] ?? 0) & FLAG.solicited) !== 0) return "WrongDestination";
+  if (linkLayerOption(message.subarray(ND_FIXED)) === "WrongOption") return "WrongOption";
+  return { hardware, target };
+}
+
+function decodeMessage(frame: Uint8Array, type: number): Message | Fault {
   const header = decodeHeader(frame);
   if (typeof header === "string") return header;
   if (header.type !== ETHER_TYPE.ipv6) return "WrongType";
@@ -50,19 +77,14 @@ export function decodeSolicitation(frame: Uint8Array): NeighborSolicitation | Fa
   const length = ((packet[4] ?? 0) << 8) | (packet[5] ?? 0);
   if (length < ND_FIXED || IPV6_HEADER + length > packet.length) return "WrongLength";
   const message = packet.subarray(IPV6_HEADER, IPV6_HEADER + length);
-  if (message[0] !== ND_TYPE.solicitation || message[1] !== 0) return "WrongOperation";
+  if (message[0] !== type || message[1] !== 0) return "WrongOperation";
   const source = packet.subarray(8, 24);
   const destination = packet.subarray(24, 40);
   if (checksum(source, destination, message) !== 0) return "WrongChecksum";
-  return fieldsOf({ hardware: header.source, source, destination, message });
+  return { hardware: header.source, source, destination, message };
 }
 
-function fieldsOf(parts: {
-  hardware: Uint8Array;
-  source: Uint8Array;
-  destination: Uint8Array;
-  message: Uint8Array;
-}): NeighborSolicitation | Fault {
+function fieldsOf(parts: Message): NeighborSolicitation | Fault {
   const { hardware, source, destination, message } = parts;
   const target = message.subarray(8, 24);
   if (target[0] === 0xff) return "WrongTarget";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FakeClock } from "#test/fakes/clock.ts";
 import type { FromWorker, LinkIdentity } from "./messages.ts";
-import { Responder, type SocketRequest, UNASKED_MS } from "./responder.ts";
+import { unsolicitedAdvertisement } from "./ndp.ts";
+import { DEFEND_MS, Responder, type SocketRequest, UNASKED_MS } from "./responder.ts";
 import * as linux from "./testdata/linux.ts";
 
 const LINK: LinkIdentity = { name: "eth0", index: 7, hardware: "02000000000b" };
@@ -42,10 +43,10 @@ describe("responder", () => {
     const { responder, hear } = world();
     responder.update([LINK], announce("192.0.2.2", "2001:db8::2"), []);
     assert.equal(hear("arpRequests", linux.arpRequest), 1);
-    assert.equal(hear("neighborSolicitations", linux.solicitation), 1);
+    assert.equal(hear("neighborDiscovery", linux.solicitation), 1);
     responder.update([LINK], [], announce("192.0.2.2"));
     assert.equal(hear("arpRequests", linux.arpRequest), 0);
-    assert.equal(hear("neighborSolicitations", linux.solicitation), 1);
+    assert.equal(hear("neighborDiscovery", linux.solicitation), 1);
     const { arp, ndp, announced } = responder.counts();
     assert.deepEqual([arp, ndp, announced], [1, 2, 1]);
   });
@@ -71,7 +72,7 @@ describe("responder", () => {
     const { responder, open, sent } = world();
     responder.update([LINK], announce("192.0.2.2"), []);
     responder.update([{ ...LINK, index: 8, hardware: "020000000099" }], [], []);
-    assert.deepEqual([...open.keys()].sort(), ["8 arpRequests", "8 neighborSolicitations"]);
+    assert.deepEqual([...open.keys()].sort(), ["8 arpRequests", "8 neighborDiscovery"]);
     assert.equal(sent.at(-1)?.slice(12, 24), "020000000099");
   });
 
@@ -100,6 +101,52 @@ describe("responder", () => {
     responder.update([LINK], announce("192.0.2.1"), []);
     assert.equal(hear("arpRequests", linux.arpingRequestForm), 0);
     assert.deepEqual(reports, [{ type: "conflict", announcement: { link: "eth0", vip: "192.0.2.1" } }]);
+  });
+
+  test("the last word on a contested address is of who still answers for it", async () => {
+    const { responder, clock, sent, hear } = world();
+    responder.update([LINK], announce("192.0.2.1", "2001:db8::2"), []);
+    await clock.advance(10_000);
+    sent.length = 0;
+    const other = Buffer.from("02000000000a", "hex");
+    const advertisement = unsolicitedAdvertisement(
+      Buffer.from("20010db8000000000000000000000002", "hex"),
+      other,
+    );
+    hear("arpRequests", linux.arpingRequestForm);
+    hear("neighborDiscovery", advertisement);
+    assert.equal(sent.length, 0, "hosts would ignore it: the other one has just been heard");
+    // Once more, just before we speak.
+    await clock.advance(DEFEND_MS - 1);
+    hear("arpRequests", linux.arpingRequestForm);
+    await clock.advance(1);
+    assert.equal(sent.length, 3);
+    await clock.advance(10_000);
+    assert.equal(sent.length, 5, "ARP once more, since a host may have ignored the first");
+    assert.equal(clock.pending, 0);
+  });
+
+  test("a flood of others' announcements is met with one word a second", async () => {
+    const { responder, clock, sent, hear } = world();
+    responder.update([LINK], announce("192.0.2.1"), []);
+    await clock.advance(10_000);
+    sent.length = 0;
+    for (let ms = 0; ms < 11_000; ms += 10) {
+      hear("arpRequests", linux.arpingRequestForm);
+      await clock.advance(10);
+    }
+    assert.ok(sent.length <= 2 * 10, `${sent.length}`);
+  });
+
+  test("whoever has given the address up says nothing more", async () => {
+    const { responder, clock, sent, hear } = world();
+    responder.update([LINK], announce("192.0.2.1"), []);
+    await clock.advance(10_000);
+    sent.length = 0;
+    hear("arpRequests", linux.arpingRequestForm);
+    responder.update([LINK], [], announce("192.0.2.1"));
+    await clock.advance(10_000);
+    assert.equal(sent.length, 0);
   });
 
   test("close leaves no timer and no socket", () => {

@@ -5,13 +5,16 @@
  */
 import type { Cancel, Clock } from "#common/clock.ts";
 import { addressBytes } from "./address.ts";
-import { type Answer, addressKey, answerArp, answerSolicitation } from "./answer.ts";
+import { type Answer, addressKey, answerArp, answerDiscovery } from "./answer.ts";
 import { gratuitousArp } from "./arp.ts";
 import type { Announcement, FromWorker, LinkIdentity, LinkProblem, ResponderCounts } from "./messages.ts";
 import { unsolicitedAdvertisement } from "./ndp.ts";
 
 /** When an address new on a link is told unasked, milliseconds after it was announced. */
 export const UNASKED_MS: readonly number[] = [0, 100, 500, 1_100, 2_200, 4_400];
+
+/** How long after another station's word ours is told again: hosts ignore a change within a second of the last one. */
+export const DEFEND_MS = 1_100;
 
 export interface FrameSocket {
   /** How many left. */
@@ -21,7 +24,7 @@ export interface FrameSocket {
 
 export interface SocketRequest {
   readonly linkIndex: number;
-  readonly receive: "arpRequests" | "neighborSolicitations";
+  readonly receive: "arpRequests" | "neighborDiscovery";
   onFrames(frames: readonly Buffer[]): void;
   onError(error: Error): void;
 }
@@ -46,6 +49,8 @@ export class Responder {
   readonly #options: ResponderOptions;
   readonly #links = new Map<string, Link>();
   readonly #timers = new Set<Cancel>();
+  /** Announcements that another station contradicted, until told again: whether it did so once more meanwhile. */
+  readonly #contested = new Map<string, { isAgain: boolean }>();
   readonly #counts = { arp: 0, ndp: 0, unasked: 0, lost: 0, conflicts: 0 };
 
   constructor(options: ResponderOptions) {
@@ -85,6 +90,7 @@ export class Responder {
   close(): void {
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
+    this.#contested.clear();
     for (const link of this.#links.values()) closeLink(link);
     this.#links.clear();
   }
@@ -127,7 +133,7 @@ export class Responder {
       });
       link.ndp ??= this.#options.open({
         linkIndex: index,
-        receive: "neighborSolicitations",
+        receive: "neighborDiscovery",
         onFrames: (frames) => this.#answer(link, "ndp", frames),
         onError,
       });
@@ -140,7 +146,7 @@ export class Responder {
   #answer(link: Link, protocol: "arp" | "ndp", frames: readonly Buffer[]): void {
     const replies: Buffer[] = [];
     for (const frame of frames) {
-      const answer: Answer = protocol === "arp" ? answerArp(frame, link) : answerSolicitation(frame, link);
+      const answer: Answer = protocol === "arp" ? answerArp(frame, link) : answerDiscovery(frame, link);
       if (answer.reply !== undefined) replies.push(answer.reply);
       else if (answer.silence === "Conflict") this.#conflict(link, answer.vip ?? "");
     }
@@ -152,7 +158,32 @@ export class Responder {
     this.#counts.conflicts += 1;
     const vip = link.vips.get(key);
     if (vip === undefined) return;
-    this.#options.report({ type: "conflict", announcement: { link: link.identity.name, vip } });
+    const announcement = { link: link.identity.name, vip };
+    this.#options.report({ type: "conflict", announcement });
+    this.#defend(announcement);
+  }
+
+  /**
+   * Nodes that judge differently for a moment both announce. Whoever is right has nothing new to announce when the
+   * other one gives up, so neighbours would stay with the other one's word, for good if that node then dies: the last
+   * word is of who still answers. One frame a second at most, however long the other one goes on.
+   */
+  #defend({ link, vip }: Announcement): void {
+    const key = `${link} ${vip}`;
+    const pending = this.#contested.get(key);
+    if (pending !== undefined) {
+      pending.isAgain = true;
+      return;
+    }
+    const state = { isAgain: false };
+    this.#contested.set(key, state);
+    const cancel = this.#options.clock.after(DEFEND_MS, () => {
+      this.#timers.delete(cancel);
+      this.#contested.delete(key);
+      this.#tell(new Map([[link, [vip]]]));
+      if (state.isAgain) this.#defend({ link, vip });
+    });
+    this.#timers.add(cancel);
   }
 
   #schedule(added: ReadonlyMap<string, readonly string[]>): void {

@@ -19,20 +19,26 @@ const VLAN_TAG_PRESENT = ANCILLARY + 48;
 
 const WHOLE_FRAME = 0x40000;
 
-/** Bytes at an offset must have a value; everything else is dropped. */
+/** Bytes at an offset must have one of the values; everything else is dropped. */
 export interface Match {
   load: number;
   offset: number;
-  value: number;
+  value: number | readonly number[];
 }
 
 /** Takes what matches all, drops the rest. */
 export function accept(matches: readonly Match[]): Buffer {
   const instructions: Instruction[] = [];
-  matches.forEach((match, at) => {
-    const toDrop = (matches.length - 1 - at) * 2 + 1;
-    instructions.push([match.load, 0, 0, match.offset], [JUMP_EQUAL, 0, toDrop, match.value]);
-  });
+  // From the last to the first, since a jump says how many instructions follow that are passed over.
+  for (const { load, offset, value } of matches.toReversed()) {
+    const values = typeof value === "number" ? [value] : value;
+    const toDrop = instructions.length + 1;
+    const tests = values.map((one, at): Instruction => {
+      const after = values.length - 1 - at;
+      return [JUMP_EQUAL, after, after === 0 ? toDrop : 0, one];
+    });
+    instructions.unshift([load, 0, 0, offset], ...tests);
+  }
   instructions.push([RETURN, 0, 0, WHOLE_FRAME], [RETURN, 0, 0, 0]);
   const program = Buffer.alloc(instructions.length * 8);
   const host = new DataView(program.buffer, program.byteOffset, program.length);
@@ -61,13 +67,13 @@ export function arpRequests(linkIndex: number): Buffer {
   ]);
 }
 
-/** Neighbor solicitations that no router forwarded (RFC 4861 section 7.1.1: hop limit 255). */
-export function neighborSolicitations(linkIndex: number): Buffer {
+/** Neighbor solicitations and advertisements that no router forwarded (RFC 4861 section 7.1: hop limit 255). */
+export function neighborDiscovery(linkIndex: number): Buffer {
   return accept([
     ...ofLink(linkIndex),
     { load: LOAD_HALF, offset: 12, value: 0x86dd },
     { load: LOAD_BYTE, offset: 20, value: 58 },
     { load: LOAD_BYTE, offset: 21, value: 255 },
-    { load: LOAD_BYTE, offset: 54, value: 135 },
+    { load: LOAD_BYTE, offset: 54, value: [135, 136] },
   ]);
 }

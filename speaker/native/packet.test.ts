@@ -83,7 +83,7 @@ test("packet sockets", { timeout: 30_000 }, async (t) => {
     const first = Promise.withResolvers<Buffer>();
     const socket = new PacketSocket({
       linkIndex: linkIndex(OURS),
-      receive: "neighborSolicitations",
+      receive: "neighborDiscovery",
       onFrames: (frames) => first.resolve(Buffer.from(frames[0] ?? Buffer.alloc(0))),
       onError: first.reject,
     });

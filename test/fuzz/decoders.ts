@@ -16,7 +16,7 @@ import { exabgp } from "#speaker/bgp/wire/testdata/exabgp.ts";
 import { frr } from "#speaker/bgp/wire/testdata/frr.ts";
 import { gobgp } from "#speaker/bgp/wire/testdata/gobgp.ts";
 import { decodeUpdate } from "#speaker/bgp/wire/update.ts";
-import { answerArp, answerSolicitation, type LinkAnnouncements } from "#speaker/layer2/answer.ts";
+import { answerArp, answerDiscovery, type LinkAnnouncements } from "#speaker/layer2/answer.ts";
 import { encodeArp } from "#speaker/layer2/arp.ts";
 import { addressCodec } from "#speaker/netlink/addr.ts";
 import { attribute } from "#speaker/netlink/attribute.ts";
@@ -70,6 +70,12 @@ const arp = encodeArp({
     targetAddress: Buffer.from([10, 0, 0, 2]),
   },
 });
+/** Linux's answer to the next one. */
+const advertisement = Buffer.from(
+  "02000000000a02000000000b86dd6000000000203aff20010db800000000000000000000000220010db8000000000000000000000001" +
+    "88008a686000000020010db8000000000000000000000002020102000000000b",
+  "hex",
+);
 /** A neighbour solicitation of Linux for fd00::2, from fd00::1. */
 const solicitation = Buffer.from(
   "3333ff00000202000000000186dd6000000000203afffd000000000000000000000000000001ff0200000000000000000001ff0000028700" +
@@ -134,7 +140,7 @@ export const DECODERS: readonly Decoder[] = [
     seeds: [Buffer.alloc(44, 0x45)],
   },
   { name: "arp", decode: (bytes) => answerArp(bytes, link), seeds: [arp] },
-  { name: "ndp", decode: (bytes) => answerSolicitation(bytes, link), seeds: [solicitation] },
+  { name: "ndp", decode: (bytes) => answerDiscovery(bytes, link), seeds: [solicitation, advertisement] },
   {
     name: "netlink messages",
     decode: (bytes) => decodeMessages(bytes).map((message) => message.payload.length),

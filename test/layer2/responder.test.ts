@@ -52,18 +52,21 @@ test("the responder and the kernel's tools", { timeout: 60_000 }, async (t) => {
   t.after(() => capture.kill());
   await listening;
 
-  const child = spawn("nsenter", [`--net=/run/netns/${OURS}`, process.execPath, CHILD], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  t.after(() => child.kill());
-  const say = (line: string): Promise<string> => {
-    const answer = new Promise<string>((resolve) =>
-      child.stdout.once("data", (data) => resolve(String(data).trim())),
-    );
-    child.stdin.write(`${line}\n`);
-    return answer;
+  /** Starts an announcer; what comes back gives it the whole list of its addresses. */
+  const announcer = (namespace: string): ((...vips: string[]) => Promise<void>) => {
+    const child = spawn("nsenter", [`--net=/run/netns/${namespace}`, process.execPath, CHILD], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    t.after(() => child.kill());
+    return async (...vips) => {
+      const answer = new Promise<string>((resolve) =>
+        child.stdout.once("data", (data) => resolve(String(data).trim())),
+      );
+      child.stdin.write(`${vips.join(" ")}\n`);
+      assert.match(await answer, /^done/);
+    };
   };
-  const set = async (...vips: string[]): Promise<void> => assert.match(await say(vips.join(" ")), /^done/);
+  const set = announcer(OURS);
 
   await t.test("before anything is announced nobody answers: the kernel has no such address", async () => {
     await set();
@@ -124,6 +127,21 @@ test("the responder and the kernel's tools", { timeout: 60_000 }, async (t) => {
     do shown = inTheirs("ip", "neigh", "show", "192.0.2.77", "dev", "eth0").output;
     while (!shown.includes("02:00:00:00:0a:01") && performance.now() < deadline);
     assert.match(shown, /02:00:00:00:0a:01/);
+  });
+
+  await t.test("another one that announces them, too, and then is silent does not keep them", async () => {
+    const rival = announcer(THEIRS);
+    const vips = ["192.0.2.77", "2001:db8::77"];
+    await rival(...vips);
+    // What a host there believes now.
+    for (const vip of vips)
+      ip(`-n ${THEIRS} neigh replace ${vip} lladdr 02:00:00:00:0b:ad dev eth0 nud reachable`);
+    await rival();
+    const deadline = performance.now() + 5_000;
+    let shown = "";
+    do shown = inTheirs("ip", "neigh", "show", "dev", "eth0").output;
+    while (shown.includes("02:00:00:00:0b:ad") && performance.now() < deadline);
+    for (const vip of vips) assert.match(shown, new RegExp(`${vip} lladdr 02:00:00:00:0a:01`));
   });
 
   await t.test("it stops at once when told", async () => {
