@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { UNASKED_MS } from "#speaker/layer2/responder.ts";
 import { ip } from "#test/netns/namespace.ts";
 
 const OURS = `gkr1-${process.pid}`;
@@ -131,7 +132,12 @@ test("the responder and the kernel's tools", { timeout: 60_000 }, async (t) => {
 
   await t.test("another one that announces them, too, and then is silent does not keep them", async () => {
     const rival = announcer(THEIRS);
-    const vips = ["192.0.2.77", "2001:db8::77"];
+    const vips = ["192.0.2.78", "2001:db8::78"];
+    const told = (): number =>
+      heard.match(/Request who-has 192\.0\.2\.78.* tell 192\.0\.2\.78/g)?.length ?? 0;
+    await set(...vips);
+    // All that is told unasked after an announcement.
+    while (told() < UNASKED_MS.length) await new Promise((resolve) => capture.stdout.once("data", resolve));
     await rival(...vips);
     // What a host there believes now.
     for (const vip of vips)
