@@ -84,6 +84,15 @@ export class ControllerProcess implements AsyncDisposable {
     return Number(this.logs.find(({ msg }) => msg === "controller started")?.http);
   }
 
+  /** Stands still as a whole, with its connections, until `resume`. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
   async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     if (!this.hasEnded) this.#child.kill(signal);
     await this.#ended;

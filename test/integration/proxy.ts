@@ -1,4 +1,4 @@
-/** A TCP proxy between a client under test and a server: resets, refuses and rewrites on command. */
+/** A TCP proxy between a client under test and a server: resets, refuses, holds back and delivers late on command. */
 
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -8,6 +8,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #mode: "open" | "refuse" | "swallow" = "open";
   #accepted = 0;
+  /** Bytes from clients that went on to the server only with `deliver`. */
+  late = 0;
 
   private constructor(server: Server, target: { readonly host: string; readonly port: number }) {
     this.#server = server;
@@ -36,7 +38,8 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   static async start(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
-    const server = createServer({ noDelay: true });
+    // Half open: what a client that has gone had sent is still delivered.
+    const server = createServer({ noDelay: true, allowHalfOpen: true });
     const proxy = new TcpProxy(server, target);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return proxy;
@@ -82,6 +85,18 @@ export class TcpProxy implements AsyncDisposable {
       upstream.unpipe(client);
       client.pause();
       upstream.pause();
+    }
+  }
+
+  /** After `freeze` or `swallow`: what clients have sent meanwhile reaches the server now, as if it had been on its way. */
+  deliver(): void {
+    this.#mode = "open";
+    for (const [client, upstream] of this.#pairs) {
+      client.on("data", (bytes) => {
+        this.late += bytes.length;
+      });
+      client.pipe(upstream);
+      upstream.pipe(client);
     }
   }
 
