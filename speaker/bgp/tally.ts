@@ -20,6 +20,8 @@ export class Tally {
   messagesOut = 0;
   updatesOut = 0;
   #losses = 0;
+  /** Why the session was lost, until it is back: attempts that fail meanwhile do not hide it. */
+  #loss: string | undefined;
 
   constructor(clock: Pick<Clock, "date">) {
     this.#clock = clock;
@@ -31,15 +33,18 @@ export class Tally {
 
   /** Why the session, or an attempt at one, ended. */
   fail(words: string): void {
-    this.#lastError = { words, at: this.#clock.date() };
+    const told = this.#loss === undefined ? words : `${this.#loss}; since then: ${words}`;
+    this.#lastError = { words: told, at: this.#clock.date() };
   }
 
   established(): void {
     this.#establishedAt = this.#clock.date();
+    this.#loss = undefined;
   }
 
   lost(): void {
     this.#losses += 1;
+    this.#loss = this.#lastError?.words;
     this.#establishedAt = undefined;
   }
 

@@ -187,6 +187,23 @@ describe("a peer that takes nothing (RFC 9687)", () => {
   });
 });
 
+test("why a session was lost is said until it is back, whatever becomes of attempts meanwhile", async () => {
+  const { clock, session } = world(
+    { connectTimeMs: 1_000 },
+    { connect: () => Promise.reject(new Error("nobody is there")) },
+  );
+  const lost = "hold timer expired: the peer has said nothing";
+  await established(session);
+  await clock.advance(90_200);
+  assert.equal(session.report().lastError, lost);
+  await clock.advance(10_000);
+  assert.equal(session.report().lastError, `${lost}; since then: nobody is there`);
+  const { theirs } = await established(session);
+  theirs.end();
+  await until("its end", () => session.state !== "Established");
+  assert.equal(session.report().lastError, "the connection was closed by the peer");
+});
+
 describe("who connected to us speaks first (DelayOpen)", () => {
   test("and is answered at once", async () => {
     const { session } = world();

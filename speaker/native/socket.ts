@@ -53,7 +53,8 @@ export class SocketError extends Error {
   readonly syscall: string;
 
   constructor(cause: { syscall: string; code: string; errno: number; message: string }) {
-    super(cause.message, { cause });
+    // What is no error itself has said all that it has to say.
+    super(cause.message, cause instanceof Error ? { cause } : undefined);
     this.name = "SocketError";
     this.code = cause.code;
     this.errno = cause.errno;

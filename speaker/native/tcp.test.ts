@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import type { Socket } from "node:net";
 import { test } from "node:test";
+import { errorText } from "#common/error.ts";
 import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
 import type { SocketError } from "./socket.ts";
@@ -167,6 +168,21 @@ test("what the peer has taken is known, and that it takes nothing more though th
   await until("the peer to take more", () => acknowledgedBytes(socket) > full);
   socket.destroy();
   assert.throws(() => acknowledgedBytes(socket), coded("EBADF"));
+});
+
+test("failures say in words what was tried and what became of it", async (t) => {
+  const closed = serve("IPv4");
+  closed.close();
+  const base = { family: "IPv4", address: "127.0.0.1", port: closed.port, timeoutMs: WAIT_MS } as const;
+  const wordsOf = (options: Partial<Parameters<typeof connectTcp>[0]>): Promise<string> =>
+    connectTcp({ ...base, ...options }).then(() => "connected", errorText);
+  const mute = serve("IPv4", { minTtl: 255 });
+  t.after(mute.close);
+  assert.equal(await wordsOf({}), "connect: ECONNREFUSED (Connection refused)");
+  const late = `connect: no answer from 127.0.0.1 port ${mute.port} in 50 ms`;
+  assert.equal(await wordsOf({ port: mute.port, timeoutMs: 50, ttl: 1 }), late);
+  assert.match(await wordsOf({ sourceAddress: "192.0.2.77" }), /^bind: EADDRNOTAVAIL \(/);
+  assert.match(await wordsOf({ link: "no-such-link" }), /^setsockopt: ENODEV \(/);
 });
 
 test("failures have their codes and leave no descriptor behind", async (t) => {

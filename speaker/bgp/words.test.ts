@@ -1,0 +1,104 @@
+/** What docs/bgp.md says that lastError says is what the code says, word for word. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { OPEN, SETTINGS } from "#test/fakes/bgppeer.ts";
+import { type Event, fsmSettings, IDLE, step } from "./fsm.ts";
+import { negotiate, ownOpen } from "./negotiated.ts";
+import { planBgp } from "./plan.ts";
+import { Received } from "./received.ts";
+import type { PeerSettings } from "./types.ts";
+import { BgpError, Cease, ErrorCode, OpenError } from "./wire/error.ts";
+import { decodeNotification, encodeNotification, shutdown } from "./wire/notification.ts";
+import type { Open } from "./wire/open.ts";
+import { decodeUpdate, encodeUpdate } from "./wire/update.ts";
+
+const PAGE = readFileSync(new URL("../../docs/bgp.md", import.meta.url), "utf8");
+
+/** The first column of the table below the head `lastError`. */
+function quoted(): string[] {
+  const table = PAGE.slice(PAGE.indexOf("| `lastError` |")).split("\n\n")[0] ?? "";
+  return [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, words = ""]) => words).slice(1);
+}
+
+function thrown(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    assert.ok(error instanceof BgpError);
+    return error.message;
+  }
+  assert.fail("nothing was thrown");
+}
+
+const refused = (own: Partial<PeerSettings>, theirs: Partial<Open>): string => {
+  const settings = { ...SETTINGS, ...own };
+  return thrown(() => negotiate(settings, ownOpen(settings, false), { ...OPEN, ...theirs }));
+};
+const onTimer = (type: Event["type"] & `${string}Timer_Expires`): string => {
+  const machine = { ...IDLE, state: "Established" as const };
+  const { actions } = step(machine, { type }, fsmSettings(1_000));
+  const [told] = actions.flatMap((action) =>
+    action.do === "sendNotification" ? [action.error.message] : [],
+  );
+  return told ?? "";
+};
+const said = (error: BgpError): string =>
+  `the peer said: ${decodeNotification(encodeNotification(error)).words}`;
+
+function withheld(): string[] {
+  const peer = {
+    address: "172.30.0.253",
+    port: 179,
+    localAsn: 1,
+    peerAsn: 2,
+    nodeSelectors: [],
+    isMultihop: false,
+    gracefulRestart: false,
+    isDualStack: false,
+  };
+  const plan = planBgp({
+    node: { name: "n1", labels: {}, addresses: {} },
+    addresses: [],
+    pools: new Map(),
+    profiles: new Map(),
+    password: () => undefined,
+    peers: [
+      { ...peer, name: "a", passwordSecret: "tor" },
+      { ...peer, name: "b", bfdProfile: "fast" },
+      { ...peer, name: "c" },
+    ],
+  });
+  return plan.withheld.map(({ message }) => message);
+}
+
+const broken = encodeUpdate({ nlri: Buffer.from([40, 10, 0, 0, 0, 0]) });
+const prefix = encodeUpdate({
+  attributes: Buffer.from("4001010040020602010000fde94003040a000001", "hex"),
+  nlri: Buffer.from([8, 10]),
+});
+const negotiated = negotiate(SETTINGS, ownOpen(SETTINGS, false), OPEN);
+
+test("every quotation is of the code", () => {
+  const words = [
+    refused({}, { asn: 65_002 }),
+    refused({}, { capabilities: { ...OPEN.capabilities, families: ["IPv6"] } }),
+    refused({ peerAsn: "internal" }, { asn: 65_000, routerId: SETTINGS.routerId }),
+    said(new BgpError(ErrorCode.open, OpenError.peerAsn, "")),
+    said(shutdown(Cease.administrativeShutdown, "new disks")),
+    onTimer("HoldTimer_Expires"),
+    onTimer("SendHoldTimer_Expires"),
+    thrown(() => new Received().take(prefix, negotiated, { localAsn: 1, maximumPrefixes: 0 })).replace(
+      "more than 0",
+      "more than 10000",
+    ),
+    thrown(() => decodeUpdate(broken, { as4: true })),
+    ...withheld(),
+  ];
+  const all = quoted();
+  for (const one of words) assert.ok(all.includes(one), `docs/bgp.md does not say: ${one}`);
+  // The kernel's words are tested where they come from, the session's where it says them.
+  const elsewhere = [/^connect: /, /^bind: /, /^no router/, /^cease \(bfdDown\)/, /^the connection/, /anew$/];
+  const unknown = all.filter((one) => !words.includes(one) && !elsewhere.some((words) => words.test(one)));
+  assert.deepEqual(unknown, []);
+});
