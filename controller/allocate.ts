@@ -96,7 +96,7 @@ export interface Filled {
 export function fill(request: AllocationRequest, kept: readonly Vip[], ledger: Ledger): Filled {
   const missing = request.families.filter((family) => !kept.some((vip) => vip.family === family));
   if (missing.length === 0) return { vips: kept, refusal: undefined };
-  const requested = giveRequested(request, missing, ledger);
+  const requested = giveRequested({ request, kept, missing }, ledger);
   if ("reason" in requested) return { vips: [], refusal: requested };
   const present = [...kept, ...requested].sort(byFamily);
   const rest = missing.filter((family) => !requested.some((vip) => vip.family === family));
@@ -105,11 +105,13 @@ export function fill(request: AllocationRequest, kept: readonly Vip[], ledger: L
   return giveSecond({ request, kept, present, family: rest[0] ?? "IPv4" }, ledger);
 }
 
-function giveRequested(
-  request: AllocationRequest,
-  missing: readonly Family[],
-  ledger: Ledger,
-): readonly Vip[] | Refusal {
+interface Wanting {
+  readonly request: AllocationRequest;
+  readonly kept: readonly Vip[];
+  readonly missing: readonly Family[];
+}
+
+function giveRequested({ request, kept, missing }: Wanting, ledger: Ledger): readonly Vip[] | Refusal {
   const vips: Vip[] = [];
   for (const { family, value, text, field } of request.addresses) {
     if (!missing.includes(family)) continue;
@@ -121,7 +123,7 @@ function giveRequested(
       const message = `${field}: ${text} is in AddressPool "${pool.name}", annotation ${request.pool?.field ?? ""} asks for "${wanted}"`;
       return refuse(RefusalReason.AddressNotInPool, message);
     }
-    const other = vips.find((vip) => vip.pool !== pool.name);
+    const other = [...kept, ...vips].find((vip) => vip.pool !== pool.name);
     if (other !== undefined) {
       const message = `${field}: ${other.address} is in AddressPool "${other.pool}" and ${text} in "${pool.name}": both must be of one pool`;
       return refuse(RefusalReason.AddressNotInPool, message);
@@ -130,7 +132,7 @@ function giveRequested(
     const refusal =
       mayGive(pool, request, ledger) ??
       holdersAgree(vip, request, ledger) ??
-      quotaAllows(pool, [...vips, vip], request, ledger);
+      quotaAllows(pool, [...kept, ...vips, vip], request, ledger);
     if (refusal !== undefined) return refuse(refusal.reason, `${field}: ${text} refused: ${refusal.message}`);
     vips.push(vip);
   }
@@ -148,9 +150,8 @@ interface Second {
 /** The other family for a Service that has one. */
 function giveSecond({ request, kept, present, family }: Second, ledger: Ledger): Filled {
   const pool = ledger.pools.get(present[0]?.pool ?? "");
-  // What was requested is not in the ledger yet, and counts too.
-  const asked = present.filter((vip) => !kept.includes(vip));
-  const given = pool === undefined ? undefined : give(pool, [family], request, { ledger, besides: asked });
+  // What the Service has is not in the ledger, and counts too.
+  const given = pool === undefined ? undefined : give(pool, [family], request, { ledger, besides: present });
   if (given !== undefined && !("reason" in given)) {
     return { vips: [...present, ...given].sort(byFamily), refusal: undefined };
   }
@@ -181,7 +182,7 @@ function giveFresh(request: AllocationRequest, ledger: Ledger): Filled {
   return { vips: [], refusal: overQuota ?? whyNone(request, candidates) };
 }
 
-/** An address of each family out of one pool, or why not. `besides`: what the Service is to get of it as well. */
+/** An address of each family out of one pool, or why not. `besides`: what the Service has or is to get of it as well. */
 function give(
   pool: Pool,
   families: readonly Family[],

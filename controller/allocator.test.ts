@@ -4,11 +4,18 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ANNOTATION_ADDRESSES, ANNOTATION_POOL, ANNOTATION_SHARING_KEY } from "#api/names.ts";
 import { Allocator } from "#controller/allocator.ts";
+import type { Pool } from "#controller/pool.ts";
 import type { ServiceRecord } from "#controller/service.ts";
 import { addressesOf, DUAL, poolSet, record, written } from "#controller/testing/records.ts";
 
 const POOLS = [
-  poolSet({ a: ["10.0.0.0/29", "fd00::/126"], b: { addresses: ["10.1.0.0-10.1.0.2"], autoAssign: false } }),
+  poolSet({
+    a: {
+      addresses: ["10.0.0.0/29", "fd00::/126"],
+      quotas: [{ namespace: "default", addresses: 6 }],
+    },
+    b: { addresses: ["10.1.0.0-10.1.0.2"], autoAssign: false },
+  }),
   poolSet({
     a: ["10.0.0.2-10.0.0.5", "fd00::/126"],
     c: { addresses: ["10.0.0.0/31"], serviceAllocation: { priority: 5 } },
@@ -114,6 +121,10 @@ function stateOf(allocator: Allocator): unknown {
     ]);
 }
 
+/** What the quota's count says; all Services here are of one namespace. */
+const heldIn = (allocator: Allocator, pool: Pool): number =>
+  pool.quotas.size === 0 ? 0 : allocator.ledger.heldBy("default", pool.name);
+
 function checkInvariants(allocator: Allocator): void {
   const holders = new Map<string, { key: string | undefined; ports: Set<string> }>();
   const ids = new Set<number>();
@@ -137,6 +148,10 @@ function checkInvariants(allocator: Allocator): void {
   let assigned = 0n;
   for (const pool of allocator.config.pools.list()) {
     const use = allocator.ledger.use(pool);
+    assert.equal(
+      BigInt(heldIn(allocator, pool)),
+      pool.quotas.size === 0 ? 0n : use.assigned.IPv4 + use.assigned.IPv6,
+    );
     assigned += use.assigned.IPv4 + use.assigned.IPv6;
     assert.ok(use.available.IPv4 >= 0n && use.available.IPv6 >= 0n);
   }

@@ -73,11 +73,13 @@ export function planService(
   };
   const had = service.ingress.flatMap(({ ip, hostname }) => ip ?? hostname ?? []);
   const assigned = vips.filter((vip) => !had.includes(vip.address));
+  // A refused request takes along what it did not ask about.
+  const refused = vips.length === 0 ? outcome?.refusal : undefined;
   const released = had
     .filter((address) => !vips.some((vip) => vip.address === address))
     .map((address) => ({
       address,
-      why: outcome?.lost.find((lost) => lost.address === address)?.refusal.message,
+      why: (outcome?.lost.find((lost) => lost.address === address)?.refusal ?? refused)?.message,
     }));
   const refusal = isConditionSame ? undefined : outcome?.refusal;
   return {

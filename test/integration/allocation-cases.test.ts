@@ -26,6 +26,8 @@ const canBeAsked = (one: AllocationCase): boolean =>
   one.class === undefined &&
   !one.together &&
   one.ignored.length === 0 &&
+  // Within the moment that a configuration is given to come to rest, a pool that is back was never away.
+  one.steps.filter((step) => "pools" in step).length < 2 &&
   one.steps.every((step) => ASKED.some((kind) => kind in step)) &&
   one.services.every(
     ({ has, deleting, nodePorts, class: of }) => !has && !deleting && nodePorts === undefined && !of,

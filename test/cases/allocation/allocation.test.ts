@@ -123,8 +123,9 @@ class World {
     this.#write(this.#allocator.rebuild({ pools, loadBalancerClass: this.#case.class }, records));
   }
 
-  /** What the controller's writer does, and the API server with it. */
+  /** What the controller's writer does, the API server with it, and the watch that shows the controller its own writes. */
   #write(keys: Iterable<string>): void {
+    const written: (readonly [string, ServiceRecord | undefined])[] = [];
     for (const key of keys) {
       const object = this.#objects.get(key);
       const record = object && projectService(object);
@@ -139,8 +140,11 @@ class World {
       for (const { address, why } of plan.released) {
         if (why !== undefined) this.lost.set(name, [...(this.lost.get(name) ?? []), `${address}: ${why}`]);
       }
-      this.#objects.set(key, merged(object, plan.patch));
+      const after = merged(object, plan.patch);
+      this.#objects.set(key, after);
+      written.push([key, projectService(after)]);
     }
+    if (written.length > 0) this.#write(this.#allocator.update(written));
   }
 }
 
