@@ -1,12 +1,15 @@
 /**
  * Two controllers, killed at random again and again while Services come, go and change, against a real API server: no
- * address twice at any look, none changed that nobody touched.
+ * address twice at any moment, none changed that nobody touched. Nearly every address of the pool is in use, so what
+ * one Service gives back another gets next.
  */
 import assert from "node:assert/strict";
+import { formatAddress, parseAddress } from "#api/address.ts";
 import { addressPools, loadBalancers, type Service, services } from "#common/kube/resource.ts";
 import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
 import { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
+import { Witness } from "./witness.ts";
 
 export interface ChurnOptions {
   readonly kills: number;
@@ -20,7 +23,7 @@ export interface ChurnResult {
   readonly services: number;
   readonly seed: number;
   readonly changes: number;
-  /** Looks at all Services; each found every address once. */
+  /** Changes of Services that were looked at, each with who has what at that moment. */
   readonly looks: number;
   readonly twice: number;
   readonly moved: number;
@@ -33,6 +36,11 @@ const SYSTEM = "genkan-system";
 const NAMESPACE = "default";
 /** Of all Services these are never touched: their addresses may not change. */
 const STEADY_SHARE = 4;
+const LANES = 2;
+/** Between two changes of a lane: what they cost must leave time for controllers to start. */
+const PACE_MS = 60;
+/** Addresses that nobody has when all Services have theirs. */
+const SPARE = 24;
 
 /** A small generator with a seed, so that a run can be had again (mulberry32). */
 function generator(seed: number): () => number {
@@ -45,7 +53,12 @@ function generator(seed: number): () => number {
   };
 }
 
-const addressOf = (service: Service): string | undefined => service.status?.loadBalancer?.ingress?.[0]?.ip;
+/** A range of so many addresses. */
+function rangeOf(count: number): string {
+  const first = parseAddress("10.0.0.1");
+  assert.ok(first !== undefined);
+  return `10.0.0.1-${formatAddress({ ...first, value: first.value + BigInt(count) - 1n })}`;
+}
 
 export async function churn(options: ChurnOptions): Promise<ChurnResult> {
   await using plane = await TestPlane.start();
@@ -54,7 +67,7 @@ export async function churn(options: ChurnOptions): Promise<ChurnResult> {
   await client.create(loadBalancers, { metadata: { name: "loadbalancer", namespace: SYSTEM }, spec: {} });
   await client.create(addressPools, {
     metadata: { name: "churn", namespace: SYSTEM },
-    spec: { protocol: "layer2", addresses: ["10.0.0.0/16"] },
+    spec: { protocol: "layer2", addresses: [rangeOf(options.services + SPARE)] },
   });
   const run = new Churn(plane, options);
   try {
@@ -69,12 +82,11 @@ class Churn {
   readonly #options: ChurnOptions;
   readonly #random: () => number;
   readonly #controllers: ControllerProcess[] = [];
-  readonly #steady = new Map<string, string>();
+  readonly #witness: Witness;
+  /** Services that may be touched. */
+  readonly #live: string[] = [];
   #started = 0;
   #changes = 0;
-  #looks = 0;
-  #twice = 0;
-  #moved = 0;
   #leadersKilled = 0;
   #next = 0;
 
@@ -82,11 +94,13 @@ class Churn {
     this.#plane = plane;
     this.#options = options;
     this.#random = generator(options.seed);
+    this.#witness = new Witness(plane.client, NAMESPACE);
   }
 
   async run(): Promise<ChurnResult> {
-    const { kills, services: count, seed, say } = this.#options;
+    const { kills, services: count, seed } = this.#options;
     const began = performance.now();
+    await this.#witness.start();
     for (let at = 0; at < 2; at += 1) this.#start();
     await Promise.all(
       Array.from({ length: 4 }, async (_, lane) => {
@@ -94,52 +108,60 @@ class Churn {
       }),
     );
     await this.#settled("all first Services to have an address");
-    for (const service of await this.#list()) {
-      const isSteady = Number(service.metadata.name.slice(1)) % STEADY_SHARE === 0;
-      const address = addressOf(service);
-      if (isSteady && address !== undefined) this.#steady.set(service.metadata.name, address);
-    }
-    for (let kill = 0; kill < kills; kill += 1) {
-      await this.#disturb(kill);
-      if (kill % 10 === 9) {
-        await this.#look();
-        say?.(
-          `${kill + 1} of ${kills} kills, ${this.#changes} changes, ${this.#twice} twice, ${this.#moved} moved`,
-        );
-      }
-    }
+    const names = this.#witness.names();
+    this.#witness.hold(names.filter((_, at) => at % STEADY_SHARE === 0));
+    this.#live.push(...names.filter((_, at) => at % STEADY_SHARE !== 0));
+    await this.#killAll();
     await this.#settled("all Services to have an address in the end");
-    await this.#look();
-    const seconds = Math.round((performance.now() - began) / 1_000);
-    const { ...counts } = {
-      changes: this.#changes,
-      looks: this.#looks,
-      twice: this.#twice,
-      moved: this.#moved,
-      leadersKilled: this.#leadersKilled,
+    const { looks, twice, moved } = this.#witness;
+    const { length: present } = this.#witness.names();
+    assert.equal(present, count, "Services in the end");
+    return {
+      ...{ kills, services: count, seed, changes: this.#changes, looks },
+      ...{ twice: twice.length, moved: moved.length, leadersKilled: this.#leadersKilled },
+      seconds: Math.round((performance.now() - began) / 1_000),
     };
-    return { kills, services: count, seed, ...counts, seconds };
   }
 
   async end(): Promise<void> {
     for (const controller of this.#controllers) await controller.end("SIGKILL");
+    await this.#witness.end();
   }
 
-  /** Changes go on while one of the two is killed, sometimes both; one leads by then, or there is nothing to interrupt. */
-  async #disturb(kill: number): Promise<void> {
-    await until("a controller to lead", () => this.#controllers.some(({ leads }) => leads), {
-      deadlineMs: 60_000,
-    });
-    const changes = Promise.all(Array.from({ length: 6 }, () => this.#change()));
+  /** Services change all the time, also while nobody leads. */
+  async #killAll(): Promise<void> {
+    const { kills, say } = this.#options;
+    const stop = new AbortController();
+    const lanes = Promise.all(Array.from({ length: LANES }, () => this.#change(stop.signal)));
+    // A lane that fails shows here and not as an unhandled rejection.
+    const failure = lanes.then(() => undefined);
+    failure.catch(() => stop.abort());
+    for (let kill = 0; kill < kills && !stop.signal.aborted; kill += 1) {
+      await this.#kill(kill % 7 === 6);
+      if (kill % 10 !== 9) continue;
+      const { twice, moved } = this.#witness;
+      say?.(
+        `${kill + 1} of ${kills} kills, ${this.#leadersKilled} of the leader, ${this.#changes} changes, ` +
+          `${twice.length} twice, ${moved.length} moved`,
+      );
+      for (const line of [...twice, ...moved].slice(-3)) say?.(`  ${line}`);
+    }
+    stop.abort();
+    await failure;
+  }
+
+  /** One of the two, at a moment of a second in which one of them leads; sometimes both. */
+  async #kill(isBoth: boolean): Promise<void> {
+    const leads = (): boolean => this.#controllers.some((controller) => controller.leads);
+    await until("a controller to lead", leads, { deadlineMs: 60_000 });
+    await new Promise((resolve) => setTimeout(resolve, this.#random() * 1_000));
     const at = Math.floor(this.#random() * this.#controllers.length);
-    const isBoth = kill % 7 === 6;
     for (const victim of isBoth ? [...this.#controllers] : this.#controllers.slice(at, at + 1)) {
       this.#controllers.splice(this.#controllers.indexOf(victim), 1);
       if (victim.leads) this.#leadersKilled += 1;
       await victim.end("SIGKILL");
       this.#start();
     }
-    await changes;
   }
 
   #start(): void {
@@ -148,7 +170,7 @@ class Churn {
     this.#controllers.push(new ControllerProcess(`churn-${this.#started}`, kubeconfig));
   }
 
-  async #create(): Promise<void> {
+  async #create(): Promise<string> {
     const name = `s${this.#next}`;
     this.#next += 1;
     await this.#plane.client.create(services, {
@@ -159,57 +181,35 @@ class Churn {
         ports: [{ port: 80, protocol: "TCP" }],
       } as NonNullable<Service["spec"]>,
     });
+    return name;
   }
 
-  /** A Service that is not steady goes and another one comes, or changes its port. */
-  async #change(): Promise<void> {
+  /** Again and again a Service that is not steady goes and another one comes, or changes its port. */
+  async #change(stop: AbortSignal): Promise<void> {
     const { client } = this.#plane;
-    this.#changes += 1;
-    const at = Math.floor(this.#random() * this.#next);
-    const name = `s${at % STEADY_SHARE === 0 ? at + 1 : at}`;
-    if (this.#random() < 0.5) {
-      if (await client.remove(services, name, { namespace: NAMESPACE })) await this.#create();
-      return;
-    }
-    const port = 1 + Math.floor(this.#random() * 60_000);
-    const patch = { name, namespace: NAMESPACE, type: "merge" as const };
-    const body = { spec: { ports: [{ port, protocol: "TCP" }] } };
-    if ((await client.get(services, name, NAMESPACE)) === undefined) return;
-    await client.patch(services, { ...patch, body }).catch((error: { code?: number }) => {
-      // Another lane was quicker.
-      if (error.code !== 404 && error.code !== 409) throw error;
-    });
-  }
-
-  async #list(): Promise<Service[]> {
-    const { items } = await this.#plane.client.list(services, { namespace: NAMESPACE });
-    return items.filter(({ spec }) => spec?.type === "LoadBalancer");
-  }
-
-  async #look(): Promise<void> {
-    this.#looks += 1;
-    const holders = new Map<string, string>();
-    for (const service of await this.#list()) {
-      const { name } = service.metadata;
-      const address = addressOf(service);
-      const before = this.#steady.get(name);
-      if (before !== undefined && address !== before) this.#moved += 1;
-      if (address === undefined) continue;
-      if (holders.has(address)) this.#twice += 1;
-      holders.set(address, name);
+    while (!stop.aborted) {
+      this.#changes += 1;
+      const [name = ""] = this.#live.splice(Math.floor(this.#random() * this.#live.length), 1);
+      let after = name;
+      if (this.#random() < 0.5) {
+        assert.ok(await client.remove(services, name, { namespace: NAMESPACE }), `${name} was there`);
+        after = await this.#create();
+      } else {
+        const port = 1 + Math.floor(this.#random() * 60_000);
+        const body = { spec: { ports: [{ port, protocol: "TCP" }] } };
+        await client.patch(services, { name, namespace: NAMESPACE, type: "merge", body });
+      }
+      this.#live.push(after);
+      await new Promise((resolve) => setTimeout(resolve, PACE_MS));
     }
   }
 
   async #settled(what: string): Promise<void> {
-    await until(
-      what,
-      async () => {
-        const waiting = (await this.#list()).filter((service) => addressOf(service) === undefined).length;
-        if (waiting === 0) return true;
-        throw new Error(`${waiting} wait`);
-      },
-      { deadlineMs: 300_000, everyMs: 1_000 },
-    );
-    assert.ok(true);
+    const look = (): boolean => {
+      const { waiting } = this.#witness;
+      if (waiting === 0 && this.#witness.names().length === this.#options.services) return true;
+      throw new Error(`${waiting} wait of ${this.#witness.names().length}`);
+    };
+    await until(what, look, { deadlineMs: 300_000, everyMs: 100 });
   }
 }
