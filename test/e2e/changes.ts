@@ -1,11 +1,14 @@
 /** What people change in a cluster that serves: builds, nodes, the mode, and at last whether Genkan is there at all. */
 import assert from "node:assert/strict";
-import { CONTROLLER_LEASE, OPERATOR_LEASE } from "#api/names.ts";
+import { ANNOTATION_ADDRESSES, CONTROLLER_LEASE, OPERATOR_LEASE } from "#api/names.ts";
+import { elect } from "#speaker/elect.ts";
 import { NAMESPACE } from "#test/e2e/cluster.ts";
 import { inWords, traffic } from "#test/e2e/probe.ts";
 import {
   address4,
   answered,
+  ask,
+  clientFor,
   e2e,
   foundOn,
   known,
@@ -19,6 +22,7 @@ import { until } from "#test/until.ts";
 
 /** The tag of the second build, which the Makefile makes. */
 const NEXT = "v0.1.1";
+const ADDED = "node4";
 /** They say who led last; whoever leads next takes them over. */
 const LEADER_LEASES: readonly string[] = [CONTROLLER_LEASE, OPERATOR_LEASE];
 
@@ -63,23 +67,49 @@ e2e("an upgrade to another build under traffic loses nothing", async () => {
   for (const [address, outage] of outages) assert.equal(outage.failed, 0, `${address}: ${inWords(outage)}`);
 });
 
+/** An address of the pool that falls to the added node once it is there. */
+function shareOfAdded(): string {
+  const [, subnet = ""] = /^(.*\.)\d+$/.exec(address4()) ?? [];
+  const all = Array.from({ length: 40 }, (_, at) => `${subnet}${210 + at}`);
+  const share = all.find((vip) => elect({ vip, candidates: [...NODES, ADDED] }) === ADDED);
+  assert.ok(share !== undefined);
+  return share;
+}
+
 e2e("a node is added: a speaker comes to it and takes its share", async () => {
-  await lab().lab(["node", "add", "node4"]);
+  const share = shareOfAdded();
+  await lab().apply({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "share", namespace: "default", annotations: { [ANNOTATION_ADDRESSES[0]]: share } },
+    spec: { type: "LoadBalancer", selector: { app: "hello" }, ports: [{ port: 80, targetPort: 8080 }] },
+  });
+  assert.deepEqual(await lab().addresses("share", 1), [share]);
+  assert.notEqual(await lab().owner(share), ADDED);
+  await lab().lab(["node", "add", ADDED]);
   await until(
     "the new node's speaker to be ready",
     async () => {
-      const conditions = (await lab().speakers()).get("node4")?.conditions ?? [];
+      const conditions = (await lab().speakers()).get(ADDED)?.conditions ?? [];
       return conditions.some(({ type, status }) => type === "Ready" && status === "True");
     },
     { deadlineMs: 300_000, everyMs: 1_000 },
   );
+  await until(`${ADDED} to own ${share}`, async () => (await lab().owner(share)) === ADDED, {
+    deadlineMs: 60_000,
+    everyMs: 1_000,
+  });
+  await until(`an answer through ${share}`, async () => (await ask(share)).client === clientFor(share), {
+    deadlineMs: 60_000,
+  });
   await lab().available();
 });
 
 e2e("a node is taken away: its addresses move, and what its speaker said of itself goes", async () => {
-  const outages = await traffic("node removed", known(), {
+  const all = [...known(), shareOfAdded()];
+  const outages = await traffic("node removed", all, {
     cause: async () => {
-      await lab().lab(["node", "remove", "node4"]);
+      await lab().lab(["node", "remove", ADDED]);
     },
     forMs: 15_000,
   });
@@ -87,8 +117,8 @@ e2e("a node is taken away: its addresses move, and what its speaker said of itse
     const isAnswered = outage.answeredAfter !== undefined && outage.lastFailureAfter < PROMISED_MS;
     assert.ok(isAnswered, `${address}: ${inWords(outage)}`);
   }
-  for (const address of known()) assert.notEqual(await lab().owner(address), "node4");
-  await until("the removed node's report to go", async () => !(await lab().speakers()).has("node4"), {
+  for (const address of all) assert.notEqual(await lab().owner(address), ADDED);
+  await until("the removed node's report to go", async () => !(await lab().speakers()).has(ADDED), {
     deadlineMs: 120_000,
     everyMs: 1_000,
   });
