@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "#common/log.ts";
 import { Announcements } from "#controller/announcements.ts";
+import { FakeClock, settle } from "#test/fakes/clock.ts";
+
+const target = { apiVersion: "v1", kind: "Service", metadata: { name: "s" } };
 
 test("a burst reaches the recorder whole, in order, and never more at once than its queue takes", async () => {
   const seen: string[] = [];
@@ -17,8 +20,11 @@ test("a burst reaches the recorder whole, in order, and never more at once than 
       inQueue = 0;
     },
   };
-  const announcements = new Announcements(recorder, silentLogger);
-  const target = { apiVersion: "v1", kind: "Service", metadata: { name: "s" } };
+  const announcements = new Announcements(recorder, {
+    clock: new FakeClock(),
+    log: silentLogger,
+    isBusy: () => false,
+  });
   const emit = (at: number): void =>
     announcements.emit(target, { type: "Normal", reason: "R", message: `${at}` });
   for (let at = 0; at < 2_000; at += 1) emit(at);
@@ -31,4 +37,35 @@ test("a burst reaches the recorder whole, in order, and never more at once than 
   );
   assert.ok(most <= 512, `${most} at once`);
   assert.equal(announcements.dropped, 0);
+});
+
+test("while more urgent writes wait nothing is told, but not for ever, and at the end at once", async () => {
+  const clock = new FakeClock();
+  const seen: string[] = [];
+  let isBusy = true;
+  const recorder = {
+    emit: (_target: unknown, { message }: { message: string }): void => void seen.push(message),
+    flush: async (): Promise<void> => undefined,
+  };
+  const announcements = new Announcements(recorder, { clock, log: silentLogger, isBusy: () => isBusy });
+  const emit = (message: string): void =>
+    announcements.emit(target, { type: "Normal", reason: "R", message });
+  emit("waits");
+  await clock.advance(5_000);
+  assert.deepEqual(seen, []);
+  isBusy = false;
+  await clock.advance(100);
+  assert.deepEqual(seen, ["waits"]);
+  isBusy = true;
+  emit("waits for long");
+  await clock.advance(29_900);
+  assert.equal(seen.length, 1);
+  await clock.advance(200);
+  assert.equal(seen.length, 2);
+  emit("is last");
+  await settle();
+  const flushed = announcements.flush();
+  await clock.advance(100);
+  await flushed;
+  assert.deepEqual(seen.at(-1), "is last");
 });

@@ -1,31 +1,43 @@
 /**
  * Events on their way to the recorder, whose queue is short: a burst of allocations waits here instead of being
- * dropped there, and holds nothing up.
+ * dropped there, holds nothing up, and is told when the addresses are written, which people wait for more.
  */
+import type { Clock } from "#common/clock.ts";
 import type { EventContent, EventRecorder, EventTarget } from "#common/kube/events.ts";
 import type { Logger } from "#common/log.ts";
 
 /** Two for each of so many Services that change at once; beyond that the newest are dropped, and that is said once. */
 const MAX_WAITING = 50_000;
 /** Given to the recorder at once: less than its queue takes. */
-const BATCH = 128;
+const BATCH = 16;
+/** Between two looks whether there is still more urgent work, and how long that may keep events waiting. */
+const LOOK_MS = 100;
+const PATIENCE_MS = 30_000;
+
+export interface AnnouncementsOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** More urgent writes are waiting. */
+  readonly isBusy: () => boolean;
+}
 
 export class Announcements {
   readonly #recorder: Pick<EventRecorder, "emit" | "flush">;
-  readonly #log: Logger;
-  #waiting: (readonly [EventTarget, EventContent])[] = [];
+  readonly #options: AnnouncementsOptions;
+  readonly #waiting: (readonly [EventTarget, EventContent])[] = [];
   #running: Promise<void> | undefined;
+  #isEnding = false;
   dropped = 0;
 
-  constructor(recorder: Pick<EventRecorder, "emit" | "flush">, log: Logger) {
+  constructor(recorder: Pick<EventRecorder, "emit" | "flush">, options: AnnouncementsOptions) {
     this.#recorder = recorder;
-    this.#log = log;
+    this.#options = options;
   }
 
   emit(target: EventTarget, content: EventContent): void {
     if (this.#waiting.length >= MAX_WAITING) {
       if (this.dropped === 0)
-        this.#log.warn("events are dropped: too many are waiting", { waiting: MAX_WAITING });
+        this.#options.log.warn("events are dropped: too many are waiting", { waiting: MAX_WAITING });
       this.dropped += 1;
       return;
     }
@@ -33,8 +45,9 @@ export class Announcements {
     this.#running ??= this.#drain();
   }
 
-  /** Resolves when nothing is waiting. */
+  /** Resolves when nothing is waiting; from now on nothing is more urgent. */
   flush(): Promise<void> {
+    this.#isEnding = true;
     return this.#running ?? Promise.resolve();
   }
 
@@ -42,11 +55,16 @@ export class Announcements {
     // Lets what is emitted in one go be one batch.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, BATCH);
-      this.#waiting = this.#waiting.slice(BATCH);
-      for (const [target, content] of batch) this.#recorder.emit(target, content);
+      await this.#turn();
+      for (const [target, content] of this.#waiting.splice(0, BATCH)) this.#recorder.emit(target, content);
       await this.#recorder.flush();
     }
     this.#running = undefined;
+  }
+
+  async #turn(): Promise<void> {
+    const { clock, isBusy } = this.#options;
+    const end = clock.now() + PATIENCE_MS;
+    while (isBusy() && !this.#isEnding && clock.now() < end) await clock.sleep(LOOK_MS);
   }
 }

@@ -90,6 +90,11 @@ export class Term {
     this.#pools = new PoolWriter({ ...options, pools: stores.pools, facts: (name) => this.#poolFacts(name) });
   }
 
+  /** More is to be written than is being written: what can wait should. */
+  get isBusy(): boolean {
+    return this.#writer.queued > 0;
+  }
+
   /** For /debug/plan. */
   describe(): unknown {
     return {

@@ -38,6 +38,8 @@ async function main(signal: AbortSignal): Promise<void> {
   const client = createKubeClient(connection, {
     userAgent: FIELD_MANAGER.controller,
     maxSockets: MAX_SOCKETS,
+    // In a burst of writes each worker rests for a moment now and then: another handshake costs more than the write.
+    keptSockets: MAX_SOCKETS,
   });
   // Its own connections: a renewal must not queue behind a burst of writes.
   const leaseClient = createKubeClient(connection, { userAgent: FIELD_MANAGER.controller, maxSockets: 1 });
@@ -47,7 +49,12 @@ async function main(signal: AbortSignal): Promise<void> {
     component: FIELD_MANAGER.controller,
     instance: identity,
   });
-  const events = new Announcements(recorder, log);
+  let term: Term | undefined;
+  const events = new Announcements(recorder, {
+    clock: systemClock,
+    log,
+    isBusy: () => term?.isBusy ?? false,
+  });
   const metrics = createMetrics({ role: "controller", version: BUILD });
   const webhooks = new Webhooks({
     ...common,
@@ -56,7 +63,6 @@ async function main(signal: AbortSignal): Promise<void> {
     port: options.webhookPort,
     certificateDirectory: options.certificateDirectory,
   });
-  let term: Term | undefined;
   observeTerm(metrics, () => term);
   const http = await serveHttp(
     {

@@ -1,7 +1,8 @@
 /** The validating webhook of one replica: what it judges with, and waiting for its certificate. Leader or not. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { View } from "#api/v1beta1/admission/view.ts";
+import { type Asked, looksAtServices } from "#api/v1beta1/admission/judge.ts";
+import type { ServiceInUse, View } from "#api/v1beta1/admission/view.ts";
 import type * as generated from "#api/v1beta1/generated/types.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
@@ -34,13 +35,15 @@ export interface WebhooksOptions {
 }
 
 const CERTIFICATE_RETRY_MS = 1_000;
+/** Services in a page, and milliseconds for all: the API server waits 5 s for a verdict. */
+const PAGE = 500;
+const LIST_MS = 4_000;
 
 export class Webhooks {
   readonly #options: WebhooksOptions;
   readonly #pools = new Store<StoredPool>();
   readonly #peers = new Store<BGPPeer>();
   readonly #profiles = new Store<BFDProfile>();
-  readonly #addresses = new Store<readonly string[]>();
   #server: Webhook | undefined;
   #isSynced = false;
 
@@ -50,26 +53,18 @@ export class Webhooks {
 
   /** Why no object can be judged yet; undefined if they can. */
   unready(): string | undefined {
-    if (!this.#isSynced) return "AddressPools, BGPPeers, BFDProfiles and Services are not read yet";
+    if (!this.#isSynced) return "AddressPools, BGPPeers and BFDProfiles are not read yet";
     return this.#server === undefined ? "the webhook has no certificate yet" : undefined;
   }
 
   /** Serves until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { namespace, port: _port, certificateDirectory: _directory, ...common } = this.#options;
-    const ours = { ...common, namespace };
-    const configuration = [
+    const { port: _port, certificateDirectory: _directory, ...ours } = this.#options;
+    const reflectors = [
       new Reflector<StoredPool>({ ...ours, resource: addressPools, store: this.#pools }),
       new Reflector<BGPPeer>({ ...ours, resource: bgpPeers, store: this.#peers }),
       new Reflector<BFDProfile>({ ...ours, resource: bfdProfiles, store: this.#profiles }),
     ];
-    const users = new Reflector<Service, readonly string[]>({
-      ...common,
-      resource: services,
-      store: this.#addresses,
-      project: addressesOf,
-    });
-    const reflectors = [...configuration, users];
     const ended = Promise.all(reflectors.map((reflector) => reflector.start(signal)));
     const synced = Promise.all(reflectors.map((reflector) => reflector.synced())).then(() => {
       this.#isSynced = true;
@@ -89,7 +84,7 @@ export class Webhooks {
           port,
           clock,
           log,
-          view: () => this.#view(),
+          view: (question) => this.#view(question),
           readPair: async () => ({
             cert: await readFile(join(certificateDirectory, "tls.crt"), "utf8"),
             key: await readFile(join(certificateDirectory, "tls.key"), "utf8"),
@@ -103,20 +98,39 @@ export class Webhooks {
     }
   }
 
-  #view(): View | undefined {
+  async #view(question: Asked): Promise<View | undefined> {
     if (!this.#isSynced) return undefined;
     return {
       namespace: this.#options.namespace,
       pools: this.#pools.list() as unknown as readonly generated.AddressPool[],
       peers: this.#peers.list() as unknown as readonly generated.BGPPeer[],
       profiles: this.#profiles.list() as unknown as readonly generated.BFDProfile[],
-      services: [...this.#addresses.entries()].map(([key, addresses]) => ({ key, addresses })),
+      services: looksAtServices(question) ? await this.#servicesInUse() : [],
     };
+  }
+
+  /** Read when somebody asks, which is seldom: a watch on every replica would cost the API server more. */
+  async #servicesInUse(): Promise<readonly ServiceInUse[]> {
+    const { client, clock } = this.#options;
+    const found: ServiceInUse[] = [];
+    const end = clock.now() + LIST_MS;
+    let continueToken: string | undefined;
+    do {
+      const timeoutMs = Math.max(1, end - clock.now());
+      const page = await client.list(services, {
+        limit: PAGE,
+        timeoutMs,
+        ...(continueToken && { continueToken }),
+      });
+      for (const service of page.items) {
+        const addresses = addressesOf(service);
+        if (addresses.length > 0) found.push({ key: keyOf(service), addresses });
+      }
+      ({ continueToken } = page);
+    } while (continueToken !== undefined && continueToken !== "");
+    return found;
   }
 }
 
-/** The addresses of a Service of type LoadBalancer; one without is not kept. */
-function addressesOf(raw: Service): readonly string[] | undefined {
-  const addresses = (raw.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
-  return addresses.length === 0 || keyOf(raw) === "" ? undefined : addresses;
-}
+const addressesOf = ({ status }: Service): readonly string[] =>
+  (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);

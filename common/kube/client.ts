@@ -121,6 +121,8 @@ export interface KubeClientOptions {
   readonly userAgent?: string;
   /** Simultaneous requests, watches not counted; default 8. */
   readonly maxSockets?: number;
+  /** Connections kept while nobody needs them; default 2. Who writes in bursts keeps as many as he uses. */
+  readonly keptSockets?: number;
 }
 
 export function createKubeClient(connection: Connection, options: KubeClientOptions = {}): KubeClient {
@@ -128,6 +130,7 @@ export function createKubeClient(connection: Connection, options: KubeClientOpti
     clock: options.clock ?? systemClock,
     userAgent: options.userAgent ?? "genkan",
     maxSockets: options.maxSockets ?? 8,
+    keptSockets: options.keptSockets ?? 2,
   });
   return { ...readCalls(transport), ...writeCalls(transport), close: () => transport.close() };
 }

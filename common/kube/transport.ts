@@ -15,6 +15,7 @@ export interface TransportOptions {
   readonly clock: Clock;
   readonly userAgent: string;
   readonly maxSockets: number;
+  readonly keptSockets: number;
 }
 
 export interface HttpRequest {
@@ -187,7 +188,7 @@ class HttpTransport implements Transport {
     const kept = {
       keepAlive: true,
       maxSockets: this.#options.maxSockets,
-      maxFreeSockets: 2,
+      maxFreeSockets: this.#options.keptSockets,
       timeout: IDLE_SOCKET_MS,
     };
     this.#agents = this.#isTls

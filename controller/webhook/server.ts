@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createSecureContext } from "node:tls";
+import type { Asked } from "#api/v1beta1/admission/judge.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
 import type { Clock } from "#common/clock.ts";
 import type { Logger } from "#common/log.ts";
@@ -28,8 +29,11 @@ export interface WebhookOptions {
   readonly host?: string;
   /** Reads the pair as it is now. */
   readonly readPair: () => Promise<KeyPair>;
-  /** undefined until enough is known to judge: the request is answered 503, and the API server says so. */
-  readonly view: () => View | undefined;
+  /**
+   * What the question is judged with; undefined until enough is known to judge: the request is answered 503, and the
+   * API server says so.
+   */
+  readonly view: (question: Asked) => View | undefined | Promise<View | undefined>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -65,13 +69,13 @@ async function handle(
     respond(response, 404, `only POST ${PATH} is served here\n`);
     return;
   }
-  const view = options.view();
-  if (view === undefined) {
-    respond(response, 503, "the controller has not read the cluster's pools yet; try again\n");
-    return;
-  }
   try {
     const review = parseReview(await readBody(request));
+    const view = await options.view({ ...review, kind: review.kind.kind });
+    if (view === undefined) {
+      respond(response, 503, "the controller has not read the cluster's pools yet; try again\n");
+      return;
+    }
     const answered = answer(review, view);
     if (!answered.response.allowed) {
       options.log.info("refused by webhook", {

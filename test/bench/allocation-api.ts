@@ -2,6 +2,7 @@
  * How fast addresses are given through the real API server. One JSON object a line, then a table. What a bare client
  * needs for the same POSTs and status PATCHes, in the same run, is what the burst is compared with.
  */
+import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
 import { addressPools, loadBalancers, type Service, services } from "#common/kube/resource.ts";
 import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
 import { TestPlane } from "#test/integration/plane.ts";
@@ -112,7 +113,7 @@ async function oneByOne(plane: TestPlane, watch: Watch, count: number, prefix: s
   return times;
 }
 
-/** What the API server needs for the same writes without any controller. */
+/** What the API server needs for the same writes, to the last annotation. */
 async function bareClient(plane: TestPlane, count: number): Promise<number> {
   const namespace = await plane.namespace("bare");
   const began = performance.now();
@@ -121,13 +122,20 @@ async function bareClient(plane: TestPlane, count: number): Promise<number> {
       ...draft(`b${at}`, namespace),
       spec: { ...draft("", "").spec, loadBalancerClass: "example.com/nobody" },
     });
+    const annotations = {
+      [ANNOTATION_ALLOCATED_FROM]: "bench",
+      [ANNOTATION_FORWARDING_IDS]: `{"IPv4/TCP/80":${at}}`,
+    };
     const ingress = [{ ip: `10.9.${at >> 8}.${at & 255}`, ipMode: "Proxy" }];
     await plane.client.patch(services, {
       name: made.metadata.name,
       namespace,
       subresource: "status",
       type: "merge",
-      body: { status: { loadBalancer: { ingress } } },
+      body: {
+        metadata: { resourceVersion: made.metadata.resourceVersion, annotations },
+        status: { loadBalancer: { ingress } },
+      },
     });
   });
   return performance.now() - began;

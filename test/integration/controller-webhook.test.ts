@@ -1,9 +1,11 @@
 /** The webhook inside the controller process: on every replica, from the moment that its certificate is there. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import {
   type AddressPool,
   addressPools,
@@ -17,6 +19,7 @@ import { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
 const SYSTEM = "genkan-system";
+const ROOT = new URL("../../", import.meta.url).pathname;
 let plane: TestPlane;
 let authority: Authority;
 let directory = "";
@@ -139,4 +142,25 @@ test("allocation goes on beside it, and metrics tell of it", async () => {
     (plan as { services: Record<string, { addresses: string[] }> }).services["default/one"]?.addresses,
     ["10.0.0.0"],
   );
+});
+
+test("taking addresses that are in use warns with the Services that have them; another change says nothing", async () => {
+  const kubectl = async (...argv: string[]): Promise<string> => {
+    const all = ["--kubeconfig", plane.plane.kubeconfig, ...argv, "-n", SYSTEM, "--dry-run=server"];
+    const { stderr } = await promisify(execFile)(`${ROOT}.lab/bin/kubectl`, all);
+    return stderr.trim();
+  };
+  const patch = (spec: object): Promise<string> =>
+    kubectl("patch", "addresspool", "web", "--type=merge", "-p", JSON.stringify({ spec }));
+  const named = "these Services get other addresses: default/one (10.0.0.0)";
+  assert.equal(
+    await kubectl("delete", "addresspool", "web"),
+    `Warning: AddressPool "web" is deleted while in use: ${named}`,
+  );
+  assert.equal(
+    await patch({ addresses: ["10.0.0.8/29"] }),
+    `Warning: AddressPool "web" is shrunk while in use: ${named}`,
+  );
+  assert.equal(await patch({ addresses: ["10.0.0.0/29"] }), "");
+  assert.equal(await patch({ autoAssign: false }), "");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
+import { type Judged, judge, looksAtServices } from "#api/v1beta1/admission/judge.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
 
 const NAMESPACE = "genkan-system";
@@ -42,3 +42,20 @@ for (const [name, object, expected] of CASES) {
     );
   });
 }
+
+test("Services are looked at only where a pool may lose addresses", () => {
+  const pool = (addresses: readonly string[], autoAssign = true) =>
+    ({ kind: "AddressPool", metadata: { name: "p" }, spec: { addresses, autoAssign } }) as Judged;
+  const before = pool(["10.0.0.0/24"]);
+  const after = pool(["10.0.0.0/25"]);
+  for (const [operation, kind, object, oldObject, expected] of [
+    ["CREATE", "AddressPool", before, undefined, false],
+    ["UPDATE", "AddressPool", pool(["10.0.0.0/24"], false), before, false],
+    ["UPDATE", "AddressPool", after, before, true],
+    ["DELETE", "AddressPool", null, before, true],
+    ["DELETE", "BFDProfile", null, { kind: "BFDProfile", metadata: { name: "p" } }, false],
+  ] as const) {
+    const asked = { operation, kind, object, ...(oldObject && { oldObject }) };
+    assert.equal(looksAtServices(asked), expected, `${operation} ${kind}`);
+  }
+});

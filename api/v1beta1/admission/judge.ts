@@ -33,6 +33,22 @@ export interface Question {
   readonly oldObject: Judged | undefined;
 }
 
+/** A question as it comes in: nothing is said of the operation yet. */
+export interface Asked {
+  readonly operation: string;
+  readonly kind: string;
+  readonly object?: Judged | null;
+  readonly oldObject?: Judged | null;
+}
+
+/** Whether the answer depends on the Services that have addresses: only taking addresses from a pool may concern them. */
+export function looksAtServices({ operation, kind, object, oldObject }: Asked): boolean {
+  if (kind !== "AddressPool" || operation === "CREATE") return false;
+  const addressesOf = (pool: Judged | null | undefined): string =>
+    canonical((pool as Partial<AddressPool> | null | undefined)?.spec?.addresses ?? null);
+  return operation === "DELETE" || addressesOf(object) !== addressesOf(oldObject);
+}
+
 export interface Verdict {
   /** Empty: admitted. */
   readonly refusals: readonly Refusal[];
