@@ -8,6 +8,7 @@ import { type Session, sessionsOf } from "./session.ts";
 const TIMEOUT = { timeout: 90_000 };
 const UPDATE = 2;
 const NOTIFICATION = 3;
+const ROUTE_REFRESH = 5;
 const PREFIX = "gkl";
 
 function sessionNamed(name: string): Session {
@@ -58,8 +59,33 @@ test("a peer that asks for a refresh is told everything again", TIMEOUT, async (
     ({ type, bytes }) => type === UPDATE && bytes.includes(Buffer.from("c6120001", "hex")),
   );
   assert.equal(announced.length, 1);
+  // RFC 7313: its beginning and its end are told around it.
+  const kinds = again.flatMap(({ type, bytes }) => (type === ROUTE_REFRESH ? [bytes.readUInt8(21)] : []));
+  assert.deepEqual(kinds, [1, 2]);
   await lab.shows(NETWORKS);
 });
+
+test(
+  "3,000 prefixes with equal attributes are one UPDATE where both sides take long ones",
+  TIMEOUT,
+  async () => {
+    await using lab = await Lab.start(PREFIX, EBGP);
+    await lab.want(NETWORKS.map(plain));
+    await lab.established();
+    await lab.shows(NETWORKS);
+    const received = async (): Promise<number> =>
+      ((await lab.neighbor()) as unknown as { messageStats: { updatesRecv: number } }).messageStats
+        .updatesRecv;
+    const before = await received();
+    const more = Array.from({ length: 3_000 }, (_, at) => `198.19.${at >> 8}.${at & 255}/32`);
+    await lab.want([...NETWORKS, ...more].map(plain));
+    await lab.shows([...NETWORKS, ...more]);
+    assert.equal(await received(), before + 1);
+    await lab.want(NETWORKS.map(plain));
+    await lab.shows(NETWORKS);
+    assert.equal(await received(), before + 2);
+  },
+);
 
 test(
   "leaving is told by GRACEFUL_SHUTDOWN, then withdrawals, then words that FRR shows",
