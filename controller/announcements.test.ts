@@ -20,17 +20,18 @@ test("a burst reaches the recorder whole, in order, and never more at once than 
       inQueue = 0;
     },
   };
+  const clock = new FakeClock();
   const announcements = new Announcements(recorder, {
-    clock: new FakeClock(),
+    clock,
     log: silentLogger,
-    isBusy: () => false,
+    writes: () => 0,
   });
   const emit = (at: number): void =>
     announcements.emit(target, { type: "Normal", reason: "R", message: `${at}` });
   for (let at = 0; at < 2_000; at += 1) emit(at);
-  await announcements.flush();
+  await clock.advance(60_000);
   emit(2_000);
-  await announcements.flush();
+  await clock.advance(100);
   assert.deepEqual(
     seen,
     Array.from({ length: 2_001 }, (_, at) => `${at}`),
@@ -39,28 +40,29 @@ test("a burst reaches the recorder whole, in order, and never more at once than 
   assert.equal(announcements.dropped, 0);
 });
 
-test("while more urgent writes wait nothing is told, but not for ever, and at the end at once", async () => {
+test("in a burst of writes nothing is told, but not for ever, and at the end at once", async () => {
   const clock = new FakeClock();
   const seen: string[] = [];
-  let isBusy = true;
+  let perSecond = 100;
   const recorder = {
     emit: (_target: unknown, { message }: { message: string }): void => void seen.push(message),
     flush: async (): Promise<void> => undefined,
   };
-  const announcements = new Announcements(recorder, { clock, log: silentLogger, isBusy: () => isBusy });
+  const writes = (): number => (clock.now() / 1_000) * perSecond;
+  const announcements = new Announcements(recorder, { clock, log: silentLogger, writes });
   const emit = (message: string): void =>
     announcements.emit(target, { type: "Normal", reason: "R", message });
   emit("waits");
   await clock.advance(5_000);
   assert.deepEqual(seen, []);
-  isBusy = false;
-  await clock.advance(100);
-  assert.deepEqual(seen, ["waits"]);
-  isBusy = true;
-  emit("waits for long");
-  await clock.advance(29_900);
-  assert.equal(seen.length, 1);
+  perSecond = 20;
   await clock.advance(200);
+  assert.deepEqual(seen, ["waits"]);
+  perSecond = 100;
+  emit("waits for long");
+  await clock.advance(29_800);
+  assert.equal(seen.length, 1);
+  await clock.advance(400);
   assert.equal(seen.length, 2);
   emit("is last");
   await settle();

@@ -10,15 +10,16 @@ import type { Logger } from "#common/log.ts";
 const MAX_WAITING = 50_000;
 /** Given to the recorder at once: less than its queue takes. */
 const BATCH = 16;
-/** Between two looks whether there is still more urgent work, and how long that may keep events waiting. */
-const LOOK_MS = 100;
+/** A moment; so many writes in one are a burst; and how long a burst may keep events waiting. */
+const MOMENT_MS = 100;
+const MANY = 4;
 const PATIENCE_MS = 30_000;
 
 export interface AnnouncementsOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** More urgent writes are waiting. */
-  readonly isBusy: () => boolean;
+  /** How many addresses were written so far. */
+  readonly writes: () => number;
 }
 
 export class Announcements {
@@ -63,8 +64,12 @@ export class Announcements {
   }
 
   async #turn(): Promise<void> {
-    const { clock, isBusy } = this.#options;
+    const { clock, writes } = this.#options;
     const end = clock.now() + PATIENCE_MS;
-    while (isBusy() && !this.#isEnding && clock.now() < end) await clock.sleep(LOOK_MS);
+    for (let isBurst = true; isBurst && !this.#isEnding && clock.now() < end; ) {
+      const before = writes();
+      await clock.sleep(MOMENT_MS);
+      isBurst = writes() - before >= MANY;
+    }
   }
 }

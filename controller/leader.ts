@@ -90,9 +90,9 @@ export class Term {
     this.#pools = new PoolWriter({ ...options, pools: stores.pools, facts: (name) => this.#poolFacts(name) });
   }
 
-  /** More is to be written than is being written: what can wait should. */
-  get isBusy(): boolean {
-    return this.#writer.queued > 0;
+  /** Writes to Services so far. */
+  get writes(): number {
+    return this.#writer.writes;
   }
 
   /** For /debug/plan. */

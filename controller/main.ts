@@ -53,7 +53,7 @@ async function main(signal: AbortSignal): Promise<void> {
   const events = new Announcements(recorder, {
     clock: systemClock,
     log,
-    isBusy: () => term?.isBusy ?? false,
+    writes: () => term?.writes ?? 0,
   });
   const metrics = createMetrics({ role: "controller", version: BUILD });
   const webhooks = new Webhooks({

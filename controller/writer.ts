@@ -62,11 +62,6 @@ export class ServiceWriter {
     return this.#queue.size + this.#busy.size + this.#retries.size;
   }
 
-  /** Keys that nobody looks at yet. */
-  get queued(): number {
-    return this.#queue.size;
-  }
-
   /** Asks for a look at the Service; many asks before its turn are one. */
   enqueue(key: string): void {
     this.#retries.get(key)?.();
