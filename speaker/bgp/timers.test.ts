@@ -4,11 +4,12 @@ import type { Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { silentLogger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
+import { connectTcp, listenTcp } from "#speaker/native/tcp.ts";
 import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { Session } from "./session.ts";
-import type { Transport } from "./transport.ts";
+import { type Transport, tcpTransport } from "./transport.ts";
 import type { PeerSettings } from "./types.ts";
 import { MessageType } from "./wire/header.ts";
 
@@ -104,6 +105,17 @@ describe("a peer that says nothing", () => {
     assert.equal(session.state, "Idle");
   });
 
+  test("half a message is none", async () => {
+    const { clock, session } = world();
+    const { theirs, ear } = await established(session);
+    theirs.write(KEEPALIVE.subarray(0, 10));
+    await clock.advance(89_000);
+    assert.equal(session.state, "Established");
+    await clock.advance(1_200);
+    assert.equal(session.state, "Idle");
+    await until("the NOTIFICATION", () => ear.notification === "4/0");
+  });
+
   test("not even an OPEN: given up after 4 minutes, and its place is free again", async () => {
     const { clock, session, losses } = world();
     const { ear } = await connectedTo(session);
@@ -156,11 +168,25 @@ describe("a peer that takes nothing (RFC 9687)", () => {
     });
   }
 
-  test("what waits for it is bounded, and let go with it", async () => {
-    const its = world({ maximumPrefixes: 5 });
-    const { theirs } = await established(its.session);
+  test("what waits for it is bounded, and let go with it; the kernel itself says what was taken", async () => {
+    const { limitHops, acknowledged } = tcpTransport;
+    const its = world({ maximumPrefixes: 5 }, { limitHops, acknowledged });
+    const listener = listenTcp({
+      family: "IPv4",
+      address: "127.0.0.1",
+      port: 0,
+      onConnection: ({ socket }) => its.session.accept(socket),
+      onError: assert.fail,
+    });
+    cleanUp.push(() => listener.close());
+    const { port } = listener;
+    const theirs = await connectTcp({ family: "IPv4", address: "127.0.0.1", port, timeoutMs: 5_000 });
+    cleanUp.push(() => theirs.destroy());
+    theirs.on("error", () => {});
+    theirs.write(Buffer.concat([open(), KEEPALIVE]));
+    await until("the session", () => its.session.state === "Established");
     theirs.pause();
-    const sockets: number[] = [];
+    const waiting: number[] = [];
     for (let round = 1; round <= 60; round += 1) {
       its.session.advertise(
         Array.from({ length: 5_000 }, (_, at) => ({
@@ -169,10 +195,10 @@ describe("a peer that takes nothing (RFC 9687)", () => {
           largeCommunities: [],
         })),
       );
-      sockets.push(its.session.waiting);
+      waiting.push(its.session.waiting);
     }
-    assert.ok(Math.max(...sockets) > 0, "the peer's buffers are full");
-    assert.ok(Math.max(...sockets) < 512 * 1024, `${Math.max(...sockets)} bytes wait`);
+    assert.ok(Math.max(...waiting) > 0, "the peer's buffers are full");
+    assert.ok(Math.max(...waiting) < 512 * 1024, `${Math.max(...waiting)} bytes wait`);
     await stayAlive(its, theirs, 600);
     assert.equal(its.session.state, "Idle");
     assert.match(its.session.report().lastError ?? "", /send hold timer expired/);

@@ -132,6 +132,13 @@ describe("BGP by a real speaker", { concurrency: false }, () => {
     await world.cluster.setPods("web", podsOn("n2"));
     await world.routedVia(`${VIP}/32`, NAMES);
     await world.cluster.kube.remove(services, "local", { namespace: "default" });
+    // An aggregate goes as any address in it may: here for the sake of "web", which every node advertises.
+    const beside = { name: "beside", vips: ["198.51.100.9"], policy: "Local" as const, pods: podsOn("n3") };
+    await world.cluster.addService(beside);
+    await world.routedVia("198.51.100.9/32", ["n3"]);
+    await world.routedVia("198.51.100.0/26", NAMES);
+    await world.cluster.kube.remove(services, "beside", { namespace: "default" });
+    await world.routedVia("198.51.100.9/32", []);
   });
 
   test("a password's Secret: withheld without it, established with it, rotated", async (t) => {
