@@ -5,7 +5,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { promisify } from "node:util";
 import { claimLink } from "#test/netns/claim.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { run as command, ip } from "#test/netns/namespace.ts";
 
 const run = promisify(execFile);
 
@@ -17,10 +17,6 @@ export const vip6 = (last: string): string => `fd30:${NUMBER}::${last}`;
 
 /** A link's name has room for 15 characters. */
 const portOf = (host: string): string => `gk${NUMBER}-${host}`;
-
-/** States of a bridge's port (linux/if_bridge.h). */
-const DISABLED = 0;
-const FORWARDING = 3;
 
 export interface Host {
   readonly name: string;
@@ -64,9 +60,20 @@ export class Bridge implements Disposable {
     ip(`link set ${portOf(name)} ${isIn ? "up" : "down"}`);
   }
 
-  /** The bridge drops all to and from the host, whose link keeps its carrier. */
+  /**
+   * All IP packets to and from the host are dropped there, whose link keeps its carrier. Not by the bridge: it takes a
+   * port that is set to disabled into use again at once.
+   */
   setPath(name: string, isOpen: boolean): void {
-    ip(`link set ${portOf(name)} type bridge_slave state ${isOpen ? FORWARDING : DISABLED}`);
+    const nft = (commands: string): string =>
+      command("ip", "netns", "exec", `${BRIDGE}-${name}`, "nft", commands);
+    if (isOpen) nft("delete table inet path");
+    else {
+      nft(`table inet path {
+        chain in { type filter hook prerouting priority -500; iifname "eth0" drop; }
+        chain out { type filter hook postrouting priority 500; oifname "eth0" drop; }
+      }`);
+    }
   }
 
   /**
