@@ -25,7 +25,7 @@ export interface FsmSettings {
 
 const IDLE_HOLD_BASE_MS = 1_000;
 const OPEN_HOLD_MS = 240_000;
-/** RFC 9687 section 5: the greater of 8 minutes and twice the hold time. */
+/** RFC 9687: the greater of 8 minutes and twice the hold time. */
 const SEND_HOLD_MS = 480_000;
 /** Who connects says OPEN at once; a peer that waits, too, is not kept waiting for long. */
 const DELAY_OPEN_MS = 1_000;
@@ -402,7 +402,7 @@ function restartHold({ holdTimeMs }: Machine): Action[] {
   return [holdTimeMs === 0 ? stop("Hold") : start("Hold", holdTimeMs)];
 }
 
-/** RFC 9687 section 4: it runs from the moment that a session is established, and with the hold timer only. */
+/** RFC 9687: it runs from the moment that a session is established, and with the hold timer only. */
 function restartSendHold({ holdTimeMs }: Machine, { sendHoldTimeMs }: FsmSettings): Action[] {
   return [holdTimeMs === 0 ? stop("SendHold") : start("SendHold", Math.max(sendHoldTimeMs, 2 * holdTimeMs))];
 }
