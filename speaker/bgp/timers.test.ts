@@ -230,6 +230,18 @@ test("why a session was lost is said until it is back, whatever becomes of attem
   assert.equal(session.report().lastError, "the connection was closed by the peer");
 });
 
+test("BFD's word ends both of two connections: they go by one path", async () => {
+  const { session, losses } = world();
+  const first = await established(session);
+  const second = await connectedTo(session);
+  session.bfdDown();
+  assert.equal(session.state, "Idle");
+  assert.equal(losses(), 1);
+  assert.equal(session.report().lastError, "cease (bfdDown): BFD says that the path is down");
+  await until("the NOTIFICATION", () => first.ear.notification === "6/10");
+  await until("the other's end", () => second.theirs.readableEnded);
+});
+
 describe("who connected to us speaks first (DelayOpen)", () => {
   test("and is answered at once", async () => {
     const { session } = world();
