@@ -76,8 +76,8 @@ export class Device {
   }
 
   /** The main thread parses and collects until `calm`. */
-  load(megabytes: number): void {
-    this.#say({ do: "load", megabytes });
+  load(megabytes: number, restMs = 0): void {
+    this.#say({ do: "load", megabytes, restMs });
   }
 
   /** How long the main thread stood still at most. */

@@ -11,8 +11,8 @@ import type { BfdPeer } from "#speaker/bfd/types.ts";
 type Command =
   | { readonly do: "reconcile"; readonly peers: readonly BfdPeer[] }
   | { readonly do: "sessions" | "adminDown" | "stop" }
-  /** Parses a document of that size over and over and collects garbage, until "calm". */
-  | { readonly do: "load"; readonly megabytes: number }
+  /** Parses a document of that size and collects garbage, over and over with a rest between, until "calm". */
+  | { readonly do: "load"; readonly megabytes: number; readonly restMs: number }
   | { readonly do: "calm" };
 
 const say = (event: string, more: object = {}): void => {
@@ -29,8 +29,8 @@ const bfd = createBfd({
 bfd.onState((change) => say("change", { change }));
 
 let isLoaded = false;
-/** The main thread stands still for the length of a parse and of a collection, then breathes for one turn. */
-async function load(megabytes: number): Promise<void> {
+/** The main thread stands still for the length of a parse and of a collection, then rests, for one turn at least. */
+async function load(megabytes: number, restMs: number): Promise<void> {
   const row = { metadata: { name: "service", labels: { a: "b" } }, spec: { ports: [1, 2, 3] } };
   const rows = Math.ceil((megabytes * 1e6) / JSON.stringify(row).length);
   const text = JSON.stringify(Array.from({ length: rows }, (_, at) => ({ ...row, at })));
@@ -41,7 +41,8 @@ async function load(megabytes: number): Promise<void> {
     JSON.parse(text);
     globalThis.gc?.();
     longest = Math.max(longest, performance.now() - start);
-    await new Promise((resolve) => setImmediate(resolve));
+    if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+    else await new Promise((resolve) => setImmediate(resolve));
   }
   say("calm", { longestMs: longest });
 }
@@ -56,7 +57,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       say("sessions", { sessions: bfd.sessions(), scheduling: bfd.scheduling, discards: bfd.discards() });
       break;
     case "load":
-      void load(command.megabytes);
+      void load(command.megabytes, command.restMs);
       break;
     case "calm":
       isLoaded = false;
