@@ -13,7 +13,6 @@ export const ENTRY_POINTS = {
   speaker: "speaker/main.ts",
   "speaker-worker": "speaker/layer2/worker.ts",
   "speaker-bfd": "speaker/bfd/worker.ts",
-  echo: "hack/images/echo.ts",
 } as const;
 export type BundleName = keyof typeof ENTRY_POINTS;
 

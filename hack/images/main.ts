@@ -48,8 +48,8 @@ const which = (program: string): string =>
 interface Target {
   readonly tag: string;
   readonly directory: string;
-  readonly stages: readonly Stage[];
-  readonly archiveOf: (stage: Stage) => string;
+  readonly hasEcho: boolean;
+  readonly archiveOf: (name: string) => string;
 }
 
 async function targetOf(tag: string | undefined): Promise<Target> {
@@ -57,8 +57,8 @@ async function targetOf(tag: string | undefined): Promise<Target> {
   return {
     tag: tag ?? (await version()),
     directory: tag === undefined ? BUILD : join(BUILD, tag),
-    stages: tag === undefined ? [...STAGES, ECHO] : STAGES,
-    archiveOf: ({ name }) => join(ROOT, ".lab/images", `genkan-${name}${suffix}.tar`),
+    hasEcho: tag === undefined,
+    archiveOf: (name) => join(ROOT, ".lab/images", `genkan-${name}${suffix}.tar`),
   };
 }
 
@@ -80,12 +80,26 @@ async function imageOf(stage: Stage, base: string, { tag, directory }: Target): 
   };
 }
 
+async function echoImage({ tag, directory }: Target): Promise<ImageSpec> {
+  const root = join(directory, ECHO.name);
+  await mkdir(root, { recursive: true });
+  const source = join(import.meta.dirname, "echo.c");
+  execFileSync("cc", ["-static", "-O2", "-s", "-Wall", "-Wextra", "-o", join(root, ECHO.program), source]);
+  return {
+    name: `genkan.dev/${ECHO.name}:${tag}`,
+    layers: [root],
+    entrypoint: [ECHO.program],
+    user: ECHO.user,
+  };
+}
+
 async function build(target: Target): Promise<void> {
-  const { tag, directory, stages, archiveOf } = target;
+  const { tag, directory, hasEcho, archiveOf } = target;
+  const names = [...STAGES.map(({ name }) => name), ...(hasEcho ? [ECHO.name] : [])];
   const stamp = join(directory, "stamp");
   const print = await fingerprint();
   const before = await readFile(stamp, "utf8").catch(() => "");
-  if (before === print && stages.every((stage) => existsSync(archiveOf(stage)))) {
+  if (before === print && names.every((name) => existsSync(archiveOf(name)))) {
     process.stdout.write("images are up to date\n");
     return;
   }
@@ -98,20 +112,21 @@ async function build(target: Target): Promise<void> {
   await strippedNode(node);
   const base = join(BUILD, "base");
   await makeRootfs(base, { programs: { [node]: "/usr/bin/node" }, files: {} });
-  for (const stage of stages) await writeImage(await imageOf(stage, base, target), archiveOf(stage));
+  for (const stage of STAGES) await writeImage(await imageOf(stage, base, target), archiveOf(stage.name));
+  if (hasEcho) await writeImage(await echoImage(target), archiveOf(ECHO.name));
   await mkdir(directory, { recursive: true });
   await writeFile(stamp, print);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
-  process.stdout.write(
-    `built images ${stages.map((stage) => stage.name).join(", ")} ${tag} in ${seconds} s\n`,
-  );
+  process.stdout.write(`built images ${names.join(", ")} ${tag} in ${seconds} s\n`);
 }
 
 const [command, argument] = process.argv.slice(2);
 if (command === "build") await build(await targetOf(argument));
 else if (command === "bundle" && argument !== undefined) {
-  const names = (Object.keys(ENTRY_POINTS) as BundleName[]).filter((name) => name !== "echo");
-  await bundle(names, { outputDirectory: argument, version: await version() });
+  await bundle(Object.keys(ENTRY_POINTS) as BundleName[], {
+    outputDirectory: argument,
+    version: await version(),
+  });
 } else {
   process.stderr.write("usage: hack/images/main.ts build [TAG] | bundle DIRECTORY\n");
   process.exit(2);

@@ -63,13 +63,5 @@ export const STAGES: readonly Stage[] = [
   },
 ];
 
-/** The pods of the demo and the tests: in the lab only, so the Dockerfile does not know it. */
-export const ECHO: Stage = {
-  name: "echo",
-  files: { "echo.mjs": "/app/echo.mjs" },
-  bundles: ["echo"],
-  programs: [],
-  entrypoint: [NODE, "--max-semi-space-size=1", "/app/echo.mjs"],
-  environment: [],
-  user: NON_ROOT,
-};
+/** The pods of the demo and the tests, compiled from echo.c: in the lab only, so the Dockerfile does not know it. */
+export const ECHO = { name: "echo", program: "/echo", user: NON_ROOT } as const;

@@ -5,6 +5,8 @@ export const CHECKOUT = dirname(dirname(import.meta.dirname));
 export const LAB_DIRECTORY = join(CHECKOUT, ".lab");
 export const BIN_DIRECTORY = join(LAB_DIRECTORY, "bin");
 export const SERVICE_RANGES = ["10.96.0.0/16", "fd00:96::/112"] as const;
+/** Of SERVICE_RANGES, where a cluster's name server usually is. */
+export const CLUSTER_DNS = "10.96.0.10";
 export const MAX_INSTANCE = 9;
 export const API_PORT = 6443;
 

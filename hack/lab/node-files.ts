@@ -1,6 +1,6 @@
 /** The configuration of a node's programs. Pure. */
 import { stringify } from "yaml";
-import type { Layout, NodeLayout } from "#hack/lab/layout.ts";
+import { CLUSTER_DNS, type Layout, type NodeLayout } from "#hack/lab/layout.ts";
 import type { Credential } from "#hack/lab/pki.ts";
 
 export const PAUSE_IMAGE = "localhost/pause:1";
@@ -89,6 +89,9 @@ function kubeletConfiguration({ node, directory }: NodeFilesInput): string {
     failCgroupV1: false,
     failSwapOn: false,
     resolvConf: `${directory}/resolv.conf`,
+    // Nobody answers there. Without it kubelets write an event about it with every look at a pod.
+    clusterDNS: [CLUSTER_DNS],
+    clusterDomain: "cluster.local",
     evictionHard: { "memory.available": "1%", "nodefs.available": "1%", "imagefs.available": "1%" },
     imageGCHighThresholdPercent: 100,
     // Status changes are what tests wait for.
