@@ -1,8 +1,8 @@
 /**
  * What a few minutes of testing cannot show: `kills`: how soon the death of a peer is seen, over many deaths;
  * `flaps`: whether 64 sessions of 50 ms x 3 stand while the main thread parses lists of 10,000 Services and collects
- * garbage; `normal`: the same without real-time scheduling, where 350 ms x 3 is used. Peers are FRR's bfdd in four
- * network namespaces. Writes docs/results/bfd-<part>.json and ends with 1 when a bar is missed.
+ * garbage; `normal`: the same without real-time scheduling, where 350 ms x 3 is used. Who is killed is FRR's bfdd, who
+ * stands for an hour is BIRD, which takes a quarter of the time for a packet; each in four network namespaces. Writes docs/results/bfd-<part>.json and ends with 1 when a bar is missed.
  *
  *     node test/bfd/long.ts kills 200 | flaps <minutes> | normal <minutes>
  */
@@ -14,7 +14,7 @@ import { Topology } from "#test/interop/topology.ts";
 import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
 import { Device, PROFILE, tookSince } from "./device-process.ts";
-import { FrrBfd, type FrrPeer } from "./peers.ts";
+import { BirdBfd, type BirdPeer, FrrBfd, type FrrPeer } from "./peers.ts";
 
 /** The size of a list of 10,000 Services. */
 const LOAD_MEGABYTES = 9;
@@ -24,14 +24,19 @@ const SESSIONS_PER_ROUTER = 16;
 const BAR_MS = 200;
 const INTERVAL_MS = 50;
 
+interface Ends {
+  readonly own: string;
+  readonly other: string;
+}
+
 interface Site {
-  readonly router: RouterKind;
-  readonly frr: FrrBfd;
+  readonly namespace: string;
+  readonly ends: readonly Ends[];
   readonly peers: readonly BfdPeer[];
 }
 
 /** `count` sessions with a router, half of them IPv6, each with addresses of its own. */
-function makeSite(topology: Topology, router: RouterKind, count: number, intervalMs: number): Site {
+function makeSite(topology: Topology, router: RouterKind, count: number): Site {
   const namespace = topology.addRouter(router, []);
   const number = ROUTERS.indexOf(router) + 1;
   const ends = Array.from({ length: count }, (_, at) => {
@@ -43,15 +48,24 @@ function makeSite(topology: Topology, router: RouterKind, count: number, interva
       -n ${namespace} addr add ${other}${rest}`);
     return { own, other };
   });
-  const frrPeers = ends.map(({ own, other }): FrrPeer => {
-    const link = own.includes(":") ? { link: "eth0" } : {};
-    return { address: own, localAddress: other, intervalMs, ...link };
-  });
   const peers = ends.map(({ own, other }): BfdPeer => {
-    const profile = { ...PROFILE, receiveIntervalMs: intervalMs, transmitIntervalMs: intervalMs };
+    const profile = { ...PROFILE, receiveIntervalMs: INTERVAL_MS, transmitIntervalMs: INTERVAL_MS };
     return { key: other, address: other, sourceAddress: own, multihop: false, profile };
   });
-  return { router, frr: new FrrBfd(namespace, frrPeers), peers };
+  return { namespace, ends, peers };
+}
+
+function frrOf({ namespace, ends }: Site): FrrBfd {
+  const peers = ends.map(({ own, other }): FrrPeer => {
+    const link = own.includes(":") ? { link: "eth0" } : {};
+    return { address: own, localAddress: other, intervalMs: INTERVAL_MS, ...link };
+  });
+  return new FrrBfd(namespace, peers);
+}
+
+function birdOf({ namespace, ends }: Site): BirdBfd {
+  const peers = ends.map(({ own, other }): BirdPeer => ({ address: own, localAddress: other }));
+  return new BirdBfd(namespace, peers, INTERVAL_MS);
 }
 
 const percentile = (sorted: readonly number[], share: number): number =>
@@ -63,9 +77,14 @@ function summary(values: readonly number[]): Record<string, number> {
   return { count: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
+interface Running {
+  readonly site: Site;
+  readonly frr: FrrBfd;
+}
+
 /** Kills one site's daemon over and over; how long until the thread, and until the main thread, knew. */
 async function killOften(
-  site: Site,
+  { site, frr }: Running,
   device: Device,
   times: number,
 ): Promise<{ thread: number[]; main: number[] }> {
@@ -85,24 +104,29 @@ async function killOften(
     const before = device.changes.length;
     const killedAt = Date.now();
     const monotonic = Number(process.hrtime.bigint()) / 1e6;
-    await site.frr.kill();
+    await frr.kill();
     const fall = await until(`${key}'s fall`, () =>
       device.changes.slice(before).find((change) => change.key === key && change.state === "Down"),
     );
     result.thread.push(tookSince(killedAt, fall));
     result.main.push(fall.monotonicMs - monotonic);
-    await site.frr.start();
+    await frr.start();
   }
   return result;
 }
 
 async function kills(total: number): Promise<[object, boolean]> {
-  return withSites(1, INTERVAL_MS, {}, async (device, sites) => {
+  return withSites({ sessions: 1, environment: {} }, async (device, sites) => {
+    const running: Running[] = sites.map((site) => ({ site, frr: frrOf(site) }));
+    await using stopping = new AsyncDisposableStack();
+    for (const { frr } of running) stopping.defer(() => frr.stop());
+    await Promise.all(running.map(({ frr }) => frr.start()));
+    await established(device, sites);
     const before = device.changes.length;
     const startedAt = Date.now();
     device.load(LOAD_MEGABYTES);
     const results = await Promise.all(
-      sites.map((site) => killOften(site, device, Math.ceil(total / sites.length))),
+      running.map((one) => killOften(one, device, Math.ceil(total / running.length))),
     );
     const stoodStillMs = Math.round(await device.calm());
     const thread = summary(results.flatMap((result) => result.thread));
@@ -122,7 +146,13 @@ async function kills(total: number): Promise<[object, boolean]> {
 
 async function flaps(minutes: number, isNormal: boolean): Promise<[object, boolean]> {
   const environment: Record<string, string> = isNormal ? { BFD_FIFO: "0" } : {};
-  return withSites(SESSIONS_PER_ROUTER, INTERVAL_MS, environment, async (device) => {
+  return withSites({ sessions: SESSIONS_PER_ROUTER, environment }, async (device, sites) => {
+    await using stopping = new AsyncDisposableStack();
+    for (const site of sites) {
+      const bird = birdOf(site);
+      stopping.defer(() => bird.stop());
+    }
+    await established(device, sites);
     const { sessions: first, scheduling } = await device.sessions();
     const before = device.changes.length;
     const startedAt = Date.now();
@@ -137,7 +167,7 @@ async function flaps(minutes: number, isNormal: boolean): Promise<[object, boole
     const packets = sessions.reduce((sum, one) => sum + one.packetsIn + one.packetsOut, 0);
     const changes = device.changes.slice(before);
     const document = {
-      what: `${sessions.length} sessions with FRR, half of them IPv6, main thread parsing a list of 10,000 Services (${LOAD_MEGABYTES} MB) and collecting garbage every ${LOAD_REST_MS} ms`,
+      what: `${sessions.length} sessions with BIRD, half of them IPv6, main thread parsing a list of 10,000 Services (${LOAD_MEGABYTES} MB) and collecting garbage every ${LOAD_REST_MS} ms`,
       scheduling,
       minutes,
       sessions: sessions.length,
@@ -154,34 +184,35 @@ async function flaps(minutes: number, isNormal: boolean): Promise<[object, boole
   });
 }
 
+/** All sessions are up, and the polls are through. */
+async function established(device: Device, sites: readonly Site[]): Promise<void> {
+  const keys = sites.flatMap((site) => site.peers.map(({ key }) => key));
+  await device.reach(keys, "Up", 60_000);
+  const settled = new Set([150, 1_050]);
+  await until("the sessions' timers", async () =>
+    (await device.sessions()).sessions.every(({ detectionTimeMs }) => settled.has(detectionTimeMs)),
+  );
+}
+
+interface SitesOptions {
+  /** With each router. */
+  readonly sessions: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 async function withSites<T>(
-  sessions: number,
-  intervalMs: number,
-  environment: Readonly<Record<string, string>>,
+  { sessions, environment }: SitesOptions,
   work: (device: Device, sites: readonly Site[]) => Promise<T>,
 ): Promise<T> {
   // Several parts may run at a time.
   const topology = new Topology(`gkbf${part.slice(0, 2)}`);
-  const sites = ROUTERS.map((router) => makeSite(topology, router, sessions, intervalMs));
+  const sites = ROUTERS.map((router) => makeSite(topology, router, sessions));
   const device = new Device({ namespace: topology.device, environment });
   try {
-    await Promise.all(sites.map(({ frr }) => frr.start()));
-    const peers = sites.flatMap((site) => site.peers);
-    device.reconcile(peers);
-    await device.reach(
-      peers.map(({ key }) => key),
-      "Up",
-      60_000,
-    );
-    // Until the polls are through.
-    const settled = new Set([150, 1_050]);
-    await until("the sessions' timers", async () =>
-      (await device.sessions()).sessions.every(({ detectionTimeMs }) => settled.has(detectionTimeMs)),
-    );
+    device.reconcile(sites.flatMap((site) => site.peers));
     return await work(device, sites);
   } finally {
     await device.stop();
-    for (const { frr } of sites) await frr.stop();
     topology[Symbol.dispose]();
   }
 }
