@@ -11,8 +11,8 @@ const MAX_WAITING = 50_000;
 /** Given to the recorder at once: less than its queue takes. */
 const BATCH = 16;
 /** A moment; so many writes in one are a burst; and how long a burst may keep events waiting. */
-const MOMENT_MS = 100;
-const MANY = 4;
+const MOMENT_MS = 250;
+const MANY = 5;
 const PATIENCE_MS = 30_000;
 
 export interface AnnouncementsOptions {
