@@ -93,14 +93,22 @@ export class Flows {
     return this.#next();
   }
 
-  /** Waits until every flow has had `echoes` more echoes than it has now; flows that broke count as done. */
-  async progress(echoes: number, deadlineMs = 30_000): Promise<void> {
+  /**
+   * Waits until every flow that `isAwaited` has had `echoes` more echoes than it has now; flows that broke count as
+   * done.
+   */
+  async progress(
+    echoes: number,
+    deadlineMs = 30_000,
+    isAwaited: (flow: FlowState) => boolean = () => true,
+  ): Promise<void> {
     const before = (await this.report()).flows.map((flow) => flow.echoes);
     await until(
       `${echoes} more echoes on every flow`,
       async () => {
         const missing = (await this.report()).flows.filter(
-          (flow, index) => flow.failure === undefined && flow.echoes < (before[index] ?? 0) + echoes,
+          (flow, index) =>
+            flow.failure === undefined && isAwaited(flow) && flow.echoes < (before[index] ?? 0) + echoes,
         );
         if (missing.length === 0) return true;
         throw new Error(`${missing.length} flows lack them: ${JSON.stringify(missing.slice(0, 3))}`);

@@ -38,6 +38,8 @@ export interface NewService {
   /** externalTrafficPolicy; default Cluster. */
   readonly policy?: "Cluster" | "Local";
   readonly ipMode?: "Proxy" | "VIP";
+  /** Where the addresses came from; default "pool". */
+  readonly pool?: string;
 }
 
 export class Cluster implements AsyncDisposable {
@@ -115,11 +117,11 @@ export class Cluster implements AsyncDisposable {
   /** A Service as the controller leaves it: port 80 of every address to port 8080 of every pod. */
   async addService(service: NewService): Promise<void> {
     const { kube } = this;
-    const { name, vips, policy = "Cluster", ipMode = "Proxy" } = service;
+    const { name, vips, policy = "Cluster", ipMode = "Proxy", pool = "pool" } = service;
     const ids = { "IPv4/TCP/80": this.#nextId, "IPv6/TCP/80": this.#nextId + 1 };
     this.#nextId += 2;
     const annotations = {
-      [ANNOTATION_ALLOCATED_FROM]: "pool",
+      [ANNOTATION_ALLOCATED_FROM]: pool,
       [ANNOTATION_FORWARDING_IDS]: JSON.stringify(ids),
     };
     await kube.create(services, {

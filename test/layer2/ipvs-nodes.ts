@@ -82,7 +82,10 @@ export class IpvsNodes implements AsyncDisposable {
     }
     await startEchoServers(machine, topology, 8080);
     // As in the image: from hundreds of source files a speaker takes half a minute to start in a guest.
-    await bundle(["speaker", "speaker-worker"], { outputDirectory: cluster.directory, version: "test" });
+    await bundle(["speaker", "speaker-worker", "speaker-bfd"], {
+      outputDirectory: cluster.directory,
+      version: "test",
+    });
     const addon = new URL("../../speaker/native/build/socket.node", import.meta.url);
     await copyFile(addon, `${cluster.directory}/socket.node`);
     for (const name of this.names()) this.startSpeaker(name);
