@@ -47,11 +47,11 @@ export class Routing {
   /** Sessions that are not in the plan end; prefixes that are not in it are withdrawn. Nothing new is told. */
   withdrawOthers(plan: BgpPlan): void {
     const kept = new Map<string, WantedSession>();
+    const common = new Common();
     for (const [name, told] of this.#told.sessions) {
       const wanted = plan.sessions.get(name);
       if (wanted === undefined) continue;
-      const prefixes = new Set(wanted.advertisements.map(({ prefix }) => prefix));
-      const advertisements = told.advertisements.filter(({ prefix }) => prefixes.has(prefix));
+      const advertisements = common.of(told.advertisements, wanted.advertisements);
       kept.set(name, { settings: told.settings, advertisements });
     }
     if (isSame(kept, this.#told.sessions)) return;
@@ -135,6 +135,23 @@ export class Routing {
       if (before === "Established" || report.state === "Established") this.#options.onSession(report);
     }
     this.#options.onChange();
+  }
+}
+
+type List = WantedSession["advertisements"];
+
+/** What is in both of two lists, by prefix. Peers that hear the same share their lists, and so the answer. */
+class Common {
+  readonly #known = new Map<List, Map<List, List>>();
+
+  of(told: List, wanted: List): List {
+    if (told === wanted) return told;
+    const known = this.#known.get(told)?.get(wanted);
+    if (known !== undefined) return known;
+    const prefixes = new Set(wanted.map(({ prefix }) => prefix));
+    const both = told.filter(({ prefix }) => prefixes.has(prefix));
+    this.#known.set(told, (this.#known.get(told) ?? new Map<List, List>()).set(wanted, both));
+    return both;
   }
 }
 

@@ -116,6 +116,22 @@ test("two advertisements of one prefix add up their communities, and the higher 
   });
 });
 
+test("peers that hear the same share one list, and one address more leaves the others' as they are", () => {
+  const addresses = VIPS.map((vip) => ({ vip, pool: "web" }));
+  const [own, other] = [advertisement({ communities: [7] }), advertisement({ peers: ["c"] })];
+  const pools = new Map([["web", pool(own, other)]]);
+  const peers = ["a", "b", "c"].map((name) => peer({ name, address: `172.30.0.${name.charCodeAt(0)}` }));
+  const first = plan({ addresses, pools, peers });
+  assert.equal(told(first, "a"), told(first, "b"));
+  assert.notEqual(told(first, "a"), told(first, "c"));
+  const more = plan({ addresses: [...addresses, { vip: "198.51.100.3", pool: "web" }], pools, peers });
+  assert.deepEqual(prefixes(more, "a"), ["198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"]);
+  for (const [at, one] of told(first, "a").entries()) assert.equal(told(more, "a")[at], one);
+  // An advertisement that changes is another one.
+  const changed = plan({ addresses, pools: new Map([["web", pool({ ...own, communities: [8] })]]), peers });
+  assert.deepEqual(told(changed, "a")[0]?.communities, [8]);
+});
+
 test("sessions only with the peers that select this node", () => {
   const peers = [
     peer({ name: "a", nodeSelectors: [{ matchLabels: { rack: "a" } }] }),

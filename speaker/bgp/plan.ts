@@ -2,19 +2,13 @@
  * What this node tells which peer: addresses that it advertises, pools' advertisements and peers -> sessions with their
  * prefixes. Pure. Equal inputs give equal outputs, so that the Adj-RIB-Out finds nothing to send.
  */
-import { type Family, formatPrefix, parseAddress, prefixOf, WIDTH } from "#api/address.ts";
-import type { LargeCommunity } from "#api/community.ts";
+import { type Family, WIDTH } from "#api/address.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import { selectsAny } from "#speaker/selector.ts";
 import type { AdvertisementView, NodeView, PeerView, PoolView, ProfileView } from "#speaker/view.ts";
 import { canonicalAddress, familyOf } from "./address.ts";
+import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
 import type { Advertisement, PeerSettings } from "./types.ts";
-
-/** An address that this node advertises, as planned. */
-export interface AdvertisedAddress {
-  readonly vip: string;
-  readonly pool: string;
-}
 
 export interface BgpPlanInput {
   readonly node: NodeView;
@@ -55,6 +49,7 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
   const sessions = new Map<string, WantedSession>();
   const bfd: BfdPeer[] = [];
   const withheld: Withheld[] = [];
+  const advertisements = new Advertisements(input.addresses);
   const peers = input.peers.filter(({ nodeSelectors }) => selectsAny(nodeSelectors, input.node.labels));
   for (const peer of [...peers].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const obstacle = obstacleOf(peer, input);
@@ -64,7 +59,7 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
     }
     sessions.set(peer.name, {
       settings: settingsOf(peer, input),
-      advertisements: advertisementsTo(peer, input),
+      advertisements: advertisements.to(familiesOf(peer), (pool) => advertisementsOf(pool, peer, input)),
     });
     const profile = peer.bfdProfile === undefined ? undefined : input.profiles.get(peer.bfdProfile);
     if (profile !== undefined) bfd.push(bfdPeerOf(peer, profile));
@@ -145,13 +140,6 @@ function bfdPeerOf(peer: PeerView, profile: ProfileView): BfdPeer {
   };
 }
 
-/** What several advertisements and addresses say about one prefix. */
-interface Merged {
-  localPref?: number;
-  readonly communities: Set<number>;
-  readonly largeCommunities: Map<string, LargeCommunity>;
-}
-
 const PLAIN: AdvertisementView = {
   aggregation: WIDTH,
   communities: [],
@@ -159,26 +147,6 @@ const PLAIN: AdvertisementView = {
   peers: [],
   nodeSelectors: [],
 };
-
-function advertisementsTo(peer: PeerView, input: BgpPlanInput): Advertisement[] {
-  const applicable = new Map<string, readonly AdvertisementView[]>();
-  const families = familiesOf(peer);
-  const merged = new Map<string, Merged>();
-  for (const { vip, pool } of input.addresses) {
-    let advertisements = applicable.get(pool);
-    if (advertisements === undefined) {
-      advertisements = advertisementsOf(pool, peer, input);
-      applicable.set(pool, advertisements);
-    }
-    const family = vip.includes(":") ? "IPv6" : "IPv4";
-    if (!families.includes(family)) continue;
-    for (const advertisement of advertisements)
-      add(merged, aggregate(vip, advertisement.aggregation[family]), advertisement);
-  }
-  return [...merged.keys()].sort().map((prefix) => advertisementOf(prefix, merged.get(prefix) ?? EMPTY));
-}
-
-const EMPTY: Merged = { communities: new Set(), largeCommunities: new Map() };
 
 function advertisementsOf(
   poolName: string,
@@ -191,33 +159,4 @@ function advertisementsOf(
     ({ peers, nodeSelectors }) =>
       (peers.length === 0 || peers.includes(peer.name)) && selectsAny(nodeSelectors, input.node.labels),
   );
-}
-
-/** The prefix of that length that the address lies in; the length is the family's own for the address alone. */
-function aggregate(vip: string, length: number): string {
-  const address = parseAddress(vip);
-  return address === undefined ? vip : formatPrefix(prefixOf(address, length));
-}
-
-/** Two that name one prefix add up their communities; the higher preference counts. */
-function add(merged: Map<string, Merged>, prefix: string, from: AdvertisementView): void {
-  let entry = merged.get(prefix);
-  if (entry === undefined) {
-    entry = { communities: new Set(), largeCommunities: new Map() };
-    merged.set(prefix, entry);
-  }
-  if (from.localPref !== undefined) entry.localPref = Math.max(entry.localPref ?? 0, from.localPref);
-  for (const community of from.communities) entry.communities.add(community);
-  for (const community of from.largeCommunities) entry.largeCommunities.set(community.join(), community);
-}
-
-function advertisementOf(prefix: string, merged: Merged): Advertisement {
-  return {
-    prefix,
-    ...(merged.localPref === undefined ? {} : { localPref: merged.localPref }),
-    communities: [...merged.communities].sort((a, b) => a - b),
-    largeCommunities: [...merged.largeCommunities.values()].sort(
-      (a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2],
-    ),
-  };
 }

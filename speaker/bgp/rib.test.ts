@@ -162,6 +162,22 @@ describe("changes", () => {
     assert.deepEqual(drain(rib).updates, []);
   });
 
+  test("what changes back before it was told is never told, and what goes and comes back is", () => {
+    const rib = new AdjRibOut(context());
+    rib.want(many(3));
+    drain(rib);
+    rib.want(many(3, { communities: [1] }));
+    rib.want([]);
+    rib.want(many(3));
+    assert.equal(rib.isSettled, true);
+    assert.equal(rib.size, 3);
+    rib.want(many(2));
+    assert.deepEqual(withdrawn(drain(rib)), [["10.0.0.2/32"]]);
+    rib.want(many(3));
+    assert.deepEqual(announced(drain(rib)), [["10.0.0.2/32"]]);
+    assert.equal(rib.size, 3);
+  });
+
   test("what is no longer wanted before it was told is never told", () => {
     const rib = new AdjRibOut(context());
     rib.want(many(3_000));

@@ -32,16 +32,29 @@ const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
 
 const familyOf = (prefix: string): Family => (prefix.includes(":") ? "IPv6" : "IPv4");
 
+/** A prefix that the peer has, or is to have. */
+interface Entry {
+  /** Its attributes as text: as the peer has them, and as it is to have them. */
+  sent: string | undefined;
+  wanted: string | undefined;
+  /** Of want(), when it was last wanted. */
+  turn: number;
+  advertisement: Advertisement;
+}
+
 /** The same for the same members, in whatever order. */
 const textOf = (members: readonly unknown[]): string =>
   members.length < 2 ? members.join() : members.map(String).toSorted().join(";");
 
 export class AdjRibOut {
   readonly #context: RibContext;
-  /** Prefix -> its attributes as text: what the peer has. */
-  readonly #sent = new Map<string, string>();
-  #wanted = new Map<string, string>();
-  readonly #advertisements = new Map<string, Advertisement>();
+  readonly #entries = new Map<string, Entry>();
+  /** Counts calls of want(): entries that one has not touched are not wanted. */
+  #turn = 0;
+  /** Prefixes that the peer has. */
+  #told = 0;
+  /** Attributes as text -> one of those that have them. */
+  #advertisements = new Map<string, Advertisement>();
   readonly #withdraw = new Set<string>();
   /** Attributes as text -> prefixes that are to be told with them. */
   readonly #announce = new Map<string, Set<string>>();
@@ -63,7 +76,7 @@ export class AdjRibOut {
 
   /** Prefixes that the peer has. */
   get size(): number {
-    return this.#sent.size;
+    return this.#told;
   }
 
   get isSettled(): boolean {
@@ -72,25 +85,51 @@ export class AdjRibOut {
     return isQuiet && isRefreshed && this.#unfinished?.size === 0;
   }
 
-  /** From now on the peer is to have exactly these. */
+  /** From now on the peer is to have exactly these; the work is in what differs. */
   want(advertisements: readonly Advertisement[]): void {
-    const wanted = new Map<string, string>();
-    this.#advertisements.clear();
-    for (const advertisement of advertisements) {
-      if (!this.#isTold(familyOf(advertisement.prefix))) continue;
-      const key = this.#keyOf(advertisement);
-      wanted.set(advertisement.prefix, key);
-      if (!this.#advertisements.has(key)) this.#advertisements.set(key, advertisement);
-    }
-    this.#wanted = wanted;
-    this.#withdraw.clear();
-    this.#announce.clear();
+    const [turn, before] = [this.#turn + 1, this.#entries.size];
+    this.#turn = turn;
+    this.#advertisements = new Map();
     this.#encoded.clear();
-    for (const prefix of this.#sent.keys()) if (!wanted.has(prefix)) this.#withdraw.add(prefix);
-    for (const [prefix, key] of wanted) {
-      if (this.#sent.get(prefix) !== key || this.#again.has(prefix)) this.#queue(prefix, key);
+    let seen = 0;
+    for (const advertisement of advertisements) {
+      const { prefix } = advertisement;
+      if (!this.#isTold(familyOf(prefix))) continue;
+      const entry = this.#entries.get(prefix);
+      if (entry !== undefined && entry.turn !== turn) seen += 1;
+      this.#wantOne(entry, advertisement);
     }
+    if (seen < before) this.#forgetOthers(before - seen);
     this.#unfinished ??= new Set(this.#context.negotiated.families);
+  }
+
+  #wantOne(present: Entry | undefined, advertisement: Advertisement): void {
+    const { prefix } = advertisement;
+    const known = present?.advertisement === advertisement ? present.wanted : undefined;
+    const key = known ?? this.#keyOf(advertisement);
+    if (!this.#advertisements.has(key)) this.#advertisements.set(key, advertisement);
+    const entry = present ?? { sent: undefined, wanted: undefined, turn: this.#turn, advertisement };
+    if (present === undefined) this.#entries.set(prefix, entry);
+    entry.turn = this.#turn;
+    entry.advertisement = advertisement;
+    if (entry.wanted === key) return;
+    if (entry.wanted === undefined) this.#withdraw.delete(prefix);
+    else this.#unqueue(prefix, entry.wanted);
+    entry.wanted = key;
+    if (entry.sent !== key || this.#again.has(prefix)) this.#queue(prefix, key);
+  }
+
+  #forgetOthers(count: number): void {
+    let left = count;
+    for (const [prefix, entry] of this.#entries) {
+      if (left === 0) return;
+      if (entry.turn === this.#turn) continue;
+      left -= 1;
+      if (entry.wanted !== undefined) this.#unqueue(prefix, entry.wanted);
+      entry.wanted = undefined;
+      if (entry.sent === undefined) this.#entries.delete(prefix);
+      else this.#withdraw.add(prefix);
+    }
   }
 
   /** The peer asks for everything again (RFC 2918). */
@@ -104,10 +143,10 @@ export class AdjRibOut {
       this.#refreshing.add(family);
       this.#control.push(encodeMessage(MessageType.routeRefresh, encodeRefresh(family, RefreshKind.begin)));
     }
-    for (const [prefix, key] of this.#wanted) {
-      if (familyOf(prefix) !== family) continue;
+    for (const [prefix, { wanted }] of this.#entries) {
+      if (wanted === undefined || familyOf(prefix) !== family) continue;
       this.#again.add(prefix);
-      this.#queue(prefix, key);
+      this.#queue(prefix, wanted);
     }
   }
 
@@ -135,6 +174,19 @@ export class AdjRibOut {
     else group.add(prefix);
   }
 
+  #unqueue(prefix: string, key: string): void {
+    const group = this.#announce.get(key);
+    group?.delete(prefix);
+    if (group?.size === 0) this.#announce.delete(key);
+  }
+
+  #noteSent(prefix: string, key: string): void {
+    const entry = this.#entries.get(prefix);
+    if (entry === undefined) return;
+    if (entry.sent === undefined) this.#told += 1;
+    entry.sent = key;
+  }
+
   /**
    * Equal texts, equal attributes as this peer hears them: no preference over eBGP, sets in any order. The family is in
    * it because its next hop is.
@@ -153,7 +205,8 @@ export class AdjRibOut {
       for (const prefix of packed.prefixes) {
         this.#withdraw.delete(prefix);
         this.#again.delete(prefix);
-        this.#sent.delete(prefix);
+        this.#entries.delete(prefix);
+        this.#told -= 1;
       }
       return this.#message(
         this.#isClassic(family) ? { withdrawn: packed.nlri } : this.#unreach(family, packed.nlri),
@@ -176,7 +229,7 @@ export class AdjRibOut {
       for (const prefix of packed.prefixes) {
         group.delete(prefix);
         this.#again.delete(prefix);
-        this.#sent.set(prefix, key);
+        this.#noteSent(prefix, key);
       }
       if (group.size === 0) this.#announce.delete(key);
       if (this.#isClassic(family)) return this.#message({ attributes: base, nlri: packed.nlri });

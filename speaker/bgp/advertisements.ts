@@ -1,0 +1,128 @@
+/**
+ * Addresses that this node advertises, and what their pools say of them -> prefixes with their attributes. Pure: what
+ * was made of an address and an advertisement is remembered as long as both are there, and given to all peers that hear
+ * the same, so that one address more costs little beside thousands.
+ */
+import { type Family, formatPrefix, parseAddress, prefixOf } from "#api/address.ts";
+import type { LargeCommunity } from "#api/community.ts";
+import type { AdvertisementView } from "#speaker/view.ts";
+import { familyOf } from "./address.ts";
+import type { Advertisement } from "./types.ts";
+
+/** An address that this node advertises, as planned. */
+export interface AdvertisedAddress {
+  readonly vip: string;
+  readonly pool: string;
+}
+
+type Attributes = Omit<Advertisement, "prefix">;
+
+const ATTRIBUTES = new WeakMap<AdvertisementView, Attributes>();
+const MADE = new WeakMap<AdvertisementView, WeakMap<AdvertisedAddress, Advertisement>>();
+
+/** What is told of the same addresses to one peer and another. */
+export class Advertisements {
+  readonly #addresses: readonly AdvertisedAddress[];
+  readonly #pools: readonly string[];
+  readonly #numbers = new Map<AdvertisementView, number>();
+  readonly #known = new Map<string, readonly Advertisement[]>();
+
+  constructor(addresses: readonly AdvertisedAddress[]) {
+    this.#addresses = addresses;
+    this.#pools = [...new Set(addresses.map(({ pool }) => pool))];
+  }
+
+  /** By prefix. Peers that hear the same get the same list. */
+  to(
+    families: readonly Family[],
+    viewsOf: (pool: string) => readonly AdvertisementView[],
+  ): readonly Advertisement[] {
+    const views = new Map(this.#pools.map((pool) => [pool, viewsOf(pool)]));
+    const numbers = [...views.values()].map((list) => list.map((view) => this.#numberOf(view)).join());
+    const key = [families.join(), ...numbers].join("|");
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      known = told(this.#addresses, families, views);
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+
+  #numberOf(view: AdvertisementView): number {
+    const number = this.#numbers.get(view) ?? this.#numbers.size;
+    this.#numbers.set(view, number);
+    return number;
+  }
+}
+
+function told(
+  addresses: readonly AdvertisedAddress[],
+  families: readonly Family[],
+  views: ReadonlyMap<string, readonly AdvertisementView[]>,
+): Advertisement[] {
+  const byPrefix = new Map<string, Advertisement>();
+  for (const address of addresses) {
+    if (!families.includes(familyOf(address.vip))) continue;
+    for (const view of views.get(address.pool) ?? []) {
+      const next = made(address, view);
+      const present = byPrefix.get(next.prefix);
+      byPrefix.set(next.prefix, present === undefined ? next : merged(present, next));
+    }
+  }
+  return [...byPrefix.values()].sort((a, b) => (a.prefix < b.prefix ? -1 : 1));
+}
+
+function made(address: AdvertisedAddress, view: AdvertisementView): Advertisement {
+  let own = MADE.get(view);
+  if (own === undefined) {
+    own = new WeakMap();
+    MADE.set(view, own);
+  }
+  let advertisement = own.get(address);
+  if (advertisement === undefined) {
+    const prefix = aggregate(address.vip, view.aggregation[familyOf(address.vip)]);
+    advertisement = { prefix, ...attributesOf(view) };
+    own.set(address, advertisement);
+  }
+  return advertisement;
+}
+
+/** The prefix of that length that the address lies in; the length is the family's own for the address alone. */
+function aggregate(vip: string, length: number): string {
+  const address = parseAddress(vip);
+  return address === undefined ? vip : formatPrefix(prefixOf(address, length));
+}
+
+function attributesOf(view: AdvertisementView): Attributes {
+  let attributes = ATTRIBUTES.get(view);
+  if (attributes === undefined) {
+    attributes = attributesWith(view.localPref, view.communities, view.largeCommunities);
+    ATTRIBUTES.set(view, attributes);
+  }
+  return attributes;
+}
+
+/** Two that name one prefix add up their communities; the higher preference counts. */
+function merged(a: Advertisement, b: Advertisement): Advertisement {
+  const isSame = a.communities === b.communities && a.largeCommunities === b.largeCommunities;
+  if (isSame && a.localPref === b.localPref) return a;
+  const preferences = [a.localPref, b.localPref].filter((one) => one !== undefined);
+  const localPref = preferences.length === 0 ? undefined : Math.max(...preferences);
+  const communities = [...a.communities, ...b.communities];
+  const large = [...a.largeCommunities, ...b.largeCommunities];
+  return { prefix: a.prefix, ...attributesWith(localPref, communities, large) };
+}
+
+/** Each community once, in a fixed order: equal sets are equal lists. */
+function attributesWith(
+  localPref: number | undefined,
+  communities: readonly number[],
+  large: readonly LargeCommunity[],
+): Attributes {
+  const once = new Map(large.map((community) => [community.join(), community]));
+  return {
+    ...(localPref === undefined ? {} : { localPref }),
+    communities: [...new Set(communities)].sort((a, b) => a - b),
+    largeCommunities: [...once.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]),
+  };
+}
