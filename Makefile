@@ -112,7 +112,8 @@ bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/re
 .PHONY: bench-memory
 bench-memory: setup addon ## A speaker's memory with thousands of Services
 	@node hack/lab/main.ts programs
-	@node test/bench/speaker-memory.ts
+	@node test/bench/speaker-memory.ts layer2 3000
+	@node test/bench/speaker-memory.ts bgp 3000
 
 .PHONY: setup
 setup: ## Install what is missing on this machine

@@ -1,10 +1,11 @@
 /**
- * node test/bench/speaker-memory.ts [SERVICES...]: resident memory of the bundled speaker with the image's flags, idle
- * and with so many layer 2 Services of ten endpoints each, in mode KubeProxy, against a real API server on loopback.
+ * node test/bench/speaker-memory.ts [layer2|bgp] [SERVICES...]: resident memory of the bundled speaker with the image's
+ * flags, idle and with so many Services of ten endpoints each, in mode KubeProxy, against a real API server on loopback;
+ * with bgp, a BIRD at the other end of a cable is told all addresses.
  */
 import { execFile, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -13,6 +14,7 @@ import { createKubeClient } from "#common/kube/client.ts";
 import { connectionFromKubeconfig } from "#common/kube/connection.ts";
 import {
   addressPools,
+  bgpPeers,
   endpointSlices,
   loadBalancers,
   namespaces,
@@ -21,6 +23,8 @@ import {
 } from "#common/kube/resource.ts";
 import { bundle } from "#hack/images/bundle.ts";
 import { startControlPlane } from "#hack/lab/control-plane.ts";
+import { Daemon } from "#test/interop/process.ts";
+import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -34,7 +38,12 @@ const FLAGS = [
 const HTTP_PORT = "17472";
 const ENDPOINTS = 10;
 const AT_ONCE = 16;
-const counts = process.argv.slice(2).map(Number);
+/** The cable's other end, for bgp. */
+const PEER_SPACE = "gkmem-peer";
+const [OURS, PEER] = ["203.0.113.1", "203.0.113.2"];
+const words = process.argv.slice(2);
+const protocol = words.includes("bgp") ? "bgp" : "layer2";
+const counts = words.map(Number).filter((count) => count > 0);
 
 const dir = await mkdtemp(join(tmpdir(), "genkan-memory-"));
 const plane = await startControlPlane({ dir: join(dir, "plane"), programs: [] });
@@ -62,13 +71,23 @@ await kube.create(loadBalancers, {
 });
 await kube.create(addressPools, {
   metadata: { name: "pool", namespace: SYSTEM },
-  spec: { protocol: "layer2", addresses: ["198.18.0.0/15"], interfaces: ["bench0"] },
+  spec: {
+    protocol,
+    addresses: ["198.18.0.0/15"],
+    ...(protocol === "layer2" ? { interfaces: ["bench0"] } : {}),
+  },
 });
+if (protocol === "bgp")
+  await kube.create(bgpPeers, {
+    metadata: { name: "edge", namespace: SYSTEM },
+    spec: { myASN: 64_512, peerASN: 65_001, peerAddress: PEER, sourceAddress: OURS, routerID: OURS },
+  });
 // The speaker has to reach the API server on loopback, so it runs outside of a namespace, on a cable of its own.
 await promisify(execFile)("ip", ["link", "del", "bench0"]).catch(() => "a run that was killed leaves it");
 await promisify(execFile)("ip", ["link", "add", "bench0", "type", "veth", "peer", "name", "bench1"]);
 await promisify(execFile)("ip", ["link", "set", "bench0", "up"]);
 await promisify(execFile)("ip", ["link", "set", "bench1", "up"]);
+const bird = protocol === "bgp" ? await startPeer() : undefined;
 function startSpeaker() {
   const env = {
     KUBECONFIG: plane.kubeconfig,
@@ -90,7 +109,11 @@ async function endSpeaker(): Promise<void> {
 }
 
 const announced = (): Promise<number> =>
-  metric('genkan_announced_addresses{protocol="layer2",family="IPv4"}');
+  metric(
+    protocol === "bgp"
+      ? 'genkan_bgp_prefixes{peer="edge",direction="advertised"}'
+      : 'genkan_announced_addresses{protocol="layer2",family="IPv4"}',
+  );
 let speaker = startSpeaker();
 try {
   await until("readiness", async () => (await fetch(`http://127.0.0.1:${HTTP_PORT}/readyz`)).ok, {
@@ -113,10 +136,39 @@ try {
   }
 } finally {
   await endSpeaker();
+  await bird?.stop();
   await promisify(execFile)("ip", ["link", "del", "bench0"]);
+  if (protocol === "bgp") await promisify(execFile)("ip", ["netns", "del", PEER_SPACE]);
   kube.close();
   await plane.stop();
   await rm(dir, { recursive: true, force: true });
+}
+
+/** BIRD behind the cable. */
+async function startPeer(): Promise<Daemon> {
+  await promisify(execFile)("ip", ["netns", "del", PEER_SPACE]).catch(
+    () => "a run that was killed leaves it",
+  );
+  ip(`netns add ${PEER_SPACE}
+    link set bench1 netns ${PEER_SPACE}
+    -n ${PEER_SPACE} link set lo up
+    -n ${PEER_SPACE} link set bench1 up
+    -n ${PEER_SPACE} addr add ${PEER}/24 dev bench1
+    addr add ${OURS}/24 dev bench0`);
+  const config = join(dir, "bird.conf");
+  await writeFile(
+    config,
+    `router id ${PEER};
+protocol device {}
+protocol bgp edge { local ${PEER} as 65001; neighbor ${OURS} as 64512; ipv4 { import all; export none; }; }
+`,
+  );
+  const files = ["-c", config, "-s", join(dir, "bird.ctl"), "-P", join(dir, "bird.pid")];
+  return new Daemon({
+    namespace: PEER_SPACE,
+    command: ["bird", "-f", ...files],
+    logFile: join(dir, "bird.log"),
+  });
 }
 
 async function addService(at: number): Promise<void> {
