@@ -24,6 +24,7 @@ export interface Addon {
   ): void;
   unref(descriptor: number): void;
   watch(descriptor: number, isForWriting: boolean, callback: (status: number) => void): void;
+  unwatch(descriptor: number): void;
   connect(descriptor: number, address: Buffer): boolean;
   connectError(descriptor: number): void;
   listen(descriptor: number, backlog: number): void;

@@ -83,6 +83,16 @@ static napi_value watch(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* unwatch(descriptor): its callback is not called any more; it may be watched again */
+static napi_value unwatch(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  arguments(env, info, argv, 1);
+  struct opened *entry = find(env, argv[0]);
+  if (!entry) return fail(env, "uv_poll", EBADF);
+  stop_watching(entry);
+  return NULL;
+}
+
 /* connect(descriptor, sockaddr): true when connected at once, false: it becomes writable */
 static napi_value connect_socket(napi_env env, napi_callback_info info) {
   napi_value argv[2], result;
@@ -189,6 +199,7 @@ static napi_value get_tcp_option(napi_env env, napi_callback_info info) {
 
 const napi_property_descriptor tcp_functions[] = {
     {"watch", NULL, watch, NULL, NULL, NULL, napi_enumerable, NULL},
+    {"unwatch", NULL, unwatch, NULL, NULL, NULL, napi_enumerable, NULL},
     {"connect", NULL, connect_socket, NULL, NULL, NULL, napi_enumerable, NULL},
     {"connectError", NULL, connect_error, NULL, NULL, NULL, napi_enumerable, NULL},
     {"listen", NULL, listen_socket, NULL, NULL, NULL, napi_enumerable, NULL},

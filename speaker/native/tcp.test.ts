@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import type { Socket } from "node:net";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { errorText } from "#common/error.ts";
 import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
@@ -168,6 +170,37 @@ test("what the peer has taken is known, and that it takes nothing more though th
   await until("the peer to take more", () => acknowledgedBytes(socket) > full);
   socket.destroy();
   assert.throws(() => acknowledgedBytes(socket), coded("EBADF"));
+});
+
+test("a process without descriptors left says so now and then, and takes who waits when it has some again", async () => {
+  // In a process of its own: the limit is the whole process's.
+  const script = `
+    import { openSync, closeSync } from "node:fs";
+    import { connectTcp, listenTcp } from ${JSON.stringify(new URL("tcp.ts", import.meta.url).href)};
+    let [errors, accepted] = [0, 0];
+    const codes = new Set();
+    const listener = listenTcp({ family: "IPv4", address: "127.0.0.1", port: 0,
+      onConnection: ({ socket }) => { accepted += 1; socket.destroy(); },
+      onError: (error) => { errors += 1; codes.add(error.code); } });
+    const options = { family: "IPv4", address: "127.0.0.1", port: listener.port, timeoutMs: 5000 };
+    const taken = [];
+    const attempt = connectTcp(options);
+    try { for (;;) taken.push(openSync("/dev/null")); } catch {}
+    const socket = await attempt;
+    socket.on("error", () => {});
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const before = [errors, accepted];
+    for (const one of taken) closeSync(one);
+    while (accepted === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    console.log(JSON.stringify({ before, codes: [...codes], accepted }));
+    process.exit(0);
+  `;
+  const command = `ulimit -n 60; exec "${process.execPath}" --input-type=module -e "$SCRIPT"`;
+  const env = { ...process.env, SCRIPT: script };
+  const { stdout } = await promisify(execFile)("sh", ["-c", command], { env, timeout: 20_000 });
+  const { before, codes, accepted } = JSON.parse(stdout);
+  assert.ok(before[0] >= 1 && before[0] <= 3, `${before[0]} errors in 1.5 s`);
+  assert.deepEqual([before[1], codes, accepted], [0, ["EMFILE"], 1]);
 });
 
 test("failures say in words what was tried and what became of it", async (t) => {

@@ -42,7 +42,7 @@ export interface ListenOptions extends TcpOptions {
   /** Only what comes in by this link. */
   readonly link?: string;
   onConnection(connection: AcceptedConnection): void;
-  /** Accepting failed (EMFILE); the listener goes on. */
+  /** Accepting failed (EMFILE); the listener goes on after a moment. */
   onError(error: Error): void;
 }
 
@@ -66,6 +66,8 @@ const SOCK_STREAM = 1;
 const BACKLOG = 128;
 /** Accepted in one go before others get their turn. */
 const ACCEPT_BATCH = 64;
+/** What could not be accepted waits, and so would the descriptor be ready again at once. */
+const PAUSE_MS = 1_000;
 
 function refusal(code: string, errno: number, message: string): SocketError {
   return new SocketError({ syscall: "connect", code, errno, message });
@@ -171,6 +173,19 @@ function acceptWaiting(native: Addon, descriptor: number, options: ListenOptions
 export function listenTcp(options: ListenOptions): TcpListener {
   const native = addon();
   const { family, link } = options;
+  let isOpen = true;
+  const watch = (opened: number): void =>
+    native.watch(opened, false, () => {
+      try {
+        acceptWaiting(native, opened, options);
+      } catch (error) {
+        native.unwatch(opened);
+        AbortSignal.timeout(PAUSE_MS).addEventListener("abort", () => {
+          if (isOpen) watch(opened);
+        });
+        options.onError(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
   const descriptor = prepare(native, family, (set, opened) => {
     set(SOL_SOCKET, OPTION.reuseAddress, int(1));
     if (family === "IPv6") set(IPPROTO.ipv6, OPTION.ipv6Only, int(1));
@@ -178,16 +193,9 @@ export function listenTcp(options: ListenOptions): TcpListener {
     limitHops(set, family, options);
     attempt(() => native.bind(opened, sockaddr(options)));
     attempt(() => native.listen(opened, BACKLOG));
-    native.watch(opened, false, () => {
-      try {
-        acceptWaiting(native, opened, options);
-      } catch (error) {
-        options.onError(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
+    watch(opened);
   });
   const { port } = endpointOf(attempt(() => native.name(descriptor)));
-  let isOpen = true;
   return {
     port,
     setMd5: (peer, password) => {
