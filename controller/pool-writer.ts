@@ -26,7 +26,7 @@ export interface PoolWriterOptions {
 }
 
 /** Counts change with every Service; they are for people. */
-const MIN_INTERVAL_MS = 500;
+const MIN_INTERVAL_MS = 1_000;
 
 export class PoolWriter {
   readonly #options: PoolWriterOptions;
