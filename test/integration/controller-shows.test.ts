@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS, ANNOTATION_POOL } from "#api/names.ts";
 import {
   type AddressPool,
   addressPools,
@@ -269,4 +269,30 @@ test("a pool that shrinks re-homes the Service that it no longer covers, and tha
     "Warning IPReleased: 10.1.0.200 is no longer this Service's address: 10.1.0.200 is in no AddressPool",
     'Normal IPAllocated: Assigned 10.1.0.1 from AddressPool "a"',
   ]);
+});
+
+test("a pool edited into what is refused says so and goes on with its last valid configuration", async () => {
+  await pool("a", ["10.1.0.0/24"]);
+  await pool("b", ["10.2.0.0/24"], { autoAssign: false });
+  const asks = async (name: string): Promise<unknown> =>
+    plane.client.create(services, {
+      metadata: { name, namespace, annotations: { [ANNOTATION_POOL[0]]: "b" } },
+      spec: { type: "LoadBalancer", ports: [{ port: 80, protocol: "TCP" }] } as Spec,
+    });
+  const valid = async (): Promise<string> => {
+    const { status } = (await plane.client.get(addressPools, "b", SYSTEM)) ?? {};
+    const condition = status?.conditions?.find(({ type }) => type === "Valid");
+    return `${condition?.status} ${condition?.message}`.trim();
+  };
+  await asks("before");
+  await has("before", "10.2.0.0");
+  await changePool("b", { addresses: ["10.3.0.0/24", "10.1.0.128/25"] });
+  const words = 'False spec.addresses[1]: 10.1.0.128/25 overlaps 10.1.0.0/24 of AddressPool "a"';
+  await until("it to say so", async () => (await valid()) === words, LONG);
+  await asks("after");
+  await has("after", "10.2.0.1");
+  assert.equal(addressesOf(await read("before")), "10.2.0.0");
+  await changePool("b", { addresses: ["10.2.0.0/23"] });
+  await until("it to be valid again", async () => (await valid()) === "True", LONG);
+  assert.equal(addressesOf(await read("after")), "10.2.0.1");
 });
