@@ -56,9 +56,10 @@ export function quotaAllows(
   const added = vips.filter((vip) => ledger.holding(vip.address)?.isHeldIn(namespace) !== true);
   const held = ledger.heldBy(namespace, pool.name);
   if (added.length === 0 || held + added.length <= limit) return undefined;
+  const needed = added.length > 1 ? `, and this Service needs ${added.length}` : "";
   return refuse(
     RefusalReason.QuotaExceeded,
-    `AddressPool "${pool.name}": namespace "${namespace}" has ${held} of the ${limit} addresses that spec.quotas gives it`,
+    `AddressPool "${pool.name}": namespace "${namespace}" has ${held} of the ${limit} addresses that spec.quotas gives it${needed}`,
   );
 }
 
