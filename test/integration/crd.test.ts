@@ -95,10 +95,10 @@ const RULES: readonly (readonly [string, object, object, RegExp])[] = [
   [
     "tolerationSeconds",
     object("LoadBalancer", "loadbalancer", {
-      speakerTolerations: [{ effect: "NoExecute", tolerationSeconds: 1 }],
+      speakerTolerations: [{ operator: "Exists", effect: "NoExecute", tolerationSeconds: 1 }],
     }),
     object("LoadBalancer", "loadbalancer", {
-      speakerTolerations: [{ effect: "NoSchedule", tolerationSeconds: 1 }],
+      speakerTolerations: [{ operator: "Exists", effect: "NoSchedule", tolerationSeconds: 1 }],
     }),
     /tolerationSeconds needs effect NoExecute/,
   ],
@@ -188,6 +188,22 @@ const RULES: readonly (readonly [string, object, object, RegExp])[] = [
     peer({ ebgpMultiHop: true }),
     peer({ ebgpMultiHop: true, peerASN: 64512 }),
     /not with iBGP/,
+  ],
+  ["a host", peer({ peerAddress: "223.0.0.1" }), peer({ peerAddress: "224.0.0.1" }), /address of a host/],
+  ["a host of IPv6", peer({ peerAddress: "fe80::1" }), peer({ peerAddress: "ff02::1" }), /address of a host/],
+  [
+    "a toleration's value",
+    object("LoadBalancer", "loadbalancer", { speakerTolerations: [{ key: "a", operator: "Exists" }] }),
+    object("LoadBalancer", "loadbalancer", {
+      speakerTolerations: [{ key: "a", operator: "Exists", value: "b" }],
+    }),
+    /operator Exists takes none/,
+  ],
+  [
+    "a toleration's key",
+    object("LoadBalancer", "loadbalancer", { controllerTolerations: [{ key: "a" }] }),
+    object("LoadBalancer", "loadbalancer", { controllerTolerations: [{ value: "a" }] }),
+    /Equal without a key/,
   ],
   ["router ID", peer({ routerID: "10.0.0.1" }), peer({ routerID: "fd00::1111" }), /is not an IPv4 address/],
   [
