@@ -244,3 +244,59 @@ test("a freed address goes to the Service that waits longest, and to it alone", 
   assert.deepEqual(addressesOf(allocator.outcome("default/old")), ["10.0.0.0"]);
   assert.equal(allocator.outcome("default/young")?.refusal?.reason, "PoolExhausted");
 });
+
+/** A Service that no other is in the way of, whatever it asks for; `at`: its own number. */
+const unrivalled = (at: number): fc.Arbitrary<ServiceRecord> =>
+  fc
+    .constantFrom(
+      {},
+      { loadBalancerIp: `10.0.0.${100 + at}` },
+      { loadBalancerIp: `10.9.0.${at}` },
+      { annotations: { [ANNOTATION_POOL[0]]: "b" } },
+      { annotations: { [ANNOTATION_POOL[0]]: "b" }, families: DUAL, familyPolicy: "RequireDualStack" },
+      { annotations: { [ANNOTATION_ADDRESSES[0]]: `10.1.0.${100 + at},fd00::${100 + at}` }, families: DUAL },
+      { annotations: { [ANNOTATION_POOL[0]]: "nowhere" } },
+      { annotations: { [ANNOTATION_SHARING_KEY[0]]: "k" }, ports: [`TCP/${1_000 + at}`] },
+      { families: ["IPv6"] as const },
+    )
+    .map((more) => record(`s${at}`, { createdAt: `2026-01-01T00:00:0${at}Z`, ...more }));
+
+test("Services and pools in any order of events: the same Services have addresses, and of the same pools", () => {
+  const pools = { a: ["10.0.0.0/24"], b: { addresses: ["10.1.0.0/24", "fd00::/64"], autoAssign: false } };
+  const events = fc
+    .tuple(...Array.from({ length: 6 }, (_, at) => unrivalled(at)))
+    .chain((records) =>
+      fc
+        .shuffledSubarray([...records, "a", "b"] as const, { minLength: 8 })
+        .map((order) => ({ records, order })),
+    );
+  const end = (order: readonly (ServiceRecord | "a" | "b")[]): unknown => {
+    const allocator = new Allocator();
+    const present = new Map<string, ServiceRecord>();
+    const has: Record<string, (typeof pools)["a" | "b"]> = {};
+    for (const event of order) {
+      if (typeof event === "string") {
+        has[event] = pools[event];
+        allocator.rebuild({ pools: poolSet(has), loadBalancerClass: undefined }, present.values());
+        continue;
+      }
+      present.set(event.key, event);
+      allocator.update([[event.key, event]]);
+    }
+    checkInvariants(allocator);
+    return [...allocator.outcomes()]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, { request, allocation, refusal }]) => [
+        key,
+        // Which address a Service gets that asks for none depends on who was first.
+        allocation?.vips.map((vip) => (request.addresses.length > 0 ? vip.address : [vip.pool, vip.family])),
+        refusal?.reason,
+      ]);
+  };
+  fc.assert(
+    fc.property(events, ({ records, order }) => {
+      assert.deepEqual(end(order), end(["a", "b", ...records]));
+    }),
+    { numRuns: 500 },
+  );
+});
