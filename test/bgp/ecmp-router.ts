@@ -32,6 +32,7 @@ function configuration({ nodes, router }: Topology): string {
     "debug bgp updates in",
     `router bgp ${ROUTER_ASN}`,
     ` bgp router-id ${router.IPv4}`,
+    " bgp log-neighbor-changes",
     " no bgp ebgp-requires-policy",
     " no bgp default ipv4-unicast",
     " bgp graceful-restart",

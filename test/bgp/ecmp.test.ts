@@ -142,7 +142,16 @@ describe("ECMP over three nodes", { concurrency: false }, () => {
       await world.router.greet(dead);
       await flows.progress(3, 60_000, isElsewhere);
       await weight(dead, world.names(), 1);
-      const now = await world.entries(flows, isElsewhere);
+      const now = await until(
+        "a share of them to come in at it again",
+        async () => {
+          const entries = await world.entries(flows, isElsewhere);
+          const back = survivors.filter(({ sourcePort }) => entries.get(dead.name)?.has(sourcePort));
+          // A third, but for chance; the router's kernel has to find the node again first.
+          return back.length >= survivors.length / 10 ? entries : undefined;
+        },
+        LONG,
+      );
       const { flows: all } = await flows.report();
       const lateLost = (await late.stop()).broken;
       const summary = await flows.stop();
@@ -162,7 +171,6 @@ describe("ECMP over three nodes", { concurrency: false }, () => {
       assert.deepEqual([summary.wrongBytes, summary.moved], [0, 0]);
       assert.ok(through > 0 && survivors.length < all.length);
       assert.equal(meanwhile.get(dead.name)?.size, 0);
-      assert.ok((now.get(dead.name)?.size ?? 0) > 0);
       // Long before the hold time of 90 s; a machine that does other things too is late.
       assert.ok(ms <= DETECTION_MS + 5_000, `${ms} ms`);
       // Those that a stand-in had taken and that moved then: a quarter belongs to its pods, and not all of them move.
@@ -267,7 +275,7 @@ describe("ECMP over three nodes", { concurrency: false }, () => {
     const { cluster } = world.nodes;
     await cluster.setForwarding({ scheduler: "rr" });
     await scheduled("rr");
-    const steady = await world.startFlows(WEB, 20);
+    const steady = await world.startFlows(WEB, FEWER);
     await cluster.setLabel("n2", EDGE, null);
     await world.routedVia(WEB, world.others("n2"));
     // A flow that is lost makes no progress.
