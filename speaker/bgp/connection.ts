@@ -71,6 +71,11 @@ export class Connection {
     return this.#isOpen && this.waiting < MAX_WAITING;
   }
 
+  /** Bytes that the peer has taken; 0 of a connection that is closed. */
+  get taken(): number {
+    return this.#isOpen && !this.#socket.destroyed ? this.#acknowledged(this.#socket) : 0;
+  }
+
   /** Whether the peer has taken something since this was last asked; nobody else knows how much of it was read. */
   hasTaken(): boolean {
     if (!this.#isOpen || this.#socket.destroyed) return false;

@@ -15,7 +15,7 @@ import {
   type TimerName,
 } from "./fsm.ts";
 import type { Negotiated } from "./negotiated.ts";
-import type { BgpError } from "./wire/error.ts";
+import { BgpError, ErrorCode } from "./wire/error.ts";
 import type { Open } from "./wire/open.ts";
 
 export interface ConversationOptions {
@@ -43,12 +43,15 @@ const EXACT: readonly TimerName[] = ["Hold", "SendHold"];
 const READING_MS = 100;
 /** RFC 4271 section 4.4: not more than one a second. */
 const MIN_KEEPALIVE_MS = 1_000;
+/** Far longer than a peer's kernel takes to confirm a KEEPALIVE, twice sent if need be. */
+export const ANSWER_MS = 3_000;
 
 export class Conversation {
   #options: ConversationOptions;
   readonly #timers = new Map<TimerName, Cancel>();
   #machine: Machine = IDLE;
   #askedAt = Number.NEGATIVE_INFINITY;
+  #cancelAsking: Cancel | undefined;
   connection: Connection | undefined;
   /** We connected, and not the peer. */
   isOurs = true;
@@ -79,20 +82,32 @@ export class Conversation {
   }
 
   /**
-   * A KEEPALIVE out of turn. A peer that connects again may have lost this connection without our hearing of it (a
-   * password that changed at both ends in one moment): the answer tells now, and not when the hold time is over.
+   * A KEEPALIVE out of turn, and the end if the peer's side does not confirm it. A peer that connects again may have
+   * lost this connection without our hearing of it (a password that changed at both ends in one moment, where the old
+   * end drops what has the new one): that shows now, and not when the hold time is over.
    */
   ask(): void {
-    const now = this.#options.clock.now();
-    if (now - this.#askedAt < MIN_KEEPALIVE_MS) return;
+    const { clock, sendKeepalive, onFault } = this.#options;
+    const now = clock.now();
+    const { connection } = this;
+    if (connection === undefined || now - this.#askedAt < MIN_KEEPALIVE_MS) return;
     this.#askedAt = now;
-    this.#options.sendKeepalive(this);
+    const before = connection.taken;
+    sendKeepalive(this);
+    // The first question is the one that counts, however often the peer connects.
+    this.#cancelAsking ??= clock.after(ANSWER_MS, () => {
+      this.#cancelAsking = undefined;
+      if (connection !== this.connection || connection.taken > before) return;
+      onFault(this, new BgpError(ErrorCode.cease, 0, "the peer connected anew and takes nothing here"));
+      this.step({ type: "TcpConnectionFails" });
+    });
   }
 
   /** Ends it without a word: what a crash looks like, and what begins a graceful restart. */
   abandon(): void {
     for (const cancel of this.#timers.values()) cancel();
     this.#timers.clear();
+    this.#stopAsking();
     this.#options.giveUp();
     this.connection?.close();
     this.connection = undefined;
@@ -106,6 +121,7 @@ export class Conversation {
         connect();
         break;
       case "drop":
+        this.#stopAsking();
         giveUp();
         this.connection?.close();
         this.connection = undefined;
@@ -134,6 +150,11 @@ export class Conversation {
         onLost(this);
         break;
     }
+  }
+
+  #stopAsking(): void {
+    this.#cancelAsking?.();
+    this.#cancelAsking = undefined;
   }
 
   #start(timer: TimerName, ms: number): void {

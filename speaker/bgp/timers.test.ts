@@ -8,6 +8,7 @@ import { connectTcp, listenTcp } from "#speaker/native/tcp.ts";
 import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
+import { ANSWER_MS } from "./conversation.ts";
 import { Session } from "./session.ts";
 import { type Transport, tcpTransport } from "./transport.ts";
 import type { PeerSettings } from "./types.ts";
@@ -74,6 +75,37 @@ async function stayAlive({ clock, session }: World, theirs: Socket, seconds: num
     await clock.advance(10_000);
   }
 }
+
+describe("a peer that connects anew while there is a session", () => {
+  test("has lost the old connection if it takes nothing there: the new one goes on", async () => {
+    // As after a password that changed at both ends in one moment: the old end drops what has the new one.
+    let isDead = false;
+    const acknowledged: Transport["acknowledged"] = (socket) =>
+      isDead ? 0 : tcpTransport.acknowledged(socket);
+    const { clock, session, losses } = world({}, { acknowledged });
+    await established(session);
+    isDead = true;
+    const { theirs } = await connectedTo(session);
+    await clock.advance(ANSWER_MS - 1);
+    assert.equal(losses(), 0);
+    await clock.advance(1);
+    assert.equal(losses(), 1);
+    assert.match(session.report().lastError ?? "", /the peer connected anew and takes nothing here/);
+    theirs.write(Buffer.concat([open({ holdTimeSeconds: 90 }), KEEPALIVE]));
+    await until("the session on the new one", () => session.state === "Established");
+  });
+
+  test("keeps the old connection if it takes something there", async () => {
+    const { clock, session, losses } = world();
+    const { ear } = await established(session);
+    const before = ear.count(MessageType.keepalive);
+    await connectedTo(session);
+    await until("the question", () => ear.count(MessageType.keepalive) > before);
+    await clock.advance(2 * ANSWER_MS);
+    assert.equal(session.state, "Established");
+    assert.equal(losses(), 0);
+  });
+});
 
 describe("a peer that says nothing", () => {
   test("is given up after the hold time, 3 s upward, with words for it", async () => {
