@@ -98,7 +98,14 @@ test("every quotation is of the code", () => {
   const all = quoted();
   for (const one of words) assert.ok(all.includes(one), `docs/bgp.md does not say: ${one}`);
   // The kernel's words are tested where they come from, the session's where it says them.
-  const elsewhere = [/^connect: /, /^bind: /, /^no router/, /^cease \(bfdDown\)/, /^the connection/, /connected anew/];
+  const elsewhere = [
+    /^connect: /,
+    /^bind: /,
+    /^no router/,
+    /^cease \(bfdDown\)/,
+    /^the connection/,
+    /connected anew/,
+  ];
   const unknown = all.filter((one) => !words.includes(one) && !elsewhere.some((words) => words.test(one)));
   assert.deepEqual(unknown, []);
 });
