@@ -114,7 +114,7 @@ export function addNode(layout: Layout, name: string, tell: Say): Promise<void> 
     const current = await currentArchives();
     const archives = [...current.keys()].filter((path) => !state.seeded.includes(current.get(path) ?? ""));
     await loadImages({ layout, carrier, nodes: [node] }, { archives, tell });
-    await waitForNodes(context, [node], { deadlineMs: 120_000, tell });
+    await waitForNodes(context, [node], { deadlineMs: 300_000, tell });
     tell(`${name} is Ready`);
   });
 }

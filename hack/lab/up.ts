@@ -132,7 +132,7 @@ async function startAll(
     );
     await routeBetween(carrier, nodes);
     await routePods(layout, nodes);
-    await waitForNodes(context, nodes, { deadlineMs: 240_000, tell });
+    await waitForNodes(context, nodes, { deadlineMs: 480_000, tell });
     await waitForServiceAccount(kubeconfig);
   } finally {
     carrier.release();

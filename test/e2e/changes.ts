@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { ANNOTATION_ADDRESSES, CONTROLLER_LEASE, OPERATOR_LEASE } from "#api/names.ts";
 import { elect } from "#speaker/elect.ts";
 import { NAMESPACE } from "#test/e2e/cluster.ts";
+import { PROMISED_MS, patiently, until } from "#test/e2e/patience.ts";
 import { inWords, traffic } from "#test/e2e/probe.ts";
 import {
   address4,
@@ -14,11 +15,9 @@ import {
   known,
   lab,
   NODES,
-  PROMISED_MS,
   stateOf,
   tell,
 } from "#test/e2e/suite.ts";
-import { until } from "#test/until.ts";
 
 /** The tag of the second build, which the Makefile makes. */
 const NEXT = "v0.1.1";
@@ -52,7 +51,7 @@ e2e("an upgrade to another build under traffic loses nothing", async () => {
     },
     forMs: 10_000,
     // What is lost is sent again by TCP, and starting pods slow an emulated kernel down; nothing may be lost for good.
-    timeoutMs: 5_000,
+    timeoutMs: patiently(5_000),
   });
   await lab().available();
   interface Deployment {

@@ -6,7 +6,7 @@ import { parseAllDocuments, stringify } from "yaml";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 import { ROOT, type RunOptions, run } from "#hack/demo/shell.ts";
 import { layoutOf, netnsOf } from "#hack/lab/layout.ts";
-import { until } from "#test/until.ts";
+import { until } from "#test/e2e/patience.ts";
 
 export const NAMESPACE = "genkan-system";
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { ROOT } from "#hack/demo/shell.ts";
 import { NAMESPACE } from "#test/e2e/cluster.ts";
+import { until } from "#test/e2e/patience.ts";
 import {
   type Answer,
   address4,
@@ -16,7 +17,6 @@ import {
   lab,
   remember,
 } from "#test/e2e/suite.ts";
-import { until } from "#test/until.ts";
 
 /** The documents of a text of YAML. */
 const documents = (text: string): object[] =>
@@ -45,7 +45,7 @@ e2e(
   "a Service gets an address of each family and answers from pods on every node, which see the client",
   async () => {
     remember(await lab().addresses("hello", 2));
-    await lab().kubectl(["rollout", "status", "deployment/hello", "--timeout=180s"]);
+    await lab().kubectl(["rollout", "status", "deployment/hello", "--timeout=600s"]);
     for (const address of known()) {
       const answers: Answer[] = [];
       await until(

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NAMESPACE } from "#test/e2e/cluster.ts";
+import { PROMISED_MS, patiently, until } from "#test/e2e/patience.ts";
 import { inWords, traffic } from "#test/e2e/probe.ts";
-import { address4, ask, e2e, known, lab, PROMISED_MS } from "#test/e2e/suite.ts";
-import { until } from "#test/until.ts";
+import { address4, ask, e2e, known, lab } from "#test/e2e/suite.ts";
 
 const API_SILENT_MS = 20_000;
 
@@ -84,6 +84,7 @@ e2e("the API server does not answer for a while: what is announced goes on", asy
       }
     },
     forMs: 10_000,
+    timeoutMs: patiently(1_000),
   });
   for (const [address, outage] of outages) assert.equal(outage.failed, 0, `${address}: ${inWords(outage)}`);
   await lab().available();

@@ -1,17 +1,20 @@
 /** Traffic from the client host while something happens, and what it lost. */
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Outage, type ProbeResult, parseResults, summarize } from "#hack/demo/outage.ts";
 import { ROOT } from "#hack/demo/shell.ts";
+import { PROMISED_MS, until } from "#test/e2e/patience.ts";
 import { lab, tell } from "#test/e2e/suite.ts";
-import { until } from "#test/until.ts";
 
 const EVERY_MS = 200;
+/** So many, and what went wrong is over. */
+const ANSWERED_IN_A_ROW = 10;
 /** An answer that takes longer is counted as slow: TCP has sent its first packet again. */
 const SLOW_MS = 1_000;
 
 export interface TrafficOptions {
   readonly cause: () => Promise<void>;
-  /** How long it goes on after `cause`. */
+  /** How long it goes on after `cause` at least; longer until all is answered again, but not for ever. */
   readonly forMs: number;
   /** A request that is not answered in time has failed; default 1,000. */
   readonly timeoutMs?: number;
@@ -70,10 +73,14 @@ export async function traffic(
     const at = Date.now();
     await cause();
     const end = Date.now() + forMs;
-    await until("the probe to run long enough", () => Date.now() >= end, {
-      deadlineMs: forMs + 10_000,
-      everyMs: 200,
-    });
+    const isAnswered = (): boolean =>
+      [...probes.values()].every((probe) =>
+        probe
+          .results()
+          .slice(-ANSWERED_IN_A_ROW)
+          .every(({ ok }) => ok),
+      );
+    while (Date.now() < end || (!isAnswered() && Date.now() < end + PROMISED_MS)) await sleep(200);
     const outages = new Map([...probes].map(([address, probe]) => [address, summarize(probe.results(), at)]));
     for (const [address, outage] of outages) {
       const slow = probes

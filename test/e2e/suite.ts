@@ -4,12 +4,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ROOT } from "#hack/demo/shell.ts";
 import { Cluster } from "#test/e2e/cluster.ts";
-import { until } from "#test/until.ts";
+import { patiently, until } from "#test/e2e/patience.ts";
 
 export const INSTANCE = 9;
 export const NODES = ["node1", "node2", "node3"] as const;
-/** An address is answered again within this time after its owner is lost. */
-export const PROMISED_MS = 10_000;
 const REPORTS = join(ROOT, "build/e2e");
 const TELL_EVERY_MS = 30_000;
 
@@ -79,7 +77,9 @@ export async function stateOf(node: string): Promise<string> {
 /** One request from the client host. */
 export async function ask(address: string): Promise<Answer> {
   const url = address.includes(":") ? `http://[${address}]/` : `http://${address}/`;
-  return JSON.parse(await lab().on("client", ["curl", "-sS", "-m", "5", url])) as Answer;
+  return JSON.parse(
+    await lab().on("client", ["curl", "-sS", "-m", String(patiently(5_000) / 1_000), url]),
+  ) as Answer;
 }
 
 /** Waits until pods answer through every address, and see the client where it is ours that forwards. */
