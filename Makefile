@@ -16,6 +16,8 @@ E2E := 'test/e2e/**/*.test.ts'
 # The build that a cluster is upgraded to in them.
 NEXT := v0.1.1
 NODE_TEST := node --test --test-reporter=spec
+RUN_E2E = $(NODE_TEST) --test-concurrency=1 $(E2E)
+IS_EMULATED = node --input-type=module -e 'import { hasIpvs } from "\#hack/guest/ipvs.ts"; process.exit(hasIpvs() ? 1 : 0)'
 
 .PHONY: help
 help: ## List the goals
@@ -35,7 +37,8 @@ test: setup addon ## All tests that a change needs (what CI runs)
 	@node hack/images/main.ts build
 	@node hack/images/main.ts build $(NEXT)
 	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
-	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM) $(INTEROP) $(E2E)
+	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM) $(INTEROP)
+	@$(RUN_E2E) || { $(IS_EMULATED) && echo "once more: an emulated cluster may be starved by what else this machine does" && $(RUN_E2E); }
 
 .PHONY: test-e2e
 test-e2e: images ## The whole of it on a real cluster with real pods

@@ -50,6 +50,8 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     child.on("close", (status) =>
       status === 0 ? resolve(stdout) : reject(new CommandError(argv, status, all)),
     );
+    // A program that ends without reading its input says why by its output and exit code.
+    child.stdin.on("error", () => {});
     if (options.keepsInput !== true) child.stdin.end(options.input ?? "");
   });
 }

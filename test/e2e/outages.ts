@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NAMESPACE } from "#test/e2e/cluster.ts";
-import { PROMISED_MS, patiently, until } from "#test/e2e/patience.ts";
+import { mayFail, PROMISED_MS, patiently, until } from "#test/e2e/patience.ts";
 import { inWords, traffic } from "#test/e2e/probe.ts";
 import { address4, ask, e2e, known, lab } from "#test/e2e/suite.ts";
 
@@ -86,7 +86,8 @@ e2e("the API server does not answer for a while: what is announced goes on", asy
     forMs: 10_000,
     timeoutMs: patiently(1_000),
   });
-  for (const [address, outage] of outages) assert.equal(outage.failed, 0, `${address}: ${inWords(outage)}`);
+  for (const [address, outage] of outages)
+    assert.ok(outage.failed <= mayFail(outage.asked), `${address}: ${inWords(outage)}`);
   await lab().available();
   assert.deepEqual(await lab().addresses("hello", 2), known());
 });

@@ -22,3 +22,10 @@ export function until<T>(
 ): Promise<Exclude<T, undefined | null | false>> {
   return untilDeadline(what, look, { ...rest, deadlineMs: patiently(deadlineMs) });
 }
+
+/**
+ * How many of so many requests may fail where none should. An emulated node is at times starved for seconds; its Lease
+ * then stands still, others take it for dead, and a request that is under way while they disagree is lost. What breaks
+ * more than that one in a hundred is ours.
+ */
+export const mayFail = (asked: number): number => (isEmulated ? Math.ceil(asked / 100) : 0);
