@@ -44,7 +44,7 @@ test: setup addon ## All tests that a change needs (what CI runs)
 test-e2e: images ## The whole of it on a real cluster with real pods
 	@node hack/lab/main.ts programs
 	@node hack/images/main.ts build $(NEXT)
-	@$(NODE_TEST) --test-concurrency=1 $(E2E)
+	@$(RUN_E2E)
 
 .PHONY: test-long
 test-long: images ## All tests again and again for HOURS (4); results in docs/results

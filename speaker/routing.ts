@@ -87,12 +87,6 @@ export class Routing {
     };
   }
 
-  /** Prefixes that at least one peer is to have. */
-  get advertised(): ReadonlySet<string> {
-    const sessions = [...this.#told.sessions.values()];
-    return new Set(sessions.flatMap(({ advertisements }) => advertisements.map(({ prefix }) => prefix)));
-  }
-
   #tell(plan: BgpPlan): void {
     this.#told = plan;
     if (plan.sessions.size > 0) this.#bgp ??= this.#options.openBgp(() => this.#changed());

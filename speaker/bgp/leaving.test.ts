@@ -1,17 +1,16 @@
 /** A peer that is removed is told that its routes go before they go. Real TCP on loopback, time of the test's own. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
+import { KEEPALIVE, open, plainTransport, SETTINGS } from "#test/fakes/bgppeer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { type Bgp, createBgp } from "./bgp.ts";
 import { GRACEFUL_SHUTDOWN } from "./shutdown.ts";
-import type { Transport } from "./transport.ts";
 import type { WantedPeer } from "./types.ts";
-import { encodeMessage, MessageSplitter, MessageType } from "./wire/header.ts";
+import { MessageSplitter, MessageType } from "./wire/header.ts";
 import { decodeNotification } from "./wire/notification.ts";
-import { encodeOpen } from "./wire/open.ts";
 import { decodeUpdate } from "./wire/update.ts";
 
 const cleanUp: (() => unknown)[] = [];
@@ -21,37 +20,6 @@ afterEach(async () => {
 
 const PREFIX = "192.0.2.1/32";
 const GOODBYE_MS = 1_000;
-const OPEN = encodeMessage(
-  MessageType.open,
-  encodeOpen({
-    version: 4,
-    asn: 65_001,
-    holdTimeSeconds: 90,
-    routerId: "10.0.0.1",
-    capabilities: {
-      families: ["IPv4"],
-      asn: 65_001,
-      routeRefresh: true,
-      enhancedRouteRefresh: false,
-      extendedMessage: false,
-      extendedNextHop: false,
-    },
-  }),
-);
-const KEEPALIVE = encodeMessage(MessageType.keepalive, Buffer.alloc(0));
-
-const plain: Transport = {
-  async connect({ port }, address) {
-    const socket = connect(port, address);
-    await once(socket, "connect");
-    return socket;
-  },
-  listen: (_family, port) => ({ port, setMd5() {}, close() {} }),
-  changePassword() {},
-  limitHops() {},
-  acknowledged: ({ bytesWritten }) => bytesWritten,
-};
-
 /** What the peer understood, one word for each message that matters here. */
 function wordsOf(type: number, body: Buffer): string[] {
   if (type === MessageType.notification) {
@@ -79,7 +47,7 @@ async function established(answer: "greets" | "silent" = "greets") {
       for (const { type, body } of splitter.push(chunk)) heard.push(...wordsOf(type, body));
     });
     socket.on("error", () => {});
-    if (answer === "greets") socket.write(Buffer.concat([OPEN, KEEPALIVE]));
+    if (answer === "greets") socket.write(Buffer.concat([open(), KEEPALIVE]));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -93,23 +61,13 @@ async function established(answer: "greets" | "silent" = "greets") {
   const onChange = (): void => {
     changes += 1;
   };
-  const bgp: Bgp = createBgp({ clock, transport: plain, listenPort: undefined, onChange });
+  const bgp: Bgp = createBgp({ clock, transport: plainTransport, listenPort: undefined, onChange });
   const wanted: WantedPeer = {
     settings: {
+      ...SETTINGS,
       name: "tor",
-      address: "127.0.0.1",
       port: typeof listening === "object" && listening !== null ? listening.port : 0,
-      localAsn: 65_000,
-      peerAsn: 65_001,
-      routerId: "10.0.0.9",
-      holdTimeMs: 90_000,
       connectTimeMs: 1_000,
-      ttl: { kind: "direct" },
-      gracefulRestart: false,
-      families: ["IPv4"],
-      useBfd: false,
-      maximumPrefixes: 5,
-      nextHops: { IPv4: "127.0.0.1" },
     },
     advertisements: [{ prefix: PREFIX, communities: [], largeCommunities: [] }],
   };

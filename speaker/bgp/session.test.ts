@@ -4,13 +4,12 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
-import { KEEPALIVE, OPEN, open, plainTransport } from "#test/fakes/bgppeer.ts";
+import { KEEPALIVE, notificationIn, OPEN, open, plainTransport, SETTINGS } from "#test/fakes/bgppeer.ts";
 import { until } from "#test/until.ts";
 import { type Bgp, createBgp } from "./bgp.ts";
 import type { Transport } from "./transport.ts";
 import type { PeerSettings, SessionReport } from "./types.ts";
 import { encodeMessage, MessageSplitter, MessageType, type RawMessage } from "./wire/header.ts";
-import { decodeNotification } from "./wire/notification.ts";
 import { decodeRefresh, encodeRefresh, RefreshKind } from "./wire/refresh.ts";
 import { decodeUpdate, encodeUpdate } from "./wire/update.ts";
 
@@ -55,10 +54,7 @@ class Peer {
 
   /** `code/subcode` of what it was told at the end. */
   notification(): string | undefined {
-    const message = this.heard.find(({ type }) => type === MessageType.notification);
-    if (message === undefined) return undefined;
-    const { code, subcode } = decodeNotification(message.body);
-    return `${code}/${subcode}`;
+    return notificationIn(this.heard);
   }
 
   close(): void {
@@ -78,20 +74,9 @@ const plain: Transport = {
 };
 
 const settings = (port: number, more: Partial<PeerSettings> = {}): PeerSettings => ({
-  name: "peer",
-  address: "127.0.0.1",
+  ...SETTINGS,
   port,
-  localAsn: 65_000,
-  peerAsn: 65_001,
-  routerId: "10.0.0.9",
-  holdTimeMs: 90_000,
   connectTimeMs: 1_000,
-  ttl: { kind: "direct" },
-  gracefulRestart: false,
-  families: ["IPv4"],
-  useBfd: false,
-  maximumPrefixes: 5,
-  nextHops: { IPv4: "127.0.0.1" },
   ...more,
 });
 

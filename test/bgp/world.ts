@@ -160,12 +160,6 @@ export class World implements AsyncDisposable {
     await this.cluster.kube.create(bgpPeers, body as BGPPeer);
   }
 
-  /** Merges into the peer's spec. */
-  async changePeer(name: string, spec: object): Promise<void> {
-    const { kube } = this.cluster;
-    await kube.patch(bgpPeers, { name, namespace: SYSTEM, type: "merge", body: { spec } });
-  }
-
   async addProfile(name: string, spec: BFDProfile["spec"]): Promise<void> {
     await this.cluster.kube.create(bfdProfiles, { metadata: { name, namespace: SYSTEM }, spec });
   }

@@ -93,9 +93,14 @@ export class Ear {
 
   /** `code/subcode` of what was said at the end. */
   get notification(): string | undefined {
-    const message = this.heard.find(({ type }) => type === MessageType.notification);
-    if (message === undefined) return undefined;
-    const { code, subcode } = decodeNotification(message.body);
-    return `${code}/${subcode}`;
+    return notificationIn(this.heard);
   }
+}
+
+/** `code/subcode` of the NOTIFICATION among them. */
+export function notificationIn(heard: readonly RawMessage[]): string | undefined {
+  const message = heard.find(({ type }) => type === MessageType.notification);
+  if (message === undefined) return undefined;
+  const { code, subcode } = decodeNotification(message.body);
+  return `${code}/${subcode}`;
 }
