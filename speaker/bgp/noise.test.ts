@@ -92,7 +92,7 @@ test("noise of all kinds", async (t) => {
       const bytes = Buffer.concat([...greeting, ...parts]);
       theirs.end(bytes);
       // All is read when its end is.
-      await until("the end", () => ours.destroyed || loud.state === "Idle", { everyMs: 1 });
+      await until("the end", () => ours.closed || loud.state === "Idle", { everyMs: 1 });
       await until("our last word", () => theirs.readableEnded || theirs.destroyed, { everyMs: 1 });
       const end = ear.notification ?? "its own";
       ends[end] = (ends[end] ?? 0) + 1;
