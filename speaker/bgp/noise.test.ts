@@ -88,6 +88,7 @@ test("noise of all kinds", async (t) => {
   const ends: Record<string, number> = {};
   await fc.assert(
     fc.asyncProperty(stream, async ([greeting, parts]) => {
+      await clock.advance(1);
       const { ours, theirs, ear, close } = await connectedTo(loud);
       const bytes = Buffer.concat([...greeting, ...parts]);
       theirs.end(bytes);
@@ -97,7 +98,7 @@ test("noise of all kinds", async (t) => {
       const end = ear.notification ?? "its own";
       ends[end] = (ends[end] ?? 0) + 1;
       assert.ok(!["OpenSent", "OpenConfirm", "Established"].includes(loud.state), loud.state);
-      assert.ok(loud.report().lastError !== undefined);
+      assert.equal(loud.report().lastErrorAt, clock.date().toISOString(), "ended without a word");
       assert.equal(loud.report().prefixesReceived, 0);
       close();
     }),

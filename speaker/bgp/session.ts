@@ -282,6 +282,10 @@ export class Session {
 
   #onMessage(conversation: Conversation, message: RawMessage): void {
     this.#tally.messagesIn += 1;
+    const { state } = conversation.machine;
+    const isEarly = (state === "Connect" || state === "Active") && !FIRST.includes(message.type);
+    // It ends without a NOTIFICATION (RFC 4271 section 8.2.2), so nobody else tells why.
+    if (isEarly) this.#tally.fail(`the peer began with a message of type ${message.type} and not with OPEN`);
     switch (message.type) {
       case MessageType.open:
         this.#onOpen(conversation, message.body);
@@ -430,6 +434,9 @@ export class Session {
     if (sent > 0) this.#options.onChange();
   }
 }
+
+/** What somebody may say who has not been told our OPEN yet. */
+const FIRST: readonly MessageType[] = [MessageType.open, MessageType.notification];
 
 /** One of two connections went: no fault of the session's. */
 function isCollision({ code, subcode }: BgpError): boolean {
