@@ -1,6 +1,6 @@
 /**
  * The topology's router with FRR: bgpd, bfdd and zebra, which puts equal paths into the kernel as one route with
- * several next hops. Flows are spread over them by addresses and ports (fib_multipath_hash_policy 1).
+ * several next hops. Flows are spread over them by addresses and ports.
  */
 import type { Running } from "#hack/guest/channel.ts";
 import { type Machine, script } from "#test/dataplane/machine.ts";
@@ -12,6 +12,14 @@ export const NODES_ASN = 64_512;
 export const ROUTER_ASN = 65_001;
 export const BFD_INTERVAL_MS = 300;
 export const BFD_MULTIPLIER = 3;
+/**
+ * By protocol, addresses and ports, looked up in each packet. Policy 1 would take the number that the client's own
+ * kernel gave its socket, which travels with the packet where both are one machine's, and changes when a packet has to
+ * be sent again: no router can see it.
+ */
+const HASH = ["ipv4", "ipv6"].map(
+  (family) => `net.${family}.fib_multipath_hash_policy=3 net.${family}.fib_multipath_hash_fields=0x37`,
+);
 const START = { deadlineMs: 60_000, everyMs: 250 };
 
 /** One path of `show bgp <afi> unicast <prefix> json`. */
@@ -64,7 +72,7 @@ export class EcmpRouter implements AsyncDisposable {
     const directory = (await script(machine, "mktemp -d /tmp/genkan-ecmp-XXXXXX")).trim();
     const router = new EcmpRouter(machine, topology, directory);
     await router.on(
-      `sysctl -qw net.ipv4.fib_multipath_hash_policy=1 net.ipv6.fib_multipath_hash_policy=1
+      `sysctl -qw ${HASH.join(" ")}
 cd ${directory}
 touch zebra.conf bfdd.conf vtysh.conf
 cat >bgpd.conf <<'END'
@@ -153,6 +161,13 @@ chown -R frr:frr . && chmod 755 .`,
     if (others.some((one) => one.join() !== first.join()))
       throw new Error(`families differ: ${found.join(" | ")}`);
     return first;
+  }
+
+  /** Routes, neighbours and sessions as they are: what somebody needs who asks why packets go elsewhere. */
+  async picture(vips: readonly string[]): Promise<string> {
+    const routes = vips.map((vip) => `ip ${vip.includes(":") ? "-6" : "-4"} route show ${vip}`).join("; ");
+    const kernel = await this.on(`${routes}; ip neigh`);
+    return `${kernel}\n${await this.shell("show bgp summary")}\n${this.log.slice(-2_000)}`;
   }
 
   /** Finds the node's link again, as it is asked of a neighbour that was given up: Linux sends nothing to one of those. */

@@ -99,7 +99,8 @@ async function judged(t: Diagnostics, alive: readonly string[], attempt: () => P
     } catch (error) {
       const said = silences();
       const late = alive.filter((name) => (said.get(speakerLease(name)) ?? 0) > SILENCE_MS);
-      if (!(error instanceof assert.AssertionError) || late.length === 0 || tries === 3) throw error;
+      t.diagnostic(await world.router.picture(Object.values(WEB)));
+      if (!(error instanceof Error) || late.length === 0 || tries === 3) throw error;
       t.diagnostic(
         `does not count, Leases of ${late.join(", ")} stood still: ${error.message.slice(0, 500)}`,
       );
@@ -152,7 +153,8 @@ describe("ECMP over three nodes", { concurrency: false }, () => {
           const entries = await world.entries(flows, isElsewhere);
           const back = survivors.filter(({ sourcePort }) => entries.get(dead.name)?.has(sourcePort));
           // A third, but for chance; the router's kernel has to find the node again first.
-          return back.length >= survivors.length / 10 ? entries : undefined;
+          if (back.length >= survivors.length / 10) return entries;
+          throw new Error(`they come in at ${spread(entries, survivors)}`);
         },
         LONG,
       );
