@@ -68,6 +68,72 @@ describe("liveness", () => {
     assert.deepEqual(liveness.judge(104_501).live, ["a"]);
   });
 
+  test("a death is seen through freezes however often they come: the silence between them adds up", () => {
+    const liveness = new Liveness("a");
+    const end = renew(liveness, ["a", "b"], 0, 5_000);
+    assert.deepEqual(end.live, ["a", "b"]);
+    let now = 5_000;
+    let confirmed = 0;
+    // Own renewals: one after 3.5 s, frozen before it, and two more on time.
+    while (liveness.judge(now).dead.length === 0 && now < 60_000) {
+      for (const pause of [3_500, 1_000, 1_100]) {
+        now += pause;
+        if (pause < 2_500) confirmed += pause;
+        liveness.observe("a", held(now), now);
+        liveness.judge(now);
+      }
+    }
+    assert.deepEqual(liveness.judge(now).dead, ["b"]);
+    assert.ok(confirmed <= 4_000 + 2_100, `${confirmed} ms of silence`);
+  });
+
+  test("nobody is called dead right after a freeze, and who was dead stays so", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b", "c"], 0, 5_000);
+    assert.deepEqual(renew(liveness, ["a", "b"], 6_000, 9_000).dead, []);
+    assert.deepEqual(renew(liveness, ["a"], 10_000, 12_000).dead, ["c"]);
+    // b has been silent for 3 s of its 4.
+    liveness.observe("a", held("thaw"), 30_000);
+    liveness.observe("a", held("1"), 31_000);
+    assert.deepEqual(liveness.judge(32_000).live, ["a", "b"]);
+    assert.deepEqual(liveness.judge(32_000).dead, ["c"]);
+    assert.deepEqual(liveness.judge(32_001).dead, ["b", "c"]);
+  });
+
+  test("a death that was seen after our last renewal before a freeze is one after it, too", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b"], 0, 5_000);
+    renew(liveness, ["a"], 6_000, 8_000);
+    assert.deepEqual(liveness.judge(9_100).dead, ["b"]);
+    liveness.observe("a", held("thaw"), 30_000);
+    for (const now of [30_000, 31_900]) assert.deepEqual(liveness.judge(now).dead, ["b"]);
+    liveness.observe("b", held("back"), 32_000);
+    assert.deepEqual(liveness.judge(32_000).live, ["a", "b"]);
+  });
+
+  test("who renews as often as we do is never called dead, whatever stops both of us in between", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(999),
+        fc.array(fc.oneof(fc.constant(0), fc.nat(4_000), fc.nat(1_000_000)), { minLength: 1, maxLength: 60 }),
+        (phase, pauses) => {
+          const liveness = new Liveness("a");
+          let now = 0;
+          for (const [beat, pause] of pauses.entries()) {
+            now += pause;
+            liveness.observe("a", held(beat), now);
+            assert.ok(!liveness.judge(now).dead.includes("b"));
+            now += phase;
+            liveness.observe("b", held(beat), now);
+            assert.ok(beat === 0 || liveness.judge(now).live.includes("b"));
+            now += 1_000 - phase;
+            assert.ok(!liveness.judge(now).dead.includes("b"));
+          }
+        },
+      ),
+    );
+  });
+
   test("a Lease that was deleted is gone", () => {
     const liveness = new Liveness("a");
     renew(liveness, ["a", "b"], 0, 2_000);

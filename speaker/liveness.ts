@@ -6,7 +6,9 @@
  * - Silence proves a death only while we hear the API server ourselves: our own renewals must come back through our
  *   own watch. If they don't, we are cut off or the server is away; then nothing is judged, and whoever was alive
  *   stays so (frozen), for days if need be.
- * - After such a time everybody gets a whole lease again before silence counts.
+ * - Such a time counts for nobody's silence, and nobody is called dead soon after it: all have to find the server
+ *   again. The count goes on and does not begin anew, or a node with a moment of its own every few seconds would never
+ *   see a death.
  */
 
 /** What a Lease says, reduced. */
@@ -36,13 +38,18 @@ export interface LivenessTimes {
   readonly leaseMs: number;
   /** Own renewals not confirmed for so long: frozen. Less than leaseMs by more than one renewal interval. */
   readonly confirmMs: number;
+  /** For so long nobody is called dead once frozen is over: a renewal that failed and the next one. */
+  readonly graceMs: number;
 }
 
-export const LIVENESS_TIMES: LivenessTimes = { leaseMs: 4_000, confirmMs: 2_500 };
+export const LIVENESS_TIMES: LivenessTimes = { leaseMs: 4_000, confirmMs: 2_500, graceMs: 2_000 };
 
 interface Known {
   record: LeaseRecord;
+  /** Moved on by every frozen time since. */
   changedAt: number;
+  /** Until its next renewal, whatever is frozen meanwhile. */
+  isDead: boolean;
 }
 
 export class Liveness {
@@ -69,17 +76,25 @@ export class Liveness {
       known.record = record;
       return;
     }
-    this.#known.set(node, { record, changedAt: now });
+    this.#known.set(node, { record, changedAt: now, isDead: false });
     if (node !== this.#own) return;
-    if (this.#confirmedAt === undefined || now - this.#confirmedAt > this.#times.confirmMs)
-      this.#thawedAt = now;
+    if (this.#isFrozen(now)) this.#thaw(now);
     this.#confirmedAt = now;
   }
 
   judge(now: number): Judgement {
-    const isFrozen = this.#confirmedAt === undefined || now - this.#confirmedAt > this.#times.confirmMs;
-    this.#last = isFrozen ? this.#frozen() : this.#fresh(now);
+    this.#last = this.#isFrozen(now) ? this.#frozen() : this.#fresh(now);
     return this.#last;
+  }
+
+  #isFrozen(now: number): boolean {
+    return this.#confirmedAt === undefined || now - this.#confirmedAt > this.#times.confirmMs;
+  }
+
+  #thaw(now: number): void {
+    const frozenMs = this.#confirmedAt === undefined ? Number.POSITIVE_INFINITY : now - this.#confirmedAt;
+    for (const known of this.#known.values()) known.changedAt = Math.min(now, known.changedAt + frozenMs);
+    this.#thawedAt = now;
   }
 
   /**
@@ -101,12 +116,13 @@ export class Liveness {
     const live: string[] = [];
     const dead: string[] = [];
     const states = this.#states();
+    const isGrace = now - this.#thawedAt <= this.#times.graceMs;
     for (const node of states.keys()) {
       const known = this.#known.get(node);
       if (known?.record.isHeld !== true) continue;
-      const silentMs = now - Math.max(known.changedAt, this.#thawedAt);
-      if (node === this.#own || silentMs <= this.#times.leaseMs) live.push(node);
-      else dead.push(node);
+      known.isDead ||= node !== this.#own && !isGrace && now - known.changedAt > this.#times.leaseMs;
+      if (known.isDead) dead.push(node);
+      else live.push(node);
     }
     const fingerprint = JSON.stringify([live, dead, [...states]]);
     return { live, dead, states, isFrozen: false, fingerprint };
