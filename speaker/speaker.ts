@@ -1,5 +1,4 @@
 /** One pass after another: what is known -> view -> plan -> kernel and announcements -> what is reported. */
-import { API_VERSION } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { EventRecorder } from "#common/kube/events.ts";
@@ -8,6 +7,7 @@ import { BUILD } from "#common/version.ts";
 import { type Applied, Applier, type Forwarder, NOTHING_WANTED, type Trouble } from "./apply.ts";
 import { type BgpPlan, planBgp } from "./bgp/plan.ts";
 import type { SessionReport } from "./bgp/types.ts";
+import { SpeakerEvents } from "./events.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
 import type { Announcer, Wanted } from "./layer2/announcer.ts";
 import type { Membership } from "./membership.ts";
@@ -53,6 +53,7 @@ export class Speaker {
   readonly #options: SpeakerOptions;
   readonly #planner = new Planner();
   readonly #applier: Applier;
+  readonly #events: SpeakerEvents;
   #plan = NO_PLAN;
   #bgpPlan = NO_PEERS;
   #plannedFor = "";
@@ -66,14 +67,14 @@ export class Speaker {
   #lastWrites = 0;
   #lastError: string | undefined;
   #isRemoved = false;
-  /** Addresses that an earlier process of ours announced: going on with them is no change of owner. */
-  #inherited: Set<string>;
-  #saidTrouble = "";
 
   constructor(options: SpeakerOptions, inherited: readonly string[]) {
     this.#options = options;
-    this.#inherited = new Set(inherited);
-    const { forwarder, announcer, log } = options;
+    const { forwarder, announcer, log, sources } = options;
+    this.#events = new SpeakerEvents(
+      { ...options, uidOf: (service) => sources.services.get(service)?.uid },
+      inherited,
+    );
     this.#applier = new Applier({ forwarder, attractor: announcer, log });
   }
 
@@ -110,7 +111,7 @@ export class Speaker {
 
   async #withdraw(): Promise<void> {
     const withdrawn = await this.#options.announcer.withdrawOthers(NOTHING_WANTED);
-    this.#tellWithdrawn(withdrawn.map(({ vip }) => vip));
+    this.#events.withdrawn(withdrawn.map(({ vip }) => vip));
   }
 
   /** Withdraws everything and empties the kernel, whatever the role was until now. */
@@ -120,16 +121,9 @@ export class Speaker {
     this.#report(this.#options.sources.loadBalancer());
   }
 
-  /** A session came up or was lost: told once, at the peer's object. */
-  tellSession({ peer, address, state, lastError }: SessionReport): void {
-    const { events, namespace, node } = this.#options;
-    const target = { apiVersion: API_VERSION, kind: "BGPPeer", metadata: { name: peer, namespace } };
-    const isUp = state === "Established";
-    events.emit(target, {
-      type: isUp ? "Normal" : "Warning",
-      reason: isUp ? "SessionEstablished" : "SessionLost",
-      message: `node ${node}: session with ${address} ${isUp ? "established" : `lost: ${lastError ?? "stopped"}`}`,
-    });
+  /** A session came up or was lost. */
+  tellSession(report: SessionReport): void {
+    this.#events.session(report);
   }
 
   /** Reports anew what has changed outside of passes. */
@@ -181,7 +175,8 @@ export class Speaker {
     membership.publish(this.#ownState());
     if (this.#isReady !== wasReady) trigger();
     if (announcer.problems.length > 0) trigger();
-    this.#tellTrouble();
+    const troubles = [this.#forwardingTrouble, this.#announcingTrouble];
+    this.#events.troubled(troubles.filter((trouble) => trouble !== undefined));
   }
 
   /**
@@ -302,59 +297,11 @@ export class Speaker {
     return this.#plan.addresses.filter(({ vip, links }) => links.some((link) => held.get(link)?.has(vip)));
   }
 
-  #tell(applied: Applied): void {
-    const { node, events, log, onOwnership } = this.#options;
+  #tell({ withdrawn, added }: Applied): void {
     const still = new Set(this.#owned().map(({ vip }) => vip));
-    this.#tellWithdrawn(applied.withdrawn.map(({ vip }) => vip).filter((vip) => !still.has(vip)));
-    const added = new Set(applied.added.map(({ vip }) => vip));
-    for (const address of this.#plan.addresses) {
-      const { vip, services, links } = address;
-      if (!added.has(vip)) continue;
-      const isInherited = this.#inherited.delete(vip);
-      log.info("address announced", { event: "ownerChanged", ip: vip, services, links, isInherited });
-      if (isInherited) continue;
-      onOwnership("taken", 1);
-      for (const key of services) {
-        const message = `node ${node} announces ${vip} by layer 2 on link ${links.join(", ")}`;
-        events.emit(this.#serviceTarget(key), { type: "Normal", reason: "OwnerChanged", message });
-      }
-    }
-    if (added.size > 0) this.#inherited = new Set();
-  }
-
-  #tellWithdrawn(vips: readonly string[]): void {
-    const { log, onOwnership } = this.#options;
-    const gone = [...new Set(vips)];
-    if (gone.length === 0) return;
-    onOwnership("released", gone.length);
-    log.info("addresses withdrawn", { count: gone.length, ips: gone.slice(0, 20) });
-  }
-
-  #serviceTarget(key: string) {
-    const [namespace = "", name = ""] = key.split("/");
-    const uid = this.#options.sources.services.get(key)?.uid;
-    const metadata = { namespace, name, ...(uid === undefined ? {} : { uid }) };
-    return { apiVersion: "v1", kind: "Service", metadata };
-  }
-
-  /** One event and one record when a trouble comes; its going is in the conditions. */
-  #tellTrouble(): void {
-    const { events, log, node, namespace } = this.#options;
-    const troubles = [this.#forwardingTrouble, this.#announcingTrouble].filter(
-      (trouble) => trouble !== undefined,
-    );
-    const text = JSON.stringify(troubles);
-    if (text === this.#saidTrouble) return;
-    this.#saidTrouble = text;
-    const target = {
-      apiVersion: API_VERSION,
-      kind: "SpeakerStatus",
-      metadata: { name: node, namespace },
-    };
-    for (const { reason, message } of troubles) {
-      log.warn("this node cannot do all of its work", { reason, why: message });
-      events.emit(target, { type: "Warning", reason, message });
-    }
+    this.#events.withdrawn(withdrawn.map(({ vip }) => vip).filter((vip) => !still.has(vip)));
+    const news = new Set(added.map(({ vip }) => vip));
+    this.#events.announced(this.#plan.addresses.filter(({ vip }) => news.has(vip)));
   }
 
   #report(loadBalancer: LoadBalancerView | undefined): void {

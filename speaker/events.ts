@@ -1,0 +1,87 @@
+/** What people are told when something changed: an Event at the object that it concerns, and a line in the log. */
+import { API_VERSION } from "#api/names.ts";
+import type { EventRecorder, EventTarget } from "#common/kube/events.ts";
+import type { Logger } from "#common/log.ts";
+import type { Trouble } from "./apply.ts";
+import type { SessionReport } from "./bgp/types.ts";
+import type { AddressPlan } from "./plan.ts";
+
+export interface SpeakerEventsOptions {
+  readonly node: string;
+  readonly namespace: string;
+  readonly events: Pick<EventRecorder, "emit">;
+  readonly log: Logger;
+  /** Addresses taken over or given up, for metrics. */
+  readonly onOwnership: (direction: "taken" | "released", count: number) => void;
+  /** Of a Service, `namespace/name`; undefined if it is gone. */
+  readonly uidOf: (service: string) => string | undefined;
+}
+
+export class SpeakerEvents {
+  readonly #options: SpeakerEventsOptions;
+  /** Addresses that an earlier process of ours announced: going on with them is no change of owner. */
+  #inherited: Set<string>;
+  #saidTrouble = "";
+
+  constructor(options: SpeakerEventsOptions, inherited: readonly string[]) {
+    this.#options = options;
+    this.#inherited = new Set(inherited);
+  }
+
+  /** A session came up or was lost: told once, at the peer's object. */
+  session({ peer, address, state, lastError }: SessionReport): void {
+    const { events, node } = this.#options;
+    const isUp = state === "Established";
+    events.emit(this.#own("BGPPeer", peer), {
+      type: isUp ? "Normal" : "Warning",
+      reason: isUp ? "SessionEstablished" : "SessionLost",
+      message: `node ${node}: session with ${address} ${isUp ? "established" : `lost: ${lastError ?? "stopped"}`}`,
+    });
+  }
+
+  announced(addresses: readonly AddressPlan[]): void {
+    const { node, events, log, onOwnership } = this.#options;
+    for (const { vip, services, links } of addresses) {
+      const isInherited = this.#inherited.delete(vip);
+      log.info("address announced", { event: "ownerChanged", ip: vip, services, links, isInherited });
+      if (isInherited) continue;
+      onOwnership("taken", 1);
+      for (const key of services) {
+        const message = `node ${node} announces ${vip} by layer 2 on link ${links.join(", ")}`;
+        events.emit(this.#service(key), { type: "Normal", reason: "OwnerChanged", message });
+      }
+    }
+    if (addresses.length > 0) this.#inherited = new Set();
+  }
+
+  withdrawn(vips: readonly string[]): void {
+    const { log, onOwnership } = this.#options;
+    const gone = [...new Set(vips)];
+    if (gone.length === 0) return;
+    onOwnership("released", gone.length);
+    log.info("addresses withdrawn", { count: gone.length, ips: gone.slice(0, 20) });
+  }
+
+  /** One event and one record when a trouble comes; its going is in the conditions. */
+  troubled(troubles: readonly Trouble[]): void {
+    const { events, log, node } = this.#options;
+    const text = JSON.stringify(troubles);
+    if (text === this.#saidTrouble) return;
+    this.#saidTrouble = text;
+    for (const { reason, message } of troubles) {
+      log.warn("this node cannot do all of its work", { reason, why: message });
+      events.emit(this.#own("SpeakerStatus", node), { type: "Warning", reason, message });
+    }
+  }
+
+  #own(kind: string, name: string): EventTarget {
+    return { apiVersion: API_VERSION, kind, metadata: { name, namespace: this.#options.namespace } };
+  }
+
+  #service(key: string): EventTarget {
+    const [namespace = "", name = ""] = key.split("/");
+    const uid = this.#options.uidOf(key);
+    const metadata = { namespace, name, ...(uid === undefined ? {} : { uid }) };
+    return { apiVersion: "v1", kind: "Service", metadata };
+  }
+}
