@@ -59,7 +59,26 @@ export const METRICS = {
     help: "Addresses taken over or given up.",
     labels: ["direction"],
   },
-  genkan_answers_total: { type: "counter", help: "ARP and NDP requests answered.", labels: ["protocol"] },
+  genkan_answers_total: {
+    type: "gauge",
+    help: "ARP and NDP requests answered since the layer 2 worker started.",
+    labels: ["protocol"],
+  },
+  genkan_unasked_announcements_total: {
+    type: "gauge",
+    help: "Gratuitous ARP and unsolicited advertisements sent since the layer 2 worker started.",
+    labels: [],
+  },
+  genkan_frames_lost_total: {
+    type: "gauge",
+    help: "Frames for which a link had no room since the layer 2 worker started.",
+    labels: [],
+  },
+  genkan_address_conflicts_total: {
+    type: "gauge",
+    help: "Frames of other stations that announce an address of this node, since the layer 2 worker started.",
+    labels: [],
+  },
   genkan_bgp_session_up: { type: "gauge", help: "1 while the session is established.", labels: ["peer"] },
   genkan_bgp_established_timestamp_seconds: {
     type: "gauge",
@@ -89,7 +108,7 @@ export const METRICS = {
   },
   genkan_forwarding_repairs_total: {
     type: "counter",
-    help: "Entries that somebody else had removed or changed.",
+    help: "Entries that were not as this process had left them, and were put back.",
     labels: ["kind"],
   },
   genkan_webhook_reviews_total: {
@@ -112,7 +131,7 @@ export class Metrics {
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
   readonly #histograms = new Map<string, Histogram>();
-  readonly #collectors: (() => void)[] = [];
+  readonly #collectors: (() => void | Promise<void>)[] = [];
 
   /** Sets a gauge. */
   set<N extends NamesOf<"gauge">>(name: N, labels: LabelsOf<N>, value: number): void {
@@ -129,6 +148,14 @@ export class Metrics {
   /** Forgets every label set of a gauge, before a new set of values (pools that went away, for example). */
   clear(name: NamesOf<"gauge">): void {
     this.#gauges.get(name)?.reset();
+  }
+
+  /** Forgets all gauges' label sets that have this label. */
+  clearLabelled(label: string): void {
+    for (const [name, gauge] of this.#gauges) {
+      const labels: readonly string[] = METRICS[name as MetricName].labels;
+      if (labels.includes(label)) gauge.reset();
+    }
   }
 
   /** Adds to a counter; default 1. */
@@ -161,13 +188,13 @@ export class Metrics {
   }
 
   /** `collect` runs before each page, to set what is cheap to ask for and dull to keep up to date. */
-  onCollect(collect: () => void): void {
+  onCollect(collect: () => void | Promise<void>): void {
     this.#collectors.push(collect);
   }
 
   /** Prometheus' text format. */
   async page(): Promise<string> {
-    for (const collect of this.#collectors) collect();
+    for (const collect of this.#collectors) await collect();
     return this.#registry.metrics();
   }
 

@@ -40,7 +40,7 @@ function world(present: readonly string[], fault?: ForwardingFault) {
     elements: 0,
     netlinkMessagesWritten: 0,
     passes: 0,
-    repairs: 0,
+    changes: 0,
   };
   const forwarder: Forwarder = {
     reconcile: async () => {

@@ -88,7 +88,7 @@ export class Applier {
         input === undefined ? await this.#takeAway() : await this.#forwarder.reconcile(input);
       if (input !== undefined) this.#mayForward = true;
       const added = await this.#attractor.set(links, wanted);
-      return { added, withdrawn, isUnable: false, ...(reconciled === undefined ? {} : { reconciled }) };
+      return { added, withdrawn, isUnable: false, ...(reconciled && { reconciled }) };
     } catch (error) {
       if (!(error instanceof ForwardingError)) throw error;
       return this.#afterFailure(error, { wanted, links, withdrawn });

@@ -1,6 +1,5 @@
 /** The speaker: attracts traffic to this node and has the kernel forward it to pods. Wiring only. */
 import { readFileSync } from "node:fs";
-import { isDeepStrictEqual } from "node:util";
 import { FIELD_MANAGER } from "#api/names.ts";
 import { systemClock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
@@ -14,14 +13,13 @@ import { createMetrics } from "#common/metrics.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
-import type { Forwarder, Trouble } from "./apply.ts";
+import type { Trouble } from "./apply.ts";
 import { createBfd } from "./bfd/bfd.ts";
 import { createBgp } from "./bgp/bgp.ts";
 import { openOnLink } from "./bgp/onlink.ts";
+import { createForwarder } from "./forwarder.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/kernel.ts";
-import { planForwarding } from "./forwarding/plan.ts";
-import type { ForwardingInput, ForwardingPlan } from "./forwarding/types.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
 import { Membership } from "./membership.ts";
 import { PacketSocket } from "./native/packet.ts";
@@ -77,10 +75,13 @@ async function main(signal: AbortSignal): Promise<void> {
     ...common,
     spawn: spawnWorker,
     onTrouble: trigger,
-    onConflict: ({ link, vip }) =>
-      log.debug("another station announces an address of ours", { link, ip: vip }),
+    onConflict: (conflict) => speaker?.tellConflict(conflict),
   });
-  const forwarder = createForwarder();
+  const forwarder = createForwarder({
+    open: () => new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot })),
+    metrics,
+    log,
+  });
   const events = new EventRecorder({ ...common, client, component: FIELD_MANAGER.speaker, instance: node });
   const reporter = new Reporter({ ...common, client, node, namespace });
   const loop = createLoop({
@@ -174,39 +175,6 @@ async function main(signal: AbortSignal): Promise<void> {
   client.close();
   leaseClient.close();
 }
-
-/** The kernel is opened with the first pass that needs it: a node in mode KubeProxy needs no rights for it. */
-function createForwarder(): Forwarder {
-  let forwarding: Forwarding | undefined;
-  let planned: { readonly input: ForwardingInput; readonly plan: ForwardingPlan } | undefined;
-  const planFor = (input: ForwardingInput): ForwardingPlan => {
-    const isSame =
-      planned?.input.ports === input.ports &&
-      planned.input.vips === input.vips &&
-      isDeepStrictEqual(planned.input.nodeAddresses, input.nodeAddresses);
-    if (planned === undefined || !isSame) planned = { input, plan: planForwarding(input) };
-    return planned.plan;
-  };
-  const opened = (): Forwarding => {
-    forwarding ??= new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot }));
-    return forwarding;
-  };
-  return {
-    reconcile: (input) => opened().reconcile(planFor(input)),
-    remove: () => opened().remove(),
-    counts: () => forwarding?.counts() ?? NO_COUNTS,
-  };
-}
-
-const NO_COUNTS = {
-  virtualServers: 0,
-  realServers: 0,
-  routes: 0,
-  elements: 0,
-  netlinkMessagesWritten: 0,
-  passes: 0,
-  repairs: 0,
-};
 
 /** Packet sockets need NET_RAW: tried on loopback, so that no link has to be there. */
 function cannotSend(): Trouble | undefined {

@@ -34,7 +34,7 @@ export function nodeLinks(links: readonly Link[], addresses: readonly LinkAddres
 export function publishedLinks(links: readonly NodeLink[], named: ReadonlySet<string>): SpeakerLink[] {
   return links
     .filter(({ isUp, name, prefixes }) => isUp && (prefixes.length > 0 || named.has(name)))
-    .map(({ name, prefixes }) => ({ name, prefixes }));
+    .map(({ name, prefixes, hardware }) => ({ name, prefixes, hardware }));
 }
 
 export interface LinkMonitor {

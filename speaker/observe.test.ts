@@ -21,11 +21,17 @@ const SESSION: SessionReport = {
   lastErrorAt: "2026-01-01T00:00:05.000Z",
 };
 
-function world() {
+function world({ isWorkerDead = false } = {}) {
   const metrics = createMetrics({ role: "speaker", version: "test" });
   let sessions: SessionReport[] = [];
   const parts = {
-    announcer: { held: () => new Map() },
+    announcer: {
+      held: () => new Map(),
+      counts: async () => {
+        if (isWorkerDead) throw new Error("the layer 2 worker ended");
+        return { arp: 5, ndp: 4, unasked: 3, lost: 2, conflicts: 1, announced: 0 };
+      },
+    },
     routing: () => ({ sessions, withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined }),
     forwarder: { counts: () => ({ virtualServers: 0, realServers: 0, routes: 0, elements: 0 }) },
     sources: { services: new Map(), reports: () => [] },
@@ -34,6 +40,7 @@ function world() {
   };
   observe(metrics, parts as unknown as Parameters<typeof observe>[1]);
   return {
+    page: () => metrics.page(),
     text: async () => (await metrics.page()).split("\n").filter((line) => line.startsWith("genkan_bgp")),
     show: (...next: SessionReport[]) => {
       sessions = next;
@@ -68,4 +75,18 @@ test("a session that is down is 0, one that is gone is not there", async () => {
   assert.ok(lines.includes(`genkan_bgp_last_error_timestamp_seconds{peer="tor"} 0`));
   show();
   assert.deepEqual(await text(), []);
+});
+
+test("what was answered, told unasked, lost and contradicted; without a worker there is a page, too", async () => {
+  const lines = (await world().page()).split("\n");
+  for (const line of [
+    'genkan_answers_total{protocol="arp"} 5',
+    'genkan_answers_total{protocol="ndp"} 4',
+    "genkan_unasked_announcements_total 3",
+    "genkan_frames_lost_total 2",
+    "genkan_address_conflicts_total 1",
+  ]) {
+    assert.ok(lines.includes(line), line);
+  }
+  assert.match(await world({ isWorkerDead: true }).page(), /^genkan_build_info/m);
 });

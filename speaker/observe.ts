@@ -4,6 +4,7 @@ import type { Loop } from "#common/loop.ts";
 import type { Metrics } from "#common/metrics.ts";
 import type { Forwarder } from "./apply.ts";
 import type { Announcer } from "./layer2/announcer.ts";
+import type { ResponderCounts } from "./layer2/messages.ts";
 import type { RoutingReport } from "./routing.ts";
 import type { Sources } from "./sources.ts";
 
@@ -19,6 +20,11 @@ export function observe(
   },
 ): void {
   const { announcer, forwarder, sources, loop, clock } = parts;
+  metrics.onCollect(async () => {
+    const answers = await announcer.counts().catch(() => undefined);
+    // A worker that died is started anew by the next pass, and begins to count anew.
+    if (answers !== undefined) observeAnswers(metrics, answers);
+  });
   metrics.onCollect(() => {
     const count = { IPv4: new Set<string>(), IPv6: new Set<string>() };
     for (const vips of announcer.held().values()) {
@@ -42,8 +48,16 @@ export function observe(
   });
 }
 
+function observeAnswers(metrics: Metrics, { arp, ndp, unasked, lost, conflicts }: ResponderCounts): void {
+  metrics.set("genkan_answers_total", { protocol: "arp" }, arp);
+  metrics.set("genkan_answers_total", { protocol: "ndp" }, ndp);
+  metrics.set("genkan_unasked_announcements_total", {}, unasked);
+  metrics.set("genkan_frames_lost_total", {}, lost);
+  metrics.set("genkan_address_conflicts_total", {}, conflicts);
+}
+
 function observeRouting(metrics: Metrics, { sessions, bfd }: RoutingReport): void {
-  for (const name of PER_PEER) metrics.clear(name);
+  metrics.clearLabelled("peer");
   for (const session of sessions) {
     const peer = { peer: session.peer };
     metrics.set("genkan_bgp_session_up", peer, session.state === "Established" ? 1 : 0);
@@ -64,15 +78,3 @@ function observeRouting(metrics: Metrics, { sessions, bfd }: RoutingReport): voi
 
 /** 0 where there is none. */
 const secondsOf = (time: string | undefined): number => Date.parse(time ?? "") / 1_000 || 0;
-
-const PER_PEER = [
-  "genkan_bgp_session_up",
-  "genkan_bgp_established_timestamp_seconds",
-  "genkan_bgp_prefixes",
-  "genkan_bgp_messages_total",
-  "genkan_bgp_updates_sent_total",
-  "genkan_bgp_losses_total",
-  "genkan_bgp_last_error_timestamp_seconds",
-  "genkan_bfd_session_up",
-  "genkan_bfd_losses_total",
-] as const;

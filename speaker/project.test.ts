@@ -107,6 +107,8 @@ test("the LoadBalancer's defaults, and what a node has to do", () => {
 test("another speaker's state is read with care", () => {
   const good = { isReady: true, links: [{ name: "eth0", prefixes: ["172.30.0.1/24"] }] };
   assert.deepEqual(parseState(JSON.stringify(good)), good);
+  const withHardware = { isReady: true, links: [{ name: "eth0", prefixes: [], hardware: "020000000001" }] };
+  assert.deepEqual(parseState(JSON.stringify(withHardware)), withHardware);
   for (const bad of [undefined, "", "{", "3", "null", "[]", '{"isReady":1,"links":[]}', '{"isReady":true}']) {
     assert.equal(parseState(bad), undefined, String(bad));
   }

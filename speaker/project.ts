@@ -13,6 +13,7 @@ import type {
   ServicePort,
   ServiceView,
   SliceView,
+  SpeakerLink,
   SpeakerState,
 } from "./view.ts";
 
@@ -109,12 +110,20 @@ export function parseState(text: string | undefined): SpeakerState | undefined {
   const { isReady, links } = value as Partial<Record<keyof SpeakerState, unknown>>;
   if (typeof isReady !== "boolean" || !Array.isArray(links)) return undefined;
   const known = links.filter(
-    (link): link is { name: string; prefixes: string[] } =>
+    (link): link is SpeakerLink =>
       typeof link?.name === "string" &&
       Array.isArray(link.prefixes) &&
-      link.prefixes.every((prefix: unknown) => typeof prefix === "string"),
+      link.prefixes.every((prefix: unknown) => typeof prefix === "string") &&
+      (link.hardware === undefined || typeof link.hardware === "string"),
   );
-  return { isReady, links: known.map(({ name, prefixes }) => ({ name, prefixes })) };
+  const reduced = known.map(
+    ({ name, prefixes, hardware }): SpeakerLink => ({
+      name,
+      prefixes,
+      ...(hardware !== undefined && { hardware }),
+    }),
+  );
+  return { isReady, links: reduced };
 }
 
 /** One string for each name: every parsed object brings its own copy. Nodes are few; the limit is for odd input. */

@@ -7,6 +7,7 @@ import type { BgpPlan } from "./bgp/plan.ts";
 import { ForwardingError } from "./forwarding/types.ts";
 import type { Judgement } from "./liveness.ts";
 import { Speaker, type SpeakerOptions } from "./speaker.ts";
+import type { Status } from "./status.ts";
 import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./view.ts";
 
 const NODE: NodeView = { name: "n1", labels: {}, addresses: { IPv4: "172.30.0.1" } };
@@ -53,6 +54,8 @@ function world() {
   const told: string[][] = [];
   let version = 0;
   let fault: Error | undefined;
+  let conflicts: string[] = [];
+  let status: Status | undefined;
   const services = [SERVICE];
   const membership = {
     judgement: { live: [], dead: [], states: new Map(), isFrozen: true, fingerprint: "" } as Judgement,
@@ -99,11 +102,16 @@ function world() {
     forwarder: {
       reconcile: async () => {
         if (fault !== undefined) throw fault;
-        return { writes: 0, changes: [], conflicts: [] };
+        return { writes: 0, changes: [], conflicts };
       },
       counts: () => ({}),
     },
-    reporter: { report() {}, conditions: [] },
+    reporter: {
+      report: (next: Status) => {
+        status = next;
+      },
+      conditions: [],
+    },
     events: { emit() {} },
     cannotSend: () => undefined,
     onOwnership() {},
@@ -116,6 +124,14 @@ function world() {
     /** What the kernel says from now on. */
     refuse: (error: Error | undefined) => {
       fault = error;
+    },
+    /** What stands in the way of single ports from now on. */
+    obstruct: (...marks: string[]) => {
+      conflicts = marks;
+    },
+    condition: (type: string) => {
+      const { status: is, reason, message } = status?.conditions?.find((one) => one.type === type) ?? {};
+      return [is, reason, message];
     },
     add: (service: ServiceView) => {
       services.push(service);
@@ -158,4 +174,21 @@ test("an address is told when the kernel was read back with it, and what was tol
   refuse(undefined);
   await speaker.pass();
   assert.deepEqual(told.at(-1), [`${VIP}/32`, "198.51.100.2/32"]);
+});
+
+test("a foreign IPVS service in the way of some ports is said until it is gone, and stops nothing else", async () => {
+  const { speaker, told, judge, obstruct, condition } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  obstruct("mark 0x1 belongs to a foreign IPVS service", "mark 0x2 belongs to a foreign IPVS service");
+  for (const _ of [1, 2]) await speaker.pass();
+  assert.deepEqual(condition("ForwardingReady"), [
+    "False",
+    "ForeignService",
+    "mark 0x1 belongs to a foreign IPVS service, and 1 more: their ports are not forwarded by this node until it is gone " +
+      "(ipvsadm -Ln shows it)",
+  ]);
+  assert.deepEqual(told.at(-1), [`${VIP}/32`]);
+  obstruct();
+  assert.ok(((await speaker.pass())?.retryAfterMs ?? 0) === 0);
+  assert.deepEqual(condition("ForwardingReady").slice(0, 2), ["True", "Programmed"]);
 });

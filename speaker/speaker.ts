@@ -10,6 +10,7 @@ import type { SessionReport } from "./bgp/types.ts";
 import { SpeakerEvents } from "./events.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
 import type { Announcer, Wanted } from "./layer2/announcer.ts";
+import type { Conflict } from "./layer2/messages.ts";
 import type { Membership } from "./membership.ts";
 import { type LinkMonitor, publishedLinks } from "./nodelinks.ts";
 import { type AddressPlan, type Plan, Planner } from "./plan.ts";
@@ -126,6 +127,12 @@ export class Speaker {
     this.#events.session(report);
   }
 
+  /** Another station announces what this node does. */
+  tellConflict(conflict: Conflict): void {
+    const { services = [] } = this.#plan.addresses.find(({ vip }) => vip === conflict.vip) ?? {};
+    this.#events.contested(conflict, services, this.#members(this.#ownState()).states.values());
+  }
+
   /** Reports anew what has changed outside of passes. */
   refreshReport(): void {
     this.#report(this.#options.sources.loadBalancer());
@@ -159,7 +166,7 @@ export class Speaker {
     const links = monitor.links().filter(({ name }) => wanted.has(name));
     routing.withdrawOthers(this.#bgpPlan);
     const applied = await this.#applier.apply(wanted, links, this.#forwardingInput(loadBalancer));
-    this.#forwardingTrouble = applied.forwardingTrouble;
+    this.#forwardingTrouble = applied.forwardingTrouble ?? conflictOf(applied);
     this.#announcingTrouble = this.#findAnnouncingTrouble();
     const writes = applied.reconciled?.writes ?? 0;
     if (writes > 0) this.#lastWrites = writes;
@@ -329,6 +336,17 @@ export class Speaker {
       }),
     );
   }
+}
+
+/** What stands in the way of some ports only takes readiness from nobody. */
+function conflictOf({ reconciled }: Applied): Trouble | undefined {
+  const [first, ...others] = reconciled?.conflicts ?? [];
+  if (first === undefined) return undefined;
+  const more = others.length === 0 ? "" : `, and ${others.length} more`;
+  return {
+    reason: "ForeignService",
+    message: `${first}${more}: their ports are not forwarded by this node until it is gone (ipvsadm -Ln shows it)`,
+  };
 }
 
 /** Pure: link -> addresses to announce there. */

@@ -9,7 +9,7 @@ const COUNTS = {
   elements: 4,
   netlinkMessagesWritten: 9,
   passes: 1,
-  repairs: 0,
+  changes: 0,
 };
 const INPUT: StatusInput = {
   node: "n1",

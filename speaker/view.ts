@@ -135,6 +135,8 @@ export interface SpeakerLink {
   readonly name: string;
   /** Connected prefixes of global scope, `address/length` with the link's own address, sorted. */
   readonly prefixes: readonly string[];
+  /** 12 hex digits; undefined of speakers that did not publish it yet. */
+  readonly hardware?: string;
 }
 
 export interface Members {

@@ -49,7 +49,7 @@ const NO_COUNTS: ForwardingCounts = {
   elements: 0,
   netlinkMessagesWritten: 0,
   passes: 0,
-  repairs: 0,
+  changes: 0,
 };
 
 /** The kernel's refusal as the reason of a condition. */
@@ -147,7 +147,7 @@ export class Forwarding {
       if (exists) this.#table.remove();
       this.#ruleset = undefined;
       this.#remembered = { saved: new Map(), marks: new Set() };
-      this.#counts = { ...NO_COUNTS, passes: this.#counts.passes, repairs: this.#counts.repairs };
+      this.#counts = { ...NO_COUNTS, passes: this.#counts.passes, changes: this.#counts.changes };
     } catch (error) {
       throw faultOf(error);
     }
@@ -384,7 +384,7 @@ export class Forwarding {
   }
 
   #count(plan: ForwardingPlan, pass: Passing): void {
-    const { passes, repairs } = this.#counts;
+    const { passes, changes } = this.#counts;
     this.#counts = {
       ...NO_COUNTS,
       virtualServers: plan.virtualServers.length,
@@ -392,7 +392,7 @@ export class Forwarding {
       routes: plan.routes.length,
       elements: Object.values(plan.elements).reduce((sum, elements) => sum + elements.length, 0),
       passes: passes + 1,
-      repairs: repairs + pass.changes.length,
+      changes: changes + pass.changes.length,
     };
   }
 }

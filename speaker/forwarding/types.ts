@@ -119,7 +119,7 @@ export interface ForwardingCounts {
   /** Since start. */
   netlinkMessagesWritten: number;
   passes: number;
-  repairs: number;
+  changes: number;
 }
 
 export type ForwardingFault =

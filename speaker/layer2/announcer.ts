@@ -8,6 +8,7 @@ import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type {
   Announcement,
+  Conflict,
   FromWorker,
   LinkIdentity,
   LinkProblem,
@@ -32,7 +33,7 @@ export interface AnnouncerOptions {
   readonly spawn: () => WorkerLike;
   /** The worker died, or a link failed: `update` should be called again. */
   readonly onTrouble: () => void;
-  readonly onConflict: (announcement: Announcement) => void;
+  readonly onConflict: (conflict: Conflict) => void;
 }
 
 /** The worker did not do as told. */
@@ -173,7 +174,7 @@ export class Announcer {
         this.#options.log.debug("a link failed", { ...message.problem });
         return;
       case "conflict":
-        this.#options.onConflict(message.announcement);
+        this.#options.onConflict(message.conflict);
         return;
     }
   }

@@ -8,7 +8,14 @@ export type Silence = Fault | "Own" | "OtherHost" | "NotAnnounced" | "Conflict";
 
 export type Answer =
   | { readonly reply: Buffer; readonly silence?: undefined }
-  | { readonly silence: Silence; readonly vip?: string; readonly reply?: undefined };
+  | { readonly silence: Exclude<Silence, "Conflict">; readonly reply?: undefined }
+  /** `station`: its hardware address. */
+  | {
+      readonly silence: "Conflict";
+      readonly vip: string;
+      readonly station: Uint8Array;
+      readonly reply?: undefined;
+    };
 
 /** What one link announces: keys of addressKey, and the hardware address to tell. */
 export interface LinkAnnouncements {
@@ -33,7 +40,8 @@ export function answerArp(frame: Uint8Array, link: LinkAnnouncements): Answer {
   const vip = addressKey(packet.targetAddress);
   if (!link.vips.has(vip)) return { silence: "NotAnnounced" };
   // RFC 5227 section 2.4: a packet whose sender address is ours, from another hardware address.
-  if (sameBytes(packet.senderAddress, packet.targetAddress)) return { silence: "Conflict", vip };
+  if (sameBytes(packet.senderAddress, packet.targetAddress))
+    return { silence: "Conflict", vip, station: arp.source };
   // A reply to a group address would teach a wrong neighbour to everybody who hears it.
   if (isGroup(packet.senderHardware)) return { silence: "WrongHardware" };
   return { reply: arpReply(packet, link.hardware) };
@@ -56,5 +64,7 @@ function hearAdvertisement(frame: Uint8Array, link: LinkAnnouncements): Answer {
   if (isFault(told)) return { silence: told };
   if (sameBytes(told.hardware, link.hardware)) return { silence: "Own" };
   const vip = addressKey(told.target);
-  return link.vips.has(vip) ? { silence: "Conflict", vip } : { silence: "NotAnnounced" };
+  return link.vips.has(vip)
+    ? { silence: "Conflict", vip, station: told.hardware }
+    : { silence: "NotAnnounced" };
 }

@@ -15,6 +15,12 @@ export interface Announcement {
   readonly vip: string;
 }
 
+/** Another station on the link says that the address is its own. */
+export interface Conflict extends Announcement {
+  /** Its hardware address, 12 hex digits. */
+  readonly station: string;
+}
+
 /** Why a link is not answered on. */
 export interface LinkProblem {
   readonly link: string;
@@ -51,4 +57,4 @@ export type FromWorker =
   | { readonly type: "done"; readonly sequence: number; readonly problems: readonly LinkProblem[] }
   | { readonly type: "counts"; readonly sequence: number; readonly counts: ResponderCounts }
   | { readonly type: "problem"; readonly problem: LinkProblem }
-  | { readonly type: "conflict"; readonly announcement: Announcement };
+  | { readonly type: "conflict"; readonly conflict: Conflict };

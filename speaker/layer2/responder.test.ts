@@ -100,7 +100,8 @@ describe("responder", () => {
     const { responder, reports, hear } = world();
     responder.update([LINK], announce("192.0.2.1"), []);
     assert.equal(hear("arpRequests", linux.arpingRequestForm), 0);
-    assert.deepEqual(reports, [{ type: "conflict", announcement: { link: "eth0", vip: "192.0.2.1" } }]);
+    const station = linux.arpingRequestForm.subarray(6, 12).toString("hex");
+    assert.deepEqual(reports, [{ type: "conflict", conflict: { link: "eth0", vip: "192.0.2.1", station } }]);
   });
 
   test("the last word on a contested address is of who still answers for it", async () => {
@@ -126,8 +127,8 @@ describe("responder", () => {
     assert.equal(clock.pending, 0);
   });
 
-  test("a flood of others' announcements is met with one word a second", async () => {
-    const { responder, clock, sent, hear } = world();
+  test("a flood of others' announcements is met with one word and one report a second", async () => {
+    const { responder, clock, sent, hear, reports } = world();
     responder.update([LINK], announce("192.0.2.1"), []);
     await clock.advance(10_000);
     sent.length = 0;
@@ -136,6 +137,7 @@ describe("responder", () => {
       await clock.advance(10);
     }
     assert.ok(sent.length <= 2 * 10, `${sent.length}`);
+    assert.ok(reports.length >= 5 && reports.length <= 11, `${reports.length} reports`);
   });
 
   test("whoever has given the address up says nothing more", async () => {

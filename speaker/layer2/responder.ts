@@ -7,7 +7,14 @@ import type { Cancel, Clock } from "#common/clock.ts";
 import { addressBytes } from "./address.ts";
 import { type Answer, addressKey, answerArp, answerDiscovery } from "./answer.ts";
 import { gratuitousArp } from "./arp.ts";
-import type { Announcement, FromWorker, LinkIdentity, LinkProblem, ResponderCounts } from "./messages.ts";
+import type {
+  Announcement,
+  Conflict,
+  FromWorker,
+  LinkIdentity,
+  LinkProblem,
+  ResponderCounts,
+} from "./messages.ts";
 import { unsolicitedAdvertisement } from "./ndp.ts";
 
 /** When an address new on a link is told unasked, milliseconds after it was announced. */
@@ -36,6 +43,11 @@ export interface ResponderOptions {
   readonly report: (message: FromWorker) => void;
 }
 
+interface Contested {
+  /** The last contradiction meanwhile. */
+  again?: Conflict;
+}
+
 interface Link {
   readonly identity: LinkIdentity;
   readonly hardware: Uint8Array;
@@ -49,8 +61,8 @@ export class Responder {
   readonly #options: ResponderOptions;
   readonly #links = new Map<string, Link>();
   readonly #timers = new Set<Cancel>();
-  /** Announcements that another station contradicted, until told again: whether it did so once more meanwhile. */
-  readonly #contested = new Map<string, { isAgain: boolean }>();
+  /** Announcements that another station contradicted, until told again. */
+  readonly #contested = new Map<string, Contested>();
   readonly #counts = { arp: 0, ndp: 0, unasked: 0, lost: 0, conflicts: 0 };
 
   constructor(options: ResponderOptions) {
@@ -148,40 +160,40 @@ export class Responder {
     for (const frame of frames) {
       const answer: Answer = protocol === "arp" ? answerArp(frame, link) : answerDiscovery(frame, link);
       if (answer.reply !== undefined) replies.push(answer.reply);
-      else if (answer.silence === "Conflict") this.#conflict(link, answer.vip ?? "");
+      else if (answer.silence === "Conflict") this.#conflict(link, answer.vip, answer.station);
     }
     if (replies.length === 0) return;
     this.#counts[protocol] += this.#send(link, link[protocol], replies);
   }
 
-  #conflict(link: Link, key: string): void {
+  #conflict(link: Link, key: string, station: Uint8Array): void {
     this.#counts.conflicts += 1;
     const vip = link.vips.get(key);
     if (vip === undefined) return;
-    const announcement = { link: link.identity.name, vip };
-    this.#options.report({ type: "conflict", announcement });
-    this.#defend(announcement);
+    this.#defend({ link: link.identity.name, vip, station: Buffer.from(station).toString("hex") });
   }
 
   /**
    * Nodes that judge differently for a moment both announce. Whoever is right has nothing new to announce when the
    * other one gives up, so neighbours would stay with the other one's word, for good if that node then dies: the last
-   * word is of who still answers. One frame a second at most, however long the other one goes on.
+   * word is of who still answers. One frame and one report a second at most, however long the other one goes on.
    */
-  #defend({ link, vip }: Announcement): void {
+  #defend(conflict: Conflict): void {
+    const { link, vip } = conflict;
     const key = `${link} ${vip}`;
     const pending = this.#contested.get(key);
     if (pending !== undefined) {
-      pending.isAgain = true;
+      pending.again = conflict;
       return;
     }
-    const state = { isAgain: false };
+    const state: Contested = {};
     this.#contested.set(key, state);
+    this.#options.report({ type: "conflict", conflict });
     const cancel = this.#options.clock.after(DEFEND_MS, () => {
       this.#timers.delete(cancel);
       this.#contested.delete(key);
       this.#tell(new Map([[link, [vip]]]));
-      if (state.isAgain) this.#defend({ link, vip });
+      if (state.again !== undefined) this.#defend(state.again);
     });
     this.#timers.add(cancel);
   }

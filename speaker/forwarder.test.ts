@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, test } from "node:test";
+import { silentLogger } from "#common/log.ts";
+import type { Forwarder } from "./apply.ts";
+import { createForwarder } from "./forwarder.ts";
+import type { Change, ForwardingInput, ForwardingPlan } from "./forwarding/types.ts";
+
+const ROUTE: Change = { action: "create", kind: "route", name: "192.0.2.1" };
+
+describe("forwarder", () => {
+  let plans: ForwardingPlan[];
+  let counted: string[];
+  let warned: unknown[];
+  let changes: Change[];
+  let fault: Error | undefined;
+  let opened: number;
+  let forwarder: Forwarder;
+  const input = (node = "10.0.0.1"): ForwardingInput => ({ nodeAddresses: { IPv4: node }, ports, vips });
+  const ports: ForwardingInput["ports"] = [];
+  const vips: ForwardingInput["vips"] = [];
+
+  beforeEach(() => {
+    [plans, counted, warned, changes, fault, opened] = [[], [], [], [], undefined, 0];
+    forwarder = createForwarder({
+      open: () => {
+        opened += 1;
+        return {
+          reconcile: async (plan) => {
+            plans.push(plan);
+            if (fault !== undefined) throw fault;
+            return { writes: changes.length, changes, conflicts: [] };
+          },
+          remove: async () => {},
+          counts: () => ({ ...forwarder.counts() }),
+        };
+      },
+      metrics: {
+        count: (name, labels) => counted.push(`${name} ${Object.values(labels).join()}`),
+      },
+      log: { ...silentLogger, warn: (message, fields) => warned.push([message, fields]) },
+    });
+  });
+
+  test("the kernel is not opened before it is needed", () => {
+    assert.equal(forwarder.counts().passes, 0);
+    assert.equal(opened, 0);
+  });
+
+  test("equal input is planned once, changed input anew", async () => {
+    await forwarder.reconcile(input());
+    await forwarder.reconcile(input());
+    await forwarder.reconcile(input("10.0.0.2"));
+    assert.equal(plans[0], plans[1]);
+    assert.notEqual(plans[1], plans[2]);
+    assert.equal(opened, 1);
+  });
+
+  test("what differs under a plan that was made true is somebody else's doing: counted as repaired, and said", async () => {
+    changes = [ROUTE];
+    await forwarder.reconcile(input());
+    assert.deepEqual([counted, warned], [["genkan_forwarding_writes_total route"], []]);
+    counted.length = 0;
+    await forwarder.reconcile(input());
+    assert.deepEqual(counted, [
+      "genkan_forwarding_writes_total route",
+      "genkan_forwarding_repairs_total route",
+    ]);
+    assert.deepEqual(warned, [
+      [
+        "the kernel was not as this speaker had left it, and was put right",
+        { count: 1, changes: ["create route 192.0.2.1"] },
+      ],
+    ]);
+  });
+
+  test("what a failed pass left undone, or a removal took away, is no repair", async () => {
+    changes = [ROUTE];
+    fault = new Error("refused");
+    await assert.rejects(forwarder.reconcile(input()), fault);
+    fault = undefined;
+    await forwarder.reconcile(input());
+    await forwarder.remove();
+    await forwarder.reconcile(input());
+    assert.deepEqual(warned, []);
+  });
+});
