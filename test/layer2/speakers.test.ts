@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
 import { addressPools, events, loadBalancers, services, speakerStatuses } from "#common/kube/resource.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
+import { ip, run } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
 import { vip4, vip6 } from "./bridge.ts";
 import { SYSTEM } from "./cluster.ts";
@@ -122,6 +123,28 @@ describe("layer 2 ownership", { concurrency: false }, () => {
       nodes.start(owner);
       await nodes.ownedBy(vip, owner);
     }
+  });
+
+  test("a foreign station with an address of ours is told at the Service; other nodes are no foreigners", async () => {
+    const { namespace, hardware } = nodes.client;
+    ip(`-n ${namespace} addr add ${VIP}/32 dev eth0`);
+    try {
+      const message = await until("the event", async () => {
+        run("ip", "netns", "exec", namespace, "arping", "-U", "-c", "1", "-w", "1", "-I", "eth0", VIP);
+        const { items } = await nodes.cluster.kube.list(events, { namespace: "default" });
+        const said = items.filter(({ reason }) => reason === "AddressConflict");
+        // Addresses have moved between nodes before.
+        for (const { message = "", involvedObject } of said) {
+          assert.equal(involvedObject.name, "web");
+          assert.ok(message.includes(hardware), message);
+        }
+        return said[0]?.message;
+      });
+      for (const part of [VIP, "eth0", `node ${expected(VIP)}`]) assert.ok(message.includes(part), message);
+    } finally {
+      ip(`-n ${namespace} addr del ${VIP}/32 dev eth0`);
+    }
+    await nodes.ownedBy(VIP, expected(VIP));
   });
 
   test("SIGTERM hands over before it lets go: some node answers every question", async (t) => {
