@@ -6,9 +6,12 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 ADDON := speaker/native/build/socket.node
 UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'controller/**/*.test.ts' \
         'speaker/**/*.test.ts' 'cli/**/*.test.ts' 'hack/**/*.test.ts' 'test/*.test.ts' 'test/cases/**/*.test.ts' 'test/fuzz/*.test.ts'
-# Each of these starts servers, namespaces or the guest, so they run one after the other.
-SYSTEM := 'test/integration/**/*.test.ts' 'test/layer2/**/*.test.ts' 'test/netns/**/*.test.ts' \
-          'test/lab/**/*.test.ts' 'test/bfd/**/*.test.ts' 'test/bgp/**/*.test.ts'
+# With a real API server each, on ports of its own; most of their time they wait.
+API := 'test/integration/**/*.test.ts'
+# Under a kernel with ip_vs: in the guest, if this one has none.
+GUEST := test/netns/forwarding.test.ts test/layer2/ipvs.test.ts test/bgp/ecmp.test.ts
+# Namespaces, processes and timers that others would disturb: one after the other.
+SYSTEM := $(filter-out $(GUEST),$(wildcard $(addsuffix /*.test.ts,test/layer2 test/netns test/lab test/bfd test/bgp)))
 # Routers in namespaces.
 INTEROP := 'test/interop/**/*.test.ts'
 # On a whole cluster with real pods.
@@ -16,8 +19,13 @@ E2E := 'test/e2e/**/*.test.ts'
 # The build that a cluster is upgraded to in them.
 NEXT := v0.1.1
 NODE_TEST := node --test --test-reporter=spec
-RUN_E2E = $(NODE_TEST) --test-concurrency=1 $(E2E)
+ALONE := $(NODE_TEST) --test-concurrency=1
+RUN_E2E = $(ALONE) $(E2E)
 IS_EMULATED = node --input-type=module -e 'import { hasIpvs } from "\#hack/guest/ipvs.ts"; process.exit(hasIpvs() ? 1 : 0)'
+# Tests in the guest, once more where it is emulated: what else its machine does may starve it, and then nodes are dead.
+define in_guest
+	@$(1) || { $(IS_EMULATED) && echo "once more: an emulated kernel may be starved by what else this machine does" && $(1); }
+endef
 
 .PHONY: help
 help: ## List the goals
@@ -37,8 +45,10 @@ test: setup addon ## All tests that a change needs (what CI runs)
 	@node hack/images/main.ts build
 	@node hack/images/main.ts build $(NEXT)
 	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
-	@$(NODE_TEST) --test-concurrency=1 $(SYSTEM) $(INTEROP)
-	@$(RUN_E2E) || { $(IS_EMULATED) && echo "once more: an emulated cluster may be starved by what else this machine does" && $(RUN_E2E); }
+	@$(NODE_TEST) --test-concurrency=2 $(API)
+	@$(ALONE) $(SYSTEM) $(INTEROP)
+	$(call in_guest,$(ALONE) $(GUEST))
+	$(call in_guest,$(RUN_E2E))
 
 .PHONY: test-e2e
 test-e2e: images ## The whole of it on a real cluster with real pods
@@ -58,7 +68,7 @@ test-long: images ## All tests again and again for HOURS (4); results in docs/re
 
 .PHONY: test-interop
 test-interop: setup addon ## BGP against FRR, BIRD, GoBGP and ExaBGP
-	@$(NODE_TEST) --test-concurrency=1 $(INTEROP)
+	@$(ALONE) $(INTEROP)
 
 .PHONY: test-unit
 test-unit: setup-base addon ## The tests beside the code: seconds

@@ -79,6 +79,8 @@ test("conditions", () => {
   });
   assert.equal(conditions({ announcingTrouble: { reason: "NoLink", message: "" } }).Ready, "False NoLink");
   assert.equal(conditions({ translated: 3 }).ForwardingReady, "True SourceTranslated");
+  const routing = { ...INPUT.routing, listenTrouble: "port 179: EADDRINUSE" };
+  assert.equal(conditions({ routing }).AnnouncingReady, "True NotListening");
   assert.equal(conditions({ mode: "KubeProxy" }).ForwardingReady, "True LeftToKubeProxy");
   assert.equal(
     conditions({ role: "LoadBalancerDeleted", isRemoved: true }).Removed,

@@ -171,10 +171,7 @@ function wantedConditions(input: StatusInput): Wanted[] {
     ];
   }
   const forwarding = judged(ConditionType.ForwardingReady, forwardingTrouble, forwardingWords(input));
-  const announcing = judged(ConditionType.AnnouncingReady, announcingTrouble, {
-    reason: "Announcing",
-    message: "",
-  });
+  const announcing = judged(ConditionType.AnnouncingReady, announcingTrouble, announcingWords(input.routing));
   const ready = judged(ConditionType.Ready, forwardingTrouble ?? announcingTrouble, {
     reason: "Ready",
     message: "",
@@ -192,6 +189,15 @@ const ROLE_WORDS: Readonly<Record<Role, string>> = {
 
 function judged(type: string, trouble: Trouble | undefined, fine: Trouble): Wanted {
   return trouble === undefined ? { type, status: "True", ...fine } : { type, status: "False", ...trouble };
+}
+
+/** Sessions that this node begins are not hindered. */
+function announcingWords({ listenTrouble }: RoutingReport): Trouble {
+  if (listenTrouble === undefined) return { reason: "Announcing", message: "" };
+  return {
+    reason: "NotListening",
+    message: `routers cannot begin BGP sessions with this node: ${listenTrouble}`,
+  };
 }
 
 function forwardingWords({ mode, translated }: StatusInput): Trouble {
