@@ -2,8 +2,9 @@
  * A Service and its EndpointSlices -> its forwarded ports and the nodes that have a usable endpoint. Pure.
  *
  * Usable is a ready endpoint; where a port has none, one that terminates but still serves (as kube-proxy does since
- * KEP-1669). An endpoint that terminates while others are ready keeps its connections and gets no new ones. The pods
- * of a node whose speaker fell silent get no new ones either, while others are left.
+ * KEP-1669). An endpoint that terminates, or is not ready any more, while others are usable keeps its connections and
+ * gets no new ones: it may well finish what it has begun. The pods of a node whose speaker fell silent get no new ones
+ * either, while others are left.
  */
 import type { Family } from "#api/address.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "./forwarding/types.ts";
@@ -42,8 +43,9 @@ export function planService(
       const found = endpointsOf(port, slices, family);
       for (const { view } of found) if (isUsable(view, found)) usableNodes[family].add(view.node);
       const id = service.ids[`${family}/${port.protocol}/${port.port}`];
-      const endpoints = forwarded(found, context);
-      for (const endpoint of endpoints) if (endpoint.returnPath === "snat") translated.add(endpoint.address);
+      const endpoints = forwarded(found, port, context);
+      for (const { address, isServing, returnPath } of endpoints)
+        if (isServing && returnPath === "snat") translated.add(address);
       if (id === undefined) continue;
       ports.push({
         id,
@@ -89,12 +91,26 @@ function isUsable(view: EndpointView, all: readonly Found[]): boolean {
   return view.isServing && view.isTerminating && !all.some((other) => other.view.isReady);
 }
 
-function forwarded(found: readonly Found[], context: EndpointContext): ForwardedEndpoint[] {
+/**
+ * An endpoint that was never ready has none, but whether it was nobody can read back, and all nodes need the same list.
+ * UDP has no connections that end: a client that keeps its port would stay with it for good.
+ */
+function mayHaveConnections(view: EndpointView, { protocol }: ServicePort): boolean {
+  return protocol !== "UDP" || (view.isServing && view.isTerminating);
+}
+
+function forwarded(
+  found: readonly Found[],
+  servicePort: ServicePort,
+  context: EndpointContext,
+): ForwardedEndpoint[] {
   const usable = found.filter(({ view }) => isUsable(view, found));
   const isAlive = ({ view }: Found): boolean => !context.deadNodes.has(view.node);
   const serving = new Set(usable.some(isAlive) ? usable.filter(isAlive) : usable);
+  // Without a usable one the port refuses all.
+  if (usable.length === 0) return [];
   return found
-    .filter(({ view }) => view.isReady || (view.isServing && view.isTerminating))
+    .filter(({ view }) => view.isReady || mayHaveConnections(view, servicePort))
     .map((endpoint) => {
       const { view, port } = endpoint;
       const isLocal = view.node === context.node;

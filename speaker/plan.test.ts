@@ -267,14 +267,19 @@ describe("forwarded ports", () => {
       ["2 8080 local serving direct"],
     ],
     [
-      "those that serve no more are gone",
+      "those that terminate and serve no more finish what they have begun",
       { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", { ...gone, isServing: false })])] },
-      ["1 8080 local serving direct"],
+      ["1 8080 local serving direct", "2 8080 local draining direct"],
     ],
     [
-      "those not ready are gone",
-      { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", { isReady: false })])] },
-      ["1 8080 local serving direct"],
+      "those not ready do, too",
+      { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", { isReady: false, isServing: false })])] },
+      ["1 8080 local serving direct", "2 8080 local draining direct"],
+    ],
+    [
+      "without any that is usable there is nothing to forward to",
+      { slices: [slice([endpoint(2, "n1", { isReady: false, isServing: false })])] },
+      [],
     ],
     [
       "a dead node's get nothing new",

@@ -67,10 +67,16 @@ const CASES: readonly Case[] = [
     tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
   },
   {
-    what: "prefer local, the one here drains: others serve, and tier 2 keeps its flows",
+    what: "prefer local, the one here drains: others serve, and it keeps what it has in both tiers",
     ports: port([drainingLocal, remote], { preferLocal: true }),
     tier1: ["10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
-    tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
+    tier2: ["10.1.0.9 masquerade 0", "10.1.0.10 tunnel 0"],
+  },
+  {
+    what: "one of two here drains: what a tunnel brings new ends at the other",
+    ports: port([drainingLocal, endpoint("10.1.0.8", { isLocal: true }), remote]),
+    tier1: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
+    tier2: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 0"],
   },
   {
     what: "one that cannot answer the client is masqueraded",

@@ -74,7 +74,10 @@ function tier1(port: ForwardedPort, mark: number): VirtualServer {
   };
 }
 
-/** Tier 2: what came out of a tunnel ends at a pod of this node; a draining pod keeps its flows. */
+/**
+ * Tier 2: what came out of a tunnel ends at a pod of this node. A new connection that tier 1 gave to another pod since
+ * its own drains has to find that other one here, too; flows of the draining one have their entries.
+ */
 function tier2(port: ForwardedPort, mark: number): VirtualServer {
   return {
     mark,
@@ -83,7 +86,7 @@ function tier2(port: ForwardedPort, mark: number): VirtualServer {
     flags: schedulerFlags(port),
     realServers: port.endpoints
       .toSorted(byAddress)
-      .map((endpoint) => realServer(endpoint, endpoint.isLocal ? 1 : 0)),
+      .map((endpoint) => realServer(endpoint, endpoint.isLocal && endpoint.isServing ? 1 : 0)),
   };
 }
 

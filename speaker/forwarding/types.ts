@@ -14,7 +14,7 @@ export interface ForwardedEndpoint {
   port: number;
   /** On this node. */
   isLocal: boolean;
-  /** False = draining: keeps its connections, gets no new ones (tier-1 weight 0). */
+  /** False = draining: keeps its connections, gets no new ones (weight 0). */
   isServing: boolean;
   /** "snat": a remote endpoint that cannot answer the client itself is reached by masquerade with this node's address. */
   returnPath: "direct" | "snat";

@@ -57,12 +57,30 @@ export async function startEchoServers(machine: Machine, topology: Topology, por
   await Promise.all(
     topology.pods.map(async (pod) => {
       const lines = new Lines();
-      machine.spawn(["node", "test/dataplane/echo-server.ts", pod.name, String(port)], {
+      let errors = "";
+      let code: number | undefined;
+      const server = machine.spawn(["node", "test/dataplane/echo-server.ts", pod.name, String(port)], {
         netns: pod.netns,
         discard: true,
-        onOutput: (chunk) => lines.add(chunk),
+        onOutput: (chunk, stream) => {
+          if (stream === "stdout") lines.add(chunk);
+          else errors += chunk.toString();
+        },
       });
-      await until(`echo server of ${pod.name}`, () => lines.take(), { deadlineMs: 60_000 });
+      server.done.then(
+        (result) => {
+          code = result.code;
+        },
+        () => {},
+      );
+      await until(
+        `echo server of ${pod.name}`,
+        () => {
+          if (code !== undefined || errors !== "") throw new Error(`ended with ${code}: ${errors}`);
+          return lines.take();
+        },
+        { deadlineMs: 180_000 },
+      );
     }),
   );
 }

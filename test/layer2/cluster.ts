@@ -31,6 +31,12 @@ export interface Pod {
   readonly IPv6: string;
 }
 
+export interface EndpointConditions {
+  readonly ready: boolean;
+  readonly serving?: boolean;
+  readonly terminating?: boolean;
+}
+
 export interface NewService {
   readonly name: string;
   readonly vips: readonly string[];
@@ -138,7 +144,12 @@ export class Cluster implements AsyncDisposable {
     await kube.patch(services, { name, namespace: "default", subresource: "status", type: "merge", body });
   }
 
-  async setPods(service: string, pods: readonly Pod[]): Promise<void> {
+  /** `conditionsOf`: those of its endpoint; ready if not given. */
+  async setPods<P extends Pod>(
+    service: string,
+    pods: readonly P[],
+    conditionsOf: (pod: P) => EndpointConditions = () => ({ ready: true }),
+  ): Promise<void> {
     for (const addressType of ["IPv4", "IPv6"] as const) {
       await this.kube.apply(
         endpointSlices,
@@ -153,7 +164,7 @@ export class Cluster implements AsyncDisposable {
           endpoints: pods.map((pod) => ({
             addresses: [pod[addressType]],
             nodeName: pod.node,
-            conditions: { ready: true },
+            conditions: conditionsOf(pod),
           })),
         },
         { fieldManager: "test", force: true },
