@@ -5,12 +5,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
-import { addressPools, loadBalancers, type Service, services } from "#common/kube/resource.ts";
-import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
-import { TestPlane } from "#test/integration/plane.ts";
+import { addressPools, type Service, services } from "#common/kube/resource.ts";
+import { ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
+import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
-const SYSTEM = "genkan-system";
 const LANES = 8;
 /** As much of the time of a POST as there is of a PATCH: many at once, as a deployment tool would. */
 const LONG = { deadlineMs: 300_000, everyMs: 50 };
@@ -89,21 +88,12 @@ class Watch {
 }
 
 async function world(): Promise<TestPlane> {
-  const plane = await TestPlane.start();
-  await installGenkan(plane);
-  const { client } = plane;
-  await client.create(loadBalancers, { metadata: { name: "loadbalancer", namespace: SYSTEM }, spec: {} });
-  await client.create(addressPools, {
+  const plane = await startGenkan();
+  await plane.client.create(addressPools, {
     metadata: { name: "bench", namespace: SYSTEM },
     spec: { protocol: "layer2", addresses: ["10.0.0.0/16"] },
   });
   return plane;
-}
-
-async function started(plane: TestPlane, name: string): Promise<ControllerProcess> {
-  const controller = await new ControllerProcess(name, plane.plane.kubeconfig).started();
-  await until(`${name} to lead`, () => controller.leads, LONG);
-  return controller;
 }
 
 /** From POST to the address in the status, one at a time. */
@@ -176,7 +166,7 @@ async function costOf(work: () => Promise<unknown>): Promise<Cost> {
 
 async function latency(): Promise<void> {
   await using plane = await world();
-  const controller = await started(plane, "c0");
+  const controller = await startLeader(plane, "c0");
   const watch = new Watch(plane);
   await oneByOne(plane, watch, 10, "warm");
   const idle = await oneByOne(plane, watch, 100, "idle");
@@ -201,7 +191,7 @@ async function burst(count: number): Promise<void> {
   // The first writes of all measure how an API server warms up.
   await bareClient(plane, 300, "warm");
   bare.push(await costOf(() => bareClient(plane, count, "bare-0")));
-  const controller = await started(plane, "c1");
+  const controller = await startLeader(plane, "c1");
   for (const round of [0, 1]) {
     const before = watch.count;
     const cost = await costOf(async () => {

@@ -1,7 +1,7 @@
 /** A sample of the cases of allocation through the real API server: real Services, the real controller's writes. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { addressPools, loadBalancers, namespaces, type Service, services } from "#common/kube/resource.ts";
+import { addressPools, namespaces, type Service, services } from "#common/kube/resource.ts";
 import type { Draft } from "#common/kube/wire.ts";
 import { SERVICE_CONDITION } from "#controller/plan.ts";
 import {
@@ -10,11 +10,10 @@ import {
   type ShortService,
   serviceOf,
 } from "#test/cases/allocation/cases.ts";
-import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
-import { TestPlane } from "#test/integration/plane.ts";
+import { type ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
+import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
-const SYSTEM = "genkan-system";
 const SAMPLE = 40;
 const LONG = { deadlineMs: 20_000 };
 
@@ -51,12 +50,8 @@ let plane: TestPlane;
 let controller: ControllerProcess;
 
 before(async () => {
-  plane = await TestPlane.start();
-  await installGenkan(plane);
-  const metadata = { name: "loadbalancer", namespace: SYSTEM };
-  await plane.client.create(loadBalancers, { metadata, spec: {} });
-  controller = await new ControllerProcess("cases", plane.plane.kubeconfig).started();
-  await until("the controller to lead", () => controller.leads, LONG);
+  plane = await startGenkan();
+  controller = await startLeader(plane, "cases");
 });
 after(async () => {
   await controller?.[Symbol.asyncDispose]();
@@ -102,8 +97,7 @@ let restarts = 0;
 async function restart(): Promise<void> {
   await controller.end("SIGTERM");
   restarts += 1;
-  controller = await new ControllerProcess(`cases-${restarts}`, plane.plane.kubeconfig).started();
-  await until("the new one to lead", () => controller.leads, LONG);
+  controller = await startLeader(plane, `cases-${restarts}`);
 }
 
 interface Said {

@@ -15,11 +15,10 @@ import {
   type Service,
   services,
 } from "#common/kube/resource.ts";
-import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
-import { TestPlane } from "#test/integration/plane.ts";
+import { ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
+import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
-const SYSTEM = "genkan-system";
 const LONG = { deadlineMs: 15_000 } as const;
 
 let plane: TestPlane;
@@ -29,14 +28,8 @@ let namespace = "";
 let tests = 0;
 
 before(async () => {
-  plane = await TestPlane.start();
-  await installGenkan(plane);
-  await plane.client.create(loadBalancers, {
-    metadata: { name: "loadbalancer", namespace: SYSTEM },
-    spec: {},
-  });
-  controller = await new ControllerProcess("c0", plane.plane.kubeconfig).started();
-  await until("the controller to lead", () => controller.leads, LONG);
+  plane = await startGenkan();
+  controller = await startLeader(plane, "c0");
 });
 
 after(async () => {

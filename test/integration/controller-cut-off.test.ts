@@ -6,23 +6,17 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { addressPools, leases, loadBalancers, type Service, services } from "#common/kube/resource.ts";
-import { ControllerProcess, installGenkan, type LogRecord } from "#test/integration/controller.ts";
-import { TestPlane } from "#test/integration/plane.ts";
+import { addressPools, leases, type Service, services } from "#common/kube/resource.ts";
+import { ControllerProcess, type LogRecord, SYSTEM, startGenkan } from "#test/integration/controller.ts";
+import type { TestPlane } from "#test/integration/plane.ts";
 import type { TcpProxy } from "#test/integration/proxy.ts";
 import { until } from "#test/until.ts";
 
-const SYSTEM = "genkan-system";
 const LONG = { deadlineMs: 30_000 } as const;
 
 let plane: TestPlane;
 before(async () => {
-  plane = await TestPlane.start();
-  await installGenkan(plane);
-  await plane.client.create(loadBalancers, {
-    metadata: { name: "loadbalancer", namespace: SYSTEM },
-    spec: {},
-  });
+  plane = await startGenkan();
   await plane.client.create(addressPools, {
     metadata: { name: "web", namespace: SYSTEM },
     spec: { protocol: "layer2", addresses: ["10.0.0.0/20"] },

@@ -4,19 +4,11 @@ import { execFile } from "node:child_process";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
 import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS, ANNOTATION_POOL } from "#api/names.ts";
-import {
-  type AddressPool,
-  addressPools,
-  events,
-  loadBalancers,
-  type Service,
-  services,
-} from "#common/kube/resource.ts";
-import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
-import { TestPlane } from "#test/integration/plane.ts";
+import { type AddressPool, addressPools, events, type Service, services } from "#common/kube/resource.ts";
+import { type ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
+import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
-const SYSTEM = "genkan-system";
 const ROOT = new URL("../../", import.meta.url).pathname;
 const LONG = { deadlineMs: 15_000 } as const;
 
@@ -26,14 +18,8 @@ let namespace = "";
 let tests = 0;
 
 before(async () => {
-  plane = await TestPlane.start();
-  await installGenkan(plane);
-  await plane.client.create(loadBalancers, {
-    metadata: { name: "loadbalancer", namespace: SYSTEM },
-    spec: {},
-  });
-  controller = await new ControllerProcess("c0", plane.plane.kubeconfig).started();
-  await until("the controller to lead", () => controller.leads, LONG);
+  plane = await startGenkan();
+  controller = await startLeader(plane, "c0");
 });
 after(async () => {
   await controller?.[Symbol.asyncDispose]();
@@ -193,8 +179,7 @@ test("events tell of changes and of nothing else, over restarts too", async () =
   await changePool("a", { avoidBuggyIPs: false, serviceAllocation: { priority: 3 } });
   const before = await versions();
   await controller.end("SIGTERM");
-  controller = await new ControllerProcess("c1", plane.plane.kubeconfig).started();
-  await until("the new one to lead", () => controller.leads, LONG);
+  controller = await startLeader(plane, "c1");
   await pool("b", ["10.2.0.0/32"], { autoAssign: false });
   await service("last", { loadBalancerIP: "10.2.0.0" });
   await has("last", "10.2.0.0");

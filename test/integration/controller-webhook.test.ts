@@ -9,16 +9,14 @@ import { promisify } from "node:util";
 import {
   type AddressPool,
   addressPools,
-  loadBalancers,
   services,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
 import { type Authority, createAuthority } from "#hack/lab/pki.ts";
-import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
-import { TestPlane } from "#test/integration/plane.ts";
+import { ControllerProcess, SYSTEM, startGenkan } from "#test/integration/controller.ts";
+import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
-const SYSTEM = "genkan-system";
 const ROOT = new URL("../../", import.meta.url).pathname;
 let plane: TestPlane;
 let authority: Authority;
@@ -26,12 +24,7 @@ let directory = "";
 const replicas: ControllerProcess[] = [];
 
 before(async () => {
-  plane = await TestPlane.start();
-  await installGenkan(plane);
-  await plane.client.create(loadBalancers, {
-    metadata: { name: "loadbalancer", namespace: SYSTEM },
-    spec: {},
-  });
+  plane = await startGenkan();
   authority = await createAuthority("test");
   directory = await mkdtemp(join(tmpdir(), "genkan-certificate-"));
   for (const name of ["w0", "w1"]) {

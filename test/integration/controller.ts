@@ -3,8 +3,9 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { customResourceDefinitions } from "#common/kube/resource.ts";
-import type { TestPlane } from "#test/integration/plane.ts";
+import { DEFAULT_NAMESPACE, LOADBALANCER_NAME } from "#api/names.ts";
+import { customResourceDefinitions, loadBalancers } from "#common/kube/resource.ts";
+import { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
 export interface LogRecord {
@@ -13,11 +14,14 @@ export interface LogRecord {
   readonly [field: string]: unknown;
 }
 
+/** Where Genkan is installed. */
+export const SYSTEM = DEFAULT_NAMESPACE;
+
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The CRDs and the install namespace, as `kubectl apply` makes them. */
 export async function installGenkan(plane: TestPlane): Promise<void> {
-  await plane.namespace("genkan-system");
+  await plane.namespace(SYSTEM);
   const argv = ["--kubeconfig", plane.plane.kubeconfig, "apply", "-k", `${ROOT}config/crd`];
   await promisify(execFile)(`${ROOT}.lab/bin/kubectl`, argv);
   await until("all CRDs to be established", async () => {
@@ -27,6 +31,20 @@ export async function installGenkan(plane: TestPlane): Promise<void> {
     );
     return items.length === 5 && isUp;
   });
+}
+
+/** A real API server with Genkan installed and its LoadBalancer, and no process of Genkan's yet. */
+export async function startGenkan(): Promise<TestPlane> {
+  const plane = await TestPlane.start();
+  try {
+    await installGenkan(plane);
+    const metadata = { name: LOADBALANCER_NAME, namespace: SYSTEM };
+    await plane.client.create(loadBalancers, { metadata, spec: {} });
+    return plane;
+  } catch (error) {
+    await plane[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 const MAIN = fileURLToPath(new URL("../../controller/main.ts", import.meta.url));
@@ -46,7 +64,7 @@ export class ControllerProcess implements AsyncDisposable {
         ...process.env,
         KUBECONFIG: kubeconfig,
         POD_NAME: name,
-        POD_NAMESPACE: "genkan-system",
+        POD_NAMESPACE: SYSTEM,
         HTTP_PORT: "0",
         WEBHOOK_PORT: "0",
         CERTIFICATE_DIRECTORY: "/nonexistent",
@@ -109,5 +127,18 @@ export class ControllerProcess implements AsyncDisposable {
       // Not a record: an uncaught error's text. It is what a failing test wants to show.
       this.logs.push({ level: "error", msg: line });
     }
+  }
+}
+
+/** A controller that leads already; where another one does, only once that one is gone. */
+export async function startLeader(plane: TestPlane, name: string): Promise<ControllerProcess> {
+  const controller = new ControllerProcess(name, plane.plane.kubeconfig);
+  try {
+    await controller.started();
+    await until(`${name} to lead`, () => controller.leads, { deadlineMs: 20_000 });
+    return controller;
+  } catch (error) {
+    await controller.end("SIGKILL");
+    throw error;
   }
 }

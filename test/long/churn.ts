@@ -5,9 +5,9 @@
  */
 import assert from "node:assert/strict";
 import { formatAddress, parseAddress } from "#api/address.ts";
-import { addressPools, loadBalancers, type Service, services } from "#common/kube/resource.ts";
-import { ControllerProcess, installGenkan } from "#test/integration/controller.ts";
-import { TestPlane } from "#test/integration/plane.ts";
+import { addressPools, type Service, services } from "#common/kube/resource.ts";
+import { ControllerProcess, SYSTEM, startGenkan } from "#test/integration/controller.ts";
+import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 import { Witness } from "./witness.ts";
 
@@ -32,7 +32,6 @@ export interface ChurnResult {
   readonly seconds: number;
 }
 
-const SYSTEM = "genkan-system";
 const NAMESPACE = "default";
 /** Of all Services these are never touched: their addresses may not change. */
 const STEADY_SHARE = 4;
@@ -61,11 +60,8 @@ function rangeOf(count: number): string {
 }
 
 export async function churn(options: ChurnOptions): Promise<ChurnResult> {
-  await using plane = await TestPlane.start();
-  await installGenkan(plane);
-  const { client } = plane;
-  await client.create(loadBalancers, { metadata: { name: "loadbalancer", namespace: SYSTEM }, spec: {} });
-  await client.create(addressPools, {
+  await using plane = await startGenkan();
+  await plane.client.create(addressPools, {
     metadata: { name: "churn", namespace: SYSTEM },
     spec: { protocol: "layer2", addresses: [rangeOf(options.services + SPARE)] },
   });
