@@ -10,8 +10,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import type { WantedSession } from "#speaker/bgp/plan.ts";
-import { FRR_DIRECTORY, Frr } from "#test/interop/frr.ts";
-import { Daemon, output } from "#test/interop/process.ts";
+import { Frr, startBfdd } from "#test/interop/frr.ts";
+import { output } from "#test/interop/process.ts";
 import type { Route } from "#test/interop/route.ts";
 import { asnOf, type Session, sessionsOf } from "#test/interop/session.ts";
 import { Topology } from "#test/interop/topology.ts";
@@ -114,35 +114,7 @@ test("BGP with BFD at FRR", { timeout: 120_000 }, async (t) => {
   await configure((address) => `neighbor ${address} bfd 3 50 50`);
   // This FRR ends a session for AdminDown, too, unless told to look at the C bit (later ones need not be told).
   await configure((address) => `neighbor ${address} bfd check-control-plane-failure`);
-  const bfdd = (): Daemon => {
-    rmSync(join(directory, "bfdd.sock"), { force: true });
-    const files = [
-      "-f",
-      "/dev/null",
-      "-i",
-      join(directory, "bfdd.pid"),
-      "--bfdctl",
-      join(directory, "bfdd.sock"),
-    ];
-    const sockets = ["-z", join(directory, "zserv.api"), "--vty_socket", directory];
-    return new Daemon({
-      namespace,
-      command: [
-        "chrt",
-        "-f",
-        "20",
-        `${FRR_DIRECTORY}/bfdd`,
-        "-P",
-        "0",
-        "--log",
-        "stdout",
-        ...files,
-        ...sockets,
-      ],
-      logFile: join(directory, "bfdd.log"),
-    });
-  };
-  let running = bfdd();
+  let running = startBfdd({ namespace, directory });
   let device = new RoutingDevice(topology.device);
   t.after(async () => {
     await device.end();
@@ -189,7 +161,7 @@ test("BGP with BFD at FRR", { timeout: 120_000 }, async (t) => {
         assert.ok((bfd?.at ?? 0) - killedAt <= 250, `${name}: ${(bfd?.at ?? 0) - killedAt} ms`);
         assert.ok(Math.abs((bgp?.at ?? 0) - (bfd?.at ?? 0)) <= 20, `${name}: apart`);
       }
-      running = bfdd();
+      running = startBfdd({ namespace, directory });
       await allUp();
       await until("the routes", async () => (await routes()).length === sessions.length);
     },

@@ -16,8 +16,8 @@ import {
   type SpeakerStatus,
   speakerStatuses,
 } from "#common/kube/resource.ts";
-import { FRR_DIRECTORY, Frr } from "#test/interop/frr.ts";
-import { Daemon, output } from "#test/interop/process.ts";
+import { Frr, startBfdd } from "#test/interop/frr.ts";
+import { type Daemon, output } from "#test/interop/process.ts";
 import type { Route } from "#test/interop/route.ts";
 import { workDirectory } from "#test/interop/router.ts";
 import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "#test/layer2/bridge.ts";
@@ -116,15 +116,7 @@ export class World implements AsyncDisposable {
       "exit-address-family",
     ];
     this.#frr = await Frr.start({ namespace, sessions: [], directory: this.#directory, globalLines });
-    const files = ["-f", "/dev/null", "-i", join(this.#directory, "bfdd.pid")];
-    const sockets = ["-z", join(this.#directory, "zserv.api"), "--vty_socket", this.#directory];
-    const control = ["--bfdctl", join(this.#directory, "bfdd.sock")];
-    const program = ["chrt", "-f", "20", `${FRR_DIRECTORY}/bfdd`, "-P", "0", "--log", "stdout"] as const;
-    this.#bfdd = new Daemon({
-      namespace,
-      command: [...program, ...files, ...sockets, ...control],
-      logFile: join(this.#directory, "bfdd.log"),
-    });
+    this.#bfdd = startBfdd({ namespace, directory: this.#directory });
   }
 
   get frr(): Frr {

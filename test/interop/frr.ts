@@ -1,5 +1,5 @@
-/** FRR: zebra and bgpd, asked by vtysh's JSON. */
-import { existsSync, writeFileSync } from "node:fs";
+/** FRR: zebra and bgpd, asked by vtysh's JSON; bfdd beside them. */
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Family } from "#api/address.ts";
 import { run } from "#test/netns/namespace.ts";
@@ -103,6 +103,31 @@ function documents<T>(text: string): T[] {
     .map((part) => JSON.parse(`${part}}`) as T);
 }
 
+/** What every daemon of FRR is started with; what it makes itself is in `directory`. */
+function commandOf(program: string, directory: string, configFile: string): [string, ...string[]] {
+  return [
+    `${FRR_DIRECTORY}/${program}`,
+    ..."-P 0 --log stdout".split(" "),
+    ...["-f", configFile, "-i", join(directory, `${program}.pid`)],
+    ...["-z", join(directory, "zserv.api"), "--vty_socket", directory],
+  ];
+}
+
+/**
+ * bfdd without a configuration, beside the Frr of the same directory: bgpd tells it of its peers. Before everything
+ * ordinary, so that its own lateness is none of ours.
+ */
+export function startBfdd({ namespace, directory }: { namespace: string; directory: string }): Daemon {
+  const control = join(directory, "bfdd.sock");
+  // An earlier one that was killed leaves it behind.
+  rmSync(control, { force: true });
+  return new Daemon({
+    namespace,
+    command: ["chrt", "-f", "20", ...commandOf("bfdd", directory, "/dev/null"), "--bfdctl", control],
+    logFile: join(directory, "bfdd.log"),
+  });
+}
+
 /** The kernel's limit on arguments is far away. */
 const COMMANDS_AT_ONCE = 100;
 
@@ -132,15 +157,9 @@ export class Frr implements Router {
 
   #run(program: string, more: readonly string[]): void {
     const { namespace, directory } = this.#options;
-    const own = [
-      ..."-P 0 --log stdout".split(" "),
-      ...["-f", join(directory, `${program}.conf`), "-i", join(directory, `${program}.pid`)],
-      ...["-z", join(directory, "zserv.api"), "--vty_socket", directory],
-    ];
+    const command = commandOf(program, directory, join(directory, `${program}.conf`));
     const logFile = join(directory, `${program}.log`);
-    this.#daemons.push(
-      new Daemon({ namespace, command: [`${FRR_DIRECTORY}/${program}`, ...own, ...more], logFile }),
-    );
+    this.#daemons.push(new Daemon({ namespace, command: [...command, ...more], logFile }));
   }
 
   get pids(): number[] {
