@@ -17,7 +17,7 @@ import { asnOf, type Session, sessionsOf } from "#test/interop/session.ts";
 import { Topology } from "#test/interop/topology.ts";
 import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
-import { PROFILE } from "./device-process.ts";
+import { PROFILE } from "./profile.ts";
 
 const PROGRAM = fileURLToPath(new URL("./routing-device.ts", import.meta.url));
 const PREFIX = "198.51.100.7/32";

@@ -33,15 +33,6 @@ export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 export const tookSince = (startedAt: number, change: BfdChange | undefined): number =>
   Date.parse(change?.at ?? "") - startedAt;
 
-export const PROFILE: BfdPeer["profile"] = {
-  receiveIntervalMs: 50,
-  transmitIntervalMs: 50,
-  detectMultiplier: 3,
-  echoMode: false,
-  echoIntervalMs: 50,
-  passive: false,
-};
-
 /** As the image starts the speaker; a load of 9 MB needs more memory than a speaker. */
 const FLAGS = (
   process.env.BFD_NODE_FLAGS ?? "--max-semi-space-size=1 --optimize-for-size --v8-pool-size=1"

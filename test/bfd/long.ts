@@ -16,8 +16,9 @@ import { ROUTERS, type RouterKind } from "#test/interop/session.ts";
 import { Topology } from "#test/interop/topology.ts";
 import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
-import { Device, PROFILE, tookSince } from "./device-process.ts";
+import { Device, tookSince } from "./device-process.ts";
 import { BirdBfd, type BirdPeer, FrrBfd, type FrrPeer } from "./peers.ts";
+import { PROFILE } from "./profile.ts";
 
 /** The size of a list of 10,000 Services. */
 const LOAD_MEGABYTES = 9;

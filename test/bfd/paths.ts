@@ -4,7 +4,7 @@ import { LINK, type RouterKind, type Session, sessionsOf } from "#test/interop/s
 import type { Topology } from "#test/interop/topology.ts";
 import { run } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
-import { PROFILE } from "./device-process.ts";
+import { PROFILE } from "./profile.ts";
 
 export interface Path {
   readonly key: string;

@@ -5,6 +5,7 @@ import type { FromBfdWorker } from "#speaker/bfd/messages.ts";
 import type { BfdChange, BfdPeer, BfdReport, BfdScheduling } from "#speaker/bfd/types.ts";
 import type { Datagram } from "#speaker/native/datagram.ts";
 import { sockaddr } from "#speaker/native/sockaddr.ts";
+import { PROFILE } from "#test/bfd/profile.ts";
 import type { FakeClock } from "#test/fakes/clock.ts";
 import { fakeRandom } from "#test/fakes/random.ts";
 
@@ -127,13 +128,5 @@ export const peerOf = (address: string, more: Partial<BfdPeer["profile"]> = {}):
   key: "peer",
   address,
   multihop: false,
-  profile: {
-    receiveIntervalMs: 50,
-    transmitIntervalMs: 50,
-    detectMultiplier: 3,
-    echoMode: false,
-    echoIntervalMs: 50,
-    passive: false,
-    ...more,
-  },
+  profile: { ...PROFILE, ...more },
 });
