@@ -138,10 +138,6 @@ export function rangeOf({ family, value, length }: Prefix): Range {
   return { family, first: value, last: value | hostMask(family, length) };
 }
 
-export function contains(range: Range, address: Address): boolean {
-  return range.family === address.family && range.first <= address.value && address.value <= range.last;
-}
-
 /** Whether every address of `inner` is in `outer`. */
 export function covers(outer: Range, inner: Range): boolean {
   return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;

@@ -57,7 +57,6 @@ export const isNotFound = (error: unknown): boolean => hasCode(error, 404);
 export const isConflict = (error: unknown): boolean => hasCode(error, 409);
 /** The resourceVersion or continue token is too old: list again. */
 export const isGone = (error: unknown): boolean => hasCode(error, 410);
-export const isForbidden = (error: unknown): boolean => hasCode(error, 403);
 
 function hasCode(error: unknown, code: number): boolean {
   return error instanceof KubeError && error.code === code;

@@ -23,11 +23,6 @@ export function hasIpvs(): boolean {
   }
 }
 
-/** True inside a guest that startGuest booted. */
-export function insideGuest(): boolean {
-  return process.env.GENKAN_GUEST === "1";
-}
-
 /**
  * Runs a command where ip_vs is, in the checkout's directory, output passed through.
  * On a host kernel that has it: in new network and mount namespaces, so that nothing is left behind.

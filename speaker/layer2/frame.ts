@@ -9,7 +9,6 @@
 
 export const ETHER_TYPE = { arp: 0x0806, ipv6: 0x86dd } as const;
 export const ETHERNET_HEADER = 14;
-export const HARDWARE_ADDRESS = 6;
 /** Without the frame check sequence; shorter payloads are padded with zeros. */
 const MINIMUM_FRAME = 60;
 

@@ -65,11 +65,6 @@ export const u32 = sized<number>(
   (bytes, value) => writeU32(bytes, value, 0),
   (bytes) => readU32(bytes, 0),
 );
-export const i32 = sized<number>(
-  4,
-  (bytes, value) => writeU32(bytes, value >>> 0, 0),
-  (bytes) => readI32(bytes, 0),
-);
 export const u16be = sized<number>(
   2,
   (bytes, value) => bytes.writeUInt16BE(value),

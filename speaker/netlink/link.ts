@@ -1,11 +1,10 @@
-/** Links (struct ifinfomsg): list, up and down, new ones, and the kernel's word when one changes. */
+/** Links (struct ifinfomsg): list, up and down, new ones, and the group that hears when one changes. */
 import { attributes } from "./attribute.ts";
 import { DecodeError, raw, readI32, readU16, readU32, text, u8, u32, writeU32 } from "./bytes.ts";
-import { FLAG, type Message } from "./header.ts";
+import { FLAG } from "./header.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
 export const RTM_NEWLINK = 16;
-export const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const HEADER = 16;
 export const LINK_GROUP = 1;
@@ -88,9 +87,3 @@ export const addLink = (name: string, kind: string): Request => ({
   payload: Buffer.concat([Buffer.alloc(HEADER), fields.encode({ name, info: { kind } })]),
   attempt: `add ${kind} link ${name}`,
 });
-
-/** What a notification of LINK_GROUP says. */
-export function linkChange(message: Message): { link: Link; isGone: boolean } | undefined {
-  if (message.type !== RTM_NEWLINK && message.type !== RTM_DELLINK) return undefined;
-  return { link: decodeLink(message.payload), isGone: message.type === RTM_DELLINK };
-}

@@ -6,7 +6,7 @@
  * of any of them arrive all the same.
  */
 import { AF, SOCK, SOL, Socket, SocketError } from "#speaker/native/socket.ts";
-import { readU16, readU32, writeU16 } from "./bytes.ts";
+import { readU16, writeU16 } from "./bytes.ts";
 import { NetlinkError } from "./error.ts";
 import { decodeError, decodeMessages, encodeMessage, FLAG, type Message, TYPE } from "./header.ts";
 
@@ -244,6 +244,3 @@ function netlinkAddress(): Buffer {
   writeU16(bytes, AF.netlink, 0);
   return bytes;
 }
-
-/** The port id that the kernel chose (struct sockaddr_nl). */
-export const portIdOf = (name: Buffer): number => readU32(name, 4);
