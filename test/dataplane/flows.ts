@@ -156,7 +156,7 @@ export class Flows {
   }
 }
 
-export function summarise(report: FlowReport): FlowSummary {
+function summarise(report: FlowReport): FlowSummary {
   const pods: Record<string, number> = {};
   const clients = new Set<string>();
   for (const flow of report.flows) {

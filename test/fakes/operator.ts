@@ -32,13 +32,13 @@ export function balancer(metadata: Partial<KubeObject["metadata"]> = {}, spec = 
   } as LoadBalancer;
 }
 
-export const deploymentStatus = {
+const deploymentStatus = {
   observedGeneration: 1,
   replicas: 2,
   updatedReplicas: 2,
   availableReplicas: 2,
 } as const;
-export const daemonSetStatus = {
+const daemonSetStatus = {
   observedGeneration: 1,
   desiredNumberScheduled: 3,
   updatedNumberScheduled: 3,

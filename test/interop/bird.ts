@@ -10,7 +10,7 @@ import { byPeer, type Router, type RouterOptions } from "./router.ts";
 import { GATEWAY, mainAddress, type Session, type Side } from "./session.ts";
 
 /** The name of a session's protocol: no dash is allowed. */
-export const protocolOf = (session: Session): string => session.name.replaceAll("-", "_");
+const protocolOf = (session: Session): string => session.name.replaceAll("-", "_");
 
 export interface BirdOptions extends RouterOptions {
   /** BIRD plays the device under test, to prove the harness: it announces these. */
@@ -59,7 +59,7 @@ function staticBlock(family: Family, routes: readonly Route[]): string {
   return `protocol static announced_${channel} {\n  ${channel};\n${lines.join("\n")}\n}`;
 }
 
-export function birdConfig(options: BirdOptions): string {
+function birdConfig(options: BirdOptions): string {
   const isDevice = options.announces !== undefined;
   const far = isDevice
     ? { IPv4: "10.9.0.0/16", IPv6: "fd00:9::/64" }
@@ -101,7 +101,7 @@ const tuples = (text: string): string[] =>
   );
 
 /** `show route all` of birdc: routes by their protocol's name. */
-export function parseBirdRoutes(text: string): [protocol: string, route: Route][] {
+function parseBirdRoutes(text: string): [protocol: string, route: Route][] {
   const found: [string, Route][] = [];
   let prefix = "";
   for (const block of text.split(/\n(?=\S.*\[)|\n(?=\s{10,}\S+ \[)/)) {

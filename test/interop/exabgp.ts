@@ -76,7 +76,7 @@ function routesOf(message: ExabgpMessage, family: Family): Route[] {
 }
 
 /** What a router with a table would hold after these messages; a session that ends takes its routes away. */
-export function summed(messages: readonly ExabgpMessage[], family: Family): Map<string, Map<string, Route>> {
+function summed(messages: readonly ExabgpMessage[], family: Family): Map<string, Map<string, Route>> {
   const tables = new Map<string, Map<string, Route>>();
   for (const message of messages) {
     const peer = message.neighbor.address.peer;

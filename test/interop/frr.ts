@@ -35,7 +35,7 @@ function sessionLines({ peer, device, relation, transport, password }: Session):
 }
 
 /** bgpd.conf for the sessions. */
-export function frrConfig({ sessions, globalLines = [], familyLines, topLines = [] }: FrrOptions): string {
+function frrConfig({ sessions, globalLines = [], familyLines, topLines = [] }: FrrOptions): string {
   const families = FAMILIES.flatMap((family) => {
     const own = sessions.filter((session) => session.family === family);
     const lines = own.flatMap((session) => [
@@ -79,7 +79,7 @@ interface FrrPath {
 const DEFAULT_LOCAL_PREF = 100;
 
 /** One path of `show bgp <afi> unicast <prefix> json`. FRR gives what eBGP did not send its own default: no locPrf then. */
-export function frrRoute(prefix: string, path: FrrPath): readonly [peer: string, route: Route] {
+function frrRoute(prefix: string, path: FrrPath): readonly [peer: string, route: Route] {
   const nextHop = path.nexthops?.find(({ scope }) => scope !== "link-local") ?? path.nexthops?.[0];
   return [
     path.peer?.peerId ?? "",

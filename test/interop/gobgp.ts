@@ -90,7 +90,7 @@ function large(value: unknown): string[] {
 }
 
 /** One path of `gobgp -j neighbor <address> adj-in`: the attributes as they were on the wire. */
-export function gobgpRoute(path: GobgpPath): Route {
+function gobgpRoute(path: GobgpPath): Route {
   const attribute = (type: number): GobgpAttribute | undefined => path.attrs.find((one) => one.type === type);
   const preference = attribute(ATTRIBUTE.localPref)?.value;
   return normalise({

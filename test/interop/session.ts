@@ -10,7 +10,7 @@ export const TRANSPORTS = ["plain", "md5", "multihop"] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
 /** The device under test towards eBGP peers; towards iBGP peers it has the router's number. */
-export const DEVICE_ASN = 4_200_000_100;
+const DEVICE_ASN = 4_200_000_100;
 /** Link of every namespace on the common segment. */
 export const LINK = "eth0";
 
