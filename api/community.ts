@@ -9,7 +9,7 @@ export type Community =
   | { readonly kind: "large"; readonly value: LargeCommunity };
 
 /** IANA's registry of well-known communities: RFC 1997, 3765, 7999, 8326. */
-export const WELL_KNOWN_COMMUNITIES: Readonly<Record<string, number>> = {
+const WELL_KNOWN_COMMUNITIES: Readonly<Record<string, number>> = {
   "graceful-shutdown": 0xffff0000,
   blackhole: 0xffff029a,
   "no-export": 0xffffff01,

@@ -11,7 +11,7 @@ interface Definition {
 
 const PASS_SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10] as const;
 
-export const METRICS = {
+const METRICS = {
   genkan_build_info: {
     type: "gauge",
     help: "Always 1; the labels say what runs.",

@@ -22,7 +22,7 @@ export function poolIsRequested(pool: Pool, request: AllocationRequest): Refusal
 }
 
 /** The pool's configuration is valid: only a valid one gives new addresses. */
-export function poolIsOpen(pool: Pool): Refusal | undefined {
+function poolIsOpen(pool: Pool): Refusal | undefined {
   if (pool.isOpen) return undefined;
   return refuse(
     RefusalReason.InvalidPool,
@@ -31,7 +31,7 @@ export function poolIsOpen(pool: Pool): Refusal | undefined {
 }
 
 /** spec.serviceAllocation of the pool admits the Service. */
-export function poolAdmits(pool: Pool, request: AllocationRequest, ledger: Ledger): Refusal | undefined {
+function poolAdmits(pool: Pool, request: AllocationRequest, ledger: Ledger): Refusal | undefined {
   const part = excludes(pool, request, ledger.pools.labelsOf);
   if (part === undefined) return undefined;
   const why =
@@ -64,7 +64,7 @@ export function quotaAllows(
 }
 
 /** The family is one of the Service's. */
-export function familyIsWanted(vip: Vip, request: AllocationRequest): Refusal | undefined {
+function familyIsWanted(vip: Vip, request: AllocationRequest): Refusal | undefined {
   if (request.families.includes(vip.family)) return undefined;
   return refuse(
     RefusalReason.FamilyMismatch,
@@ -73,7 +73,7 @@ export function familyIsWanted(vip: Vip, request: AllocationRequest): Refusal | 
 }
 
 /** If the Service asks for an address of that family, it is this one. */
-export function addressIsRequested(vip: Vip, request: AllocationRequest): Refusal | undefined {
+function addressIsRequested(vip: Vip, request: AllocationRequest): Refusal | undefined {
   const wanted = request.addresses.find((each) => each.family === vip.family);
   if (wanted === undefined || wanted.value === vip.value) return undefined;
   return refuse(

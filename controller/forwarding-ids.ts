@@ -11,7 +11,7 @@ import { IndexSet } from "#controller/indexset.ts";
 /** `IPv4/TCP/80` -> id. */
 export type ForwardingIds = Readonly<Record<string, number>>;
 
-export const NO_IDS: ForwardingIds = {};
+const NO_IDS: ForwardingIds = {};
 
 /** The keys that a Service with addresses of `families` needs, sorted. */
 export function idKeys(families: Iterable<Family>, ports: readonly string[]): string[] {

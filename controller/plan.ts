@@ -14,7 +14,7 @@ export const SERVICE_CONDITION = "genkan.dev/AddressAllocated";
 export type IpMode = "Proxy" | "VIP";
 
 /** Reasons of the Events on Services. */
-export const EventReason = {
+const EventReason = {
   IPAllocated: "IPAllocated",
   IPReleased: "IPReleased",
   AllocationFailed: "AllocationFailed",

@@ -94,7 +94,7 @@ export function excludes(
 }
 
 /** The order in which pools are asked: pinned ones first, then by priority, then by name. */
-export function byPreference(a: Pool, b: Pool): number {
+function byPreference(a: Pool, b: Pool): number {
   if (a.isPinned !== b.isPinned) return a.isPinned ? -1 : 1;
   const rank = (pool: Pool): number => (pool.priority === 0 ? Number.POSITIVE_INFINITY : pool.priority);
   if (rank(a) !== rank(b)) return rank(a) - rank(b);

@@ -5,7 +5,7 @@ import { ANNOTATION_ADDRESSES, ANNOTATION_POOL, ANNOTATION_SHARING_KEY } from "#
 import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
 import type { ServiceRecord } from "#controller/service.ts";
 
-export const FAMILY_POLICY = ["SingleStack", "PreferDualStack", "RequireDualStack"] as const;
+const FAMILY_POLICY = ["SingleStack", "PreferDualStack", "RequireDualStack"] as const;
 export type FamilyPolicy = (typeof FAMILY_POLICY)[number];
 
 export interface Sharing {

@@ -96,7 +96,7 @@ function planInstallation(view: OperatorView): Plan {
 }
 
 /** Undefined if `actual` says all of `child` and nobody else put anything in. */
-export function whyApply(child: Child, actual: ActualChild | undefined): string | undefined {
+function whyApply(child: Child, actual: ActualChild | undefined): string | undefined {
   if (actual === undefined) return "missing";
   const path = firstDifference(child.object, actual.object);
   if (path !== undefined) return `${path} differs`;

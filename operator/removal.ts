@@ -15,7 +15,7 @@ import {
 } from "#operator/view.ts";
 
 /** How long a removal waits for a speaker that shows no life. */
-export const DEAD_SPEAKER_WAIT_MS = 60_000;
+const DEAD_SPEAKER_WAIT_MS = 60_000;
 /** How long pods may outlive the grace that they were given: a kubelet that is gone ends nothing. */
 const POD_WAIT_MS = 15_000;
 const LOOK_AGAIN_MS = 1_000;

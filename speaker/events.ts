@@ -113,7 +113,7 @@ export class SpeakerEvents {
 }
 
 /** Pure: no speaker has it on a link. Not said while one of them, of an older build, does not publish its own. */
-export function isForeign(station: string, states: Iterable<SpeakerState>): boolean {
+function isForeign(station: string, states: Iterable<SpeakerState>): boolean {
   const known = [...states].flatMap(({ links }) => links.map(({ hardware }) => hardware));
   return !known.includes(undefined) && !known.includes(station);
 }

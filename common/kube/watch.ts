@@ -16,7 +16,7 @@ export interface WatchRequest {
 }
 
 /** An object is 1.5 MiB in etcd at most; JSON with everything escaped is still below this. */
-export const MAX_LINE_BYTES = 16 * 2 ** 20;
+const MAX_LINE_BYTES = 16 * 2 ** 20;
 
 /** Milliseconds for the head of the answer: a watch that opens late may have missed nothing, but says nothing. */
 const HEAD_TIMEOUT_MS = 30_000;
@@ -54,7 +54,7 @@ export async function* watchEvents<T extends KubeObject>(
 }
 
 /** One record; KubeError for the server's ERROR record (410 when the version is too old), ConnectionError if unreadable. */
-export function decodeEvent<T extends KubeObject>(what: string, line: Buffer): WatchEvent<T> {
+function decodeEvent<T extends KubeObject>(what: string, line: Buffer): WatchEvent<T> {
   let record: { type?: unknown; object?: unknown };
   try {
     record = JSON.parse(line.toString("utf8")) as typeof record;

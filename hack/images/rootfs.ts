@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** Paths of the shared libraries and the loader that `program` links, as `ldd` prints them. */
-export function parseLdd(output: string): string[] {
+function parseLdd(output: string): string[] {
   const paths: string[] = [];
   for (const line of output.split("\n")) {
     const found = /^\s*(?:\S+ => )?(\/\S+) \(0x/.exec(line);

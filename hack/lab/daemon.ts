@@ -101,7 +101,7 @@ export async function waitForDaemon(
 }
 
 /** The end of a log file, with its name. */
-export async function logTail(path: string, lines = 20): Promise<string> {
+async function logTail(path: string, lines = 20): Promise<string> {
   const text = await readFile(path, "utf8").catch((error: Error) => error.message);
   return `--- ${path}\n${tail(text, lines)}`;
 }

@@ -7,7 +7,7 @@ const IP_BYTES = 20;
 const UDP_BYTES = 8;
 const MARK = Buffer.from("genkan\0\0");
 const PAYLOAD_BYTES = MARK.length + 4;
-export const ECHO_BYTES = IP_BYTES + UDP_BYTES + PAYLOAD_BYTES;
+const ECHO_BYTES = IP_BYTES + UDP_BYTES + PAYLOAD_BYTES;
 const ECHO_PORT = 3785;
 const UDP = 17;
 

@@ -36,7 +36,7 @@ export interface EngineIo extends EntryIo {
 }
 
 export type ListenerKind = "single-IPv4" | "single-IPv6" | "multi-IPv4" | "multi-IPv6";
-export const kindOf = ({ multihop, address }: Pick<PathPeer, "multihop" | "address">): ListenerKind =>
+const kindOf = ({ multihop, address }: Pick<PathPeer, "multihop" | "address">): ListenerKind =>
   `${multihop ? "multi" : "single"}-${address.includes(":") ? "IPv6" : "IPv4"}`;
 
 export interface EngineOptions {

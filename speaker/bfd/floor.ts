@@ -6,7 +6,7 @@
 import type { BfdScheduling, BfdTimers } from "./types.ts";
 
 /** How much later than its interval a packet may come before the session falls, in milliseconds. */
-export const SAFE_LATENESS_MS = 700;
+const SAFE_LATENESS_MS = 700;
 
 /** What to do with timers that the thread cannot keep. */
 export type FloorPolicy = "raise" | "refuse";

@@ -13,7 +13,7 @@ import type { PathPeer } from "./entry.ts";
 import type { EchoWire, Wire } from "./session.ts";
 
 /** RFC 5881 section 4, RFC 5883 section 5. */
-export const BFD_PORT = { single: 3784, multi: 4784 } as const;
+const BFD_PORT = { single: 3784, multi: 4784 } as const;
 /** RFC 5881 section 4: unique for each session. */
 const SOURCE_PORTS = { first: 49_152, count: 16_384 } as const;
 const TRIES = 64;

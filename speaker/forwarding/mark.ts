@@ -1,7 +1,7 @@
 /** Forwarding ids and firewall marks. Pure. */
 import { MAX_FORWARDING_ID } from "#api/names.ts";
 
-export const TIER_2 = 0x2000;
+const TIER_2 = 0x2000;
 /** kube-proxy's bits; and bit 31, which makes ipvsadm print a mark as a negative number. */
 const FOREIGN = 0xc000;
 const TOP = 0x80000000;

@@ -20,7 +20,7 @@ import {
 import { MH } from "#speaker/netlink/ipvs.ts";
 
 /** Sets and maps of the table, without the family's digit; ruleset.ts declares them. */
-export const SETS = [
+const SETS = [
   "ports",
   "vips",
   "tier1v",

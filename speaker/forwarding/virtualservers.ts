@@ -26,8 +26,7 @@ export interface ServerDifference {
   readonly changes: Change[];
 }
 
-export const familyNumber = (server: VirtualServer): number =>
-  server.family === "IPv4" ? AF_INET : AF_INET6;
+const familyNumber = (server: VirtualServer): number => (server.family === "IPv4" ? AF_INET : AF_INET6);
 export const serverKey = (family: number, mark: number): string => `${family}/${mark}`;
 const nameOf = (server: VirtualServer): string => `${server.family} mark 0x${server.mark.toString(16)}`;
 const placeOf = (real: { address: string; port: number }): string => `${real.address} ${real.port}`;

@@ -15,7 +15,7 @@ const IPV6_HEADER = 40;
 const NEXT_HEADER_ICMPV6 = 58;
 /** RFC 4861 section 7.1.1: less than 255 came through a router and is not from this link. */
 export const HOP_LIMIT = 255;
-export const ND_TYPE = { solicitation: 135, advertisement: 136 } as const;
+const ND_TYPE = { solicitation: 135, advertisement: 136 } as const;
 const ND_FIXED = 24;
 const OPTION = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
 const FLAG = { solicited: 0x40, override: 0x20 } as const;
@@ -121,7 +121,7 @@ export interface NeighborAdvertisement {
 }
 
 /** 86 bytes. The override flag is always set: neighbours replace what they know (RFC 4861 section 7.2.5). */
-export function encodeAdvertisement(advertisement: NeighborAdvertisement): Buffer {
+function encodeAdvertisement(advertisement: NeighborAdvertisement): Buffer {
   const { to, hardware, destination, target, isSolicited } = advertisement;
   const length = ND_FIXED + 8;
   const frame = frameFor({ destination: to, source: hardware, type: ETHER_TYPE.ipv6 }, IPV6_HEADER + length);

@@ -43,7 +43,7 @@ export const SOCK = { raw: 3 } as const;
 export const SOL = { socket: 1, packet: 263, netlink: 270 } as const;
 
 /** Most messages that one call sends or one wakeup receives (socket.c, BATCH_MAX). */
-export const BATCH_MAX = 256;
+const BATCH_MAX = 256;
 const ADDRESS_BYTES = 128;
 const DEFAULT_BATCH = 64;
 

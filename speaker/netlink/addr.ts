@@ -5,8 +5,8 @@ import { FLAG } from "./header.ts";
 import { familyOf } from "./route.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
-export const RTM_NEWADDR = 20;
-export const RTM_DELADDR = 21;
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 const HEADER = 8;
 export const ADDRESS_GROUPS: readonly number[] = [5, 9];

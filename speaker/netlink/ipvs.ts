@@ -39,7 +39,7 @@ const VERSION = 1;
 /** IP_VS_SVC_F_SCHED1 and SCHED2 as mh reads them. */
 export const MH = { fallback: 0x8, port: 0x10 } as const;
 /** Bits of the flags word that say what the scheduler does; the rest is the kernel's business. */
-export const SCHEDULER_FLAGS = 0x38;
+const SCHEDULER_FLAGS = 0x38;
 export const METHOD = { masquerade: 0, tunnel: 2, direct: 3 } as const;
 const METHOD_MASK = 7;
 

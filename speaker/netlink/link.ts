@@ -4,7 +4,7 @@ import { DecodeError, raw, readI32, readU16, readU32, text, u8, u32, writeU32 } 
 import { FLAG } from "./header.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
-export const RTM_NEWLINK = 16;
+const RTM_NEWLINK = 16;
 const RTM_GETLINK = 18;
 const HEADER = 16;
 export const LINK_GROUP = 1;

@@ -100,7 +100,7 @@ export function addressesParse(pool: AddressPool): Refusal[] {
   });
 }
 
-export function noOverlapWithin(pool: AddressPool): Refusal[] {
+function noOverlapWithin(pool: AddressPool): Refusal[] {
   const spans = spansOf(pool);
   return spans.flatMap((one, index) => {
     const other = spans.slice(0, index).find((earlier) => overlaps(earlier.span, one.span));
@@ -126,7 +126,7 @@ export function noOverlapWithOthers(pool: AddressPool, view: View): Refusal[] {
   });
 }
 
-export function advertisementsOnlyWithBgp(pool: AddressPool): Refusal[] {
+function advertisementsOnlyWithBgp(pool: AddressPool): Refusal[] {
   const count = pool.spec.bgpAdvertisements?.length ?? 0;
   return pool.spec.protocol === "bgp" || count === 0
     ? []
@@ -179,7 +179,7 @@ export function communitiesAreOnes(pool: AddressPool): Refusal[] {
 const communityKey = (text: string): string => JSON.stringify(parseCommunity(text) ?? text);
 
 /** Two that say where the same prefixes go must not differ in how they are preferred there. */
-export function preferencesAgree(pool: AddressPool): Refusal[] {
+function preferencesAgree(pool: AddressPool): Refusal[] {
   const scopeOf = (advertisement: Advertisement): string =>
     canonical([
       advertisement.aggregationLength ?? 32,
@@ -202,7 +202,7 @@ export function preferencesAgree(pool: AddressPool): Refusal[] {
   });
 }
 
-export function selectorsAreValid(pool: AddressPool): Refusal[] {
+function selectorsAreValid(pool: AddressPool): Refusal[] {
   const { serviceAllocation: allocation, nodeSelectors, bgpAdvertisements } = pool.spec;
   return [
     ...selectorsValid("spec.nodeSelectors", nodeSelectors),
@@ -216,7 +216,7 @@ export function selectorsAreValid(pool: AddressPool): Refusal[] {
 
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
-export function namespacesAreNames(pool: AddressPool): Refusal[] {
+function namespacesAreNames(pool: AddressPool): Refusal[] {
   const named = [
     ...(pool.spec.serviceAllocation?.namespaces ?? []).map(
       (name, at) => [`spec.serviceAllocation.namespaces[${at}]`, name] as const,
@@ -231,7 +231,7 @@ export function namespacesAreNames(pool: AddressPool): Refusal[] {
 }
 
 /** What the kernel takes as the name of a link (dev_valid_name). */
-export function interfacesAreLinks(pool: AddressPool): Refusal[] {
+function interfacesAreLinks(pool: AddressPool): Refusal[] {
   return (pool.spec.interfaces ?? []).flatMap((name, at) =>
     name === "." || name === ".." || /[/:\s]/.test(name)
       ? [refusal(`spec.interfaces[${at}]`, `"${name}" is not a link's name`)]
@@ -239,7 +239,7 @@ export function interfacesAreLinks(pool: AddressPool): Refusal[] {
   );
 }
 
-export function nothingTwice(pool: AddressPool): Refusal[] {
+function nothingTwice(pool: AddressPool): Refusal[] {
   const { serviceAllocation: allocation, nodeSelectors, interfaces, bgpAdvertisements } = pool.spec;
   return [
     ...twice("spec.nodeSelectors", nodeSelectors),

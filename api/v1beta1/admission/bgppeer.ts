@@ -22,7 +22,7 @@ export function isInternal({ spec }: BGPPeer): boolean {
   return spec.dynamicASN === "internal" || spec.peerASN === (spec.localASN ?? spec.myASN);
 }
 
-export function oneAsnOfPeer({ spec }: BGPPeer): Refusal[] {
+function oneAsnOfPeer({ spec }: BGPPeer): Refusal[] {
   if ((spec.peerASN === undefined) !== (spec.dynamicASN === undefined)) return [];
   return spec.peerASN === undefined
     ? [refusal("spec.peerASN", "neither it nor spec.dynamicASN is set: exactly one of them must be")]
@@ -34,7 +34,7 @@ export function oneAsnOfPeer({ spec }: BGPPeer): Refusal[] {
       ];
 }
 
-export function oneWayToPeer({ spec }: BGPPeer): Refusal[] {
+function oneWayToPeer({ spec }: BGPPeer): Refusal[] {
   if ((spec.peerAddress === undefined) !== (spec.interface === undefined)) return [];
   return spec.peerAddress === undefined
     ? [refusal("spec.peerAddress", "neither it nor spec.interface is set: exactly one of them must be")]
@@ -66,7 +66,7 @@ export function addressesAreHosts({ spec }: BGPPeer): Refusal[] {
   });
 }
 
-export function sourceIsOfPeersFamily({ spec }: BGPPeer): Refusal[] {
+function sourceIsOfPeersFamily({ spec }: BGPPeer): Refusal[] {
   const peer = parseAddress(spec.peerAddress ?? "");
   const source = parseAddress(spec.sourceAddress ?? "");
   if (peer === undefined || source === undefined || peer.family === source.family) return [];
@@ -87,18 +87,18 @@ export function routerIdIsOne({ spec }: BGPPeer): Refusal[] {
   return [refusal("spec.routerID", `"${routerID}" is not an IPv4 address other than 0.0.0.0`)];
 }
 
-export function holdTimeInRange({ spec }: BGPPeer): Refusal[] {
+function holdTimeInRange({ spec }: BGPPeer): Refusal[] {
   const hold = setDuration(spec.holdTime);
   if (hold === undefined || (hold >= SHORTEST_HOLD_MS && hold <= LONGEST_HOLD_MS)) return [];
   return [refusal("spec.holdTime", `${spec.holdTime} must be 0s or at least 3s, and at most 65535s`)];
 }
 
-export function keepaliveNeedsHoldTime({ spec }: BGPPeer): Refusal[] {
+function keepaliveNeedsHoldTime({ spec }: BGPPeer): Refusal[] {
   if (setDuration(spec.keepaliveTime) === undefined || setDuration(spec.holdTime) !== undefined) return [];
   return [refusal("spec.keepaliveTime", `${spec.keepaliveTime} needs spec.holdTime`)];
 }
 
-export function keepaliveBelowHoldTime({ spec }: BGPPeer): Refusal[] {
+function keepaliveBelowHoldTime({ spec }: BGPPeer): Refusal[] {
   const keepalive = setDuration(spec.keepaliveTime);
   const hold = setDuration(spec.holdTime);
   if (keepalive === undefined || hold === undefined || keepalive < hold) return [];
@@ -107,14 +107,14 @@ export function keepaliveBelowHoldTime({ spec }: BGPPeer): Refusal[] {
   ];
 }
 
-export function connectTimeInWholeSeconds({ spec }: BGPPeer): Refusal[] {
+function connectTimeInWholeSeconds({ spec }: BGPPeer): Refusal[] {
   const connect = setDuration(spec.connectTime);
   if (connect === undefined) return [];
   if (connect >= 1_000 && connect <= LONGEST_HOLD_MS && Math.trunc(connect) % 1_000 === 0) return [];
   return [refusal("spec.connectTime", `${spec.connectTime} must be 0s, or 1s to 65535s in whole seconds`)];
 }
 
-export function onePassword({ spec }: BGPPeer): Refusal[] {
+function onePassword({ spec }: BGPPeer): Refusal[] {
   const { password = "", passwordSecret } = spec;
   if (password === "" || passwordSecret === undefined) return [];
   return [
@@ -122,7 +122,7 @@ export function onePassword({ spec }: BGPPeer): Refusal[] {
   ];
 }
 
-export function secretInOurNamespace({ spec }: BGPPeer, view: View): Refusal[] {
+function secretInOurNamespace({ spec }: BGPPeer, view: View): Refusal[] {
   const { namespace = "" } = spec.passwordSecret ?? {};
   if (namespace === "" || namespace === view.namespace) return [];
   return [
@@ -130,7 +130,7 @@ export function secretInOurNamespace({ spec }: BGPPeer, view: View): Refusal[] {
   ];
 }
 
-export function multihopOnlyWithEbgp(peer: BGPPeer): Refusal[] {
+function multihopOnlyWithEbgp(peer: BGPPeer): Refusal[] {
   const { spec } = peer;
   if (spec.ebgpMultiHop !== true || !isInternal(peer)) return [];
   const why =
@@ -140,7 +140,7 @@ export function multihopOnlyWithEbgp(peer: BGPPeer): Refusal[] {
   return [refusal("spec.ebgpMultiHop", `true: not with iBGP (${why})`)];
 }
 
-export function hopLimitWithoutMultihop({ spec }: BGPPeer): Refusal[] {
+function hopLimitWithoutMultihop({ spec }: BGPPeer): Refusal[] {
   if (spec.ttlSecurityHops === undefined || spec.ebgpMultiHop !== true) return [];
   return [
     refusal(
@@ -160,7 +160,7 @@ function endpointOf({ spec }: BGPPeer): string | undefined {
   return address === undefined ? undefined : formatAddress(address);
 }
 
-export function onePeerPerAddress(peer: BGPPeer, view: View): Refusal[] {
+function onePeerPerAddress(peer: BGPPeer, view: View): Refusal[] {
   const mine = endpointOf(peer);
   if (mine === undefined) return [];
   const other = otherPeers(peer, view).find((each) => endpointOf(each) === mine);
@@ -169,7 +169,7 @@ export function onePeerPerAddress(peer: BGPPeer, view: View): Refusal[] {
 }
 
 /** The same link on other nodes leads to another router; on the same nodes it is the same one. */
-export function onePeerPerLink(peer: BGPPeer, view: View): Refusal[] {
+function onePeerPerLink(peer: BGPPeer, view: View): Refusal[] {
   const { interface: link } = peer.spec;
   if (link === undefined) return [];
   const nodes = ({ spec }: BGPPeer): string => canonical(spec.nodeSelectors ?? []);
@@ -180,7 +180,7 @@ export function onePeerPerLink(peer: BGPPeer, view: View): Refusal[] {
   return [refusal("spec.interface", `"${link}" is the interface of ${nameOf(other)} on the same nodes`)];
 }
 
-export function sameMyAsn(peer: BGPPeer, view: View): Refusal[] {
+function sameMyAsn(peer: BGPPeer, view: View): Refusal[] {
   const { myASN } = peer.spec;
   const other = otherPeers(peer, view).find((each) => each.spec.myASN !== myASN);
   if (other === undefined) return [];
@@ -192,7 +192,7 @@ export function sameMyAsn(peer: BGPPeer, view: View): Refusal[] {
   ];
 }
 
-export function sameRouterId(peer: BGPPeer, view: View): Refusal[] {
+function sameRouterId(peer: BGPPeer, view: View): Refusal[] {
   const { routerID } = peer.spec;
   if (routerID === undefined) return [];
   const other = otherPeers(peer, view).find(
@@ -207,7 +207,7 @@ export function sameRouterId(peer: BGPPeer, view: View): Refusal[] {
   ];
 }
 
-export function nodesValidAndNotTwice({ spec }: BGPPeer): Refusal[] {
+function nodesValidAndNotTwice({ spec }: BGPPeer): Refusal[] {
   const field = "spec.nodeSelectors";
   return [...selectorsValid(field, spec.nodeSelectors), ...twice(field, spec.nodeSelectors)];
 }

@@ -4,7 +4,7 @@ import { isQualifiedName, labelsValid } from "#api/v1beta1/admission/selectors.t
 import type { LoadBalancer } from "#api/v1beta1/generated/types.ts";
 import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
-export function theOneName({ metadata }: LoadBalancer): Refusal[] {
+function theOneName({ metadata }: LoadBalancer): Refusal[] {
   const { name = "" } = metadata;
   return name === LOADBALANCER_NAME
     ? []
@@ -14,7 +14,7 @@ export function theOneName({ metadata }: LoadBalancer): Refusal[] {
 /** Fields about our own forwarding, and what they are when nothing is said. */
 const OURS_ALONE = { scheduler: "mh", tunnel: "ipip", returnPath: "Direct", connectionSync: false } as const;
 
-export function onlyWithOurForwarding({ spec }: LoadBalancer): Refusal[] {
+function onlyWithOurForwarding({ spec }: LoadBalancer): Refusal[] {
   const forwarding = spec.forwarding;
   if (forwarding?.mode !== "KubeProxy") return [];
   return (Object.keys(OURS_ALONE) as (keyof typeof OURS_ALONE)[]).flatMap((name) => {
@@ -31,7 +31,7 @@ export function onlyWithOurForwarding({ spec }: LoadBalancer): Refusal[] {
 
 const TOLERATIONS = ["speakerTolerations", "controllerTolerations"] as const;
 
-export function tolerationsValid({ spec }: LoadBalancer): Refusal[] {
+function tolerationsValid({ spec }: LoadBalancer): Refusal[] {
   return TOLERATIONS.flatMap((name) =>
     (spec[name] ?? []).flatMap(
       ({ key = "", operator = "Equal", value = "", effect, tolerationSeconds }, at) => {
@@ -56,7 +56,7 @@ export function tolerationsValid({ spec }: LoadBalancer): Refusal[] {
   );
 }
 
-export function nodeLabelsValid({ spec }: LoadBalancer): Refusal[] {
+function nodeLabelsValid({ spec }: LoadBalancer): Refusal[] {
   return [
     ...labelsValid("spec.nodeSelector", spec.nodeSelector),
     ...labelsValid("spec.controllerNodeSelector", spec.controllerNodeSelector),
@@ -67,7 +67,7 @@ const CONFIGS = ["controllerConfig", "speakerConfig"] as const;
 /** Kubernetes' quantity: a decimal number with a suffix or an exponent. */
 const QUANTITY = /^[+-]?(\d+(\.\d*)?|\.\d+)(m|u|n|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+)?$/;
 
-export function quantitiesValid({ spec }: LoadBalancer): Refusal[] {
+function quantitiesValid({ spec }: LoadBalancer): Refusal[] {
   return CONFIGS.flatMap((name) =>
     (["requests", "limits"] as const).flatMap((part) =>
       Object.entries(spec[name]?.resources?.[part] ?? {}).flatMap(([resource, quantity]) =>
@@ -84,7 +84,7 @@ export function quantitiesValid({ spec }: LoadBalancer): Refusal[] {
   );
 }
 
-export function annotationKeysValid({ spec }: LoadBalancer): Refusal[] {
+function annotationKeysValid({ spec }: LoadBalancer): Refusal[] {
   return CONFIGS.flatMap((name) =>
     Object.keys(spec[name]?.annotations ?? {}).flatMap((key) =>
       isQualifiedName(key)

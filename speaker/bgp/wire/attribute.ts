@@ -8,7 +8,7 @@ import { BgpError, ErrorCode, UpdateError } from "./error.ts";
 import { AFI, familyOf, SAFI_UNICAST } from "./family.ts";
 import { Reader, u16be, u32be } from "./reader.ts";
 
-export const AttributeCode = {
+const AttributeCode = {
   origin: 1,
   asPath: 2,
   nextHop: 3,

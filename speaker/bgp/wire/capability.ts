@@ -4,7 +4,7 @@ import { BgpError, ErrorCode, OpenError } from "./error.ts";
 import { AFI, familyOf, SAFI_UNICAST } from "./family.ts";
 import { Reader, u16be, u32be } from "./reader.ts";
 
-export const CapabilityCode = {
+const CapabilityCode = {
   multiprotocol: 1,
   routeRefresh: 2,
   extendedNextHop: 5,
