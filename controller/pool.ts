@@ -1,7 +1,7 @@
 /** AddressPool -> Pool: what it can give, to whom, and in which order pools are asked. Pure. */
 import { AddressError, FAMILIES, type Family, parseRange, type Range } from "#api/address.ts";
+import { type LabelSelector, selects } from "#common/kube/selector.ts";
 import type { AllocationRequest } from "#controller/request.ts";
-import { type LabelSelector, matches } from "#controller/selector.ts";
 import { AddressSpace } from "#controller/space.ts";
 
 /** The fields of AddressPool.spec that allocation looks at. */
@@ -84,10 +84,10 @@ export function excludes(
   const hasNamespaceRule = pool.namespaces.length + pool.namespaceSelectors.length > 0;
   if (hasNamespaceRule && !pool.namespaces.includes(service.namespace)) {
     const labels = labelsOf(service.namespace) ?? {};
-    if (!pool.namespaceSelectors.some((selector) => matches(selector, labels))) return "namespaces";
+    if (!pool.namespaceSelectors.some((selector) => selects(selector, labels))) return "namespaces";
   }
   if (pool.serviceSelectors.length > 0) {
-    if (!pool.serviceSelectors.some((selector) => matches(selector, service.labels)))
+    if (!pool.serviceSelectors.some((selector) => selects(selector, service.labels)))
       return "serviceSelectors";
   }
   return undefined;

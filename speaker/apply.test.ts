@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "#common/log.ts";
 import { Applier, type Attractor, type Forwarder, NOTHING_WANTED } from "./apply.ts";
-import { ForwardingError, type ForwardingFault, type ForwardingInput } from "./forwarding/types.ts";
+import {
+  ForwardingError,
+  type ForwardingFault,
+  type ForwardingInput,
+  NO_COUNTS,
+} from "./forwarding/types.ts";
 import type { Wanted } from "./layer2/announcer.ts";
 import type { Announcement } from "./layer2/messages.ts";
 
@@ -33,15 +38,6 @@ function world(present: readonly string[], fault?: ForwardingFault) {
   const fail = (): void => {
     if (fault !== undefined) throw new ForwardingError(fault, "said so");
   };
-  const counts = {
-    virtualServers: 0,
-    realServers: 0,
-    routes: 0,
-    elements: 0,
-    netlinkMessagesWritten: 0,
-    passes: 0,
-    changes: 0,
-  };
   const forwarder: Forwarder = {
     reconcile: async () => {
       steps.push("forward");
@@ -52,7 +48,7 @@ function world(present: readonly string[], fault?: ForwardingFault) {
       steps.push("remove");
       fail();
     },
-    counts: () => counts,
+    counts: () => NO_COUNTS,
   };
   return { steps, held: () => [...held], applier: new Applier({ forwarder, attractor, log: silentLogger }) };
 }

@@ -7,7 +7,13 @@ import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
 import type { Forwarder } from "./apply.ts";
 import { planForwarding } from "./forwarding/plan.ts";
-import type { ForwardingCounts, ForwardingInput, ForwardingPlan, Reconciled } from "./forwarding/types.ts";
+import {
+  type ForwardingCounts,
+  type ForwardingInput,
+  type ForwardingPlan,
+  NO_COUNTS,
+  type Reconciled,
+} from "./forwarding/types.ts";
 
 export interface ForwarderOptions {
   readonly open: () => Kernel;
@@ -27,15 +33,6 @@ interface Planned {
   readonly plan: ForwardingPlan;
 }
 
-const NO_COUNTS: ForwardingCounts = {
-  virtualServers: 0,
-  realServers: 0,
-  routes: 0,
-  elements: 0,
-  netlinkMessagesWritten: 0,
-  passes: 0,
-  changes: 0,
-};
 const SAID = 20;
 
 export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwarder {

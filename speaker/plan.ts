@@ -3,11 +3,11 @@
  * that it depends on changed; the result equals that of a new Planner (property test).
  */
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
+import { hasLabels, selectsAny } from "#common/kube/selector.ts";
 import { elect } from "./elect.ts";
 import { type EndpointContext, planService, type ServicePlan } from "./endpoints.ts";
 import type { ForwardedPort } from "./forwarding/types.ts";
 import { linksFor } from "./links.ts";
-import { hasLabels, selectsAny } from "./selector.ts";
 import type { PoolView, SliceView, SpeakerState, View } from "./view.ts";
 
 /** Why nobody attracts an address. */

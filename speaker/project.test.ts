@@ -5,7 +5,6 @@ import type { EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/re
 import { OptionsError, readOptions } from "./options.ts";
 import { parseState, projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
 import { roleOf } from "./role.ts";
-import { selects } from "./selector.ts";
 
 const metadata = { name: "web", namespace: "default", uid: "u", resourceVersion: "1" };
 const annotations = {
@@ -116,30 +115,6 @@ test("another speaker's state is read with care", () => {
     parseState('{"isReady":true,"links":[null,{"name":"x"},{"name":"y","prefixes":[1]}]}')?.links,
     [],
   );
-});
-
-test("label selectors", () => {
-  const expression = (operator: string, values?: string[]) => ({
-    matchExpressions: [{ key: "a", operator, ...(values === undefined ? {} : { values }) }],
-  });
-  const cases: readonly [
-    selector: Parameters<typeof selects>[0],
-    labels: Record<string, string>,
-    is: boolean,
-  ][] = [
-    [{}, {}, true],
-    [{ matchLabels: { a: "1" } }, { a: "1", b: "2" }, true],
-    [{ matchLabels: { a: "1" } }, { a: "2" }, false],
-    [expression("In", ["1", "2"]), { a: "2" }, true],
-    [expression("In", ["1"]), {}, false],
-    [expression("NotIn", ["1"]), {}, true],
-    [expression("NotIn", ["1"]), { a: "1" }, false],
-    [expression("Exists"), { a: "" }, true],
-    [expression("DoesNotExist"), { a: "" }, false],
-    [expression("Gt", ["1"]), { a: "2" }, false],
-  ];
-  for (const [selector, labels, is] of cases)
-    assert.equal(selects(selector, labels), is, JSON.stringify(selector));
 });
 
 test("options name the variable, its value and the rule", () => {

@@ -1,5 +1,5 @@
 /** What this node is to do at all. Pure. */
-import { hasLabels } from "./selector.ts";
+import { hasLabels } from "#common/kube/selector.ts";
 import type { LoadBalancerView, NodeView } from "./view.ts";
 
 export type Role = "Active" | "LoadBalancerAbsent" | "LoadBalancerDeleted" | "NodeNotSelected";

@@ -1,8 +1,8 @@
 /** The input of one pass: everything that a plan depends on, as plain immutable values. Types only. */
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
+import type { LabelSelector, Labels } from "#common/kube/selector.ts";
 import type { Protocol } from "./forwarding/types.ts";
-import type { LabelSelector, Labels } from "./selector.ts";
 
 export interface ServicePort {
   /** "" for the only, nameless one. */

@@ -1,60 +1,15 @@
 /** Runs the lab's command and kubectl for the demo, and says in plain words what happens. */
-import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { type CommandOptions, run as runCommand } from "#hack/lab/command.ts";
 
 export const ROOT = new URL("../../", import.meta.url).pathname;
 const LAB = [join(ROOT, "hack/lab/main.ts")];
 
-export class CommandError extends Error {
-  readonly code = "CommandFailed";
-  readonly output: string;
-  constructor(argv: readonly string[], status: number | null, output: string) {
-    super(`${argv.join(" ")} ended with ${status ?? "a signal"}:\n${output.trim()}`);
-    this.output = output;
-  }
-}
+export type RunOptions = CommandOptions;
 
-export interface RunOptions {
-  readonly input?: string;
-  /** Called with what the command prints, as it prints it. */
-  readonly onOutput?: (text: string) => void;
-  readonly signal?: AbortSignal;
-  /** Leave its standard input open: a command that works until its input ends goes on until `signal`. */
-  readonly keepsInput?: boolean;
-  readonly environment?: Readonly<Record<string, string>>;
-}
-
-/** Standard output of a command; a CommandError with all it printed where it does not end with 0. */
-export function run(argv: readonly string[], options: RunOptions = {}): Promise<string> {
-  const [program, ...rest] = argv;
-  if (program === undefined) throw new Error("run: no program");
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, {
-      cwd: ROOT,
-      stdio: ["pipe", "pipe", "pipe"],
-      env: { ...process.env, ...options.environment },
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-    let stdout = "";
-    let all = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString();
-      all += chunk.toString();
-      options.onOutput?.(chunk.toString());
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      all += chunk.toString();
-      options.onOutput?.(chunk.toString());
-    });
-    child.on("error", reject);
-    child.on("close", (status) =>
-      status === 0 ? resolve(stdout) : reject(new CommandError(argv, status, all)),
-    );
-    // A program that ends without reading its input says why by its output and exit code.
-    child.stdin.on("error", () => {});
-    if (options.keepsInput !== true) child.stdin.end(options.input ?? "");
-  });
-}
+/** Standard output of a command, run in the checkout; throws CommandError. */
+export const run = (argv: readonly string[], options: RunOptions = {}): Promise<string> =>
+  runCommand(argv, { cwd: ROOT, ...options });
 
 /** The lab's command (`npm run lab -- ...`), of the demo's instance. */
 export const lab = (argv: readonly string[], options: RunOptions = {}): Promise<string> =>

@@ -7,6 +7,9 @@ export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Told what comes out, as it comes. */
   readonly onOutput?: (text: string) => void;
+  readonly signal?: AbortSignal;
+  /** Leave its standard input open: a command that works until its input ends goes on until `signal`. */
+  readonly keepsInput?: boolean;
 }
 
 /** A program did not end with 0; `output` is all that it printed. */
@@ -30,7 +33,8 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, {
       stdio: "pipe",
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      ...(options.signal !== undefined && { signal: options.signal }),
       env: { ...process.env, ...options.environment },
     });
     let stdout = "";
@@ -51,7 +55,7 @@ export function run(argv: readonly string[], options: CommandOptions = {}): Prom
     });
     // A program that ends without reading its input is judged by its exit code.
     child.stdin.on("error", () => {});
-    child.stdin.end(options.input ?? "");
+    if (options.keepsInput !== true) child.stdin.end(options.input ?? "");
   });
 }
 

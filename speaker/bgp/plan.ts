@@ -3,8 +3,8 @@
  * prefixes. Pure. Equal inputs give equal outputs, so that the Adj-RIB-Out finds nothing to send.
  */
 import { type Family, WIDTH } from "#api/address.ts";
+import { selectsAny } from "#common/kube/selector.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
-import { selectsAny } from "#speaker/selector.ts";
 import type { AdvertisementView, NodeView, PeerView, PoolView, ProfileView } from "#speaker/view.ts";
 import { canonicalAddress, familyOf } from "./address.ts";
 import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";

@@ -18,6 +18,7 @@ import {
   type ForwardingCounts,
   ForwardingError,
   type ForwardingPlan,
+  NO_COUNTS,
   type Reconciled,
 } from "#speaker/forwarding/types.ts";
 import { differServers, type PresentServer, serverKey } from "#speaker/forwarding/virtualservers.ts";
@@ -42,15 +43,6 @@ import type { Refused, Request } from "#speaker/netlink/socket.ts";
 const DEFAULT_MTU = 1500;
 const LOOPBACK = 1;
 const FAMILY_NUMBERS = [AF_INET, AF_INET6] as const;
-const NO_COUNTS: ForwardingCounts = {
-  virtualServers: 0,
-  realServers: 0,
-  routes: 0,
-  elements: 0,
-  netlinkMessagesWritten: 0,
-  passes: 0,
-  changes: 0,
-};
 
 /** The kernel's refusal as the reason of a condition. */
 export function faultOf(error: unknown): ForwardingError {

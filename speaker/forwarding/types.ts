@@ -122,6 +122,17 @@ export interface ForwardingCounts {
   changes: number;
 }
 
+/** Of a kernel that nothing was written into yet. */
+export const NO_COUNTS: ForwardingCounts = {
+  virtualServers: 0,
+  realServers: 0,
+  routes: 0,
+  elements: 0,
+  netlinkMessagesWritten: 0,
+  passes: 0,
+  changes: 0,
+};
+
 export type ForwardingFault =
   | "NoIpvs"
   | "NoScheduler"
