@@ -13,10 +13,8 @@ import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
 import { fsmSettings } from "./fsm.ts";
 import { negotiate, ownOpen } from "./negotiated.ts";
-import { nextHopsOf } from "./nexthop.ts";
 import { Pair } from "./pair.ts";
-import { Received } from "./received.ts";
-import { AdjRibOut } from "./rib.ts";
+import { Routes } from "./routes.ts";
 import { asGoing } from "./shutdown.ts";
 import { Tally } from "./tally.ts";
 import type { Transport } from "./transport.ts";
@@ -25,7 +23,6 @@ import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 import { encodeMessage, KEEPALIVE, MessageType, type RawMessage } from "./wire/header.ts";
 import { decodeNotification, shutdown } from "./wire/notification.ts";
 import { decodeOpen, encodeOpen } from "./wire/open.ts";
-import { decodeRefresh, RefreshKind } from "./wire/refresh.ts";
 
 export interface SessionOptions {
   readonly settings: PeerSettings;
@@ -49,9 +46,7 @@ export class Session {
   readonly #pair: Pair;
   readonly #dialer: Dialer;
   #sockets = new WeakMap<Connection, Socket>();
-  #rib: AdjRibOut | undefined;
-  #received = new Received();
-  #advertisements: readonly Advertisement[] = [];
+  readonly #routes = new Routes();
   #isRestarting: boolean;
   #isStopped = false;
   readonly #tally: Tally;
@@ -95,8 +90,7 @@ export class Session {
 
   /** The whole table that the peer is to have. */
   advertise(advertisements: readonly Advertisement[]): void {
-    this.#advertisements = advertisements;
-    this.#rib?.want(advertisements);
+    this.#routes.want(advertisements);
     this.#flush();
   }
 
@@ -178,7 +172,7 @@ export class Session {
     this.#isStopped = true;
     this.#pair.dropRival();
     if (this.state === "Established") {
-      const going = asGoing(this.#advertisements);
+      const going = asGoing(this.#routes.wanted);
       if (going.length > 0) {
         this.advertise(going);
         // Who does not read is not waited for.
@@ -204,8 +198,8 @@ export class Session {
       address: this.address ?? "",
       state: this.state,
       negotiated: this.#primary.negotiated,
-      prefixesAdvertised: this.#rib?.size ?? 0,
-      prefixesReceived: this.#received.size,
+      prefixesAdvertised: this.#routes.advertised,
+      prefixesReceived: this.#routes.received,
     });
   }
 
@@ -347,7 +341,7 @@ export class Session {
       return;
     }
     try {
-      const broken = this.#received.take(body, negotiated, this.#settings);
+      const broken = this.#routes.take(body, negotiated, this.#settings);
       if (broken !== undefined) {
         const of = { peer: this.#settings.name, why: broken };
         this.#options.log.debug("a broken UPDATE was taken as a withdrawal", of);
@@ -365,11 +359,7 @@ export class Session {
       return;
     }
     try {
-      const { family, kind } = decodeRefresh(body);
-      if (family === undefined) return;
-      if (kind === RefreshKind.request) this.#rib?.refresh(family);
-      if (kind === RefreshKind.begin) this.#received.beginRefresh(family);
-      if (kind === RefreshKind.end) this.#received.endRefresh(family);
+      this.#routes.refresh(body);
       this.#flush();
     } catch (error) {
       if (!(error instanceof BgpError)) throw error;
@@ -393,17 +383,10 @@ export class Session {
     this.#tally.established();
     // R is for the first session after a start; on the next one nothing restarted but the connection.
     this.#isRestarting = false;
-    this.#received = new Received();
-    const { localAsn, name, nextHops } = this.#settings;
-    this.#rib = new AdjRibOut({
-      negotiated,
-      localAsn,
-      nextHops: nextHopsOf(connection.localAddress, nextHops, negotiated.extendedNextHop),
-    });
-    this.#rib.want(this.#advertisements);
+    this.#routes.begin({ negotiated, settings: this.#settings, localAddress: connection.localAddress });
     const { remoteAsn, holdTimeMs } = negotiated;
     this.#options.log.info("BGP session established", {
-      peer: name,
+      peer: this.#settings.name,
       address: this.address,
       remoteAsn,
       holdTimeMs,
@@ -413,8 +396,7 @@ export class Session {
 
   #onLost(): void {
     this.#tally.lost();
-    this.#rib = undefined;
-    this.#received = new Received();
+    this.#routes.end();
     const why = this.#tally.lastError ?? "stopped";
     this.#options.log.info("BGP session lost", { peer: this.#settings.name, address: this.address, why });
   }
@@ -422,10 +404,10 @@ export class Session {
   /** Sends what is to be told, as far as the connection takes it. */
   #flush(): void {
     const { connection } = this.#primary;
-    if (connection === undefined || this.#rib === undefined) return;
+    if (connection === undefined) return;
     let sent = 0;
     while (connection.hasRoom) {
-      const message = this.#rib.next();
+      const message = this.#routes.next();
       if (message === undefined) break;
       this.#send(this.#primary, message);
       this.#tally.updatesOut += 1;

@@ -1,0 +1,80 @@
+/**
+ * The routes of one session: what the peer is to have, what it was told of that, and what it tells us. Tables begin
+ * and end with the session; what is wanted stays.
+ */
+import type { Negotiated } from "./negotiated.ts";
+import { nextHopsOf } from "./nexthop.ts";
+import { Received } from "./received.ts";
+import { AdjRibOut } from "./rib.ts";
+import type { Advertisement, PeerSettings } from "./types.ts";
+import { decodeRefresh, RefreshKind } from "./wire/refresh.ts";
+
+export interface RoutesBeginning {
+  readonly negotiated: Negotiated;
+  readonly settings: PeerSettings;
+  /** This node's own end of the connection. */
+  readonly localAddress: string;
+}
+
+export class Routes {
+  #wanted: readonly Advertisement[] = [];
+  #told: AdjRibOut | undefined;
+  #received = new Received();
+
+  /** The whole table that the peer is to have. */
+  get wanted(): readonly Advertisement[] {
+    return this.#wanted;
+  }
+
+  /** Prefixes that the peer has from us. */
+  get advertised(): number {
+    return this.#told?.size ?? 0;
+  }
+
+  /** Prefixes that the peer has told. */
+  get received(): number {
+    return this.#received.size;
+  }
+
+  want(advertisements: readonly Advertisement[]): void {
+    this.#wanted = advertisements;
+    this.#told?.want(advertisements);
+  }
+
+  /** The session is established. */
+  begin({ negotiated, settings, localAddress }: RoutesBeginning): void {
+    const { localAsn, nextHops } = settings;
+    this.#received = new Received();
+    this.#told = new AdjRibOut({
+      negotiated,
+      localAsn,
+      nextHops: nextHopsOf(localAddress, nextHops, negotiated.extendedNextHop),
+    });
+    this.#told.want(this.#wanted);
+  }
+
+  /** The session is lost, and with it what either side was told. */
+  end(): void {
+    this.#told = undefined;
+    this.#received = new Received();
+  }
+
+  /** The next UPDATE for the peer; undefined when it has been told everything, or there is no session. */
+  next(): Buffer | undefined {
+    return this.#told?.next();
+  }
+
+  /** Of an UPDATE's body: why it was taken as a withdrawal, if it was. Throws BgpError. */
+  take(body: Buffer, negotiated: Negotiated, settings: PeerSettings): string | undefined {
+    return this.#received.take(body, negotiated, settings);
+  }
+
+  /** Of a ROUTE-REFRESH's body: what is asked for comes with `next`. Throws BgpError. */
+  refresh(body: Buffer): void {
+    const { family, kind } = decodeRefresh(body);
+    if (family === undefined) return;
+    if (kind === RefreshKind.request) this.#told?.refresh(family);
+    if (kind === RefreshKind.begin) this.#received.beginRefresh(family);
+    if (kind === RefreshKind.end) this.#received.endRefresh(family);
+  }
+}
