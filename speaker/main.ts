@@ -118,7 +118,8 @@ async function main(signal: AbortSignal): Promise<void> {
     port: options.httpPort,
     log,
     metrics,
-    unready: () => (speaker === undefined ? `waiting for ${sources.missing().join(", ")}` : undefined),
+    unready: () =>
+      speaker === undefined ? `waiting for ${sources.missing().join(", ")}` : speaker.unsettled,
     plan: () => speaker?.describe() ?? { waitingFor: sources.missing() },
   });
   log.info("speaker started", { build: BUILD, namespace, http: http.port, sysctlRoot: options.sysctlRoot });

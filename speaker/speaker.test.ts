@@ -153,6 +153,23 @@ test("routers hear nothing before this node counts as alive: they may still have
   assert.deepEqual(told, [[`${VIP}/32`]]);
 });
 
+test("settled is who forwards and counts as alive, and who has said why not", async () => {
+  const { speaker, judge, refuse } = world();
+  assert.match(speaker.unsettled ?? "", /kernel/);
+  await speaker.pass();
+  assert.match(speaker.unsettled ?? "", /Lease/);
+  judge({ live: [NODE.name], isFrozen: false });
+  await speaker.pass();
+  assert.equal(speaker.unsettled, undefined);
+  // Cut off, it goes on.
+  judge({ isFrozen: true });
+  await speaker.pass();
+  assert.equal(speaker.unsettled, undefined);
+  refuse(new ForwardingError("NoIpvs", "no ip_vs"));
+  await speaker.pass();
+  assert.equal(speaker.unsettled, undefined, "a condition says it: waiting would not help");
+});
+
 test("cut off from the API server, it goes on telling what it told", async () => {
   const { speaker, told, judge } = world();
   judge({ live: [NODE.name], isFrozen: false });

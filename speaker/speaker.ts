@@ -102,6 +102,17 @@ export class Speaker {
   }
 
   /**
+   * Why the next node's speaker should not be replaced yet: this one does not do its work, and may come to do it.
+   * Undefined when it does, and when it has said why it cannot: waiting would not help.
+   */
+  get unsettled(): string | undefined {
+    if (this.#role !== "Active" || this.#forwardingTrouble !== undefined) return undefined;
+    if (this.#announcingTrouble !== undefined) return undefined;
+    if (!this.#isReady) return "the kernel is not programmed yet";
+    return this.#isCounted ? undefined : "this node's Lease has not come back from the API server yet";
+  }
+
+  /**
    * The process is replaced: withdraws everything, but for what BGP peers keep over a graceful restart; what is in the
    * kernel stays. Throws AnnouncerError.
    */

@@ -47,16 +47,19 @@ e2e(
     remember(await lab().addresses("hello", 2));
     await lab().kubectl(["rollout", "status", "deployment/hello", "--timeout=600s"]);
     for (const address of known()) {
-      const answers: Answer[] = [];
+      let answers: Answer[] = [];
       await until(
-        `answers from three nodes through ${address}`,
+        `answers from three nodes through ${address}, all to the client itself`,
         async () => {
-          answers.push(await ask(address));
-          return new Set(answers.map(({ node }) => node)).size === 3;
+          const answer = await ask(address);
+          // Pods of a node whose speaker the owner does not know as ready yet see the owner: it has just come.
+          answers = answer.client === clientFor(address) ? [...answers, answer] : [];
+          const nodes = new Set(answers.map(({ node }) => node));
+          if (answers.length >= 20 && nodes.size === 3) return true;
+          throw new Error(`from ${[...nodes].join(", ")}; the last saw ${answer.client}`);
         },
         { deadlineMs: 120_000, everyMs: 50 },
       );
-      assert.deepEqual([...new Set(answers.map(({ client }) => client))], [clientFor(address)]);
     }
   },
 );
