@@ -115,8 +115,21 @@ export class Membership {
         : "judging speakers again";
       this.#options.log.info(words, { live });
     }
+    this.#tellDeaths(before.dead, this.#judgement.dead);
     if (fingerprint !== before.fingerprint || isFrozen !== before.isFrozen)
       this.#options.onChange(this.#judgement);
+  }
+
+  /** What explains that addresses move and pods get nothing new. */
+  #tellDeaths(before: readonly string[], now: readonly string[]): void {
+    const { log } = this.#options;
+    for (const node of now) {
+      if (!before.includes(node))
+        log.warn("a speaker fell silent: its node is taken for dead", { silent: node });
+    }
+    for (const node of before) {
+      if (!now.includes(node)) log.info("a silent speaker is heard again, or gone", { silent: node });
+    }
   }
 
   async #judging(signal: AbortSignal): Promise<void> {

@@ -142,8 +142,8 @@ export function e2e(name: string, body: () => Promise<void>): void {
   });
 }
 
-/** The short story on the terminal, the whole in a file. */
-async function report(name: string): Promise<void> {
+/** What the cluster says: the short story on the terminal, the whole in a file. */
+export async function report(name: string): Promise<void> {
   const { brief, whole } = await lab().explain();
   process.stderr.write(`${brief}\n`);
   await mkdir(REPORTS, { recursive: true });
