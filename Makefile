@@ -18,7 +18,7 @@ INTEROP := 'test/interop/**/*.test.ts'
 E2E := 'test/e2e/**/*.test.ts'
 # The build that a cluster is upgraded to in them.
 NEXT := v0.1.1
-NODE_TEST := node --test --test-reporter=spec
+NODE_TEST := node --import ./test/end.ts --test --test-reporter=spec
 ALONE := $(NODE_TEST) --test-concurrency=1
 RUN_E2E = $(ALONE) $(E2E)
 IS_EMULATED = node --input-type=module -e 'import { hasIpvs } from "\#hack/guest/ipvs.ts"; process.exit(hasIpvs() ? 1 : 0)'
