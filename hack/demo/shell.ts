@@ -1,6 +1,6 @@
 /** Runs the lab's command and kubectl for the demo, and says in plain words what happens. */
 import { join } from "node:path";
-import { type CommandOptions, run as runCommand } from "#hack/lab/command.ts";
+import { type CommandOptions, run as runCommand } from "#hack/common/command.ts";
 
 export const ROOT = new URL("../../", import.meta.url).pathname;
 const LAB = [join(ROOT, "hack/lab/main.ts")];

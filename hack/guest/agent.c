@@ -1,13 +1,17 @@
 /*
- * The guest's first process: runs commands for the host over virtio serial ports, many at a time.
+ * The guest's first process: runs commands for the host over its ports, many at a time. A port is a virtio serial port
+ * of qemu or a serial line of a user-mode Linux (relay.c); the argument says which devices they are: '/dev/vport*'.
  * One process per port, so that a host that reads slowly on one port does not hold up another; the first process
- * only reaps. Built by cc on the host (kernel.ts), which shares its root with the guest.
+ * only reaps. Built by cc on the host (cache.ts), which shares its root with the guest.
  *
  * Frame, both directions, little endian:  u32 length of the payload | u32 job | u32 type | payload
  * Host to guest: START (strings, each ended by NUL: network namespace or "", directory, number of arguments,
  *   arguments, environment), INPUT, INPUT_END, SIGNAL (u32), HELLO, SYNC.
  * Guest to host: OUTPUT, ERRORS (standard error), EXIT (u32 code, 128 + signal), HELLO, SYNCED.
  * When the host hangs up, the jobs of that port are killed with their process groups.
+ *
+ * A serial line has neither flow control to rely on nor a way to hang up. There the relay sends only as many bytes as
+ * CREDIT frames (u32) gave it room for, and a HANGUP, answered by one: after it comes nothing of the jobs before it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,9 +26,10 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
-enum { START = 1, INPUT, INPUT_END, SIGNAL, HELLO, SYNC, OUTPUT, ERRORS, EXIT, SYNCED };
+enum { START = 1, INPUT, INPUT_END, SIGNAL, HELLO, SYNC, OUTPUT, ERRORS, EXIT, SYNCED, HANGUP, CREDIT };
 enum { MAX_JOBS = 256, CHUNK = 64 * 1024, MAX_FRAME = 1 << 20 };
 
 struct job {
@@ -34,14 +39,28 @@ struct job {
   char *queue; /* input that the command has not read yet */
   size_t queued;
   int ended; /* no more input after the queue */
+  int forgotten; /* its host has hung up */
 };
 
 static struct job jobs[MAX_JOBS];
 static int port;
+static int is_line; /* port is a serial line */
+
+static void close_fd(int *fd) {
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
+}
 
 static void hang_up(void) {
-  for (int i = 0; i < MAX_JOBS; i++)
-    if (jobs[i].pid) kill(-jobs[i].pid, SIGKILL);
+  for (int i = 0; i < MAX_JOBS; i++) {
+    if (!jobs[i].pid) continue;
+    kill(-jobs[i].pid, SIGKILL);
+    jobs[i].forgotten = 1;
+    jobs[i].queued = 0;
+    close_fd(&jobs[i].in);
+    close_fd(&jobs[i].out);
+    close_fd(&jobs[i].err);
+  }
 }
 
 static void write_all(const char *bytes, size_t length) {
@@ -67,11 +86,6 @@ static void send_frame(uint32_t id, uint32_t type, const void *payload, uint32_t
   write_all(frame, 12 + length);
 }
 
-static void close_fd(int *fd) {
-  if (*fd >= 0) close(*fd);
-  *fd = -1;
-}
-
 /* Passes on one chunk of output; 0 = nothing there now, -1 = the end. */
 static int forward(struct job *job, int *fd, uint32_t type) {
   static char chunk[CHUNK];
@@ -94,7 +108,7 @@ static void finish(struct job *job, int status) {
   close_fd(&job->err);
   free(job->queue);
   uint32_t code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  send_frame(job->id, EXIT, &code, 4);
+  if (!job->forgotten) send_frame(job->id, EXIT, &code, 4);
   memset(job, 0, sizeof *job);
 }
 
@@ -160,7 +174,7 @@ static void start(uint32_t id, char *payload, size_t length) {
 
 static struct job *find(uint32_t id) {
   for (int i = 0; i < MAX_JOBS; i++)
-    if (jobs[i].pid && jobs[i].id == id) return &jobs[i];
+    if (jobs[i].pid && jobs[i].id == id && !jobs[i].forgotten) return &jobs[i];
   return NULL;
 }
 
@@ -184,6 +198,9 @@ static void handle(uint32_t id, uint32_t type, char *payload, size_t length) {
     start(id, payload, length);
   } else if (type == HELLO) {
     send_frame(id, HELLO, "", 0);
+  } else if (type == HANGUP) {
+    hang_up();
+    send_frame(id, HANGUP, "", 0);
   } else if (type == SYNC) {
     sync();
     send_frame(id, SYNCED, "", 0);
@@ -213,6 +230,8 @@ static int receive(void) {
     return -1;
   }
   filled += n;
+  uint32_t room = n;
+  if (is_line) send_frame(0, CREDIT, &room, 4);
   size_t at = 0;
   uint32_t header[3];
   while (filled - at >= 12) {
@@ -239,8 +258,14 @@ static void reap(void) {
 }
 
 static void serve(const char *path) {
-  port = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  port = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (port < 0) return;
+  struct termios raw;
+  is_line = tcgetattr(port, &raw) == 0;
+  if (is_line) {
+    cfmakeraw(&raw);
+    tcsetattr(port, TCSANOW, &raw);
+  }
   signal(SIGPIPE, SIG_IGN);
   sigset_t child;
   sigemptyset(&child);
@@ -282,9 +307,9 @@ static void serve(const char *path) {
   }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   glob_t ports;
-  if (getpid() == 1 && glob("/dev/vport*", 0, NULL, &ports) == 0)
+  if (getpid() == 1 && argc == 2 && glob(argv[1], 0, NULL, &ports) == 0)
     for (size_t i = 0; i < ports.gl_pathc; i++)
       if (fork() == 0) {
         serve(ports.gl_pathv[i]);

@@ -80,26 +80,35 @@ export class GuestLost extends Error {
 /** One connection to one port of the agent; any number of commands at a time. */
 export class Channel {
   readonly #socket: Socket;
+  readonly #explain: () => string;
   readonly #jobs = new Map<number, Job>();
   #pending: Buffer = Buffer.alloc(0);
   #nextJob = 1;
+  #lostFor: GuestLost | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, explain: () => string) {
     this.#socket = socket;
+    this.#explain = explain;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    socket.on("error", (error) => this.#lost(error));
-    socket.on("close", () => this.#lost(undefined));
+    socket.on("error", (error) => this.#lose(error));
+    socket.on("close", () => this.#lose(undefined));
   }
 
-  /** Connects to an agent's port; undefined when nobody answers within `timeoutMs` (not booted yet, or port in use). */
-  static async open(path: string, timeoutMs: number): Promise<Channel | undefined> {
+  /**
+   * Connects to an agent's port; undefined when nobody answers within `timeoutMs` (not booted yet, or port in use).
+   * `explain` is asked for what to add to the error of a lost guest.
+   */
+  static async open(
+    path: string,
+    { timeoutMs, explain = () => "" }: { timeoutMs: number; explain?: () => string },
+  ): Promise<Channel | undefined> {
     const socket = connect(path);
     const connected = await new Promise<boolean>((resolve) => {
       socket.once("connect", () => resolve(true));
       socket.once("error", () => resolve(false));
     });
     if (!connected) return undefined;
-    const channel = new Channel(socket);
+    const channel = new Channel(socket, explain);
     const greeted = await channel.#greet(timeoutMs);
     if (greeted) return channel;
     channel.close();
@@ -128,7 +137,7 @@ export class Channel {
     const id = this.#nextJob++;
     const output = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     const code = new Promise<number>((resolve, reject) => {
-      this.#jobs.set(id, {
+      this.#add(id, {
         onOutput: (chunk, stream) => {
           if (options.discard !== true) output[stream].push(chunk);
           options.onOutput?.(chunk, stream);
@@ -174,12 +183,19 @@ export class Channel {
   #ask(type: number): Promise<number> {
     const id = this.#nextJob++;
     return new Promise((resolve, reject) => {
-      this.#jobs.set(id, { onOutput: () => {}, onExit: resolve, onLost: reject });
+      this.#add(id, { onOutput: () => {}, onExit: resolve, onLost: reject });
       this.#send(id, type, Buffer.alloc(0));
     }).finally(() => this.#jobs.delete(id)) as Promise<number>;
   }
 
+  /** A job of a channel that is lost already is lost at once: nothing will ever come of it. */
+  #add(id: number, job: Job): void {
+    if (this.#lostFor === undefined) this.#jobs.set(id, job);
+    else job.onLost(this.#lostFor);
+  }
+
   #send(id: number, type: number, payload: Uint8Array): void {
+    if (this.#lostFor !== undefined) return;
     this.#socket.write(Buffer.concat([u32(payload.length), u32(id), u32(type), payload]));
   }
 
@@ -201,9 +217,9 @@ export class Channel {
     else job?.onExit(0);
   }
 
-  #lost(cause: Error | undefined): void {
-    const error = new GuestLost("the guest's control channel closed", { cause });
-    for (const job of this.#jobs.values()) job.onLost(error);
+  #lose(cause: Error | undefined): void {
+    this.#lostFor ??= new GuestLost(`the guest's control channel closed; ${this.#explain()}`, { cause });
+    for (const job of this.#jobs.values()) job.onLost(this.#lostFor);
     this.#jobs.clear();
   }
 }

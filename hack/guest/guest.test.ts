@@ -4,8 +4,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { CHECKOUT } from "#hack/guest/files.ts";
-import { connectGuest, type Guest, startGuest } from "#hack/guest/guest.ts";
+import { CHECKOUT } from "#hack/common/checkout.ts";
+import { connectGuest, type Guest } from "#hack/guest/boot.ts";
+import { startGuest } from "#hack/guest/guest.ts";
 
 describe("guest", { timeout: 300_000 }, () => {
   let directory: string;

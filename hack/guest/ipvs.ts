@@ -34,8 +34,9 @@ export async function runWithIpvs(
   force = false,
 ): Promise<number> {
   if (!force && hasIpvs()) return runOnHost(argv);
-  process.stderr.write(`${force ? "as asked" : "this kernel has no ip_vs"}: running in a guest under qemu\n`);
   const guest = await startGuest({ progress: (line) => process.stderr.write(`${line}\n`), ...options });
+  const why = force ? "as asked" : "this machine's kernel has no ip_vs";
+  process.stderr.write(`${why}: running in a guest, ${guest.kernel}\n`);
   const interrupted = new AbortController();
   const stop = (): void => interrupted.abort();
   process.once("SIGINT", stop).once("SIGTERM", stop).once("SIGHUP", stop);

@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { run } from "#hack/lab/command.ts";
+import { run } from "#hack/common/command.ts";
 import type { Layout } from "#hack/lab/layout.ts";
 
 const LARGE = 1024 * 1024;

@@ -2,11 +2,12 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { connectGuest, type Guest, startGuest } from "#hack/guest/guest.ts";
-import { CommandError, runScript } from "#hack/lab/command.ts";
+import { CommandError, runScript } from "#hack/common/command.ts";
+import type { Say } from "#hack/common/progress.ts";
+import { connectGuest, type Guest } from "#hack/guest/boot.ts";
+import { startGuest } from "#hack/guest/guest.ts";
 import { type ProcessRecord, startTimeOf } from "#hack/lab/daemon.ts";
 import { type Layout, MAX_INSTANCE } from "#hack/lab/layout.ts";
-import type { Say } from "#hack/lab/progress.ts";
 
 const GUEST_MEMORY_MB = 6144;
 /** A tmpfs: unix sockets, mmap and overlays do not work on the guest's share of the host's files. */

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { tail } from "#hack/lab/command.ts";
+import { tail } from "#hack/common/command.ts";
 
 /** Enough to find a process again and never take another for it. */
 export interface ProcessRecord {

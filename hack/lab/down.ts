@@ -2,13 +2,14 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { runScript } from "#hack/lab/command.ts";
+import { CHECKOUT, LAB_DIRECTORY } from "#hack/common/checkout.ts";
+import { runScript } from "#hack/common/command.ts";
+import { locked } from "#hack/common/lock.ts";
+import type { Say } from "#hack/common/progress.ts";
 import { type ProcessRecord, startTimeOf, stopDaemon } from "#hack/lab/daemon.ts";
-import { CHECKOUT, LAB_DIRECTORY, type Layout, layoutOf, MAX_INSTANCE } from "#hack/lab/layout.ts";
-import { locked } from "#hack/lab/lock.ts";
+import { type Layout, layoutOf, MAX_INSTANCE } from "#hack/lab/layout.ts";
 import { checkoutOf, removeNetwork } from "#hack/lab/network.ts";
 import { removeCgroupScript } from "#hack/lab/node-script.ts";
-import type { Say } from "#hack/lab/progress.ts";
 import { LabError, readState } from "#hack/lab/state.ts";
 import { restoreSysctls } from "#hack/lab/sysctls.ts";
 

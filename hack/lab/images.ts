@@ -2,14 +2,15 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { LAB_DIRECTORY } from "#hack/common/checkout.ts";
+import { run } from "#hack/common/command.ts";
+import { type Say, watched } from "#hack/common/progress.ts";
 import { splitArchive } from "#hack/lab/archive.ts";
 import type { Carrier } from "#hack/lab/carrier.ts";
-import { run } from "#hack/lab/command.ts";
 import { writeImage } from "#hack/lab/image.ts";
-import { LAB_DIRECTORY, type Layout, type NodeLayout } from "#hack/lab/layout.ts";
+import type { Layout, NodeLayout } from "#hack/lab/layout.ts";
 import { PAUSE_IMAGE } from "#hack/lab/node-files.ts";
 import { importImages } from "#hack/lab/nodes.ts";
-import { type Say, watched } from "#hack/lab/progress.ts";
 
 const IMAGES_DIRECTORY = join(LAB_DIRECTORY, "images");
 

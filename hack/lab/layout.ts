@@ -1,8 +1,7 @@
 /** Names and addresses of a lab: all follow from the number of its instance, so that several stand side by side. Pure. */
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { LAB_DIRECTORY } from "#hack/common/checkout.ts";
 
-export const CHECKOUT = dirname(dirname(import.meta.dirname));
-export const LAB_DIRECTORY = join(CHECKOUT, ".lab");
 export const BIN_DIRECTORY = join(LAB_DIRECTORY, "bin");
 export const SERVICE_RANGES = ["10.96.0.0/16", "fd00:96::/112"] as const;
 /** Of SERVICE_RANGES, where a cluster's name server usually is. */

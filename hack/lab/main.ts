@@ -1,5 +1,6 @@
 /** `npm run lab -- ...`: a real Kubernetes cluster on this machine. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { say } from "#hack/common/progress.ts";
 import { instances, takeDown } from "#hack/lab/down.ts";
 import { BIN_DIRECTORY, type Layout, layoutOf } from "#hack/lab/layout.ts";
 import {
@@ -12,7 +13,6 @@ import {
   setLink,
 } from "#hack/lab/members.ts";
 import { ensurePrograms } from "#hack/lab/programs.ts";
-import { say } from "#hack/lab/progress.ts";
 import { statusText } from "#hack/lab/status.ts";
 import { bringUp } from "#hack/lab/up.ts";
 

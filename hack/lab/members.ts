@@ -1,12 +1,13 @@
 /** Commands on a lab that is up: nodes come and go, are cut off and come back; images; commands inside. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { run } from "#hack/common/command.ts";
+import { locked } from "#hack/common/lock.ts";
+import type { Say } from "#hack/common/progress.ts";
 import { type Carrier, findGuest, hostCarrier } from "#hack/lab/carrier.ts";
-import { run } from "#hack/lab/command.ts";
 import { lockOf } from "#hack/lab/down.ts";
 import { currentArchives, loadImages } from "#hack/lab/images.ts";
 import { BIN_DIRECTORY, type Layout, LayoutError, netnsOf, nodeOf } from "#hack/lab/layout.ts";
-import { locked } from "#hack/lab/lock.ts";
 import { routePods, unroutePods } from "#hack/lab/network.ts";
 import {
   type NodeContext,
@@ -17,7 +18,6 @@ import {
   waitForNodes,
 } from "#hack/lab/nodes.ts";
 import { loadAuthority } from "#hack/lab/pki.ts";
-import type { Say } from "#hack/lab/progress.ts";
 import { LabError, type LabState, readState, StateFile } from "#hack/lab/state.ts";
 import { planeDirectory } from "#hack/lab/up.ts";
 

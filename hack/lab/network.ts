@@ -1,7 +1,8 @@
 /** The lab's layer 2 and what stands around the nodes: this machine, a router, and a client behind the router. */
 import { readFile } from "node:fs/promises";
-import { runScript } from "#hack/lab/command.ts";
-import { CHECKOUT, type Layout, type NodeLayout, netnsOf } from "#hack/lab/layout.ts";
+import { CHECKOUT } from "#hack/common/checkout.ts";
+import { runScript } from "#hack/common/command.ts";
+import { type Layout, type NodeLayout, netnsOf } from "#hack/lab/layout.ts";
 import { namespaceScript } from "#hack/lab/node-script.ts";
 
 /** Makes the bridge, the router and the client. Nothing of the instance may be there. */

@@ -1,9 +1,10 @@
 /** Nodes: started on their carrier, ready when Kubernetes says so. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { run } from "#hack/common/command.ts";
+import type { Say } from "#hack/common/progress.ts";
 import type { SplitArchive } from "#hack/lab/archive.ts";
 import type { Carrier } from "#hack/lab/carrier.ts";
-import { run } from "#hack/lab/command.ts";
 import { DaemonError, type ProcessRecord, startTimeOf } from "#hack/lab/daemon.ts";
 import { kubeconfig } from "#hack/lab/kubeconfig.ts";
 import { BIN_DIRECTORY, type Layout, type NodeLayout } from "#hack/lab/layout.ts";
@@ -11,7 +12,6 @@ import { podRoutes } from "#hack/lab/network.ts";
 import { nodeFiles } from "#hack/lab/node-files.ts";
 import { startNodeScript, stopNodeScript } from "#hack/lab/node-script.ts";
 import type { Authority } from "#hack/lab/pki.ts";
-import type { Say } from "#hack/lab/progress.ts";
 
 export interface NodeContext {
   readonly layout: Layout;

@@ -3,10 +3,11 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { run, runScript } from "#hack/lab/command.ts";
-import { BIN_DIRECTORY, LAB_DIRECTORY } from "#hack/lab/layout.ts";
-import { locked } from "#hack/lab/lock.ts";
-import { type Say, say, watched } from "#hack/lab/progress.ts";
+import { LAB_DIRECTORY } from "#hack/common/checkout.ts";
+import { run, runScript } from "#hack/common/command.ts";
+import { locked } from "#hack/common/lock.ts";
+import { type Say, say, watched } from "#hack/common/progress.ts";
+import { BIN_DIRECTORY } from "#hack/lab/layout.ts";
 
 const KUBERNETES = "1.36.3";
 const GO = "1.26.8";

@@ -7,11 +7,12 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { LAB_DIRECTORY } from "#hack/common/checkout.ts";
+import { runScript } from "#hack/common/command.ts";
+import { type Say, watched } from "#hack/common/progress.ts";
 import type { Carrier } from "#hack/lab/carrier.ts";
-import { runScript } from "#hack/lab/command.ts";
 import { currentArchives, ensurePauseImage, identityOf } from "#hack/lab/images.ts";
-import { BIN_DIRECTORY, LAB_DIRECTORY } from "#hack/lab/layout.ts";
-import { type Say, watched } from "#hack/lab/progress.ts";
+import { BIN_DIRECTORY } from "#hack/lab/layout.ts";
 
 const SEEDS = join(LAB_DIRECTORY, "seed");
 /** Nobody takes longer to copy one. */

@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { LAB_DIRECTORY } from "#hack/lab/layout.ts";
+import { LAB_DIRECTORY } from "#hack/common/checkout.ts";
 
 const FILE = join(LAB_DIRECTORY, "sysctls.json");
 const NAMES = ["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"];

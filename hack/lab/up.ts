@@ -1,12 +1,13 @@
 /** Brings a lab up: network, control plane, nodes. Whatever is half there from before is removed first. */
 import { join } from "node:path";
+import { locked } from "#hack/common/lock.ts";
+import type { Say } from "#hack/common/progress.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
 import { bootGuest, type Carrier, hostCarrier } from "#hack/lab/carrier.ts";
 import { startControlPlane } from "#hack/lab/control-plane.ts";
 import { isRunning } from "#hack/lab/daemon.ts";
 import { lockOf, removeAll } from "#hack/lab/down.ts";
 import { API_PORT, type Layout, nodeOf } from "#hack/lab/layout.ts";
-import { locked } from "#hack/lab/lock.ts";
 import { makeNetwork, routePods } from "#hack/lab/network.ts";
 import {
   type NodeContext,
@@ -16,7 +17,6 @@ import {
   waitForServiceAccount,
 } from "#hack/lab/nodes.ts";
 import { ensurePrograms } from "#hack/lab/programs.ts";
-import type { Say } from "#hack/lab/progress.ts";
 import { carrySeed, ensureSeed } from "#hack/lab/seed.ts";
 import { LabError, type LabState, readState, StateFile } from "#hack/lab/state.ts";
 import { keepSysctls } from "#hack/lab/sysctls.ts";

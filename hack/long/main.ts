@@ -9,10 +9,10 @@ import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { CHECKOUT } from "#hack/common/checkout.ts";
+import { run } from "#hack/common/command.ts";
+import { say, watched } from "#hack/common/progress.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
-import { run } from "#hack/lab/command.ts";
-import { CHECKOUT } from "#hack/lab/layout.ts";
-import { say, watched } from "#hack/lab/progress.ts";
 import { failedTests, page, type Run } from "#hack/long/results.ts";
 
 const UNIT = ["api", "common", "operator", "controller", "speaker"].map((folder) => `${folder}/**/*.test.ts`);

@@ -1,8 +1,8 @@
 /** The kernel that the data plane is tested on: this one where it has ip_vs, else a guest's. */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { CHECKOUT } from "#hack/common/checkout.ts";
 import { type ExecOptions, type ExecResult, type Running, runToEnd } from "#hack/guest/channel.ts";
-import { CHECKOUT } from "#hack/guest/files.ts";
 import { type GuestOptions, startGuest } from "#hack/guest/guest.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
 

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import type { Say } from "#hack/lab/progress.ts";
+import type { Say } from "#hack/common/progress.ts";
 
 const TELL_AFTER_MS = 500;
 

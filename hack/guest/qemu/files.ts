@@ -1,33 +1,29 @@
 /**
- * What a guest is made of, made once and kept in .lab/guest: Debian's generic kernel with its modules (unpacked, not
- * installed), an initrd of static busybox and the few modules that reach the host's root, and the agent.
+ * What a guest under qemu is made of, made once and kept in .lab/guest: Debian's generic kernel with its modules
+ * (unpacked, not installed), an initrd of static busybox and the few modules that reach the host's root, and the agent.
  */
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
-
-export const CHECKOUT = dirname(dirname(import.meta.dirname));
-const CACHE = join(CHECKOUT, ".lab", "guest");
+import { basename, join } from "node:path";
+import { run } from "#hack/common/command.ts";
+import { CACHE, digestOf, ensureAgent } from "#hack/guest/cache.ts";
 
 /** Paths on the host (and, through the shared root, in the guest). */
-export interface GuestFiles {
+export interface QemuFiles {
   kernel: string;
   initrd: string;
   agent: string;
   /** A directory with lib/modules/<release>. */
   modules: string;
+  /** `6.1.0-53-amd64` */
+  release: string;
 }
 
 /** What the initrd must load to reach the host's root and the control channel, dependencies first. */
 const EARLY_MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_console"];
 
 /** Downloads, unpacks and builds whatever is missing. */
-export async function ensureGuestFiles(progress: (line: string) => void): Promise<GuestFiles> {
+export async function ensureQemuFiles(progress: (line: string) => void): Promise<QemuFiles> {
   await mkdir(CACHE, { recursive: true });
   const modules = join(CACHE, "kernel");
   if (!existsSync(join(modules, "complete"))) await unpackKernel(modules, progress);
@@ -38,6 +34,7 @@ export async function ensureGuestFiles(progress: (line: string) => void): Promis
     initrd: await ensureInitrd(modules, release),
     agent: await ensureAgent(),
     modules,
+    release,
   };
 }
 
@@ -47,12 +44,12 @@ async function unpackKernel(target: string, progress: (line: string) => void): P
   await rm(scratch, { recursive: true, force: true });
   await mkdir(join(scratch, "tree"), { recursive: true });
   const name = (await kernelPackage()) ?? (await refreshed());
-  await run("apt-get", ["download", name], { cwd: scratch });
+  await run(["apt-get", "download", name], { cwd: scratch });
   const archive = (await readdir(scratch)).find((file) => file.endsWith(".deb"));
   if (archive === undefined) throw new Error(`apt-get download ${name} left no package in ${scratch}`);
-  await run("dpkg", ["-x", join(scratch, archive), join(scratch, "tree")]);
+  await run(["dpkg", "-x", join(scratch, archive), join(scratch, "tree")]);
   const release = (await readdir(join(scratch, "tree", "lib", "modules")))[0] ?? "";
-  await run("/sbin/depmod", ["-b", join(scratch, "tree"), release]);
+  await run(["/sbin/depmod", "-b", join(scratch, "tree"), release]);
   await writeFile(join(scratch, "tree", "complete"), `${name}\n`);
   await rm(target, { recursive: true, force: true });
   await rename(join(scratch, "tree"), target);
@@ -60,37 +57,22 @@ async function unpackKernel(target: string, progress: (line: string) => void): P
 }
 
 async function kernelPackage(): Promise<string | undefined> {
-  const { stdout } = await run("apt-cache", ["depends", "linux-image-amd64"]).catch(() => ({ stdout: "" }));
-  return /Depends: (linux-image-\S+)/.exec(stdout)?.[1];
+  const output = await run(["apt-cache", "depends", "linux-image-amd64"]).catch(() => "");
+  return /Depends: (linux-image-\S+)/.exec(output)?.[1];
 }
 
 async function refreshed(): Promise<string> {
-  await run("apt-get", ["update"]);
+  await run(["apt-get", "update"]);
   const name = await kernelPackage();
   if (name === undefined)
     throw new Error("apt-cache knows no linux-image-amd64: the guest needs Debian's generic kernel");
   return name;
 }
 
-/** File name with the digest of what it is made from, so that a change of the source rebuilds it. */
-function cached(name: string, ...parts: Array<string | Buffer>): string {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return join(CACHE, `${name}-${hash.digest("hex").slice(0, 12)}`);
-}
-
-async function ensureAgent(): Promise<string> {
-  const source = join(import.meta.dirname, "agent.c");
-  const target = cached("agent", await readFile(source));
-  if (existsSync(target)) return target;
-  await run("cc", ["-O1", "-Wall", "-Wextra", "-o", `${target}.${process.pid}`, source]);
-  await rename(`${target}.${process.pid}`, target);
-  return target;
-}
-
 async function ensureInitrd(modules: string, release: string): Promise<string> {
   const init = join(import.meta.dirname, "init.sh");
-  const target = cached("initrd", release, EARLY_MODULES.join(), await readFile(init));
+  const digest = digestOf(release, EARLY_MODULES.join(), await readFile(init));
+  const target = join(CACHE, `initrd-${digest}`);
   if (existsSync(target)) return target;
   const tree = `${target}.${process.pid}.tree`;
   await rm(tree, { recursive: true, force: true });
@@ -104,7 +86,7 @@ async function ensureInitrd(modules: string, release: string): Promise<string> {
   await writeFile(join(tree, "modules", "order"), `${order.map((path) => basename(path)).join("\n")}\n`);
   const script = `chmod 755 init && for applet in $(bin/busybox --list); do [ -e bin/$applet ] || ln -s busybox bin/$applet; done
     find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 > ${target}.${process.pid}`;
-  await run("sh", ["-ec", script], { cwd: tree });
+  await run(["sh", "-ec", script], { cwd: tree });
   await rename(`${target}.${process.pid}`, target);
   await rm(tree, { recursive: true, force: true });
   return target;

@@ -6,8 +6,8 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { CHECKOUT } from "#hack/lab/layout.ts";
-import { locked } from "#hack/lab/lock.ts";
+import { CHECKOUT } from "#hack/common/checkout.ts";
+import { locked } from "#hack/common/lock.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "genkan-lock-"));
 const path = join(directory, "lab-test");
@@ -58,7 +58,7 @@ test("work that fails lets go", async () => {
 });
 
 test("a process that is killed lets go", async () => {
-  const script = `import { locked } from ${JSON.stringify(join(CHECKOUT, "hack/lab/lock.ts"))};
+  const script = `import { locked } from ${JSON.stringify(join(CHECKOUT, "hack/common/lock.ts"))};
 await locked(${JSON.stringify(path)}, () => {}, async () => { console.log("in"); await new Promise((r) => setTimeout(r, 60_000)); });`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     cwd: CHECKOUT,

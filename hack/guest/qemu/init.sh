@@ -26,4 +26,4 @@ mount -t devpts -o mode=620,ptmxmode=666 devpts /root/dev/pts
 mount -t tmpfs tmpfs /root/dev/shm
 hostname guest
 ip link set lo up
-exec switch_root /root "$genkan_agent"
+exec switch_root /root "$genkan_agent" '/dev/vport*'

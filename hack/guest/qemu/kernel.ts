@@ -1,0 +1,56 @@
+/** Debian's generic kernel under qemu: slow (every instruction is emulated), and as it runs on most people's nodes. */
+import { join } from "node:path";
+import { CHECKOUT } from "#hack/common/checkout.ts";
+import type { Say } from "#hack/common/progress.ts";
+import type { GuestKernel, MachineOptions } from "#hack/guest/kernel.ts";
+import { ensureQemuFiles, type QemuFiles } from "#hack/guest/qemu/files.ts";
+
+/** Loaded at boot, so that nothing depends on what loads by itself. `modprobe NAME` works in the guest for the rest. */
+const MODULES = [
+  ...["ip_vs", "ip_vs_mh", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_vs_lc", "ip_vs_wlc"],
+  ...["ipip", "ip6_tunnel", "sit"],
+  ...["nf_tables", "nft_chain_nat", "nft_ct", "nft_fib_inet", "nft_hash", "nft_limit", "nft_log", "nft_masq"],
+  ...["nft_nat", "nft_numgen", "nft_objref", "nft_quota", "nft_redir", "nft_reject_inet"],
+  ...["nf_conntrack_netlink", "nfnetlink"],
+  ...["veth", "bridge", "dummy", "vxlan", "macvlan", "tun", "sctp", "virtio_net", "inet_diag", "tcp_diag"],
+];
+
+/** Downloads what is missing the first time (67 MB). */
+export async function qemuKernel(tell: Say): Promise<GuestKernel> {
+  const files = await ensureQemuFiles(tell);
+  return {
+    kind: "qemu",
+    description: `Linux ${files.release} under qemu`,
+    argv: (machine) => qemuArguments(files, machine),
+    modules: MODULES,
+  };
+}
+
+function qemuArguments(files: QemuFiles, { directory, memory, ports, tap, mac }: MachineOptions): string[] {
+  const append = [
+    "console=ttyS0 quiet panic=-1 mitigations=off",
+    `genkan.checkout=${CHECKOUT} genkan.modules=${files.modules} genkan.agent=${files.agent}`,
+  ].join(" ");
+  const channel = Array.from({ length: ports }, (_, port) => [
+    ...["-chardev", `socket,id=port${port},path=${join(directory, `port${port}`)},server=on,wait=off`],
+    ...["-device", `virtserialport,chardev=port${port},name=agent${port}`],
+  ]);
+  const hardware = mac === undefined ? "" : `,mac=${mac}`;
+  const card =
+    tap === undefined
+      ? ["-nic", "none"]
+      : [
+          ...["-netdev", `tap,id=net,ifname=${tap},script=no,downscript=no`],
+          ...["-device", `virtio-net-pci,netdev=net${hardware}`],
+        ];
+  return [
+    ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-m", `${memory}`],
+    // Old on purpose: it has AES, and no AVX, whose emulation costs more than it saves (measured).
+    ...["-cpu", "Westmere"],
+    ...["-nographic", "-no-reboot"],
+    ...["-kernel", files.kernel, "-initrd", files.initrd, "-append", append],
+    ...["-virtfs", "local,path=/,mount_tag=host,security_model=none,multidevs=remap"],
+    ...["-device", "virtio-serial-pci", ...channel.flat()],
+    ...card,
+  ];
+}
