@@ -155,8 +155,8 @@ function guestOver(
     spawn,
     disconnect: () => channel.close(),
     stop: async () => {
-      if (isAlive(at.pid)) await syncGuest(channel);
-      else await keepConsole(at.directory);
+      if (channel.isLost) await keepConsole(at.directory);
+      else await syncGuest(channel);
       channel.close();
       await end(at.pid);
       if (at.isOurs) await rm(at.directory, { recursive: true, force: true });

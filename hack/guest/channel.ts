@@ -115,6 +115,11 @@ export class Channel {
     return undefined;
   }
 
+  /** The guest has ended, or we have hung up. */
+  get isLost(): boolean {
+    return this.#lostFor !== undefined;
+  }
+
   close(): void {
     this.#socket.destroy();
   }

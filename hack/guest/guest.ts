@@ -3,9 +3,9 @@ import type { Say } from "#hack/common/progress.ts";
 import { type BootOptions, bootGuest, type Guest, GuestBootError } from "#hack/guest/boot.ts";
 import type { KernelKind } from "#hack/guest/kernel.ts";
 import { qemuKernel } from "#hack/guest/qemu/kernel.ts";
-import { KernelBuildError } from "#hack/guest/user-mode/build.ts";
+import { findBuiltKernel, KernelBuildError } from "#hack/guest/user-mode/build.ts";
 import { userModeKernel } from "#hack/guest/user-mode/kernel.ts";
-import { findRefusal, forgetRefusal, refuseUserMode } from "#hack/guest/user-mode/refusal.ts";
+import { findRefusal, refuseUserMode } from "#hack/guest/user-mode/refusal.ts";
 import { KernelSourceError } from "#hack/guest/user-mode/sources.ts";
 
 export interface GuestOptions extends BootOptions {
@@ -36,10 +36,15 @@ export async function startGuest(options: GuestOptions = {}): Promise<Guest> {
   return underQemu();
 }
 
-/** Gets and builds whatever a guest needs and boots one, so that the first guest of a test takes no longer than others. */
-export async function prepareGuest(tell: Say): Promise<void> {
-  await forgetRefusal();
-  const guest = await startGuest({ progress: tell, memory: 512 });
+/** Gets and builds whatever a guest needs, and boots one if that was much: the first test waits no longer than others. */
+export async function prepareGuest(kernel: KernelKind | undefined, tell: Say): Promise<void> {
+  const isThere = kernel !== "qemu" && ((await findBuiltKernel()) ?? (await findRefusal())) !== undefined;
+  if (isThere) return;
+  const guest = await startGuest({
+    progress: tell,
+    memory: 512,
+    ...(kernel === undefined ? {} : { kernel }),
+  });
   tell(`guests run on ${guest.kernel}`);
   await guest.stop();
 }

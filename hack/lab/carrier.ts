@@ -6,6 +6,7 @@ import { CommandError, runScript } from "#hack/common/command.ts";
 import type { Say } from "#hack/common/progress.ts";
 import { connectGuest, type Guest } from "#hack/guest/boot.ts";
 import { startGuest } from "#hack/guest/guest.ts";
+import type { KernelKind } from "#hack/guest/kernel.ts";
 import { type ProcessRecord, startTimeOf } from "#hack/lab/daemon.ts";
 import { type Layout, MAX_INSTANCE } from "#hack/lab/layout.ts";
 
@@ -53,8 +54,9 @@ async function interactiveOnHost(argv: readonly string[], netns?: string): Promi
 /** Boots the guest, its card on the lab's bridge, and makes it ready for nodes. */
 export async function bootGuest(
   layout: Layout,
+  kernel: KernelKind | undefined,
   tell: Say,
-): Promise<{ carrier: Carrier; process: ProcessRecord }> {
+): Promise<{ carrier: Carrier; process: ProcessRecord; kernel: string }> {
   const directory = join(layout.directory, "guest");
   await runScript(`mkdir -p ${directory}
 ip tuntap add ${layout.tap} mode tap
@@ -66,9 +68,10 @@ ip link set ${layout.tap} master ${layout.bridge} up`);
     tap: layout.tap,
     mac: `02:67:6b:00:00:${(MAX_INSTANCE + 1 + layout.instance).toString(16).padStart(2, "0")}`,
     progress: tell,
+    ...(kernel === undefined ? {} : { kernel }),
   });
   const process = {
-    name: "qemu",
+    name: "guest",
     pid: guest.pid,
     startTime: startTimeOf(guest.pid) ?? "",
     log: join(directory, "console.log"),
@@ -80,7 +83,7 @@ mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
 ip link add ${layout.bridge} type bridge mcast_snooping 0
 ip link set eth0 master ${layout.bridge} up
 ip link set ${layout.bridge} up`);
-  return { carrier, process };
+  return { carrier, process, kernel: guest.kernel };
 }
 
 /** undefined when the guest has gone. */

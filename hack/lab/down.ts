@@ -59,7 +59,7 @@ done`;
 
 /** Processes that were started an instant before the state could say so: their arguments name our directory. */
 async function strays(layout: Layout, known: readonly ProcessRecord[]): Promise<ProcessRecord[]> {
-  const programs = ["/.lab/bin/kube", "qemu-system-x86_64"];
+  const programs = /\/\.lab\/bin\/kube$|\/\.lab\/guest\/relay-\w+$|qemu-system-x86_64$/;
   const found: ProcessRecord[] = [];
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)) {
     if (known.some((record) => record.pid === pid)) continue;
@@ -67,7 +67,7 @@ async function strays(layout: Layout, known: readonly ProcessRecord[]): Promise<
     const [program = "", ...rest] = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split(
       "\0",
     );
-    if (!programs.some((name) => program.endsWith(name))) continue;
+    if (!programs.test(program)) continue;
     if (!rest.some((argument) => argument.includes(`${layout.directory}/`))) continue;
     found.push({ name: program, pid, startTime: startTimeOf(pid) ?? "", log: "" });
   }

@@ -1,6 +1,7 @@
 /** `npm run lab -- ...`: a real Kubernetes cluster on this machine. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { say } from "#hack/common/progress.ts";
+import { KERNEL_KINDS, type KernelKind } from "#hack/guest/kernel.ts";
 import { instances, takeDown } from "#hack/lab/down.ts";
 import { BIN_DIRECTORY, type Layout, layoutOf } from "#hack/lab/layout.ts";
 import {
@@ -12,7 +13,7 @@ import {
   requireUp,
   setLink,
 } from "#hack/lab/members.ts";
-import { ensurePrograms } from "#hack/lab/programs.ts";
+import { prepareAll } from "#hack/lab/prepare.ts";
 import { statusText } from "#hack/lab/status.ts";
 import { bringUp } from "#hack/lab/up.ts";
 
@@ -21,6 +22,7 @@ interface UpFlags {
   readonly forwarding: "IPVS" | "KubeProxy";
   readonly only?: "control-plane";
   readonly guest?: boolean;
+  readonly kernel?: KernelKind;
 }
 
 function wholeNumber(text: string): number {
@@ -49,6 +51,7 @@ program
   )
   .addOption(new Option("--only <part>", "no nodes, API server on loopback").choices(["control-plane"]))
   .option("--guest", "nodes in the guest even where this kernel would do")
+  .addOption(new Option("--kernel <kind>", "the same, with this kernel").choices(KERNEL_KINDS))
   .action(async (flags: UpFlags) => {
     await bringUp(
       layout(),
@@ -57,6 +60,7 @@ program
         forwarding: flags.forwarding,
         isControlPlaneOnly: flags.only === "control-plane",
         isGuestForced: flags.guest === true,
+        ...(flags.kernel === undefined ? {} : { kernel: flags.kernel }),
       },
       say,
     );
@@ -101,8 +105,8 @@ program
   .action(() => loadIntoNodes(layout(), say));
 program
   .command("programs")
-  .description("build Kubernetes' and containerd's programs if they are missing")
-  .action(() => ensurePrograms(undefined, say));
+  .description("build what is missing: Kubernetes' and containerd's programs, the guest's kernel")
+  .action(() => prepareAll(say));
 program
   .command("cut <node>")
   .description("take a node's link down, on the bridge's side")

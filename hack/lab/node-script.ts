@@ -19,6 +19,13 @@ export interface NodeScriptInput {
 
 const RESTARTS = 30;
 
+/** A kubelet ends where no processor has a clock rate; user-mode Linux names none. */
+const clockRateScript = (directory: string): string => `if ! grep -q '^cpu MHz' /proc/cpuinfo; then
+  sed 's/^model name.*/&\\ncpu MHz : 2000.000/' /proc/cpuinfo >${directory}/cpuinfo
+  mount --bind ${directory}/cpuinfo /proc/cpuinfo
+fi
+`;
+
 /** Sysctls of a network namespace that forwards. */
 const FORWARDING = [
   "net.ipv4.ip_forward=1",
@@ -104,7 +111,7 @@ root=/sys/fs/cgroup
 if [ -f $root/cgroup.controllers ]; then echo $$ > $root/${node.netns}/system/cgroup.procs
 else for h in $root/*/; do [ -d $h/${node.netns} ] && echo $$ > $h/${node.netns}/system/cgroup.procs; done; fi
 hostname ${node.name}
-for n in /run/netns/*; do umount "$n" 2>/dev/null; done
+${clockRateScript(directory)}for n in /run/netns/*; do umount "$n" 2>/dev/null; done
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/netns /run/lock
 mount --bind ${directory}/log /var/log

@@ -12,6 +12,8 @@ export interface LabState {
   readonly carrier: "host" | "guest";
   /** Why there. */
   readonly reason: string;
+  /** Of the guest, for people; absent until it is up and where there is none. */
+  readonly kernel?: string;
   readonly nodes: readonly string[];
   readonly processes: readonly ProcessRecord[];
   /** Identities of the image archives that a node has from its start, and of those that all nodes have. */

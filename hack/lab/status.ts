@@ -1,6 +1,7 @@
 /** What `status` says of one instance. */
 import { isRunning } from "#hack/lab/daemon.ts";
 import type { Layout } from "#hack/lab/layout.ts";
+import { loadLines } from "#hack/lab/load.ts";
 import { kubeconfigOf, kubectl } from "#hack/lab/members.ts";
 import { readState } from "#hack/lab/state.ts";
 import { describe } from "#hack/lab/up.ts";
@@ -24,6 +25,7 @@ export async function statusText(layout: Layout): Promise<string | undefined> {
     lines.push(
       `  host ${host.v4} ${host.v6}, router ${router.v4} ${router.v6}, client ${client.v4} ${client.v6}`,
       ...(await nodeLines(layout)),
+      ...(await loadLines(state.processes)).map((line) => `  ${line}`),
     );
   }
   return lines.join("\n");

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { locked } from "#hack/common/lock.ts";
 import type { Say } from "#hack/common/progress.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
+import type { KernelKind } from "#hack/guest/kernel.ts";
 import { bootGuest, type Carrier, hostCarrier } from "#hack/lab/carrier.ts";
 import { startControlPlane } from "#hack/lab/control-plane.ts";
 import { isRunning } from "#hack/lab/daemon.ts";
+import { startDns } from "#hack/lab/dns.ts";
 import { lockOf, removeAll } from "#hack/lab/down.ts";
 import { API_PORT, type Layout, nodeOf } from "#hack/lab/layout.ts";
 import { makeNetwork, routePods } from "#hack/lab/network.ts";
@@ -16,7 +18,7 @@ import {
   waitForNodes,
   waitForServiceAccount,
 } from "#hack/lab/nodes.ts";
-import { ensurePrograms } from "#hack/lab/programs.ts";
+import { prepare } from "#hack/lab/prepare.ts";
 import { carrySeed, ensureSeed } from "#hack/lab/seed.ts";
 import { LabError, type LabState, readState, StateFile } from "#hack/lab/state.ts";
 import { keepSysctls } from "#hack/lab/sysctls.ts";
@@ -27,6 +29,8 @@ export interface UpOptions {
   readonly isControlPlaneOnly: boolean;
   /** Put the nodes into the guest though this kernel would do. */
   readonly isGuestForced: boolean;
+  /** The guest's kernel; the best that works here when absent. */
+  readonly kernel?: KernelKind;
 }
 
 /** A second one meanwhile waits, and then finds it up. */
@@ -41,9 +45,11 @@ async function bringUpAlone(layout: Layout, options: UpOptions, tell: Say): Prom
     tell(`lab ${layout.instance} is up already (${describe(before)})`);
     return;
   }
-  await ensurePrograms(undefined, tell);
-  await removeAll(layout, tell);
   const place = placeNodes(options);
+  const { kernel } = options;
+  const guest = { hasGuest: place.carrier === "guest", ...(kernel === undefined ? {} : { kernel }) };
+  await prepare(guest, tell);
+  await removeAll(layout, tell);
   const state = new StateFile(layout, {
     phase: "starting",
     ...place,
@@ -57,7 +63,7 @@ async function bringUpAlone(layout: Layout, options: UpOptions, tell: Say): Prom
   await state.update({});
   if (options.isControlPlaneOnly)
     await waitForServiceAccount((await startPlane(layout, state, tell)).kubeconfig);
-  else await startAll(layout, state, { count: options.nodes, tell });
+  else await startAll(layout, state, { options, tell });
   await state.update({ phase: "up" });
   tell(`lab ${layout.instance} is up: ${describe(state.value)}`);
 }
@@ -75,13 +81,14 @@ function requireSame(layout: Layout, state: LabState, options: UpOptions): void 
 /** In one line: what there is, and where. */
 export function describe(state: LabState): string {
   if (state.isControlPlaneOnly) return "control plane only, on loopback";
-  const where = state.carrier === "host" ? "on this machine's kernel" : "in a guest under qemu";
+  const guest = `in a guest, ${state.kernel ?? "which is starting"}`;
+  const where = state.carrier === "host" ? "on this machine's kernel" : guest;
   return `${state.nodes.length} nodes ${where}: ${state.reason}`;
 }
 
 function placeNodes(options: UpOptions): Pick<LabState, "carrier" | "reason"> {
   if (options.isControlPlaneOnly) return { carrier: "host", reason: "there are no nodes" };
-  if (options.isGuestForced) return { carrier: "guest", reason: "asked for" };
+  if (options.isGuestForced || options.kernel !== undefined) return { carrier: "guest", reason: "asked for" };
   if (options.forwarding === "KubeProxy")
     return { carrier: "host", reason: "forwarding by kube-proxy needs no ip_vs" };
   return hasIpvs()
@@ -109,13 +116,13 @@ export function planeDirectory(layout: Layout): string {
 async function startAll(
   layout: Layout,
   state: StateFile,
-  { count, tell }: { count: number; tell: Say },
+  { options, tell }: { options: UpOptions; tell: Say },
 ): Promise<void> {
-  const nodes = Array.from({ length: count }, (_, index) => nodeOf(layout, `node${index + 1}`));
+  const nodes = Array.from({ length: options.nodes }, (_, index) => nodeOf(layout, `node${index + 1}`));
   await makeNetwork(layout);
   const [plane, carrier, seed] = await settled([
     startPlane(layout, state, tell),
-    openCarrier(layout, state, tell),
+    openCarrier(layout, state, { kernel: options.kernel, tell }),
     ensureSeed(tell),
   ]);
   try {
@@ -124,12 +131,13 @@ async function startAll(
     await carrySeed(carrier, seed);
     tell(`starting ${nodes.map(({ name }) => name).join(", ")}`);
     await state.update({ nodes: nodes.map(({ name }) => name), seeded: seed.images, loaded: seed.images });
-    await settled(
-      nodes.map(async (node) => {
+    await settled([
+      startDns(context, (record) => void state.addProcess(record)),
+      ...nodes.map(async (node) => {
         const first = await startNode(context, node);
         if (first !== undefined) await state.addProcess(first);
       }),
-    );
+    ]);
     await routeBetween(carrier, nodes);
     await routePods(layout, nodes);
     await waitForNodes(context, nodes, { deadlineMs: 480_000, tell });
@@ -139,16 +147,21 @@ async function startAll(
   }
 }
 
-async function openCarrier(layout: Layout, state: StateFile, tell: Say): Promise<Carrier> {
+async function openCarrier(
+  layout: Layout,
+  state: StateFile,
+  { kernel, tell }: { kernel: KernelKind | undefined; tell: Say },
+): Promise<Carrier> {
   if (state.value.carrier === "host") {
     await keepSysctls();
     return hostCarrier(layout);
   }
   tell(`booting the guest (${state.value.reason})`);
-  const { carrier, process } = await bootGuest(layout, tell);
-  await state.addProcess(process);
-  tell("the guest runs");
-  return carrier;
+  const guest = await bootGuest(layout, kernel, tell);
+  await state.addProcess(guest.process);
+  await state.update({ kernel: guest.kernel });
+  tell(`the guest runs: ${guest.kernel}`);
+  return guest.carrier;
 }
 
 /** Like Promise.all, but a failure is told only when nothing of it goes on behind our back. */

@@ -2,7 +2,7 @@
  * That no user-mode Linux could be built or booted on this machine, remembered for a day: the next guest does not wait
  * for the same failure again. Another configuration or another kernel of the host makes a new attempt.
  */
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { release } from "node:os";
 import { join } from "node:path";
 import { CACHE } from "#hack/guest/cache.ts";
@@ -38,8 +38,4 @@ export async function refuseUserMode(reason: string): Promise<void> {
   const refusal: Refusal = { reason, build: await nameOfBuild(), host: release(), at: Date.now() };
   await mkdir(CACHE, { recursive: true });
   await writeFile(FILE, `${JSON.stringify(refusal)}\n`);
-}
-
-export async function forgetRefusal(): Promise<void> {
-  await rm(FILE, { force: true });
 }

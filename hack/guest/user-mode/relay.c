@@ -5,8 +5,9 @@
  * go to and from the tap device; the kernel's own tap transport dereferences NULL, its other transports do not.
  *
  * The guest must not outlive this process, nor any of its programs, which to this machine are processes of root:
- * with Linux 6.12 a killed kernel leaves them running, natively. So the kernel is the first process of a process
- * namespace; whatever kills it ends everything in there, and it is killed when this process ends.
+ * with Linux 6.12 a killed kernel leaves them running, natively. So they are in a process namespace, whose first process
+ * does nothing but wait for the kernel; when it ends everything in there is killed, and it is killed when this process
+ * ends. The kernel itself cannot be that first process: it ends a panic by abort(), which a first process survives.
  *
  * A line cannot say that the host has hung up, so a frame does: HANGUP. The agent answers it when nothing of the jobs
  * before it can follow, and only then the next caller is let in. Only whole frames go either way.
@@ -49,7 +50,7 @@ struct port {
   size_t in_filled;
 };
 
-static pid_t kernel;
+static pid_t first; /* of the process namespace */
 
 static void fail(const char *what) {
   fprintf(stderr, "relay: %s: %s\n", what, strerror(errno));
@@ -227,9 +228,9 @@ static void stay_on_one_processor(int which) {
   }
 }
 
-static void end_kernel(int signal) {
+static void end_guest(int signal) {
   (void)signal;
-  if (kernel > 0) kill(kernel, SIGKILL);
+  if (first > 0) kill(first, SIGKILL);
 }
 
 /* Forks; the child dies with this process. */
@@ -242,6 +243,21 @@ static pid_t fork_bound(void) {
     signal(SIGINT, SIG_DFL);
   }
   return pid;
+}
+
+/* The namespace's first process: starts the kernel and ends with it. */
+static void hold_kernel(char **command, int which) {
+  pid_t kernel = fork_bound();
+  if (kernel == 0) {
+    stay_on_one_processor(which);
+    execv(command[0], command);
+    fail(command[0]);
+  }
+  close_range(3, ~0U, 0);
+  pid_t ended;
+  do ended = waitpid(-1, NULL, 0);
+  while (ended != kernel && (ended > 0 || errno == EINTR));
+  _exit(0);
 }
 
 int main(int argc, char **argv) {
@@ -257,7 +273,7 @@ int main(int argc, char **argv) {
   }
   char *command[argc + MAX_PORTS];
   for (int i = 4; i < argc; i++) command[words++] = argv[i];
-  struct sigaction end = {.sa_handler = end_kernel};
+  struct sigaction end = {.sa_handler = end_guest};
   sigaction(SIGTERM, &end, NULL);
   sigaction(SIGINT, &end, NULL);
   struct rlimit none = {0, 0};
@@ -288,20 +304,16 @@ int main(int argc, char **argv) {
   }
   command[words] = NULL;
 
-  kernel = fork_bound();
-  if (kernel == 0) {
-    stay_on_one_processor(own);
-    execv(command[0], command);
-    fail(command[0]);
-  }
+  first = fork_bound();
+  if (first == 0) hold_kernel(command, own);
   for (int i = 0; i < used; i++) close(theirs[i]);
   /* One process a port: a caller who reads slowly holds up nobody else. */
   for (int i = 0; i < count; i++)
     if (fork_bound() == 0) serve(&ports[i]);
   if (card >= 0 && fork_bound() == 0) carry_frames(tap, card);
-  /* The kernel's end is the last: as first process of its namespace it waits until all others have been waited for. */
+  /* The first process ends last: not before all others of its namespace have been waited for, here or there. */
   pid_t ended;
   do ended = waitpid(-1, NULL, 0);
-  while (ended != kernel && (ended > 0 || errno == EINTR));
+  while (ended != first && (ended > 0 || errno == EINTR));
   return 0;
 }
