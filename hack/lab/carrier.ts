@@ -6,7 +6,7 @@ import { CommandError, runScript } from "#hack/common/command.ts";
 import type { Say } from "#hack/common/progress.ts";
 import { connectGuest, type Guest } from "#hack/guest/boot.ts";
 import { startGuest } from "#hack/guest/guest.ts";
-import type { KernelKind } from "#hack/guest/kernel.ts";
+import type { KernelIdentity, KernelKind } from "#hack/guest/kernel.ts";
 import { type ProcessRecord, startTimeOf } from "#hack/lab/daemon.ts";
 import { type Layout, MAX_INSTANCE } from "#hack/lab/layout.ts";
 
@@ -56,7 +56,7 @@ export async function bootGuest(
   layout: Layout,
   kernel: KernelKind | undefined,
   tell: Say,
-): Promise<{ carrier: Carrier; process: ProcessRecord; kernel: string }> {
+): Promise<{ carrier: Carrier; process: ProcessRecord; kernel: KernelIdentity }> {
   const directory = join(layout.directory, "guest");
   await runScript(`mkdir -p ${directory}
 ip tuntap add ${layout.tap} mode tap

@@ -1,11 +1,13 @@
 /** Names and addresses of a lab: all follow from the number of its instance, so that several stand side by side. Pure. */
+import { SocketAddress } from "node:net";
 import { join } from "node:path";
 import { LAB_DIRECTORY } from "#hack/common/checkout.ts";
 
 export const BIN_DIRECTORY = join(LAB_DIRECTORY, "bin");
 export const SERVICE_RANGES = ["10.96.0.0/16", "fd00:96::/112"] as const;
-/** Of SERVICE_RANGES, where a cluster's name server usually is. */
-export const CLUSTER_DNS = "10.96.0.10";
+/** Of SERVICE_RANGES: where pods find the cluster's name server. */
+export const CLUSTER_DNS: Pair = { v4: "10.96.0.10", v6: "fd00:96::a" };
+export const CLUSTER_DOMAIN = "cluster.local";
 export const MAX_INSTANCE = 9;
 export const API_PORT = 6443;
 
@@ -59,10 +61,10 @@ export function layoutOf(instance: number): Layout {
     bridge: `gk${i}br`,
     tap: `gk${i}tap`,
     routerLink: `gk${i}router`,
-    host: { v4: `172.30.${i}.254`, v6: `fd30:${i}::fe` },
-    router: { v4: `172.30.${i}.253`, v6: `fd30:${i}::fd` },
-    gateway: { v4: `10.9.${i}.1`, v6: `fd09:${i}::1` },
-    client: { v4: `10.9.${i}.2`, v6: `fd09:${i}::2` },
+    host: { v4: `172.30.${i}.254`, v6: canonical(`fd30:${i}::fe`) },
+    router: { v4: `172.30.${i}.253`, v6: canonical(`fd30:${i}::fd`) },
+    gateway: { v4: `10.9.${i}.1`, v6: canonical(`fd09:${i}::1`) },
+    client: { v4: `10.9.${i}.2`, v6: canonical(`fd09:${i}::2`) },
     clientRange: { v4: `10.9.${i}.0/24`, v6: `fd09:${i}::/64` },
     podRange: { v4: `10.${244 + i}.0.0/16`, v6: `fd44:${i}::/32` },
   };
@@ -78,9 +80,14 @@ export function nodeOf(layout: Layout, name: string): NodeLayout {
     number: n,
     netns: netnsOf(layout, name),
     link: `gk${i}n${n}`,
-    address: { v4: `172.30.${i}.${n}`, v6: `fd30:${i}::${n}` },
+    address: { v4: `172.30.${i}.${n}`, v6: canonical(`fd30:${i}::${n}`) },
     podRange: { v4: `10.${244 + i}.${n}.0/24`, v6: `fd44:${i}:${n}::/64` },
   };
+}
+
+/** `fd30:0::fe` -> `fd30::fe`: the API server takes no other spelling. */
+function canonical(address: string): string {
+  return new SocketAddress({ address, family: "ipv6" }).address;
 }
 
 /** Network namespace of `node1`, `router` or `client`. */

@@ -1,6 +1,6 @@
 /** The configuration of a node's programs. Pure. */
 import { stringify } from "yaml";
-import { CLUSTER_DNS, type Layout, type NodeLayout } from "#hack/lab/layout.ts";
+import { CLUSTER_DNS, CLUSTER_DOMAIN, type Layout, type NodeLayout } from "#hack/lab/layout.ts";
 import type { Credential } from "#hack/lab/pki.ts";
 
 export const PAUSE_IMAGE = "localhost/pause:1";
@@ -30,7 +30,7 @@ export function nodeFiles(input: NodeFilesInput): Record<string, string> {
     "kubelet.key": input.serving.key,
     "kubelet.kubeconfig": input.kubeletKubeconfig,
     "proxy.kubeconfig": input.proxyKubeconfig,
-    // There is no cluster DNS: pods reach the API server by address.
+    // For pods that do not want the cluster's: beyond the cluster there is nobody to ask.
     "resolv.conf": "# no name server\n",
   };
 }
@@ -89,9 +89,9 @@ function kubeletConfiguration({ node, directory }: NodeFilesInput): string {
     failCgroupV1: false,
     failSwapOn: false,
     resolvConf: `${directory}/resolv.conf`,
-    // Nobody answers there. Without it kubelets write an event about it with every look at a pod.
-    clusterDNS: [CLUSTER_DNS],
-    clusterDomain: "cluster.local",
+    // One family's is enough, as on any cluster: it knows the addresses of both.
+    clusterDNS: [CLUSTER_DNS.v4],
+    clusterDomain: CLUSTER_DOMAIN,
     evictionHard: { "memory.available": "1%", "nodefs.available": "1%", "imagefs.available": "1%" },
     imageGCHighThresholdPercent: 100,
     // Status changes are what tests wait for.

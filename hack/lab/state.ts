@@ -1,6 +1,7 @@
 /** What a lab remembers between two commands, in .lab/<instance>/state.json: written before a thing is made. */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { KernelIdentity } from "#hack/guest/kernel.ts";
 import type { ProcessRecord } from "#hack/lab/daemon.ts";
 import type { Layout } from "#hack/lab/layout.ts";
 
@@ -12,8 +13,8 @@ export interface LabState {
   readonly carrier: "host" | "guest";
   /** Why there. */
   readonly reason: string;
-  /** Of the guest, for people; absent until it is up and where there is none. */
-  readonly kernel?: string;
+  /** Of the guest; absent until it is up and where there is none. */
+  readonly kernel?: KernelIdentity;
   readonly nodes: readonly string[];
   readonly processes: readonly ProcessRecord[];
   /** Identities of the image archives that a node has from its start, and of those that all nodes have. */

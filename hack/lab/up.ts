@@ -81,7 +81,7 @@ function requireSame(layout: Layout, state: LabState, options: UpOptions): void 
 /** In one line: what there is, and where. */
 export function describe(state: LabState): string {
   if (state.isControlPlaneOnly) return "control plane only, on loopback";
-  const guest = `in a guest, ${state.kernel ?? "which is starting"}`;
+  const guest = `in a guest, ${state.kernel?.description ?? "which is starting"}`;
   const where = state.carrier === "host" ? "on this machine's kernel" : guest;
   return `${state.nodes.length} nodes ${where}: ${state.reason}`;
 }
@@ -160,7 +160,7 @@ async function openCarrier(
   const guest = await bootGuest(layout, kernel, tell);
   await state.addProcess(guest.process);
   await state.update({ kernel: guest.kernel });
-  tell(`the guest runs: ${guest.kernel}`);
+  tell(`the guest runs: ${guest.kernel.description}`);
   return guest.carrier;
 }
 

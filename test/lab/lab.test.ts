@@ -11,7 +11,7 @@ import { hostCarrier } from "#hack/lab/carrier.ts";
 import { takeDown } from "#hack/lab/down.ts";
 import { writeImage } from "#hack/lab/image.ts";
 import { loadImages } from "#hack/lab/images.ts";
-import { layoutOf, netnsOf, nodeOf } from "#hack/lab/layout.ts";
+import { CLUSTER_DNS, layoutOf, netnsOf, nodeOf } from "#hack/lab/layout.ts";
 import { addNode, kubectl, removeNode, setLink } from "#hack/lab/members.ts";
 import { readState } from "#hack/lab/state.ts";
 import { bringUp } from "#hack/lab/up.ts";
@@ -45,6 +45,18 @@ spec:
       readinessProbe: { httpGet: { path: /index.html, port: 8080 }, periodSeconds: 1 }
   volumes: [{ name: tmp, emptyDir: {} }]
 ---
+`;
+
+/** A Service without an address of its own: its name leads to every pod. */
+const HEADLESS = `
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec:
+  clusterIP: None
+  ipFamilyPolicy: RequireDualStack
+  selector: { app: web }
+  ports: [{ name: http, port: 8080 }]
 `;
 
 /** What there is on this machine of the instance: links, namespaces, cgroups, processes, routes, files. */
@@ -92,6 +104,26 @@ async function addressesOf(pod: string): Promise<string[]> {
   return output.split(" ");
 }
 
+/** Prints what a name server answers, as JSON: records, or the error's code. */
+const QUERY = `
+const [server, type, name] = process.argv.slice(1);
+const resolver = new (require("node:dns").promises.Resolver)({ timeout: 2000, tries: 1 });
+resolver.setServers([server]);
+resolver.resolve(name, type).catch((error) => error.code).then((a) => console.log(JSON.stringify(a)));
+`;
+
+/** What the cluster's name server answers a node. */
+async function resolve(name: string, type: "A" | "AAAA" | "SRV" | "PTR", server = CLUSTER_DNS.v4) {
+  const enter = ["nsenter", `--net=/run/netns/${netnsOf(layout, "node1")}`];
+  const host = server.includes(":") ? `[${server}]` : server;
+  const answer = JSON.parse(await run([...enter, process.execPath, "-e", QUERY, host, type, name]));
+  return Array.isArray(answer) ? answer.sort() : answer;
+}
+
+function inPod(pod: string, argv: readonly string[]): Promise<string> {
+  return kubectl(layout, ["exec", pod, "--", "/bin/busybox", ...argv]);
+}
+
 async function webImage(): Promise<string> {
   const root = join(layout.directory, "web");
   await mkdir(join(root, "bin"), { recursive: true });
@@ -115,7 +147,7 @@ before(async () => {
   const target = { layout, carrier: hostCarrier(layout), nodes: nodes.map((name) => nodeOf(layout, name)) };
   await loadImages(target, { archives: [await webImage()], tell });
   const file = join(layout.directory, "pods.yaml");
-  await writeFile(file, nodes.map((node) => POD(`web-${node}`, node)).join(""));
+  await writeFile(file, nodes.map((node) => POD(`web-${node}`, node)).join("") + HEADLESS);
   await kubectl(layout, ["apply", "-f", file]);
   await kubectl(layout, ["wait", "pod", "-l", "app=web", "--for=condition=Ready", "--timeout=60s"]);
 });
@@ -137,8 +169,44 @@ test("every host reaches every pod, by both families", async () => {
 
 test("the API server verifies and reaches kubelets: logs and exec", async () => {
   assert.equal(await kubectl(layout, ["logs", "web-node2"]), "");
-  const output = await kubectl(layout, ["exec", "web-node2", "--", "/bin/busybox", "cat", "/tmp/index.html"]);
-  assert.equal(output, "web-node2\n");
+  assert.equal(await inPod("web-node2", ["cat", "/tmp/index.html"]), "web-node2\n");
+});
+
+test("a pod is told the cluster's name server and search path, and finds names by them", async () => {
+  assert.equal(
+    await inPod("web-node2", ["cat", "/etc/resolv.conf"]),
+    `search default.svc.cluster.local svc.cluster.local cluster.local
+nameserver ${CLUSTER_DNS.v4}
+options ndots:5
+`,
+  );
+  const full = await inPod("web-node2", ["nslookup", "kubernetes.default.svc.cluster.local"]);
+  assert.match(full, /Address: 10\.96\.0\.1$/m);
+  const page = () => inPod("web-node2", ["wget", "-qO-", "http://web:8080/index.html"]);
+  await until("a pod to find another by a name", async () => /^web-node[12]\n$/.test(await page()));
+});
+
+test("the cluster's name server knows Services, and pods behind one without an address", async () => {
+  const pods = await Promise.all(nodes.map((node) => addressesOf(`web-${node}`)));
+  const name = "web.default.svc.cluster.local";
+  const ofFamily = (version: 0 | 1) => pods.map((addresses) => addresses[version]).sort();
+  for (const server of [CLUSTER_DNS.v4, CLUSTER_DNS.v6]) {
+    await until(`${server} to know both pods`, async () => (await resolve(name, "A", server)).length === 2);
+    assert.deepEqual(await resolve(name, "A", server), ofFamily(0));
+    assert.deepEqual(await resolve(name, "AAAA", server), ofFamily(1));
+    assert.deepEqual(await resolve("kubernetes.default.svc.cluster.local", "A", server), ["10.96.0.1"]);
+  }
+  const ports = await resolve(`_http._tcp.${name}`, "SRV");
+  assert.deepEqual(new Set(ports.map(({ port }: { port: number }) => port)), new Set([8080]));
+  assert.deepEqual(await resolve("10.0.96.10.in-addr.arpa", "PTR"), [
+    "kube-dns.kube-system.svc.cluster.local",
+  ]);
+});
+
+test("what there is not is said at once, in the cluster and beyond", async () => {
+  for (const name of ["absent.default.svc.cluster.local", "example.com", "1.2.0.192.in-addr.arpa"])
+    for (const type of ["A", "AAAA"] as const)
+      assert.equal(await resolve(name, type), "ENOTFOUND", `${type} ${name}`);
 });
 
 test("the command runs commands on hosts, with their output and exit code", async () => {
