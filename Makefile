@@ -11,7 +11,7 @@ API := 'test/integration/**/*.test.ts'
 # Under a kernel with ip_vs: in the guest, if this one has none.
 GUEST := test/netns/forwarding.test.ts test/layer2/ipvs.test.ts test/bgp/ecmp.test.ts
 # Namespaces, processes and timers that others would disturb: one after the other.
-SYSTEM := $(filter-out $(GUEST),$(wildcard $(addsuffix /*.test.ts,test/layer2 test/netns test/lab test/bfd test/bgp)))
+SYSTEM := $(filter-out $(GUEST),$(wildcard $(addsuffix /*.test.ts,test/guest test/layer2 test/netns test/lab test/bfd test/bgp)))
 # Routers in namespaces.
 INTEROP := 'test/interop/**/*.test.ts'
 # On a whole cluster with real pods.
@@ -20,12 +20,6 @@ E2E := 'test/e2e/**/*.test.ts'
 NEXT := v0.1.1
 NODE_TEST := node --import ./test/end.ts --test --test-reporter=spec
 ALONE := $(NODE_TEST) --test-concurrency=1
-RUN_E2E = $(ALONE) $(E2E)
-IS_EMULATED = node --input-type=module -e 'import { hasIpvs } from "\#hack/guest/ipvs.ts"; process.exit(hasIpvs() ? 1 : 0)'
-# Tests in the guest, once more where it is emulated: what else its machine does may starve it, and then nodes are dead.
-define in_guest
-	@$(1) || { $(IS_EMULATED) && echo "once more: an emulated kernel may be starved by what else this machine does" && $(1); }
-endef
 
 .PHONY: help
 help: ## List the goals
@@ -47,14 +41,14 @@ test: setup addon ## All tests that a change needs (what CI runs)
 	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
 	@$(NODE_TEST) --test-concurrency=2 $(API)
 	@$(ALONE) $(SYSTEM) $(INTEROP)
-	$(call in_guest,$(ALONE) $(GUEST))
-	$(call in_guest,$(RUN_E2E))
+	@$(ALONE) $(GUEST)
+	@$(ALONE) $(E2E)
 
 .PHONY: test-e2e
 test-e2e: images ## The whole of it on a real cluster with real pods
 	@node hack/lab/main.ts programs
 	@node hack/images/main.ts build $(NEXT)
-	@$(RUN_E2E)
+	@$(ALONE) $(E2E)
 
 .PHONY: test-long
 test-long: images ## All tests again and again for HOURS (4); results in docs/results

@@ -33,13 +33,14 @@ const isReady = (pod: Pod): boolean =>
   pod.status.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ??
   false;
 
-async function bringUpCluster(): Promise<void> {
+/** `flags` are those of the lab's own `up`. */
+async function bringUpCluster(flags: readonly string[]): Promise<void> {
   step("The images of Genkan and of a small test server");
   await run([process.execPath, `${ROOT}hack/images/main.ts`, "build"], { onOutput: (text) => say(text) });
   step(
     "A real Kubernetes cluster on this machine: API server, three nodes with kubelets, a router, a client host",
   );
-  await lab(["up"], { onOutput: (text) => say(text) });
+  await lab(["up", ...flags], { onOutput: (text) => say(text) });
   await lab(["load-images"], { onOutput: (text) => say(text) });
 }
 
@@ -129,10 +130,6 @@ async function ownerOf(kubectl: Kubectl, address: string, not?: string): Promise
 
 const inUrl = (address: string): string => (address.includes(":") ? `[${address}]` : address);
 
-/** fd09:0::2 -> fd09::2 */
-const canonical = (address: string): string =>
-  new URL(`http://${inUrl(address)}`).hostname.replace(/[[\]]/g, "");
-
 /** Asks `count` times, each with a new connection; a request that failed is a line that is no JSON. */
 async function askFromClient(address: string, count: number): Promise<void> {
   const url = `http://${inUrl(address)}/`;
@@ -160,7 +157,7 @@ async function askFromClient(address: string, count: number): Promise<void> {
   for (const [pod, times] of [...pods].sort()) say(`  ${String(times).padStart(3)} x ${pod}`);
   for (const line of lines.filter((text) => !text.startsWith("{"))) say(`  failed: ${line}`);
   const { client } = layoutOf(0);
-  const own = canonical(address.includes(":") ? client.v6 : client.v4);
+  const own = address.includes(":") ? client.v6 : client.v4;
   const seen = [...clients].join(", ");
   if (seen !== own) throw new Error(`the pods saw the client as ${seen}, but it is ${own}`);
   say(`  the pods saw the client as ${seen}: its own address, no NAT between.`);
@@ -232,8 +229,8 @@ async function loseOwner(kubectl: Kubectl, address: string): Promise<void> {
 /** The probe's last line may be half there. */
 const whole = (output: string): string => output.slice(0, output.lastIndexOf("\n") + 1);
 
-async function up(): Promise<void> {
-  await bringUpCluster();
+async function up(flags: readonly string[]): Promise<void> {
+  await bringUpCluster(flags);
   const { kubectl, exports } = await labKubectl();
   await createService(kubectl);
   await install(kubectl);
@@ -252,10 +249,10 @@ async function up(): Promise<void> {
   say("make demo-stop        # takes it away again");
 }
 
-const command = process.argv[2] ?? "up";
-if (command === "up") await up();
+const [command = "up", ...flags] = process.argv.slice(2);
+if (command === "up") await up(flags);
 else if (command === "down") await lab(["down"], { onOutput: (text) => process.stdout.write(text) });
 else {
-  process.stderr.write("usage: hack/demo/main.ts up|down\n");
+  process.stderr.write("usage: hack/demo/main.ts up [flags of the lab]|down\n");
   process.exit(2);
 }

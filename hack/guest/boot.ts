@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { Channel, type ExecOptions, type ExecResult, type Running, runToEnd } from "#hack/guest/channel.ts";
-import type { GuestKernel } from "#hack/guest/kernel.ts";
+import type { GuestKernel, KernelIdentity } from "#hack/guest/kernel.ts";
 
 /** Ports of the control channel: this many processes of the host can talk to one guest at a time. */
 const PORTS = 6;
@@ -36,8 +36,7 @@ export interface Guest {
   readonly directory: string;
   /** Process id of the guest's program; the guest ends with it. */
   readonly pid: number;
-  /** Which kernel runs in it, for people. */
-  readonly kernel: string;
+  readonly kernel: KernelIdentity;
   /** Runs a program in the guest as root; never throws because of its exit code. */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** Starts a program and leaves its input open; `input` and `signal` of the options are not for this. */
@@ -60,9 +59,10 @@ export async function bootGuest(kernel: GuestKernel, options: BootOptions): Prom
   const child = await launch(kernel, directory, options);
   const { pid } = child;
   if (pid === undefined)
-    throw new GuestBootError(`${kernel.argv.name}: the guest's program could not be started`);
+    throw new GuestBootError(`${kernel.description}: the guest's program could not be started`);
   await writeFile(join(directory, "pid"), `${pid}\n`);
-  await writeFile(join(directory, "kernel"), kernel.description);
+  const identity: KernelIdentity = { kind: kernel.kind, description: kernel.description };
+  await writeFile(join(directory, "kernel.json"), JSON.stringify(identity));
   const ended = new AbortController();
   child.once("exit", () => ended.abort());
   const channel = await waitForAgent(directory, ended.signal);
@@ -73,7 +73,7 @@ export async function bootGuest(kernel: GuestKernel, options: BootOptions): Prom
     throw new GuestBootError(`${kernel.description} did not answer; its console ends with:\n${tail}`);
   }
   if (options.detached === true) child.unref();
-  const guest = guestOver(channel, { directory, pid, kernel: kernel.description, isOurs });
+  const guest = guestOver(channel, { directory, pid, kernel: identity, isOurs });
   if (kernel.modules.length === 0) return guest;
   const loaded = await guest.exec(["modprobe", "-a", ...kernel.modules]);
   if (loaded.code === 0) return guest;
@@ -85,7 +85,7 @@ export async function bootGuest(kernel: GuestKernel, options: BootOptions): Prom
 export async function connectGuest(directory: string): Promise<Guest | undefined> {
   const pid = Number(await readFile(join(directory, "pid"), "utf8").catch(() => "0"));
   if (pid === 0 || !isAlive(pid)) return undefined;
-  const kernel = await readFile(join(directory, "kernel"), "utf8").catch(() => "an unknown kernel");
+  const kernel = JSON.parse(await readFile(join(directory, "kernel.json"), "utf8")) as KernelIdentity;
   for (let attempt = 0; attempt < 3; attempt++) {
     // Port 0 is for the process that booted the guest.
     for (let port = 1; port < PORTS; port++) {
@@ -132,7 +132,7 @@ function openChannel(directory: string, port: number, timeoutMs: number): Promis
 
 function guestOver(
   channel: Channel,
-  at: { directory: string; pid: number; kernel: string; isOurs: boolean },
+  at: { directory: string; pid: number; kernel: KernelIdentity; isOurs: boolean },
 ): Guest {
   const environment = {
     PATH: `${CHECKOUT}/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,

@@ -45,7 +45,7 @@ export async function prepareGuest(kernel: KernelKind | undefined, tell: Say): P
     memory: 512,
     ...(kernel === undefined ? {} : { kernel }),
   });
-  tell(`guests run on ${guest.kernel}`);
+  tell(`guests run on ${guest.kernel.description}`);
   await guest.stop();
 }
 

@@ -36,7 +36,7 @@ export async function runWithIpvs(
   if (!force && hasIpvs()) return runOnHost(argv);
   const guest = await startGuest({ progress: (line) => process.stderr.write(`${line}\n`), ...options });
   const why = force ? "as asked" : "this machine's kernel has no ip_vs";
-  process.stderr.write(`${why}: running in a guest, ${guest.kernel}\n`);
+  process.stderr.write(`${why}: running in a guest, ${guest.kernel.description}\n`);
   const interrupted = new AbortController();
   const stop = (): void => interrupted.abort();
   process.once("SIGINT", stop).once("SIGTERM", stop).once("SIGHUP", stop);

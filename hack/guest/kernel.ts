@@ -17,10 +17,13 @@ export interface MachineOptions {
 export const KERNEL_KINDS = ["user-mode", "qemu"] as const;
 export type KernelKind = (typeof KERNEL_KINDS)[number];
 
-export interface GuestKernel {
+export interface KernelIdentity {
   readonly kind: KernelKind;
-  /** `user-mode Linux 7.2.12 (linux-source-7.2 7.2.12-1~bpo13+1 of trixie-backports)` */
+  /** `user-mode Linux (linux-source-7.2 7.2.12-1~bpo13+1 of trixie-backports)` */
   readonly description: string;
+}
+
+export interface GuestKernel extends KernelIdentity {
   /**
    * The program that is the guest, with its arguments: it makes the sockets `port0`, `port1`, ... in the directory,
    * writes the console to its standard output, and ends with the guest; SIGTERM ends both.

@@ -9,6 +9,8 @@ import { hasIpvs } from "#hack/guest/ipvs.ts";
 export interface Machine {
   /** True when the commands run in a guest, whose eth0 is the tap that was asked for. */
   readonly isGuest: boolean;
+  /** True when every instruction is emulated: times say nothing there. */
+  readonly isEmulated: boolean;
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   spawn(argv: readonly string[], options?: ExecOptions): Running;
   stop(): Promise<void>;
@@ -22,9 +24,11 @@ export class CommandFailed extends Error {
 /** Opens the machine; says on standard error why it is a guest. */
 export async function openMachine(options: GuestOptions = {}): Promise<Machine> {
   if (hasIpvs()) return hostMachine();
-  console.error("this kernel has no ip_vs (or no mh, ipip, ip6_tunnel): the test runs in a guest under qemu");
   const guest = await startGuest({ progress: (line) => console.error(line), ...options });
-  return { isGuest: true, exec: guest.exec, spawn: guest.spawn, stop: () => guest.stop() };
+  const { kind, description } = guest.kernel;
+  console.error(`this kernel has no ip_vs (or no mh, ipip, ip6_tunnel): in a guest, ${description}`);
+  const { exec, spawn, stop } = guest;
+  return { isGuest: true, isEmulated: kind === "qemu", exec, spawn, stop };
 }
 
 /** Runs a shell script (`sh -e`) and returns its output; throws CommandFailed with its errors. */
@@ -44,6 +48,7 @@ function hostMachine(): Machine {
   };
   return {
     isGuest: false,
+    isEmulated: false,
     exec: (argv, options = {}) => runToEnd(start(argv, options), options),
     spawn: start,
     stop: async () => {

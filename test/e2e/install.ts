@@ -5,18 +5,8 @@ import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { ROOT } from "#hack/demo/shell.ts";
 import { NAMESPACE } from "#test/e2e/cluster.ts";
-import { until } from "#test/e2e/patience.ts";
-import {
-  type Answer,
-  address4,
-  ask,
-  clientFor,
-  e2e,
-  INSTANCE,
-  known,
-  lab,
-  remember,
-} from "#test/e2e/suite.ts";
+import { INSTANCE, until } from "#test/e2e/patience.ts";
+import { type Answer, address4, ask, clientFor, e2e, known, lab, remember } from "#test/e2e/suite.ts";
 
 /** The documents of a text of YAML. */
 const documents = (text: string): object[] =>

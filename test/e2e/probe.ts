@@ -1,9 +1,11 @@
 /** Traffic from the client host while something happens, and what it lost. */
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describeLoad, loadSince, readLoad } from "#hack/common/load.ts";
 import { type Outage, type ProbeResult, parseResults, summarize } from "#hack/demo/outage.ts";
 import { ROOT } from "#hack/demo/shell.ts";
-import { PROMISED_MS, until } from "#test/e2e/patience.ts";
+import { type Bars, barsUnder, LONGEST_OUTAGE_MS, until } from "#test/e2e/patience.ts";
 import { lab, tell } from "#test/e2e/suite.ts";
 
 const EVERY_MS = 200;
@@ -18,6 +20,12 @@ export interface TrafficOptions {
   readonly forMs: number;
   /** A request that is not answered in time has failed; default 1,000. */
   readonly timeoutMs?: number;
+}
+
+/** What traffic met, and what it is held to. */
+export interface Observed {
+  readonly outages: ReadonlyMap<string, Outage>;
+  readonly bars: Bars;
 }
 
 class Probe {
@@ -56,13 +64,14 @@ class Probe {
 
 /**
  * Asks each address five times a second, with a new connection each time, from before `cause` until `forMs` after its
- * end; says and returns what failed since `cause` began. `what` is for the log.
+ * end; says and returns what failed since `cause` began, and how loaded this machine was. `what` is for the log.
  */
 export async function traffic(
   what: string,
   addresses: readonly string[],
   { cause, forMs, timeoutMs = 1_000 }: TrafficOptions,
-): Promise<Map<string, Outage>> {
+): Promise<Observed> {
+  const load = await readLoad();
   const probes = new Map(addresses.map((address) => [address, new Probe(address, timeoutMs)]));
   try {
     for (const [address, probe] of probes) {
@@ -80,7 +89,7 @@ export async function traffic(
           .slice(-ANSWERED_IN_A_ROW)
           .every(({ ok }) => ok),
       );
-    while (Date.now() < end || (!isAnswered() && Date.now() < end + PROMISED_MS)) await sleep(200);
+    while (Date.now() < end || (!isAnswered() && Date.now() < end + LONGEST_OUTAGE_MS)) await sleep(200);
     const outages = new Map([...probes].map(([address, probe]) => [address, summarize(probe.results(), at)]));
     for (const [address, outage] of outages) {
       const slow = probes
@@ -90,13 +99,35 @@ export async function traffic(
       tell(`  ${what}: ${address}: ${inWords(outage)}; ${slow} took longer than ${SLOW_MS} ms`);
       for (const line of gaps(probes.get(address)?.results() ?? [], at)) tell(`    ${line}`);
     }
-    return outages;
+    const during = await loadSince(load);
+    tell(`  meanwhile ${describeLoad(during)}`);
+    return { outages, bars: barsUnder(during) };
   } finally {
     for (const probe of probes.values()) await probe.stop();
   }
 }
 
-export function inWords({ asked, failed, answeredAfter, lastFailureAfter }: Outage): string {
+/** Every address was answered again in time. */
+export function requireAnswered({ outages, bars }: Observed): void {
+  for (const [address, outage] of outages) {
+    const isAnswered = outage.answeredAfter !== undefined && outage.lastFailureAfter < bars.promisedMs;
+    assert.ok(isAnswered, `${address}: ${inWords(outage)}${asExcused(bars)}`);
+  }
+}
+
+/** No request of any address failed. */
+export function requireLossless({ outages, bars }: Observed): void {
+  for (const [address, outage] of outages)
+    assert.ok(
+      outage.failed <= bars.mayFail(outage.asked),
+      `${address}: ${inWords(outage)}${asExcused(bars)}`,
+    );
+}
+
+const asExcused = ({ excuse }: Bars): string =>
+  excuse === undefined ? "" : ` (though the bar was lowered: ${excuse})`;
+
+function inWords({ asked, failed, answeredAfter, lastFailureAfter }: Outage): string {
   if (failed === 0) return `none of ${asked} requests failed`;
   const again =
     answeredAfter === undefined ? "never answered again" : `answered again after ${answeredAfter} ms`;

@@ -2,11 +2,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { describeLoad, isStarved, loadSince, readLoad } from "#hack/common/load.ts";
 import { ROOT } from "#hack/demo/shell.ts";
 import { Cluster } from "#test/e2e/cluster.ts";
-import { patiently, until } from "#test/e2e/patience.ts";
+import { INSTANCE, patiently, until } from "#test/e2e/patience.ts";
 
-export const INSTANCE = 9;
 export const NODES = ["node1", "node2", "node3"] as const;
 const REPORTS = join(ROOT, "build/e2e");
 const TELL_EVERY_MS = 30_000;
@@ -125,15 +125,19 @@ export function e2e(name: string, body: () => Promise<void>): void {
   test(name, async () => {
     tell(name);
     const began = performance.now();
+    const load = await readLoad();
     const timer = setInterval(() => {
       const seconds = Math.round((performance.now() - began) / 1000);
       tell(`  still at it after ${seconds} s`);
     }, TELL_EVERY_MS);
     try {
       await body();
-      tell(`  done in ${Math.round((performance.now() - began) / 1000)} s`);
+      const during = await loadSince(load);
+      const starved = isStarved(during) ? `; ${describeLoad(during)}` : "";
+      tell(`  done in ${Math.round((performance.now() - began) / 1000)} s${starved}`);
     } catch (error) {
       tell(`  FAILED: ${error instanceof Error ? error.message : String(error)}`);
+      tell(`  meanwhile ${describeLoad(await loadSince(load))}`);
       await report(name);
       throw error;
     } finally {
