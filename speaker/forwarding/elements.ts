@@ -14,12 +14,24 @@ export function portKey(vip: string, protocol: Protocol, port: number): string {
   return addressKey(vip) + rest.toString("hex");
 }
 
+/** Of a set that is for one protocol alone: an end of a range of sources, and the port that admits it. */
+export function sourceKey(vip: string, port: number, source: bigint): string {
+  const middle = Buffer.alloc(4);
+  middle.writeUInt16BE(port, 0);
+  const address = addressKey(vip);
+  return address + middle.toString("hex") + source.toString(16).padStart(address.length, "0");
+}
+
 /** Marks are in host byte order; little-endian on every machine that we build for. */
 export function markValue(mark: number): string {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(mark >>> 0);
   return bytes.toString("hex");
 }
+
+/** The set of the sources that restricted ports of the protocol admit. */
+export const admittedSet = (protocol: Protocol) =>
+  `admitted_${protocol.toLowerCase() as Lowercase<Protocol>}` as const;
 
 /** `set4` or `set6`. */
 export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;

@@ -6,19 +6,21 @@
  * mark packets; the other way round for what goes.
  */
 
-import { markValue } from "#speaker/forwarding/elements.ts";
+import { admittedSet, markValue, named } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { rulesetText, TABLE } from "#speaker/forwarding/ruleset.ts";
+import { rulesetText, setsText, TABLE } from "#speaker/forwarding/ruleset.ts";
 import { parseSaved, toSave, WANTED_SYSCTLS, wrongSysctls } from "#speaker/forwarding/sysctl.ts";
 import { lowerTunnels, raiseTunnels, tunnelsToSave } from "#speaker/forwarding/tunnels.ts";
 import {
   type Change,
   DEFAULT_SETTINGS,
   type Element,
+  FAMILIES,
   type ForwardingCounts,
   ForwardingError,
   type ForwardingPlan,
   NO_COUNTS,
+  PROTOCOLS,
   type Reconciled,
 } from "#speaker/forwarding/types.ts";
 import { differServers, type PresentServer, serverKey } from "#speaker/forwarding/virtualservers.ts";
@@ -42,6 +44,9 @@ import type { Refused, Request } from "#speaker/netlink/socket.ts";
 
 const DEFAULT_MTU = 1500;
 const LOOPBACK = 1;
+const ADMITTED_SETS = FAMILIES.flatMap((family) =>
+  PROTOCOLS.map((protocol) => named(admittedSet(protocol), family)),
+);
 const FAMILY_NUMBERS = [AF_INET, AF_INET6] as const;
 
 /** The kernel's refusal as the reason of a condition. */
@@ -67,6 +72,9 @@ export function faultOf(error: unknown): ForwardingError {
 
 const elementText = (element: Element): string =>
   `${element.key}|${element.keyEnd ?? ""}|${element.value ?? ""}`;
+
+const elementChanges = (action: Change["action"], set: string, elements: readonly Element[]): Change[] =>
+  elements.map(({ key }) => ({ action, kind: "element", name: `${set} ${key}` }));
 
 interface Passing {
   readonly plan: ForwardingPlan;
@@ -170,9 +178,26 @@ export class Forwarding {
     const { settings, nodeAddresses } = plan;
     const text = rulesetText({ settings, nodeAddresses, mtu: this.#mtu(plan), saved });
     if (this.#ruleset?.text === text && this.#ruleset.shown === this.#shown()) return;
+    if (exists) await this.#admitBefore(plan, changes);
     await this.#kernel.nft(text);
     this.#ruleset = { text, shown: this.#shown() };
     changes.push({ action: exists ? "update" : "create", kind: "ruleset", name: TABLE });
+  }
+
+  /**
+   * The table of an older build may lack the sets of admitted sources, and our rules drop a source that is in none of
+   * them: so these sets are filled before the rules come. Only empty ones are: to fill them takes nothing from anybody.
+   */
+  async #admitBefore({ elements }: ForwardingPlan, changes: Change[]): Promise<void> {
+    const add = new Map<string, Element[]>();
+    for (const name of ADMITTED_SETS) {
+      const wanted = elements[name] ?? [];
+      if (wanted.length > 0 && this.#table.elements(name).length === 0) add.set(name, [...wanted]);
+    }
+    if (add.size === 0) return;
+    await this.#kernel.nft(setsText());
+    this.#change({ remove: new Map(), add });
+    for (const [name, list] of add) changes.push(...elementChanges("create", name, list));
   }
 
   /** Chains, rules and sets as the kernel tells them: equal text, equal table. */
@@ -300,10 +325,7 @@ export class Forwarding {
       const leftover = (present.get(name) ?? []).filter((element) => !should.has(elementText(element)));
       if (missing.length > 0) add.set(name, missing);
       if (leftover.length > 0) remove.set(name, leftover);
-      for (const { key } of missing)
-        changes.push({ action: "create", kind: "element", name: `${name} ${key}` });
-      for (const { key } of leftover)
-        changes.push({ action: "remove", kind: "element", name: `${name} ${key}` });
+      changes.push(...elementChanges("create", name, missing), ...elementChanges("remove", name, leftover));
     }
     return { add, remove, changes };
   }

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { portKey } from "./elements.ts";
+import { admittedSet, named, portKey } from "./elements.ts";
 import { planForwarding } from "./plan.ts";
-import type { ForwardedEndpoint, ForwardedPort, ForwardingPlan } from "./types.ts";
+import {
+  FAMILIES,
+  type ForwardedEndpoint,
+  type ForwardedPort,
+  type ForwardingPlan,
+  PROTOCOLS,
+} from "./types.ts";
 
 const VIP = "192.0.2.1";
 const KEY = portKey(VIP, "TCP", 80);
@@ -109,9 +115,24 @@ test("source ranges are joined, those of another family or of none admit nobody"
   const sourceRanges = ["10.0.0.0/25", "10.0.0.128/25", "fd00::/8", "nonsense"];
   const { elements } = plan(port([remote], { sourceRanges }));
   assert.deepEqual(elements.restricted4, [{ key: KEY }]);
-  assert.deepEqual(elements.admitted4, [{ key: `${KEY}0a000000`, keyEnd: `${KEY}0a0000ff` }]);
-  assert.deepEqual(plan(port([remote], { sourceRanges: [] })).elements.admitted4, []);
+  const before = "c0000201" + "00500000";
+  assert.deepEqual(elements.admitted_tcp4, [{ key: `${before}0a000000`, keyEnd: `${before}0a0000ff` }]);
+  assert.deepEqual(plan(port([remote], { sourceRanges: [] })).elements.admitted_tcp4, []);
   assert.deepEqual(plan(port([remote])).elements.restricted4, []);
+});
+
+test("a source range admits to its own protocol and family alone", () => {
+  const sourceRanges = ["10.0.0.0/8", "fd00::/8"];
+  for (const protocol of PROTOCOLS) {
+    for (const family of FAMILIES) {
+      const vip = family === "IPv4" ? VIP : "2001:db8::1";
+      const { elements } = plan(port([remote], { protocol, family, vip, sourceRanges }));
+      const filled = Object.keys(elements).filter(
+        (set) => /^admitted/.test(set) && elements[set]?.length !== 0,
+      );
+      assert.deepEqual(filled, [named(admittedSet(protocol), family)]);
+    }
+  }
 });
 
 test("an id that is none is a RangeError", () => {

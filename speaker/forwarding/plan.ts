@@ -3,7 +3,14 @@
  * input gives the same plan on every node but for what is local there.
  */
 import { AddressError, mergeRanges, parsePrefix, type Range, rangeOf } from "#api/address.ts";
-import { addressKey, markValue, named, portKey } from "#speaker/forwarding/elements.ts";
+import {
+  addressKey,
+  admittedSet,
+  markValue,
+  named,
+  portKey,
+  sourceKey,
+} from "#speaker/forwarding/elements.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import {
   DEFAULT_SETTINGS,
@@ -14,6 +21,7 @@ import {
   type ForwardedPort,
   type ForwardingInput,
   type ForwardingPlan,
+  PROTOCOLS,
   type RealServer,
   type VirtualServer,
 } from "#speaker/forwarding/types.ts";
@@ -32,7 +40,7 @@ const SETS = [
   "masqueraded",
   "refused",
   "restricted",
-  "admitted",
+  ...PROTOCOLS.map(admittedSet),
 ] as const;
 export type SetName = (typeof SETS)[number];
 
@@ -133,11 +141,10 @@ function addSourceRanges(sets: ElementSets, port: ForwardedPort, key: string): v
   if (port.sourceRanges === undefined) return;
   sets.add("restricted", port.family, { key });
   const ranges = port.sourceRanges.flatMap(rangeOfText).filter((range) => range.family === port.family);
-  const digits = port.family === "IPv4" ? 8 : 32;
-  const hex = (value: bigint): string => value.toString(16).padStart(digits, "0");
+  const end = (source: bigint): string => sourceKey(port.vip, port.port, source);
   // Joined: the kernel refuses intervals that overlap.
   for (const { first, last } of mergeRanges(ranges)) {
-    sets.add("admitted", port.family, { key: key + hex(first), keyEnd: key + hex(last) });
+    sets.add(admittedSet(port.protocol), port.family, { key: end(first), keyEnd: end(last) });
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rulesetText } from "./ruleset.ts";
+import { planForwarding } from "./plan.ts";
+import { rulesetText, setsText } from "./ruleset.ts";
 import { DEFAULT_SETTINGS } from "./types.ts";
 
 const both = { IPv4: "10.0.0.1", IPv6: "fd00::1" };
@@ -51,6 +52,47 @@ test("a node of one family has no rule with an address of the other", () => {
   assert.equal(rules("decap", one).length, 1);
   assert.equal(rules("echo", one).length, 1);
   assert.ok(!one.includes("undefined"));
+});
+
+for (const [ip, chain] of [
+  ["ip", "sources4"],
+  ["ip6", "sources6"],
+] as const) {
+  test(`${chain}: back for the admitted of each protocol, the end for all others`, () => {
+    assert.deepEqual(
+      rules(chain),
+      ["tcp", "udp", "sctp"]
+        .map(
+          (name) =>
+            `meta l4proto ${name} ${ip} daddr . th dport . ${ip} saddr @admitted_${name}${chain.at(-1)} return`,
+        )
+        .concat("drop"),
+    );
+    assert.ok(rules("pre").some((rule) => rule.endsWith(`@restricted${chain.at(-1)} jump ${chain}`)));
+  });
+}
+
+test("no concatenation of intervals has a protocol in it: nft 1.0.6 makes rules of it that Linux 7.2 refuses", () => {
+  const intervals = setsText()
+    .split("\n")
+    .filter((line) => line.includes("flags interval"));
+  assert.equal(intervals.length, 6);
+  for (const line of intervals) assert.doesNotMatch(line, /inet_proto/);
+});
+
+test("the sets that are planned are those that are made", () => {
+  const made = [...setsText().matchAll(/^ (?:set|map) (\S+) /gm)].map(([, name]) => name);
+  const planned = Object.keys(planForwarding({ nodeAddresses: both, ports: [], vips: [] }).elements);
+  assert.deepEqual(made.toSorted(), planned.toSorted());
+});
+
+test("sets of older builds are removed, there or not, after the rules that asked them", () => {
+  const lines = text.split("\n");
+  for (const name of ["admitted4", "admitted6"]) {
+    const made = lines.findIndex((line) => line.startsWith(`add set inet genkan ${name} `));
+    assert.equal(lines[made + 1], `delete set inet genkan ${name}`);
+    assert.ok(made > lines.findLastIndex((line) => line.startsWith("flush chain")));
+  }
 });
 
 test("every chain is emptied before anything is added, and no foreign table is named", () => {

@@ -1,8 +1,10 @@
 /**
- * The text of our nftables table: what `nft -f` is given once. It keeps what is in the sets, replaces every chain, and
- * takes effect as one transaction, so that an upgrade disturbs no packet. Pure. Reasons: docs/dataplane.md.
+ * The text of our nftables table: what `nft -f` is given once. It keeps what is in the sets, replaces every chain,
+ * removes sets that only older builds had, and takes effect as one transaction, so that an upgrade disturbs no packet.
+ * Pure. Reasons: docs/dataplane.md.
  */
-import type { ForwardingSettings } from "#speaker/forwarding/types.ts";
+import { admittedSet } from "#speaker/forwarding/elements.ts";
+import { type ForwardingSettings, PROTOCOLS } from "#speaker/forwarding/types.ts";
 
 export const TABLE = "genkan";
 /** The tunnel takes an IPv4 header, or an IPv6 one; TCP and IP take the rest. */
@@ -36,8 +38,33 @@ function declarations(version: "v4" | "v6"): string[] {
     `set masqueraded${digit} { type ${address}; }`,
     `set refused${digit} { type ${port}; }`,
     `set restricted${digit} { type ${port}; }`,
-    `set admitted${digit} { type ${port} . ${address}; flags interval; }`,
+    // A set for each protocol: no protocol may be in a concatenation of intervals (docs/dataplane.md).
+    ...PROTOCOLS.map(
+      (protocol) =>
+        `set ${admittedSet(protocol)}${digit} { type ${address} . inet_service . ${address}; flags interval; }`,
+    ),
   ];
+}
+
+/** Error maps are by what an ICMP error says of the packet that caused it. */
+const TYPED = [
+  "map error1v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
+  "map error2v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
+  "map error1v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
+  "map error2v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
+  "set marks { type mark; }",
+];
+
+/** Sets of older builds that no rule asks any more, and their types. */
+const RETIRED: Readonly<Record<string, string>> = {
+  admitted4: `${PORT.v4} . ${ADDRESS.v4}`,
+  admitted6: `${PORT.v6} . ${ADDRESS.v6}`,
+};
+
+/** The sets and maps alone; those that are there keep what is in them. */
+export function setsText(): string {
+  const lines = [...declarations("v4"), ...declarations("v6"), ...TYPED].map((line) => ` ${line}`);
+  return `${[`table inet ${TABLE} {`, ...lines, "}"].join("\n")}\n`;
 }
 
 interface Words {
@@ -64,6 +91,9 @@ const V6: Words = {
   inner: "@th,112,8 . @th,384,16",
 };
 
+/** In place of a hook: the kernel does not run the chain by itself. */
+const NO_HOOK = "";
+
 const destinationOf = ({ ip }: Words): string => `${ip} daddr . meta l4proto . th dport`;
 
 function decap({ nodeAddresses }: RulesetInput): string[] {
@@ -81,9 +111,21 @@ function decap({ nodeAddresses }: RulesetInput): string[] {
 function refuse(words: Words): string[] {
   const { ip, digit } = words;
   return [
-    `${destinationOf(words)} @restricted${digit} ${destinationOf(words)} . ${ip} saddr != @admitted${digit} drop`,
+    `${destinationOf(words)} @restricted${digit} jump sources${digit}`,
     `meta l4proto tcp ${destinationOf(words)} @refused${digit} reject with tcp reset`,
     `${destinationOf(words)} @refused${digit} reject with ${ip === "ip" ? "icmp" : "icmpv6"} type port-unreachable`,
+  ];
+}
+
+/** Only packets to restricted ports come here; those of admitted sources go back to where they came from. */
+function sources({ ip, digit }: Words): string[] {
+  return [
+    NO_HOOK,
+    ...PROTOCOLS.map(
+      (protocol) =>
+        `meta l4proto ${protocol.toLowerCase()} ${ip} daddr . th dport . ${ip} saddr @${admittedSet(protocol)}${digit} return`,
+    ),
+    "drop",
   ];
 }
 
@@ -169,6 +211,8 @@ function echo({ nodeAddresses }: RulesetInput): string[] {
 export function rulesetText(wanted: RulesetInput): string {
   const bit = `0x${wanted.settings.routingBit.toString(16)}`;
   const chains: Readonly<Record<string, readonly string[]>> = {
+    sources4: sources(V4),
+    sources6: sources(V6),
     decap: decap(wanted),
     pre: pre(bit),
     in: input(bit),
@@ -177,31 +221,24 @@ export function rulesetText(wanted: RulesetInput): string {
     mss: segmentSize(wanted.mtu),
     masquerade_back: sourceNat(),
     echo: echo(wanted),
-    // Hooked nowhere: a place in the kernel for what removal restores, with just the lifetime of the change.
-    saved: wanted.saved.map((line) => `return comment "${line}"`),
+    // Nothing jumps there: a place in the kernel for what removal restores, with just the lifetime of the change.
+    saved: [NO_HOOK, ...wanted.saved.map((line) => `return comment "${line}"`)],
   };
-  const typed = [
-    "map error1v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
-    "map error2v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
-    "map error1v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
-    "map error2v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
-    "set marks { type mark; }",
-  ];
   const lines = [
-    `table inet ${TABLE} {`,
-    ...[...declarations("v4"), ...declarations("v6"), ...typed].map((line) => ` ${line}`),
-    "}",
     // First every chain without rules: what an older build had in them goes in the same transaction.
     ...Object.entries(chains).flatMap(([name, [hook]]) => [
-      `table inet ${TABLE} { chain ${name} { ${name === "saved" ? "" : (hook ?? "")} }`,
+      `table inet ${TABLE} { chain ${name} { ${hook} }`,
       "}",
       `flush chain inet ${TABLE} ${name}`,
     ]),
-    ...Object.entries(chains).flatMap(([name, [hook, ...rules]]) =>
-      (name === "saved" ? [hook, ...rules] : rules).flatMap((rule) =>
-        rule === undefined ? [] : [`add rule inet ${TABLE} ${name} ${rule}`],
-      ),
+    // To remove what is not there is an error, and nft 1.0.6 has no `destroy`: so each is made before it is removed.
+    ...Object.entries(RETIRED).flatMap(([name, type]) => [
+      `add set inet ${TABLE} ${name} { type ${type}; flags interval; }`,
+      `delete set inet ${TABLE} ${name}`,
+    ]),
+    ...Object.entries(chains).flatMap(([name, [, ...rules]]) =>
+      rules.map((rule) => `add rule inet ${TABLE} ${name} ${rule}`),
     ),
   ];
-  return `${lines.join("\n")}\n`;
+  return `${setsText()}${lines.join("\n")}\n`;
 }

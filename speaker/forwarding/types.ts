@@ -6,6 +6,7 @@
 export type Family = "IPv4" | "IPv6";
 export type Protocol = "TCP" | "UDP" | "SCTP";
 export const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
+export const PROTOCOLS: readonly Protocol[] = ["TCP", "UDP", "SCTP"];
 
 /** A ready or draining pod (or other backend) of one service port. */
 export interface ForwardedEndpoint {

@@ -1,6 +1,6 @@
 /**
  * Forwarding against a real kernel with ip_vs: what it writes, what it repairs, what it leaves alone, and that removal
- * leaves the namespace as it was found, byte for byte. Runs itself in the guest where this kernel has no ip_vs.
+ * leaves the namespace as it was found, byte for byte. Runs itself in guests where this kernel has no ip_vs.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -9,8 +9,17 @@ import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { planForwarding } from "#speaker/forwarding/plan.ts";
-import { DEFAULT_SETTINGS, type ForwardedEndpoint, type ForwardedPort } from "#speaker/forwarding/types.ts";
-import { isInside, runInside } from "#test/netns/guest.ts";
+import {
+  DEFAULT_SETTINGS,
+  FAMILIES,
+  type Family,
+  type ForwardedEndpoint,
+  type ForwardedPort,
+  PROTOCOLS,
+  type Protocol,
+} from "#speaker/forwarding/types.ts";
+import { Clients, type Probe, probeText } from "#test/netns/clients.ts";
+import { isInside, testInside } from "#test/netns/guest.ts";
 import { ip, run } from "#test/netns/namespace.ts";
 
 const endpoint = (
@@ -45,8 +54,38 @@ const web6 = (): ForwardedPort => ({
 const plan = (ports: ForwardedPort[], vips = [...new Set(ports.map((port) => port.vip))]) =>
   planForwarding({ nodeAddresses: { IPv4: "192.168.50.11", IPv6: "fd50::11" }, ports, vips });
 
+/** What a port of each protocol admits: each something else, and SCTP nobody. */
+const RANGES: Readonly<Record<Protocol, readonly string[]>> = {
+  TCP: ["172.16.0.0/25", "fd16::/112"],
+  UDP: ["172.16.0.128/25", "fd16::1:0/112"],
+  SCTP: [],
+};
+/** First and last addresses of ranges among them. */
+const SOURCES = {
+  IPv4: ["172.16.0.1", "172.16.0.127", "172.16.0.128"],
+  IPv6: ["fd16::1", "fd16::ffff", "fd16::1:0"],
+} as const;
+const VIPS = { IPv4: "192.168.50.100", IPv6: "fd50::100" } as const;
+
+const restricted = (): ForwardedPort[] =>
+  FAMILIES.flatMap((family) =>
+    PROTOCOLS.map((protocol, index) => ({
+      ...(family === "IPv4" ? web() : web6()),
+      id: (family === "IPv4" ? 7000 : 7100) + index,
+      protocol,
+      sourceRanges: RANGES[protocol],
+    })),
+  );
+const probe = (family: Family, protocol: Protocol, source: string, more: Partial<Probe> = {}): Probe => ({
+  source,
+  vip: VIPS[family],
+  protocol,
+  port: 80,
+  ...more,
+});
+
 if (!isInside) {
-  test("forwarding, where the kernel has ip_vs", { timeout: 240_000 }, () => runInside(import.meta.filename));
+  testInside("forwarding", import.meta.filename);
 } else {
   let kernel: ForwardingKernel;
   let forwarding: Forwarding;
@@ -68,8 +107,10 @@ if (!isInside) {
       ),
     ]
       .join("\n")
-      // Counters of time are not state; a device that was up once shows another name for "no queue" ever after.
+      // Counters of time and of packets are not state. A device that was up once shows another name for "no queue" ever
+      // after.
       .replace(/qdisc (noop|noqueue)/g, "qdisc none")
+      .replace(/packets \d+ bytes \d+/g, "packets")
       .replace(/(valid_lft|preferred_lft|expires) \S+/g, "$1");
 
   before(() => {
@@ -131,6 +172,37 @@ if (!isInside) {
     const again = await forwarding.reconcile(plan([web(), web6()]));
     assert.ok(again.changes.every((change) => change.kind === "ruleset"));
   });
+
+  /** Sorted: sets that are made anew come in another order. */
+  const linesOfTable = (): string[] => run("nft", "list", "table", "inet", "genkan").split("\n").sort();
+
+  /** Makes of our table what the builds before left; false: the kernel refuses their rules with this nft (7.2 and 1.0.6). */
+  function makeOlder(): boolean {
+    const sets = ["4", "6"].flatMap((digit) => {
+      const address = `ipv${digit}_addr`;
+      return `add set inet genkan admitted${digit} { type ${address} . inet_proto . inet_service . ${address}; flags interval; }`;
+    });
+    const jumps = run("nft", "-a", "list", "chain", "inet", "genkan", "pre").matchAll(
+      /jump .* handle (\d+)/g,
+    );
+    const text = [
+      ...sets,
+      "add element inet genkan admitted4 { 192.168.50.100 . tcp . 80 . 172.16.0.0/25 }",
+      ...[...jumps].map(([, handle]) => `delete rule inet genkan pre handle ${handle}`),
+      ...["4", "6"].map((digit) => `flush chain inet genkan sources${digit}`),
+      ...["4", "6"].map((digit) => `delete chain inet genkan sources${digit}`),
+      ...PROTOCOLS.flatMap((protocol) =>
+        ["4", "6"].map((digit) => `delete set inet genkan admitted_${protocol.toLowerCase()}${digit}`),
+      ),
+    ];
+    const rules = ["ip", "ip6"].map((family) => {
+      const digit = family === "ip" ? "4" : "6";
+      const port = `${family} daddr . meta l4proto . th dport`;
+      return `insert rule inet genkan pre ${port} @restricted${digit} ${port} . ${family} saddr != @admitted${digit} drop`;
+    });
+    run("nft", text.join("\n"));
+    return spawnSync("nft", [rules.join("\n")]).status === 0;
+  }
 
   const damages: readonly (readonly [string, () => void, string])[] = [
     ["a service", () => run("ipvsadm", "-D", "-f", String(markOf(5000, 1, 0x1000))), "virtualServer"],
@@ -209,9 +281,63 @@ if (!isInside) {
       ]),
     );
     const ruleset = run("nft", "list", "table", "inet", "genkan");
-    assert.match(ruleset, /192\.168\.50\.100 \. tcp \. 80 \. 10\.0\.0\.0\/8/);
+    assert.match(ruleset, /set restricted4 \{[^}]*elements = \{ 192\.168\.50\.100 \. tcp \. 80 \}/);
+    assert.match(
+      ruleset,
+      /set admitted_tcp4 \{[^}]*elements = \{ 192\.168\.50\.100 \. 80 \. 10\.0\.0\.0\/8,/,
+    );
+    assert.match(ruleset, /set admitted_udp4 \{[^}=]*\}/);
     assert.match(ruleset, /set masqueraded4 \{[^}]*elements = \{ 10\.244\.9\.9 \}/);
     assert.match(ruleset, /set refused4 \{[^}]*elements = \{ 192\.168\.50\.100 \. tcp \. 81 \}/);
+  });
+
+  test("a restricted port lets through whom its own ranges admit, and nobody else", async () => {
+    using clients = new Clients();
+    await forwarding.reconcile(plan([...restricted(), web({ id: 7200, port: 81 })]));
+    const everybody = FAMILIES.flatMap((family) =>
+      PROTOCOLS.flatMap((protocol) => SOURCES[family].map((source) => probe(family, protocol, source))),
+    );
+    const admitted = [
+      probe("IPv4", "TCP", "172.16.0.1"),
+      probe("IPv4", "TCP", "172.16.0.127"),
+      probe("IPv4", "UDP", "172.16.0.128"),
+      probe("IPv6", "TCP", "fd16::1"),
+      probe("IPv6", "TCP", "fd16::ffff"),
+      probe("IPv6", "UDP", "fd16::1:0"),
+    ];
+    for (const extended of [false, true]) {
+      const probes = everybody.map((one) => ({ ...one, extended }));
+      assert.deepEqual(await clients.reached(...probes), admitted.map(probeText).sort());
+    }
+    const unrestricted = probe("IPv4", "TCP", "172.16.0.128", { port: 81 });
+    assert.deepEqual(await clients.reached(unrestricted), [probeText(unrestricted)]);
+  });
+
+  test("the sets of an older build go away, and meanwhile whom they admit gets through", async (t) => {
+    using clients = new Clients();
+    const wanted = plan(restricted());
+    await forwarding.reconcile(wanted);
+    const shown = linesOfTable();
+    const hadRules = makeOlder();
+    if (!hadRules)
+      t.diagnostic("nft and this kernel do not take the older build's rules: tried with its sets alone");
+    const [admitted, stranger] = [probe("IPv4", "TCP", "172.16.0.1"), probe("IPv4", "TCP", "172.16.0.128")];
+    const reached: string[][] = [];
+    const newer = new Forwarding({
+      ...kernel,
+      nft: async (text) => {
+        await kernel.nft(text);
+        reached.push(await clients.reached(admitted, stranger));
+      },
+    });
+    await newer.reconcile(wanted);
+    // The new sets are loaded first, beside the older rules, if there were any; then the new rules.
+    assert.deepEqual(reached, [
+      hadRules ? [probeText(admitted)] : [probeText(admitted), probeText(stranger)],
+      [probeText(admitted)],
+    ]);
+    assert.deepEqual(linesOfTable(), shown);
+    assert.equal((await newer.reconcile(wanted)).writes, 0);
   });
 
   test("a mark that a foreign service has is left to it, and said", async () => {

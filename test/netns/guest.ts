@@ -1,12 +1,42 @@
-/** Runs a test file again where the kernel has ip_vs (the guest, if this one has not), in a namespace of its own. */
-import { spawnSync } from "node:child_process";
+/** Runs a test file again where the kernel has ip_vs (guests, if this one has not), in a namespace of its own. */
+import { spawn } from "node:child_process";
+import { test } from "node:test";
+import { hasIpvs } from "#hack/guest/ipvs.ts";
 
 const RUN = new URL("../../hack/guest/run.ts", import.meta.url).pathname;
+/** A guest under qemu takes a minute on a quiet machine, and several on a busy one. */
+const TIMEOUT_MS = 600_000;
 
-/** True in the run that `runInside` started. */
+/** True in the run that `testInside` started. */
 export const isInside = process.env.GENKAN_INSIDE === "1";
 
-export function runInside(file: string): void {
+/** Arguments of hack/guest/run.ts: the default is a newer kernel where one can be built, and qemu's is Debian's own. */
+const GUESTS: readonly (readonly [where: string, flags: readonly string[]])[] = [
+  ["in a guest of the default kind", []],
+  ["in a guest under qemu", ["--kernel", "qemu"]],
+];
+
+/**
+ * Defines a test for each kernel that is to be had, because kernels differ in what they take from nft: for this one if
+ * it has ip_vs, else for each kind of guest.
+ */
+export function testInside(what: string, file: string): void {
+  if (hasIpvs()) {
+    test(`${what}, under this kernel`, { timeout: TIMEOUT_MS }, (t) => {
+      t.diagnostic(
+        "no other kernel was tried: this one has ip_vs, so that no guest is downloaded or built here",
+      );
+      return runInside(file, [], t.signal);
+    });
+    return;
+  }
+  for (const [where, flags] of GUESTS) {
+    test(`${what}, ${where}`, { timeout: TIMEOUT_MS }, (t) => runInside(file, flags, t.signal));
+  }
+}
+
+/** The signal ends the guest as well. */
+function runInside(file: string, flags: readonly string[], signal: AbortSignal): Promise<void> {
   // The runner of tests tells its children that they are one; a run of its own must not be.
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
   const inside = [
@@ -20,11 +50,16 @@ export function runInside(file: string): void {
     "--test-reporter=spec",
     file,
   ];
-  const { status, error } = spawnSync(process.execPath, [RUN, "--", ...inside], {
-    encoding: "utf8",
+  const child = spawn(process.execPath, [RUN, ...flags, "--", ...inside], {
     stdio: ["ignore", 2, 2],
     env: environment,
+    signal,
   });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${file} failed where the kernel has ip_vs; its output is above`);
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (status) => {
+      if (status === 0) resolve();
+      else reject(new Error(`${file} failed where the kernel has ip_vs; its output is above`));
+    });
+  });
 }
