@@ -116,6 +116,16 @@ bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for M
 bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/results/bgp.md
 	@node test/bench/bgp.ts
 
+.PHONY: bench-forwarding
+bench-forwarding: setup addon ## What forwarding adds to a request and to a packet; keeps docs/results/forwarding.md
+	@node hack/lab/main.ts programs
+	@node test/bench/forwarding.ts
+
+.PHONY: bench-lab
+bench-lab: images ## What the lab's kernels cost, beside each other; keeps docs/results/lab.md
+	@node hack/lab/main.ts programs
+	@node test/bench/lab.ts
+
 .PHONY: bench-memory
 bench-memory: setup addon ## A speaker's memory with thousands of Services
 	@node hack/lab/main.ts programs
