@@ -1,0 +1,157 @@
+/**
+ * A client, and for each way of forwarding nodes and a pod of its own, in network namespaces: all ways stand side by
+ * side and are measured in turns. Text of shell scripts and nothing else: it may be made here, in a guest, or in both.
+ */
+import { nodeState, otherState } from "./forwarding-states.ts";
+import {
+  type Addresses,
+  addressesOf,
+  FAMILIES,
+  type Namespaces,
+  namespacesOf,
+  type Way,
+} from "./forwarding-ways.ts";
+
+/** Within which a node forgets a flow of UDP: what one sample left is not in the way of the next. */
+const FORGOTTEN_S = 2;
+
+/** Makes everything but what Genkan writes. */
+export function worldScript(prefix: string, ways: readonly Way[]): string {
+  return [
+    ...namespace(`${prefix}-client`, "client"),
+    ...ways.flatMap((way) => wayLines(way, namespacesOf(prefix, way))),
+  ].join("\n");
+}
+
+/** Removes it; what is not there is no fault. */
+export function removalScript(prefix: string): string {
+  return `for n in $(ip netns | cut -d " " -f 1 | grep "^${prefix}-"); do ip netns del $n; done`;
+}
+
+function wayLines(way: Way, at: Namespaces): string[] {
+  const [v4, v6] = FAMILIES.map((family) => addressesOf(way, family)) as [Addresses, Addresses];
+  const both = (text: (addresses: Addresses) => readonly string[]): string[] => [v4, v6].flatMap(text);
+  const pod = [...namespace(at.pod, "pod"), ...nft(at.pod, dropping("dport"))];
+  if (way.shape === "direct")
+    return [
+      ...pod,
+      ...link([at.client, way.name], [at.pod, "eth0"]),
+      ...both((to) => [
+        ...address(at.client, way.name, to.client, to),
+        ...address(at.pod, "eth0", to.pod, to),
+      ]),
+    ];
+  const last = way.shape === "far" ? at.other : at.node;
+  return [
+    ...pod,
+    ...namespace(at.node, "node"),
+    ...link([at.client, way.name], [at.node, "client"]),
+    ...(way.shape === "far" ? otherLines(way, at, both) : []),
+    ...link([last, "pod"], [at.pod, "eth0"]),
+    ...both((to) => [
+      ...address(at.client, way.name, to.client, to),
+      ...address(at.node, "client", to.node, to),
+      ...address(last, "pod", to.gateway, to),
+      ...address(at.pod, "eth0", to.pod, to),
+      `ip -n ${at.client} route add ${to.vip} via ${to.node}`,
+      `ip -n ${at.client} route add ${to.pod} via ${to.node}`,
+      `ip -n ${at.pod} route add default via ${to.gateway}`,
+      // Last: its next hops are on the links above.
+      ...(way.shape === "far"
+        ? [
+            `ip -n ${at.node} route add ${to.pod} via ${to.otherToNode}`,
+            `ip -n ${at.other} route add ${to.client} via ${to.clientToOther}`,
+          ]
+        : []),
+    ]),
+    ...stateLines(way, at.node, [v4, v6]),
+    ...(way.shape === "far" ? stateLines(way, at.other, []) : []),
+  ];
+}
+
+function otherLines(
+  way: Way,
+  at: Namespaces,
+  both: (text: (to: Addresses) => readonly string[]) => string[],
+): string[] {
+  const back = `${way.name}-b`;
+  return [
+    ...namespace(at.other, "node"),
+    ...link([at.node, "other"], [at.other, "node"]),
+    ...link([at.other, "client"], [at.client, back]),
+    ...both((to) => [
+      ...address(at.node, "other", to.nodeToOther, to),
+      ...address(at.other, "node", to.otherToNode, to),
+      ...address(at.other, "client", to.otherToClient, to),
+      ...address(at.client, back, to.clientToOther, to),
+    ]),
+  ];
+}
+
+/** With what a node of a cluster has: forwarding, and a loose check of the reverse path. */
+function namespace(name: string, role: "client" | "node" | "pod"): string[] {
+  const settings = [
+    // Addresses are usable at once.
+    ...["all.accept_dad=0", "default.accept_dad=0", "default.router_solicitations=0"].map(
+      (each) => `net.ipv6.conf.${each}`,
+    ),
+    ...[`all.rp_filter=${role === "node" ? 2 : 0}`, "default.rp_filter=0"].map(
+      (each) => `net.ipv4.conf.${each}`,
+    ),
+    ...(role === "node"
+      ? [
+          "net.ipv4.ip_forward=1",
+          "net.ipv6.conf.all.forwarding=1",
+          `net.netfilter.nf_conntrack_udp_timeout=${FORGOTTEN_S}`,
+        ]
+      : []),
+  ];
+  return [
+    `ip netns add ${name}`,
+    `ip -n ${name} link set lo up`,
+    `nsenter --net=/run/netns/${name} sysctl -qw ${settings.join(" ")}`,
+    ...(role === "client" ? nft(name, dropping("sport")) : []),
+  ];
+}
+
+/** Whoever receives a flood of packets counts them by its device and drops them: no program is woken. */
+function dropping(port: "sport" | "dport"): string[] {
+  return [
+    "table inet flood {",
+    `  chain in { type filter hook prerouting priority -300; udp ${port} { 80, 8080 } counter drop; }`,
+    "}",
+  ];
+}
+
+function stateLines(way: Way, netns: string, vips: readonly Addresses[]): string[] {
+  const state = vips.length > 0 ? nodeState(way) : otherState(way);
+  return [
+    ...(state.nft.length > 0 ? nft(netns, state.nft) : []),
+    ...(state.hasVips ? vips.map(({ vip }) => `ip -n ${netns} addr add ${vip} dev lo`) : []),
+    ...(way.needsIpvs ? [`nsenter --net=/run/netns/${netns} ipvsadm --set 0 0 ${FORGOTTEN_S}`] : []),
+    ...(state.ipvs.length > 0 ? heredoc(`nsenter --net=/run/netns/${netns} ipvsadm -R`, state.ipvs) : []),
+  ];
+}
+
+function link(
+  left: readonly [netns: string, name: string],
+  right: readonly [netns: string, name: string],
+): string[] {
+  return [
+    `ip link add ${left[1]} netns ${left[0]} type veth peer name ${right[1]} netns ${right[0]}`,
+    ...[left, right].map(([netns, name]) => `ip -n ${netns} link set ${name} up`),
+  ];
+}
+
+const address = (netns: string, name: string, own: string, { prefixLength }: Addresses): string[] => [
+  `ip -n ${netns} addr add ${own}/${prefixLength} dev ${name}`,
+];
+
+const nft = (netns: string, lines: readonly string[]): string[] =>
+  heredoc(`nsenter --net=/run/netns/${netns} nft -f -`, lines);
+
+const heredoc = (command: string, lines: readonly string[]): string[] => [
+  `${command} <<'END'`,
+  ...lines,
+  "END",
+];
