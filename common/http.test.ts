@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { HttpListenError, type HttpOptions, serveHttp } from "#common/http.ts";
 import { silentLogger } from "#common/log.ts";
 import { createMetrics } from "#common/metrics.ts";
+import { until } from "#test/until.ts";
 
 async function serving(options: Partial<HttpOptions> = {}) {
   const server = await serveHttp({ port: 0, host: "127.0.0.1", log: silentLogger, ...options });
@@ -17,7 +18,7 @@ async function serving(options: Partial<HttpOptions> = {}) {
 
 function ask(port: number, path: string, method: string): Promise<{ code: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: "127.0.0.1", port, path, method }, async (response) => {
+    const outgoing = request({ host: "127.0.0.1", port, path, method, agent: false }, async (response) => {
       let body = "";
       for await (const chunk of response) body += String(chunk);
       resolve({ code: response.statusCode ?? 0, body });
@@ -61,6 +62,99 @@ test("the plan is JSON, whatever is in it; a plan that throws is a 500 without i
     throw new Error("secret");
   };
   assert.deepEqual(await server.ask("/debug/plan"), { code: 500, body: "internal error\n" });
+});
+
+test("neither a password nor a private key leaves the process with a plan, wherever it stands", async () => {
+  const peer = { name: "tor", password: "S3cret", passwordSecret: "tor", md5: "S3cret" };
+  const data = { "tls.crt": "public", "tls.key": "S3cret" };
+  const plan = (): unknown => ({ sessions: new Map([["tor", { ...peer, link: new Set([peer]) }]]), data });
+  await using server = await serving({ plan });
+  const { body } = await server.ask("/debug/plan");
+  assert.ok(!body.includes("S3cret"), body);
+  const hidden = { ...peer, password: "***", md5: "***" };
+  const sessions = { tor: { ...hidden, link: [hidden] } };
+  assert.deepEqual(JSON.parse(body), { sessions, data: { "tls.crt": "public", "tls.key": "***" } });
+});
+
+/** Opens connections that never ask, and opens each again that is closed. */
+class Crowd implements AsyncDisposable {
+  readonly #port: number;
+  readonly #says: string;
+  readonly #open = new Set<Socket>();
+  opened = 0;
+  #isOver = false;
+
+  constructor(port: number, count: number, says: string) {
+    this.#port = port;
+    this.#says = says;
+    for (let at = 0; at < count; at += 1) this.#connect();
+  }
+
+  #connect(): void {
+    if (this.#isOver) return;
+    const socket = connect(this.#port, "127.0.0.1", () => {
+      this.opened += 1;
+      if (this.#says !== "") socket.write(this.#says);
+    });
+    this.#open.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      this.#open.delete(socket);
+      this.#connect();
+    });
+    socket.resume();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    for (const socket of this.#open) socket.destroy();
+    await until("the crowd to be gone", () => this.#open.size === 0);
+  }
+}
+
+const CROWDS: readonly [what: string, count: number, says: string][] = [
+  ["300 connections that say nothing and come again when they are closed", 300, ""],
+  ["300 that begin a header and come again", 300, "GET /healthz HTTP/1.1\r\nX-"],
+  ["1,000 that come again", 1_000, ""],
+];
+for (const [what, count, says] of CROWDS) {
+  test(`probes are answered among ${what}`, async () => {
+    const metrics = createMetrics({ role: "speaker", version: "1" });
+    await using server = await serving({ metrics });
+    await using crowd = new Crowd(server.port, count, says);
+    await until("all of them", () => crowd.opened >= count);
+    for (let round = 0; round < 5; round += 1) {
+      const began = performance.now();
+      assert.deepEqual(await server.ask("/healthz"), { code: 200, body: "ok\n" });
+      const tookMs = performance.now() - began;
+      assert.ok(tookMs < 1_000, `${tookMs} ms`);
+    }
+    assert.match(await metrics.page(), /^genkan_http_connections_closed_total [1-9]\d*$/m);
+  });
+}
+
+test("an answer that is under way is whole, whoever crowds in", async () => {
+  const metrics = createMetrics({ role: "speaker", version: "1" });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isAsked = false;
+  metrics.onCollect(async () => {
+    isAsked = true;
+    await promise;
+  });
+  await using server = await serving({ metrics });
+  const page = server.ask("/metrics");
+  await until("the question", () => isAsked);
+  await using crowd = new Crowd(server.port, 400, "");
+  await until("all of them", () => crowd.opened >= 400);
+  resolve();
+  assert.match((await page).body, /^genkan_build_info/m);
+});
+
+test("for metrics only nothing else is there", async () => {
+  const metrics = createMetrics({ role: "speaker", version: "1" });
+  await using server = await serving({ metrics, plan: () => ({}), isForMetricsOnly: true });
+  assert.equal((await server.ask("/metrics")).code, 200);
+  for (const path of ["/healthz", "/readyz", "/debug/plan"]) assert.equal((await server.ask(path)).code, 404);
 });
 
 test("nothing else is answered", async () => {

@@ -1,6 +1,10 @@
-/** Health, readiness, metrics and the present plan over HTTP. Answers GET only, reads no body, keeps few connections. */
+/**
+ * Health, readiness, metrics and the present plan over HTTP. Answers GET only and reads no body. Whoever can reach the
+ * port may open connections and leave them: they take no place from those who ask, and little memory.
+ */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Connections } from "#common/connections.ts";
 import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
@@ -19,6 +23,8 @@ export interface HttpOptions {
   readonly unready?: () => string | undefined;
   /** /debug/plan: JSON of what is wanted, what is there and the difference; only for callers on this host. */
   readonly plan?: () => unknown;
+  /** Nothing but /metrics: for an address that strangers reach. */
+  readonly isForMetricsOnly?: boolean;
 }
 
 export interface HttpServer {
@@ -38,24 +44,49 @@ interface Answer {
   readonly contentType?: string;
 }
 
-const MAX_CONNECTIONS = 64;
+const NOT_FOUND: Answer = { code: 404, body: "not found\n" };
+
+/**
+ * More than a kubelet and some scrapers ever have. It is also the time that a newcomer has to ask: only so many others
+ * that come in after it and before its question could close it.
+ */
+const MOST_CONNECTIONS = 256;
+/** Pages of metrics that are not read yet: some hundred KiB each in a large cluster. */
+const MOST_BYTES = 16 * 1024 * 1024;
+const TIMES = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  /** A kubelet opens a connection for each probe, and a scraper comes back later than it is worth waiting. */
+  keepAliveTimeout: 5_000,
+  /** How late the others may be noticed; node's default is 30 s. */
+  connectionsCheckingInterval: 1_000,
+} as const;
+/** Without a byte in either direction: of an answer that nobody reads, too. */
+const SILENCE_MS = 15_000;
 
 /** Listens until `signal` aborts or `close`. HttpListenError if the port cannot be had. */
 export async function serveHttp(options: HttpOptions, signal?: AbortSignal): Promise<HttpServer> {
-  const server = http.createServer(
-    { requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 8_192 },
-    (request, response) => {
-      void answer(options, request).then(
-        (reply) => send(response, request, reply),
-        (error: unknown) => {
-          options.log.error("request failed", { path: request.url, error: describeError(error) });
-          send(response, request, { code: 500, body: "internal error\n" });
-        },
-      );
-    },
-  );
-  server.maxConnections = MAX_CONNECTIONS;
-  server.keepAliveTimeout = 30_000;
+  const { metrics } = options;
+  const connections = new Connections({
+    most: MOST_CONNECTIONS,
+    mostBytes: MOST_BYTES,
+    onClosed: () => metrics?.count("genkan_http_connections_closed_total", {}),
+  });
+  const server = http.createServer({ ...TIMES, maxHeaderSize: 8_192 }, (request, response) => {
+    const { socket } = request;
+    void connections
+      .during(socket, () => answer(options, request))
+      .catch((error: unknown): Answer => {
+        options.log.error("request failed", { path: pathOf(request), error: describeError(error) });
+        return { code: 500, body: "internal error\n" };
+      })
+      .then((reply) => {
+        response.once("close", connections.hold(socket, reply.body.length));
+        send(response, request, reply);
+      });
+  });
+  server.timeout = SILENCE_MS;
+  connections.watch(server);
   await listen(server, options);
   const close = (): Promise<void> =>
     new Promise((resolve) => {
@@ -68,7 +99,8 @@ export async function serveHttp(options: HttpOptions, signal?: AbortSignal): Pro
 
 async function answer(options: HttpOptions, request: IncomingMessage): Promise<Answer> {
   if (request.method !== "GET" && request.method !== "HEAD") return { code: 405, body: "only GET\n" };
-  const path = (request.url ?? "/").split("?", 1)[0];
+  const path = pathOf(request);
+  if (options.isForMetricsOnly === true && path !== "/metrics") return NOT_FOUND;
   switch (path) {
     case "/healthz":
       return verdict(options.unhealthy?.());
@@ -88,7 +120,12 @@ async function answer(options: HttpOptions, request: IncomingMessage): Promise<A
       };
     default:
   }
-  return { code: 404, body: "not found\n" };
+  return NOT_FOUND;
+}
+
+/** Without the query, where callers put what is not meant for logs. */
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "/").split("?", 1)[0] ?? "/";
 }
 
 function verdict(reason: string | undefined): Answer {
@@ -119,7 +156,14 @@ function isLoopback(address: string | undefined): boolean {
   return address === "::1" || /^(::ffff:)?127\./.test(address ?? "");
 }
 
-function printable(_key: string, value: unknown): unknown {
+/**
+ * Fields that hold what nobody but the two ends may know. A plan is what its makers put into it, and one of them may
+ * take a peer's settings as they are: what is called a password does not leave the process, wherever it stands.
+ */
+const CONFIDENTIAL = /^(.*password|md5|token|private_?key|tls\.key)$/i;
+
+function printable(key: string, value: unknown): unknown {
+  if (typeof value === "string" && CONFIDENTIAL.test(key)) return "***";
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Map) return Object.fromEntries(value);
   if (value instanceof Set) return [...value];

@@ -23,6 +23,11 @@ const METRICS = {
     help: "Processor time used since the start.",
     labels: [],
   },
+  genkan_http_connections_closed_total: {
+    type: "counter",
+    help: "Connections to health and metrics that were closed so that others could ask.",
+    labels: [],
+  },
   genkan_loop_passes_total: { type: "gauge", help: "Passes of a loop since the start.", labels: ["loop"] },
   genkan_loop_failures_total: {
     type: "gauge",

@@ -46,6 +46,8 @@ export class Webhooks {
   readonly #profiles = new Store<BFDProfile>();
   #server: Webhook | undefined;
   #isSynced = false;
+  /** The reading of Services that is under way. */
+  #reading: Promise<readonly ServiceInUse[]> | undefined;
 
   constructor(options: WebhooksOptions) {
     this.#options = options;
@@ -105,12 +107,33 @@ export class Webhooks {
       pools: this.#pools.list() as unknown as readonly generated.AddressPool[],
       peers: this.#peers.list() as unknown as readonly generated.BGPPeer[],
       profiles: this.#profiles.list() as unknown as readonly generated.BFDProfile[],
-      services: looksAtServices(question) ? await this.#servicesInUse() : [],
+      services: this.#mayHearOfServices(question) ? await this.#servicesInUse() : [],
     };
   }
 
-  /** Read when somebody asks, which is seldom: a watch on every replica would cost the API server more. */
-  async #servicesInUse(): Promise<readonly ServiceInUse[]> {
+  /**
+   * The names of Services are for who changes a pool that is there. Whoever reaches the port can ask, and make a pool up;
+   * the UID of one that is there is known to the API server and to who may read it. A pool that is newer than what this
+   * replica has read goes without a warning.
+   */
+  #mayHearOfServices(question: Asked): boolean {
+    const uid = question.oldObject?.metadata.uid;
+    if (uid === undefined || !looksAtServices(question)) return false;
+    return this.#pools.list().some(({ metadata }) => metadata.uid === uid);
+  }
+
+  /**
+   * Read when somebody asks, which is seldom: a watch on every replica would cost the API server more. Those who ask
+   * while it is being read get what is found: a warning needs to be no newer than that.
+   */
+  #servicesInUse(): Promise<readonly ServiceInUse[]> {
+    this.#reading ??= this.#readServices().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #readServices(): Promise<readonly ServiceInUse[]> {
     const { client, clock } = this.#options;
     const found: ServiceInUse[] = [];
     const end = clock.now() + LIST_MS;

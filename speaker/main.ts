@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { FIELD_MANAGER } from "#api/names.ts";
 import { systemClock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
-import { serveHttp } from "#common/http.ts";
 import { createKubeClient } from "#common/kube/client.ts";
 import { connectionFromEnvironment } from "#common/kube/connection.ts";
 import { EventRecorder } from "#common/kube/events.ts";
@@ -20,6 +19,7 @@ import { openOnLink } from "./bgp/onlink.ts";
 import { createForwarder } from "./forwarder.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/kernel.ts";
+import { serveSpeaker } from "./http.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
 import { Membership } from "./membership.ts";
 import { PacketSocket } from "./native/packet.ts";
@@ -114,8 +114,9 @@ async function main(signal: AbortSignal): Promise<void> {
     onChange: () => speaker?.refreshReport(),
     onSession: (report) => speaker?.tellSession(report),
   });
-  const http = await serveHttp({
+  const http = await serveSpeaker({
     port: options.httpPort,
+    address: options.address,
     log,
     metrics,
     unready: () =>

@@ -11,6 +11,8 @@ export interface Options {
   /** Where /proc/sys can be written: a container's own is read-only. */
   readonly sysctlRoot: string;
   readonly httpPort: number;
+  /** Of the node, where metrics are read from other machines; undefined: nowhere. */
+  readonly address: string | undefined;
   /** Where BGP peers connect to; undefined: nowhere, this node connects to them. */
   readonly bgpPort: number | undefined;
 }
@@ -42,6 +44,7 @@ export function readOptions(env: Environment): Options {
     logLevel,
     sysctlRoot: env.SYSCTL_ROOT ?? "/proc/sys",
     httpPort: portOf("HTTP_PORT", env.HTTP_PORT) ?? PORT.speaker,
+    address: env.POD_IP === "" ? undefined : env.POD_IP,
     bgpPort: env.BGP_PORT === "none" ? undefined : (portOf("BGP_PORT", env.BGP_PORT) ?? PORT.bgp),
   };
 }

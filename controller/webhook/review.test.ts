@@ -42,7 +42,7 @@ test("whatever arrives is answered or is a ReviewError", () => {
       (request) => {
         try {
           const { response } = answer(
-            parseReview(JSON.stringify({ kind: "AdmissionReview", request })),
+            parseReview(Buffer.from(JSON.stringify({ kind: "AdmissionReview", request }))),
             VIEW,
           );
           assert.equal(response.uid, request.uid);

@@ -3,6 +3,8 @@ import { GROUP } from "#api/names.ts";
 import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
 import type { Refusal } from "#api/v1beta1/refusal.ts";
+import { briefRefusals, briefWarnings, shortened } from "#controller/webhook/brief.ts";
+import { measure } from "#controller/webhook/measure.ts";
 
 interface ReviewRequest {
   readonly uid: string;
@@ -41,11 +43,27 @@ export class ReviewError extends Error {
   readonly code = "InvalidReview";
 }
 
-/** Throws a ReviewError for what is no AdmissionReview request. */
-export function parseReview(body: string): ReviewRequest {
+/**
+ * Values in the old and the new object together. A pool of 256 ranges and 64 advertisements, each with some 150 peers,
+ * communities and values of selectors, has 10,000; what the schema alone would admit takes seconds to judge.
+ */
+const MOST_VALUES = 32_768;
+/** The deepest field of ours is 12 levels into a review, and functions that call themselves read all of it. */
+const DEEPEST = 64;
+/** What comes back in the answer. */
+const LONGEST_NAME = 253;
+
+/** Throws a ReviewError for what is no AdmissionReview request, or more than one review may hold. */
+export function parseReview(body: Buffer): ReviewRequest {
+  const { values, depth } = measure(body);
+  if (values > MOST_VALUES) {
+    throw new ReviewError(`the review holds ${values} values, ${MOST_VALUES} at most are judged`);
+  }
+  if (depth > DEEPEST)
+    throw new ReviewError(`the review is ${depth} levels deep, ${DEEPEST} at most are judged`);
   let parsed: { kind?: unknown; request?: Partial<ReviewRequest> };
   try {
-    parsed = JSON.parse(body) as typeof parsed;
+    parsed = JSON.parse(body.toString("utf8")) as typeof parsed;
   } catch (cause) {
     throw new ReviewError("the body is not JSON", { cause });
   }
@@ -58,6 +76,9 @@ export function parseReview(body: string): ReviewRequest {
     throw new ReviewError("the body is not an AdmissionReview with a request");
   }
   if (typeof request.kind?.kind !== "string") throw new ReviewError("request.kind.kind is missing");
+  if (request.uid.length > LONGEST_NAME || request.kind.kind.length > LONGEST_NAME) {
+    throw new ReviewError(`request.uid or request.kind.kind is longer than ${LONGEST_NAME} characters`);
+  }
   for (const name of ["object", "oldObject"] as const) {
     if (!isJudged(request[name] ?? undefined))
       throw new ReviewError(`request.${name} has no kind and metadata`);
@@ -87,7 +108,7 @@ export function answer(request: ReviewRequest, view: View): ReviewResponse {
     },
     view,
   );
-  const warnings = verdict.warnings.length > 0 ? { warnings: verdict.warnings } : {};
+  const warnings = verdict.warnings.length > 0 ? { warnings: briefWarnings(verdict.warnings) } : {};
   if (verdict.refusals.length === 0) {
     return { ...envelope, response: { uid: request.uid, allowed: true, ...warnings } };
   }
@@ -97,10 +118,16 @@ export function answer(request: ReviewRequest, view: View): ReviewResponse {
     response: {
       uid: request.uid,
       allowed: false,
-      status: statusOf(request.kind.kind, object?.metadata.name ?? "", verdict.refusals),
+      status: statusOf(request.kind.kind, nameOf(object), briefRefusals(verdict.refusals)),
       ...warnings,
     },
   };
+}
+
+/** As it came in: nothing says yet that it is a text. */
+function nameOf(object: Judged | undefined): string {
+  const name: unknown = object?.metadata.name;
+  return typeof name === "string" ? shortened(name, LONGEST_NAME) : "";
 }
 
 function statusOf(kind: string, name: string, refusals: readonly Refusal[]): ReviewStatus {

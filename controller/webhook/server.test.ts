@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request as httpsRequest } from "node:https";
+import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
@@ -94,8 +96,8 @@ test("what is no review is answered 400, another path 404, and the server goes o
   assert.equal((await ask("null")).status, 400);
   assert.equal((await ask(review(POOL), { path: "/other" })).status, 404);
   assert.equal((await ask("", { method: "GET" })).status, 404);
-  const large = await ask(" ".repeat(5 * 1024 * 1024)).catch((error: unknown) => error);
-  assert.ok(large instanceof Error || (large as Answer).status === 400);
+  const large = await ask(" ".repeat(9 * 1024 * 1024)).catch((error: unknown) => error);
+  assert.ok(large instanceof Error || (large as Answer).status === 413);
   assert.equal((await ask(review(POOL))).status, 200);
 });
 
@@ -116,4 +118,18 @@ test("a new certificate is served without a restart; halves that do not fit leav
     await clock.advance(10_000);
     return (await ask(review(POOL))).serial !== first;
   });
+});
+
+test("the end waits for nobody, not for who has not even shaken hands", async () => {
+  const options = { port: 0, host: "127.0.0.1", readPair: async () => pair, view: () => undefined };
+  const other = await startWebhook({ ...options, clock: new FakeClock(), log: silentLogger });
+  const silent = connect(other.port, "127.0.0.1");
+  const closed = once(silent, "close");
+  silent.on("error", () => undefined);
+  await once(silent, "connect");
+  const began = performance.now();
+  await other.close();
+  silent.resume();
+  await closed;
+  assert.ok(performance.now() - began < 2_000);
 });

@@ -1,6 +1,8 @@
 /**
- * The HTTPS server of the validating webhook. Certificates are files that the kubelet swaps under us: they are read
- * again when they change, and the server goes on with the old pair until both halves of the new one fit.
+ * The HTTPS server of the validating webhook. The API server shows no certificate, so whoever reaches the port may ask:
+ * connections, bytes, time and answers are bounded for all of them together, and what is at a bound is taken from who has
+ * waited longest. Certificates are files that the kubelet swaps under us: they are read again when they change, and the
+ * server goes on with the old pair until both halves of the new one fit.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
@@ -9,15 +11,40 @@ import { createSecureContext } from "node:tls";
 import type { Asked } from "#api/v1beta1/admission/judge.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
 import type { Clock } from "#common/clock.ts";
+import { Connections } from "#common/connections.ts";
 import type { Logger } from "#common/log.ts";
+import { readBody, TooLargeError } from "#controller/webhook/body.ts";
+import { shortened } from "#controller/webhook/brief.ts";
 import { answer, parseReview, ReviewError } from "#controller/webhook/review.ts";
+import { Turns } from "#controller/webhook/turns.ts";
 
-/** The API server's own limit for an object is 1.5 MiB; a review holds the old and the new one. */
-const BODY_LIMIT = 4 * 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 10_000;
+/** An API server opens one for each review that is under way, and keeps 25. */
+const MOST_CONNECTIONS = 128;
+/** Of reviews that are not judged yet and answers that are not read yet, together: the largest review four times. */
+const MOST_BYTES = 32 * 1024 * 1024;
+const TIMES = {
+  /** For the handshake, for the header, and for all of a request: an API server asks within one second, or not at all. */
+  handshakeTimeout: 5_000,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  /**
+   * Longer than the 90 s after which an API server closes a connection that it does not need: it must be the one that
+   * closes, or it may ask on a connection that is being closed, and that review fails.
+   */
+  keepAliveTimeout: 100_000,
+  /** How late the others may be noticed; node's default is 30 s. */
+  connectionsCheckingInterval: 1_000,
+} as const;
+/** Without a byte in either direction, while something is asked or answered: an API server waits for 5 s. */
+const SILENCE_MS = 15_000;
+const MAX_HEADER = 16 * 1024;
+/** How often the log says that connections are closed for others. */
+const TELL_MS = 60_000;
 /** Two small files: reading them each second costs nothing, and a new certificate is served a second after it came. */
 const RELOAD_MS = 1_000;
 const PATH = "/validate";
+/** Of a refusal's words in the log, which whoever asks could fill. */
+const LOGGED = 1_024;
 
 export interface KeyPair {
   readonly cert: string;
@@ -43,50 +70,94 @@ export interface Webhook {
   close(): Promise<void>;
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > BODY_LIMIT) throw new ReviewError(`the body is longer than ${BODY_LIMIT} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+/**
+ * Why there is no verdict. In this form, a Status of Kubernetes, the API server shows the words to who applied the object;
+ * of a plain text it says no more than "for an unknown reason".
+ */
+function failure(status: number, reason: string, message: string): Reply {
+  const body = { kind: "Status", apiVersion: "v1", status: "Failure", code: status, reason, message };
+  return { status, body: JSON.stringify(body), type: "application/json" };
 }
 
-function respond(response: ServerResponse, status: number, body: string, type = "text/plain"): void {
-  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
+/** What all requests share. */
+interface Shared extends WebhookOptions {
+  readonly connections: Connections;
+  readonly turns: Turns;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+  /** What is left of the request is not read. */
+  readonly isLast?: boolean;
+}
+
+function respond(request: IncomingMessage, response: ServerResponse, reply: Reply, shared: Shared): void {
+  const { status, body, type = "text/plain", isLast } = reply;
+  const length = Buffer.byteLength(body);
+  response.once("close", shared.connections.hold(request.socket, length));
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": length,
+    ...(isLast === true && { connection: "close" }),
+  });
   response.end(body);
 }
 
-async function handle(
-  request: IncomingMessage,
-  response: ServerResponse,
-  options: WebhookOptions,
-): Promise<void> {
+/** undefined: who asked is gone. */
+async function replyTo(request: IncomingMessage, shared: Shared): Promise<Reply | undefined> {
   const path = request.url?.split("?")[0];
   if (path !== PATH || request.method !== "POST") {
-    respond(response, 404, `only POST ${PATH} is served here\n`);
-    return;
+    return { status: 404, body: `only POST ${PATH} is served here\n`, isLast: true };
   }
+  const { connections } = shared;
+  const body = await readBody(request, (bytes) => connections.hold(request.socket, bytes));
   try {
-    const review = parseReview(await readBody(request));
-    const view = await options.view({ ...review, kind: review.kind.kind });
-    if (view === undefined) {
-      respond(response, 503, "the controller has not read the cluster's pools yet; try again\n");
-      return;
-    }
-    const answered = answer(review, view);
-    if (!answered.response.allowed) {
-      options.log.info("refused by webhook", {
-        kind: review.kind.kind,
-        message: answered.response.status?.message,
-      });
-    }
-    respond(response, 200, JSON.stringify(answered), "application/json");
+    return await judged(request, body.bytes, shared);
+  } finally {
+    body.release();
+  }
+}
+
+async function judged(request: IncomingMessage, body: Buffer, shared: Shared): Promise<Reply | undefined> {
+  const { socket } = request;
+  const { connections, turns, log } = shared;
+  const isWanted = (): boolean => !socket.destroyed;
+  const review = await turns.take(body.length, isWanted, () => parseReview(body));
+  if (review === undefined) return undefined;
+  const view = await connections.during(socket, async () =>
+    shared.view({ ...review, kind: review.kind.kind }),
+  );
+  if (view === undefined) {
+    return failure(
+      503,
+      "ServiceUnavailable",
+      "the controller has not read the cluster's pools yet; try again",
+    );
+  }
+  const answered = await turns.take(body.length, isWanted, () => answer(review, view));
+  if (answered === undefined) return undefined;
+  if (!answered.response.allowed) {
+    const message = shortened(answered.response.status?.message ?? "", LOGGED);
+    log.info("refused by webhook", { kind: review.kind.kind, message });
+  }
+  return { status: 200, body: JSON.stringify(answered), type: "application/json" };
+}
+
+async function handle(request: IncomingMessage, response: ServerResponse, shared: Shared): Promise<void> {
+  try {
+    const reply = await replyTo(request, shared);
+    if (reply !== undefined) respond(request, response, reply, shared);
   } catch (error) {
-    if (!(error instanceof ReviewError)) throw error;
-    respond(response, 400, `${error.message}\n`);
+    // Closed by the other side, by a timeout, or for others: nobody is left to be told.
+    if (request.socket.destroyed) return;
+    if (error instanceof TooLargeError) {
+      const reply = failure(413, "RequestEntityTooLarge", error.message);
+      respond(request, response, { ...reply, isLast: true }, shared);
+    } else if (error instanceof ReviewError) {
+      respond(request, response, failure(400, "BadRequest", error.message), shared);
+    } else throw error;
   }
 }
 
@@ -108,18 +179,40 @@ function createReloader(server: Server, first: KeyPair, options: WebhookOptions)
   };
 }
 
+/** Somebody holds more than an API server would: said at once, and then with a number once a minute. */
+function tellNowAndThen({ clock, log }: WebhookOptions): () => void {
+  let count = 0;
+  let nextAt = clock.now();
+  return () => {
+    count += 1;
+    if (clock.now() < nextAt) return;
+    log.warn("connections to the webhook are closed so that others can ask", { count });
+    count = 0;
+    nextAt = clock.now() + TELL_MS;
+  };
+}
+
 export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   const pair = await options.readPair();
+  const connections = new Connections({
+    most: MOST_CONNECTIONS,
+    mostBytes: MOST_BYTES,
+    onClosed: tellNowAndThen(options),
+  });
+  const shared: Shared = { ...options, connections, turns: new Turns(options.clock) };
   const server = createServer(
-    { ...pair, minVersion: "TLSv1.2", requestTimeout: REQUEST_TIMEOUT_MS },
+    { ...pair, ...TIMES, minVersion: "TLSv1.2", maxHeaderSize: MAX_HEADER },
     (request, response) => {
-      handle(request, response, options).catch((error: unknown) => {
+      handle(request, response, shared).catch((error: unknown) => {
         options.log.error("webhook request failed", { error });
-        if (!response.headersSent) respond(response, 500, "internal error; see the controller's log\n");
+        const reply = failure(500, "InternalError", "internal error; see the controller's log");
+        if (!response.headersSent) respond(request, response, reply, shared);
         else response.destroy();
       });
     },
   );
+  server.timeout = SILENCE_MS;
+  connections.watch(server);
   const reload = createReloader(server, pair, options);
   const stop = new AbortController();
   const reloading = (async () => {
@@ -140,7 +233,7 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
       stop.abort();
       await reloading;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
+      connections.closeAll();
       await closed;
     },
   };

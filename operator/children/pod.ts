@@ -25,11 +25,15 @@ function fromField(name: string, fieldPath: string): EnvironmentVariable {
  * Readiness by /readyz, liveness by /healthz, both once the process has come up, which may take its time on a busy
  * node. Liveness is patient, two minutes: a restart interrupts what a slow answer does not, and others take over at once
  * from who does not renew its Lease.
+ *
+ * `host`: where the kubelet asks, if not at the pod's address. On the node's network loopback is the kubelet's own, so
+ * that nobody else needs to reach the port.
  */
 export function httpProbes(
   port: number,
+  host?: string,
 ): Pick<Container, "startupProbe" | "readinessProbe" | "livenessProbe"> {
-  const get = (path: string) => ({ path, port, scheme: "HTTP" });
+  const get = (path: string) => ({ path, port, scheme: "HTTP", ...(host !== undefined && { host }) });
   return {
     startupProbe: {
       httpGet: get("/healthz"),

@@ -45,6 +45,16 @@ test("a speaker has its node's network, two capabilities and its network's sysct
   );
 });
 
+test("a speaker is probed over its node's loopback, a controller at its pod's address", () => {
+  const hostsOf = (children: ReturnType<typeof speakerChildren>) => {
+    const { startupProbe, readinessProbe, livenessProbe } = podOf(children).container;
+    return [startupProbe, readinessProbe, livenessProbe].map((probe) => probe?.httpGet?.host);
+  };
+  const loopback = "127.0.0.1";
+  assert.deepEqual(hostsOf(speakerChildren(site, settingsOf({}))), [loopback, loopback, loopback]);
+  assert.deepEqual(hostsOf(controllerChildren(site, settingsOf({}))), [undefined, undefined, undefined]);
+});
+
 const RIGHTS: readonly [what: string, peering: PeeringView, capabilities: string[]][] = [
   ["no BGP", { hasPeers: false, hasFastProfile: false }, ["NET_ADMIN", "NET_RAW"]],
   ["a fast profile that nobody uses", { hasPeers: false, hasFastProfile: true }, ["NET_ADMIN", "NET_RAW"]],

@@ -55,7 +55,7 @@ function container(site: Site, settings: Settings): Container {
     imagePullPolicy: site.pullPolicy,
     env: [...podEnvironment(settings.logLevel), { name: "SYSCTL_ROOT", value: SYSCTL_ROOT }],
     ports: [{ name: "http", containerPort: PORT.speaker, hostPort: PORT.speaker, protocol: "TCP" }],
-    ...httpProbes(PORT.speaker),
+    ...httpProbes(PORT.speaker, "127.0.0.1"),
     resources: { ...settings.speaker.pod.resources },
     securityContext: {
       // Capabilities reach the process only as root; those below are all that this root may do.

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -44,8 +45,11 @@ async function readiness(replica: ControllerProcess): Promise<{ code: number; te
   return { code: response.status, text: await response.text() };
 }
 
+const webhookPort = (replica: ControllerProcess): number =>
+  Number(replica.logs.find(({ msg }) => msg === "webhook serves")?.port);
+
 async function askFrom(replica: ControllerProcess): Promise<void> {
-  const port = Number(replica.logs.find(({ msg }) => msg === "webhook serves")?.port);
+  const port = webhookPort(replica);
   await plane.client.apply(
     validatingWebhookConfigurations,
     {
@@ -156,4 +160,42 @@ test("taking addresses that are in use warns with the Services that have them; a
   );
   assert.equal(await patch({ addresses: ["10.0.0.0/29"] }), "");
   assert.equal(await patch({ autoAssign: false }), "");
+});
+
+/** What the webhook says of a pool's deletion to whoever reaches its port, as any pod does. */
+async function warningsForStrangers(metadata: object): Promise<string[] | undefined> {
+  const oldObject = { ...pool("web", ["0.0.0.0/1", "128.0.0.0/2"]), kind: "AddressPool" };
+  const asked = { uid: "u", operation: "DELETE", kind: { kind: "AddressPool" } };
+  const review = {
+    kind: "AdmissionReview",
+    request: { ...asked, oldObject: { ...oldObject, metadata: { ...oldObject.metadata, ...metadata } } },
+  };
+  const port = webhookPort(replicas[0] as ControllerProcess);
+  const text = await new Promise<string>((resolve, reject) => {
+    const options = { host: "127.0.0.1", port, path: "/validate", method: "POST", agent: false } as const;
+    const asking = request({ ...options, ca: authority.certificate }, async (response) => {
+      let body = "";
+      for await (const chunk of response) body += String(chunk);
+      resolve(body);
+    });
+    asking.on("error", reject);
+    asking.end(JSON.stringify(review));
+  });
+  return (JSON.parse(text) as { response: { warnings?: string[] } }).response.warnings;
+}
+
+test("Services are named to nobody who makes a pool up", async () => {
+  assert.equal(await warningsForStrangers({}), undefined);
+  assert.equal(await warningsForStrangers({ uid: "00000000-0000-4000-8000-000000000000" }), undefined);
+  const { uid } = (await plane.client.get(addressPools, "web", SYSTEM))?.metadata ?? {};
+  assert.match(String(await warningsForStrangers({ uid })), /default\/one/);
+});
+
+test("what is too much for one review is not admitted, and the API server says why", async () => {
+  const annotations = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`a${at}`, ""]));
+  const large = {
+    ...pool("large", ["10.2.0.0/24"]),
+    metadata: { name: "large", namespace: SYSTEM, annotations },
+  };
+  await assert.rejects(plane.client.create(addressPools, large), /at most are judged/);
 });

@@ -1,0 +1,54 @@
+/**
+ * What is said about one object, kept to what somebody can read: an object may have more faults than its answer should
+ * have lines, and texts of users are in each of them. Pure.
+ */
+import type { Refusal } from "#api/v1beta1/refusal.ts";
+
+/** A page or two in a terminal. */
+const MOST = 64;
+/** UTF-16 units of one text. The longest of ours that a person should see whole names ten Services. */
+const LONGEST = 2_048;
+/** All of them together; the first one is said in any case. */
+const LONGEST_ALL = 32_768;
+
+/** The text, or its beginning and how much of it is missing. */
+export function shortened(text: string, longest = LONGEST): string {
+  if (text.length <= longest) return text;
+  // Half of a surrogate pair is no character.
+  const end = /[\ud800-\udbff]/.test(text.charAt(longest - 1)) ? longest - 1 : longest;
+  return `${text.slice(0, end)}... and ${text.length - end} more characters`;
+}
+
+/** The first ones, and a last one that says how many there are beside them. */
+function firstOf<T>(items: readonly T[], lengthOf: (item: T) => number, rest: (count: number) => T): T[] {
+  let length = 0;
+  const end = items.findIndex((item, at) => {
+    length += lengthOf(item);
+    return at >= MOST || (at > 0 && length > LONGEST_ALL);
+  });
+  return end < 0 ? [...items] : [...items.slice(0, end), rest(items.length - end)];
+}
+
+export function briefRefusals(refusals: readonly Refusal[]): Refusal[] {
+  const some = firstOf(
+    refusals,
+    ({ message }) => Math.min(message.length, LONGEST),
+    (count) => ({ field: "object", message: `object: and ${count} more` }),
+  );
+  return some.map(({ field, message }) =>
+    message.length <= LONGEST ? { field, message } : shortenedRefusal(field, message),
+  );
+}
+
+/** The message goes on to begin with the field. */
+function shortenedRefusal(field: string, message: string): Refusal {
+  const start = `${field}: `;
+  const words = message.startsWith(start) ? message.slice(start.length) : message;
+  const shortField = shortened(field, LONGEST / 4);
+  return { field: shortField, message: `${shortField}: ${shortened(words, LONGEST / 2)}` };
+}
+
+export function briefWarnings(warnings: readonly string[]): string[] {
+  const rest = (count: number): string => `and ${count} more`;
+  return firstOf(warnings, (text) => Math.min(text.length, LONGEST), rest).map((text) => shortened(text));
+}
