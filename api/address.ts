@@ -3,6 +3,7 @@
  * The text rules are node:net's (inet_pton); what it accepts and we do not want (zones, IPv4-mapped) is refused here.
  */
 import { isIPv4, isIPv6 } from "node:net";
+import { printable } from "#api/printable.ts";
 
 export type Family = "IPv4" | "IPv6";
 export const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
@@ -36,7 +37,7 @@ export class AddressError extends Error {
   readonly text: string;
   readonly rule: string;
   constructor(text: string, rule: string) {
-    super(`${JSON.stringify(text.slice(0, 100))} ${rule}`);
+    super(printable(`${JSON.stringify(text.slice(0, 100))} ${rule}`));
     this.name = "AddressError";
     this.text = text;
     this.rule = rule;
@@ -52,8 +53,11 @@ export function parseAddress(text: string): Address | undefined {
   if (isIPv4(text)) return { family: "IPv4", value: parseIPv4(text) };
   if (!isIPv6(text) || text.includes("%")) return undefined;
   const value = parseIPv6(text);
-  return value >> 32n === 0xffffn ? undefined : { family: "IPv6", value };
+  return isMapped(value) ? undefined : { family: "IPv6", value };
 }
+
+/** Of ::ffff:0:0/96: an IPv4 address, which is written as one. */
+const isMapped = (value: bigint): boolean => value >> 32n === 0xffffn;
 
 /** `address/length`; host bits are masked off. AddressError otherwise, for a bare address too. */
 export function parsePrefix(text: string): Prefix {
@@ -188,6 +192,9 @@ function compareRanges(a: Range, b: Range): number {
 function requireAddress(text: string, part: string): Address {
   const address = parseAddress(part);
   if (address === undefined) {
+    if (part.length <= MAX_TEXT && isIPv6(part) && !part.includes("%")) {
+      throw new AddressError(text, "overlaps ::ffff:0:0/96 (IPv4-mapped): write IPv4 addresses as such");
+    }
     throw new AddressError(text, `is not understood: ${JSON.stringify(part.slice(0, 60))} is not an address`);
   }
   return address;

@@ -9,21 +9,21 @@ export type Community =
   | { readonly kind: "large"; readonly value: LargeCommunity };
 
 /** IANA's registry of well-known communities: RFC 1997, 3765, 7999, 8326. */
-const WELL_KNOWN_COMMUNITIES: Readonly<Record<string, number>> = {
-  "graceful-shutdown": 0xffff0000,
-  blackhole: 0xffff029a,
-  "no-export": 0xffffff01,
-  "no-advertise": 0xffffff02,
-  "no-export-subconfed": 0xffffff03,
-  "no-peer": 0xffffff04,
-};
+const WELL_KNOWN_COMMUNITIES: ReadonlyMap<string, number> = new Map([
+  ["graceful-shutdown", 0xffff0000],
+  ["blackhole", 0xffff029a],
+  ["no-export", 0xffffff01],
+  ["no-advertise", 0xffffff02],
+  ["no-export-subconfed", 0xffffff03],
+  ["no-peer", 0xffffff04],
+]);
 
 const MAX_16 = 0xffff;
 const MAX_32 = 0xffffffff;
 
 /** undefined for what is no community, or has a part that is too large. */
 export function parseCommunity(text: string): Community | undefined {
-  const known = WELL_KNOWN_COMMUNITIES[text];
+  const known = WELL_KNOWN_COMMUNITIES.get(text);
   if (known !== undefined) return { kind: "standard", value: known };
   const large = /^large:(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(text);
   if (large !== null) {

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
+import { printable } from "#api/printable.ts";
 import { runCheck } from "#cli/check/command.ts";
 import type { Documents } from "#cli/documents.ts";
 import { readInputs } from "#cli/files.ts";
@@ -101,6 +102,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   // Commander has said what is wrong; help is asked for and right.
-  if (!(error instanceof CommanderError)) process.stderr.write(`${errorText(error)}\n`);
+  if (!(error instanceof CommanderError)) process.stderr.write(`${printable(errorText(error))}\n`);
   process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : UNUSABLE;
 }

@@ -5,6 +5,7 @@
 import { type Family, formatAddress, parseAddress } from "#api/address.ts";
 import {
   holdersAgree,
+  inNoPool,
   lacksFamily,
   mayGive,
   mayKeep,
@@ -53,6 +54,12 @@ export function keep(request: AllocationRequest, held: readonly string[], ledger
   return { vips: vips.sort(byFamily), lost };
 }
 
+const GIVEN_BY_NO_POOL: readonly RefusalReason[] = [
+  RefusalReason.AddressNotInPool,
+  RefusalReason.AddressAvoided,
+  RefusalReason.SubnetRouterAddress,
+];
+
 /**
  * Of the addresses that were lost because no pool had them, those that a pool has again that would give the Service one
  * now: a pool that was away for a while, under whatever name, moves nobody who got no other meanwhile.
@@ -60,7 +67,7 @@ export function keep(request: AllocationRequest, held: readonly string[], ledger
 export function regain(request: AllocationRequest, lost: readonly Lost[], ledger: Ledger): readonly string[] {
   return lost
     .filter(({ address, refusal }) => {
-      if (refusal.reason !== RefusalReason.AddressNotInPool) return false;
+      if (!GIVEN_BY_NO_POOL.includes(refusal.reason)) return false;
       const found = locate(address, ledger);
       if ("reason" in found) return false;
       const { pool } = found;
@@ -73,10 +80,9 @@ export function regain(request: AllocationRequest, lost: readonly Lost[], ledger
 
 function locate(text: string, ledger: Ledger): { readonly vip: Vip; readonly pool: Pool } | Refusal {
   const address = parseAddress(text);
-  const pool = address && ledger.pools.poolOf(address.family, address.value);
-  if (address === undefined || pool === undefined) {
-    return refuse(RefusalReason.AddressNotInPool, `${text} is in no AddressPool`);
-  }
+  if (address === undefined) return refuse(RefusalReason.AddressNotInPool, `${text} is in no AddressPool`);
+  const pool = ledger.pools.poolOf(address.family, address.value);
+  if (pool === undefined) return inNoPool(address.family, address.value, ledger);
   return { vip: vipOf(pool, address.family, address.value), pool };
 }
 
@@ -116,8 +122,7 @@ function giveRequested({ request, kept, missing }: Wanting, ledger: Ledger): rea
   for (const { family, value, text, field } of request.addresses) {
     if (!missing.includes(family)) continue;
     const pool = ledger.pools.poolOf(family, value);
-    if (pool === undefined)
-      return refuse(RefusalReason.AddressNotInPool, `${field}: ${text} is in no AddressPool`);
+    if (pool === undefined) return inNoPool(family, value, { pools: ledger.pools, field });
     if (poolIsRequested(pool, request) !== undefined) {
       const wanted = request.pool?.name ?? "";
       const message = `${field}: ${text} is in AddressPool "${pool.name}", annotation ${request.pool?.field ?? ""} asks for "${wanted}"`;

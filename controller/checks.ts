@@ -2,11 +2,12 @@
  * The rules of allocation, one function each: may this Service have (or keep) this address of this pool? The first
  * that says no gives reason and message. They read the ledger without the Service's own entry.
  */
-import type { Family } from "#api/address.ts";
+import { type Family, formatAddress } from "#api/address.ts";
 import type { Ledger, Vip } from "#controller/ledger.ts";
-import { excludes, familiesOf, type Pool } from "#controller/pool.ts";
+import { excludes, familiesOf, type Pool, type PoolSet } from "#controller/pool.ts";
 import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
 import type { AllocationRequest } from "#controller/request.ts";
+import { LeftOut } from "#controller/skip.ts";
 
 type PoolRule = (pool: Pool, request: AllocationRequest, ledger: Ledger) => Refusal | undefined;
 type VipRule = (vip: Vip, request: AllocationRequest, ledger: Ledger) => Refusal | undefined;
@@ -136,6 +137,25 @@ export function mayKeep(
   ledger: Ledger,
 ): Refusal | undefined {
   return first(KEEP_POOL, held.pool, request, ledger) ?? first(KEEP_VIP, held.vip, request, ledger);
+}
+
+/** No pool gives the address: none has it in its ranges, or the one that has leaves it out. */
+export function inNoPool(
+  family: Family,
+  value: bigint,
+  { pools, field }: { readonly pools: PoolSet; readonly field?: string },
+): Refusal {
+  const what = `${field === undefined ? "" : `${field}: `}${formatAddress({ family, value })}`;
+  const left = pools.leavesOut(family, value);
+  if (left === undefined) return refuse(RefusalReason.AddressNotInPool, `${what} is in no AddressPool`);
+  if (left.why === LeftOut.Buggy) {
+    const words = `${what} is not given: AddressPool "${left.pool.name}" has spec.avoidBuggyIPs, which leaves out addresses that end in .0 or .255`;
+    return refuse(RefusalReason.AddressAvoided, words);
+  }
+  return refuse(
+    RefusalReason.SubnetRouterAddress,
+    `${what} is not given: it is the subnet-router anycast address (RFC 4291) of a prefix of AddressPool "${left.pool.name}", which every router there answers for`,
+  );
 }
 
 /** The pool has no range of a family at all: waiting for a free address would be in vain. */

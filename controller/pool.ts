@@ -1,8 +1,9 @@
 /** AddressPool -> Pool: what it can give, to whom, and in which order pools are asked. Pure. */
-import { AddressError, FAMILIES, type Family, parseRange, type Range } from "#api/address.ts";
+import { AddressError, FAMILIES, type Family, parseRange } from "#api/address.ts";
 import { type LabelSelector, selects } from "#common/kube/selector.ts";
 import type { AllocationRequest } from "#controller/request.ts";
-import { AddressSpace } from "#controller/space.ts";
+import { BUGGY, type LeftOut, NOTHING, subnetRouters } from "#controller/skip.ts";
+import { AddressSpace, type Span } from "#controller/space.ts";
 
 /** The fields of AddressPool.spec that allocation looks at. */
 export interface PoolSpec {
@@ -37,7 +38,7 @@ export interface Pool {
 
 /** Addresses that do not parse are left out: whether the object is valid is judged elsewhere, and told by `isOpen`. */
 export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool {
-  const ranges = (spec.addresses ?? []).flatMap(readRange);
+  const spans = (spec.addresses ?? []).flatMap((text) => readSpan(text, spec.avoidBuggyIPs ?? false));
   const { serviceAllocation } = spec;
   return {
     name,
@@ -49,28 +50,23 @@ export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool
     namespaceSelectors: serviceAllocation?.namespaceSelectors ?? [],
     serviceSelectors: serviceAllocation?.serviceSelectors ?? [],
     spaces: {
-      IPv4: spaceOf(ranges, "IPv4", spec.avoidBuggyIPs ?? false),
-      IPv6: spaceOf(ranges, "IPv6", false),
+      IPv4: new AddressSpace(spans.filter(({ family }) => family === "IPv4")),
+      IPv6: new AddressSpace(spans.filter(({ family }) => family === "IPv6")),
     },
     quotas: new Map((spec.quotas ?? []).map(({ namespace, addresses }) => [namespace, addresses])),
   };
 }
 
-function readRange(text: string): readonly Range[] {
+function readSpan(text: string, avoidsBuggy: boolean): readonly (Span & { readonly family: Family })[] {
   try {
-    return [parseRange(text)];
+    const range = parseRange(text);
+    const skip = range.family === "IPv6" ? subnetRouters(range, text) : avoidsBuggy ? BUGGY : NOTHING;
+    return [{ ...range, skip }];
   } catch (error) {
     // Told by the condition Valid; the other ranges are still there to find the pool of what is held.
     if (error instanceof AddressError) return [];
     throw error;
   }
-}
-
-function spaceOf(ranges: readonly Range[], family: Family, skipsBuggy: boolean): AddressSpace {
-  return new AddressSpace(
-    ranges.filter((range) => range.family === family),
-    skipsBuggy,
-  );
 }
 
 export type NamespaceLabels = (namespace: string) => Readonly<Record<string, string>> | undefined;
@@ -134,6 +130,23 @@ export class PoolSet {
 
   /** The pool that has the address; one whose configuration is valid before one whose is not. */
   poolOf(family: Family, address: bigint): Pool | undefined {
+    const has = (pool: Pool): boolean => pool.spaces[family].indexOf(address) !== undefined;
+    const pool = this.#openAt(family, address);
+    return pool !== undefined && has(pool) ? pool : this.#closed.find(has);
+  }
+
+  /** For an address of no pool: the pool in whose ranges it lies and is left out, and why. */
+  leavesOut(family: Family, address: bigint): { readonly pool: Pool; readonly why: LeftOut } | undefined {
+    const open = this.#openAt(family, address);
+    for (const pool of open === undefined ? this.#closed : [open, ...this.#closed]) {
+      const why = pool.spaces[family].leftOut(address);
+      if (why !== undefined) return { pool, why };
+    }
+    return undefined;
+  }
+
+  /** The last valid pool with a range that begins at the address or before it. */
+  #openAt(family: Family, address: bigint): Pool | undefined {
     const ranges = this.#open[family];
     let low = 0;
     let high = ranges.length;
@@ -143,9 +156,7 @@ export class PoolSet {
       if (range !== undefined && range.first <= address) low = middle + 1;
       else high = middle;
     }
-    const pool = ranges[low - 1]?.pool;
-    const has = (each: Pool): boolean => each.spaces[family].indexOf(address) !== undefined;
-    return pool !== undefined && has(pool) ? pool : this.#closed.find(has);
+    return ranges[low - 1]?.pool;
   }
 
   /** Valid pools don't overlap (admission), so one sorted list finds the pool of an address. */

@@ -1,5 +1,7 @@
 /** Why a Service does not get, or may not keep, an address: a reason for machines, a message for people. */
 
+import { printable } from "#api/printable.ts";
+
 /** CamelCase, shown as the condition's reason and in events. */
 export const RefusalReason = {
   /** Two ways of asking for addresses at once, or two spellings of one annotation that differ. */
@@ -8,6 +10,8 @@ export const RefusalReason = {
   InvalidAddress: "InvalidAddress",
   /** Asked for an address of a family that the Service does not have, or for two of one family. */
   FamilyMismatch: "FamilyMismatch",
+  /** It has more ports than one Service may have: each costs kernel memory on every node. */
+  TooManyPorts: "TooManyPorts",
   /** The pool that was asked for does not exist. */
   UnknownPool: "UnknownPool",
   /** The pool's own configuration is not valid: it gives no new addresses. */
@@ -24,6 +28,10 @@ export const RefusalReason = {
   QuotaExceeded: "QuotaExceeded",
   /** The address is in no pool, or not in the pool that was asked for. */
   AddressNotInPool: "AddressNotInPool",
+  /** A pool has the address in its ranges, and spec.avoidBuggyIPs leaves it out. */
+  AddressAvoided: "AddressAvoided",
+  /** A pool has the address in its ranges, and it is the subnet-router anycast address (RFC 4291 section 2.6.1). */
+  SubnetRouterAddress: "SubnetRouterAddress",
   /** Another Service holds the address, and one of the two shares with nobody. */
   AddressInUse: "AddressInUse",
   /** Another Service holds the address under the same or another sharing key, and they cannot be together. */
@@ -39,6 +47,7 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** Messages hold texts of users: annotations, keys, names. */
 export function refuse(reason: RefusalReason, message: string): Refusal {
-  return { reason, message };
+  return { reason, message: printable(message) };
 }

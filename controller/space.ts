@@ -1,15 +1,18 @@
 /**
  * The addresses of one family that a pool may give, numbered 0, 1, 2, ... from the lowest without a gap.
- * Nothing is expanded: ranges are kept as first and last, and what avoidBuggyIPs leaves out is arithmetic.
+ * Nothing is expanded: ranges are kept as first and last, and what is left out of them is arithmetic (skip.ts).
  */
+import { type LeftOut, NOTHING, type Skip } from "#controller/skip.ts";
 
 export interface Span {
   readonly first: bigint;
   readonly last: bigint;
+  /** What of it is not given; nothing where absent. */
+  readonly skip?: Skip;
 }
 
-/** How addresses of a span are numbered; with `skipsBuggy` those that end in .0 or .255 have no number. */
-interface NumberedSpan extends Span {
+/** How the addresses of a span are numbered; those that it leaves out have no number. */
+interface NumberedSpan extends Required<Span> {
   /** Number of the span's first numbered address. */
   readonly base: bigint;
   readonly count: bigint;
@@ -19,36 +22,36 @@ export class AddressSpace {
   /** How many addresses there are. */
   readonly size: bigint;
   readonly #spans: readonly NumberedSpan[];
-  readonly #skipsBuggy: boolean;
 
-  /** `spans` in any order, overlapping or not. `skipsBuggy` is for IPv4 only. */
-  constructor(spans: readonly Span[], skipsBuggy = false) {
+  /** `spans` in any order, overlapping or not: where two overlap, the one that begins first says what is left out. */
+  constructor(spans: readonly Span[]) {
     const numbered: NumberedSpan[] = [];
     let base = 0n;
-    for (const span of mergeSpans(spans)) {
-      const count = skipsBuggy
-        ? usableBelow(span.last + 1n) - usableBelow(span.first)
-        : span.last - span.first + 1n;
-      if (count > 0n) numbered.push({ ...span, base, count });
+    for (const { first, last, skip = NOTHING } of mergeSpans(spans)) {
+      const count = skip.givenBelow(last + 1n) - skip.givenBelow(first);
+      numbered.push({ first, last, skip, base, count });
       base += count;
     }
     this.#spans = numbered;
-    this.#skipsBuggy = skipsBuggy;
     this.size = base;
   }
 
-  /** The spans with at least one address to give, lowest first, merged. */
+  /** Lowest first, none overlapping another, with all that is left out of them. */
   spans(): readonly Span[] {
     return this.#spans;
   }
 
   /** The number of an address; undefined if it is not one of the space. */
   indexOf(address: bigint): bigint | undefined {
-    const span = this.#findLast((each) => each.first <= address);
-    if (span === undefined || address > span.last) return undefined;
-    if (!this.#skipsBuggy) return span.base + (address - span.first);
-    if (isBuggy(address)) return undefined;
-    return span.base + usableBelow(address) - usableBelow(span.first);
+    const span = this.#spanOf(address);
+    if (span === undefined || span.skip.has(address)) return undefined;
+    return span.base + span.skip.givenBelow(address) - span.skip.givenBelow(span.first);
+  }
+
+  /** Why the address is left out; undefined if it is not, or lies in no span at all. */
+  leftOut(address: bigint): LeftOut | undefined {
+    const skip = this.#spanOf(address)?.skip;
+    return skip?.has(address) === true ? skip.why : undefined;
   }
 
   /** The address with that number. RangeError outside of 0..size-1. */
@@ -57,9 +60,12 @@ export class AddressSpace {
     if (span === undefined || index >= span.base + span.count) {
       throw new RangeError(`${index} is not in 0..${this.size - 1n}`);
     }
-    const offset = index - span.base;
-    if (!this.#skipsBuggy) return span.first + offset;
-    return nthUsable(usableBelow(span.first) + offset);
+    return span.skip.given(span.skip.givenBelow(span.first) + index - span.base);
+  }
+
+  #spanOf(address: bigint): NumberedSpan | undefined {
+    const span = this.#findLast((each) => each.first <= address);
+    return span !== undefined && address <= span.last ? span : undefined;
   }
 
   /** The last span for which `isBefore` holds; it must hold for a beginning of the list and no further. */
@@ -76,30 +82,15 @@ export class AddressSpace {
   }
 }
 
-/** Sorted, without overlaps, neighbours joined. */
+/** Sorted, without overlaps; neighbours of which the same is left out are joined. */
 export function mergeSpans(spans: readonly Span[]): Span[] {
   const merged: Span[] = [];
   for (const span of spans.toSorted((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))) {
     const before = merged.at(-1);
     if (before === undefined || span.first > before.last + 1n) merged.push(span);
-    else if (span.last > before.last) merged[merged.length - 1] = { first: before.first, last: span.last };
+    else if (span.last <= before.last) continue;
+    else if (span.skip === before.skip) merged[merged.length - 1] = { ...before, last: span.last };
+    else merged.push({ ...span, first: before.last + 1n });
   }
   return merged;
-}
-
-/** An IPv4 address that ends in 0 or 255: some routers take it for a network's or a broadcast address. */
-export function isBuggy(address: bigint): boolean {
-  const octet = address & 255n;
-  return octet === 0n || octet === 255n;
-}
-
-/** How many IPv4 addresses below `address` are not buggy: 254 in each block of 256. */
-function usableBelow(address: bigint): bigint {
-  const octet = address & 255n;
-  return (address >> 8n) * 254n + (octet === 0n ? 0n : octet - 1n);
-}
-
-/** The inverse of usableBelow for addresses that are not buggy. */
-function nthUsable(count: bigint): bigint {
-  return ((count / 254n) << 8n) + (count % 254n) + 1n;
 }

@@ -1,4 +1,6 @@
 /** Why an object is not admitted: one rule, one field. */
+import { printable } from "#api/printable.ts";
+
 export interface Refusal {
   /** Path of the field: `spec.addresses[1]`. */
   readonly field: string;
@@ -6,6 +8,7 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** Fields and words hold texts of users: keys, values, names. */
 export function refusal(field: string, words: string): Refusal {
-  return { field, message: `${field}: ${words}` };
+  return { field: printable(field), message: printable(`${field}: ${words}`) };
 }

@@ -29,19 +29,26 @@ function createAjv(): Ajv {
 const validators = new Map<string, ValidateFunction>();
 
 function validatorOf(kind: string): ValidateFunction | undefined {
-  const schema = (SCHEMAS as Readonly<Record<string, object>>)[kind];
-  if (schema === undefined) return undefined;
+  // A kind is a word of the user's: `constructor` is not one of ours.
+  if (!Object.hasOwn(SCHEMAS, kind)) return undefined;
   let validator = validators.get(kind);
   if (validator === undefined) {
-    validator = createAjv().compile(schema);
+    validator = createAjv().compile((SCHEMAS as Readonly<Record<string, object>>)[kind] ?? {});
     validators.set(kind, validator);
   }
   return validator;
 }
 
+/** A JSON pointer (RFC 6901) -> the keys that it goes by. */
+const partsOf = (pointer: string): string[] =>
+  pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+
 /** `/spec/addresses/1` -> `spec.addresses[1]` */
 function pathOf(error: ErrorObject): string {
-  const parts = error.instancePath.split("/").slice(1);
+  const parts = partsOf(error.instancePath);
   return (
     parts.map((part, at) => (/^\d+$/.test(part) ? `[${part}]` : `${at === 0 ? "" : "."}${part}`)).join("") ||
     "object"
@@ -96,10 +103,10 @@ function wordsOf(error: ErrorObject, value: unknown): string {
 }
 
 function at(object: unknown, instancePath: string): unknown {
-  return instancePath
-    .split("/")
-    .slice(1)
-    .reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], object);
+  return partsOf(instancePath).reduce<unknown>(
+    (value, part) => (value as Record<string, unknown> | undefined)?.[part],
+    object,
+  );
 }
 
 /** Refusals by the schema of `kind`; an unknown kind is refused too. Never throws on any input. */

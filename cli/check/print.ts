@@ -1,5 +1,7 @@
 /** A report of check, for people and for programs. Pure. */
+import { printable } from "#api/printable.ts";
 import type { CheckReport } from "#cli/check/verdicts.ts";
+import { printableJson } from "#cli/json.ts";
 
 /** MetalLB's groups, whose objects somebody may have expected to be judged. */
 const METALLB = ["metallb.io", "metallb.universe.tf"];
@@ -12,11 +14,13 @@ export function exitCodeOf({ objects, unreadable }: CheckReport): 0 | 1 | 2 {
 
 export function forPeople(report: CheckReport): string {
   const lines = report.objects.flatMap(({ file, line, kind, name, admitted, refusals, warnings }) => [
-    `${file}:${line}: ${kind} "${name}" ${admitted ? "admitted" : "refused"}`,
+    printable(`${file}:${line}: ${kind} "${name}" ${admitted ? "admitted" : "refused"}`),
     ...refusals.map(({ message }) => `  ${message}`),
     ...warnings.map((warning) => `  warning: ${warning}`),
   ]);
-  const broken = report.unreadable.map(({ file, line, message }) => `${place(file, line)}: ${message}`);
+  const broken = report.unreadable.map(({ file, line, message }) =>
+    printable(`${place(file, line)}: ${message}`),
+  );
   return `${[...lines, ...broken, summary(report)].join("\n")}\n`;
 }
 
@@ -26,8 +30,8 @@ function place(file: string, line: number): string {
 
 function summary({ objects, passedOver, unreadable, notManifests }: CheckReport): string {
   const admitted = objects.filter((object) => object.admitted).length;
-  const others = Object.values(passedOver).reduce((sum, count) => sum + count, 0);
-  const metallb = METALLB.reduce((sum, group) => sum + (passedOver[group] ?? 0), 0);
+  const others = [...passedOver.values()].reduce((sum, count) => sum + count, 0);
+  const metallb = METALLB.reduce((sum, group) => sum + (passedOver.get(group) ?? 0), 0);
   return [
     `${objects.length} judged: ${admitted} admitted, ${objects.length - admitted} refused`,
     ...(others === 0 ? [] : [`${others} of other kinds passed over`]),
@@ -39,5 +43,7 @@ function summary({ objects, passedOver, unreadable, notManifests }: CheckReport)
 
 export function forPrograms(report: CheckReport): string {
   const admitted = report.objects.filter((object) => object.admitted).length;
-  return `${JSON.stringify({ admitted, refused: report.objects.length - admitted, ...report }, undefined, 2)}\n`;
+  const passedOver = Object.fromEntries(report.passedOver);
+  const counts = { admitted, refused: report.objects.length - admitted };
+  return printableJson({ ...counts, ...report, passedOver });
 }

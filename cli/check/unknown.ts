@@ -9,9 +9,14 @@ interface Schema {
   readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
 }
 
+/** Kinds and fields are words of the user's: `constructor` is there only where a schema says so. */
+export function ownOf<T>(map: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return map !== undefined && Object.hasOwn(map, name) ? map[name] : undefined;
+}
+
 /** One refusal for each; metadata is Kubernetes' own. */
 export function unknownFields(kind: string, object: Readonly<Record<string, unknown>>): Refusal[] {
-  const schema = (SCHEMAS as Readonly<Record<string, Schema>>)[kind];
+  const schema = ownOf(SCHEMAS as Readonly<Record<string, Schema>>, kind);
   if (schema === undefined) return [];
   const { metadata: _metadata, ...rest } = object;
   return strangers(schema, rest, "");
@@ -28,7 +33,7 @@ function strangers(schema: Schema, value: unknown, path: string): Refusal[] {
   }
   return Object.entries(value).flatMap(([name, inner]) => {
     const field = path === "" ? name : `${path}.${name}`;
-    const property = schema.properties?.[name];
+    const property = ownOf(schema.properties, name);
     return property === undefined ? [refusal(field, "unknown field")] : strangers(property, inner, field);
   });
 }

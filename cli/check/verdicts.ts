@@ -1,7 +1,7 @@
 /** Found objects -> verdicts, as if they were applied one after the other into an empty cluster. Pure. */
 import { API_VERSION, GROUP } from "#api/names.ts";
 import { type Judged, refusalsOf, warningsOf } from "#api/v1beta1/admission/judge.ts";
-import { emptyView, type View } from "#api/v1beta1/admission/view.ts";
+import type { View } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool, BFDProfile, BGPPeer, ObjectMeta } from "#api/v1beta1/generated/types.ts";
 import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 import { unknownFields } from "#cli/check/unknown.ts";
@@ -21,7 +21,7 @@ export interface ObjectVerdict {
 export interface CheckReport {
   readonly objects: readonly ObjectVerdict[];
   /** Manifests of other groups, by group; "" is the core group. */
-  readonly passedOver: Readonly<Record<string, number>>;
+  readonly passedOver: ReadonlyMap<string, number>;
   readonly unreadable: readonly Unreadable[];
   /** Documents of a folder that are no manifests. */
   readonly notManifests: number;
@@ -37,19 +37,19 @@ export interface CheckOptions {
 const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 export function checkDocuments(documents: Documents, options: CheckOptions): CheckReport {
-  const passedOver: Record<string, number> = {};
+  const passedOver = new Map<string, number>();
   const seen = new Map<string, Found>();
   const judged: { found: Found; object: Judged; refusals: readonly Refusal[] }[] = [];
-  let view = emptyView(options.namespace);
+  const set = new AdmittedSet(options.namespace);
   for (const found of documents.found) {
     const group = groupOf(found.object);
     if (group !== GROUP) {
-      passedOver[group] = (passedOver[group] ?? 0) + 1;
+      passedOver.set(group, (passedOver.get(group) ?? 0) + 1);
       continue;
     }
     const object = inNamespace(found.object, options.namespace);
-    const refusals = refusalsOffline(found, object, { view, seen });
-    if (refusals.length === 0) view = withObject(view, object);
+    const refusals = refusalsOffline(found, object, { view: set, seen });
+    if (refusals.length === 0) set.add(object);
     judged.push({ found, object, refusals });
   }
   const objects = judged.map(({ found: { file, line, object: written }, object, refusals }) => {
@@ -62,7 +62,7 @@ export function checkDocuments(documents: Documents, options: CheckOptions): Che
       admitted,
       refusals,
       // In the light of all that was admitted: a file may name what a later one brings.
-      warnings: admitted ? [...warningsOf(object, view), ...namespaceWarning(written, options)] : [],
+      warnings: admitted ? [...warningsOf(object, set), ...namespaceWarning(written, options)] : [],
     };
   });
   const { unreadable, strangers } = documents;
@@ -125,15 +125,21 @@ function nameRefusals({ metadata }: Judged): Refusal[] {
   return [refusal("metadata.name", `${JSON.stringify(name)} is not a name: lower case, digits, - and .`)];
 }
 
-function withObject(view: View, object: Judged): View {
-  switch (object.kind) {
-    case "AddressPool":
-      return { ...view, pools: [...view.pools, object as AddressPool] };
-    case "BGPPeer":
-      return { ...view, peers: [...view.peers, object as BGPPeer] };
-    case "BFDProfile":
-      return { ...view, profiles: [...view.profiles, object as BFDProfile] };
-    default:
-      return view;
+/** What was admitted so far. It only ever grows, which is what the rules' indexes ask for (growing.ts). */
+class AdmittedSet implements View {
+  readonly namespace: string;
+  readonly pools: AddressPool[] = [];
+  readonly peers: BGPPeer[] = [];
+  readonly profiles: BFDProfile[] = [];
+  readonly services = [];
+
+  constructor(namespace: string) {
+    this.namespace = namespace;
+  }
+
+  add(object: Judged): void {
+    if (object.kind === "AddressPool") this.pools.push(object as AddressPool);
+    else if (object.kind === "BGPPeer") this.peers.push(object as BGPPeer);
+    else if (object.kind === "BFDProfile") this.profiles.push(object as BFDProfile);
   }
 }

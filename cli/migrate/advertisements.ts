@@ -1,8 +1,10 @@
 /** L2Advertisements and BGPAdvertisements: which pools they select, and what they say about them. */
+import { advertisementKey } from "#api/v1beta1/admission/advertisements.ts";
 import { canonical } from "#api/v1beta1/admission/list.ts";
-import type { Selector } from "#api/v1beta1/admission/selectors.ts";
+import { type Selector, selectorKey } from "#api/v1beta1/admission/selectors.ts";
+import { ownOf } from "#cli/check/unknown.ts";
 import type { Aliases } from "#cli/migrate/communities.ts";
-import { dropUnset, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
+import { dropUnset, isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
 
 /** Fields of both that choose pools; they are gone once the pool says it itself. */
 const CHOOSING = ["ipAddressPools", "ipAddressPoolSelectors"];
@@ -18,9 +20,9 @@ export function selects(advertisement: Source, pool: Source): boolean {
 function matches(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector;
   return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    Object.entries(matchLabels).every(([key, value]) => ownOf(labels, key) === value) &&
     matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
+      const value = ownOf(labels, key);
       if (operator === "Exists") return value !== undefined;
       if (operator === "DoesNotExist") return value === undefined;
       const isIn = value !== undefined && values.includes(value);
@@ -69,7 +71,8 @@ export function layer2Part(pool: Source, advertisements: readonly Source[], note
   for (const name of L2_FIELDS) {
     // One that says nothing means everywhere.
     if (advertisements.some(({ spec }) => listOf(spec, name).length === 0)) continue;
-    part[name] = unique(advertisements.flatMap(({ spec }) => listOf(spec, name)));
+    const said = advertisements.flatMap(({ spec }) => listOf(spec, name));
+    part[name] = name === "nodeSelectors" ? uniqueSelectors(said) : unique(said, canonical);
   }
   const differing = L2_FIELDS.filter(
     (name) => new Set(advertisements.map(({ spec }) => canonical(listOf(spec, name)))).size > 1,
@@ -84,8 +87,20 @@ export function layer2Part(pool: Source, advertisements: readonly Source[], note
   return part;
 }
 
-function unique(list: readonly unknown[]): unknown[] {
-  return [...new Map(list.map((value) => [canonical(value), value])).values()];
+function unique<T>(list: readonly T[], keyOf: (value: T) => string): T[] {
+  return [...new Map(list.map((value) => [keyOf(value), value])).values()];
+}
+
+/** As admission tells them apart: in another order they are the same. */
+export const uniqueSelectors = (list: readonly unknown[]): unknown[] =>
+  unique(list, (value) => (isSelector(value) ? selectorKey(value) : canonical(value)));
+
+/** What it says may be anything: it was read from a file, and is judged once it is ours. */
+function isSelector(value: unknown): value is Selector {
+  if (!isMap(value)) return false;
+  const { matchLabels = {}, matchExpressions = [] } = value;
+  if (!isMap(matchLabels) || !Array.isArray(matchExpressions)) return false;
+  return matchExpressions.every((each) => isMap(each) && Array.isArray(each.values ?? []));
 }
 
 export const BGP_FIELDS = [
@@ -108,12 +123,21 @@ export function bgpEntries(
     dropUnset(entry, ["localPref", "aggregationLength", "aggregationLengthV6"]);
     for (const name of ["peers", "nodeSelectors"]) {
       if (listOf(entry, name).length === 0) delete entry[name];
-      else entry[name] = unique(listOf(entry, name));
+      else if (name === "peers") entry[name] = unique(listOf(entry, name), canonical);
+      else entry[name] = uniqueSelectors(listOf(entry, name));
     }
     const communities = aliases.resolve(listOf(spec, "communities"), source);
     if (communities.length === 0) delete entry.communities;
     else entry.communities = communities;
     return entry;
   });
-  return unique(entries) as Spec[];
+  return uniqueEntries(entries);
 }
+
+/** As admission tells them apart. */
+export const uniqueEntries = (entries: readonly Spec[]): Spec[] =>
+  unique(entries, (entry) =>
+    listOf(entry, "nodeSelectors").every(isSelector)
+      ? advertisementKey(entry as Parameters<typeof advertisementKey>[0])
+      : canonical(entry),
+  );

@@ -1,4 +1,5 @@
 /** `genkan migrate`. */
+import { printable } from "#api/printable.ts";
 import type { Documents } from "#cli/documents.ts";
 import { type MigrateOptions, migrate } from "#cli/migrate/convert.ts";
 import { asJson, asYaml, noteLine, summary } from "#cli/migrate/print.ts";
@@ -19,7 +20,7 @@ export interface MigrateResult {
 export function runMigrate(documents: Documents, { output, ...options }: MigrateArguments): MigrateResult {
   if (documents.unreadable.length > 0) {
     const lines = documents.unreadable.map(
-      ({ file, line, message }) => `${file}${line > 0 ? `:${line}` : ""}: ${message}\n`,
+      ({ file, line, message }) => `${printable(`${file}${line > 0 ? `:${line}` : ""}: ${message}`)}\n`,
     );
     return { text: "", told: lines.join(""), exitCode: 2 };
   }

@@ -1,7 +1,7 @@
 /** BGPPeer of v1beta1 and v1beta2 -> BGPPeer. */
 import { parseDuration } from "#api/duration.ts";
-import { canonical } from "#api/v1beta1/admission/list.ts";
 import type { Selector } from "#api/v1beta1/admission/selectors.ts";
+import { uniqueSelectors } from "#cli/migrate/advertisements.ts";
 import type { Converted } from "#cli/migrate/pools.ts";
 import { dropUnset, isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
 
@@ -153,7 +153,7 @@ function convertNodes(source: Source, notes: Notes): void {
           matchExpressions: selector.matchExpressions.map((each) => withoutIdleValues(each, source, notes)),
         }),
   }));
-  spec.nodeSelectors = [...new Map(tidy.map((each) => [canonical(each), each])).values()];
+  spec.nodeSelectors = uniqueSelectors(tidy);
 }
 
 /** v1beta1 asks for a value where none can be. */

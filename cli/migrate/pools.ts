@@ -1,7 +1,8 @@
 /** AddressPool of old, or IPAddressPool with its advertisements -> AddressPool. */
 import { AddressError, formatRange, parseRange } from "#api/address.ts";
 import { GROUP } from "#api/names.ts";
-import { aggregationNotTooWide } from "#api/v1beta1/admission/addresspool.ts";
+import { whySpecial } from "#api/special.ts";
+import { aggregationNotTooWide } from "#api/v1beta1/admission/advertisements.ts";
 import type { AddressPool } from "#api/v1beta1/generated/types.ts";
 import {
   BGP_FIELDS,
@@ -10,6 +11,7 @@ import {
   layer2Part,
   selects,
   tellUnsupported,
+  uniqueEntries,
 } from "#cli/migrate/advertisements.ts";
 import type { Aliases } from "#cli/migrate/communities.ts";
 import { isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
@@ -92,6 +94,11 @@ function readable(source: Source, notes: Notes): string[] {
     .flatMap((text) => {
       try {
         const range = parseRange(text);
+        const special = whySpecial(range);
+        if (special !== undefined) {
+          notes.add(source, `spec.addresses: ${text} is not carried over: it ${special}`);
+          return [];
+        }
         return [range.family === "IPv6" && text.includes(".") ? formatRange(range) : text];
       } catch (error) {
         if (!(error instanceof AddressError)) throw error;
@@ -122,4 +129,7 @@ function narrow(source: Source, spec: Spec, notes: Notes): void {
     delete entry[name];
     notes.add(source, `${message}: it is not carried over`);
   }
+  // Without it two of them may say the same.
+  const entries = listOf<Spec>(spec, "bgpAdvertisements");
+  if (entries.length > 1) spec.bgpAdvertisements = uniqueEntries(entries);
 }

@@ -1,10 +1,12 @@
 /** A migration as manifests, and its notes. Pure. */
 import { stringify } from "yaml";
+import { printable } from "#api/printable.ts";
+import { printableJson } from "#cli/json.ts";
 import type { Migration } from "#cli/migrate/convert.ts";
 import type { Note } from "#cli/migrate/source.ts";
 
 export function noteLine({ file, line, object, message }: Note): string {
-  return `${file}${line > 0 ? `:${line}` : ""}: ${object}: ${message}`;
+  return printable(`${file}${line > 0 ? `:${line}` : ""}: ${object}: ${message}`);
 }
 
 /** For `kubectl apply -f -`; the notes are comments, so that they stay with it. */
@@ -19,7 +21,7 @@ export function asYaml({ objects, notes }: Migration): string {
 
 export function asJson({ objects, notes, passedOver }: Migration): string {
   const list = { apiVersion: "v1", kind: "List", items: objects };
-  return `${JSON.stringify({ ...list, notes, passedOver }, undefined, 2)}\n`;
+  return printableJson({ ...list, notes, passedOver });
 }
 
 export function summary({ objects, notes, passedOver }: Migration): string {

@@ -1,5 +1,6 @@
 /** Takes out what a kind of ours has no field for. Pure. */
 import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
+import { ownOf } from "#cli/check/unknown.ts";
 import { isMap } from "#cli/migrate/source.ts";
 
 interface Schema {
@@ -16,7 +17,7 @@ export interface Pruned {
 }
 
 export function pruneSpec(kind: string, spec: unknown): Pruned {
-  const schema = (SCHEMAS as Readonly<Record<string, Schema>>)[kind]?.properties?.spec ?? {};
+  const schema = ownOf(SCHEMAS as Readonly<Record<string, Schema>>, kind)?.properties?.spec ?? {};
   const dropped: { path: string; value: string }[] = [];
   return { value: prune(schema, spec, "spec", dropped), dropped };
 }
@@ -38,7 +39,7 @@ function prune(
   if (!isMap(value) || isOpen || schema.properties === undefined) return value;
   const kept: Record<string, unknown> = {};
   for (const [name, inner] of Object.entries(value)) {
-    const property = schema.properties[name];
+    const property = ownOf(schema.properties, name);
     if (property !== undefined) kept[name] = prune(property, inner, `${path}.${name}`, dropped);
     else dropped.push({ path: `${path}.${name}`, value: JSON.stringify(inner) });
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { selects, selectsAny } from "./selector.ts";
+import { hasLabels, selects, selectsAny } from "./selector.ts";
 
 test("label selectors", () => {
   const expression = (operator: string, values?: string[]) => ({
@@ -32,3 +32,15 @@ test("of several selectors one is enough, and none at all select everything", ()
   assert.equal(selectsAny([a, b], { c: "1" }), false);
   assert.equal(selectsAny([], { c: "1" }), true);
 });
+
+for (const key of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+  test(`a label may be called ${key}, and is there only where it was put`, () => {
+    const expression = (operator: string) => ({ matchExpressions: [{ key, operator }] });
+    const labels = JSON.parse(`{"${key}":"x"}`) as Record<string, string>;
+    assert.equal(selects(expression("Exists"), {}), false);
+    assert.equal(selects(expression("DoesNotExist"), {}), true);
+    assert.equal(selects(expression("Exists"), labels), true);
+    assert.equal(hasLabels(labels, labels), true);
+    assert.equal(hasLabels({}, labels), false);
+  });
+}

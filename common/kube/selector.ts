@@ -15,7 +15,7 @@ export type Labels = Readonly<Record<string, string>>;
 export function selects(selector: LabelSelector, labels: Labels): boolean {
   if (!hasLabels(labels, selector.matchLabels ?? {})) return false;
   return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels[key];
+    const value = labelOf(labels, key);
     switch (operator) {
       case "In":
         return value !== undefined && values.includes(value);
@@ -37,5 +37,10 @@ export function selectsAny(selectors: readonly LabelSelector[], labels: Labels):
 }
 
 export function hasLabels(labels: Labels, wanted: Labels): boolean {
-  return Object.entries(wanted).every(([key, value]) => labels[key] === value);
+  return Object.entries(wanted).every(([key, value]) => labelOf(labels, key) === value);
+}
+
+/** Its own labels only: every object has a `constructor`, too. */
+function labelOf(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }

@@ -1,16 +1,17 @@
 /** The rules of BFDProfiles. Their ranges are the schema's; what is left is what others make of them. */
 import { parseAddress } from "#api/address.ts";
 import { isInternal } from "#api/v1beta1/admission/bgppeer.ts";
+import { groupedBy } from "#api/v1beta1/admission/growing.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
 import type { BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
 import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
+const byProfile = groupedBy<BGPPeer>(({ spec }) => spec.bfdProfile);
+
 /** Peers that name the profile and stay. */
 function usersOf(profile: BFDProfile, view: View): readonly BGPPeer[] {
-  const { name } = profile.metadata;
-  return view.peers.filter(
-    ({ metadata, spec }) => spec.bfdProfile === name && metadata.deletionTimestamp === undefined,
-  );
+  const users = byProfile(view.peers).get(profile.metadata.name ?? "") ?? [];
+  return users.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
 const namesOf = (peers: readonly BGPPeer[]): string =>

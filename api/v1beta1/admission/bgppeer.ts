@@ -1,10 +1,11 @@
 /** The rules of BGPPeers, one function each; every one looks at one thing and names field, value, other object. */
 import { type Address, formatAddress, parseAddress } from "#api/address.ts";
 import { parseDuration } from "#api/duration.ts";
-import { canonical, twice } from "#api/v1beta1/admission/list.ts";
-import { selectorsValid } from "#api/v1beta1/admission/selectors.ts";
+import { groupedBy } from "#api/v1beta1/admission/growing.ts";
+import { canonical } from "#api/v1beta1/admission/list.ts";
+import { selectorKey, selectorsOnce, selectorsValid } from "#api/v1beta1/admission/selectors.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
-import type { BGPPeer } from "#api/v1beta1/generated/types.ts";
+import type { BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
 import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
 type Rule = (peer: BGPPeer, view: View) => Refusal[];
@@ -150,9 +151,24 @@ function hopLimitWithoutMultihop({ spec }: BGPPeer): Refusal[] {
   ];
 }
 
-const otherPeers = (peer: BGPPeer, view: View): readonly BGPPeer[] =>
-  view.peers.filter(({ metadata }) => metadata.name !== peer.metadata.name);
 const nameOf = (peer: BGPPeer): string => `BGPPeer "${peer.metadata.name ?? ""}"`;
+
+/** The first of `peers` that is another one than `peer`. */
+const otherThan = (peer: BGPPeer, peers: readonly BGPPeer[] = []): BGPPeer | undefined =>
+  peers.find(({ metadata }) => metadata.name !== peer.metadata.name);
+
+/** The first peer, other than `peer`, of the groups with another key. */
+function otherOf(
+  peer: BGPPeer,
+  groups: ReadonlyMap<string, readonly BGPPeer[]>,
+  key: string,
+): BGPPeer | undefined {
+  for (const [each, peers] of groups) {
+    const other = each === key ? undefined : otherThan(peer, peers);
+    if (other !== undefined) return other;
+  }
+  return undefined;
+}
 
 /** One spelling for each address. */
 function endpointOf({ spec }: BGPPeer): string | undefined {
@@ -160,29 +176,42 @@ function endpointOf({ spec }: BGPPeer): string | undefined {
   return address === undefined ? undefined : formatAddress(address);
 }
 
+const byEndpoint = groupedBy(endpointOf);
+
 function onePeerPerAddress(peer: BGPPeer, view: View): Refusal[] {
   const mine = endpointOf(peer);
   if (mine === undefined) return [];
-  const other = otherPeers(peer, view).find((each) => endpointOf(each) === mine);
+  const other = otherThan(peer, byEndpoint(view.peers).get(mine));
   if (other === undefined) return [];
   return [refusal("spec.peerAddress", `${peer.spec.peerAddress} is the address of ${nameOf(other)}`)];
 }
 
 /** The same link on other nodes leads to another router; on the same nodes it is the same one. */
-function onePeerPerLink(peer: BGPPeer, view: View): Refusal[] {
-  const { interface: link } = peer.spec;
-  if (link === undefined) return [];
-  const nodes = ({ spec }: BGPPeer): string => canonical(spec.nodeSelectors ?? []);
-  const other = otherPeers(peer, view).find(
-    (each) => each.spec.interface === link && nodes(each) === nodes(peer),
-  );
-  if (other === undefined) return [];
-  return [refusal("spec.interface", `"${link}" is the interface of ${nameOf(other)} on the same nodes`)];
+function linkOf({ spec }: BGPPeer): string | undefined {
+  if (spec.interface === undefined) return undefined;
+  return canonical([spec.interface, (spec.nodeSelectors ?? []).map(selectorKey).sort()]);
 }
+
+const byLink = groupedBy(linkOf);
+
+function onePeerPerLink(peer: BGPPeer, view: View): Refusal[] {
+  const link = linkOf(peer);
+  if (link === undefined) return [];
+  const other = otherThan(peer, byLink(view.peers).get(link));
+  if (other === undefined) return [];
+  return [
+    refusal(
+      "spec.interface",
+      `"${peer.spec.interface}" is the interface of ${nameOf(other)} on the same nodes`,
+    ),
+  ];
+}
+
+const byMyAsn = groupedBy<BGPPeer>(({ spec }) => String(spec.myASN));
 
 function sameMyAsn(peer: BGPPeer, view: View): Refusal[] {
   const { myASN } = peer.spec;
-  const other = otherPeers(peer, view).find((each) => each.spec.myASN !== myASN);
+  const other = otherOf(peer, byMyAsn(view.peers), String(myASN));
   if (other === undefined) return [];
   return [
     refusal(
@@ -192,12 +221,12 @@ function sameMyAsn(peer: BGPPeer, view: View): Refusal[] {
   ];
 }
 
+const byRouterId = groupedBy<BGPPeer>(({ spec }) => spec.routerID);
+
 function sameRouterId(peer: BGPPeer, view: View): Refusal[] {
   const { routerID } = peer.spec;
   if (routerID === undefined) return [];
-  const other = otherPeers(peer, view).find(
-    ({ spec }) => spec.routerID !== undefined && spec.routerID !== routerID,
-  );
+  const other = otherOf(peer, byRouterId(view.peers), routerID);
   if (other === undefined) return [];
   return [
     refusal(
@@ -209,7 +238,7 @@ function sameRouterId(peer: BGPPeer, view: View): Refusal[] {
 
 function nodesValidAndNotTwice({ spec }: BGPPeer): Refusal[] {
   const field = "spec.nodeSelectors";
-  return [...selectorsValid(field, spec.nodeSelectors), ...twice(field, spec.nodeSelectors)];
+  return [...selectorsValid(field, spec.nodeSelectors), ...selectorsOnce(field, spec.nodeSelectors)];
 }
 
 export const BGPPEER_RULES: readonly Rule[] = [
@@ -233,6 +262,8 @@ export const BGPPEER_RULES: readonly Rule[] = [
   nodesValidAndNotTwice,
 ];
 
+const profilesByName = groupedBy<BFDProfile>(({ metadata }) => metadata.name);
+
 /** What is admitted and will not do all that it says. */
 export function peerWarnings(peer: BGPPeer, view: View): string[] {
   const { holdTime, bfdProfile = "", interface: link, ebgpMultiHop } = peer.spec;
@@ -243,7 +274,7 @@ export function peerWarnings(peer: BGPPeer, view: View): string[] {
       `spec.holdTime: ${holdTime}: BGP counts whole seconds: ${Math.trunc(hold / 1_000)}s is used`,
     );
   }
-  if (bfdProfile !== "" && !view.profiles.some(({ metadata }) => metadata.name === bfdProfile)) {
+  if (bfdProfile !== "" && !profilesByName(view.profiles).has(bfdProfile)) {
     warnings.push(
       `spec.bfdProfile: there is no BFDProfile "${bfdProfile}" yet: the session waits until there is`,
     );

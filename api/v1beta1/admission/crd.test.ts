@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import fc from "fast-check";
-import { addressesParse, communitiesAreOnes } from "#api/v1beta1/admission/addresspool.ts";
+import { addressesParse } from "#api/v1beta1/admission/addresspool.ts";
+import { communitiesAreOnes } from "#api/v1beta1/admission/advertisements.ts";
 import { addressesAreHosts, routerIdIsOne } from "#api/v1beta1/admission/bgppeer.ts";
 import type { AddressPool, BGPPeer } from "#api/v1beta1/generated/types.ts";
 

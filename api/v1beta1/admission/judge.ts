@@ -2,6 +2,7 @@
  * The verdict on one object: the same in the webhook, in the controller (for what came in while no webhook was up) and
  * offline. Pure.
  */
+import { printable } from "#api/printable.ts";
 import { ADDRESSPOOL_RULES, addressesTakenAway, poolWarnings } from "#api/v1beta1/admission/addresspool.ts";
 import { notDeletedWhileNamed, profileWarnings } from "#api/v1beta1/admission/bfdprofile.ts";
 import { BGPPEER_RULES, peerWarnings } from "#api/v1beta1/admission/bgppeer.ts";
@@ -94,6 +95,10 @@ export function refusalsOf(object: Judged, view: View): Refusal[] {
 
 /** What is said of an object that is admitted. */
 export function warningsOf(object: Judged, view: View): string[] {
+  return ownWarnings(object, view).map(printable);
+}
+
+function ownWarnings(object: Judged, view: View): string[] {
   switch (object.kind) {
     case "AddressPool":
       return poolWarnings(object as AddressPool, view);
@@ -118,7 +123,8 @@ function poolBefore(oldObject: Judged | undefined): AddressPool | undefined {
 /** May it go? A pool in use may, with a warning; a profile that a peer names may not. */
 function judgeDeletion(old: Judged | undefined, view: View): Verdict {
   const pool = poolBefore(old);
-  if (pool !== undefined) return { refusals: [], warnings: addressesTakenAway(pool, undefined, view) };
+  if (pool !== undefined)
+    return { refusals: [], warnings: addressesTakenAway(pool, undefined, view).map(printable) };
   if (old?.kind !== "BFDProfile") return { refusals: [], warnings: [] };
   return { refusals: notDeletedWhileNamed(old as BFDProfile, view), warnings: [] };
 }
@@ -133,7 +139,7 @@ export function judge({ operation, object, oldObject }: Question, view: View): V
     return isUnchanged(object, oldObject) ? asItWas(refusals) : { refusals, warnings: [] };
   const shrunk =
     object.kind === "AddressPool" && before !== undefined
-      ? addressesTakenAway(before, object as AddressPool, view)
+      ? addressesTakenAway(before, object as AddressPool, view).map(printable)
       : [];
   return { refusals, warnings: [...warningsOf(object, view), ...shrunk] };
 }

@@ -1,4 +1,5 @@
 /** Label selectors and label maps: what Kubernetes takes as a key, a value, an operator. Pure. */
+import { canonical, twice } from "#api/v1beta1/admission/list.ts";
 import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
 export interface Selector {
@@ -39,10 +40,33 @@ export function selectorsValid(field: string, selectors: readonly Selector[] | u
   ]);
 }
 
-function expressionValid(
-  field: string,
-  { key, operator, values = [] }: NonNullable<Selector["matchExpressions"]>[number],
-): Refusal[] {
+type Expression = NonNullable<Selector["matchExpressions"]>[number];
+
+const expressionKey = ({ key, operator, values = [] }: Expression): string =>
+  canonical([key, operator, [...values].sort()]);
+
+/** Equal for two selectors that select the same by the same words, in whatever order. */
+export function selectorKey({ matchLabels = {}, matchExpressions = [] }: Selector): string {
+  return canonical([matchLabels, matchExpressions.map(expressionKey).sort()]);
+}
+
+/** No selector twice in the list, no expression twice in a selector, no value twice in an expression. */
+export function selectorsOnce(field: string, selectors: readonly Selector[] | undefined): Refusal[] {
+  return [
+    ...(selectors ?? []).flatMap(({ matchExpressions }, at) => {
+      const expressions = `${field}[${at}].matchExpressions`;
+      return [
+        ...(matchExpressions ?? []).flatMap(({ values }, index) =>
+          twice(`${expressions}[${index}].values`, values),
+        ),
+        ...twice(expressions, matchExpressions, expressionKey),
+      ];
+    }),
+    ...twice(field, selectors, selectorKey),
+  ];
+}
+
+function expressionValid(field: string, { key, operator, values = [] }: Expression): Refusal[] {
   const needsValues = operator === "In" || operator === "NotIn";
   const faults = keyValid(`${field}.key`, key);
   if (needsValues && values.length === 0) {

@@ -7,6 +7,7 @@ export interface ServiceInUse {
   readonly addresses: readonly string[];
 }
 
+/** Lists may have more appended between two questions, and are changed in no other way: indexes are kept with them. */
 export interface View {
   /** The only namespace that our kinds may be in. */
   readonly namespace: string;
