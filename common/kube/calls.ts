@@ -10,9 +10,11 @@ import type {
   WatchOptions,
   WriteOptions,
 } from "#common/kube/client.ts";
-import { ConnectionError, isNotFound } from "#common/kube/error.ts";
+import { isNotFound, isTooLarge } from "#common/kube/error.ts";
+import { readPage, smallerLimit } from "#common/kube/page.ts";
 import { apiVersionOf, pathOf, type Resource } from "#common/kube/resource.ts";
-import type { Transport } from "#common/kube/transport.ts";
+import { anyObject, keptObject } from "#common/kube/shape.ts";
+import type { HttpRequest, Transport } from "#common/kube/transport.ts";
 import { watchEvents } from "#common/kube/watch.ts";
 import type { Draft, KubeObject } from "#common/kube/wire.ts";
 
@@ -26,19 +28,26 @@ export function readCalls(transport: Transport): Pick<KubeClient, "get" | "list"
     ) {
       try {
         const path = pathOf(resource, { name, ...at(namespace) });
-        return (await transport.json({ ...options, method: "GET", path })) as T;
+        return keptObject<T>(`GET ${path}`, await transport.json({ ...options, method: "GET", path }));
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;
       }
     },
-    async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions = {}) {
-      const path = pathOf(resource, at(options.namespace));
-      const query = selectors(options);
-      if (options.limit !== undefined) query.set("limit", String(options.limit));
-      if (options.continueToken !== undefined) query.set("continue", options.continueToken);
-      const answer = await transport.json({ ...call(options), method: "GET", path, query });
-      return pageOf<T>(resource, path, answer);
+    async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions<T> = {}) {
+      for (let { limit } = options; ; ) {
+        let arrived = 0;
+        const onItem = (): void => {
+          arrived += 1;
+        };
+        try {
+          return await onePage(transport, { resource, options, limit, onItem });
+        } catch (error) {
+          // The smallest page is one object, and the limit at least halves: this ends.
+          if (!isTooLarge(error) || limit === undefined || limit <= 1) throw error;
+          limit = smallerLimit(limit, arrived);
+        }
+      }
     },
     watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions, signal: AbortSignal) {
       const query = selectors(options);
@@ -50,7 +59,7 @@ export function readCalls(transport: Transport): Pick<KubeClient, "get" | "list"
     },
     async version(options: CallOptions = {}) {
       const answer = await transport.json({ ...options, method: "GET", path: "/version" });
-      return String((answer as { gitVersion?: unknown }).gitVersion ?? "");
+      return String((answer as { gitVersion?: unknown } | null)?.gitVersion ?? "");
     },
   };
 }
@@ -68,13 +77,13 @@ export function writeCalls(
     async create<T extends KubeObject>(resource: Resource<T>, object: Draft<T>, options: WriteOptions = {}) {
       const path = pathOf(resource, at(object.metadata.namespace));
       const body = identified(resource, object);
-      return (await transport.json({
+      return writtenBy<T>(transport, {
         ...call(options),
         method: "POST",
         path,
         query: writing(options),
         body,
-      })) as T;
+      });
     },
     async replace<T extends KubeObject>(
       resource: Resource<T>,
@@ -83,27 +92,27 @@ export function writeCalls(
     ) {
       const path = objectPath(resource, object.metadata, options);
       const body = identified(resource, object);
-      return (await transport.json({
+      return writtenBy<T>(transport, {
         ...call(options),
         method: "PUT",
         path,
         query: writing(options),
         body,
-      })) as T;
+      });
     },
     async patch<T extends KubeObject>(resource: Resource<T>, request: PatchRequest) {
       const path = objectPath(resource, request, request);
       const contentType = PATCH_TYPE[request.type];
       const { body } = request;
       const query = writing(request);
-      return (await transport.json({
+      return writtenBy<T>(transport, {
         ...call(request),
         method: "PATCH",
         path,
         query,
         body,
         contentType,
-      })) as T;
+      });
     },
     async apply<T extends KubeObject>(resource: Resource<T>, object: Draft<T>, options: ApplyOptions) {
       const path = objectPath(resource, object.metadata, options);
@@ -112,14 +121,14 @@ export function writeCalls(
       const body = identified(resource, object);
       // The server reads YAML here, and JSON is YAML.
       const contentType = "application/apply-patch+yaml";
-      return (await transport.json({
+      return writtenBy<T>(transport, {
         ...call(options),
         method: "PATCH",
         path,
         query,
         body,
         contentType,
-      })) as T;
+      });
     },
     async remove<T extends KubeObject>(resource: Resource<T>, name: string, options: RemoveOptions = {}) {
       const path = pathOf(resource, { name, ...at(options.namespace) });
@@ -141,6 +150,11 @@ export function writeCalls(
       }
     },
   };
+}
+
+/** The object as it is now. */
+async function writtenBy<T extends KubeObject>(transport: Transport, request: HttpRequest): Promise<T> {
+  return anyObject<T>(`${request.method} ${request.path}`, await transport.json(request));
 }
 
 function at(namespace: string | undefined): { namespace?: string } {
@@ -188,25 +202,31 @@ function writing(options: WriteOptions): URLSearchParams {
   return query;
 }
 
-function pageOf<T extends KubeObject>(resource: Resource<T>, path: string, answer: unknown): ListPage<T> {
-  const { items, metadata } = answer as {
-    items?: T[];
-    metadata?: { resourceVersion?: string; continue?: string };
-  };
-  if (metadata?.resourceVersion === undefined) {
-    throw new ConnectionError(
-      "NOT_JSON",
-      `list ${path}`,
-      "the answer is no list: metadata.resourceVersion is missing",
-    );
-  }
-  const token = metadata.continue;
+interface PageRequest<T extends KubeObject> {
+  readonly resource: Resource<T>;
+  readonly options: ListOptions<T>;
+  readonly limit: number | undefined;
+  readonly onItem: () => void;
+}
+
+async function onePage<T extends KubeObject>(
+  transport: Transport,
+  { resource, options, limit, onItem }: PageRequest<T>,
+): Promise<ListPage<T>> {
+  const path = pathOf(resource, at(options.namespace));
+  const query = selectors(options);
+  if (limit !== undefined) query.set("limit", String(limit));
+  if (options.continueToken !== undefined) query.set("continue", options.continueToken);
   // Items of a list do not say what they are; objects of a watch do. Whoever compares the two must not find that.
   const identity = { apiVersion: apiVersionOf(resource), kind: resource.kind };
-  for (const item of items ?? []) Object.assign(item, identity);
-  return {
-    items: items ?? [],
-    resourceVersion: metadata.resourceVersion,
-    ...(token === undefined || token === "" ? {} : { continueToken: token }),
+  const items: T[] = [];
+  const keep = options.take ?? ((item: T): void => void items.push(item));
+  const take = (item: T): void => {
+    keep(Object.assign(item, identity));
+    onItem();
   };
+  const end = await transport.read({ ...call(options), method: "GET", path, query }, (response) =>
+    readPage<T>(response, { what: `list ${path}`, limit, take }),
+  );
+  return { ...end, items, ...(limit === undefined ? {} : { limit }) };
 }

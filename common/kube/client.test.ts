@@ -17,7 +17,7 @@ const faults: readonly [what: string, fault: Fault, check: (error: unknown) => b
   ["a reset", { type: "reset" }, isConnectionError("NETWORK")],
   ["a 500", { type: "status", code: 500 }, (error) => error instanceof KubeError && error.code === 500],
   ["a page of a proxy", { type: "body", text: "<html>" }, isConnectionError("NOT_JSON")],
-  ["an answer that is no list", { type: "body", text: "{}" }, isConnectionError("NOT_JSON")],
+  ["an answer that is no list", { type: "body", text: "{}" }, isConnectionError("MALFORMED")],
   ["half an answer", { type: "half", text: '{"items":[' }, isConnectionError("CLOSED_EARLY")],
 ];
 
@@ -41,6 +41,73 @@ test("items of a list say what they are, as objects of a watch do: the API serve
     text: JSON.stringify({ metadata: { resourceVersion: "7" }, items: [item] }),
   });
   assert.deepEqual((await client.list(configMaps)).items, [{ ...item, apiVersion: "v1", kind: "ConfigMap" }]);
+  client.close();
+});
+
+test("a page that is too large comes with fewer objects, and a token for the rest", async () => {
+  await using server = await FakeApiServer.start();
+  const client = createKubeClient(server.connection);
+  const names = ["a", "b", "c", "d", "e"];
+  for (const name of names) {
+    server.put(configMaps, {
+      metadata: { name, namespace: "n" },
+      data: { ballast: "x".repeat(3 * 2 ** 20) },
+    });
+  }
+  const found: string[] = [];
+  const limits: (number | undefined)[] = [];
+  for (let continueToken: string | undefined, isMore = true; isMore; isMore = continueToken !== undefined) {
+    const page = await client.list(configMaps, { limit: 100, ...(continueToken && { continueToken }) });
+    found.push(...page.items.map(({ metadata: { name } }) => name));
+    limits.push(page.limit);
+    continueToken = page.continueToken;
+  }
+  assert.deepEqual(found, names);
+  assert.deepEqual(limits, [2, 2, 100]);
+  client.close();
+});
+
+test("items can be taken one by one: the page itself is empty then", async () => {
+  await using server = await FakeApiServer.start();
+  const client = createKubeClient(server.connection);
+  server.put(configMaps, { metadata });
+  const taken: (string | undefined)[] = [];
+  const page = await client.list(configMaps, {
+    take: ({ kind, metadata: { name } }) => taken.push(kind, name),
+  });
+  assert.deepEqual(taken, ["ConfigMap", "a"]);
+  assert.deepEqual(page.items, []);
+  assert.ok((page.bytes ?? 0) > 100);
+  client.close();
+});
+
+test("what is no object is no answer to a read or a write", async () => {
+  await using server = await FakeApiServer.start();
+  const client = createKubeClient(server.connection);
+  for (const text of ["null", "[]", "1", "{}", '{"metadata":null}', '{"metadata":[]}']) {
+    server.inject({ type: "body", text }, undefined, 2);
+    await assert.rejects(client.get(configMaps, "a", "default"), isConnectionError("MALFORMED"), text);
+    await assert.rejects(client.create(configMaps, { metadata }), isConnectionError("MALFORMED"), text);
+  }
+  server.inject({ type: "body", text: '{"metadata":{"name":"a"}}' });
+  await assert.rejects(client.get(configMaps, "a", "default"), isConnectionError("MALFORMED"));
+  client.close();
+});
+
+test("an error keeps its code whatever its body is, and its words are cut", async () => {
+  await using server = await FakeApiServer.start();
+  const client = createKubeClient(server.connection);
+  server.inject({ type: "status", code: 429, reason: "x".repeat(600_000), retryAfter: "7" });
+  await assert.rejects(client.list(configMaps), (error) => {
+    assert.ok(error instanceof KubeError && error.code === 429);
+    assert.equal(error.retryAfterSeconds, 7);
+    return error.message.length < 5_000;
+  });
+  server.inject({ type: "status", code: 403, reason: "x".repeat(100_000) });
+  await assert.rejects(
+    client.list(configMaps),
+    (error) => error instanceof KubeError && error.reason.length < 3_000,
+  );
   client.close();
 });
 
@@ -186,9 +253,9 @@ const endings: readonly [
   [
     "a record without an object",
     (server) => server.writeToWatches('{"type":"ADDED"}\n'),
-    isConnectionError("NOT_JSON"),
+    isConnectionError("MALFORMED"),
   ],
-  ["null", (server) => server.writeToWatches("null\n"), isConnectionError("NOT_JSON")],
+  ["null", (server) => server.writeToWatches("null\n"), isConnectionError("MALFORMED")],
   [
     "an ERROR record",
     (server) => server.writeToWatches('{"type":"ERROR","object":{"code":410,"reason":"Expired"}}\n'),

@@ -1,7 +1,8 @@
 /**
  * The Kubernetes API for any resource: get, list, create, replace, patch, apply, remove, watch.
- * Every call has a deadline and a bounded answer; nothing is retried here (a GET on a kept connection that the
- * server had closed meanwhile is sent once more): retrying is the work of whoever knows what is wanted now.
+ * Every call has a deadline and a bounded answer; nothing is retried here (but a GET on a kept connection that the
+ * server had closed meanwhile, once, and a page that is too large, with fewer objects): retrying is the work of whoever
+ * knows what is wanted now.
  */
 import { type Clock, systemClock } from "#common/clock.ts";
 import { readCalls, writeCalls } from "#common/kube/calls.ts";
@@ -17,14 +18,22 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-export interface ListOptions extends CallOptions {
+export interface ListOptions<T = never> extends CallOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** Items in a page. Without it the server sends all in one answer. */
+  /**
+   * Items in a page. Without it the server sends all in one answer. A page that is too large is asked for again with
+   * fewer, down to one.
+   */
   readonly limit?: number;
   readonly continueToken?: string;
   readonly resourceVersion?: string;
+  /**
+   * Called for each item as soon as it arrived; `items` of the page stays empty then, and no more than one item is in
+   * memory. What it was called for is true also if the call fails; when a page is asked for again, it is called again.
+   */
+  readonly take?: (item: T) => void;
 }
 
 export interface ListPage<T> {
@@ -32,6 +41,10 @@ export interface ListPage<T> {
   readonly resourceVersion: string;
   /** There are more: give it to the next call. */
   readonly continueToken?: string;
+  /** The limit that it was asked for with in the end. */
+  readonly limit?: number;
+  /** Bytes of the answer. */
+  readonly bytes?: number;
 }
 
 export interface WriteOptions extends CallOptions {
@@ -83,7 +96,7 @@ export interface KubeClient {
     namespace?: string,
     options?: CallOptions,
   ): Promise<T | undefined>;
-  list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<ListPage<T>>;
+  list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions<T>): Promise<ListPage<T>>;
   create<T extends KubeObject>(resource: Resource<T>, object: Draft<T>, options?: WriteOptions): Promise<T>;
   /** Needs metadata.resourceVersion; KubeError 409 if somebody wrote since. */
   replace<T extends KubeObject>(

@@ -10,10 +10,10 @@ export class KubeError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(what: string, answer: KubeAnswer) {
-    super(`${what}: ${answer.code} ${answer.reason}: ${answer.message}`);
+    super(`${what}: ${answer.code} ${shortened(answer.reason)}: ${shortened(answer.message)}`);
     this.code = answer.code;
-    this.status = answer.status;
-    this.reason = answer.reason;
+    this.status = shortened(answer.status);
+    this.reason = shortened(answer.reason);
     this.retryAfterSeconds = answer.retryAfterSeconds;
   }
 }
@@ -33,7 +33,18 @@ export type ConnectionErrorCode =
   | "NETWORK"
   | "CLOSED_EARLY"
   | "TOO_LARGE"
-  | "NOT_JSON";
+  | "NOT_JSON"
+  /** JSON, and not what the API promises. */
+  | "MALFORMED";
+
+/**
+ * Largest object that is read, alone or as an event. It has 1.5 MiB in etcd at most, and six times that as JSON if
+ * every character of it must be escaped.
+ */
+export const MAX_OBJECT_BYTES = 16 * 2 ** 20;
+
+/** Characters of the server's words that an error carries: they end in logs, events and conditions. */
+const MAX_WORDS = 2_000;
 
 /** The API server did not answer, or not with something that we can read. `cause` has the system's error. */
 export class ConnectionError extends Error {
@@ -52,6 +63,15 @@ export class ConfigurationError extends Error {
   readonly code = "CONFIGURATION";
 }
 
+/** The answer, or one object of it, is larger than what is read. */
+export const isTooLarge = (error: unknown): boolean =>
+  error instanceof ConnectionError && error.code === "TOO_LARGE";
+/** An answer came, and nothing can be done with it: asking for the very same again will seldom help. */
+export const isUnreadable = (error: unknown): boolean =>
+  error instanceof ConnectionError && UNREADABLE.includes(error.code);
+
+const UNREADABLE: readonly ConnectionErrorCode[] = ["TOO_LARGE", "NOT_JSON", "MALFORMED"];
+
 export const isNotFound = (error: unknown): boolean => hasCode(error, 404);
 /** Somebody else wrote first (replace, patch with a resourceVersion), or the object is there already (create). */
 export const isConflict = (error: unknown): boolean => hasCode(error, 409);
@@ -60,4 +80,8 @@ export const isGone = (error: unknown): boolean => hasCode(error, 410);
 
 function hasCode(error: unknown, code: number): boolean {
   return error instanceof KubeError && error.code === code;
+}
+
+function shortened(words: string): string {
+  return words.length <= MAX_WORDS ? words : `${words.slice(0, MAX_WORDS)}...`;
 }

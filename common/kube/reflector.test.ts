@@ -92,8 +92,9 @@ test("waits longer after every failure, up to the cap, and starts again at the b
   }
   assert.deepEqual(waits, [100, 200, 400, 800, 1_600, 2_500, 2_500, 2_500]);
   await standing(world);
-  world.server.endWatches();
+  await world.clock.advance(5_000);
   world.server.inject(broken);
+  world.server.endWatches();
   await until("another failure", () => world.reflector.counts().errors === 9 && world.clock.pending === 1);
   assert.equal(world.clock.nextIn, 100);
 });
@@ -117,6 +118,7 @@ test("a bookmark moves the version on, so that a compaction does not force a lis
   world.server.objects.compact();
   world.server.bookmark();
   const version = String(world.server.objects.version);
+  await world.clock.advance(5_000);
   world.server.endWatches();
   await until("the next watch", () => world.server.requests.at(-1)?.query.get("resourceVersion") === version);
   await standing(world);

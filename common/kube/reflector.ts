@@ -1,36 +1,41 @@
 /**
  * Keeps a Store equal to one resource of the API server: list in pages, then watch, and again when anything breaks.
  *
- * - Pages keep each JSON.parse short (a list of 10,000 in one piece stops the event loop for 50 to 250 ms) and the
- *   garbage small; objects lose managedFields and are projected before they are stored.
+ * - A list comes in pages, and of a page one object after the other: each is parsed alone, projected and let go, so
+ *   that neither the page's size nor its objects' (which tenants choose) decides what memory it takes, and the event
+ *   loop is never stopped for long. Pages that are too large for one answer are asked for with fewer objects.
  * - Bookmarks keep the version to resume from young, and show that the connection is alive: a watch that is silent
  *   for `deadAfterMs` is dropped.
  * - The server ends each watch after 5 to 10 minutes, spread by chance, so that watches move on from a server that
  *   was restarted, and not all at once.
- * - After any error the watch resumes from the last version, later each time up to a few seconds. Only a version
- *   that is too old (410) makes it list again; then only differences reach the Store.
+ * - After any error the watch resumes from the last version, later each time (setbacks.ts). Only a version that is too
+ *   old (410) and a record that cannot be read make it list again; then only differences reach the Store, and nothing
+ *   that the record meant is lost.
+ * - A watch that ends soon, in whatever way, counts as an error: nothing here goes round without a pause.
  * - There is no terminal state but an aborted signal.
  */
 
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
-import type { KubeClient } from "#common/kube/client.ts";
-import { isGone } from "#common/kube/error.ts";
+import type { KubeClient, ListPage } from "#common/kube/client.ts";
+import { isGone, isUnreadable } from "#common/kube/error.ts";
+import { PageLimit } from "#common/kube/page.ts";
 import type { Resource } from "#common/kube/resource.ts";
+import { ReflectorError, Setbacks } from "#common/kube/setbacks.ts";
 import type { Store } from "#common/kube/store.ts";
 import type { WatchEvent } from "#common/kube/watch.ts";
 import { type KubeObject, keyOf } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
-import { backoff, type Random } from "#common/random.ts";
+import type { Random } from "#common/random.ts";
 
 export interface ReflectorOptions<Raw extends KubeObject, T> {
   readonly client: KubeClient;
   readonly resource: Resource<Raw>;
   readonly store: Store<T>;
   /**
-   * What to keep of an object; undefined keeps nothing of it. An object whose projection did not change tells
-   * nobody. Without it the object itself is stored, without managedFields (then Raw must be T).
+   * What to keep of an object; undefined keeps nothing of it, and so does an error, which is told. An object whose
+   * projection did not change tells nobody. Without it the object itself is stored, without managedFields (then Raw must be T).
    */
   readonly project?: (raw: Raw) => T | undefined;
   readonly clock: Clock;
@@ -39,7 +44,7 @@ export interface ReflectorOptions<Raw extends KubeObject, T> {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
-  /** Objects in a page of a list; default 100. */
+  /** Objects in a page of a list at most; default 100. */
   readonly pageSize?: number;
   /** A watch silent for so long is dropped; default 120,000 (bookmarks come about once a minute). */
   readonly deadAfterMs?: number;
@@ -53,49 +58,52 @@ export interface ReflectorCounts {
   readonly watches: number;
   readonly errors: number;
   readonly events: number;
+  /** Objects whose projection failed. */
+  readonly unreadable: number;
+  /** Errors and unreadable objects by cause: a code of ours, HTTP_503, PROJECTION, OTHER. */
+  readonly causes: Readonly<Record<string, number>>;
 }
 
 /** The server ends a watch after so many seconds: the lower bound, and what chance adds at most. */
 const WATCH_SECONDS = { least: 300, spread: 300 } as const;
 const DEFAULT_BACKOFF = { baseMs: 200, capMs: 5_000 } as const;
-/** A watch that lived so long was a good one: the next error starts with the shortest wait. */
+/** A watch that stood so long was a good one: the next error starts with the shortest wait. */
 const GOOD_WATCH_MS = 5_000;
+/** Pages in a row that brought nothing new and promised more. The API allows empty ones; a circle has no end. */
+const MAX_IDLE_PAGES = 20;
 
 export class Reflector<Raw extends KubeObject, T = Raw> {
   readonly #options: ReflectorOptions<Raw, T>;
-  readonly #log: Logger;
   readonly #synced = Promise.withResolvers<void>();
   /** Version of every object that was seen, whether it was stored or not: what a relist compares with. */
   readonly #versions = new Map<string, string>();
-  readonly #counts = { lists: 0, watches: 0, errors: 0, events: 0 };
+  readonly #counts = { lists: 0, watches: 0, errors: 0, events: 0, unreadable: 0 };
+  readonly #setbacks: Setbacks;
+  readonly #pageLimit: PageLimit;
   #version: string | undefined;
   #hasSynced = false;
   #lastContact: number;
 
   constructor(options: ReflectorOptions<Raw, T>) {
     this.#options = options;
-    this.#log = options.log.child({ resource: options.resource.plural });
+    const { clock, random, backoffMs = DEFAULT_BACKOFF } = options;
+    const log = options.log.child({ resource: options.resource.plural });
+    this.#setbacks = new Setbacks({ clock, random, log, backoffMs });
+    this.#pageLimit = new PageLimit(options.pageSize ?? 100);
     this.#lastContact = options.clock.now();
   }
 
   /** Runs until `signal` aborts; resolves then, and never rejects. */
   async start(signal: AbortSignal): Promise<void> {
-    let failures = 0;
     while (!signal.aborted) {
-      const began = this.#options.clock.now();
       try {
         if (this.#version === undefined) await this.#list(signal);
         await this.#watch(signal);
-        failures = 0;
       } catch (error) {
         if (signal.aborted) break;
         this.#counts.errors += 1;
-        if (this.#options.clock.now() - began >= GOOD_WATCH_MS) failures = 0;
-        failures += 1;
-        if (isGone(error)) this.#version = undefined;
-        const waitMs = backoff(failures, this.#options.backoffMs ?? DEFAULT_BACKOFF, this.#options.random);
-        this.#report(error, { failures, waitMs });
-        await this.#options.clock.sleep(waitMs, signal);
+        if (isGone(error) || isUnreadable(error)) this.#version = undefined;
+        await this.#options.clock.sleep(this.#setbacks.note(error), signal);
       }
     }
   }
@@ -115,34 +123,58 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
   }
 
   counts(): ReflectorCounts {
-    return { ...this.#counts };
+    return { ...this.#counts, causes: this.#setbacks.causes() };
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, resource, pageSize = 100 } = this.#options;
     this.#counts.lists += 1;
     const gone = new Set(this.#versions.keys());
-    let continueToken: string | undefined;
-    let version: string;
+    let isNew = false;
+    const take = (object: Raw): void => {
+      const key = keyOf(object);
+      if (gone.delete(key) || !this.#versions.has(key)) isNew = true;
+      this.#put(object);
+    };
+    let page: Omit<ListPage<Raw>, "items"> | undefined;
+    let idlePages = 0;
     do {
-      const page = await client.list(resource, {
+      const asked = page?.continueToken;
+      isNew = false;
+      page = await this.#page(asked, take, signal);
+      idlePages = isNew ? 0 : idlePages + 1;
+      const isCircle = page.continueToken !== undefined && page.continueToken === asked;
+      if (isCircle || (page.continueToken !== undefined && idlePages >= MAX_IDLE_PAGES)) {
+        throw new ReflectorError("ENDLESS_LIST", "the list goes on without anything new");
+      }
+    } while (page.continueToken !== undefined);
+    for (const key of gone) this.#drop(key);
+    this.#version = page.resourceVersion;
+    this.#hasSynced = true;
+    this.#synced.resolve();
+  }
+
+  async #page(
+    continueToken: string | undefined,
+    take: (object: Raw) => void,
+    signal: AbortSignal,
+  ): Promise<Omit<ListPage<Raw>, "items">> {
+    const { client, resource } = this.#options;
+    try {
+      const { items, ...page } = await client.list(resource, {
         ...this.#selection(),
-        limit: pageSize,
+        limit: this.#pageLimit.now,
         ...(continueToken === undefined ? {} : { continueToken }),
+        take,
         signal,
       });
       this.#contact();
-      for (const object of page.items) {
-        gone.delete(keyOf(object));
-        this.#put(object);
-      }
-      ({ continueToken } = page);
-      version = page.resourceVersion;
-    } while (continueToken !== undefined);
-    for (const key of gone) this.#drop(key);
-    this.#version = version;
-    this.#hasSynced = true;
-    this.#synced.resolve();
+      for (const object of items) take(object);
+      this.#pageLimit.came(page);
+      return page;
+    } catch (error) {
+      this.#pageLimit.failed(error);
+      throw error;
+    }
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -154,10 +186,14 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     // It may have aborted while the list's end was told.
     if (signal.aborted) onStop();
     let cancel = (): void => undefined;
+    let stoodSince: number | undefined;
+    const stoodMs = (): number => (stoodSince === undefined ? 0 : clock.now() - stoodSince);
     const onContact = (): void => {
       this.#contact();
       cancel();
-      cancel = clock.after(deadAfterMs, () => silence.abort(new WatchSilent(deadAfterMs)));
+      cancel = clock.after(deadAfterMs, () =>
+        silence.abort(new ReflectorError("SILENT", `the watch was silent for ${deadAfterMs} ms`)),
+      );
     };
     onContact();
     try {
@@ -167,11 +203,22 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
         ...this.#selection(),
         ...(version === undefined ? {} : { resourceVersion: version }),
         timeoutSeconds,
-        onContact,
+        onContact: () => {
+          stoodSince ??= clock.now();
+          onContact();
+        },
       };
       for await (const event of client.watch(resource, options, silence.signal)) this.#take(event);
-      if (silence.signal.reason instanceof WatchSilent) throw silence.signal.reason;
+      if (signal.aborted) return;
+      if (silence.signal.reason instanceof ReflectorError) throw silence.signal.reason;
+      if (stoodMs() < GOOD_WATCH_MS) {
+        throw new ReflectorError(
+          "SHORT_WATCH",
+          `the server ended the watch after ${Math.round(stoodMs())} ms`,
+        );
+      }
     } finally {
+      if (stoodMs() >= GOOD_WATCH_MS) this.#setbacks.reset();
       cancel();
       signal.removeEventListener("abort", onStop);
     }
@@ -183,9 +230,11 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
       return;
     }
     this.#counts.events += 1;
-    this.#version = event.object.metadata.resourceVersion;
+    const version = event.object.metadata.resourceVersion;
     if (event.type === "DELETED") this.#drop(keyOf(event.object));
     else this.#put(event.object);
+    // Last: what failed above is not taken for seen.
+    this.#version = version;
   }
 
   #put(object: Raw): void {
@@ -195,10 +244,22 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     if (this.#versions.get(key) === version) return;
     // A projection decides for itself what it keeps.
     if (project === undefined) delete object.metadata.managedFields;
-    const value = project === undefined ? (object as unknown as T) : project(object);
+    const value = project === undefined ? (object as unknown as T) : this.#projected(project, object);
     this.#versions.set(key, version);
     if (value === undefined) store.delete(key);
     else if (project === undefined || !isDeepStrictEqual(store.get(key), value)) store.set(key, value);
+  }
+
+  /** One object that nobody can read, however it came to be, must not keep all others from arriving. */
+  #projected(project: (raw: Raw) => T | undefined, object: Raw): T | undefined {
+    try {
+      return project(object);
+    } catch (error) {
+      this.#counts.unreadable += 1;
+      const fields = { object: keyOf(object).slice(0, 600), error: errorText(error).slice(0, 1_000) };
+      this.#setbacks.tell("PROJECTION", "an object cannot be read and is left out", fields);
+      return undefined;
+    }
   }
 
   #drop(key: string): void {
@@ -217,21 +278,5 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
       ...(labelSelector === undefined ? {} : { labelSelector }),
       ...(fieldSelector === undefined ? {} : { fieldSelector }),
     };
-  }
-
-  /** The first failure of a row is told, and then every tenth: an API server that is away for days fills no disk. */
-  #report(error: unknown, fields: { failures: number; waitMs: number }): void {
-    const isNews = fields.failures === 1 || fields.failures % 10 === 0;
-    const record = { error: errorText(error), failures: fields.failures, waitMs: Math.round(fields.waitMs) };
-    if (isNews) this.#log.warn("lost contact with the API server, going on with what is known", record);
-    else this.#log.debug("still no contact with the API server", record);
-  }
-}
-
-/** Not even a bookmark came: the connection is taken for dead. */
-class WatchSilent extends Error {
-  readonly code = "SILENT";
-  constructor(ms: number) {
-    super(`the watch was silent for ${ms} ms`);
   }
 }

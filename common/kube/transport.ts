@@ -5,10 +5,10 @@
 import type { Agent, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import https from "node:https";
 import type { Clock } from "#common/clock.ts";
-import { answerOf, parseJson, readBody } from "#common/kube/answer.ts";
+import { answerOf, parseJson, readBeginning, readBody } from "#common/kube/answer.ts";
 import type { Connection, Credentials } from "#common/kube/connection.ts";
 import { Deadline } from "#common/kube/deadline.ts";
-import { ConnectionError, KubeError } from "#common/kube/error.ts";
+import { ConnectionError, KubeError, MAX_OBJECT_BYTES } from "#common/kube/error.ts";
 import { http } from "#common/node-http.ts";
 
 export interface TransportOptions {
@@ -31,14 +31,14 @@ export interface HttpRequest {
 export interface Transport {
   /** The answer's body as JSON; KubeError for a status of 400 and more, ConnectionError if none came. */
   json(request: HttpRequest): Promise<unknown>;
+  /** The answer as `reader` reads it, within the time of the call. Same errors, and those of `reader`. */
+  read<T>(request: HttpRequest, reader: (response: IncomingMessage) => Promise<T>): Promise<T>;
   /** The answer once its head is there; the caller reads the body. Same errors. `timeoutMs` is for the head. */
   stream(request: HttpRequest): Promise<IncomingMessage>;
   close(): void;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-/** Largest answer that is read. A page of 100 objects is far below; a runaway answer must not take the memory. */
-const MAX_BODY_BYTES = 64 * 2 ** 20;
 /** An error's body is only for its message. */
 const MAX_ERROR_BYTES = 256 * 2 ** 10;
 /** Below the 90 s after which the API server closes an idle connection, so that we seldom meet a closed one. */
@@ -72,13 +72,19 @@ class HttpTransport implements Transport {
     this.#isTls = connection.server.protocol === "https:";
   }
 
-  async json(request: HttpRequest): Promise<unknown> {
+  json(request: HttpRequest): Promise<unknown> {
+    const what = `${request.method} ${request.path}`;
+    // One object: a runaway answer must not take the memory.
+    return this.read(request, async (response) =>
+      parseJson(what, await readBody(response, { what, maxBytes: MAX_OBJECT_BYTES })),
+    );
+  }
+
+  async read<T>(request: HttpRequest, reader: (response: IncomingMessage) => Promise<T>): Promise<T> {
     const what = `${request.method} ${request.path}`;
     const deadline = this.#deadline(request, what);
     try {
-      const response = await this.#send(request, { what, deadline, keepAlive: true });
-      const body = await readBody(response, { what, maxBytes: MAX_BODY_BYTES });
-      return parseJson(what, body);
+      return await reader(await this.#send(request, { what, deadline, keepAlive: true }));
     } catch (error) {
       throw deadline.reason() ?? error;
     } finally {
@@ -124,8 +130,9 @@ class HttpTransport implements Transport {
     const code = response.statusCode ?? 0;
     if (code >= 200 && code < 300) return response;
     if (code === 401) this.#credentials = undefined;
-    const body = await readBody(response, { what: how.what, maxBytes: MAX_ERROR_BYTES });
-    throw new KubeError(how.what, answerOf(code, body, response.headers["retry-after"]));
+    const body = await readBeginning(response, MAX_ERROR_BYTES);
+    const retryAfter = response.headers["retry-after"];
+    throw new KubeError(how.what, answerOf({ code, body, retryAfter, date: this.#options.clock.date() }));
   }
 
   #open(request: HttpRequest, how: Sending): Promise<IncomingMessage> {

@@ -1,6 +1,8 @@
 /** A watch as an async iterable: one JSON record a line, for as long as the server keeps it open. */
-import { ConnectionError, KubeError } from "#common/kube/error.ts";
+import { statusOf } from "#common/kube/answer.ts";
+import { ConnectionError, KubeError, MAX_OBJECT_BYTES } from "#common/kube/error.ts";
 import { LineSplitter } from "#common/kube/lines.ts";
+import { keptObject } from "#common/kube/shape.ts";
 import type { Transport } from "#common/kube/transport.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 
@@ -15,8 +17,8 @@ export interface WatchRequest {
   readonly onContact?: (() => void) | undefined;
 }
 
-/** An object is 1.5 MiB in etcd at most; JSON with everything escaped is still below this. */
-const MAX_LINE_BYTES = 16 * 2 ** 20;
+/** An object, and a little around it. */
+const MAX_LINE_BYTES = MAX_OBJECT_BYTES + 2 ** 10;
 
 /** Milliseconds for the head of the answer: a watch that opens late may have missed nothing, but says nothing. */
 const HEAD_TIMEOUT_MS = 30_000;
@@ -61,32 +63,25 @@ function decodeEvent<T extends KubeObject>(what: string, line: Buffer): WatchEve
   } catch (error) {
     throw new ConnectionError("NOT_JSON", what, "a record is not JSON", error);
   }
-  const object = record?.object as
-    | (T & { code?: number; status?: string; reason?: string; message?: string })
-    | undefined;
+  const object = record?.object;
   switch (record?.type) {
-    case "ERROR":
-      throw new KubeError(what, {
-        code: Number(object?.code ?? 500),
-        status: object?.status ?? "Failure",
-        reason: object?.reason ?? "Unknown",
-        message: object?.message ?? "",
-      });
+    case "ERROR": {
+      const code = Number((object as { code?: unknown } | null | undefined)?.code);
+      throw new KubeError(what, statusOf(object, Number.isInteger(code) ? code : 500));
+    }
     case "ADDED":
     case "MODIFIED":
     case "DELETED":
-      if (typeof object?.metadata?.name === "string") return { type: record.type, object };
-      break;
-    case "BOOKMARK":
-      if (typeof object?.metadata?.resourceVersion === "string") {
-        return { type: "BOOKMARK", resourceVersion: object.metadata.resourceVersion };
-      }
-      break;
-    default:
+      return { type: record.type, object: keptObject<T>(what, object) };
+    case "BOOKMARK": {
+      const version = (object as Partial<KubeObject> | null | undefined)?.metadata?.resourceVersion;
+      if (typeof version === "string" && version !== "")
+        return { type: "BOOKMARK", resourceVersion: version };
+      throw new ConnectionError("MALFORMED", what, "a bookmark without a version");
+    }
+    default: {
+      const type = JSON.stringify(record?.type)?.slice(0, 40) ?? "none";
+      throw new ConnectionError("MALFORMED", what, `a record whose type is ${type}`);
+    }
   }
-  throw new ConnectionError(
-    "NOT_JSON",
-    what,
-    `a record of type ${JSON.stringify(record?.type)} without an object`,
-  );
 }

@@ -23,11 +23,17 @@ import {
 export type Fault =
   /** The connection is reset before an answer. */
   | { readonly type: "reset" }
-  | { readonly type: "status"; readonly code: number; readonly reason?: string }
+  | {
+      readonly type: "status";
+      readonly code: number;
+      readonly reason?: string;
+      /** The header of that name. */
+      readonly retryAfter?: string;
+    }
   /** No answer, ever. */
   | { readonly type: "silence" }
-  /** 200 and this text. */
-  | { readonly type: "body"; readonly text: string }
+  /** 200 and this text; to a watch, that it ends at once after it. */
+  | { readonly type: "body"; readonly text: string | ((request: SeenRequest) => string) }
   /** 200, the beginning of a body, then a reset: half a list, or half a line of a watch. */
   | { readonly type: "half"; readonly text: string };
 
@@ -51,7 +57,11 @@ export class FakeApiServer implements AsyncDisposable {
   /** Every request, oldest first. */
   readonly requests: SeenRequest[] = [];
   readonly #server: Server;
-  readonly #faults: { readonly when: (request: SeenRequest) => boolean; readonly fault: Fault }[] = [];
+  readonly #faults: {
+    readonly when: (request: SeenRequest) => boolean;
+    readonly fault: Fault;
+    left: number;
+  }[] = [];
   readonly #watchers = new Set<Watcher>();
 
   private constructor(server: Server) {
@@ -96,9 +106,14 @@ export class FakeApiServer implements AsyncDisposable {
     return this.objects.get(targetOf(pathOf(resource)).collection, key) as T | undefined;
   }
 
-  /** The next request that `when` holds for meets `fault`. */
-  inject(fault: Fault, when: (request: SeenRequest) => boolean = () => true): void {
-    this.#faults.push({ when, fault });
+  /** The next request that `when` holds for meets `fault`, or so many of them. */
+  inject(fault: Fault, when: (request: SeenRequest) => boolean = () => true, times = 1): void {
+    this.#faults.push({ when, fault, left: times });
+  }
+
+  /** The server behaves again. */
+  heal(): void {
+    this.#faults.length = 0;
   }
 
   /** Resets every open connection. */
@@ -147,10 +162,11 @@ export class FakeApiServer implements AsyncDisposable {
       isWatch: url.searchParams.get("watch") === "true",
     };
     this.requests.push(seen);
-    const index = this.#faults.findIndex(({ when }) => when(seen));
-    if (index >= 0) {
-      const [found] = this.#faults.splice(index, 1);
-      if (found !== undefined) misbehave(found.fault, response);
+    const found = this.#faults.find(({ when }) => when(seen));
+    if (found !== undefined) {
+      found.left -= 1;
+      if (found.left <= 0) this.#faults.splice(this.#faults.indexOf(found), 1);
+      misbehave(found.fault, seen, response);
       return;
     }
     try {
@@ -270,12 +286,13 @@ function inTarget(target: Target, object: StoredObject): boolean {
   return target.namespace === undefined || object.metadata.namespace === target.namespace;
 }
 
-function misbehave(fault: Fault, response: ServerResponse): void {
+function misbehave(fault: Fault, request: SeenRequest, response: ServerResponse): void {
   switch (fault.type) {
     case "reset":
       response.socket?.resetAndDestroy();
       return;
     case "status":
+      if (fault.retryAfter !== undefined) response.setHeader("retry-after", fault.retryAfter);
       answer(
         response,
         fault.code,
@@ -283,7 +300,7 @@ function misbehave(fault: Fault, response: ServerResponse): void {
       );
       return;
     case "body":
-      response.end(fault.text);
+      response.end(typeof fault.text === "string" ? fault.text : fault.text(request));
       return;
     case "half":
       response.writeHead(200, { "content-type": "application/json" });

@@ -1,10 +1,12 @@
-/** The reflector against a real API server: reset connections, a dead network, a 410, a restart, 10,000 objects. */
+/** The reflector against a real API server: reset connections, a dead network, a 410, a restart, many and large objects. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import type { KubeClient } from "#common/kube/client.ts";
 import { Reflector, type ReflectorOptions } from "#common/kube/reflector.ts";
-import { type ConfigMap, configMaps } from "#common/kube/resource.ts";
+import { type ConfigMap, configMaps, services } from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import { real, TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
@@ -163,4 +165,62 @@ test("10,000 objects: complete, in pages, without a long stall", async (context)
   assert.equal(watched.store.size, count);
   // In one piece it is 50 to 250 ms; the machine is shared, so the bound is loose.
   assert.ok(stallMs < 150, `a stall of ${stallMs} ms`);
+});
+
+/** Lists Services with the memory that a speaker has, and prints how that went. */
+const IN_A_SMALL_PROCESS = `
+  import { readFileSync } from "node:fs";
+  import { systemClock as clock } from "#common/clock.ts";
+  import { createKubeClient } from "#common/kube/client.ts";
+  import { connectionFromKubeconfig } from "#common/kube/connection.ts";
+  import { Reflector } from "#common/kube/reflector.ts";
+  import { services } from "#common/kube/resource.ts";
+  import { Store } from "#common/kube/store.ts";
+  import { silentLogger as log } from "#common/log.ts";
+  import { systemRandom as random } from "#common/random.ts";
+  const connection = connectionFromKubeconfig(process.env.KUBECONFIG, (path) => readFileSync(path, "utf8"));
+  const client = createKubeClient(connection);
+  const store = new Store();
+  const project = (raw) => Object.keys(raw.metadata.labels ?? {}).length;
+  const namespace = "large";
+  const options = { client, resource: services, store, project, namespace, clock, random, log };
+  const reflector = new Reflector(options);
+  const before = process.resourceUsage().maxRSS;
+  const stop = new AbortController();
+  const end = reflector.start(stop.signal);
+  await reflector.synced();
+  stop.abort();
+  await end;
+  client.close();
+  const grownMb = (process.resourceUsage().maxRSS - before) / 1024;
+  console.log(JSON.stringify({ labels: store.list(), grownMb, errors: reflector.counts().errors }));
+`;
+
+test("70 Services of 1 MiB each, which a tenant can make, arrive in a process as small as a speaker", async (context) => {
+  const namespace = await plane.namespace("large");
+  const count = 70;
+  const labels = Object.fromEntries(
+    Array.from({ length: 5_000 }, (_, at) => [`${"k".repeat(56)}-${at}`, "v".repeat(63)]),
+  );
+  const spec = { type: "ClusterIP", ports: [{ port: 80, protocol: "TCP" }] };
+  for (let at = 0; at < count; at += 1) {
+    await plane.client.create(services, { metadata: { name: `s-${at}`, namespace, labels }, spec });
+  }
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [
+      "--max-semi-space-size=1",
+      "--max-old-space-size=64",
+      "--input-type=module",
+      "--eval",
+      IN_A_SMALL_PROCESS,
+    ],
+    { env: { ...process.env, KUBECONFIG: plane.plane.kubeconfig }, timeout: 120_000 },
+  );
+  const found = JSON.parse(stdout) as { labels: number[]; grownMb: number; errors: number };
+  context.diagnostic(`resident memory grew by ${found.grownMb.toFixed(0)} MB`);
+  assert.deepEqual(found.labels, Array<number>(count).fill(5_000));
+  assert.equal(found.errors, 0);
+  // The answers are 70 MB, and their objects several times that.
+  assert.ok(found.grownMb < 70, `${found.grownMb} MB`);
 });
