@@ -59,16 +59,8 @@ export const ANNOTATION_SHARING_KEY = [
   "metallb.universe.tf/allow-shared-ip",
 ] as const;
 
-/**
- * Service annotation that the controller writes: the forwarding id of every port and family, as JSON, keys sorted:
- * `{"IPv4/TCP/80":17,"IPv6/TCP/80":18}`. An id is 1..MAX_FORWARDING_ID, unique in the cluster, the same on every node
- * (speakers turn it into firewall marks: speaker/forwarding/mark.ts).
- */
-export const ANNOTATION_FORWARDING_IDS = `${GROUP}/forwarding-ids`;
-/** Service annotation that the controller writes: the pool that the addresses came from. */
+/** Service annotation that the controller writes for people and their tools: the pool that the addresses came from. */
 export const ANNOTATION_ALLOCATED_FROM = `${GROUP}/ip-allocated-from-pool`;
-/** 27 bits: DATAPLANE, "Marks". */
-export const MAX_FORWARDING_ID = 2 ** 27 - 1;
 
 /** A node with this label attracts no traffic (Kubernetes' own label). */
 export const LABEL_EXCLUDE_NODE = "node.kubernetes.io/exclude-from-external-load-balancers";

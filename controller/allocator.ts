@@ -7,9 +7,9 @@
  * what is missing is given. So nobody is given what another one has.
  */
 
-import { ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { type ForwardingIds, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import { fill, keep, type Lost, regain } from "#controller/allocate.ts";
-import { type ForwardingIds, idKeys, parseIds } from "#controller/forwarding-ids.ts";
+import { idKeys } from "#controller/forwarding-ids.ts";
 import { type Allocation, Ledger, type Vip } from "#controller/ledger.ts";
 import { PoolSet } from "#controller/pool.ts";
 import type { Refusal } from "#controller/refusal.ts";
@@ -81,8 +81,9 @@ export class Allocator {
       touched.add(record.key);
       if (isOurs(record, config.loadBalancerClass)) all.push(record);
     }
-    const open = all.sort(byAge).map((record) => this.#adopt(record, before.get(record.key)));
-    this.#fillAll(open.filter((outcome) => this.#isOpen(outcome)));
+    const settled = all.sort(byAge).map((record) => this.#adopt(record, before.get(record.key)));
+    const open = settled.filter((outcome) => this.#isOpen(outcome));
+    this.#fillRounds(new Map(open.map((outcome) => [outcome.record.key, outcome])), false);
     return touched;
   }
 
@@ -106,13 +107,19 @@ export class Allocator {
       if (frees(before?.allocation, after.allocation)) isFreed = true;
       if (this.#isOpen(after)) open.set(record.key, after);
     }
+    this.#fillRounds(open, isFreed, touched);
+    return touched;
+  }
+
+  /** What is freed, before or within a round, wakes all who wait for something. */
+  #fillRounds(open: Map<string, Outcome>, wasFreed: boolean, touched?: Set<string>): void {
+    let isFreed = wasFreed;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       if (isFreed) this.#addWaiting(open);
       isFreed = this.#fillAll([...open.values()], touched);
       open.clear();
       if (!isFreed) break;
     }
-    return touched;
   }
 
   #addWaiting(open: Map<string, Outcome>): void {
@@ -132,7 +139,7 @@ export class Allocator {
         ? record.ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]))
         : (present?.vips.map((vip) => vip.address) ?? regain(request, before.lost, this.#ledger));
     const kept = refusal === undefined ? keep(request, held, this.#ledger) : refuseAll(held, refusal);
-    const ids = present?.ids ?? parseIds(record.annotations[ANNOTATION_FORWARDING_IDS]);
+    const ids = present?.ids ?? forwardingIdsOf(record.conditions);
     const allocation = this.#put(request, kept.vips, ids);
     // Why an address went stays known until a later loss: the status may still be unwritten.
     const lost = kept.lost.length === 0 && before !== undefined ? before.lost : kept.lost;
@@ -146,7 +153,7 @@ export class Allocator {
       const { request, record } = outcome;
       const present = this.#ledger.remove(record.key);
       const { vips, refusal } = fill(request, present?.vips ?? [], this.#ledger);
-      const ids = present?.ids ?? parseIds(record.annotations[ANNOTATION_FORWARDING_IDS]);
+      const ids = present?.ids ?? forwardingIdsOf(record.conditions);
       const allocation = this.#put(request, vips, ids);
       if (frees(present, allocation)) isFreed = true;
       this.#settle({ ...outcome, allocation, refusal });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { MAX_FORWARDING_ID } from "#api/names.ts";
-import { type ForwardingIds, formatIds, IdSet, idKeys, parseIds } from "#controller/forwarding-ids.ts";
+import type { ForwardingIds } from "#api/forwarding-ids.ts";
+import { IdSet, idKeys } from "#controller/forwarding-ids.ts";
 
 test("keys are every port of every family, sorted", () => {
   assert.deepEqual(idKeys(["IPv6", "IPv4"], ["TCP/80", "UDP/53"]), [
@@ -11,26 +11,6 @@ test("keys are every port of every family, sorted", () => {
     "IPv6/TCP/80",
     "IPv6/UDP/53",
   ]);
-});
-
-for (const [text, wanted] of [
-  [undefined, {}],
-  ["", {}],
-  ["not json", {}],
-  ["[1]", {}],
-  ["null", {}],
-  ['{"IPv4/TCP/80":17}', { "IPv4/TCP/80": 17 }],
-  [
-    `{"a":0,"b":1.5,"c":"7","d":${MAX_FORWARDING_ID},"e":${MAX_FORWARDING_ID + 1},"f":-1}`,
-    { d: MAX_FORWARDING_ID },
-  ],
-] as const) {
-  test(`the annotation ${text} reads as ${JSON.stringify(wanted)}`, () =>
-    assert.deepEqual(parseIds(text), wanted));
-}
-
-test("ids are written with sorted keys", () => {
-  assert.equal(formatIds({ "IPv6/TCP/80": 18, "IPv4/TCP/80": 17 }), '{"IPv4/TCP/80":17,"IPv6/TCP/80":18}');
 });
 
 test("present ids are kept, those in use are replaced, new ones are above all that were given", () => {

@@ -1,44 +1,15 @@
 /**
- * Forwarding ids: a number for every port and family of a Service that has an address, the same on every node and
- * for as long as the port is there. Kept in the Service's annotation; nothing else remembers them. Pure, but for the
- * set of ids in use, which the caller owns.
+ * Which forwarding ids are in use, and which ones a Service gets. What an id is and where it is kept:
+ * api/forwarding-ids.ts. Pure, but for the set, which the caller owns.
  */
 
 import type { Family } from "#api/address.ts";
-import { MAX_FORWARDING_ID } from "#api/names.ts";
+import { type ForwardingIds, idKey, MAX_FORWARDING_ID } from "#api/forwarding-ids.ts";
 import { IndexSet } from "#controller/indexset.ts";
-
-/** `IPv4/TCP/80` -> id. */
-export type ForwardingIds = Readonly<Record<string, number>>;
-
-const NO_IDS: ForwardingIds = {};
 
 /** The keys that a Service with addresses of `families` needs, sorted. */
 export function idKeys(families: Iterable<Family>, ports: readonly string[]): string[] {
-  return [...families].flatMap((family) => ports.map((port) => `${family}/${port}`)).sort();
-}
-
-/** What an annotation says; entries that are no id are left out, and so is all of what is no JSON object. */
-export function parseIds(text: string | undefined): ForwardingIds {
-  if (text === undefined || text === "") return NO_IDS;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // Somebody else's hand: the ids are given anew, and the annotation is written over.
-    return NO_IDS;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return NO_IDS;
-  return Object.fromEntries(Object.entries(value).filter(([, id]) => isId(id)));
-}
-
-/** JSON with sorted keys: equal ids are equal text. */
-export function formatIds(ids: ForwardingIds): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(ids).sort(([a], [b]) => (a < b ? -1 : 1))));
-}
-
-function isId(id: unknown): id is number {
-  return typeof id === "number" && Number.isInteger(id) && id >= 1 && id <= MAX_FORWARDING_ID;
+  return [...families].flatMap((family) => ports.map((port) => idKey(family, port))).sort();
 }
 
 /**

@@ -3,7 +3,8 @@
  * the only ways to change it; everything else can be derived from the list, and a ledger built anew from it is equal.
  */
 import { FAMILIES, type Family } from "#api/address.ts";
-import { type ForwardingIds, IdSet } from "#controller/forwarding-ids.ts";
+import type { ForwardingIds } from "#api/forwarding-ids.ts";
+import { IdSet } from "#controller/forwarding-ids.ts";
 import { Holding, namespaceOf } from "#controller/holding.ts";
 import { IndexSet } from "#controller/indexset.ts";
 import type { Pool, PoolSet } from "#controller/pool.ts";

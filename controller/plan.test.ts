@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { FORWARDING_CONDITION, forwardingCondition } from "#api/forwarding-ids.ts";
+import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
 import { Allocator } from "#controller/allocator.ts";
 import { type PlanContext, planService, SERVICE_CONDITION, type ServicePlan } from "#controller/plan.ts";
 import type { ServiceRecord } from "#controller/service.ts";
-import { DUAL, poolSet, record, written } from "#controller/testing/records.ts";
+import { DUAL, given, poolSet, record, written } from "#controller/testing/records.ts";
 
 const NOW = new Date("2026-11-21T00:00:00Z");
 const CONTEXT: PlanContext = { ipMode: "Proxy", now: NOW, isOurAddress: (text) => text.startsWith("10.") };
@@ -23,17 +24,14 @@ function planned(
   return planService(service, settled(service, pools).outcome(service.key), CONTEXT);
 }
 
-test("a new address: status, ipMode, both annotations and one event in one patch with the version that was seen", () => {
+test("a new address: status, ipMode, ids, the pool for people and one event in one patch with the version that was seen", () => {
   const plan = planned(
     record("s", { families: DUAL, familyPolicy: "RequireDualStack", resourceVersion: "7" }),
   );
   assert.deepEqual(plan?.patch, {
     metadata: {
       resourceVersion: "7",
-      annotations: {
-        [ANNOTATION_ALLOCATED_FROM]: "a",
-        [ANNOTATION_FORWARDING_IDS]: '{"IPv4/TCP/80":1,"IPv6/TCP/80":2}',
-      },
+      annotations: { [ANNOTATION_ALLOCATED_FROM]: "a" },
     },
     status: {
       loadBalancer: {
@@ -42,6 +40,12 @@ test("a new address: status, ipMode, both annotations and one event in one patch
           { ip: "fd00::", ipMode: "Proxy" },
         ],
       },
+      conditions: [
+        {
+          ...forwardingCondition(["a"], { "IPv4/TCP/80": 1, "IPv6/TCP/80": 2 }),
+          lastTransitionTime: "2026-11-21T00:00:00Z",
+        },
+      ],
     },
   });
   assert.deepEqual(plan?.events, [
@@ -91,7 +95,10 @@ test("a refusal becomes a condition and one event, beside the conditions of othe
   ]);
   assert.equal(planned({ ...service, conditions: [foreign, wanted] }, {}), undefined);
   const relieved = planned({ ...service, conditions: [foreign, wanted] });
-  assert.deepEqual(relieved?.patch.status?.conditions, [foreign]);
+  assert.deepEqual(
+    relieved?.patch.status?.conditions?.map(({ type }) => type),
+    [foreign.type, FORWARDING_CONDITION],
+  );
 });
 
 test("an address that may not be kept goes with the reason", () => {
@@ -104,16 +111,16 @@ test("an address that may not be kept goes with the reason", () => {
   assert.deepEqual(plan?.patch.status?.loadBalancer?.ingress, [{ ip: "10.0.0.0", ipMode: "Proxy" }]);
 });
 
-const MARKED = { [ANNOTATION_ALLOCATED_FROM]: "a", [ANNOTATION_FORWARDING_IDS]: "{}" };
+const MARKED = { annotations: { [ANNOTATION_ALLOCATED_FROM]: "a" }, conditions: [given(["a"], {})] };
 
 test("a Service that is no longer a load balancer is cleared", () => {
-  const service = record("s", { type: "ClusterIP", annotations: MARKED, ingress: [{ ip: "10.0.0.0" }] });
+  const service = record("s", { type: "ClusterIP", ...MARKED, ingress: [{ ip: "10.0.0.0" }] });
   assert.deepEqual(planService(service, undefined, CONTEXT)?.patch, {
     metadata: {
       resourceVersion: "1",
-      annotations: { [ANNOTATION_ALLOCATED_FROM]: null, [ANNOTATION_FORWARDING_IDS]: null },
+      annotations: { [ANNOTATION_ALLOCATED_FROM]: null },
     },
-    status: { loadBalancer: { ingress: null } },
+    status: { loadBalancer: { ingress: null }, conditions: [] },
   });
 });
 
@@ -121,15 +128,15 @@ for (const [name, service, isTouched] of [
   ["unmarked", record("s", { loadBalancerClass: "x/y", ingress: [{ ip: "10.0.0.0" }] }), false],
   [
     "marked, with our address",
-    record("s", { loadBalancerClass: "x/y", annotations: MARKED, ingress: [{ ip: "10.0.0.0" }] }),
+    record("s", { loadBalancerClass: "x/y", ...MARKED, ingress: [{ ip: "10.0.0.0" }] }),
     true,
   ],
   [
     "marked by copying, with their address",
-    record("s", { loadBalancerClass: "x/y", annotations: MARKED, ingress: [{ ip: "192.0.2.1" }] }),
+    record("s", { loadBalancerClass: "x/y", ...MARKED, ingress: [{ ip: "192.0.2.1" }] }),
     false,
   ],
-  ["marked by copying, with none yet", record("s", { loadBalancerClass: "x/y", annotations: MARKED }), false],
+  ["marked by copying, with none yet", record("s", { loadBalancerClass: "x/y", ...MARKED }), false],
 ] as const) {
   test(`a Service of another class, ${name}, is ${isTouched ? "cleared" : "left alone"}`, () => {
     assert.equal(planService(service, undefined, CONTEXT) !== undefined, isTouched);

@@ -1,9 +1,9 @@
 /** What became of a Service -> what to write to it and what to say about it. Pure; nothing to do is undefined. */
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { FORWARDING_CONDITION, forwardingCondition } from "#api/forwarding-ids.ts";
+import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
 import { setCondition } from "#api/v1beta1/conditions.ts";
 import type { Outcome } from "#controller/allocator.ts";
-import { formatIds } from "#controller/forwarding-ids.ts";
-import type { Vip } from "#controller/ledger.ts";
+import type { Allocation, Vip } from "#controller/ledger.ts";
 import type { Refusal } from "#controller/refusal.ts";
 import { type Ingress, isMarked, type ServiceCondition, type ServiceRecord } from "#controller/service.ts";
 
@@ -61,12 +61,12 @@ export function planService(
 ): ServicePlan | undefined {
   if (outcome === undefined && !mayClear(service, context)) return undefined;
   const vips = outcome?.allocation?.vips ?? [];
-  const annotations = annotationChanges(service, outcome);
   const ingress = vips.map((vip) => ({ ip: vip.address, ipMode: context.ipMode }));
   const isIngressSame = sameIngress(service.ingress, ingress);
-  const conditions = wantedConditions(service, outcome?.refusal, context.now);
+  const conditions = wantedConditions(service, outcome, context.now);
   const isConditionSame = conditions === service.conditions;
-  if (annotations === undefined && isIngressSame && isConditionSame) return undefined;
+  if (isIngressSame && isConditionSame) return undefined;
+  const annotations = annotationChanges(service, outcome);
   const status = {
     ...(isIngressSame ? {} : { loadBalancer: { ingress: ingress.length === 0 ? null : ingress } }),
     ...(isConditionSame ? {} : { conditions }),
@@ -88,7 +88,7 @@ export function planService(
         resourceVersion: service.resourceVersion,
         ...(annotations === undefined ? {} : { annotations }),
       },
-      ...(isIngressSame && isConditionSame ? {} : { status }),
+      status,
     },
     assigned,
     released,
@@ -102,25 +102,23 @@ export function planService(
  * manifest may be a copy of one of ours), only if its addresses are ours.
  */
 function mayClear(service: ServiceRecord, context: PlanContext): boolean {
-  if (!isMarked(service.annotations)) return false;
+  if (!isMarked(service.conditions)) return false;
   if (service.type !== "LoadBalancer") return true;
   const addresses = service.ingress.flatMap(({ ip }) => ip ?? []);
   return addresses.length > 0 && addresses.every(context.isOurAddress);
 }
 
+/** For people and their tools: written along with the status, and not again when somebody else changes it. */
 function annotationChanges(
   service: ServiceRecord,
   outcome: Outcome | undefined,
 ): Readonly<Record<string, string | null>> | undefined {
-  const allocation = outcome?.allocation;
-  const wanted: Readonly<Record<string, string | undefined>> = {
-    [ANNOTATION_ALLOCATED_FROM]: allocation && [...new Set(allocation.vips.map((vip) => vip.pool))].join(","),
-    [ANNOTATION_FORWARDING_IDS]: allocation && formatIds(allocation.ids),
-  };
-  const changes = Object.entries(wanted).filter(([name, value]) => service.annotations[name] !== value);
-  if (changes.length === 0) return undefined;
-  return Object.fromEntries(changes.map(([name, value]) => [name, value ?? null]));
+  const wanted = outcome?.allocation && poolsOf(outcome.allocation).join(",");
+  if (service.annotations[ANNOTATION_ALLOCATED_FROM] === wanted) return undefined;
+  return { [ANNOTATION_ALLOCATED_FROM]: wanted ?? null };
 }
+
+const poolsOf = ({ vips }: Allocation): string[] => [...new Set(vips.map((vip) => vip.pool))];
 
 function sameIngress(a: readonly Ingress[], b: readonly Ingress[]): boolean {
   return (
@@ -132,19 +130,26 @@ function sameIngress(a: readonly Ingress[], b: readonly Ingress[]): boolean {
   );
 }
 
-/** The very list if nothing is to change. A Service that has all it asks for bears no condition of ours. */
+/** The very list if nothing is to change. A Service that has all it asks for is not said to be refused anything. */
 function wantedConditions(
   service: ServiceRecord,
-  refusal: Refusal | undefined,
+  outcome: Outcome | undefined,
   now: Date,
 ): readonly ServiceCondition[] {
-  if (refusal !== undefined) {
-    const { reason, message } = refusal;
-    const next = { type: SERVICE_CONDITION, status: "False", reason, message } as const;
-    return setCondition(service.conditions, next, now);
-  }
-  if (!service.conditions.some(({ type }) => type === SERVICE_CONDITION)) return service.conditions;
-  return service.conditions.filter(({ type }) => type !== SERVICE_CONDITION);
+  const allocation = outcome?.allocation;
+  const refusal = outcome?.refusal;
+  const given =
+    allocation === undefined
+      ? without(service.conditions, FORWARDING_CONDITION)
+      : setCondition(service.conditions, forwardingCondition(poolsOf(allocation), allocation.ids), now);
+  if (refusal === undefined) return without(given, SERVICE_CONDITION);
+  const { reason, message } = refusal;
+  return setCondition(given, { type: SERVICE_CONDITION, status: "False", reason, message }, now);
+}
+
+function without(conditions: readonly ServiceCondition[], type: string): readonly ServiceCondition[] {
+  const isThere = conditions.some((condition) => condition.type === type);
+  return isThere ? conditions.filter((condition) => condition.type !== type) : conditions;
 }
 
 function eventsOf({

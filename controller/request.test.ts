@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatForwarding, MAX_FORWARDING_ID } from "#api/forwarding-ids.ts";
 import { ANNOTATION_ADDRESSES, ANNOTATION_POOL, ANNOTATION_SHARING_KEY } from "#api/names.ts";
-import { isOurs, readRequest } from "#controller/request.ts";
+import { isOurs, MAX_PORTS, readRequest } from "#controller/request.ts";
 import type { ServiceRecord } from "#controller/service.ts";
 import { DUAL, record } from "#controller/testing/records.ts";
 
@@ -33,7 +34,23 @@ for (const [name, more, wanted] of GOOD) {
   });
 }
 
+const ports = (count: number): string[] => Array.from({ length: count }, (_, at) => `TCP/${at + 1}`);
+
+test("as many ports as one Service may have are understood, and their ids fit into a condition", () => {
+  assert.equal(readRequest(record("s", { ports: ports(MAX_PORTS) })).refusal, undefined);
+  const keys = ports(MAX_PORTS).flatMap((port) => [`IPv4/${port}`, `IPv6/SCTP/65535${port}`]);
+  const ids = Object.fromEntries(keys.map((key) => [key, MAX_FORWARDING_ID]));
+  // The API's own limit of a condition's message.
+  assert.ok(formatForwarding(["p".repeat(253), "q".repeat(253)], ids).length <= 32_768);
+});
+
 const BAD: readonly (readonly [string, Partial<ServiceRecord>, string, RegExp])[] = [
+  [
+    "one port too many",
+    { ports: ports(MAX_PORTS + 1) },
+    "TooManyPorts",
+    /^spec\.ports: 257 ports: one Service may have 256 at most$/,
+  ],
   [
     "field and annotation at once, even when equal",
     { loadBalancerIp: "10.0.0.1", annotations: { [metallb]: "10.0.0.1" } },

@@ -49,6 +49,9 @@ export function isOurs(
   return service.type === "LoadBalancer" && service.loadBalancerClass === loadBalancerClass;
 }
 
+/** Ports of one Service; its forwarding ids have to fit into a condition, too. */
+export const MAX_PORTS = 256;
+
 export interface ReadRequest {
   readonly request: AllocationRequest;
   /** Set when what is asked for cannot be understood: then the Service gets nothing. */
@@ -60,7 +63,7 @@ export function readRequest(service: ServiceRecord): ReadRequest {
   const pool = readAnnotation(service, ANNOTATION_POOL);
   const key = readAnnotation(service, ANNOTATION_SHARING_KEY);
   const addresses = readAddresses(service, families);
-  const refusal = [pool, key, addresses].find((each) => "refusal" in each);
+  const refusal = [portsOf(service), pool, key, addresses].find((each) => "refusal" in each);
   return {
     request: {
       service: service.key,
@@ -85,6 +88,13 @@ type Read<T> = { readonly value: T; readonly field: string } | { readonly refusa
 
 function named(read: Read<string | undefined>): AllocationRequest["pool"] {
   return "refusal" in read || read.value === undefined ? undefined : { name: read.value, field: read.field };
+}
+
+/** Each port is two tables of Maglev hashing in the kernel of every node, 74 KB. */
+function portsOf({ ports }: ServiceRecord): Read<readonly string[]> {
+  if (ports.length <= MAX_PORTS) return { value: ports, field: "spec.ports" };
+  const message = `spec.ports: ${ports.length} ports: one Service may have ${MAX_PORTS} at most`;
+  return { refusal: refuse(RefusalReason.TooManyPorts, message) };
 }
 
 function policyOf(service: ServiceRecord, families: readonly Family[]): FamilyPolicy {

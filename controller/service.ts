@@ -1,10 +1,10 @@
 /** What the controller keeps of a Service. Everything else is dropped before it is stored. */
 
 import type { Family } from "#api/address.ts";
+import { FORWARDING_CONDITION } from "#api/forwarding-ids.ts";
 import {
   ANNOTATION_ADDRESSES,
   ANNOTATION_ALLOCATED_FROM,
-  ANNOTATION_FORWARDING_IDS,
   ANNOTATION_POOL,
   ANNOTATION_SHARING_KEY,
 } from "#api/names.ts";
@@ -51,7 +51,6 @@ const KEPT_ANNOTATIONS: readonly string[] = [
   ...ANNOTATION_POOL,
   ...ANNOTATION_ADDRESSES,
   ...ANNOTATION_SHARING_KEY,
-  ANNOTATION_FORWARDING_IDS,
   ANNOTATION_ALLOCATED_FROM,
 ];
 
@@ -61,7 +60,8 @@ const NOTHING: Readonly<Record<string, string>> = {};
 export function projectService(raw: Service): ServiceRecord | undefined {
   const annotations = keptAnnotations(raw.metadata.annotations);
   const type = raw.spec?.type ?? "ClusterIP";
-  if (type !== "LoadBalancer" && !isMarked(annotations)) return undefined;
+  const conditions = (raw.status?.conditions ?? []) as readonly ServiceCondition[];
+  if (type !== "LoadBalancer" && !isMarked(conditions)) return undefined;
   const { metadata, spec, status } = raw;
   return {
     key: keyOf(raw),
@@ -82,16 +82,13 @@ export function projectService(raw: Service): ServiceRecord | undefined {
     labels: metadata.labels ?? NOTHING,
     annotations,
     ingress: (status?.loadBalancer?.ingress ?? []).map(projectIngress),
-    conditions: (status?.conditions ?? []) as readonly ServiceCondition[],
+    conditions,
   };
 }
 
-/** The controller wrote to it, so it holds something, or has to be cleared. */
-export function isMarked(annotations: Readonly<Record<string, string>>): boolean {
-  return (
-    annotations[ANNOTATION_ALLOCATED_FROM] !== undefined ||
-    annotations[ANNOTATION_FORWARDING_IDS] !== undefined
-  );
+/** The controller gave it something, so it holds that, or has to be cleared. Nobody else may write a Service's status. */
+export function isMarked(conditions: readonly ServiceCondition[]): boolean {
+  return conditions.some(({ type }) => type === FORWARDING_CONDITION);
 }
 
 /** Oldest first; of equal age, by key. Decides who keeps what two Services claim. */

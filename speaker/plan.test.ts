@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
 import { elect } from "./elect.ts";
 import { type Plan, Planner } from "./plan.ts";
+import { Pools } from "./pools.ts";
 import type { EndpointView, NodeView, PoolView, ServiceView, SliceView, SpeakerState, View } from "./view.ts";
 
 const NAMES = ["n1", "n2", "n3"];
@@ -13,6 +14,7 @@ const node = (name: string, labels: Record<string, string> = {}): NodeView => ({
   name,
   labels,
   addresses: { IPv4: `172.30.0.${name.slice(1)}`, IPv6: `fd30::${name.slice(1)}` },
+  own: [`172.30.0.${name.slice(1)}`, `fd30::${name.slice(1)}`],
 });
 
 const state = (name: string, changes: Partial<SpeakerState> = {}): SpeakerState => ({
@@ -24,8 +26,8 @@ const state = (name: string, changes: Partial<SpeakerState> = {}): SpeakerState 
 const service = (changes: Partial<ServiceView> = {}): ServiceView => ({
   key: "default/web",
   uid: "u1",
+  createdAt: "2026-01-01T00:00:00Z",
   vips: [VIP],
-  pool: "pool",
   ids: { "IPv4/TCP/80": 7, "IPv6/TCP/80": 8 },
   ports: [{ name: "http", protocol: "TCP", port: 80 }],
   isLocal: false,
@@ -65,6 +67,7 @@ interface World {
 
 const POOL: PoolView = {
   name: "pool",
+  addresses: ["172.30.0.0/24", "fd30::/64"],
   protocol: "layer2",
   nodeSelectors: [],
   interfaces: [],
@@ -84,7 +87,7 @@ function view(world: World, own = "n1"): View {
       scheduler: "mh",
     },
     nodes: new Map(nodes.map((entry) => [entry.name, entry])),
-    pools: new Map((world.pools ?? [POOL]).map((pool) => [pool.name, pool])),
+    pools: new Pools(world.pools ?? [POOL]),
     services: world.services ?? [service()],
     slicesOf: (key) => (world.slices ?? [slice([endpoint(1, "n1")])]).filter((one) => one.service === key),
     members: { live: world.live ?? NAMES, dead: world.dead ?? [], states: new Map(Object.entries(states)) },
@@ -221,7 +224,10 @@ describe("owner", () => {
 
   test("an address outside all connected prefixes goes on the link with the node's address", () => {
     const owner = elect({ vip: "203.0.113.1", candidates: NAMES }) ?? "";
-    assert.deepEqual(first({ services: [service({ vips: ["203.0.113.1"] })] }, owner)?.links, ["eth0"]);
+    const pools = [{ ...POOL, addresses: ["203.0.113.0/24"] }];
+    assert.deepEqual(first({ pools, services: [service({ vips: ["203.0.113.1"] })] }, owner)?.links, [
+      "eth0",
+    ]);
   });
 
   test("a pool whose links are not here is named", () => {
@@ -386,4 +392,72 @@ test("a kept Planner gives what a new one gives, after any change", () => {
     }),
     { numRuns: 200 },
   );
+});
+
+describe("what is not ours, and what two Services claim", () => {
+  const other = (changes: Partial<ServiceView> = {}): ServiceView =>
+    service({
+      key: "mallory/web",
+      uid: "u2",
+      createdAt: "2026-01-02T00:00:00Z",
+      vips: ["172.30.0.201"],
+      ids: { "IPv4/TCP/80": 9 },
+      ...changes,
+    });
+  const forwarded = (plan: Plan): string[] => plan.ports.map(({ vip, id }) => `${vip} ${id}`);
+  const reasons = (plan: Plan): string[] => plan.leftOut.map(({ reason }) => reason);
+
+  test("one id twice: the older Service keeps it on every node, the other is left out alone, and said", () => {
+    const third = other({ key: "c/web", vips: ["172.30.0.202"], ids: { "IPv4/TCP/80": 10 } });
+    const thief = other({ ids: { "IPv4/TCP/80": 7 } });
+    for (const services of [
+      [service(), thief, third],
+      [third, thief, service()],
+    ]) {
+      const plan = planOf({ services, slices: [] });
+      assert.deepEqual(forwarded(plan).sort(), [`${VIP} 7`, "172.30.0.202 10"]);
+      assert.deepEqual(reasons(plan), ["DuplicateClaim"]);
+      assert.match(
+        plan.leftOut[0]?.message ?? "",
+        /^TCP\/80 of Service mallory\/web .* forwarding id 7 is of Service default\/web, which is older$/,
+      );
+    }
+  });
+
+  test("one address and port twice: the older Service has it", () => {
+    const plan = planOf({ services: [other({ vips: [VIP] }), service()], slices: [] });
+    assert.deepEqual(forwarded(plan), [`${VIP} 7`]);
+    assert.deepEqual(reasons(plan), ["DuplicateClaim"]);
+  });
+
+  test("a Service of another class, and one without a class where ours have one, get nothing", () => {
+    const foreign = other({ loadBalancerClass: "example.com/other" });
+    assert.deepEqual(planOf({ services: [foreign] }).vips, []);
+    const classed = view({ services: [service(), foreign] });
+    const loadBalancer = { ...classed.loadBalancer, loadBalancerClass: "example.com/other" };
+    assert.deepEqual(new Planner().plan({ ...classed, loadBalancer }).vips, ["172.30.0.201"]);
+  });
+
+  test("a node's own address is never a Service's, whoever wrote it into the status", () => {
+    const plan = planOf({ services: [service(), other({ vips: ["172.30.0.2", "172.30.0.201"] })] });
+    assert.deepEqual(plan.vips, [VIP, "172.30.0.201"]);
+    assert.deepEqual(plan.leftOut, [
+      {
+        reason: "NodeAddress",
+        message:
+          "nothing is done for 172.30.0.2, which the status of Service mallory/web has: it is an address of node n2",
+      },
+    ]);
+    assert.ok(!plan.ports.some(({ vip }) => vip === "172.30.0.2"));
+  });
+
+  test("an address of no pool is neither announced nor forwarded; the pool is found by the address", () => {
+    const plan = planOf({ services: [service(), other({ vips: ["192.0.2.1"] })] });
+    assert.deepEqual(plan.vips, [VIP]);
+    assert.deepEqual(reasons(plan), ["NoPool"]);
+    assert.deepEqual(
+      plan.addresses.map(({ pool }) => pool),
+      ["pool"],
+    );
+  });
 });

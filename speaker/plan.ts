@@ -4,6 +4,7 @@
  */
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
 import { hasLabels, selectsAny } from "#common/kube/selector.ts";
+import { Claims, type LeftOut } from "./claims.ts";
 import { elect } from "./elect.ts";
 import { type EndpointContext, planService, type ServicePlan } from "./endpoints.ts";
 import type { ForwardedPort } from "./forwarding/types.ts";
@@ -35,6 +36,8 @@ export interface Plan {
   readonly ports: readonly ForwardedPort[];
   /** Every address given to Services. */
   readonly vips: readonly string[];
+  /** What is not done of what Services ask for, and why. */
+  readonly leftOut: readonly LeftOut[];
   /** Pods reached with source address translation. */
   readonly translated: number;
   /** Pools (layer 2) for which this node, though asked to, has no link. */
@@ -62,7 +65,10 @@ export class Planner {
     const context = this.#contextOf(view);
     const kept = new Map<string, Kept>();
     const byVip = new Map<string, ServicePlan[]>();
+    const ofNodes = nodesByAddress(view);
+    const { loadBalancerClass } = view.loadBalancer;
     for (const service of view.services) {
+      if (service.loadBalancerClass !== loadBalancerClass) continue;
       const slices = view.slicesOf(service.key);
       const known = this.#kept.get(service.key);
       const isSame = known?.plan.service === service && sameItems(known.slices, slices);
@@ -76,7 +82,17 @@ export class Planner {
     }
     this.#kept = kept;
     const speakers = new Speakers(view);
-    return assemble(view, { kept, speakers, addresses: this.#planAddresses(byVip, speakers) });
+    const leftOut: LeftOut[] = [];
+    for (const [vip, plans] of byVip) {
+      const why = notOurs(vip, plans, { node: ofNodes.get(vip), pool: view.pools.of(vip) });
+      if (why === undefined) continue;
+      byVip.delete(vip);
+      leftOut.push(why);
+    }
+    const claims = new Claims(byVip);
+    for (const { plan } of kept.values()) claims.add(plan);
+    const addresses = this.#planAddresses(byVip, speakers);
+    return assemble(view, { kept, speakers, addresses, claims, leftOut: [...leftOut, ...claims.leftOut] });
   }
 
   #planAddresses(byVip: ReadonlyMap<string, readonly ServicePlan[]>, speakers: Speakers): AddressPlan[] {
@@ -120,22 +136,30 @@ export class Planner {
 
 function assemble(
   view: View,
-  parts: { kept: ReadonlyMap<string, Kept>; speakers: Speakers; addresses: readonly AddressPlan[] },
+  parts: {
+    kept: ReadonlyMap<string, Kept>;
+    speakers: Speakers;
+    addresses: readonly AddressPlan[];
+    claims: Claims;
+    leftOut: readonly LeftOut[];
+  },
 ): Plan {
-  const { kept, speakers, addresses } = parts;
+  const { kept, speakers, addresses, claims, leftOut } = parts;
+  const vips = addresses.map(({ vip }) => vip);
   const isForwarding = view.loadBalancer.mode === "IPVS";
   const ports: ForwardedPort[] = [];
   let translated = 0;
   for (const key of [...kept.keys()].sort()) {
     const plan = kept.get(key)?.plan;
     if (plan === undefined || !isForwarding) continue;
-    ports.push(...plan.ports);
+    ports.push(...claims.portsOf(plan));
     translated += plan.translated;
   }
   return {
     addresses,
     ports,
-    vips: addresses.map(({ vip }) => vip),
+    vips,
+    leftOut,
     translated,
     poolsWithoutLink: speakers.poolsWithoutLink(),
   };
@@ -144,10 +168,10 @@ function assemble(
 function planAddress(vip: string, sharing: readonly ServicePlan[], speakers: Speakers): AddressPlan {
   const plans = [...sharing].sort((a, b) => (a.service.key < b.service.key ? -1 : 1));
   const services = plans.map(({ service }) => service.key);
-  const poolName = plans[0]?.service.pool ?? "";
-  const pool = speakers.pool(poolName);
+  const pool = speakers.poolOf(vip);
   const family = vip.includes(":") ? "IPv6" : "IPv4";
-  const base = { vip, services, pool: poolName, candidates: [], links: [], isAdvertised: false };
+  const base = { vip, services, pool: pool?.name ?? "", candidates: [], links: [], isAdvertised: false };
+  if (pool === undefined) return { ...base, unowned: "NoCandidate" };
   if (plans.every(({ usableNodes }) => usableNodes[family].size === 0)) {
     return { ...base, unowned: "NoUsableEndpoint" };
   }
@@ -193,18 +217,11 @@ class Speakers {
   /** Of everything that an address's plan takes from here: equal texts, equal answers. */
   fingerprint(): string {
     const { nodes, pools, members } = this.#view;
-    return JSON.stringify([
-      this.node,
-      this.#able,
-      [...nodes.values()],
-      [...pools.values()],
-      [...members.states],
-    ]);
+    return JSON.stringify([this.node, this.#able, [...nodes.values()], pools.text, [...members.states]]);
   }
 
-  /** A pool that was deleted under its Services: they keep what they have, announced everywhere. */
-  pool(name: string): PoolView {
-    return this.#view.pools.get(name) ?? { ...GONE_POOL, name };
+  poolOf(vip: string): PoolView | undefined {
+    return this.#view.pools.of(vip);
   }
 
   candidates(vip: string, pool: PoolView): string[] {
@@ -226,7 +243,8 @@ class Speakers {
     const own = this.#view.nodes.get(this.node);
     const state: SpeakerState | undefined = this.#view.members.states.get(this.node);
     if (own === undefined || state === undefined) return [];
-    return [...this.#view.pools.values()]
+    return this.#view.pools
+      .list()
       .filter(({ protocol, nodeSelectors }) => protocol === "layer2" && selectsAny(nodeSelectors, own.labels))
       .filter(({ interfaces }) =>
         interfaces.length === 0
@@ -238,7 +256,24 @@ class Speakers {
   }
 }
 
-const GONE_POOL = { protocol: "layer2", nodeSelectors: [], interfaces: [], advertisements: [] };
+/** Every address of every node, with the node's name. */
+function nodesByAddress({ nodes }: View): Map<string, string> {
+  return new Map([...nodes.values()].flatMap(({ name, own }) => own.map((address) => [address, name])));
+}
+
+/** Why an address of Services' status is none that this node does anything for; undefined if it is one of ours. */
+function notOurs(
+  vip: string,
+  plans: readonly ServicePlan[],
+  of: { node: string | undefined; pool: PoolView | undefined },
+): LeftOut | undefined {
+  const services = plans.map(({ service }) => service.key).sort();
+  const what = `nothing is done for ${vip}, which the status of Service ${services.join(", ")} has: it is`;
+  if (of.node !== undefined)
+    return { reason: "NodeAddress", message: `${what} an address of node ${of.node}` };
+  if (of.pool === undefined) return { reason: "NoPool", message: `${what} in no AddressPool that counts` };
+  return undefined;
+}
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((item, at) => item === b[at]);

@@ -1,29 +1,22 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { forwardingCondition } from "#api/forwarding-ids.ts";
 import type { EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { OptionsError, readOptions } from "./options.ts";
 import { parseState, projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
 import { roleOf } from "./role.ts";
 
 const metadata = { name: "web", namespace: "default", uid: "u", resourceVersion: "1" };
-const annotations = {
-  [ANNOTATION_ALLOCATED_FROM]: "pool",
-  [ANNOTATION_FORWARDING_IDS]: '{"IPv4/TCP/80":7,"x":-1}',
-};
 
-function serviceOf(changes: {
-  spec?: object;
-  status?: object;
-  annotations?: Record<string, string>;
-}): Service {
+function serviceOf(changes: { spec?: object; status?: object; annotations?: object }): Service {
   const spec = { type: "LoadBalancer", ports: [{ port: 80, name: "http" }], ...changes.spec };
   const status = {
     loadBalancer: { ingress: [{ ip: "FD30:0::200" }, { ip: "172.30.0.200" }] },
+    conditions: [forwardingCondition(["pool"], { "IPv4/TCP/80": 7, x: -1 })],
     ...changes.status,
   };
   return {
-    metadata: { ...metadata, annotations: changes.annotations ?? annotations },
+    metadata: { ...metadata, annotations: changes.annotations ?? {} },
     spec,
     status,
   } as Service;
@@ -37,18 +30,21 @@ describe("Services", () => {
     assert.deepEqual(found?.vips, ["172.30.0.200", "fd30::200"]);
     assert.deepEqual(found?.ids, { "IPv4/TCP/80": 7 });
     assert.deepEqual(found?.ports, [{ name: "http", protocol: "TCP", port: 80 }]);
-    assert.deepEqual([found?.isLocal, found?.hasAffinity, found?.pool], [true, true, "pool"]);
+    assert.deepEqual([found?.isLocal, found?.hasAffinity], [true, true]);
   });
 
   test("others are not kept", () => {
-    assert.equal(projectService(serviceOf({ annotations: {} })), undefined);
     assert.equal(projectService(serviceOf({ spec: { type: "ClusterIP" } })), undefined);
     assert.equal(projectService(serviceOf({ status: { loadBalancer: {} } })), undefined);
   });
 
-  test("an annotation that is no JSON gives no ids", () => {
-    const broken = { ...annotations, [ANNOTATION_FORWARDING_IDS]: "{" };
-    assert.deepEqual(projectService(serviceOf({ annotations: broken }))?.ids, {});
+  test("only the controller's word in the status counts: whoever edits Services writes annotations, too", () => {
+    const annotations = {
+      "genkan.dev/forwarding-ids": '{"IPv4/TCP/80":1}',
+      "genkan.dev/ip-allocated-from-pool": "other",
+    };
+    assert.deepEqual(projectService(serviceOf({ annotations }))?.ids, { "IPv4/TCP/80": 7 });
+    assert.equal(projectService(serviceOf({ annotations, status: { conditions: [] } })), undefined);
   });
 });
 
@@ -84,8 +80,9 @@ test("nodes: the first InternalIP of each family", () => {
     { type: "InternalIP", address: "FD30::1" },
   ];
   const raw = { metadata: { ...metadata, labels: { a: "b" } }, status: { addresses } } as unknown as Node;
-  const { addresses: found, labels } = projectNode(raw);
+  const { addresses: found, own, labels } = projectNode(raw);
   assert.deepEqual([found, labels], [{ IPv4: "172.30.0.1", IPv6: "fd30::1" }, { a: "b" }]);
+  assert.deepEqual(own, ["198.51.100.1", "172.30.0.1", "172.30.0.2", "fd30::1"]);
 });
 
 test("the LoadBalancer's defaults, and what a node has to do", () => {
@@ -95,7 +92,7 @@ test("the LoadBalancer's defaults, and what a node has to do", () => {
   } as unknown as LoadBalancer;
   const view = projectLoadBalancer(raw);
   assert.deepEqual([view.mode, view.scheduler, view.generation], ["IPVS", "mh", 3]);
-  const node = (labels: Record<string, string>) => ({ name: "n", labels, addresses: {} });
+  const node = (labels: Record<string, string>) => ({ name: "n", labels, addresses: {}, own: [] });
   assert.equal(roleOf(view, node({ a: "b" })), "Active");
   assert.equal(roleOf(view, undefined), "Active");
   assert.equal(roleOf(view, node({})), "NodeNotSelected");

@@ -1,6 +1,6 @@
 /** What is kept of objects of the API: a projection before storing keeps memory and comparisons small. Pure. */
 import { type Family, formatAddress, parseAddress } from "#api/address.ts";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS, MAX_FORWARDING_ID } from "#api/names.ts";
+import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import type { Protocol } from "./forwarding/types.ts";
@@ -20,11 +20,11 @@ import type {
 const PROTOCOLS: readonly string[] = ["TCP", "UDP", "SCTP"];
 const LABEL_SERVICE = "kubernetes.io/service-name";
 
-/** undefined for what is not ours or has no address yet. */
+/** undefined for what is not ours or has no address yet: only the controller's word in the status says that it is. */
 export function projectService(raw: Service): ServiceView | undefined {
   const { metadata, spec, status } = raw;
-  const pool = metadata.annotations?.[ANNOTATION_ALLOCATED_FROM];
-  if (spec?.type !== "LoadBalancer" || pool === undefined) return undefined;
+  const isGiven = status?.conditions?.some(({ type }) => type === FORWARDING_CONDITION) === true;
+  if (spec?.type !== "LoadBalancer" || !isGiven) return undefined;
   const vips = (status?.loadBalancer?.ingress ?? [])
     .map(({ ip }) => canonical(ip))
     .filter((vip) => vip !== undefined)
@@ -36,9 +36,10 @@ export function projectService(raw: Service): ServiceView | undefined {
   return {
     key: keyOf(raw),
     uid: metadata.uid,
+    createdAt: metadata.creationTimestamp ?? "",
+    ...(spec.loadBalancerClass === undefined ? {} : { loadBalancerClass: spec.loadBalancerClass }),
     vips,
-    pool,
-    ids: parseIds(metadata.annotations?.[ANNOTATION_FORWARDING_IDS]),
+    ids: forwardingIdsOf(status?.conditions),
     ports,
     isLocal: spec.externalTrafficPolicy === "Local",
     hasAffinity: spec.sessionAffinity === "ClientIP",
@@ -73,17 +74,20 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
 
 export function projectNode(raw: Node): NodeView {
   const addresses: { IPv4?: string; IPv6?: string } = {};
+  const own = new Set<string>();
   for (const { type, address } of raw.status?.addresses ?? []) {
-    if (type !== "InternalIP") continue;
     const parsed = parsedAddress(address);
-    if (parsed !== undefined) addresses[parsed.family] ??= parsed.text;
+    if (parsed === undefined) continue;
+    own.add(parsed.text);
+    if (type === "InternalIP") addresses[parsed.family] ??= parsed.text;
   }
-  return { name: raw.metadata.name, labels: raw.metadata.labels ?? {}, addresses };
+  return { name: raw.metadata.name, labels: raw.metadata.labels ?? {}, addresses, own: [...own] };
 }
 
 export function projectPool(raw: AddressPool): PoolView {
   return {
     name: raw.metadata.name,
+    addresses: raw.spec.addresses,
     protocol: raw.spec.protocol,
     nodeSelectors: raw.spec.nodeSelectors ?? [],
     interfaces: raw.spec.interfaces ?? [],
@@ -100,6 +104,7 @@ export function projectLoadBalancer(raw: LoadBalancer): LoadBalancerView {
     nodeSelector: spec.nodeSelector ?? {},
     mode: spec.forwarding?.mode ?? "IPVS",
     scheduler: spec.forwarding?.scheduler ?? "mh",
+    ...(spec.loadBalancerClass === undefined ? {} : { loadBalancerClass: spec.loadBalancerClass }),
   };
 }
 
@@ -135,14 +140,6 @@ function shared(name: string): string {
   if (known !== undefined) return known;
   if (names.size < MAX_NAMES) names.set(name, name);
   return name;
-}
-
-function parseIds(text: string | undefined): Readonly<Record<string, number>> {
-  const value = parseJson(text);
-  if (typeof value !== "object" || value === null) return {};
-  const isId = (id: unknown): id is number =>
-    typeof id === "number" && Number.isInteger(id) && id >= 1 && id <= MAX_FORWARDING_ID;
-  return Object.fromEntries(Object.entries(value).filter(([, id]) => isId(id)));
 }
 
 function parseJson(text: string | undefined): unknown {

@@ -19,9 +19,10 @@ import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { AcceptedPeers, storedPeer } from "./acceptedpeers.ts";
-import { projectLoadBalancer, projectNode, projectPool, projectService, projectSlice } from "./project.ts";
+import { AcceptedPools, storedPool } from "./acceptedpools.ts";
+import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
 import { projectPassword, projectProfile } from "./projectbgp.ts";
-import type { LoadBalancerView, NodeView, PoolView, ProfileView, ServiceView, SliceView } from "./view.ts";
+import type { LoadBalancerView, NodeView, ProfileView, ServiceView, SliceView } from "./view.ts";
 
 export interface SourcesOptions {
   readonly client: KubeClient;
@@ -56,7 +57,7 @@ const PASSWORDS_ONLY = "type=kubernetes.io/basic-auth";
 export class Sources {
   readonly services = new Store<ServiceView>();
   readonly nodes = new Store<NodeView>();
-  readonly pools = new Store<PoolView>();
+  readonly pools: AcceptedPools;
   readonly peers: AcceptedPeers;
   readonly profiles = new Store<ProfileView>();
   /** By `namespace/name` of the Secret. */
@@ -70,11 +71,12 @@ export class Sources {
   constructor(options: SourcesOptions) {
     this.#options = options;
     this.peers = new AcceptedPeers(options.namespace);
+    this.pools = new AcceptedPools(options);
     this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
     const { namespace } = options;
     this.#running = [
       this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace),
-      this.#reflect(addressPools, this.pools, projectPool, namespace),
+      this.#reflect(addressPools, this.pools.store, storedPool, namespace),
       this.#reflect(bgpPeers, this.peers.store, storedPeer, namespace),
       this.#reflect(bfdProfiles, this.profiles, projectProfile, namespace),
       this.#reflect(secrets, this.#passwords, projectPassword, namespace, PASSWORDS_ONLY),
@@ -83,7 +85,7 @@ export class Sources {
       this.#reflect(endpointSlices, this.#slices, projectSlice),
     ];
     const { services: ofServices, nodes: ofNodes, pools, peers, profiles } = this;
-    const stores = [ofServices, ofNodes, pools, peers.store, profiles];
+    const stores = [ofServices, ofNodes, pools.store, peers.store, profiles];
     for (const store of [...stores, this.#passwords, this.#slices, this.#loadBalancers]) {
       store.subscribe(() => options.onChange());
     }

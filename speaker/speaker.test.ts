@@ -6,14 +6,16 @@ import { FakeClock } from "#test/fakes/clock.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
 import { ForwardingError } from "./forwarding/types.ts";
 import type { Judgement } from "./liveness.ts";
+import { Pools } from "./pools.ts";
 import { Speaker, type SpeakerOptions } from "./speaker.ts";
 import type { Status } from "./status.ts";
 import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./view.ts";
 
-const NODE: NodeView = { name: "n1", labels: {}, addresses: { IPv4: "172.30.0.1" } };
+const NODE: NodeView = { name: "n1", labels: {}, addresses: { IPv4: "172.30.0.1" }, own: [] };
 const VIP = "198.51.100.1";
 const POOL: PoolView = {
   name: "web",
+  addresses: ["198.51.100.0/24"],
   protocol: "bgp",
   nodeSelectors: [],
   interfaces: [],
@@ -33,8 +35,8 @@ const PEER: PeerView = {
 const SERVICE: ServiceView = {
   key: "default/web",
   uid: "1",
+  createdAt: "2026-01-01T00:00:00Z",
   vips: [VIP],
-  pool: "web",
   ids: { "IPv4/TCP/80": 1 },
   ports: [{ name: "", protocol: "TCP", port: 80 }],
   isLocal: false,
@@ -75,7 +77,7 @@ function world() {
         scheduler: "mh",
       }),
       nodes: new Map([[NODE.name, NODE]]),
-      pools: { list: () => [POOL] },
+      pools: { current: () => new Pools([POOL]) },
       services: { list: () => services, get: () => SERVICE },
       peers: { list: () => [PEER] },
       profiles: { list: () => [] },

@@ -46,7 +46,14 @@ export interface SpeakerOptions {
 }
 
 const RECHECK_MS = 2_000;
-const NO_PLAN: Plan = { addresses: [], ports: [], vips: [], translated: 0, poolsWithoutLink: [] };
+const NO_PLAN: Plan = {
+  addresses: [],
+  ports: [],
+  vips: [],
+  leftOut: [],
+  translated: 0,
+  poolsWithoutLink: [],
+};
 const NO_PEERS: BgpPlan = { sessions: new Map(), bfd: [], withheld: [] };
 const NOT_READY: SpeakerState = { isReady: false, links: [] };
 
@@ -238,7 +245,12 @@ export class Speaker {
   }
 
   #ownState(): SpeakerState {
-    const named = new Set(this.#options.sources.pools.list().flatMap(({ interfaces }) => interfaces));
+    const named = new Set(
+      this.#options.sources.pools
+        .current()
+        .list()
+        .flatMap(({ interfaces }) => interfaces),
+    );
     return { isReady: this.#isReady, links: publishedLinks(this.#options.monitor.links(), named) };
   }
 
@@ -248,7 +260,7 @@ export class Speaker {
       node,
       loadBalancer,
       nodes: new Map(sources.nodes.entries()),
-      pools: new Map(sources.pools.list().map((pool) => [pool.name, pool])),
+      pools: sources.pools.current(),
       services: sources.services.list(),
       slicesOf: (service) => sources.slicesOf(service),
       members: this.#members(own),
@@ -340,6 +352,7 @@ export class Speaker {
         translated: this.#plan.translated,
         forwardingTrouble: this.#forwardingTrouble,
         announcingTrouble: this.#announcingTrouble,
+        leftOut: this.#plan.leftOut,
         isRemoved: this.#isRemoved,
         lastError: this.#lastError,
         conditions: reporter.conditions,
@@ -349,7 +362,7 @@ export class Speaker {
   }
 }
 
-/** What stands in the way of some ports only takes readiness from nobody. */
+/** A conflict that blocks only some ports leaves the node ready. */
 function conflictOf({ reconciled }: Applied): Trouble | undefined {
   const [first, ...others] = reconciled?.conflicts ?? [];
   if (first === undefined) return undefined;

@@ -36,6 +36,7 @@ const INPUT: StatusInput = {
   translated: 0,
   forwardingTrouble: undefined,
   announcingTrouble: undefined,
+  leftOut: [],
   isRemoved: false,
   lastError: undefined,
   conditions: [],
@@ -65,6 +66,7 @@ test("what the node does", () => {
 
 test("conditions", () => {
   assert.deepEqual(conditions({}), {
+    AllServed: "True Served",
     AnnouncingReady: "True Announcing",
     ForwardingReady: "True Programmed",
     Ready: "True Ready",
@@ -72,6 +74,7 @@ test("conditions", () => {
   });
   const noIpvs = { reason: "IpvsUnavailable", message: "the kernel has no ip_vs" };
   assert.deepEqual(conditions({ forwardingTrouble: noIpvs }), {
+    AllServed: "True Served",
     AnnouncingReady: "True Announcing",
     ForwardingReady: "False IpvsUnavailable",
     Ready: "False IpvsUnavailable",
@@ -81,6 +84,9 @@ test("conditions", () => {
   assert.equal(conditions({ translated: 3 }).ForwardingReady, "True SourceTranslated");
   const routing = { ...INPUT.routing, listenTrouble: "port 179: EADDRINUSE" };
   assert.equal(conditions({ routing }).AnnouncingReady, "True NotListening");
+  const leftOut = [{ reason: "DuplicateClaim", message: "" } as const];
+  const { AllServed, Ready } = conditions({ leftOut });
+  assert.deepEqual([AllServed, Ready], ["False DuplicateClaim", "True Ready"]);
   assert.equal(conditions({ mode: "KubeProxy" }).ForwardingReady, "True LeftToKubeProxy");
   assert.equal(
     conditions({ role: "LoadBalancerDeleted", isRemoved: true }).Removed,

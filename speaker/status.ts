@@ -4,6 +4,7 @@ import type { SpeakerStatus } from "#common/kube/resource.ts";
 import type { Trouble } from "./apply.ts";
 import type { Withheld } from "./bgp/plan.ts";
 import type { SessionReport } from "./bgp/types.ts";
+import type { LeftOut } from "./claims.ts";
 import type { ForwardingCounts } from "./forwarding/types.ts";
 import type { NodeLink } from "./nodelinks.ts";
 import type { AddressPlan } from "./plan.ts";
@@ -30,6 +31,8 @@ export interface StatusInput {
   readonly translated: number;
   readonly forwardingTrouble: Trouble | undefined;
   readonly announcingTrouble: Trouble | undefined;
+  /** What of Services' status this node does nothing for. */
+  readonly leftOut: readonly LeftOut[];
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -154,6 +157,7 @@ function wantedConditions(input: StatusInput): Wanted[] {
     return [
       idle(ConditionType.ForwardingReady),
       idle(ConditionType.AnnouncingReady),
+      idle(ConditionType.AllServed),
       idle(ConditionType.Ready),
       isRemoved
         ? {
@@ -176,8 +180,9 @@ function wantedConditions(input: StatusInput): Wanted[] {
     reason: "Ready",
     message: "",
   });
+  const served = judged(ConditionType.AllServed, leftOutOf(input.leftOut), { reason: "Served", message: "" });
   const removed: Wanted = { type: ConditionType.Removed, status: "False", reason: "InUse", message: "" };
-  return [forwarding, announcing, ready, removed];
+  return [forwarding, announcing, served, ready, removed];
 }
 
 const ROLE_WORDS: Readonly<Record<Role, string>> = {
@@ -189,6 +194,13 @@ const ROLE_WORDS: Readonly<Record<Role, string>> = {
 
 function judged(type: string, trouble: Trouble | undefined, fine: Trouble): Wanted {
   return trouble === undefined ? { type, status: "True", ...fine } : { type, status: "False", ...trouble };
+}
+
+/** The first in full, and how many more there are. */
+function leftOutOf([first, ...others]: readonly LeftOut[]): Trouble | undefined {
+  if (first === undefined) return undefined;
+  const more = others.length === 0 ? "" : `, and ${others.length} more`;
+  return { reason: first.reason, message: `${first.message}${more}` };
 }
 
 /** Sessions that this node begins are not hindered. */

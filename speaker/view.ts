@@ -1,8 +1,10 @@
 /** The input of one pass: everything that a plan depends on, as plain immutable values. Types only. */
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
+import type { ForwardingIds } from "#api/forwarding-ids.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
 import type { Protocol } from "./forwarding/types.ts";
+import type { Pools } from "./pools.ts";
 
 export interface ServicePort {
   /** "" for the only, nameless one. */
@@ -18,10 +20,10 @@ export interface ServiceView {
   readonly uid: string;
   /** Canonical texts, sorted. */
   readonly vips: readonly string[];
-  /** Pool that they came from. */
-  readonly pool: string;
-  /** `IPv4/TCP/80` -> forwarding id. */
-  readonly ids: Readonly<Record<string, number>>;
+  /** RFC 3339, whole seconds: sorts as text. */
+  readonly createdAt: string;
+  readonly loadBalancerClass?: string;
+  readonly ids: ForwardingIds;
   readonly ports: readonly ServicePort[];
   /** externalTrafficPolicy Local. */
   readonly isLocal: boolean;
@@ -53,10 +55,14 @@ export interface NodeView {
   readonly labels: Labels;
   /** InternalIP, the first of each family. */
   readonly addresses: { readonly IPv4?: string; readonly IPv6?: string };
+  /** All of its addresses, of any type, in canonical text: none of them is ever a Service's. */
+  readonly own: readonly string[];
 }
 
 export interface PoolView {
   readonly name: string;
+  /** As in the spec: `address/length` or `first-last`. */
+  readonly addresses: readonly string[];
   readonly protocol: string;
   readonly nodeSelectors: readonly LabelSelector[];
   readonly interfaces: readonly string[];
@@ -121,6 +127,8 @@ export interface LoadBalancerView {
   readonly nodeSelector: Labels;
   readonly mode: "IPVS" | "KubeProxy";
   readonly scheduler: string;
+  /** Class of the Services that are ours; without one those without a class. */
+  readonly loadBalancerClass?: string;
 }
 
 /** What a speaker tells the others about itself, in its Lease. */
@@ -151,7 +159,7 @@ export interface View {
   readonly node: string;
   readonly loadBalancer: LoadBalancerView;
   readonly nodes: ReadonlyMap<string, NodeView>;
-  readonly pools: ReadonlyMap<string, PoolView>;
+  readonly pools: Pools;
   readonly services: Iterable<ServiceView>;
   /** Slices of a Service. */
   readonly slicesOf: (service: string) => readonly SliceView[];

@@ -14,6 +14,8 @@ export const ConditionType = {
   Ready: "Ready",
   ForwardingReady: "ForwardingReady",
   AnnouncingReady: "AnnouncingReady",
+  /** SpeakerStatus: nothing that Services' status has is left out. A fault of one Service alone: the node stays Ready. */
+  AllServed: "AllServed",
   Removed: "Removed",
 } as const;
 export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];

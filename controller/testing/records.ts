@@ -1,10 +1,10 @@
 /** Records for tests: a Service with as little said as possible. */
 import type { Family } from "#api/address.ts";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { FORWARDING_CONDITION, type ForwardingIds, forwardingCondition } from "#api/forwarding-ids.ts";
+import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
 import type { Outcome } from "#controller/allocator.ts";
-import { formatIds } from "#controller/forwarding-ids.ts";
 import { compilePool, PoolSet, type PoolSpec } from "#controller/pool.ts";
-import type { ServiceRecord } from "#controller/service.ts";
+import type { ServiceCondition, ServiceRecord } from "#controller/service.ts";
 
 export function record(name: string, more: Partial<ServiceRecord> = {}): ServiceRecord {
   return {
@@ -39,22 +39,22 @@ export function poolSet(pools: Readonly<Record<string, PoolSpec | readonly strin
   );
 }
 
+/** The condition of a Service that was given these ids. */
+export function given(pools: readonly string[], ids: ForwardingIds): ServiceCondition {
+  return { ...forwardingCondition(pools, ids), lastTransitionTime: "2026-01-01T00:00:00Z" };
+}
+
 /** What a Service looks like once the outcome was written to it. */
 export function written(before: ServiceRecord, outcome: Outcome | undefined): ServiceRecord {
   const allocation = outcome?.allocation;
-  const {
-    [ANNOTATION_ALLOCATED_FROM]: _pool,
-    [ANNOTATION_FORWARDING_IDS]: _ids,
-    ...others
-  } = before.annotations;
-  if (allocation === undefined) return { ...before, annotations: others, ingress: [] };
+  const { [ANNOTATION_ALLOCATED_FROM]: _pool, ...others } = before.annotations;
+  const conditions = before.conditions.filter(({ type }) => type !== FORWARDING_CONDITION);
+  if (allocation === undefined) return { ...before, annotations: others, conditions, ingress: [] };
+  const pools = [...new Set(allocation.vips.map((vip) => vip.pool))];
   return {
     ...before,
-    annotations: {
-      ...others,
-      [ANNOTATION_ALLOCATED_FROM]: [...new Set(allocation.vips.map((vip) => vip.pool))].join(","),
-      [ANNOTATION_FORWARDING_IDS]: formatIds(allocation.ids),
-    },
+    annotations: { ...others, [ANNOTATION_ALLOCATED_FROM]: pools.join(",") },
+    conditions: [...conditions, given(pools, allocation.ids)],
     ingress: allocation.vips.map((vip) => ({ ip: vip.address, ipMode: "Proxy" })),
   };
 }

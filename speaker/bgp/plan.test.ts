@@ -8,6 +8,7 @@ const node = (labels: Record<string, string> = {}): BgpPlanInput["node"] => ({
   name: "n1",
   labels,
   addresses: { IPv4: "172.30.0.1", IPv6: "fd30::1" },
+  own: [],
 });
 const peer = (more: Partial<PeerView> = {}): PeerView => ({
   name: "tor",
@@ -31,6 +32,7 @@ const advertisement = (more: Partial<AdvertisementView> = {}): AdvertisementView
 });
 const pool = (...advertisements: AdvertisementView[]): PoolView => ({
   name: "web",
+  addresses: [],
   protocol: "bgp",
   nodeSelectors: [],
   interfaces: [],

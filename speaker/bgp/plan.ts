@@ -5,7 +5,8 @@
 import { type Family, WIDTH } from "#api/address.ts";
 import { selectsAny } from "#common/kube/selector.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
-import type { AdvertisementView, NodeView, PeerView, PoolView, ProfileView } from "#speaker/view.ts";
+import type { Pools } from "#speaker/pools.ts";
+import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speaker/view.ts";
 import { canonicalAddress, familyOf } from "./address.ts";
 import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
 import type { Advertisement, PeerSettings } from "./types.ts";
@@ -13,7 +14,7 @@ import type { Advertisement, PeerSettings } from "./types.ts";
 export interface BgpPlanInput {
   readonly node: NodeView;
   readonly addresses: readonly AdvertisedAddress[];
-  readonly pools: ReadonlyMap<string, PoolView>;
+  readonly pools: Pick<Pools, "get">;
   readonly peers: readonly PeerView[];
   readonly profiles: ReadonlyMap<string, ProfileView>;
   /** Of a Secret; undefined where there is none. */

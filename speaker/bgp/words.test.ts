@@ -58,7 +58,7 @@ function withheld(): string[] {
     isDualStack: false,
   };
   const plan = planBgp({
-    node: { name: "n1", labels: {}, addresses: {} },
+    node: { name: "n1", labels: {}, addresses: {}, own: [] },
     addresses: [],
     pools: new Map(),
     profiles: new Map(),

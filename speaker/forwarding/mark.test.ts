@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { MAX_FORWARDING_ID } from "#api/names.ts";
+import { MAX_FORWARDING_ID } from "#api/forwarding-ids.ts";
 import { hasForeignBits, isRoutingBit, markOf, type Tier } from "./mark.ts";
 
 const BIT = 0x1000;

@@ -1,5 +1,5 @@
 /** Forwarding ids and firewall marks. Pure. */
-import { MAX_FORWARDING_ID } from "#api/names.ts";
+import { MAX_FORWARDING_ID } from "#api/forwarding-ids.ts";
 
 const TIER_2 = 0x2000;
 /** kube-proxy's bits; and bit 31, which makes ipvsadm print a mark as a negative number. */

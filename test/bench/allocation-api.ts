@@ -4,7 +4,8 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { loadavg } from "node:os";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { forwardingCondition } from "#api/forwarding-ids.ts";
+import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
 import { addressPools, type Service, services } from "#common/kube/resource.ts";
 import { ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
@@ -115,10 +116,13 @@ async function bareClient(plane: TestPlane, count: number, name: string): Promis
       ...draft(`b${at}`, namespace),
       spec: { ...draft("", "").spec, loadBalancerClass: "example.com/nobody" },
     });
-    const annotations = {
-      [ANNOTATION_ALLOCATED_FROM]: "bench",
-      [ANNOTATION_FORWARDING_IDS]: `{"IPv4/TCP/80":${at}}`,
-    };
+    const annotations = { [ANNOTATION_ALLOCATED_FROM]: "bench" };
+    const conditions = [
+      {
+        ...forwardingCondition(["bench"], { "IPv4/TCP/80": at + 1 }),
+        lastTransitionTime: "2026-01-01T00:00:00Z",
+      },
+    ];
     const ingress = [{ ip: `10.9.${at >> 8}.${at & 255}`, ipMode: "Proxy" }];
     await plane.client.patch(services, {
       name: made.metadata.name,
@@ -127,7 +131,7 @@ async function bareClient(plane: TestPlane, count: number, name: string): Promis
       type: "merge",
       body: {
         metadata: { resourceVersion: made.metadata.resourceVersion, annotations },
-        status: { loadBalancer: { ingress } },
+        status: { loadBalancer: { ingress }, conditions },
       },
     });
   });

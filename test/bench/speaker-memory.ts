@@ -9,7 +9,7 @@ import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { forwardingCondition } from "#api/forwarding-ids.ts";
 import { createKubeClient } from "#common/kube/client.ts";
 import { connectionFromKubeconfig } from "#common/kube/connection.ts";
 import {
@@ -175,14 +175,7 @@ async function addService(at: number): Promise<void> {
   const name = `s${at}`;
   const namespace = "default";
   await kube.create(services, {
-    metadata: {
-      name,
-      namespace,
-      annotations: {
-        [ANNOTATION_ALLOCATED_FROM]: "pool",
-        [ANNOTATION_FORWARDING_IDS]: JSON.stringify({ "IPv4/TCP/80": at + 1 }),
-      },
-    },
+    metadata: { name, namespace },
     spec: {
       type: "LoadBalancer",
       ports: [{ port: 80, protocol: "TCP" }],
@@ -199,7 +192,10 @@ async function addService(at: number): Promise<void> {
       conditions: { ready: true, serving: true, terminating: false },
     })),
   });
-  const body = { status: { loadBalancer: { ingress: [{ ip: `198.18.${at >> 8}.${at & 255}` }] } } };
+  const given = forwardingCondition(["pool"], { "IPv4/TCP/80": at + 1 });
+  const conditions = [{ ...given, lastTransitionTime: "2026-01-01T00:00:00Z" }];
+  const loadBalancer = { ingress: [{ ip: `198.18.${at >> 8}.${at & 255}` }] };
+  const body = { status: { loadBalancer, conditions } };
   await kube.patch(services, { name, namespace, subresource: "status", type: "merge", body });
 }
 

@@ -1,12 +1,8 @@
 /** The controller process against a real API server: addresses given, kept, freed, adopted, and by one leader only. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import {
-  ANNOTATION_ADDRESSES,
-  ANNOTATION_ALLOCATED_FROM,
-  ANNOTATION_FORWARDING_IDS,
-  ANNOTATION_SHARING_KEY,
-} from "#api/names.ts";
+import { FORWARDING_CONDITION, type ForwardingIds, forwardingIdsOf } from "#api/forwarding-ids.ts";
+import { ANNOTATION_ADDRESSES, ANNOTATION_ALLOCATED_FROM, ANNOTATION_SHARING_KEY } from "#api/names.ts";
 import { loadBalancers, type Service, services } from "#common/kube/resource.ts";
 import { ControllerProcess, SYSTEM } from "#test/integration/controller.ts";
 import { ControllerWorld, ipsOf, LONG } from "#test/integration/controller-world.ts";
@@ -44,8 +40,7 @@ function pending(name: string, reason: string): Promise<Service> {
   );
 }
 
-const idsOf = (found: Service): Record<string, number> =>
-  JSON.parse(found.metadata.annotations?.[ANNOTATION_FORWARDING_IDS] ?? "{}") as Record<string, number>;
+const idsOf = (found: Service): ForwardingIds => forwardingIdsOf(found.status?.conditions);
 
 test("an IPv4 Service gets the first address, ipMode, ids, log line and event, in one write", async () => {
   await world.addPool("web", ["172.22.0.201-172.22.0.202"]);
@@ -54,7 +49,10 @@ test("an IPv4 Service gets the first address, ipMode, ids, log line and event, i
   assert.deepEqual(found.status?.loadBalancer?.ingress, [{ ip: "172.22.0.201", ipMode: "Proxy" }]);
   assert.equal(found.metadata.annotations?.[ANNOTATION_ALLOCATED_FROM], "web");
   assert.deepEqual(Object.keys(idsOf(found)), ["IPv4/TCP/80"]);
-  assert.equal(found.status?.conditions, undefined);
+  assert.deepEqual(
+    found.status?.conditions?.map(({ type }) => type),
+    [FORWARDING_CONDITION],
+  );
   const writers = found.metadata.managedFields as { manager: string; subresource?: string }[];
   assert.deepEqual(
     writers.filter(({ manager }) => manager === "genkan-controller").map(({ subresource }) => subresource),
@@ -88,7 +86,7 @@ test("IPv6, dual stack required and preferred: both from one pool, IPv4 first; o
     [false, true],
   );
   assert.deepEqual(Object.keys(idsOf(required)), ["IPv4/TCP/80", "IPv6/TCP/80"]);
-  await world.changePool("both", { addresses: ["10.1.0.0/30", "fd10::-fd10::1"] });
+  await world.changePool("both", { addresses: ["10.1.0.0/30", "fd10::1-fd10::2"] });
   await world.addService("preferred", { ipFamilyPolicy: "PreferDualStack" });
   assert.deepEqual(ipsOf(await allocated("preferred")).length, 1);
   await world.addService("strict", { ipFamilyPolicy: "RequireDualStack" });
@@ -116,7 +114,10 @@ test("an exhausted pool leaves the Service pending; a freed address wakes it, an
   await world.removeService("first");
   const woken = await allocated("second");
   assert.deepEqual(ipsOf(woken), ["10.2.0.1"]);
-  assert.equal(woken.status?.conditions, undefined);
+  assert.deepEqual(
+    woken.status?.conditions?.map(({ type }) => type),
+    [FORWARDING_CONDITION],
+  );
 });
 
 test("what is no longer ours is cleared: another type; a foreign class is never touched", async () => {
@@ -127,7 +128,7 @@ test("what is no longer ours is cleared: another type; a foreign class is never 
   await world.changeService("ours", { spec: { type: "ClusterIP" } });
   const cleared = await until("the Service to be cleared", async () => {
     const found = await world.service("ours");
-    return found.metadata.annotations?.[ANNOTATION_FORWARDING_IDS] === undefined && found;
+    return Object.keys(idsOf(found)).length === 0 && found;
   });
   assert.deepEqual(ipsOf(cleared), []);
   assert.equal(cleared.metadata.annotations?.[ANNOTATION_ALLOCATED_FROM], undefined);
@@ -246,17 +247,21 @@ test("a restarted controller adopts what it finds; mode KubeProxy writes ipMode 
   );
 });
 
-test("a copied ids annotation is put right: the older Service keeps its ids", async () => {
+test("what whoever edits Services can write changes no id: no annotation, and no status either", async () => {
   await world.addPool("web", ["10.11.0.0/24"]);
   await world.addService("original");
   const original = await allocated("original");
-  await world.addService(
-    "copy",
-    {},
-    { [ANNOTATION_FORWARDING_IDS]: original.metadata.annotations?.[ANNOTATION_FORWARDING_IDS] ?? "" },
-  );
+  await world.addService("copy", {}, { "genkan.dev/forwarding-ids": JSON.stringify(idsOf(original)) });
   const copy = await allocated("copy");
   assert.notDeepEqual(idsOf(copy), idsOf(original));
+  // As a user does it: the main resource, with a status in it.
+  await world.changeService("copy", {
+    metadata: { annotations: { [ANNOTATION_ALLOCATED_FROM]: "other" } },
+    status: original.status ?? {},
+  });
+  await world.addService("later");
+  await allocated("later");
+  assert.deepEqual(idsOf(await world.service("copy")), idsOf(copy));
   assert.deepEqual(idsOf(await world.service("original")), idsOf(original));
 });
 

@@ -145,6 +145,7 @@ const NODE: BgpPlanInput["node"] = {
   name: "device",
   labels: {},
   addresses: { IPv4: mainAddress.IPv4(0), IPv6: mainAddress.IPv6(0) },
+  own: [],
 };
 
 const EMPTY: BgpPlanInput = {
@@ -176,7 +177,14 @@ export function wantedOf(sessions: readonly Session[]): ReadonlyMap<string, Want
         ...advertisement,
         peers: [session.name],
       };
-      pools.set(name, { name, protocol: "bgp", nodeSelectors: [], interfaces: [], advertisements: [own] });
+      pools.set(name, {
+        name,
+        addresses: [],
+        protocol: "bgp",
+        nodeSelectors: [],
+        interfaces: [],
+        advertisements: [own],
+      });
       addresses.push(...vips.map((vip) => ({ vip, pool: name })));
     }
   }

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_FORWARDING_IDS } from "#api/names.ts";
+import { forwardingCondition } from "#api/forwarding-ids.ts";
 import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { connectionFromKubeconfig } from "#common/kube/connection.ts";
 import {
@@ -126,12 +126,8 @@ export class Cluster implements AsyncDisposable {
     const { name, vips, policy = "Cluster", ipMode = "Proxy", pool = "pool" } = service;
     const ids = { "IPv4/TCP/80": this.#nextId, "IPv6/TCP/80": this.#nextId + 1 };
     this.#nextId += 2;
-    const annotations = {
-      [ANNOTATION_ALLOCATED_FROM]: pool,
-      [ANNOTATION_FORWARDING_IDS]: JSON.stringify(ids),
-    };
     await kube.create(services, {
-      metadata: { name, namespace: "default", annotations },
+      metadata: { name, namespace: "default" },
       spec: {
         type: "LoadBalancer",
         externalTrafficPolicy: policy,
@@ -140,7 +136,10 @@ export class Cluster implements AsyncDisposable {
       },
     });
     await this.setPods(name, service.pods);
-    const body = { status: { loadBalancer: { ingress: vips.map((ip) => ({ ip, ipMode })) } } };
+    const lastTransitionTime = new Date().toISOString();
+    const conditions = [{ ...forwardingCondition([pool], ids), lastTransitionTime }];
+    const loadBalancer = { ingress: vips.map((ip) => ({ ip, ipMode })) };
+    const body = { status: { loadBalancer, conditions } };
     await kube.patch(services, { name, namespace: "default", subresource: "status", type: "merge", body });
   }
 

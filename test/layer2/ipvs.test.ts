@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { loadBalancers } from "#common/kube/resource.ts";
+import { type ForwardingIds, forwardingCondition } from "#api/forwarding-ids.ts";
+import { loadBalancers, services } from "#common/kube/resource.ts";
 import { describeLoad, isStarved, loadSince, readLoad } from "#hack/common/load.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
@@ -309,6 +310,61 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     assert.equal(await counted(), connections, "no connection of the other Service was made anew");
     const summary = await flows.stop();
     assert.deepEqual([summary.broken, summary.stalled, summary.moved], [0, 0, 0], JSON.stringify(summary));
+  });
+
+  test("nobody takes over another Service's traffic: by no annotation, and by no claim to its ids", async (t) => {
+    const vip = nodes.topology.vip(0);
+    const { kube } = nodes.cluster;
+    const flows = startFlows(vip, CONTROL_FLOWS);
+    await flows.progress(2, 120_000);
+    const before = new Map<string, string[]>();
+    for (const name of nodes.names()) before.set(name, await nodes.programmed(name));
+    const victims = { "IPv4/TCP/80": 1, "IPv6/TCP/80": 2 };
+    // What whoever edits Services in that namespace can write.
+    const annotations = {
+      "genkan.dev/forwarding-ids": JSON.stringify(victims),
+      "genkan.dev/ip-allocated-from-pool": "none",
+    };
+    const other = { name: "other", namespace: "default", type: "merge" } as const;
+    await kube.patch(services, { ...other, body: { metadata: { annotations } } });
+    // What only the controller can write: two Services with one id are a fault of somebody's, and the older one wins.
+    const claim = (ids: ForwardingIds): Promise<unknown> => {
+      const condition = { ...forwardingCondition(["pool"], ids), lastTransitionTime: "2026-01-01T00:00:00Z" };
+      return kube.patch(services, {
+        ...other,
+        subresource: "status",
+        body: { status: { conditions: [condition] } },
+      });
+    };
+    await claim(victims);
+    const marks = [1, 2].map((id) => markOf(id, 1, DEFAULT_SETTINGS.routingBit));
+    for (const name of nodes.names()) {
+      await until(
+        `${name} to say that the ids are claimed twice`,
+        () => nodes.cluster.hasCondition(name, "AllServed", "False", "DuplicateClaim"),
+        LONG,
+      );
+      assert.ok(await nodes.cluster.hasCondition(name, "Ready", "True"), `${name} is ready all the same`);
+      const ofVictim = (lines: readonly string[]): string[] =>
+        lines.filter((line) => marks.some((mark) => line.includes(` -f ${mark} `)));
+      assert.deepEqual(ofVictim(await nodes.programmed(name)), ofVictim(before.get(name) ?? []));
+      assert.ok(ofVictim(before.get(name) ?? []).length > marks.length, "there was something to take over");
+    }
+    await flows.progress(2, 120_000);
+    await claim({ "IPv4/TCP/80": 3, "IPv6/TCP/80": 4 });
+    for (const name of nodes.names()) {
+      await until(
+        `${name} to be as it was`,
+        async () => {
+          assert.deepEqual(await nodes.programmed(name), before.get(name));
+          return true;
+        },
+        LONG,
+      );
+    }
+    const summary = await flows.stop();
+    t.diagnostic(JSON.stringify(summary));
+    assert.deepEqual([summary.broken, summary.stalled, summary.wrongBytes, summary.moved], [0, 0, 0, 0]);
   });
 
   test("a speaker's pod that is replaced breaks no flow, through its node or to its pods", async (t) => {

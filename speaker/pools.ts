@@ -1,0 +1,77 @@
+/** Which pool an address belongs to: by the address itself, because an annotation says what its editor likes. Pure. */
+import { type Family, parseAddress, parseRange, type Range } from "#api/address.ts";
+import type { PoolView } from "./view.ts";
+
+interface Part {
+  readonly range: Range;
+  readonly pool: PoolView;
+}
+
+const MAX_ANSWERS = 100_000;
+
+export class Pools {
+  /** Equal pools, equal text. */
+  readonly text: string;
+  readonly #byName: ReadonlyMap<string, PoolView>;
+  /** Of pools that are there: sorted, and disjoint, for the rules of admission hold for them. */
+  readonly #present: Readonly<Record<Family, readonly Part[]>>;
+  readonly #gone: readonly Part[];
+  /** What was asked before: each pass asks for every address. */
+  readonly #answers = new Map<string, PoolView | undefined>();
+
+  /** `gone`: pools that were there a moment ago; they count for what no other pool has. */
+  constructor(present: readonly PoolView[], gone: readonly PoolView[] = []) {
+    this.#byName = new Map([...gone, ...present].map((pool) => [pool.name, pool]));
+    const parts = present.flatMap(partsOf).sort((a, b) => (a.range.first < b.range.first ? -1 : 1));
+    const of = (family: Family): Part[] => parts.filter(({ range }) => range.family === family);
+    this.#present = { IPv4: of("IPv4"), IPv6: of("IPv6") };
+    this.#gone = gone.flatMap(partsOf);
+    this.text = JSON.stringify([present, gone]);
+  }
+
+  get(name: string): PoolView | undefined {
+    return this.#byName.get(name);
+  }
+
+  list(): PoolView[] {
+    return [...this.#byName.values()];
+  }
+
+  /** The pool that has the address; undefined if none has. */
+  of(vip: string): PoolView | undefined {
+    if (this.#answers.has(vip)) return this.#answers.get(vip);
+    if (this.#answers.size >= MAX_ANSWERS) this.#answers.clear();
+    const pool = this.#find(vip);
+    this.#answers.set(vip, pool);
+    return pool;
+  }
+
+  #find(vip: string): PoolView | undefined {
+    const address = parseAddress(vip);
+    if (address === undefined) return undefined;
+    const parts = this.#present[address.family];
+    let [low, high] = [0, parts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((parts[middle]?.range.first ?? 0n) <= address.value) low = middle + 1;
+      else high = middle;
+    }
+    const found = parts[low - 1];
+    if (found !== undefined && address.value <= found.range.last) return found.pool;
+    const has = ({ range }: Part): boolean =>
+      range.family === address.family && range.first <= address.value && address.value <= range.last;
+    return this.#gone.find(has)?.pool;
+  }
+}
+
+/** A pool's addresses were judged before: what cannot be read has none. */
+function partsOf(pool: PoolView): Part[] {
+  return pool.addresses.flatMap((text) => {
+    try {
+      return [{ range: parseRange(text), pool }];
+    } catch {
+      // An AddressError: no address is in what is no range.
+      return [];
+    }
+  });
+}
