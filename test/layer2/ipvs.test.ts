@@ -315,8 +315,22 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
   test("nobody takes over another Service's traffic: by no annotation, and by no claim to its ids", async (t) => {
     const vip = nodes.topology.vip(0);
     const { kube } = nodes.cluster;
+    const thief = { name: "thief", namespace: "default" };
     const flows = startFlows(vip, CONTROL_FLOWS);
     await flows.progress(2, 120_000);
+    const untouched = new Map<string, string[]>();
+    for (const name of nodes.names()) untouched.set(name, await nodes.programmed(name));
+    // Made last, so that it is the younger one.
+    const vips = Object.values(nodes.topology.vip(2));
+    await nodes.cluster.addService({ name: thief.name, vips, pods: nodes.topology.pods });
+    const mark = (id: number): number => markOf(id, 1, DEFAULT_SETTINGS.routingBit);
+    for (const name of nodes.names()) {
+      await until(
+        `${name} to forward for the thief, too`,
+        async () => (await nodes.programmed(name)).some((line) => line.includes(` -f ${mark(5)} `)),
+        LONG,
+      );
+    }
     const before = new Map<string, string[]>();
     for (const name of nodes.names()) before.set(name, await nodes.programmed(name));
     const victims = { "IPv4/TCP/80": 1, "IPv6/TCP/80": 2 };
@@ -325,19 +339,19 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       "genkan.dev/forwarding-ids": JSON.stringify(victims),
       "genkan.dev/ip-allocated-from-pool": "none",
     };
-    const other = { name: "other", namespace: "default", type: "merge" } as const;
-    await kube.patch(services, { ...other, body: { metadata: { annotations } } });
+    await kube.patch(services, { ...thief, type: "merge", body: { metadata: { annotations } } });
     // What only the controller can write: two Services with one id are a fault of somebody's, and the older one wins.
     const claim = (ids: ForwardingIds): Promise<unknown> => {
       const condition = { ...forwardingCondition(["pool"], ids), lastTransitionTime: "2026-01-01T00:00:00Z" };
       return kube.patch(services, {
-        ...other,
+        ...thief,
+        type: "merge",
         subresource: "status",
         body: { status: { conditions: [condition] } },
       });
     };
     await claim(victims);
-    const marks = [1, 2].map((id) => markOf(id, 1, DEFAULT_SETTINGS.routingBit));
+    const marks = [mark(1), mark(2)];
     for (const name of nodes.names()) {
       await until(
         `${name} to say that the ids are claimed twice`,
@@ -351,12 +365,12 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       assert.ok(ofVictim(before.get(name) ?? []).length > marks.length, "there was something to take over");
     }
     await flows.progress(2, 120_000);
-    await claim({ "IPv4/TCP/80": 3, "IPv6/TCP/80": 4 });
+    await kube.remove(services, thief.name, { namespace: thief.namespace });
     for (const name of nodes.names()) {
       await until(
         `${name} to be as it was`,
         async () => {
-          assert.deepEqual(await nodes.programmed(name), before.get(name));
+          assert.deepEqual(await nodes.programmed(name), untouched.get(name));
           return true;
         },
         LONG,
