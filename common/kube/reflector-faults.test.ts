@@ -326,9 +326,9 @@ for (const [what, text, cause] of lists) {
     world.server.objects.compact();
     world.server.resetConnections();
     // A reset, a 410, and then what the test is about.
-    assert.deepEqual(await world.waits(8), [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800]);
+    assert.deepEqual(await world.waits(9), [100, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800]);
     assert.equal(await world.wait(), 15_000);
-    assert.equal(world.reflector.counts().causes[cause], 7);
+    assert.equal(world.reflector.counts().causes[cause], 8);
     assert.equal(world.warnings.filter((warning) => warning.cause === cause).length, 1);
     assert.ok(JSON.stringify(world.warnings).length < 2_000);
     assert.ok(world.server.requests.length < 200, "no more than a bounded number of pages");

@@ -46,6 +46,13 @@ for (const [what, error, tenthMs] of cases) {
   });
 }
 
+test("a server that was away and is back says that our version is too old: that is no reason to wait longer", () => {
+  const { setbacks } = world();
+  for (let failures = 1; failures < 10; failures += 1)
+    setbacks.note(new ConnectionError("NETWORK", "watch", "refused"));
+  assert.equal(setbacks.note(refusal(410)), 100);
+});
+
 test("each cause is told once in five minutes, with how often it came; all are counted", async () => {
   const { clock, told, setbacks } = world();
   for (let round = 0; round < 1_000; round += 1) {

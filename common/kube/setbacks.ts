@@ -4,6 +4,8 @@
  * - The wait doubles by chance up to a cap. It is short where the server is away, so that everybody is back soon after
  *   it; it is client-go's half a minute where the server answers and the answer is of no use, since asking again costs
  *   it work and will seldom help.
+ * - A version that is too old (410) is what a server says that was away and is back: the first one after other failures
+ *   waits as if nothing had failed before, or everybody would come back half a minute late.
  * - Retry-After is added to that and never shortened by it, up to a bound: no server can send us away for hours.
  * - Each cause is told when it is new, and again after some minutes with how often it came: a server that is broken for
  *   days, in one way or in two in turn, fills no disk.
@@ -44,6 +46,7 @@ export class Setbacks {
   readonly #told = new Map<string, { at: number; unsaid: number }>();
   readonly #causes: Record<string, number> = {};
   #inRow = 0;
+  #goneInRow = 0;
 
   constructor(options: SetbacksOptions) {
     this.#options = options;
@@ -57,17 +60,18 @@ export class Setbacks {
   /** Something good came for long enough: the next failure is the first of a row. */
   reset(): void {
     this.#inRow = 0;
+    this.#goneInRow = 0;
   }
 
   /** Counts and tells `error`; milliseconds to wait. */
   note(error: unknown): number {
     const { backoffMs, random } = this.#options;
-    this.#inRow += 1;
+    const failures = isGone(error) ? ++this.#goneInRow : ++this.#inRow;
     const capMs = isUseless(error) ? Math.max(USELESS_CAP_MS, backoffMs.capMs) : backoffMs.capMs;
-    const waitMs = backoff(this.#inRow, { ...backoffMs, capMs }, random) + retryAfterMs(error);
+    const waitMs = backoff(failures, { ...backoffMs, capMs }, random) + retryAfterMs(error);
     this.tell(causeOf(error), `${happened(error)}, going on with what is known`, {
       error: errorText(error).slice(0, MAX_TEXT),
-      failures: this.#inRow,
+      failures,
       waitMs: Math.round(waitMs),
     });
     return waitMs;
