@@ -12,9 +12,9 @@
  * - A file that the host changes after the guest looked at it (or at its absence) may be seen as it was. Hand data to
  *   a running guest through `exec`'s input instead.
  * - ip_vs and its schedulers, ipip, ip6_tunnel, all of nftables, veth, bridge, vxlan, dummy, sctp and overlay are there.
- * - user-mode Linux: programs compute at the machine's speed, a system call takes 8 to 15 us, fork and exec 6 ms. It has
+ * - user-mode Linux: programs compute at the machine's speed, a system call takes 8 us, fork and exec 3 ms. It has
  *   one processor, no io_uring, and about 450 MB at most for one program (vm.max_map_count of the host).
- * - qemu: programs run 8 to 15 times slower; to start one takes 0.1 s, node 1 s. `modprobe` finds the kernel's modules.
+ * - qemu: programs run 4 to 7 times slower; to start one takes 0.1 s, node 1 s. `modprobe` finds the kernel's modules.
  *
  * Library: `startGuest({memory, tap, directory, detached})` in guest.ts and `connectGuest(directory)` in boot.ts give a
  * `Guest` with `exec(argv, {netns, input, onOutput, ...})` (any number at a time; `netns` costs no extra program) and
