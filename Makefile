@@ -118,7 +118,6 @@ bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/re
 
 .PHONY: bench-forwarding
 bench-forwarding: setup addon ## What forwarding adds to a request and to a packet; keeps docs/results/forwarding.md
-	@node hack/lab/main.ts programs
 	@node test/bench/forwarding.ts
 
 .PHONY: bench-lab

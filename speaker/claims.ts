@@ -37,8 +37,8 @@ export class Claims {
         continue;
       }
       const claim = { plan, port };
-      this.#settle(this.#byId, port.id, claim, `forwarding id ${port.id}`);
-      this.#settle(this.#byPlace, placeOf(port), claim, placeOf(port));
+      this.#settle(this.#byId, port.id, claim, ({ id }) => `forwarding id ${id}`);
+      this.#settle(this.#byPlace, placeOf(port), claim, placeOf);
     }
   }
 
@@ -47,7 +47,8 @@ export class Claims {
     return this.#excluded.size === 0 ? plan.ports : plan.ports.filter((port) => !this.#excluded.has(port));
   }
 
-  #settle<K>(claims: Map<K, Claim>, key: K, claim: Claim, what: string): void {
+  /** `what` is put into words only where it is claimed twice: every port of every Service comes here in each plan. */
+  #settle<K>(claims: Map<K, Claim>, key: K, claim: Claim, what: (port: ForwardedPort) => string): void {
     const held = claims.get(key);
     if (held === undefined) {
       claims.set(key, claim);
@@ -59,7 +60,7 @@ export class Claims {
     const { protocol, port } = loser.port;
     this.leftOut.push({
       reason: "DuplicateClaim",
-      message: `${protocol}/${port} of Service ${loser.plan.service.key} is not forwarded: ${what} is of Service ${winner.plan.service.key}, which is older`,
+      message: `${protocol}/${port} of Service ${loser.plan.service.key} is not forwarded: ${what(loser.port)} is of Service ${winner.plan.service.key}, which is older`,
     });
   }
 }

@@ -7,6 +7,7 @@
  * either, while others are left.
  */
 import type { Family } from "#api/address.ts";
+import { idKey } from "#api/forwarding-ids.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "./forwarding/types.ts";
 import type { EndpointView, ServicePort, ServiceView, SliceView } from "./view.ts";
 
@@ -42,7 +43,7 @@ export function planService(
     for (const port of service.ports) {
       const found = endpointsOf(port, slices, family);
       for (const { view } of found) if (isUsable(view, found)) usableNodes[family].add(view.node);
-      const id = service.ids[`${family}/${port.protocol}/${port.port}`];
+      const id = service.ids[idKey(family, `${port.protocol}/${port.port}`)];
       const endpoints = forwarded(found, port, context);
       for (const { address, isServing, returnPath } of endpoints)
         if (isServing && returnPath === "snat") translated.add(address);

@@ -16,6 +16,7 @@ import type { Guest } from "#hack/guest/boot.ts";
 import { ensureProgram } from "#hack/guest/cache.ts";
 import { startGuest } from "#hack/guest/guest.ts";
 import { type KernelKind, parseKernelKind } from "#hack/guest/kernel.ts";
+import { insideCommand } from "#test/netns/guest.ts";
 import { type Figures, page, ROWS } from "./lab-page.ts";
 
 const INSTANCE = "7";
@@ -66,7 +67,7 @@ async function ofGuest(kernel: KernelKind): Promise<Figures> {
   }
 }
 
-/** Seconds until three nodes are Ready; processor time of the guest in percent while nothing is asked of it. */
+/** Seconds until three nodes are Ready. */
 async function ofLab(kernel: KernelKind): Promise<Figures> {
   const lab = (...argv: string[]): Promise<string> =>
     run([process.execPath, "hack/lab/main.ts", "--instance", INSTANCE, ...argv], { cwd: CHECKOUT });
@@ -78,17 +79,9 @@ async function ofLab(kernel: KernelKind): Promise<Figures> {
   }
 }
 
-/** Seconds of the test of forwarding against the kernel, and of its command line alone. */
+/** Seconds of the test of forwarding against the kernel, with the guest's start. */
 async function ofForwardingTest(kernel: KernelKind): Promise<Figures> {
-  const inside = [
-    "env",
-    "GENKAN_INSIDE=1",
-    "unshare",
-    "-n",
-    "node",
-    "--test",
-    "test/netns/forwarding.test.ts",
-  ];
+  const inside = insideCommand("test/netns/forwarding.test.ts");
   const took = await timed(() =>
     run([process.execPath, "hack/guest/run.ts", "--kernel", kernel, "--", ...inside], { cwd: CHECKOUT }),
   );

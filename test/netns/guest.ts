@@ -35,22 +35,17 @@ export function testInside(what: string, file: string): void {
   }
 }
 
+/** Runs the file's tests themselves, in a network namespace of their own, on whatever kernel this is. */
+export function insideCommand(file: string): string[] {
+  const runner = ["node", "--test", "--test-force-exit", "--test-reporter=spec"];
+  return ["env", "GENKAN_INSIDE=1", "unshare", "-n", ...runner, file];
+}
+
 /** The signal ends the guest as well. */
 function runInside(file: string, flags: readonly string[], signal: AbortSignal): Promise<void> {
   // The runner of tests tells its children that they are one; a run of its own must not be.
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-  const inside = [
-    "env",
-    "GENKAN_INSIDE=1",
-    "unshare",
-    "-n",
-    "node",
-    "--test",
-    "--test-force-exit",
-    "--test-reporter=spec",
-    file,
-  ];
-  const child = spawn(process.execPath, [RUN, ...flags, "--", ...inside], {
+  const child = spawn(process.execPath, [RUN, ...flags, "--", ...insideCommand(file)], {
     stdio: ["ignore", 2, 2],
     env: environment,
     signal,
