@@ -26,7 +26,7 @@ help: ## List the goals
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: setup addon ## A real cluster with Genkan, shown step by step; leaves it running
+demo: setup-lab addon ## A real cluster with Genkan, shown step by step; leaves it running
 	@node hack/demo/main.ts up
 
 .PHONY: demo-stop
@@ -90,7 +90,7 @@ images: setup addon ## The lab's container images, into .lab/images
 	@node hack/images/main.ts build
 
 .PHONY: lab
-lab: setup ## A cluster without Genkan (npm run lab -- status, exec, env, down)
+lab: setup-lab ## A cluster without Genkan (npm run lab -- status, exec, env, down)
 	@node hack/lab/main.ts up
 
 .PHONY: fuzz
@@ -133,6 +133,9 @@ bench-memory: setup addon ## A speaker's memory with thousands of Services
 
 .PHONY: setup
 setup: ## Install what is missing on this machine
+	@hack/setup tests
+.PHONY: setup-lab
+setup-lab:
 	@hack/setup lab
 .PHONY: setup-base
 setup-base:

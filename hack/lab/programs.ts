@@ -24,8 +24,12 @@ interface Build {
 
 const VERSION = "k8s.io/component-base/version.git";
 const [MAJOR, MINOR] = KUBERNETES.split(".");
-/** Nobody debugs them: without the tables for it the compiler needs a fifth less time (measured). */
-const WITHOUT_DEBUGGING = ["-gcflags=all=-dwarf=false"];
+/**
+ * For a short build. Nobody debugs these programs: without the tables for it the compiler needs a fifth less time, and
+ * without inlining a sixth less again (measured). Go's own packages are inlined, because the programs spend most of
+ * their time there.
+ */
+const BUILT_QUICKLY = ["-gcflags=all=-dwarf=false -l", "-gcflags=std=-dwarf=false"];
 const WITHOUT_FILE_SYSTEMS = "no_btrfs no_devmapper no_zfs no_aufs";
 
 const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
@@ -34,7 +38,7 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
       output: "kube",
       cgo: false,
       argv: [
-        ...WITHOUT_DEBUGGING,
+        ...BUILT_QUICKLY,
         "-ldflags",
         `-s -w -X ${VERSION}Version=v${KUBERNETES} -X ${VERSION}Major=${MAJOR} -X ${VERSION}Minor=${MINOR}`,
         ".",
@@ -46,7 +50,7 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
       output: name,
       cgo: false,
       argv: [
-        ...WITHOUT_DEBUGGING,
+        ...BUILT_QUICKLY,
         "-ldflags",
         "-s -w",
         "-tags",
@@ -57,7 +61,7 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
     {
       output: "runc",
       cgo: true,
-      argv: [...WITHOUT_DEBUGGING, "-ldflags", "-s -w", "-tags", "seccomp", "github.com/opencontainers/runc"],
+      argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "-tags", "seccomp", "github.com/opencontainers/runc"],
     },
   ],
 };

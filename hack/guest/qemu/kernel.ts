@@ -1,10 +1,12 @@
 /** Debian's generic kernel under qemu: slow (every instruction is emulated), and as it runs on most people's nodes. */
 import { join } from "node:path";
 import { CHECKOUT } from "#hack/common/checkout.ts";
+import { run } from "#hack/common/command.ts";
 import type { Say } from "#hack/common/progress.ts";
 import type { GuestKernel, MachineOptions } from "#hack/guest/kernel.ts";
 import { ensureQemuFiles, type QemuFiles } from "#hack/guest/qemu/files.ts";
 
+const PROGRAM = "qemu-system-x86_64";
 /** Loaded at boot, so that nothing depends on what loads by itself. `modprobe NAME` works in the guest for the rest. */
 const MODULES = [
   ...["ip_vs", "ip_vs_mh", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_vs_lc", "ip_vs_wlc"],
@@ -15,8 +17,12 @@ const MODULES = [
   ...["veth", "bridge", "dummy", "vxlan", "macvlan", "tun", "sctp", "virtio_net", "inet_diag", "tcp_diag"],
 ];
 
-/** Downloads what is missing the first time (67 MB). */
+/** Downloads what is missing the first time: Debian's kernel (67 MB), and qemu itself, which only the tests' set-up installs. */
 export async function qemuKernel(tell: Say): Promise<GuestKernel> {
+  if (!(await hasQemu())) {
+    tell("guest: qemu is not installed: installing it");
+    await run([join(CHECKOUT, "hack", "setup"), "tests"]);
+  }
   const files = await ensureQemuFiles(tell);
   return {
     kind: "qemu",
@@ -24,6 +30,11 @@ export async function qemuKernel(tell: Say): Promise<GuestKernel> {
     argv: (machine) => qemuArguments(files, machine),
     modules: MODULES,
   };
+}
+
+async function hasQemu(): Promise<boolean> {
+  const answer = await run([PROGRAM, "--version"]).catch(() => undefined);
+  return answer !== undefined;
 }
 
 function qemuArguments(files: QemuFiles, { directory, memory, ports, tap, mac }: MachineOptions): string[] {
@@ -44,7 +55,7 @@ function qemuArguments(files: QemuFiles, { directory, memory, ports, tap, mac }:
           ...["-device", `virtio-net-pci,netdev=net${hardware}`],
         ];
   return [
-    ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-smp", "2", "-m", `${memory}`],
+    ...[PROGRAM, "-accel", "tcg,thread=multi", "-smp", "2", "-m", `${memory}`],
     // Old on purpose: it has AES, and no AVX, whose emulation costs more than it saves (measured).
     ...["-cpu", "Westmere"],
     ...["-nographic", "-no-reboot"],
