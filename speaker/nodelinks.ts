@@ -4,6 +4,7 @@ import type { LinkIdentity } from "./layer2/messages.ts";
 import { ADDRESS_GROUPS, type LinkAddress, listAddresses } from "./netlink/addr.ts";
 import { LINK_GROUP, type Link, listLinks } from "./netlink/link.ts";
 import { NetlinkSocket, PROTOCOL } from "./netlink/socket.ts";
+import { MAX_STATE } from "./project.ts";
 import type { SpeakerLink } from "./view.ts";
 
 /** An Ethernet link with the addresses that others can reach it by. */
@@ -30,11 +31,20 @@ export function nodeLinks(links: readonly Link[], addresses: readonly LinkAddres
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Pure: what to tell the others: links that are up and have an address, or that a pool asks for by name. */
+/**
+ * Pure: what to tell the others: links that are up and have an address, or that a pool asks for by name. No more of
+ * them, and of their prefixes, than the others read.
+ */
 export function publishedLinks(links: readonly NodeLink[], named: ReadonlySet<string>): SpeakerLink[] {
+  let left: number = MAX_STATE.prefixes;
   return links
     .filter(({ isUp, name, prefixes }) => isUp && (prefixes.length > 0 || named.has(name)))
-    .map(({ name, prefixes, hardware }) => ({ name, prefixes, hardware }));
+    .slice(0, MAX_STATE.links)
+    .map(({ name, prefixes, hardware }) => {
+      const told = prefixes.slice(0, left);
+      left -= told.length;
+      return { name, prefixes: told, hardware };
+    });
 }
 
 export interface LinkMonitor {

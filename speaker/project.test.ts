@@ -108,10 +108,20 @@ test("another speaker's state is read with care", () => {
   for (const bad of [undefined, "", "{", "3", "null", "[]", '{"isReady":1,"links":[]}', '{"isReady":true}']) {
     assert.equal(parseState(bad), undefined, String(bad));
   }
-  assert.deepEqual(
-    parseState('{"isReady":true,"links":[null,{"name":"x"},{"name":"y","prefixes":[1]}]}')?.links,
-    [],
-  );
+  const link = (changes: object): string =>
+    JSON.stringify({ ...good, links: [...good.links, { name: "y", prefixes: [], ...changes }] });
+  assert.equal(parseState(link({}))?.links.length, 2);
+  for (const bad of [
+    ...[{ name: 1 }, { name: "x".repeat(2_000) }, { prefixes: 3 }, { prefixes: [1] }, { hardware: "x" }],
+    ...["172.30.0.1/x", "172.30.0.1/33", "172.30.0.1", "/24", "1/1e400", "fd30::1/-1"].map((one) => ({
+      prefixes: [one],
+    })),
+    { prefixes: Array(256).fill("172.30.0.1/24") },
+  ]) {
+    assert.equal(parseState(link(bad)), undefined, JSON.stringify(bad).slice(0, 100));
+  }
+  assert.equal(parseState(JSON.stringify({ ...good, links: Array(65).fill(good.links[0]) })), undefined);
+  assert.equal(parseState(JSON.stringify({ ...good, more: "x".repeat(70_000) })), undefined);
 });
 
 test("options name the variable, its value and the rule", () => {

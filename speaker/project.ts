@@ -1,10 +1,27 @@
-/** What is kept of objects of the API: a projection before storing keeps memory and comparisons small. Pure. */
-import { type Family, formatAddress, parseAddress } from "#api/address.ts";
+/**
+ * What is kept of objects of the API: a projection before storing keeps memory and comparisons small, and what it keeps
+ * has the types that it claims. An object that cannot be used is an UnusableError, and costs itself only. Pure.
+ */
+import { type Family, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
-import type { Protocol } from "./forwarding/types.ts";
 import { projectAdvertisement } from "./projectbgp.ts";
+import {
+  attempt,
+  fields,
+  flag,
+  integer,
+  labels,
+  list,
+  optional,
+  port,
+  type Reader,
+  selector,
+  text,
+  UnusableError,
+  word,
+} from "./usable.ts";
 import type {
   EndpointView,
   LoadBalancerView,
@@ -17,119 +34,184 @@ import type {
   SpeakerState,
 } from "./view.ts";
 
-const PROTOCOLS: readonly string[] = ["TCP", "UDP", "SCTP"];
+const PROTOCOLS = ["TCP", "UDP", "SCTP"] as const;
 const LABEL_SERVICE = "kubernetes.io/service-name";
+/** What a Node says of itself takes addresses from Services: nobody has so many, and nobody may take more. */
+const MAX_NODE_ADDRESSES = 64;
+/** The API server's own limits are 100 and 1,000. */
+const MAX_SLICE_PORTS = 1_000;
+const MAX_SLICE_ENDPOINTS = 10_000;
 
 /** undefined for what is not ours or has no address yet: only the controller's word in the status says that it is. */
 export function projectService(raw: Service): ServiceView | undefined {
   const { metadata, spec, status } = raw;
   const isGiven = status?.conditions?.some(({ type }) => type === FORWARDING_CONDITION) === true;
   if (spec?.type !== "LoadBalancer" || !isGiven) return undefined;
-  const vips = (status?.loadBalancer?.ingress ?? [])
+  const vips = list(fields)(status?.loadBalancer?.ingress ?? [], "status.loadBalancer.ingress")
     .map(({ ip }) => canonical(ip))
     .filter((vip) => vip !== undefined)
     .sort();
   if (vips.length === 0) return undefined;
-  const ports: ServicePort[] = (spec.ports ?? [])
-    .filter(({ protocol = "TCP" }) => PROTOCOLS.includes(protocol))
-    .map(({ name = "", protocol = "TCP", port }) => ({ name, protocol: protocol as Protocol, port }));
+  const loadBalancerClass = optional(text)(spec.loadBalancerClass, "spec.loadBalancerClass");
   return {
     key: keyOf(raw),
-    uid: metadata.uid,
-    createdAt: metadata.creationTimestamp ?? "",
-    ...(spec.loadBalancerClass === undefined ? {} : { loadBalancerClass: spec.loadBalancerClass }),
-    vips,
+    uid: text(metadata.uid, "metadata.uid"),
+    createdAt: optional(text, "")(metadata.creationTimestamp, "metadata.creationTimestamp"),
+    ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+    vips: [...new Set(vips)],
     ids: forwardingIdsOf(status?.conditions),
-    ports,
+    ports: list(servicePort)(spec.ports ?? [], "spec.ports"),
     isLocal: spec.externalTrafficPolicy === "Local",
     hasAffinity: spec.sessionAffinity === "ClientIP",
-    sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((range) => range.trim()),
+    sourceRanges: list(sourceRange)(spec.loadBalancerSourceRanges ?? [], "spec.loadBalancerSourceRanges"),
   };
 }
+
+function servicePort(value: unknown, field: string): ServicePort {
+  const read = fields(value, field);
+  return {
+    name: optional(text, "")(read.name, `${field}.name`),
+    protocol: optional(word(...PROTOCOLS), "TCP")(read.protocol, `${field}.protocol`),
+    port: port(read.port, `${field}.port`),
+  };
+}
+
+/** One that cannot be read would let in nobody or everybody: neither is what was asked for. */
+const sourceRange: Reader<string> = (value, field) => prefix(text(value, field).trim(), field);
 
 /** undefined for slices of no Service, and of names instead of addresses. */
 export function projectSlice(raw: EndpointSlice): SliceView | undefined {
   const service = raw.metadata.labels?.[LABEL_SERVICE];
   const family = raw.addressType;
   if (service === undefined || (family !== "IPv4" && family !== "IPv6")) return undefined;
-  const ports = (raw.ports ?? []).flatMap(({ name, protocol, port }) =>
-    port === undefined ? [] : [{ name: name ?? "", protocol: protocol ?? "TCP", port }],
-  );
+  const ports = list(fields, MAX_SLICE_PORTS)(raw.ports ?? [], "ports").flatMap((read, at) => {
+    if (read.port === undefined || read.port === null) return [];
+    const name = optional(text, "")(read.name, `ports[${at}].name`);
+    const protocol = optional(text, "TCP")(read.protocol, `ports[${at}].protocol`);
+    return [{ name, protocol, port: port(read.port, `ports[${at}].port`) }];
+  });
   const endpoints: EndpointView[] = [];
-  for (const { addresses, conditions, nodeName } of raw.endpoints ?? []) {
+  for (const [at, read] of list(fields, MAX_SLICE_ENDPOINTS)(raw.endpoints ?? [], "endpoints").entries()) {
     // All addresses of an endpoint are interchangeable: consumers use the first (EndpointSlice's API).
-    const address = canonical(addresses[0]);
+    const address = canonical(list((one) => one)(read.addresses, `endpoints[${at}].addresses`)[0]);
     if (address === undefined) continue;
-    const isReady = conditions?.ready ?? true;
+    const conditions = optional(fields, NO_FIELDS)(read.conditions, `endpoints[${at}].conditions`);
+    const isReady = conditions.ready !== false;
     endpoints.push({
       address,
-      node: shared(nodeName ?? ""),
+      node: shared(optional(text, "")(read.nodeName, `endpoints[${at}].nodeName`)),
       isReady,
-      isServing: conditions?.serving ?? isReady,
-      isTerminating: conditions?.terminating ?? false,
+      isServing:
+        conditions.serving === undefined || conditions.serving === null
+          ? isReady
+          : conditions.serving === true,
+      isTerminating: conditions.terminating === true,
     });
   }
-  return { family, service: `${raw.metadata.namespace ?? ""}/${service}`, ports, endpoints };
+  const name = text(service, `metadata.labels["${LABEL_SERVICE}"]`);
+  return { family, service: `${raw.metadata.namespace ?? ""}/${name}`, ports, endpoints };
 }
+
+const NO_FIELDS: Readonly<Record<string, never>> = Object.freeze({});
 
 export function projectNode(raw: Node): NodeView {
   const addresses: { IPv4?: string; IPv6?: string } = {};
   const own = new Set<string>();
-  for (const { type, address } of raw.status?.addresses ?? []) {
-    const parsed = parsedAddress(address);
+  const listed = list(fields, MAX_NODE_ADDRESSES)(raw.status?.addresses ?? [], "status.addresses");
+  for (const [at, { type, address }] of listed.entries()) {
+    // Host names are listed, too.
+    const parsed = parsedAddress(text(address, `status.addresses[${at}].address`));
     if (parsed === undefined) continue;
     own.add(parsed.text);
     if (type === "InternalIP") addresses[parsed.family] ??= parsed.text;
   }
-  return { name: raw.metadata.name, labels: raw.metadata.labels ?? {}, addresses, own: [...own] };
+  return {
+    name: text(raw.metadata.name, "metadata.name"),
+    labels: optional(labels, NO_FIELDS)(raw.metadata.labels, "metadata.labels"),
+    addresses,
+    own: [...own],
+  };
 }
 
-export function projectPool(raw: AddressPool): PoolView {
+export function projectPool({ metadata, spec }: AddressPool): PoolView {
+  const read = fields(spec, "spec");
+  const names = optional(list(text), []);
   return {
-    name: raw.metadata.name,
-    addresses: raw.spec.addresses,
-    protocol: raw.spec.protocol,
-    nodeSelectors: raw.spec.nodeSelectors ?? [],
-    interfaces: raw.spec.interfaces ?? [],
+    name: text(metadata.name, "metadata.name"),
+    addresses: list(text)(read.addresses, "spec.addresses"),
+    protocol: word("layer2", "bgp")(read.protocol, "spec.protocol"),
+    nodeSelectors: optional(list(selector), [])(read.nodeSelectors, "spec.nodeSelectors"),
+    interfaces: names(read.interfaces, "spec.interfaces"),
     advertisements:
-      raw.spec.protocol === "bgp" ? (raw.spec.bgpAdvertisements ?? []).map(projectAdvertisement) : [],
+      read.protocol === "bgp"
+        ? optional(list(projectAdvertisement), [])(read.bgpAdvertisements, "spec.bgpAdvertisements")
+        : [],
   };
 }
 
-export function projectLoadBalancer(raw: LoadBalancer): LoadBalancerView {
-  const { metadata, spec } = raw;
+export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalancerView {
+  const read = fields(spec, "spec");
+  const forwarding = optional(fields, NO_FIELDS)(read.forwarding, "spec.forwarding");
+  const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
   return {
-    generation: metadata.generation ?? 0,
+    generation: optional(integer(0, Number.MAX_SAFE_INTEGER), 0)(metadata.generation, "metadata.generation"),
     isDeleting: metadata.deletionTimestamp !== undefined,
-    nodeSelector: spec.nodeSelector ?? {},
-    mode: spec.forwarding?.mode ?? "IPVS",
-    scheduler: spec.forwarding?.scheduler ?? "mh",
-    ...(spec.loadBalancerClass === undefined ? {} : { loadBalancerClass: spec.loadBalancerClass }),
+    nodeSelector: optional(labels, NO_FIELDS)(read.nodeSelector, "spec.nodeSelector"),
+    mode: optional(word("IPVS", "KubeProxy"), "IPVS")(forwarding.mode, "spec.forwarding.mode"),
+    scheduler: optional(text, "mh")(forwarding.scheduler, "spec.forwarding.scheduler"),
+    ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
   };
 }
 
-/** What a Lease's annotation says of a speaker; undefined for what is none. */
-export function parseState(text: string | undefined): SpeakerState | undefined {
-  const value = parseJson(text);
-  if (typeof value !== "object" || value === null) return undefined;
-  const { isReady, links } = value as Partial<Record<keyof SpeakerState, unknown>>;
-  if (typeof isReady !== "boolean" || !Array.isArray(links)) return undefined;
-  const known = links.filter(
-    (link): link is SpeakerLink =>
-      typeof link?.name === "string" &&
-      Array.isArray(link.prefixes) &&
-      link.prefixes.every((prefix: unknown) => typeof prefix === "string") &&
-      (link.hardware === undefined || typeof link.hardware === "string"),
-  );
-  const reduced = known.map(
-    ({ name, prefixes, hardware }): SpeakerLink => ({
-      name,
-      prefixes,
-      ...(hardware !== undefined && { hardware }),
-    }),
-  );
-  return { isReady, links: reduced };
+/** A state's size: each prefix is compared with each address. Speakers publish no more (nodelinks.ts). */
+export const MAX_STATE = { characters: 65_536, links: 64, prefixes: 256 } as const;
+
+/** What a Lease's annotation says of a speaker; UnusableError. A part that is wrong makes all of it worth nothing. */
+export function readState(annotation: unknown): SpeakerState {
+  if (typeof annotation !== "string" || annotation.length > MAX_STATE.characters)
+    throw new UnusableError("the state", annotation, `JSON of at most ${MAX_STATE.characters} characters`);
+  let value: unknown;
+  try {
+    value = JSON.parse(annotation);
+  } catch {
+    // A SyntaxError, which quotes only a part.
+    throw new UnusableError("the state", annotation, "JSON");
+  }
+  const { isReady, links } = fields(value, "the state");
+  const read = list(speakerLink, MAX_STATE.links)(links, "links");
+  const prefixes = read.reduce((sum, link) => sum + link.prefixes.length, 0);
+  if (prefixes > MAX_STATE.prefixes)
+    throw new UnusableError("links", links, `of at most ${MAX_STATE.prefixes} prefixes in all`);
+  return { isReady: flag(isReady, "isReady"), links: read };
 }
+
+/** undefined for what is none. */
+export function parseState(annotation: string | undefined): SpeakerState | undefined {
+  return attempt([], "", () => readState(annotation));
+}
+
+const speakerLink: Reader<SpeakerLink> = (value, field) => {
+  const { name, prefixes, hardware } = fields(value, field);
+  const address = optional(text)(hardware, `${field}.hardware`);
+  if (address !== undefined && !/^[0-9a-f]{0,64}$/.test(address))
+    throw new UnusableError(`${field}.hardware`, hardware, "hexadecimal digits");
+  return {
+    name: text(name, `${field}.name`),
+    prefixes: list(prefix, MAX_STATE.prefixes)(prefixes, `${field}.prefixes`),
+    ...(address === undefined ? {} : { hardware: address }),
+  };
+};
+
+const prefix: Reader<string> = (value, field) => {
+  const given = text(value, field);
+  try {
+    parsePrefix(given);
+  } catch {
+    // An AddressError, whose words are about prefixes in general.
+    throw new UnusableError(field, value, "an address and a prefix length");
+  }
+  return given;
+};
 
 /** One string for each name: every parsed object brings its own copy. Nodes are few; the limit is for odd input. */
 const names = new Map<string, string>();
@@ -142,22 +224,11 @@ function shared(name: string): string {
   return name;
 }
 
-function parseJson(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Somebody else's hand: as if it were not there; its writer will write it again.
-    return undefined;
-  }
+function canonical(value: unknown): string | undefined {
+  return typeof value === "string" ? parsedAddress(value)?.text : undefined;
 }
 
-function canonical(text: string | undefined): string | undefined {
-  return parsedAddress(text)?.text;
-}
-
-function parsedAddress(text: string | undefined): { family: Family; text: string } | undefined {
-  if (text === undefined) return undefined;
+function parsedAddress(text: string): { family: Family; text: string } | undefined {
   const address = parseAddress(text);
   return address === undefined ? undefined : { family: address.family, text: formatAddress(address) };
 }

@@ -89,7 +89,7 @@ test("BFDProfile: defaults, and all set", () => {
 });
 
 test("an advertisement: communities by kind, each once", () => {
-  assert.deepEqual(projectAdvertisement({}), {
+  assert.deepEqual(projectAdvertisement({}, "a"), {
     aggregation: { IPv4: 32, IPv6: 128 },
     communities: [],
     largeCommunities: [],
@@ -97,12 +97,15 @@ test("an advertisement: communities by kind, each once", () => {
     nodeSelectors: [],
   });
   const communities = ["64512:1", "no-export", "65535:65281", "large:64512:1:2", "nonsense"];
-  const advertisement = projectAdvertisement({
-    aggregationLength: 24,
-    localPref: 0,
-    communities,
-    peers: ["tor"],
-  });
+  const advertisement = projectAdvertisement(
+    {
+      aggregationLength: 24,
+      localPref: 0,
+      communities,
+      peers: ["tor"],
+    },
+    "a",
+  );
   assert.deepEqual(advertisement, {
     aggregation: { IPv4: 24, IPv6: 128 },
     localPref: 0,

@@ -2,81 +2,123 @@
 import { type LargeCommunity, parseCommunity } from "#api/community.ts";
 import { parseDuration } from "#api/duration.ts";
 import { DEFAULT_BFD_INTERVAL_MS } from "#api/names.ts";
-import type { AddressPool, BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
+import type { BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
+import {
+  address,
+  fields,
+  flag,
+  integer,
+  list,
+  optional,
+  port,
+  type Reader,
+  selector,
+  text,
+  UnusableError,
+  word,
+} from "./usable.ts";
 import type { AdvertisementView, PeerView, ProfileView } from "./view.ts";
 
-type RawAdvertisement = NonNullable<AddressPool["spec"]["bgpAdvertisements"]>[number];
+const MAX_32 = 0xffff_ffff;
+const asn = integer(1, MAX_32);
+const no = optional(flag, false);
+/** Longer than any interval of the schema, shorter than any timer's limit. */
+const interval = integer(1, 3_600_000);
 
-export function projectAdvertisement(raw: RawAdvertisement): AdvertisementView {
+/** An entry of a pool's bgpAdvertisements. */
+export const projectAdvertisement: Reader<AdvertisementView> = (value, field) => {
+  const read = fields(value, field);
   const standard = new Set<number>();
   const large = new Map<string, LargeCommunity>();
-  for (const text of raw.communities ?? []) {
-    const community = parseCommunity(text);
+  for (const one of optional(list(text), [])(read.communities, `${field}.communities`)) {
+    const community = parseCommunity(one);
     if (community?.kind === "standard") standard.add(community.value);
     if (community?.kind === "large") large.set(community.value.join(), community.value);
   }
+  const length = (name: string, width: number): number =>
+    optional(integer(0, width), width)(read[name], `${field}.${name}`);
   return {
-    aggregation: { IPv4: raw.aggregationLength ?? 32, IPv6: raw.aggregationLengthV6 ?? 128 },
-    ...(raw.localPref === undefined ? {} : { localPref: raw.localPref }),
+    aggregation: { IPv4: length("aggregationLength", 32), IPv6: length("aggregationLengthV6", 128) },
+    ...present({ localPref: optional(integer(0, MAX_32))(read.localPref, `${field}.localPref`) }),
     communities: [...standard],
     largeCommunities: [...large.values()],
-    peers: raw.peers ?? [],
-    nodeSelectors: raw.nodeSelectors ?? [],
+    peers: optional(list(text), [])(read.peers, `${field}.peers`),
+    nodeSelectors: optional(list(selector), [])(read.nodeSelectors, `${field}.nodeSelectors`),
   };
-}
+};
 
 export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
+  const given = fields(spec, "spec");
+  const read = <T>(reader: Reader<T>, name: keyof BGPPeer["spec"]): T => reader(given[name], `spec.${name}`);
+  const secret = optional(fields, {})(given.passwordSecret, "spec.passwordSecret").name;
   return {
-    name: metadata.name,
-    port: spec.peerPort ?? 179,
-    localAsn: spec.localASN ?? spec.myASN,
-    peerAsn: spec.peerASN ?? spec.dynamicASN ?? "external",
-    nodeSelectors: spec.nodeSelectors ?? [],
-    isMultihop: spec.ebgpMultiHop ?? false,
-    gracefulRestart: spec.enableGracefulRestart ?? false,
-    isDualStack: spec.dualStackAddressFamily ?? false,
+    name: text(metadata.name, "metadata.name"),
+    port: read(optional(port, 179), "peerPort"),
+    localAsn: read(optional(asn), "localASN") ?? read(asn, "myASN"),
+    peerAsn:
+      read(optional(asn), "peerASN") ??
+      read(optional(word("internal", "external"), "external"), "dynamicASN"),
+    nodeSelectors: read(optional(list(selector), []), "nodeSelectors"),
+    isMultihop: read(no, "ebgpMultiHop"),
+    gracefulRestart: read(no, "enableGracefulRestart"),
+    isDualStack: read(no, "dualStackAddressFamily"),
     ...present({
-      address: spec.peerAddress,
-      link: spec.interface,
-      routerId: spec.routerID,
-      holdTimeMs: positive(spec.holdTime),
-      keepaliveTimeMs: positive(spec.keepaliveTime),
-      connectTimeMs: positive(spec.connectTime),
-      sourceAddress: spec.sourceAddress,
-      password: spec.password === "" ? undefined : spec.password,
-      passwordSecret: spec.passwordSecret?.name,
-      ttlSecurityHops: spec.ttlSecurityHops,
-      bfdProfile: spec.bfdProfile === "" ? undefined : spec.bfdProfile,
+      address: read(optional(address()), "peerAddress"),
+      link: read(optional(text), "interface"),
+      routerId: read(optional(address("IPv4")), "routerID"),
+      holdTimeMs: read(duration, "holdTime"),
+      keepaliveTimeMs: read(duration, "keepaliveTime"),
+      connectTimeMs: read(duration, "connectTime"),
+      sourceAddress: read(optional(address()), "sourceAddress"),
+      password: read(optional(secretText), "password") || undefined,
+      passwordSecret: optional(text)(secret, "spec.passwordSecret.name"),
+      ttlSecurityHops: read(optional(integer(1, 254)), "ttlSecurityHops"),
+      bfdProfile: read(optional(text), "bfdProfile") || undefined,
     }),
   };
 }
 
 export function projectProfile({ metadata, spec }: BFDProfile): ProfileView {
+  const given = fields(spec, "spec");
+  const read = <T>(reader: Reader<T>, name: keyof BFDProfile["spec"]): T =>
+    reader(given[name], `spec.${name}`);
   return {
-    name: metadata.name,
-    receiveIntervalMs: spec.receiveInterval ?? DEFAULT_BFD_INTERVAL_MS,
-    transmitIntervalMs: spec.transmitInterval ?? DEFAULT_BFD_INTERVAL_MS,
-    detectMultiplier: spec.detectMultiplier ?? 3,
-    echoMode: spec.echoMode ?? false,
-    echoIntervalMs: spec.echoInterval ?? 50,
-    passive: spec.passiveMode ?? false,
-    ...present({ minimumTtl: spec.minimumTtl }),
+    name: text(metadata.name, "metadata.name"),
+    receiveIntervalMs: read(optional(interval, DEFAULT_BFD_INTERVAL_MS), "receiveInterval"),
+    transmitIntervalMs: read(optional(interval, DEFAULT_BFD_INTERVAL_MS), "transmitInterval"),
+    detectMultiplier: read(optional(integer(1, 255), 3), "detectMultiplier"),
+    echoMode: read(no, "echoMode"),
+    echoIntervalMs: read(optional(interval, 50), "echoInterval"),
+    passive: read(no, "passiveMode"),
+    ...present({ minimumTtl: read(optional(integer(1, 254)), "minimumTtl") }),
   };
 }
 
+/** Octets of a TCP MD5 key (TCP_MD5SIG_MAXKEYLEN of tcp(7)). */
+const MAX_PASSWORD = 80;
+
+/** A password is never part of an error's words. */
+const secretText: Reader<string> = (value, field) => {
+  if (typeof value === "string" && value.length <= 1_024) return value;
+  throw new UnusableError(field, {}, "a text");
+};
+
 /** The password of a Secret of type kubernetes.io/basic-auth; undefined where it has none. */
 export function projectPassword({ data }: Secret): string | undefined {
-  const encoded = data?.password;
-  if (encoded === undefined) return undefined;
-  const password = Buffer.from(encoded, "base64").toString("utf8");
-  return password === "" ? undefined : password;
+  const encoded = optional(secretText)(optional(fields, {})(data, "data").password, "data.password");
+  const password = Buffer.from(encoded ?? "", "base64");
+  if (password.length > MAX_PASSWORD)
+    throw new UnusableError("data.password", {}, `of at most ${MAX_PASSWORD} octets`);
+  return password.length === 0 ? undefined : password.toString("utf8");
 }
 
-/** Zero, which old manifests have for "unset", is undefined. */
-function positive(text: string | undefined): number | undefined {
-  const milliseconds = text === undefined ? undefined : parseDuration(text);
-  return milliseconds === undefined || milliseconds === 0 ? undefined : milliseconds;
-}
+/** Milliseconds. Zero, which old manifests have for "unset", is undefined. */
+const duration: Reader<number | undefined> = (value, field) => {
+  if (value === undefined || value === null) return undefined;
+  const milliseconds = parseDuration(text(value, field));
+  if (milliseconds === undefined) throw new UnusableError(field, value, "a duration such as 90s");
+  return milliseconds === 0 ? undefined : milliseconds;
+};
 
 type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
