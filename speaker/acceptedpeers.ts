@@ -9,6 +9,7 @@ import type * as generated from "#api/v1beta1/generated/types.ts";
 import type { BGPPeer } from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import { projectPeer } from "./projectbgp.ts";
+import { refusedOf, type Unusable } from "./usable.ts";
 import type { PeerView } from "./view.ts";
 
 export class AcceptedPeers {
@@ -16,12 +17,15 @@ export class AcceptedPeers {
   readonly store = new Store<BGPPeer>();
   readonly #judge: LastValid<generated.BGPPeer>;
   #list: readonly PeerView[] | undefined;
+  #refused: readonly Unusable[] = [];
 
   constructor(namespace: string) {
     const view = emptyView(namespace);
-    this.#judge = new LastValid((peer, peers) =>
-      BGPPEER_RULES.flatMap((rule) => rule(peer, { ...view, peers })),
-    );
+    this.#judge = new LastValid((peer, peers) => {
+      // What cannot be read throws, which is a refusal too.
+      projectPeer(peer as unknown as BGPPeer);
+      return BGPPEER_RULES.flatMap((rule) => rule(peer, { ...view, peers }));
+    });
     this.store.subscribe(() => {
       this.#list = undefined;
     });
@@ -29,13 +33,23 @@ export class AcceptedPeers {
 
   /** By name; the same list until something changes. */
   list(): readonly PeerView[] {
-    this.#list ??= this.#judge
-      .judge(this.store.list() as unknown as readonly generated.BGPPeer[])
+    this.#list ??= this.#settle();
+    return this.#list;
+  }
+
+  /** Peers whose present configuration does not count, as of `list`. */
+  get refused(): readonly Unusable[] {
+    return this.#refused;
+  }
+
+  #settle(): readonly PeerView[] {
+    const standings = this.#judge.judge(this.store.list() as unknown as readonly generated.BGPPeer[]);
+    this.#refused = refusedOf("BGPPeer", standings);
+    return standings
       .flatMap(({ effective }) =>
         effective === undefined ? [] : [projectPeer(effective as unknown as BGPPeer)],
       )
       .sort((a, b) => (a.name < b.name ? -1 : 1));
-    return this.#list;
   }
 }
 

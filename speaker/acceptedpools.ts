@@ -13,6 +13,7 @@ import type { AddressPool } from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import { Pools } from "./pools.ts";
 import { projectPool } from "./project.ts";
+import { refusedOf, type Unusable } from "./usable.ts";
 import type { PoolView } from "./view.ts";
 
 /** Longer than the controller waits before it takes addresses away (3 s) and then needs to say so. */
@@ -34,13 +35,16 @@ export class AcceptedPools {
   /** By name, with the time when it was missed first. */
   readonly #gone = new Map<string, { readonly pool: PoolView; readonly since: number }>();
   #pools: Pools | undefined;
+  #refused: readonly Unusable[] = [];
 
   constructor(options: AcceptedPoolsOptions) {
     this.#options = options;
     const view = emptyView(options.namespace);
-    this.#judge = new LastValid((pool, pools) =>
-      ADDRESSPOOL_RULES.flatMap((rule) => rule(pool, { ...view, pools })),
-    );
+    this.#judge = new LastValid((pool, pools) => {
+      // What cannot be read throws, which is a refusal too.
+      projectPool(pool as unknown as AddressPool);
+      return ADDRESSPOOL_RULES.flatMap((rule) => rule(pool, { ...view, pools }));
+    });
     this.store.subscribe(() => {
       this.#pools = undefined;
     });
@@ -52,11 +56,17 @@ export class AcceptedPools {
     return this.#pools;
   }
 
+  /** Pools whose present configuration does not count, as of `current`. */
+  get refused(): readonly Unusable[] {
+    return this.#refused;
+  }
+
   #settle(): Pools {
     const now = this.#options.clock.now();
     const before = this.#present;
-    this.#present = this.#judge
-      .judge(this.store.list() as unknown as readonly generated.AddressPool[])
+    const standings = this.#judge.judge(this.store.list() as unknown as readonly generated.AddressPool[]);
+    this.#refused = refusedOf("AddressPool", standings);
+    this.#present = standings
       .flatMap(({ effective }) =>
         effective === undefined ? [] : [projectPool(effective as unknown as AddressPool)],
       )

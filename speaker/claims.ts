@@ -8,7 +8,7 @@ import type { ForwardedPort } from "./forwarding/types.ts";
 
 /** Why something of a Service is not done. */
 export interface LeftOut {
-  readonly reason: "DuplicateClaim" | "NodeAddress" | "NoPool";
+  readonly reason: "DuplicateClaim" | "NodeAddress" | "NoPool" | "Unusable";
   readonly message: string;
 }
 

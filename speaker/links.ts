@@ -40,6 +40,7 @@ export function prefixContains(prefix: string, vip: string): boolean {
   const other = bitsOf(vip);
   if (own === undefined || other === undefined || own.width !== other.width) return false;
   const length = Number(prefix.slice(slash + 1));
+  if (!Number.isInteger(length) || length < 0 || length > own.width) return false;
   const shift = BigInt(own.width - length);
   return own.value >> shift === other.value >> shift;
 }

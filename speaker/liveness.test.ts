@@ -134,6 +134,47 @@ describe("liveness", () => {
     );
   });
 
+  test("a Lease that cannot be used changes nothing for a Lease's time; then its node is neither live nor dead", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b"], 0, 5_000);
+    const poison = (now: number) =>
+      liveness.observe("b", { stamp: `poison ${now}`, isHeld: true, state: "", fault: "links is 3" }, now);
+    const before = liveness.judge(5_000).fingerprint;
+    for (let now = 5_100; now <= 9_100; now += 500) {
+      poison(now);
+      liveness.observe("a", held(now), now);
+      assert.equal(liveness.judge(now).fingerprint, before, String(now));
+    }
+    const { live, dead, states, faults } = liveness.judge(9_101);
+    assert.deepEqual([live, dead, states.get("b"), [...faults]], [["a"], [], "", [["b", "links is 3"]]]);
+    liveness.observe("b", held("back"), 9_200);
+    assert.equal(liveness.judge(9_200).fingerprint, before);
+  });
+
+  test("a speaker that renews between somebody's stray writes stays as it is, however long", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b"], 0, 5_000);
+    const before = liveness.judge(5_000).fingerprint;
+    for (let now = 5_000; now < 30_000; now += 1_000) {
+      liveness.observe("a", held(now), now);
+      liveness.observe("b", held(now), now);
+      liveness.observe("b", { stamp: `poison ${now}`, isHeld: true, state: "", fault: "x" }, now + 10);
+      assert.equal(liveness.judge(now + 900).fingerprint, before);
+    }
+  });
+
+  test("a dead speaker's Lease that somebody goes on writing nonsense to keeps nothing for it", () => {
+    const liveness = new Liveness("a");
+    renew(liveness, ["a", "b"], 0, 5_000);
+    let last = liveness.judge(5_000);
+    for (let now = 6_000; now <= 12_000; now += 1_000) {
+      liveness.observe("a", held(now), now);
+      liveness.observe("b", { stamp: `poison ${now}`, isHeld: true, state: "", fault: "x" }, now);
+      last = liveness.judge(now);
+    }
+    assert.deepEqual(last.live, ["a"]);
+  });
+
   test("a Lease that was deleted is gone", () => {
     const liveness = new Liveness("a");
     renew(liveness, ["a", "b"], 0, 2_000);

@@ -9,6 +9,8 @@
  * - Such a time counts for nobody's silence, and nobody is called dead soon after it: all have to find the server
  *   again. The count goes on and does not begin anew, or a node with a moment of its own every few seconds would never
  *   see a death.
+ * - A Lease that somebody else made unusable is no word of its speaker: what that said last goes on for a Lease's time,
+ *   in which it renews, so that a stray write moves nothing. A Lease that stays so makes its node neither live nor dead.
  */
 
 /** What a Lease says, reduced. */
@@ -17,8 +19,10 @@ export interface LeaseRecord {
   readonly stamp: string;
   /** False: said goodbye. */
   readonly isHeld: boolean;
-  /** What the speaker publishes about itself, verbatim. */
+  /** What the speaker publishes about itself. */
   readonly state: string;
+  /** Why the Lease cannot be used; then the rest, but for the stamp, says nothing. */
+  readonly fault?: string;
 }
 
 export interface Judgement {
@@ -28,6 +32,8 @@ export interface Judgement {
   readonly dead: readonly string[];
   /** Node -> what its speaker publishes, of all that have a Lease. */
   readonly states: ReadonlyMap<string, string>;
+  /** Node -> why its Lease cannot be used, of all whose Lease stayed so. */
+  readonly faults: ReadonlyMap<string, string>;
   readonly isFrozen: boolean;
   /** Equal for equal judgements. */
   readonly fingerprint: string;
@@ -50,7 +56,18 @@ interface Known {
   changedAt: number;
   /** Until its next renewal, whatever is frozen meanwhile. */
   isDead: boolean;
+  /** Since when, and why, the Lease cannot be used. */
+  fault: { readonly since: number; readonly why: string } | undefined;
 }
+
+const NOBODY: Judgement = {
+  live: [],
+  dead: [],
+  states: new Map(),
+  faults: new Map(),
+  isFrozen: true,
+  fingerprint: "",
+};
 
 export class Liveness {
   readonly #own: string;
@@ -58,7 +75,7 @@ export class Liveness {
   readonly #known = new Map<string, Known>();
   #confirmedAt: number | undefined;
   #thawedAt = 0;
-  #last: Judgement = { live: [], dead: [], states: new Map(), isFrozen: true, fingerprint: "" };
+  #last: Judgement = NOBODY;
 
   constructor(own: string, times: LivenessTimes = LIVENESS_TIMES) {
     this.#own = own;
@@ -72,19 +89,28 @@ export class Liveness {
       return;
     }
     const known = this.#known.get(node);
+    const said = withoutFault(record, known?.record);
+    const fault =
+      record.fault === undefined ? undefined : { since: known?.fault?.since ?? now, why: record.fault };
     if (known?.record.stamp === record.stamp) {
-      known.record = record;
+      known.record = said;
+      known.fault = fault;
       return;
     }
-    this.#known.set(node, { record, changedAt: now, isDead: false });
+    this.#known.set(node, { record: said, changedAt: now, isDead: false, fault });
     if (node !== this.#own) return;
     if (this.#isFrozen(now)) this.#thaw(now);
     this.#confirmedAt = now;
   }
 
   judge(now: number): Judgement {
-    this.#last = this.#isFrozen(now) ? this.#frozen() : this.#fresh(now);
+    this.#last = this.#isFrozen(now) ? this.#frozen(now) : this.#fresh(now);
     return this.#last;
+  }
+
+  /** The Lease stayed unusable for longer than its speaker needs to write it again. */
+  #isFaulty({ fault }: Known, now: number): boolean {
+    return fault !== undefined && now - fault.since > this.#times.leaseMs;
   }
 
   #isFrozen(now: number): boolean {
@@ -101,30 +127,46 @@ export class Liveness {
    * Nobody's life is judged, but what speakers have published is as it is: one that has just started must forward to
    * the others' pods as it did before, and not as if they had no speakers.
    */
-  #frozen(): Judgement {
+  #frozen(now: number): Judgement {
     const { live, dead } = this.#last;
-    const states = this.#states();
-    return { live, dead, states, isFrozen: true, fingerprint: JSON.stringify([live, dead, [...states]]) };
+    return judgement({ live, dead, ...this.#said(now), isFrozen: true });
   }
 
-  #states(): Map<string, string> {
-    const sorted = [...this.#known].sort(([a], [b]) => (a < b ? -1 : 1));
-    return new Map(sorted.map(([node, { record }]) => [node, record.state]));
+  #said(now: number): Pick<Judgement, "states" | "faults"> {
+    const states = new Map<string, string>();
+    const faults = new Map<string, string>();
+    for (const [node, known] of [...this.#known].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const isFaulty = this.#isFaulty(known, now);
+      states.set(node, isFaulty ? "" : known.record.state);
+      if (isFaulty && known.fault !== undefined) faults.set(node, known.fault.why);
+    }
+    return { states, faults };
   }
 
   #fresh(now: number): Judgement {
     const live: string[] = [];
     const dead: string[] = [];
-    const states = this.#states();
+    const said = this.#said(now);
     const isGrace = now - this.#thawedAt <= this.#times.graceMs;
-    for (const node of states.keys()) {
+    for (const node of said.states.keys()) {
       const known = this.#known.get(node);
       if (known?.record.isHeld !== true) continue;
       known.isDead ||= node !== this.#own && !isGrace && now - known.changedAt > this.#times.leaseMs;
       if (known.isDead) dead.push(node);
-      else live.push(node);
+      else if (!said.faults.has(node)) live.push(node);
     }
-    const fingerprint = JSON.stringify([live, dead, [...states]]);
-    return { live, dead, states, isFrozen: false, fingerprint };
+    return judgement({ live, dead, ...said, isFrozen: false });
   }
+}
+
+/** The record, or, if it cannot be used, what was said before with its stamp. */
+function withoutFault(record: LeaseRecord, before: LeaseRecord | undefined): LeaseRecord {
+  if (record.fault === undefined) return record;
+  const { stamp } = record;
+  return { stamp, isHeld: before?.isHeld ?? true, state: before?.state ?? "" };
+}
+
+function judgement(parts: Omit<Judgement, "fingerprint">): Judgement {
+  const { live, dead, states, faults } = parts;
+  return { ...parts, fingerprint: JSON.stringify([live, dead, [...states], [...faults]]) };
 }

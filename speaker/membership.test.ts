@@ -7,7 +7,7 @@ import type { WatchEvent } from "#common/kube/watch.ts";
 import { silentLogger } from "#common/log.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
 import { fakeRandom } from "#test/fakes/random.ts";
-import { Membership } from "./membership.ts";
+import { Membership, projectLease } from "./membership.ts";
 
 const READY = { isReady: true, links: [{ name: "eth0", prefixes: ["172.30.0.1/24"] }] };
 
@@ -149,4 +149,71 @@ describe("membership", () => {
     assert.deepEqual(membership.judgement.live, []);
     await end();
   });
+});
+
+describe("a Lease as an input", () => {
+  const lease = (changes: { metadata?: object; spec?: unknown } = {}): Lease =>
+    ({
+      metadata: {
+        name: "speaker-n2",
+        namespace: "ns",
+        uid: "u",
+        resourceVersion: "7",
+        labels: { "genkan.dev/speaker": "n2" },
+        annotations: { [ANNOTATION_SPEAKER_STATE]: JSON.stringify(READY) },
+        ...changes.metadata,
+      },
+      spec: "spec" in changes ? changes.spec : { holderIdentity: "pod-2", renewTime: "2026-01-01T00:00:00Z" },
+    }) as unknown as Lease;
+  const annotated = (state: unknown): { metadata: object } => ({
+    metadata: { annotations: { [ANNOTATION_SPEAKER_STATE]: state } },
+  });
+
+  test("what a speaker wrote is its word, and nothing beside it", () => {
+    const state = JSON.stringify({ ...READY, more: "x".repeat(1_000) });
+    const record = { stamp: "pod-2 2026-01-01T00:00:00Z", isHeld: true, state: JSON.stringify(READY) };
+    assert.deepEqual(projectLease(lease(annotated(state))), { node: "n2", record });
+  });
+
+  test("times are not read: the far future is as good as any", () => {
+    const renewTime = "9999-12-31T23:59:59.999999Z";
+    const spec = { holderIdentity: "pod-2", renewTime, leaseDurationSeconds: 2 ** 31 - 1 };
+    assert.equal(projectLease(lease({ spec }))?.record.fault, undefined);
+  });
+
+  const poisoned: readonly [what: string, changes: Parameters<typeof lease>[0], why: RegExp][] = [
+    [
+      "a prefix that is none",
+      annotated('{"isReady":true,"links":[{"name":"e","prefixes":["10.0.0.1/x"]}]}'),
+      /prefixes\[0\]/,
+    ],
+    [
+      "a length that no family has",
+      annotated('{"isReady":true,"links":[{"name":"e","prefixes":["10.0.0.1/99"]}]}'),
+      /prefixes/,
+    ],
+    ["links that are none", annotated('{"isReady":true,"links":{"length":3}}'), /links is an object/],
+    ["no JSON", annotated("{"), /JSON/],
+    ["no text", annotated({ isReady: true }), /the state/],
+    ["a huge one", annotated(`"${"x".repeat(1_000_000)}"`), /65536/],
+    ["none at all", { metadata: { annotations: {} } }, /absent/],
+    ["a holder that is none", { spec: { holderIdentity: { a: 1 } } }, /holderIdentity/],
+    ["a huge holder", { spec: { holderIdentity: "x".repeat(10_000) } }, /holderIdentity/],
+    ["a time that is none", { spec: { holderIdentity: "p", renewTime: [] } }, /renewTime/],
+    ["no spec", { spec: null }, /spec/],
+  ];
+  for (const [what, changes, why] of poisoned)
+    test(`unusable, with its field's name: ${what}`, () => {
+      const found = projectLease(lease(changes));
+      assert.match(found?.record.fault ?? "", why);
+      assert.deepEqual([found?.node, found?.record.state], ["n2", ""]);
+      assert.ok((found?.record.fault?.length ?? 0) <= 500);
+    });
+
+  for (const [what, metadata] of [
+    ["another node's name", { name: "speaker-n3" }],
+    ["a label that is none", { labels: { "genkan.dev/speaker": 3 } }],
+    ["no labels", { labels: undefined }],
+  ] as const)
+    test(`no speaker's: ${what}`, () => assert.equal(projectLease(lease({ metadata })), undefined));
 });

@@ -10,6 +10,8 @@ import { Store } from "#common/kube/store.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { type Judgement, type LeaseRecord, LIVENESS_TIMES, Liveness } from "./liveness.ts";
+import { readState } from "./project.ts";
+import { attempt, fields, optional, text, type Unusable } from "./usable.ts";
 import type { SpeakerState } from "./view.ts";
 
 export interface MembershipOptions {
@@ -28,6 +30,7 @@ const RENEW_MS = 1_000;
 /** A renewal that takes longer than the next one is worth nothing. */
 const RENEW_TIMEOUT_MS = 1_500;
 const JUDGE_MS = 250;
+const TELL_FAULT_AGAIN_MS = 300_000;
 
 interface Named {
   readonly node: string;
@@ -44,6 +47,8 @@ export class Membership {
   readonly #published = Promise.withResolvers<void>();
   #isReleased = false;
   #failures = 0;
+  /** Node -> when its Lease was last told to be unusable. */
+  readonly #toldFaults = new Map<string, number>();
   #wake: (() => void) | undefined;
 
   constructor(options: MembershipOptions) {
@@ -68,6 +73,15 @@ export class Membership {
 
   get judgement(): Judgement {
     return this.#judgement;
+  }
+
+  /** Leases that cannot be used, and stayed so. */
+  unusable(): Unusable[] {
+    const { namespace } = this.#options;
+    return [...this.#judgement.faults].map(([node, why]) => ({
+      object: `Lease ${namespace}/${speakerLease(node)}`,
+      why,
+    }));
   }
 
   get reflector(): Reflector<Lease, Named> {
@@ -101,8 +115,24 @@ export class Membership {
   #observe(key: string): void {
     const { clock } = this.#options;
     const node = nodeOf(key);
-    this.#liveness.observe(node, this.#store.get(key)?.record, clock.now());
+    const record = this.#store.get(key)?.record;
+    this.#tellFault(node, record);
+    this.#liveness.observe(node, record, clock.now());
     this.#judge();
+  }
+
+  /** Each node's once in a while: whoever writes Leases may do so at any rate. */
+  #tellFault(node: string, record: LeaseRecord | undefined): void {
+    const { clock, log } = this.#options;
+    if (record === undefined) this.#toldFaults.delete(node);
+    if (record?.fault === undefined) return;
+    const told = this.#toldFaults.get(node);
+    if (told !== undefined && clock.now() - told < TELL_FAULT_AGAIN_MS) return;
+    this.#toldFaults.set(node, clock.now());
+    log.warn("a speaker's Lease cannot be used: what it said before goes on for a moment", {
+      lease: speakerLease(node),
+      why: record.fault,
+    });
   }
 
   #judge(): void {
@@ -199,16 +229,24 @@ function nodeOf(key: string): string {
   return key.slice(key.indexOf("/") + 1 + PREFIX.length);
 }
 
-function projectLease(raw: Lease): Named | undefined {
-  const node = raw.metadata.labels?.[LABEL_SPEAKER_LEASE];
-  if (node === undefined || raw.metadata.name !== speakerLease(node)) return undefined;
-  const holder = raw.spec?.holderIdentity ?? "";
-  return {
-    node,
-    record: {
-      stamp: `${holder} ${raw.spec?.renewTime ?? ""}`,
-      isHeld: holder !== "",
-      state: raw.metadata.annotations?.[ANNOTATION_SPEAKER_STATE] ?? "",
-    },
-  };
+/**
+ * undefined for what is no speaker's Lease. One that cannot be used says so with its node's name, and is not left out:
+ * what was known of that node must not change with the first stray write.
+ */
+export function projectLease(raw: Lease): Named | undefined {
+  const node: unknown = raw.metadata.labels?.[LABEL_SPEAKER_LEASE];
+  if (typeof node !== "string" || raw.metadata.name !== speakerLease(node)) return undefined;
+  const faults: Unusable[] = [];
+  const record = attempt(faults, node, (): LeaseRecord => {
+    const spec = fields(raw.spec, "spec");
+    const holder = optional(text, "")(spec.holderIdentity, "spec.holderIdentity");
+    const renewed = optional(text, "")(spec.renewTime, "spec.renewTime");
+    const annotations = optional(fields, {})(raw.metadata.annotations, "metadata.annotations");
+    // In our own words: nothing else that may be in it is kept, or compared.
+    const state = JSON.stringify(readState(annotations[ANNOTATION_SPEAKER_STATE]));
+    return { stamp: `${holder} ${renewed}`, isHeld: holder !== "", state };
+  });
+  const [fault] = faults;
+  const stamp = `unusable ${raw.metadata.resourceVersion}`;
+  return { node, record: record ?? { stamp, isHeld: true, state: "", fault: fault?.why ?? "" } };
 }

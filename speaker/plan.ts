@@ -9,6 +9,7 @@ import { elect } from "./elect.ts";
 import { type EndpointContext, planService, type ServicePlan } from "./endpoints.ts";
 import type { ForwardedPort } from "./forwarding/types.ts";
 import { linksFor } from "./links.ts";
+import { attempt, type Unusable } from "./usable.ts";
 import type { PoolView, SliceView, SpeakerState, View } from "./view.ts";
 
 /** Why nobody attracts an address. */
@@ -66,13 +67,17 @@ export class Planner {
     const kept = new Map<string, Kept>();
     const byVip = new Map<string, ServicePlan[]>();
     const ofNodes = nodesByAddress(view);
+    const unusable: Unusable[] = [];
     const { loadBalancerClass } = view.loadBalancer;
     for (const service of view.services) {
       if (service.loadBalancerClass !== loadBalancerClass) continue;
       const slices = view.slicesOf(service.key);
       const known = this.#kept.get(service.key);
       const isSame = known?.plan.service === service && sameItems(known.slices, slices);
-      const entry = isSame ? known : { slices, plan: planService(service, slices, context) };
+      const entry = isSame
+        ? known
+        : attempt(unusable, service.key, () => ({ slices, plan: planService(service, slices, context) }));
+      if (entry === undefined) continue;
       kept.set(service.key, entry);
       for (const vip of service.vips) {
         const sharing = byVip.get(vip);
@@ -82,7 +87,10 @@ export class Planner {
     }
     this.#kept = kept;
     const speakers = new Speakers(view);
-    const leftOut: LeftOut[] = [];
+    const leftOut: LeftOut[] = unusable.map(({ object, why }) => ({
+      reason: "Unusable",
+      message: `nothing is done for Service ${object}: ${why}`,
+    }));
     for (const [vip, plans] of byVip) {
       const why = notOurs(vip, plans, { node: ofNodes.get(vip), pool: view.pools.of(vip) });
       if (why === undefined) continue;

@@ -53,7 +53,8 @@ export class Reporter {
 
   /** The conditions that were reported last: their times go on. */
   get conditions(): readonly Condition[] {
-    return (this.#wanted ?? this.#written)?.conditions ?? [];
+    const conditions: unknown = (this.#wanted ?? this.#written)?.conditions;
+    return Array.isArray(conditions) ? conditions : [];
   }
 
   report(status: Status): void {

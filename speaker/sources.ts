@@ -22,6 +22,7 @@ import { AcceptedPeers, storedPeer } from "./acceptedpeers.ts";
 import { AcceptedPools, storedPool } from "./acceptedpools.ts";
 import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
 import { projectPassword, projectProfile } from "./projectbgp.ts";
+import type { Unusable } from "./usable.ts";
 import type { LoadBalancerView, NodeView, ProfileView, ServiceView, SliceView } from "./view.ts";
 
 export interface SourcesOptions {
@@ -48,6 +49,7 @@ interface Running {
     synced(): Promise<void>;
     lastContact(): number;
     counts(): ReflectorCounts;
+    unreadable(): ReadonlyMap<string, string>;
   };
 }
 
@@ -67,6 +69,8 @@ export class Sources {
   readonly #slicesByService: Index<SliceView>;
   readonly #options: SourcesOptions;
   readonly #running: Running[];
+  readonly #ofLoadBalancers: Running;
+  #lastLoadBalancer: LoadBalancerView | undefined;
 
   constructor(options: SourcesOptions) {
     this.#options = options;
@@ -74,8 +78,9 @@ export class Sources {
     this.pools = new AcceptedPools(options);
     this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
     const { namespace } = options;
+    this.#ofLoadBalancers = this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace);
     this.#running = [
-      this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace),
+      this.#ofLoadBalancers,
       this.#reflect(addressPools, this.pools.store, storedPool, namespace),
       this.#reflect(bgpPeers, this.peers.store, storedPeer, namespace),
       this.#reflect(bfdProfiles, this.profiles, projectProfile, namespace),
@@ -91,8 +96,12 @@ export class Sources {
     }
   }
 
+  /** One that cannot be read any more goes on as it was: without one the node would be emptied. */
   loadBalancer(): LoadBalancerView | undefined {
-    return this.#loadBalancers.get(`${this.#options.namespace}/${LOADBALANCER_NAME}`);
+    const key = `${this.#options.namespace}/${LOADBALANCER_NAME}`;
+    const isUnreadable = this.#ofLoadBalancers.reflector.unreadable().has(key);
+    if (!isUnreadable) this.#lastLoadBalancer = this.#loadBalancers.get(key);
+    return this.#lastLoadBalancer;
   }
 
   /** Of a Secret in the install namespace; undefined if there is none of the right type, or none in it. */
@@ -120,6 +129,14 @@ export class Sources {
       counts: reflector.counts(),
       lastContact: reflector.lastContact(),
     }));
+  }
+
+  /** What others wrote that this speaker leaves out, by kind and name. */
+  unusable(): Unusable[] {
+    const unread = this.#running.flatMap(({ resource, reflector }) =>
+      [...reflector.unreadable()].map(([key, why]) => ({ object: `${resource} ${key}`, why })),
+    );
+    return [...unread, ...this.pools.refused, ...this.peers.refused];
   }
 
   /** Until `signal` aborts. */

@@ -60,8 +60,16 @@ function world() {
   let status: Status | undefined;
   const services = [SERVICE];
   const membership = {
-    judgement: { live: [], dead: [], states: new Map(), isFrozen: true, fingerprint: "" } as Judgement,
+    judgement: {
+      live: [],
+      dead: [],
+      states: new Map(),
+      faults: new Map(),
+      isFrozen: true,
+      fingerprint: "",
+    } as Judgement,
     publish() {},
+    unusable: () => [],
   };
   const parts = {
     node: NODE.name,
@@ -83,6 +91,7 @@ function world() {
       profiles: { list: () => [] },
       slicesOf: () => [SLICE],
       password: () => undefined,
+      unusable: () => [],
     },
     membership,
     monitor: { links: () => [] },

@@ -353,6 +353,7 @@ export class Speaker {
         forwardingTrouble: this.#forwardingTrouble,
         announcingTrouble: this.#announcingTrouble,
         leftOut: this.#plan.leftOut,
+        unusable: [...this.#options.sources.unusable(), ...this.#options.membership.unusable()],
         isRemoved: this.#isRemoved,
         lastError: this.#lastError,
         conditions: reporter.conditions,

@@ -37,6 +37,7 @@ const INPUT: StatusInput = {
   forwardingTrouble: undefined,
   announcingTrouble: undefined,
   leftOut: [],
+  unusable: [],
   isRemoved: false,
   lastError: undefined,
   conditions: [],
@@ -69,6 +70,7 @@ test("conditions", () => {
     AllServed: "True Served",
     AnnouncingReady: "True Announcing",
     ForwardingReady: "True Programmed",
+    InputsUsable: "True Usable",
     Ready: "True Ready",
     Removed: "False InUse",
   });
@@ -77,6 +79,7 @@ test("conditions", () => {
     AllServed: "True Served",
     AnnouncingReady: "True Announcing",
     ForwardingReady: "False IpvsUnavailable",
+    InputsUsable: "True Usable",
     Ready: "False IpvsUnavailable",
     Removed: "False InUse",
   });
@@ -181,4 +184,26 @@ test("sessions: those that stand, those that cannot be tried, and what BFD says"
     },
   ]);
   assert.equal(status.bfdScheduling, "normal: CAP_SYS_NICE is missing");
+});
+
+test("an object that is left out is named, and takes readiness from nobody", () => {
+  const unusable = [
+    { object: "Lease ns/speaker-n2", why: "links is 3" },
+    { object: "nodes n3", why: "x" },
+  ];
+  const { conditions } = statusOf({ ...INPUT, unusable });
+  const found = (type: string) => conditions?.find((one) => one.type === type);
+  assert.deepEqual(
+    [found("InputsUsable")?.status, found("InputsUsable")?.reason, found("InputsUsable")?.message],
+    ["False", "Unusable", "Lease ns/speaker-n2 is left out: links is 3, and 1 more"],
+  );
+  assert.equal(found("Ready")?.status, "True");
+});
+
+test("conditions that somebody else made of ours are not believed", () => {
+  const conditions = [null, 3, { type: 1 }] as unknown as StatusInput["conditions"];
+  assert.equal(
+    statusOf({ ...INPUT, conditions }).conditions?.find(({ type }) => type === "Ready")?.status,
+    "True",
+  );
 });

@@ -10,6 +10,7 @@ import type { NodeLink } from "./nodelinks.ts";
 import type { AddressPlan } from "./plan.ts";
 import type { Role } from "./role.ts";
 import type { RoutingReport } from "./routing.ts";
+import type { Unusable } from "./usable.ts";
 
 export type Status = NonNullable<SpeakerStatus["status"]>;
 
@@ -33,6 +34,8 @@ export interface StatusInput {
   readonly announcingTrouble: Trouble | undefined;
   /** What of Services' status this node does nothing for. */
   readonly leftOut: readonly LeftOut[];
+  /** Objects of the API that cannot be used. */
+  readonly unusable: readonly Unusable[];
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -135,11 +138,18 @@ function seconds(time: string): string {
 }
 
 function conditionsOf(input: StatusInput): Condition[] {
-  let { conditions } = input;
+  let conditions: readonly Condition[] = input.conditions.filter(isCondition);
   for (const next of wantedConditions(input)) {
     conditions = setCondition(conditions, { ...next, observedGeneration: input.generation }, input.now);
   }
   return [...conditions];
+}
+
+/** What an earlier process reported was read back from the API server. */
+function isCondition(value: unknown): value is Condition {
+  if (typeof value !== "object" || value === null) return false;
+  const { type, status, lastTransitionTime } = value as Partial<Record<keyof Condition, unknown>>;
+  return [type, status, lastTransitionTime].every((one) => typeof one === "string");
 }
 
 type Wanted = Pick<Condition, "type" | "status" | "reason" | "message">;
@@ -158,6 +168,7 @@ function wantedConditions(input: StatusInput): Wanted[] {
       idle(ConditionType.ForwardingReady),
       idle(ConditionType.AnnouncingReady),
       idle(ConditionType.AllServed),
+      usableOf(input.unusable),
       idle(ConditionType.Ready),
       isRemoved
         ? {
@@ -182,7 +193,7 @@ function wantedConditions(input: StatusInput): Wanted[] {
   });
   const served = judged(ConditionType.AllServed, leftOutOf(input.leftOut), { reason: "Served", message: "" });
   const removed: Wanted = { type: ConditionType.Removed, status: "False", reason: "InUse", message: "" };
-  return [forwarding, announcing, served, ready, removed];
+  return [forwarding, announcing, served, usableOf(input.unusable), ready, removed];
 }
 
 const ROLE_WORDS: Readonly<Record<Role, string>> = {
@@ -194,6 +205,16 @@ const ROLE_WORDS: Readonly<Record<Role, string>> = {
 
 function judged(type: string, trouble: Trouble | undefined, fine: Trouble): Wanted {
   return trouble === undefined ? { type, status: "True", ...fine } : { type, status: "False", ...trouble };
+}
+
+/** The first in full, and how many more there are. */
+function usableOf([first, ...others]: readonly Unusable[]): Wanted {
+  const more = others.length === 0 ? "" : `, and ${others.length} more`;
+  const trouble = first && {
+    reason: "Unusable",
+    message: `${first.object} is left out: ${first.why}${more}`,
+  };
+  return judged(ConditionType.InputsUsable, trouble, { reason: "Usable", message: "" });
 }
 
 /** The first in full, and how many more there are. */

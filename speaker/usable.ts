@@ -43,6 +43,21 @@ export function attempt<T>(leftOut: Unusable[], object: string, make: () => T): 
   }
 }
 
+/** Of objects that the rules of admission judged: those whose present configuration does not count. */
+export function refusedOf(
+  kind: string,
+  standings: Iterable<{
+    readonly object: { readonly metadata: { readonly name?: string } };
+    readonly refusals: readonly { readonly message: string }[];
+  }>,
+): Unusable[] {
+  return [...standings].flatMap(({ object, refusals: [first] }) =>
+    first === undefined
+      ? []
+      : [{ object: `${kind} ${object.metadata.name ?? ""}`, why: first.message.slice(0, MAX_WHY) }],
+  );
+}
+
 /** An error as a short line. */
 export function whyOf(error: unknown): string {
   return printable(errorText(error)).slice(0, MAX_WHY);

@@ -16,6 +16,8 @@ export const ConditionType = {
   AnnouncingReady: "AnnouncingReady",
   /** SpeakerStatus: nothing that Services' status has is left out. A fault of one Service alone: the node stays Ready. */
   AllServed: "AllServed",
+  /** SpeakerStatus: no object of the API that the speaker reads is left out; the message names the first that is. */
+  InputsUsable: "InputsUsable",
   Removed: "Removed",
 } as const;
 export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];

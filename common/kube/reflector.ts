@@ -71,12 +71,16 @@ const DEFAULT_BACKOFF = { baseMs: 200, capMs: 5_000 } as const;
 const GOOD_WATCH_MS = 5_000;
 /** Pages in a row that brought nothing new and promised more. The API allows empty ones; a circle has no end. */
 const MAX_IDLE_PAGES = 20;
+/** Objects that are kept by name because they cannot be read. */
+const MAX_UNREADABLE = 100;
 
 export class Reflector<Raw extends KubeObject, T = Raw> {
   readonly #options: ReflectorOptions<Raw, T>;
   readonly #synced = Promise.withResolvers<void>();
   /** Version of every object that was seen, whether it was stored or not: what a relist compares with. */
   readonly #versions = new Map<string, string>();
+  /** Key -> why its projection failed. */
+  readonly #unreadable = new Map<string, string>();
   readonly #counts = { lists: 0, watches: 0, errors: 0, events: 0, unreadable: 0 };
   readonly #setbacks: Setbacks;
   readonly #pageLimit: PageLimit;
@@ -120,6 +124,11 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
   /** Clock.now() of the last answer or bytes from the server; of the construction before the first. */
   lastContact(): number {
     return this.#lastContact;
+  }
+
+  /** Objects that are left out now because their projection failed, and why: the first hundred. */
+  unreadable(): ReadonlyMap<string, string> {
+    return this.#unreadable;
   }
 
   counts(): ReflectorCounts {
@@ -244,6 +253,7 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     if (this.#versions.get(key) === version) return;
     // A projection decides for itself what it keeps.
     if (project === undefined) delete object.metadata.managedFields;
+    this.#unreadable.delete(key);
     const value = project === undefined ? (object as unknown as T) : this.#projected(project, object);
     this.#versions.set(key, version);
     if (value === undefined) store.delete(key);
@@ -256,6 +266,8 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
       return project(object);
     } catch (error) {
       this.#counts.unreadable += 1;
+      if (this.#unreadable.size < MAX_UNREADABLE)
+        this.#unreadable.set(keyOf(object), errorText(error).slice(0, 1_000));
       const fields = { object: keyOf(object).slice(0, 600), error: errorText(error).slice(0, 1_000) };
       this.#setbacks.tell("PROJECTION", "an object cannot be read and is left out", fields);
       return undefined;
@@ -264,6 +276,7 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
 
   #drop(key: string): void {
     this.#versions.delete(key);
+    this.#unreadable.delete(key);
     this.#options.store.delete(key);
   }
 

@@ -6,6 +6,7 @@ import { type Family, WIDTH } from "#api/address.ts";
 import { selectsAny } from "#common/kube/selector.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import type { Pools } from "#speaker/pools.ts";
+import { attempt, type Unusable } from "#speaker/usable.ts";
 import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speaker/view.ts";
 import { canonicalAddress, familyOf } from "./address.ts";
 import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
@@ -29,7 +30,7 @@ export interface WantedSession {
 /** A session that this node should hold and cannot try. */
 export interface Withheld {
   readonly peer: string;
-  readonly reason: "SecretMissing" | "ProfileMissing" | "NoRouterId";
+  readonly reason: "SecretMissing" | "ProfileMissing" | "NoRouterId" | "Unusable";
   readonly message: string;
 }
 
@@ -58,12 +59,19 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
       withheld.push(obstacle);
       continue;
     }
-    sessions.set(peer.name, {
+    const profile = peer.bfdProfile === undefined ? undefined : input.profiles.get(peer.bfdProfile);
+    const unusable: Unusable[] = [];
+    const planned = attempt(unusable, peer.name, () => ({
       settings: settingsOf(peer, input),
       advertisements: advertisements.to(familiesOf(peer), (pool) => advertisementsOf(pool, peer, input)),
-    });
-    const profile = peer.bfdProfile === undefined ? undefined : input.profiles.get(peer.bfdProfile);
-    if (profile !== undefined) bfd.push(bfdPeerOf(peer, profile));
+      bfd: profile === undefined ? [] : [bfdPeerOf(peer, profile)],
+    }));
+    withheld.push(
+      ...unusable.map(({ why }): Withheld => ({ peer: peer.name, reason: "Unusable", message: why })),
+    );
+    if (planned === undefined) continue;
+    sessions.set(peer.name, { settings: planned.settings, advertisements: planned.advertisements });
+    bfd.push(...planned.bfd);
   }
   return { sessions, bfd, withheld };
 }

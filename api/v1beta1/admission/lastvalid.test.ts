@@ -67,3 +67,12 @@ test("never two in a seat, and the order in which objects come does not matter",
     }),
   );
 });
+
+test("an object that the rules cannot read is refused alone, and goes on as it was", () => {
+  const last = judge();
+  last.judge([thing("a", 1, 1), thing("b", 2, 2)]);
+  const odd = { ...thing("a", 1, 1), spec: null } as unknown as Thing;
+  const standings = last.judge([odd, thing("b", 2, 2), { ...odd, metadata: thing("c", 3).metadata }]);
+  assert.deepEqual(seats(standings), { b: 2, a: 1, c: undefined });
+  assert.match(words(standings).c ?? "", /cannot be read/);
+});

@@ -3,7 +3,9 @@
  * is refused goes on with its last valid one. Pure but for what it remembers.
  */
 import type { ObjectMeta } from "#api/v1beta1/generated/types.ts";
-import type { Refusal } from "#api/v1beta1/refusal.ts";
+import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
+
+const MAX_ERROR = 500;
 
 interface Configured {
   readonly metadata: ObjectMeta;
@@ -42,6 +44,7 @@ export class LastValid<T extends Configured> {
     this.#rules = rules;
   }
 
+  /** Never throws: an object that the rules cannot read is refused, and costs itself only. */
   judge(objects: readonly T[]): readonly Standing<T>[] {
     const names = new Set(objects.map(({ metadata }) => metadata.name));
     for (const name of this.#accepted.keys()) if (!names.has(name)) this.#accepted.delete(name);
@@ -49,7 +52,7 @@ export class LastValid<T extends Configured> {
     return objects
       .toSorted((a, b) => this.#byStanding(a, b))
       .map((object) => {
-        const refusals = this.#rules(object, counting);
+        const refusals = this.#refusals(object, counting);
         const effective = refusals.length === 0 ? object : this.#lastValid(object, counting);
         if (refusals.length === 0) this.#accept(object);
         if (effective !== undefined) counting.push(effective);
@@ -66,7 +69,15 @@ export class LastValid<T extends Configured> {
     const accepted = this.#accepted.get(object.metadata.name ?? "");
     if (accepted === undefined || accepted.uid !== (object.metadata.uid ?? "")) return undefined;
     const last = { ...object, spec: accepted.spec };
-    return this.#rules(last, others).length === 0 ? last : undefined;
+    return this.#refusals(last, others).length === 0 ? last : undefined;
+  }
+
+  #refusals(object: T, others: readonly T[]): readonly Refusal[] {
+    try {
+      return this.#rules(object, others);
+    } catch (error) {
+      return [refusal("object", `it cannot be read: ${String(error).slice(0, MAX_ERROR)}`)];
+    }
   }
 
   #byStanding(a: T, b: T): number {
