@@ -9,7 +9,7 @@ import type * as generated from "#api/v1beta1/generated/types.ts";
 import type { BGPPeer } from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import { projectPeer } from "./projectbgp.ts";
-import { refusedOf, type Unusable } from "./usable.ts";
+import { judgedMetadata, refusedOf, type Unusable } from "./usable.ts";
 import type { PeerView } from "./view.ts";
 
 export class AcceptedPeers {
@@ -53,16 +53,7 @@ export class AcceptedPeers {
   }
 }
 
-/** What rules and plans look at: a status that changes is no news. */
+/** What rules and plans look at: a status that changes is no news. The spec is read when it is judged. */
 export function storedPeer({ metadata, spec }: BGPPeer): BGPPeer {
-  const { name, namespace, uid, creationTimestamp } = metadata;
-  const kept = { name, uid, resourceVersion: "" };
-  return {
-    metadata: {
-      ...kept,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
-    },
-    spec,
-  } as BGPPeer;
+  return { metadata: judgedMetadata(metadata), spec } as BGPPeer;
 }

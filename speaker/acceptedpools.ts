@@ -13,7 +13,7 @@ import type { AddressPool } from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import { Pools } from "./pools.ts";
 import { projectPool } from "./project.ts";
-import { refusedOf, type Unusable } from "./usable.ts";
+import { judgedMetadata, refusedOf, type Unusable } from "./usable.ts";
 import type { PoolView } from "./view.ts";
 
 /** Longer than the controller waits before it takes addresses away (3 s) and then needs to say so. */
@@ -91,15 +91,7 @@ export class AcceptedPools {
   }
 }
 
-/** What rules and plans look at: a status that changes is no news. */
+/** What rules and plans look at: a status that changes is no news. The spec is read when it is judged. */
 export function storedPool({ metadata, spec }: AddressPool): AddressPool {
-  const { name, namespace, uid, creationTimestamp } = metadata;
-  return {
-    metadata: {
-      ...{ name, uid, resourceVersion: "" },
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
-    },
-    spec,
-  } as AddressPool;
+  return { metadata: judgedMetadata(metadata), spec } as AddressPool;
 }

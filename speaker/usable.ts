@@ -6,6 +6,7 @@ import { type Family, parseAddress } from "#api/address.ts";
 import { printable } from "#api/printable.ts";
 import { errorText } from "#common/error.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
+import type { ObjectMeta } from "#common/kube/wire.ts";
 
 /** A field of an object that cannot be used: `spec.ports[0].port is "x": it has to be an integer from 1 to 65535`. */
 export class UnusableError extends Error {
@@ -56,6 +57,21 @@ export function refusedOf(
       ? []
       : [{ object: `${kind} ${object.metadata.name ?? ""}`, why: first.message.slice(0, MAX_WHY) }],
   );
+}
+
+/** What the rules of admission, and the order of objects that cannot be together, look at. UnusableError. */
+export function judgedMetadata(metadata: ObjectMeta): ObjectMeta {
+  const { namespace } = metadata;
+  const createdAt = optional(text)(metadata.creationTimestamp, "metadata.creationTimestamp");
+  return {
+    ...{
+      name: text(metadata.name, "metadata.name"),
+      uid: text(metadata.uid, "metadata.uid"),
+      resourceVersion: "",
+    },
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(createdAt === undefined ? {} : { creationTimestamp: createdAt }),
+  };
 }
 
 /** An error as a short line. */

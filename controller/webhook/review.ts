@@ -90,8 +90,12 @@ export function parseReview(body: Buffer): ReviewRequest {
 function isJudged(object: unknown): boolean {
   if (object === undefined) return true;
   const { kind, metadata } = object as Partial<Judged>;
-  return typeof kind === "string" && typeof metadata === "object" && metadata !== null;
+  if (typeof kind !== "string" || typeof metadata !== "object" || metadata === null) return false;
+  return TEXTS.every((name) => metadata[name] === undefined || typeof metadata[name] === "string");
 }
+
+/** What is put into words, and compared. The API server has checked it; who else comes here is not known. */
+const TEXTS = ["name", "namespace", "uid", "creationTimestamp"] as const;
 
 const OPERATIONS = ["CREATE", "UPDATE", "DELETE"] as const;
 

@@ -34,6 +34,8 @@ export interface Decoder {
   readonly decode: (bytes: Buffer) => unknown;
   /** What is mutated; noise is added by the runner. */
   readonly seeds: readonly Buffer[];
+  /** Half of the messages, where there is a way to spoil what a message holds and not only its octets. */
+  readonly spoiled?: (random: () => number) => Buffer;
   /** undefined: it throws nothing at all. */
   readonly error?: new (
     ...parts: never[]

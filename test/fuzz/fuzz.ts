@@ -35,7 +35,7 @@ export function fuzz(decoder: Decoder, count: number, seed: number): FuzzResult 
   const began = performance.now();
   let refused = 0;
   for (let at = 0; at < count; at += 1) {
-    const bytes = at % 4 === 3 ? noise(random) : mutated(decoder.seeds, random);
+    const bytes = messageFor(decoder, at, random);
     try {
       decoder.decode(bytes);
     } catch (error) {
@@ -51,6 +51,11 @@ export function fuzz(decoder: Decoder, count: number, seed: number): FuzzResult 
   }
   const perSecond = Math.round(count / ((performance.now() - began) / 1_000));
   return { name: decoder.name, messages: count, refused, perSecond };
+}
+
+function messageFor({ seeds, spoiled }: Decoder, at: number, random: () => number): Buffer {
+  if (at % 4 === 3) return noise(random);
+  return spoiled !== undefined && at % 2 === 0 ? spoiled(random) : mutated(seeds, random);
 }
 
 function noise(random: () => number): Buffer {
