@@ -106,6 +106,11 @@ const METRICS = {
     help: "What this node programs into the kernel.",
     labels: ["kind"],
   },
+  genkan_forwarding_turned_away_packets_total: {
+    type: "gauge",
+    help: "Packets that forwarding let no further, by reason, since the node's table was made.",
+    labels: ["reason"],
+  },
   genkan_forwarding_writes_total: {
     type: "counter",
     help: "Changes written to the kernel.",

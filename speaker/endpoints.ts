@@ -125,8 +125,9 @@ function forwarded(
     });
 }
 
+/** A family of which a Service names no range is open, as with kube-proxy. */
 function sourceRanges(service: ServiceView, family: Family): { sourceRanges?: readonly string[] } {
-  if (service.sourceRanges.length === 0) return {};
   const isSix = family === "IPv6";
-  return { sourceRanges: service.sourceRanges.filter((range) => range.includes(":") === isSix) };
+  const ranges = service.sourceRanges.filter((range) => range.includes(":") === isSix);
+  return ranges.length === 0 ? {} : { sourceRanges: ranges };
 }

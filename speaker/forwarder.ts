@@ -81,5 +81,10 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
 }
 
 function isSame(a: ForwardingInput, b: ForwardingInput): boolean {
-  return a.ports === b.ports && a.vips === b.vips && isDeepStrictEqual(a.nodeAddresses, b.nodeAddresses);
+  const around = ({ nodeAddresses, members, routed }: ForwardingInput): unknown => [
+    nodeAddresses,
+    members,
+    routed,
+  ];
+  return a.ports === b.ports && a.vips === b.vips && isDeepStrictEqual(around(a), around(b));
 }

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { createMetrics } from "#common/metrics.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import type { SessionReport } from "./bgp/types.ts";
+import { NO_COUNTS } from "./forwarding/types.ts";
 import { observe } from "./observe.ts";
 
 const SESSION: SessionReport = {
@@ -33,7 +34,7 @@ function world({ isWorkerDead = false } = {}) {
       },
     },
     routing: () => ({ sessions, withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined }),
-    forwarder: { counts: () => ({ virtualServers: 0, realServers: 0, routes: 0, elements: 0 }) },
+    forwarder: { counts: () => ({ ...NO_COUNTS, turnedAway: { tunnel_content: 7 } }) },
     sources: { services: new Map(), reports: () => [] },
     loop: { passes: 0, failures: 0 },
     clock: new FakeClock(),
@@ -85,6 +86,7 @@ test("what was answered, told unasked, lost and contradicted; without a worker t
     "genkan_unasked_announcements_total 3",
     "genkan_frames_lost_total 2",
     "genkan_address_conflicts_total 1",
+    'genkan_forwarding_turned_away_packets_total{reason="tunnel_content"} 7',
   ]) {
     assert.ok(lines.includes(line), line);
   }

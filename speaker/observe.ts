@@ -38,6 +38,9 @@ export function observe(
     for (const kind of ["virtualServers", "realServers", "routes", "elements"] as const) {
       metrics.set("genkan_forwarding_objects", { kind }, counts[kind]);
     }
+    for (const [reason, packets] of Object.entries(counts.turnedAway)) {
+      metrics.set("genkan_forwarding_turned_away_packets_total", { reason }, packets);
+    }
     metrics.set("genkan_services", { state: "assigned" }, sources.services.size);
     metrics.set("genkan_loop_passes_total", { loop: "speaker" }, loop.passes);
     metrics.set("genkan_loop_failures_total", { loop: "speaker" }, loop.failures);

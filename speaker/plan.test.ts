@@ -340,6 +340,14 @@ describe("forwarded ports", () => {
     assert.deepEqual(planOf({ services: [service({ ids: {} })] }).ports, []);
   });
 
+  test("a family of which no range is named is open", () => {
+    const own = service({ vips: [VIP, "fd30::200"], sourceRanges: ["fd00::/8"] });
+    assert.deepEqual(
+      planOf({ services: [own] }).ports.map(({ sourceRanges }) => sourceRanges),
+      [undefined, ["fd00::/8"]],
+    );
+  });
+
   test("mode KubeProxy forwards nothing and announces as before", () => {
     const plan = planOf({ mode: "KubeProxy" });
     assert.deepEqual(plan.ports, []);

@@ -85,6 +85,26 @@ test("nodes: the first InternalIP of each family", () => {
   assert.deepEqual(own, ["198.51.100.1", "172.30.0.1", "172.30.0.2", "fd30::1"]);
 });
 
+test("nodes: from which addresses their pod network sends what they tunnel", () => {
+  const annotations = {
+    "projectcalico.org/IPv4IPIPTunnelAddr": "10.9.3.7",
+    "projectcalico.org/IPv4Address": "172.30.0.1/24",
+    "network.cilium.io/ipv6-cilium-host": "no address",
+    other: "10.9.9.9",
+  };
+  const spec = { podCIDRs: ["10.244.3.0/24", "fd44:3::/64", "nonsense"] };
+  const raw = { metadata: { ...metadata, annotations }, spec } as unknown as Node;
+  assert.deepEqual(projectNode(raw).tunnelSources, [
+    "172.30.0.1",
+    "10.9.3.7",
+    "10.244.3.0",
+    "10.244.3.1",
+    "fd44:3::",
+    "fd44:3::1",
+  ]);
+  assert.deepEqual(projectNode({ metadata } as unknown as Node).tunnelSources, []);
+});
+
 test("the LoadBalancer's defaults, and what a node has to do", () => {
   const raw = {
     metadata: { ...metadata, generation: 3 },

@@ -7,6 +7,7 @@ import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import { projectAdvertisement } from "./projectbgp.ts";
+import { tunnelSourcesOf } from "./tunnelsources.ts";
 import {
   attempt,
   fields,
@@ -115,6 +116,8 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
 const NO_FIELDS: Readonly<Record<string, never>> = Object.freeze({});
 
 export function projectNode(raw: Node): NodeView {
+  const annotations = optional(fields, NO_FIELDS)(raw.metadata.annotations, "metadata.annotations");
+  const { podCIDRs } = optional(fields, NO_FIELDS)(raw.spec, "spec");
   const addresses: { IPv4?: string; IPv6?: string } = {};
   const own = new Set<string>();
   const listed = list(fields, MAX_NODE_ADDRESSES)(raw.status?.addresses ?? [], "status.addresses");
@@ -130,6 +133,13 @@ export function projectNode(raw: Node): NodeView {
     labels: optional(labels, NO_FIELDS)(raw.metadata.labels, "metadata.labels"),
     addresses,
     own: [...own],
+    tunnelSources: tunnelSourcesOf(
+      annotations,
+      optional(
+        list((one) => one),
+        [],
+      )(podCIDRs, "spec.podCIDRs"),
+    ),
   };
 }
 
@@ -230,5 +240,5 @@ function canonical(value: unknown): string | undefined {
 
 function parsedAddress(text: string): { family: Family; text: string } | undefined {
   const address = parseAddress(text);
-  return address === undefined ? undefined : { family: address.family, text: formatAddress(address) };
+  return address === undefined ? undefined : { ...address, text: formatAddress(address) };
 }

@@ -15,6 +15,7 @@ import type { Membership } from "./membership.ts";
 import { type LinkMonitor, publishedLinks } from "./nodelinks.ts";
 import { type AddressPlan, type Plan, Planner } from "./plan.ts";
 import { parseState } from "./project.ts";
+import { routedRanges, tunnelSources } from "./reach.ts";
 import type { Reporter } from "./reporter.ts";
 import { type Role, roleOf } from "./role.ts";
 import type { Routing } from "./routing.ts";
@@ -64,6 +65,7 @@ export class Speaker {
   readonly #events: SpeakerEvents;
   #plan = NO_PLAN;
   #bgpPlan = NO_PEERS;
+  #reach: Pick<ForwardingInput, "members" | "routed"> = { members: [] };
   #plannedFor = "";
   #role: Role = "Active";
   /** The kernel was programmed and read back, and frames can be sent. */
@@ -285,6 +287,7 @@ export class Speaker {
     const view = this.#view(loadBalancer, state);
     this.#plan = this.#planner.plan(view);
     this.#bgpPlan = this.#planPeers(view);
+    this.#reach = { members: tunnelSources(view), routed: routedRanges(view.pools.list(), state) };
     this.#plannedFor = reason;
   }
 
@@ -306,7 +309,7 @@ export class Speaker {
     if (loadBalancer.mode === "KubeProxy") return undefined;
     const { sources, node } = this.#options;
     const nodeAddresses = sources.nodes.get(node)?.addresses ?? {};
-    return { nodeAddresses, ports: this.#plan.ports, vips: this.#plan.vips };
+    return { nodeAddresses, ports: this.#plan.ports, vips: this.#plan.vips, ...this.#reach };
   }
 
   #findAnnouncingTrouble(): Trouble | undefined {

@@ -10,6 +10,7 @@ const COUNTS = {
   netlinkMessagesWritten: 9,
   passes: 1,
   changes: 0,
+  turnedAway: {},
 };
 const INPUT: StatusInput = {
   node: "n1",

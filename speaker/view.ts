@@ -57,6 +57,8 @@ export interface NodeView {
   readonly addresses: { readonly IPv4?: string; readonly IPv6?: string };
   /** All of its addresses, of any type, in canonical text: none of them is ever a Service's. */
   readonly own: readonly string[];
+  /** Addresses of the pod network from which the node sends what it tunnels, as far as the Node object tells. */
+  readonly tunnelSources?: readonly string[];
 }
 
 export interface PoolView {

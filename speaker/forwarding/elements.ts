@@ -22,6 +22,10 @@ export function sourceKey(vip: string, port: number, source: bigint): string {
   return address + middle.toString("hex") + source.toString(16).padStart(address.length, "0");
 }
 
+/** An address as a number. */
+export const valueKey = (family: Family, value: bigint): string =>
+  value.toString(16).padStart(family === "IPv4" ? 8 : 32, "0");
+
 /** Marks are in host byte order; little-endian on every machine that we build for. */
 export function markValue(mark: number): string {
   const bytes = Buffer.alloc(4);

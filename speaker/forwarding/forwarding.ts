@@ -6,21 +6,21 @@
  * mark packets; the other way round for what goes.
  */
 
-import { admittedSet, markValue, named } from "#speaker/forwarding/elements.ts";
+import { markValue } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { rulesetText, setsText, TABLE } from "#speaker/forwarding/ruleset.ts";
-import { parseSaved, toSave, WANTED_SYSCTLS, wrongSysctls } from "#speaker/forwarding/sysctl.ts";
-import { lowerTunnels, raiseTunnels, tunnelsToSave } from "#speaker/forwarding/tunnels.ts";
+import { isOfOldTunnels, restoreOldTunnels } from "#speaker/forwarding/oldtunnels.ts";
+import { rulesetText } from "#speaker/forwarding/ruleset.ts";
+import { ADMITTING_SETS, setsText, TABLE } from "#speaker/forwarding/sets.ts";
+import { ALL_SYSCTLS, parseSaved, toSave, WANTED_SYSCTLS, wrongSysctls } from "#speaker/forwarding/sysctl.ts";
+import { lowerTunnels, raiseTunnels } from "#speaker/forwarding/tunnels.ts";
 import {
   type Change,
   DEFAULT_SETTINGS,
   type Element,
-  FAMILIES,
   type ForwardingCounts,
   ForwardingError,
   type ForwardingPlan,
   NO_COUNTS,
-  PROTOCOLS,
   type Reconciled,
 } from "#speaker/forwarding/types.ts";
 import { differServers, type PresentServer, serverKey } from "#speaker/forwarding/virtualservers.ts";
@@ -44,9 +44,6 @@ import type { Refused, Request } from "#speaker/netlink/socket.ts";
 
 const DEFAULT_MTU = 1500;
 const LOOPBACK = 1;
-const ADMITTED_SETS = FAMILIES.flatMap((family) =>
-  PROTOCOLS.map((protocol) => named(admittedSet(protocol), family)),
-);
 const FAMILY_NUMBERS = [AF_INET, AF_INET6] as const;
 
 /** The kernel's refusal as the reason of a condition. */
@@ -64,7 +61,7 @@ export function faultOf(error: unknown): ForwardingError {
       cause: error,
     });
   }
-  if (attempt.includes("link tunl0") || attempt.includes("link ip6tnl0")) {
+  if (attempt.includes("link genkan4") || attempt.includes("link genkan6")) {
     return new ForwardingError("NoTunnel", `${attempt}: the kernel has no such tunnel`, { cause: error });
   }
   return new ForwardingError("KernelRefused", error.message, { cause: error });
@@ -102,7 +99,11 @@ export class Forwarding {
   }
 
   counts(): ForwardingCounts {
-    return { ...this.#counts, netlinkMessagesWritten: this.#kernel.counter.written };
+    return {
+      ...this.#counts,
+      netlinkMessagesWritten: this.#kernel.counter.written,
+      turnedAway: Object.fromEntries(this.#table.counters()),
+    };
   }
 
   /** Throws ForwardingError; what was done up to then stays, and the next pass goes on from there. */
@@ -137,7 +138,8 @@ export class Forwarding {
       }
       this.#all(this.#routes().map(removeRoute));
       if (marks.size > 0) this.#removeServers(marks);
-      lowerTunnels(this.#kernel.route, saved);
+      lowerTunnels(this.#kernel.route);
+      restoreOldTunnels(this.#kernel.route, this.#kernel.sysctls, saved);
       for (const name of Object.keys(WANTED_SYSCTLS)) {
         const value = saved.get(name);
         if (value !== undefined && this.#kernel.sysctls.read(name) !== value)
@@ -158,25 +160,34 @@ export class Forwarding {
   async #skeleton(pass: Passing): Promise<void> {
     const { plan, changes } = pass;
     this.#ipvs ??= new Ipvs(this.#kernel.generic);
+    const { route, sysctls } = this.#kernel;
+    // First: the rules send packets there.
+    changes.push(...raiseTunnels(route, sysctls));
     await this.#rules(plan, changes);
-    changes.push(...raiseTunnels(this.#kernel.route));
-    for (const name of wrongSysctls(this.#kernel.sysctls)) {
-      this.#kernel.sysctls.write(name, WANTED_SYSCTLS[name] ?? "");
+    if ([...this.#remembered.saved.keys()].some(isOfOldTunnels)) {
+      changes.push(...restoreOldTunnels(route, sysctls, this.#remembered.saved));
+      await this.#rules(plan, changes, { forget: isOfOldTunnels });
+    }
+    for (const name of wrongSysctls(sysctls)) {
+      sysctls.write(name, ALL_SYSCTLS[name] ?? "");
       changes.push({ action: "update", kind: "sysctl", name });
     }
     for (const family of FAMILY_NUMBERS) this.#policyRules(family, plan, changes);
   }
 
-  async #rules(plan: ForwardingPlan, changes: Change[]): Promise<void> {
+  /** `forget`: names of remembered values that were put back. */
+  async #rules(
+    plan: ForwardingPlan,
+    changes: Change[],
+    { forget = () => false }: { forget?: (name: string) => boolean } = {},
+  ): Promise<void> {
     const exists = this.#table.read() !== undefined;
     const known = exists ? this.#saved() : new Map(this.#remembered.saved);
-    if (known.size === 0) {
-      for (const [name, value] of parseSaved(tunnelsToSave(this.#kernel.route))) known.set(name, value);
-    }
+    for (const name of [...known.keys()].filter(forget)) known.delete(name);
     const saved = toSave(known, this.#kernel.sysctls);
     this.#remembered = { ...this.#remembered, saved: parseSaved(saved) };
-    const { settings, nodeAddresses } = plan;
-    const text = rulesetText({ settings, nodeAddresses, mtu: this.#mtu(plan), saved });
+    const { settings, nodeAddresses, knowsMembers } = plan;
+    const text = rulesetText({ settings, nodeAddresses, knowsMembers, mtu: this.#mtu(plan), saved });
     if (this.#ruleset?.text === text && this.#ruleset.shown === this.#shown()) return;
     if (exists) await this.#admitBefore(plan, changes);
     await this.#kernel.nft(text);
@@ -185,12 +196,12 @@ export class Forwarding {
   }
 
   /**
-   * The table of an older build may lack the sets of admitted sources, and our rules drop a source that is in none of
+   * The table of an older build may lack the sets that say who is admitted, and our rules turn away who is in none of
    * them: so these sets are filled before the rules come. Only empty ones are: to fill them takes nothing from anybody.
    */
   async #admitBefore({ elements }: ForwardingPlan, changes: Change[]): Promise<void> {
     const add = new Map<string, Element[]>();
-    for (const name of ADMITTED_SETS) {
+    for (const name of ADMITTING_SETS) {
       const wanted = elements[name] ?? [];
       if (wanted.length > 0 && this.#table.elements(name).length === 0) add.set(name, [...wanted]);
     }

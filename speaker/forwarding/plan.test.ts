@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { admittedSet, named, portKey } from "./elements.ts";
+import { parseRange } from "#api/address.ts";
+import { addressKey, admittedSet, named, portKey } from "./elements.ts";
 import { planForwarding } from "./plan.ts";
 import {
   FAMILIES,
@@ -104,10 +105,10 @@ test("affinity leaves the client's port out of the hash; another scheduler has n
   assert.deepEqual([flags({}), flags({ affinity: true }), flags({ scheduler: "rr" })], [0x18, 0x8, 0]);
 });
 
-test("a port without endpoints is refused and has no virtual server", () => {
+test("a port without endpoints is as one that no Service has", () => {
   const { elements, virtualServers } = plan(port([]));
   assert.deepEqual(virtualServers, []);
-  assert.deepEqual(elements.refused4, [{ key: KEY }]);
+  assert.deepEqual(elements.vips4, [{ key: addressKey(VIP) }]);
   assert.deepEqual([elements.ports4, elements.marks], [[], []]);
 });
 
@@ -128,7 +129,7 @@ test("a source range admits to its own protocol and family alone", () => {
       const vip = family === "IPv4" ? VIP : "2001:db8::1";
       const { elements } = plan(port([remote], { protocol, family, vip, sourceRanges }));
       const filled = Object.keys(elements).filter(
-        (set) => /^admitted/.test(set) && elements[set]?.length !== 0,
+        (set) => /^admitted_(?!ping)/.test(set) && elements[set]?.length !== 0,
       );
       assert.deepEqual(filled, [named(admittedSet(protocol), family)]);
     }
@@ -154,4 +155,51 @@ test("the order of ports and endpoints does not matter", () => {
     ),
     { verbose: 1 },
   );
+});
+
+const PINGS: readonly [
+  what: string,
+  ranges: readonly (readonly string[] | undefined)[],
+  admitted: string[],
+][] = [
+  ["no ranges: nobody is asked", [undefined], []],
+  ["one port for everybody opens the address", [["10.0.0.0/8"], undefined], []],
+  [
+    "whom any port admits",
+    [["10.0.0.0/8"], ["10.0.0.0/24", "192.0.2.0/32"]],
+    ["0a000000-0affffff", "c0000200-c0000200"],
+  ],
+  ["a list that admits nobody", [[]], []],
+];
+for (const [what, ranges, admitted] of PINGS) {
+  test(`who may ping an address: ${what}`, () => {
+    const ports = ranges.map((sourceRanges, at) =>
+      port([local], { id: at + 1, port: 80 + at, ...(sourceRanges && { sourceRanges }) }),
+    );
+    const { elements } = plan(...ports);
+    const isOpen = ranges.includes(undefined);
+    assert.deepEqual(elements.guarded4, isOpen ? [] : [{ key: addressKey(VIP) }]);
+    assert.deepEqual(
+      elements.admitted_ping4?.map(({ key, keyEnd }) => `${key.slice(8)}-${keyEnd?.slice(8)}`),
+      admitted,
+    );
+  });
+}
+
+test("members and routed ranges are in the sets of their families, ranges joined", () => {
+  const { elements, knowsMembers } = planForwarding({
+    nodeAddresses: {},
+    ports: [],
+    vips: [],
+    members: ["10.0.0.2", "fd00::2"],
+    routed: ["198.51.100.0-198.51.100.127", "198.51.100.128-198.51.100.255", "2001:db8::-2001:db8::f"].map(
+      parseRange,
+    ),
+  });
+  assert.equal(knowsMembers, true);
+  assert.equal(plan().knowsMembers, false);
+  assert.deepEqual(elements.members4, [{ key: addressKey("10.0.0.2") }]);
+  assert.deepEqual(elements.members6, [{ key: addressKey("fd00::2") }]);
+  assert.deepEqual(elements.routed4, [{ key: "c633640000000000", keyEnd: "c63364ffffffffff" }]);
+  assert.equal(elements.routed6?.length, 1);
 });

@@ -2,7 +2,7 @@
  * What has to be in the kernel for what is to be forwarded: "two marks, one list" (docs/dataplane.md). Pure; the same
  * input gives the same plan on every node but for what is local there.
  */
-import { AddressError, mergeRanges, parsePrefix, type Range, rangeOf } from "#api/address.ts";
+import { AddressError, mergeRanges, parsePrefix, type Range, rangeOf, WIDTH } from "#api/address.ts";
 import {
   addressKey,
   admittedSet,
@@ -10,6 +10,7 @@ import {
   named,
   portKey,
   sourceKey,
+  valueKey,
 } from "#speaker/forwarding/elements.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import {
@@ -38,9 +39,12 @@ const SETS = [
   "local",
   "hairpin",
   "masqueraded",
-  "refused",
   "restricted",
   ...PROTOCOLS.map(admittedSet),
+  "guarded",
+  "admitted_ping",
+  "members",
+  "routed",
 ] as const;
 export type SetName = (typeof SETS)[number];
 
@@ -52,6 +56,8 @@ function byAddress(a: ForwardedEndpoint, b: ForwardedEndpoint): number {
   const [left, right] = [addressKey(a.address), addressKey(b.address)];
   return left < right ? -1 : left > right ? 1 : a.port - b.port;
 }
+
+const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
 
 const isTunnelled = (endpoint: ForwardedEndpoint): boolean =>
   !endpoint.isLocal && endpoint.returnPath === "direct";
@@ -136,14 +142,41 @@ function rangeOfText(text: string): Range[] {
   }
 }
 
-/** Source ranges of a port; what is no prefix of its family is left out, which admits nobody more. */
+/** Their source ranges, joined: the kernel refuses intervals that overlap. What is no prefix of the family is left out. */
+function admittedBy(ports: readonly ForwardedPort[]): Range[] {
+  const own = ports.flatMap(({ family, sourceRanges = [] }) =>
+    sourceRanges.flatMap(rangeOfText).filter((range) => range.family === family),
+  );
+  return mergeRanges(own);
+}
+
+function addRouted(sets: ElementSets, ranges: readonly Range[]): void {
+  for (const { family, first, last } of mergeRanges(ranges)) {
+    const all = (1n << BigInt(WIDTH[family])) - 1n;
+    sets.add("routed", family, {
+      key: valueKey(family, first) + valueKey(family, 0n),
+      keyEnd: valueKey(family, last) + valueKey(family, all),
+    });
+  }
+}
+
+/** Whoever no port of an address admits may not ping it either. */
+function addPings(sets: ElementSets, ports: readonly ForwardedPort[]): void {
+  for (const [vip, sharing] of Map.groupBy(ports, (port) => port.vip)) {
+    const [{ family } = { family: "IPv4" as Family }] = sharing;
+    if (sharing.some(({ sourceRanges }) => sourceRanges === undefined)) continue;
+    sets.add("guarded", family, { key: addressKey(vip) });
+    const end = (source: bigint): string => addressKey(vip) + valueKey(family, source);
+    for (const { first, last } of admittedBy(sharing))
+      sets.add("admitted_ping", family, { key: end(first), keyEnd: end(last) });
+  }
+}
+
 function addSourceRanges(sets: ElementSets, port: ForwardedPort, key: string): void {
   if (port.sourceRanges === undefined) return;
   sets.add("restricted", port.family, { key });
-  const ranges = port.sourceRanges.flatMap(rangeOfText).filter((range) => range.family === port.family);
   const end = (source: bigint): string => sourceKey(port.vip, port.port, source);
-  // Joined: the kernel refuses intervals that overlap.
-  for (const { first, last } of mergeRanges(ranges)) {
+  for (const { first, last } of admittedBy([port])) {
     sets.add(admittedSet(port.protocol), port.family, { key: end(first), keyEnd: end(last) });
   }
 }
@@ -168,10 +201,8 @@ export function planForwarding(input: ForwardingInput): ForwardingPlan {
   const remote = new Set<string>();
   for (const port of input.ports) {
     const key = portKey(port.vip, port.protocol, port.port);
-    if (port.endpoints.length === 0) {
-      sets.add("refused", port.family, { key });
-      continue;
-    }
+    // In no set: as a port that no Service has.
+    if (port.endpoints.length === 0) continue;
     const marks = [markOf(port.id, 1, settings.routingBit), markOf(port.id, 2, settings.routingBit)] as const;
     sets.add("ports", port.family, { key });
     // An ICMP error names the port as the source of the packet inside it: the same bytes.
@@ -190,11 +221,15 @@ export function planForwarding(input: ForwardingInput): ForwardingPlan {
     addEndpoints(sets, port);
     for (const endpoint of port.endpoints) if (isTunnelled(endpoint)) remote.add(endpoint.address);
   }
-  for (const vip of input.vips)
-    sets.add("vips", vip.includes(":") ? "IPv6" : "IPv4", { key: addressKey(vip) });
+  addPings(sets, input.ports);
+  for (const vip of input.vips) sets.add("vips", familyOf(vip), { key: addressKey(vip) });
+  for (const member of input.members ?? [])
+    sets.add("members", familyOf(member), { key: addressKey(member) });
+  addRouted(sets, input.routed ?? []);
   return {
     settings,
     nodeAddresses: input.nodeAddresses,
+    knowsMembers: input.members !== undefined,
     virtualServers: virtualServers.sort((a, b) => a.mark - b.mark),
     routes: [...new Set(input.vips)].sort(),
     elements: sets.toRecord(),

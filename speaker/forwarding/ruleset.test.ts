@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { planForwarding } from "./plan.ts";
-import { rulesetText, setsText } from "./ruleset.ts";
+import { rulesetText } from "./ruleset.ts";
+import { setsText } from "./sets.ts";
 import { DEFAULT_SETTINGS } from "./types.ts";
 
 const both = { IPv4: "10.0.0.1", IPv6: "fd00::1" };
 const text = rulesetText({
   settings: DEFAULT_SETTINGS,
   nodeAddresses: both,
+  knowsMembers: true,
   mtu: 1500,
   saved: ["link.tunl0=down"],
 });
@@ -15,8 +17,17 @@ const rules = (chain: string, from = text): string[] =>
   from.split("\n").flatMap((line) => line.split(`add rule inet genkan ${chain} `).slice(1));
 
 const RULES: readonly [what: string, chain: string, rule: string][] = [
-  ["v4 tunnels end at the node", "decap", "ip protocol 4 ip daddr @local4 ip daddr set 10.0.0.1"],
-  ["v6 tunnels end at the node", "decap", "ip6 nexthdr 41 ip6 daddr @local6 ip6 daddr set fd00::1"],
+  [
+    "v4 tunnels of members end in our device",
+    "decap",
+    "ip protocol 4 ip daddr @local4 ip saddr @members4 ip daddr set 169.254.77.77",
+  ],
+  [
+    "v6 tunnels of members end in our device",
+    "decap",
+    "ip6 nexthdr 41 ip6 daddr @local6 ip6 saddr @members6 ip6 daddr set 100::7077",
+  ],
+  ["nobody else reaches our device", "decap", "ip daddr 169.254.77.77 counter name tunnel_source drop"],
   ["pings are answered by the node", "echo", "ip daddr @vips4 icmp type echo-request dnat ip to 10.0.0.1"],
   ["what removal restores is kept", "saved", 'return comment "link.tunl0=down"'],
   ["unmarked packets are left alone", "in", "meta mark and 0x1000 == 0 return"],
@@ -36,20 +47,18 @@ test("a segment fits into the tunnel", () => {
 
 test("what comes out of a tunnel never reaches tier 1", () => {
   const input = rules("in");
-  for (const device of ["tunl0", "ip6tnl0"]) {
-    const end = input.indexOf(`iifname "${device}" return`);
-    assert.ok(end >= 0 && end < input.findIndex((rule) => rule.includes("@tier1v")), input.join("\n"));
-  }
+  const end = input.indexOf('iifname { "genkan4", "genkan6" } goto no_pod');
+  assert.ok(end >= 0 && end < input.findIndex((rule) => rule.includes("@tier1v")), input.join("\n"));
 });
 
 test("a node of one family has no rule with an address of the other", () => {
   const one = rulesetText({
     settings: DEFAULT_SETTINGS,
     nodeAddresses: { IPv4: "10.0.0.1" },
+    knowsMembers: true,
     mtu: 1500,
     saved: [],
   });
-  assert.equal(rules("decap", one).length, 1);
   assert.equal(rules("echo", one).length, 1);
   assert.ok(!one.includes("undefined"));
 });
@@ -66,9 +75,15 @@ for (const [ip, chain] of [
           (name) =>
             `meta l4proto ${name} ${ip} daddr . th dport . ${ip} saddr @admitted_${name}${chain.at(-1)} return`,
         )
-        .concat("drop"),
+        .concat("counter name source_ranges drop"),
     );
-    assert.ok(rules("pre").some((rule) => rule.endsWith(`@restricted${chain.at(-1)} jump ${chain}`)));
+    for (const way of ["ours", "leaving"]) {
+      const asked = rules(way + chain.at(-1));
+      assert.ok(
+        asked.some((rule) => rule.endsWith(`@restricted${chain.at(-1)} jump ${chain}`)),
+        way,
+      );
+    }
   });
 }
 
@@ -76,7 +91,7 @@ test("no concatenation of intervals has a protocol in it: nft 1.0.6 makes rules 
   const intervals = setsText()
     .split("\n")
     .filter((line) => line.includes("flags interval"));
-  assert.equal(intervals.length, 6);
+  assert.equal(intervals.length, 10);
   for (const line of intervals) assert.doesNotMatch(line, /inet_proto/);
 });
 
@@ -88,7 +103,7 @@ test("the sets that are planned are those that are made", () => {
 
 test("sets of older builds are removed, there or not, after the rules that asked them", () => {
   const lines = text.split("\n");
-  for (const name of ["admitted4", "admitted6"]) {
+  for (const name of ["admitted4", "admitted6", "refused4", "refused6"]) {
     const made = lines.findIndex((line) => line.startsWith(`add set inet genkan ${name} `));
     assert.equal(lines[made + 1], `delete set inet genkan ${name}`);
     assert.ok(made > lines.findLastIndex((line) => line.startsWith("flush chain")));

@@ -8,8 +8,10 @@ export const WANTED_SYSCTLS: Readonly<Record<string, string>> = {
   "net.ipv4.vs.schedule_icmp": "1",
   "net.ipv4.vs.expire_nodest_conn": "1",
   "net.ipv4.vs.pmtu_disc": "0",
-  "net.ipv4.conf.tunl0.rp_filter": "2",
 };
+/** Of a device of our own, which goes with it: nothing to remember. */
+const OWN_SYSCTLS: Readonly<Record<string, string>> = { "net.ipv4.conf.genkan4.rp_filter": "2" };
+export const ALL_SYSCTLS: Readonly<Record<string, string>> = { ...WANTED_SYSCTLS, ...OWN_SYSCTLS };
 
 /** Where values are read and written: files below /proc/sys, or the place that it is mounted at. */
 export interface SysctlFiles {
@@ -40,7 +42,7 @@ export function toSave(known: ReadonlyMap<string, string>, files: SysctlFiles): 
 
 /** Settings that are not as wanted. */
 export function wrongSysctls(files: SysctlFiles): string[] {
-  return Object.entries(WANTED_SYSCTLS)
+  return Object.entries(ALL_SYSCTLS)
     .filter(([name, value]) => {
       const present = files.read(name);
       return present !== undefined && present !== value;

@@ -1,66 +1,87 @@
-/** The kernel's own tunnel devices: up, and known to the reverse path filter. */
-import type { Change } from "#speaker/forwarding/types.ts";
-import { addAddress, type LinkAddress, listAddresses, removeAddress } from "#speaker/netlink/addr.ts";
-import { isErrno } from "#speaker/netlink/error.ts";
-import { addLink, type Link, listLinks, setLinkUp } from "#speaker/netlink/link.ts";
+/**
+ * Devices of our own where tunnels between nodes end. Each has an outer address that nothing in the network has: only
+ * the chain `decap` writes it into a packet, once it has looked at who sent it (docs/dataplane.md, "Tunnels of our
+ * own"). The kernel's own devices (tunl0, ip6tnl0) take packets from everybody, and others use them: they are left alone.
+ */
+import type { SysctlFiles } from "#speaker/forwarding/sysctl.ts";
+import type { Change, Family } from "#speaker/forwarding/types.ts";
+import { addAddress, listAddresses } from "#speaker/netlink/addr.ts";
+import { parseAddress } from "#speaker/netlink/bytes.ts";
+import { addLink, type Link, listLinks, removeLink, setLinkUp } from "#speaker/netlink/link.ts";
 import type { NetlinkSocket } from "#speaker/netlink/socket.ts";
 
-const TUNNELS = [
-  { name: "tunl0", kind: "ipip" },
-  { name: "ip6tnl0", kind: "ip6tnl" },
-] as const;
-/** Any address will do: without one the reverse path filter drops what comes out of the device. Host scope. */
-const ADDRESS = { address: "169.254.77.77", prefixLength: 32, scope: 254 } as const;
-
-/** Asking for a device of the kind makes the kernel load the module, which then makes the device by itself. */
-function find(socket: NetlinkSocket, name: string, kind: string): Link | undefined {
-  const present = listLinks(socket).find((link) => link.name === name);
-  if (present !== undefined) return present;
-  try {
-    socket.change(addLink(name, kind));
-  } catch (error) {
-    if (!isErrno(error, "EEXIST")) throw error;
-  }
-  return listLinks(socket).find((link) => link.name === name);
+interface Tunnel {
+  readonly name: string;
+  readonly kind: string;
+  /** Its outer address: link-local, and of the prefix that routers discard (RFC 6666). */
+  readonly local: string;
+  readonly protocol?: number;
+  readonly address: {
+    readonly prefixLength: number;
+    readonly scope: number;
+    readonly isDeprecated?: boolean;
+  };
 }
 
-/** `link.tunl0=down` for what is not up yet: to be remembered before it is changed. */
-export function tunnelsToSave(socket: NetlinkSocket): string[] {
-  return TUNNELS.flatMap(({ name, kind }) =>
-    find(socket, name, kind)?.isUp === false ? [`link.${name}=down`] : [],
-  );
-}
+const GLOBAL = 0;
+const HOST = 254;
+const IPV6_ALONE = 41;
+
+export const TUNNELS: Readonly<Record<Family, Tunnel>> = {
+  // With an address the reverse path filter accepts what comes out of the device.
+  IPv4: {
+    name: "genkan4",
+    kind: "ipip",
+    local: "169.254.77.77",
+    address: { prefixLength: 32, scope: HOST },
+  },
+  IPv6: {
+    name: "genkan6",
+    kind: "ip6tnl",
+    local: "100::7077",
+    protocol: IPV6_ALONE,
+    address: { prefixLength: 128, scope: GLOBAL, isDeprecated: true },
+  },
+};
+
+const isAsWanted = (link: Link, { kind, local }: Tunnel): boolean =>
+  link.kind === kind && link.hardwareAddress === parseAddress(local).toString("hex");
 
 /** Makes them as needed; throws NetlinkError where the kernel has no such tunnel. */
-export function raiseTunnels(socket: NetlinkSocket): Change[] {
+export function raiseTunnels(socket: NetlinkSocket, sysctls: SysctlFiles): Change[] {
   const changes: Change[] = [];
-  for (const { name, kind } of TUNNELS) {
-    const link = find(socket, name, kind);
-    if (link === undefined || link.isUp) continue;
-    socket.change(setLinkUp(link, true));
-    changes.push({ action: "update", kind: "link", name });
+  for (const tunnel of Object.values(TUNNELS)) {
+    const { name, kind, local, protocol } = tunnel;
+    const link = (): Link | undefined => listLinks(socket).find((candidate) => candidate.name === name);
+    let present = link();
+    if (present !== undefined && !isAsWanted(present, tunnel)) {
+      socket.change(removeLink(present));
+      changes.push({ action: "remove", kind: "link", name });
+      present = undefined;
+    }
+    if (present === undefined) {
+      socket.change(addLink(name, kind, { local, ...(protocol !== undefined && { protocol }) }));
+      changes.push({ action: "create", kind: "link", name });
+      present = link();
+    }
+    if (present === undefined) continue;
+    if (!present.isUp) {
+      socket.change(setLinkUp(present, true));
+      changes.push({ action: "update", kind: "link", name });
+    }
+    const { index } = present;
+    // A node without IPv6 takes no such address; nothing comes to it by IPv6 either.
+    if (sysctls.read(`net.ipv6.conf.${name}.disable_ipv6`) === "1" && local.includes(":")) continue;
+    if (listAddresses(socket).some((own) => own.link === index && own.address === local)) continue;
+    socket.change(addAddress({ ...tunnel.address, address: local, link: index }));
+    changes.push({ action: "create", kind: "link", name: `${local} on ${name}` });
   }
-  const tunnel = find(socket, "tunl0", "ipip");
-  if (tunnel === undefined) return changes;
-  const own = listAddresses(socket).filter(
-    (address) => address.link === tunnel.index && !address.address.includes(":"),
-  );
-  if (own.length > 0) return changes;
-  socket.change(addAddress({ ...ADDRESS, link: tunnel.index } as LinkAddress));
-  changes.push({ action: "create", kind: "link", name: `${ADDRESS.address} on tunl0` });
   return changes;
 }
 
-/** The other way round: our address away, down what was down. */
-export function lowerTunnels(socket: NetlinkSocket, saved: ReadonlyMap<string, string>): void {
-  const links = listLinks(socket);
-  const tunnel = links.find((link) => link.name === "tunl0");
-  const own = listAddresses(socket).find(
-    (one) => one.link === tunnel?.index && one.address === ADDRESS.address,
-  );
-  if (own !== undefined) socket.change(removeAddress(own));
-  for (const { name } of TUNNELS) {
-    const link = links.find((candidate) => candidate.name === name);
-    if (link?.isUp === true && saved.get(`link.${name}`) === "down") socket.change(setLinkUp(link, false));
+/** The devices away, with the addresses that they have. */
+export function lowerTunnels(socket: NetlinkSocket): void {
+  for (const link of listLinks(socket)) {
+    if (Object.values(TUNNELS).some(({ name }) => name === link.name)) socket.change(removeLink(link));
   }
 }

@@ -3,6 +3,8 @@
  * Everything here is plain JSON: sorted, printable, comparable.
  */
 
+import type { Range } from "#api/address.ts";
+
 export type Family = "IPv4" | "IPv6";
 export type Protocol = "TCP" | "UDP" | "SCTP";
 export const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
@@ -56,6 +58,13 @@ export interface ForwardingInput {
   ports: readonly ForwardedPort[];
   /** Every address given to Services, announced here or not. */
   vips: readonly string[];
+  /**
+   * Outer addresses from which nodes send what they tunnel. Undefined: whoever asks does not know them, and the outer
+   * source is not looked at; what is inside has to be for a port of ours in either case.
+   */
+  members?: readonly string[];
+  /** Ranges that routers may send to this node: what nobody has of them never goes back to where it came from. */
+  routed?: readonly Range[];
   settings?: ForwardingSettings;
 }
 
@@ -86,6 +95,8 @@ export interface Element {
 export interface ForwardingPlan {
   settings: ForwardingSettings;
   nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };
+  /** The sets `members4` and `members6` say who may tunnel to this node. */
+  knowsMembers: boolean;
   /** By mark. */
   virtualServers: readonly VirtualServer[];
   /** Addresses that are local for marked packets. */
@@ -121,6 +132,8 @@ export interface ForwardingCounts {
   netlinkMessagesWritten: number;
   passes: number;
   changes: number;
+  /** Packets, by reason (sets.ts), since the table was made. */
+  turnedAway: Readonly<Record<string, number>>;
 }
 
 /** Of a kernel that nothing was written into yet. */
@@ -132,6 +145,7 @@ export const NO_COUNTS: ForwardingCounts = {
   netlinkMessagesWritten: 0,
   passes: 0,
   changes: 0,
+  turnedAway: {},
 };
 
 export type ForwardingFault =

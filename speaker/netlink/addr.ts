@@ -1,6 +1,6 @@
 /** Addresses of links (struct ifaddrmsg). */
 import { attributes } from "./attribute.ts";
-import { address, type Codec, DecodeError, readU32, u32, writeU32 } from "./bytes.ts";
+import { address, type Codec, DecodeError, raw, readU32, u32, writeU32 } from "./bytes.ts";
 import { FLAG } from "./header.ts";
 import { familyOf } from "./route.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
@@ -11,7 +11,14 @@ const RTM_GETADDR = 22;
 const HEADER = 8;
 export const ADDRESS_GROUPS: readonly number[] = [5, 9];
 
-const fields = attributes({ address: [1, address], local: [2, address], flags: [8, u32] });
+const fields = attributes({
+  address: [1, address],
+  local: [2, address],
+  lifetimes: [6, raw],
+  flags: [8, u32],
+});
+/** struct ifa_cacheinfo: preferred and valid seconds (all ones: for ever), and two times that only the kernel sets. */
+const DEPRECATED = Buffer.from("00000000ffffffff0000000000000000", "hex");
 
 export interface LinkAddress {
   link: number;
@@ -19,6 +26,8 @@ export interface LinkAddress {
   prefixLength: number;
   /** RT_SCOPE_*: 0 global, 253 link, 254 host. */
   scope: number;
+  /** Only written: never the source of a packet unless asked for (RFC 6724 section 5, rule 3). */
+  isDeprecated?: boolean;
 }
 
 export const addressCodec: Codec<LinkAddress> = {
@@ -28,7 +37,11 @@ export const addressCodec: Codec<LinkAddress> = {
     header.writeUInt8(value.prefixLength, 1);
     header.writeUInt8(value.scope, 3);
     writeU32(header, value.link, 4);
-    return Buffer.concat([header, fields.encode({ address: value.address, local: value.address })]);
+    const lifetimes = value.isDeprecated ? { lifetimes: DEPRECATED } : {};
+    return Buffer.concat([
+      header,
+      fields.encode({ address: value.address, local: value.address, ...lifetimes }),
+    ]);
   },
   decode(payload) {
     if (payload.length < HEADER) throw new DecodeError(`an address of ${payload.length} bytes`);

@@ -1,10 +1,11 @@
 /** Links (struct ifinfomsg): list, up and down, new ones, and the group that hears when one changes. */
 import { attributes } from "./attribute.ts";
-import { DecodeError, raw, readI32, readU16, readU32, text, u8, u32, writeU32 } from "./bytes.ts";
+import { address, DecodeError, raw, readI32, readU16, readU32, text, u8, u32, writeU32 } from "./bytes.ts";
 import { FLAG } from "./header.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
 const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const HEADER = 16;
 export const LINK_GROUP = 1;
@@ -80,10 +81,35 @@ export const setLinkUp = (link: Pick<Link, "index" | "name">, isUp: boolean): Re
   attempt: `set link ${link.name} ${isUp ? "up" : "down"}`,
 });
 
+/** What a tunnel takes packets by (linux/if_tunnel.h, IFLA_IPTUN_*): its own outer address, and what is inside. */
+export interface TunnelEnd {
+  readonly local: string;
+  /** 41: IPv6 and nothing else. Not for the kind ipip, which takes IPv4 by default. */
+  readonly protocol?: number;
+}
+
+// Only for writing: what a link of another kind has at these numbers is something else.
+const newLink = attributes({
+  name: [3, text],
+  info: [
+    18,
+    attributes({ kind: [1, text], data: [2, attributes({ local: [2, address], protocol: [9, u8] })] }),
+  ],
+});
+
 /** A new link of a kind; the request makes the kernel load the module for it. */
-export const addLink = (name: string, kind: string): Request => ({
+export const addLink = (name: string, kind: string, data?: TunnelEnd): Request => ({
   type: RTM_NEWLINK,
   flags: FLAG.create | FLAG.exclusive,
-  payload: Buffer.concat([Buffer.alloc(HEADER), fields.encode({ name, info: { kind } })]),
+  payload: Buffer.concat([
+    Buffer.alloc(HEADER),
+    newLink.encode({ name, info: { kind, ...(data && { data }) } }),
+  ]),
   attempt: `add ${kind} link ${name}`,
+});
+
+export const removeLink = (link: Pick<Link, "index" | "name">): Request => ({
+  type: RTM_DELLINK,
+  payload: setFlags(link.index, 0),
+  attempt: `remove link ${link.name}`,
 });

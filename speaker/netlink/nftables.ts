@@ -21,6 +21,7 @@ const MESSAGE = {
   getElements: 13,
   removeElements: 14,
   getGeneration: 16,
+  getObject: 19,
 } as const;
 const FAMILY_INET = 1;
 const HEADER = 4;
@@ -33,6 +34,13 @@ const generation = attributes({ id: [1, u32be] });
 const table = attributes({ name: [1, text], userdata: [6, raw] });
 const chain = attributes({ table: [1, text], name: [3, text], hook: [4, raw], policy: [5, u32be] });
 const rule = attributes({ table: [1, text], chain: [2, text], expressions: [4, raw], userdata: [7, raw] });
+const OBJECT_COUNTER = 1;
+const object = attributes({
+  table: [1, text],
+  name: [2, text],
+  type: [3, u32be],
+  data: [4, attributes({ packets: [2, raw] })],
+});
 const set = attributes({ table: [1, text], name: [2, text], flags: [3, u32be], keyLength: [5, u32be] });
 
 /** Keys and values are raw bytes as hex: each part of a concatenation padded to 4 bytes. */
@@ -155,6 +163,19 @@ export class NftTable {
   elements(name: string): SetElement[] {
     const request = Buffer.concat([attribute(1, text.encode(this.name)), attribute(2, text.encode(name))]);
     return this.#list(MESSAGE.getElements, request, `elements of ${name}`).flatMap(decodeElements);
+  }
+
+  /** Packets that named counters have seen, by name. */
+  counters(): Map<string, number> {
+    const request = object.encode({ table: this.name, type: OBJECT_COUNTER });
+    const counters = this.#list(MESSAGE.getObject, request, "counters").map((payload) =>
+      object.decode(payload),
+    );
+    return new Map(
+      counters
+        .filter((decoded) => decoded.table === this.name)
+        .map(({ name = "", data }) => [name, Number(data?.packets?.readBigUInt64BE() ?? 0n)]),
+    );
   }
 
   /** In one transaction: first what goes, then what comes. Throws NetlinkError, and then nothing has changed. */

@@ -1,0 +1,148 @@
+/**
+ * Chains that turn away what must not come in: into our tunnels, out of them, to our addresses, and to addresses that
+ * are routed to this node and that nobody has. Pure. Reasons: docs/dataplane.md, "What is turned away".
+ */
+import { admittedSet } from "#speaker/forwarding/elements.ts";
+import { COUNTERS } from "#speaker/forwarding/sets.ts";
+import { PROTOCOLS } from "#speaker/forwarding/types.ts";
+import { BOTH, destinationOf, NO_HOOK, type Words } from "#speaker/forwarding/words.ts";
+
+/** What a flood is answered with; its rest is dropped. */
+const LIMIT = "limit rate 200/second burst 200 packets";
+
+type Chains = Readonly<Record<string, readonly string[]>>;
+
+const counted = (counter: keyof typeof COUNTERS): string => `counter name ${COUNTERS[counter]}`;
+
+/**
+ * What members tunnel to pods of this node goes into a tunnel of ours; nothing else does, because the address that
+ * this writes is in no packet when it comes in. What comes out is inspected as the first thing.
+ */
+function decap(knowsMembers: boolean): string[] {
+  return [
+    "type filter hook prerouting priority raw - 10; policy accept;",
+    ...BOTH.map(({ tunnel, digit }) => `iifname "${tunnel}" goto inner${digit}`),
+    ...BOTH.map(({ ip, tunnelEnd }) => `${ip} daddr ${tunnelEnd} ${counted("tunnelSource")} drop`),
+    ...BOTH.flatMap(({ ip, digit, tunnelled, tunnelEnd }) => {
+      const known = knowsMembers ? `${ip} saddr @members${digit} ` : "";
+      const isOurs = `${tunnelled} ${ip} daddr @local${digit}`;
+      return [
+        `${isOurs} ${known}${ip} daddr set ${tunnelEnd}`,
+        // The pod's own affair: it may well have a tunnel of its own.
+        `${isOurs} ${counted("tunnelSource")}`,
+      ];
+    }),
+  ];
+}
+
+/** What came out of a tunnel of ours: for a port of ours, or an ICMP error about a packet of one (chain `in` says). */
+function inner(words: Words): string[] {
+  return [
+    NO_HOOK,
+    `${destinationOf(words)} @ports${words.digit} accept`,
+    `${words.ip} daddr @vips${words.digit} ${words.error} accept`,
+    `${counted("tunnelContent")} drop`,
+  ];
+}
+
+/** What comes from outside, pods and tunnels to an address of ours: gets the routing bit, or ends here. */
+function ours(words: Words, bit: string): string[] {
+  const { digit, icmp, error } = words;
+  return [
+    NO_HOOK,
+    `${icmp} type echo-request goto ping${digit}`,
+    `${destinationOf(words)} @restricted${digit} jump sources${digit}`,
+    `${destinationOf(words)} @ports${digit} meta mark set meta mark or ${bit} return`,
+    `${error} meta mark set meta mark or ${bit} return`,
+    `goto no_port${digit}`,
+  ];
+}
+
+/** What this node itself sends to an address of ours. */
+function leaving(words: Words): string[] {
+  const { digit, icmp } = words;
+  return [
+    NO_HOOK,
+    `${icmp} type echo-request goto ping${digit}`,
+    // ICMP errors about the answers of our addresses go to the node that has the connection, wherever that is.
+    `meta l4proto ${icmp === "icmp" ? "icmp" : "ipv6-icmp"} return`,
+    `${destinationOf(words)} @restricted${digit} jump sources${digit}`,
+    `meta mark set ${destinationOf(words)} map @tier1v${digit} return`,
+    `goto no_port${digit}`,
+  ];
+}
+
+/** Only packets to restricted ports come here; those of admitted sources go back to where they came from. */
+function sources({ ip, digit }: Words): string[] {
+  return [
+    NO_HOOK,
+    ...PROTOCOLS.map(
+      (protocol) =>
+        `meta l4proto ${protocol.toLowerCase()} ${ip} daddr . th dport . ${ip} saddr @${admittedSet(protocol)}${digit} return`,
+    ),
+    `${counted("sourceRanges")} drop`,
+  ];
+}
+
+/** An address all of whose ports are restricted answers those whom one of them admits. */
+function ping({ ip, digit }: Words): string[] {
+  return [
+    NO_HOOK,
+    `${ip} daddr != @guarded${digit} return`,
+    `${ip} daddr . ${ip} saddr @admitted_ping${digit} return`,
+    `${counted("sourceRanges")} drop`,
+  ];
+}
+
+/** Frames to everybody (broadcast, flooded by multicast) are answered by nobody: each node would. */
+const NOT_FOR_US = "meta pkttype != host drop";
+
+function noPort(words: Words): string[] {
+  return [
+    NO_HOOK,
+    counted("noPort"),
+    NOT_FOR_US,
+    `meta l4proto tcp ${LIMIT} reject with tcp reset`,
+    `meta l4proto { udp, sctp } ${LIMIT} reject with ${words.unreachable.port}`,
+    "drop",
+  ];
+}
+
+function noAddress(words: Words): string[] {
+  return [
+    NO_HOOK,
+    counted("noAddress"),
+    NOT_FOR_US,
+    `${LIMIT} reject with ${words.unreachable.address}`,
+    "drop",
+  ];
+}
+
+/** From a tunnel, and no pod of the port here any more: never into a tunnel again, and to no process of the node. */
+function noPod(): string[] {
+  return [NO_HOOK, counted("noPod"), `meta l4proto tcp ${LIMIT} reject with tcp reset`, "drop"];
+}
+
+/** Rules of the prerouting chain that sets the routing bit. */
+export function arrivals(): string[] {
+  return BOTH.flatMap(({ ip, digit }) => [
+    `${ip} daddr @vips${digit} goto ours${digit}`,
+    // Only what would leave by the link that it came in by: that is where it is routed in a circle.
+    `${ip} daddr . ${ip} saddr @routed${digit} fib daddr . iif oif exists goto no_address${digit}`,
+  ]);
+}
+
+export function guards({ bit, knowsMembers }: { bit: string; knowsMembers: boolean }): Chains {
+  const chains: Record<string, readonly string[]> = {};
+  for (const words of BOTH) {
+    const { digit } = words;
+    chains[`sources${digit}`] = sources(words);
+    chains[`ping${digit}`] = ping(words);
+    chains[`no_port${digit}`] = noPort(words);
+    chains[`no_address${digit}`] = noAddress(words);
+    chains[`inner${digit}`] = inner(words);
+    chains[`ours${digit}`] = ours(words, bit);
+    chains[`leaving${digit}`] = leaving(words);
+  }
+  return { ...chains, no_pod: noPod(), decap: decap(knowsMembers) };
+}

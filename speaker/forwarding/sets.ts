@@ -1,0 +1,81 @@
+/** The sets, maps and counters of our nftables table: what they are keyed by. Pure. Reasons: docs/dataplane.md. */
+import { admittedSet, named } from "#speaker/forwarding/elements.ts";
+import { FAMILIES, PROTOCOLS } from "#speaker/forwarding/types.ts";
+
+export const TABLE = "genkan";
+
+/** Why a packet is turned away, and counted: names of counters, and values of the label `reason` of the metric. */
+export const COUNTERS = {
+  /** Protocol 4 or 41 for a pod of ours from no member (left to the pod), or for our tunnels' own address (dropped). */
+  tunnelSource: "tunnel_source",
+  /** Came out of a tunnel of ours and is for no port of ours. */
+  tunnelContent: "tunnel_content",
+  /** Came out of a tunnel of ours for a port that has no pod here. */
+  noPod: "no_pod",
+  /** From a source that loadBalancerSourceRanges leave out. */
+  sourceRanges: "source_ranges",
+  /** For an address of ours, and a port or protocol that no Service has. */
+  noPort: "no_port",
+  /** For an address that is routed to nodes and that nobody has. */
+  noAddress: "no_address",
+} as const;
+
+const PORT = {
+  v4: "ipv4_addr . inet_proto . inet_service",
+  v6: "ipv6_addr . inet_proto . inet_service",
+} as const;
+const ADDRESS = { v4: "ipv4_addr", v6: "ipv6_addr" } as const;
+
+function declarations(version: "v4" | "v6"): string[] {
+  const digit = version === "v4" ? "4" : "6";
+  const [port, address] = [PORT[version], ADDRESS[version]];
+  return [
+    `set ports${digit} { type ${port}; }`,
+    `set vips${digit} { type ${address}; }`,
+    `map tier1v${digit} { type ${port} : mark; }`,
+    `map tier2v${digit} { type ${port} : mark; }`,
+    `set local${digit} { type ${address}; }`,
+    `set hairpin${digit} { type ${address} . ${address}; }`,
+    `set masqueraded${digit} { type ${address}; }`,
+    `set restricted${digit} { type ${port}; }`,
+    // A set for each protocol: no protocol may be in a concatenation of intervals (docs/dataplane.md).
+    ...PROTOCOLS.map(
+      (protocol) =>
+        `set ${admittedSet(protocol)}${digit} { type ${address} . inet_service . ${address}; flags interval; }`,
+    ),
+    `set guarded${digit} { type ${address}; }`,
+    `set admitted_ping${digit} { type ${address} . ${address}; flags interval; }`,
+    `set members${digit} { type ${address}; }`,
+    // Destination and source, of which all count: intervals of one part alone are written in another way.
+    `set routed${digit} { type ${address} . ${address}; flags interval; }`,
+  ];
+}
+
+/** Error maps are by what an ICMP error says of the packet that caused it. */
+const TYPED = [
+  "map error1v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
+  "map error2v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
+  "map error1v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
+  "map error2v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
+  "set marks { type mark; }",
+];
+
+/** Sets of older builds that no rule asks any more: name -> what is between the braces. */
+export const RETIRED: Readonly<Record<string, string>> = {
+  admitted4: `type ${PORT.v4} . ${ADDRESS.v4}; flags interval;`,
+  admitted6: `type ${PORT.v6} . ${ADDRESS.v6}; flags interval;`,
+  refused4: `type ${PORT.v4};`,
+  refused6: `type ${PORT.v6};`,
+};
+
+/** Sets whose being empty turns somebody away. */
+export const ADMITTING_SETS: readonly string[] = FAMILIES.flatMap((family) =>
+  [...PROTOCOLS.map(admittedSet), "admitted_ping", "members"].map((set) => named(set, family)),
+);
+
+/** The sets, maps and counters alone; those that are there keep what is in them. */
+export function setsText(): string {
+  const counters = Object.values(COUNTERS).map((name) => `counter ${name} { }`);
+  const lines = [...declarations("v4"), ...declarations("v6"), ...TYPED, ...counters];
+  return `${[`table inet ${TABLE} {`, ...lines.map((line) => ` ${line}`), "}"].join("\n")}\n`;
+}

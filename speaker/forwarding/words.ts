@@ -1,0 +1,47 @@
+/** What the two families call the same thing in nft's language. */
+import { TUNNELS } from "#speaker/forwarding/tunnels.ts";
+
+export interface Words {
+  readonly ip: "ip" | "ip6";
+  readonly digit: "4" | "6";
+  readonly tunnel: string;
+  /** Where our tunnels end; in no packet on a wire. */
+  readonly tunnelEnd: string;
+  /** Matches a packet of one family inside one of the same. */
+  readonly tunnelled: string;
+  readonly icmp: "icmp" | "icmpv6";
+  /** Matches an ICMP error about a packet of ours, and its inner protocol and source port. */
+  readonly error: string;
+  readonly inner: string;
+  readonly unreachable: { readonly port: string; readonly address: string };
+}
+
+export const V4: Words = {
+  ip: "ip",
+  digit: "4",
+  tunnel: TUNNELS.IPv4.name,
+  tunnelEnd: TUNNELS.IPv4.local,
+  tunnelled: "ip protocol 4",
+  icmp: "icmp",
+  error: "icmp type { destination-unreachable, time-exceeded }",
+  inner: "@th,136,8 . @th,224,16",
+  unreachable: { port: "icmp type port-unreachable", address: "icmp type host-unreachable" },
+};
+export const V6: Words = {
+  ip: "ip6",
+  digit: "6",
+  tunnel: TUNNELS.IPv6.name,
+  tunnelEnd: TUNNELS.IPv6.local,
+  tunnelled: "ip6 nexthdr 41",
+  icmp: "icmpv6",
+  error: "icmpv6 type { packet-too-big, destination-unreachable, time-exceeded }",
+  inner: "@th,112,8 . @th,384,16",
+  unreachable: { port: "icmpv6 type port-unreachable", address: "icmpv6 type addr-unreachable" },
+};
+export const BOTH = [V4, V6] as const;
+
+/** In place of a hook: the kernel does not run the chain by itself. */
+export const NO_HOOK = "";
+
+/** The key of sets and maps of ports, of a packet that is for one of them. */
+export const destinationOf = ({ ip }: Words): string => `${ip} daddr . meta l4proto . th dport`;
