@@ -33,6 +33,12 @@ export interface RoleRules {
   readonly inCluster: readonly PolicyRule[];
 }
 
+/** Whose token a reader of metrics shows, and whether he may: common/access/review.ts. */
+const JUDGE_READERS = [
+  rule("authentication.k8s.io", ["tokenreviews"], ["create"]),
+  rule("authorization.k8s.io", ["subjectaccessreviews"], ["create"]),
+];
+
 export const CONTROLLER_RULES: RoleRules = {
   serviceAccount: CONTROLLER_NAME,
   component: "controller",
@@ -53,6 +59,7 @@ export const CONTROLLER_RULES: RoleRules = {
     rule("", ["namespaces", "nodes"], READ),
     // Events stand beside the Service that they are about.
     rule("", ["events"], ["create", "patch"]),
+    ...JUDGE_READERS,
   ],
 };
 
@@ -71,6 +78,7 @@ export const SPEAKER_RULES: RoleRules = {
     rule("", ["services", "nodes"], READ),
     rule("discovery.k8s.io", ["endpointslices"], READ),
     rule("", ["events"], ["create", "patch"]),
+    ...JUDGE_READERS,
   ],
 };
 
