@@ -20,6 +20,13 @@ export const CONTROLLER_NAME = "controller";
 export const SPEAKER_NAME = "speaker";
 export const WEBHOOK_SERVICE_NAME = "genkan-webhook";
 export const WEBHOOK_SECRET_NAME = "genkan-webhook-certificate";
+/** By which a ServiceMonitor finds all processes, and the Secret that may hold their certificate. */
+export const METRICS_SERVICE_NAME = "genkan-metrics";
+export const METRICS_SECRET_NAME = "genkan-metrics-certificate";
+/** Where its files are in every container. */
+export const METRICS_CERTIFICATE_DIRECTORY = "/etc/genkan/metrics";
+/** The ConfigMap that may say whose client certificates the webhook wants. */
+export const WEBHOOK_CLIENTS_NAME = "genkan-webhook-clients";
 export const WEBHOOK_CONFIGURATION_NAME = "genkan-validating-webhook";
 
 /** On every object that the operator makes, so that leftovers are found by label and not by guess. */
@@ -75,8 +82,18 @@ export const LABEL_SPEAKER_LEASE = `${GROUP}/speaker`;
 /** Lease annotation by which a speaker tells the others whether it is ready, and its links (speaker/view.ts). */
 export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
 
-/** Ports that the processes listen on. The speaker's are on the node's own network. */
-export const PORT = { webhook: 9443, operator: 8080, controller: 8080, speaker: 7472, bgp: 179 } as const;
+/**
+ * Ports that the processes listen on. The speaker's are on the node's own network: 7472 has health on loopback and
+ * metrics at the node's address. Operator and controller have health at one port and metrics at the other.
+ */
+export const PORT = {
+  webhook: 9443,
+  operator: 8080,
+  controller: 8080,
+  metrics: 8443,
+  speaker: 7472,
+  bgp: 179,
+} as const;
 
 /** Of a BFDProfile that says nothing, in milliseconds. */
 export const DEFAULT_BFD_INTERVAL_MS = 300;

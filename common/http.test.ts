@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { test } from "node:test";
-import { HttpListenError, type HttpOptions, serveHttp } from "#common/http.ts";
+import { type HttpOptions, serveHttp } from "#common/http.ts";
+import { HttpListenError } from "#common/http-answers.ts";
 import { silentLogger } from "#common/log.ts";
 import { createMetrics } from "#common/metrics.ts";
 import { until } from "#test/until.ts";
@@ -16,9 +18,14 @@ async function serving(options: Partial<HttpOptions> = {}) {
   };
 }
 
-function ask(port: number, path: string, method: string): Promise<{ code: number; body: string }> {
+function ask(
+  port: number,
+  path: string,
+  method: string,
+  host = "127.0.0.1",
+): Promise<{ code: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: "127.0.0.1", port, path, method, agent: false }, async (response) => {
+    const outgoing = request({ host, port, path, method, agent: false }, async (response) => {
       let body = "";
       for await (const chunk of response) body += String(chunk);
       resolve({ code: response.statusCode ?? 0, body });
@@ -44,7 +51,7 @@ test("metrics in Prometheus' form, with what was collected for this page", async
   metrics.count("genkan_ownership_changes_total", { direction: "taken" });
   metrics.count("genkan_ownership_changes_total", { direction: "taken" }, 2);
   metrics.observe("genkan_loop_pass_seconds", { loop: "apply" }, 0.01);
-  await using server = await serving({ metrics });
+  await using server = await serving({ metrics, showsMetrics: true });
   age = 7;
   const { body } = await server.ask("/metrics");
   assert.match(body, /^genkan_build_info\{role="speaker",version="1"\} 1$/m);
@@ -141,7 +148,7 @@ test("an answer that is under way is whole, whoever crowds in", async () => {
     isAsked = true;
     await promise;
   });
-  await using server = await serving({ metrics });
+  await using server = await serving({ metrics, showsMetrics: true });
   const page = server.ask("/metrics");
   await until("the question", () => isAsked);
   await using crowd = new Crowd(server.port, 400, "");
@@ -150,11 +157,23 @@ test("an answer that is under way is whole, whoever crowds in", async () => {
   assert.match((await page).body, /^genkan_build_info/m);
 });
 
-test("for metrics only nothing else is there", async () => {
+test("metrics are not shown without a token unless that is asked for", async () => {
   const metrics = createMetrics({ role: "speaker", version: "1" });
-  await using server = await serving({ metrics, plan: () => ({}), isForMetricsOnly: true });
-  assert.equal((await server.ask("/metrics")).code, 200);
-  for (const path of ["/healthz", "/readyz", "/debug/plan"]) assert.equal((await server.ask(path)).code, 404);
+  await using silent = await serving({ metrics });
+  assert.equal((await silent.ask("/metrics")).code, 404);
+});
+
+test("metrics without a token and the plan are for callers on this host", async () => {
+  const own = Object.values(networkInterfaces())
+    .flat()
+    .find((found) => found?.family === "IPv4" && !found.internal)?.address;
+  const metrics = createMetrics({ role: "speaker", version: "1" });
+  await using server = await serving({ host: "0.0.0.0", metrics, showsMetrics: true, plan: () => ({}) });
+  for (const path of ["/metrics", "/debug/plan"]) {
+    assert.equal((await server.ask(path)).code, 200);
+    // A network of our own may have loopback alone: then nobody else can ask either.
+    if (own !== undefined) assert.equal((await ask(server.port, path, "GET", own)).code, 403);
+  }
 });
 
 test("nothing else is answered", async () => {

@@ -28,6 +28,11 @@ const METRICS = {
     help: "Connections to health and metrics that were closed so that others could ask.",
     labels: [],
   },
+  genkan_metrics_requests_total: {
+    type: "counter",
+    help: "Requests for metrics with a token, by what became of them.",
+    labels: ["verdict"],
+  },
   genkan_loop_passes_total: { type: "gauge", help: "Passes of a loop since the start.", labels: ["loop"] },
   genkan_loop_failures_total: {
     type: "gauge",
@@ -49,6 +54,11 @@ const METRICS = {
     type: "gauge",
     help: "Lists and watches that failed since the start.",
     labels: ["resource"],
+  },
+  genkan_api_setbacks_total: {
+    type: "gauge",
+    help: "Failures of lists and watches, and objects that cannot be read, by cause, since the start.",
+    labels: ["resource", "cause"],
   },
   genkan_leader: { type: "gauge", help: "1 while this process leads.", labels: ["lease"] },
   genkan_pool_addresses: { type: "gauge", help: "Addresses that a pool has.", labels: ["pool", "family"] },

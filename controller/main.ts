@@ -9,6 +9,7 @@ import { EventRecorder } from "#common/kube/events.ts";
 import { runLeaderElection } from "#common/kube/lease.ts";
 import { createLogger } from "#common/log.ts";
 import { createMetrics } from "#common/metrics.ts";
+import { runMetricsServer } from "#common/metrics-server.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
@@ -69,8 +70,22 @@ async function main(signal: AbortSignal): Promise<void> {
       port: options.httpPort,
       log,
       metrics,
+      showsMetrics: options.metricsAccess === "Loopback",
       unready: () => webhooks.unready(),
       plan: () => term?.describe() ?? { leads: false },
+    },
+    signal,
+  );
+  const measured = runMetricsServer(
+    {
+      ...common,
+      access: options.metricsAccess,
+      metrics,
+      connection,
+      userAgent: FIELD_MANAGER.controller,
+      port: options.metricsPort,
+      namespace,
+      certificateDirectory: options.metricsCertificateDirectory,
     },
     signal,
   );
@@ -92,7 +107,7 @@ async function main(signal: AbortSignal): Promise<void> {
       term = undefined;
     },
   });
-  await Promise.all([election, webhooks.run(signal)]);
+  await Promise.all([election, webhooks.run(signal), measured]);
   await Promise.race([events.flush(), systemClock.sleep(FLUSH_MS)]);
   client.close();
   leaseClient.close();

@@ -1,6 +1,7 @@
 /** The controller's settings: the only reader of its environment. */
-import { DEFAULT_NAMESPACE, PORT } from "#api/names.ts";
+import { DEFAULT_NAMESPACE, METRICS_CERTIFICATE_DIRECTORY, PORT } from "#api/names.ts";
 import { type LogLevel, parseLogLevel } from "#common/log.ts";
+import { type MetricsAccess, parseMetricsAccess } from "#common/metrics-server.ts";
 
 export interface ControllerOptions {
   /** The pod's name: who holds the Lease. */
@@ -8,11 +9,18 @@ export interface ControllerOptions {
   /** Where our own kinds and the Lease are. */
   readonly namespace: string;
   readonly logLevel: LogLevel;
-  /** Health, metrics and the plan; 0 takes a free one. */
+  /** Health and the plan; 0 takes a free one. */
   readonly httpPort: number;
   readonly webhookPort: number;
+  readonly metricsAccess: MetricsAccess;
+  /** Metrics for who has a token; 0 takes a free one. */
+  readonly metricsPort: number;
+  /** May hold the certificate of metrics. */
+  readonly metricsCertificateDirectory: string;
   /** Holds tls.crt and tls.key; they may come later. */
   readonly certificateDirectory: string;
+  /** May hold ca.crt and allowed-names: whose client certificates the webhook wants. */
+  readonly clientsDirectory: string;
 }
 
 /** A variable of the environment says something that it may not say. */
@@ -33,8 +41,18 @@ export function readOptions(env: Environment): ControllerOptions {
     logLevel: level,
     httpPort: readPort(env, "HTTP_PORT", PORT.controller),
     webhookPort: readPort(env, "WEBHOOK_PORT", PORT.webhook),
+    metricsAccess: readMetricsAccess(env),
+    metricsPort: readPort(env, "METRICS_PORT", PORT.metrics),
+    metricsCertificateDirectory: env.METRICS_CERTIFICATE_DIRECTORY ?? METRICS_CERTIFICATE_DIRECTORY,
     certificateDirectory: env.CERTIFICATE_DIRECTORY ?? "/etc/genkan/tls",
+    clientsDirectory: env.WEBHOOK_CLIENTS_DIRECTORY ?? "/etc/genkan/webhook-clients",
   };
+}
+
+function readMetricsAccess({ METRICS_ACCESS: text }: Environment): MetricsAccess {
+  const access = parseMetricsAccess(text);
+  if (access === undefined) throw new OptionError(`METRICS_ACCESS is "${text}"; it may be Token or Loopback`);
+  return access;
 }
 
 function readPort(env: Environment, name: string, otherwise: number): number {

@@ -9,6 +9,7 @@ import { EventRecorder } from "#common/kube/events.ts";
 import { runLeaderElection } from "#common/kube/lease.ts";
 import { createLogger } from "#common/log.ts";
 import { createMetrics } from "#common/metrics.ts";
+import { runMetricsServer } from "#common/metrics-server.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
@@ -35,7 +36,26 @@ async function main(signal: AbortSignal): Promise<void> {
   const metrics = createMetrics({ role: "operator", version: BUILD });
   let plan: Plan | undefined;
   const http = await serveHttp(
-    { port: options.httpPort, log, metrics, plan: () => plan ?? { leads: false } },
+    {
+      port: options.httpPort,
+      log,
+      metrics,
+      showsMetrics: options.metricsAccess === "Loopback",
+      plan: () => plan ?? { leads: false },
+    },
+    signal,
+  );
+  const measured = runMetricsServer(
+    {
+      ...common,
+      access: options.metricsAccess,
+      metrics,
+      connection,
+      userAgent: FIELD_MANAGER.operator,
+      port: options.metricsPort,
+      namespace: site.namespace,
+      certificateDirectory: options.metricsCertificateDirectory,
+    },
     signal,
   );
   log.info("operator started", { build: BUILD, namespace: site.namespace, identity, http: http.port });
@@ -54,6 +74,7 @@ async function main(signal: AbortSignal): Promise<void> {
       await events.flush();
     },
   });
+  await measured;
   client.close();
   leaseClient.close();
 }

@@ -1,6 +1,7 @@
 /** The operator's settings: the only reader of its environment. */
-import { DEFAULT_NAMESPACE, PORT } from "#api/names.ts";
+import { DEFAULT_NAMESPACE, METRICS_CERTIFICATE_DIRECTORY, PORT } from "#api/names.ts";
 import { type LogLevel, parseLogLevel } from "#common/log.ts";
+import { type MetricsAccess, parseMetricsAccess } from "#common/metrics-server.ts";
 import type { Site } from "#operator/children/child.ts";
 
 export interface OperatorOptions {
@@ -8,6 +9,11 @@ export interface OperatorOptions {
   readonly logLevel: LogLevel;
   /** 0 takes a free one. */
   readonly httpPort: number;
+  readonly metricsAccess: MetricsAccess;
+  /** Metrics for who has a token; 0 takes a free one. */
+  readonly metricsPort: number;
+  /** May hold the certificate of metrics. */
+  readonly metricsCertificateDirectory: string;
   readonly site: Site;
 }
 
@@ -26,6 +32,12 @@ function required(env: Environment, name: string): string {
   return value;
 }
 
+function portOf(env: Environment, name: string, otherwise: number): number {
+  const port = Number(env[name] ?? otherwise);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new OptionError(`${name} is "${env[name]}", which is no port`);
+}
+
 /** OptionError names the variable. */
 export function readOptions(env: Environment): OperatorOptions {
   const logLevel = parseLogLevel(env.LOG_LEVEL ?? "info");
@@ -34,14 +46,17 @@ export function readOptions(env: Environment): OperatorOptions {
   const pullPolicy = PULL_POLICIES.find((name) => name === policy);
   if (pullPolicy === undefined)
     throw new OptionError(`IMAGE_PULL_POLICY is "${policy}"; it may be ${PULL_POLICIES.join(", ")}`);
-  const httpPort = Number(env.HTTP_PORT ?? PORT.operator);
-  if (!Number.isInteger(httpPort) || httpPort < 0 || httpPort > 65_535) {
-    throw new OptionError(`HTTP_PORT is "${env.HTTP_PORT}", which is no port`);
+  const metricsAccess = parseMetricsAccess(env.METRICS_ACCESS);
+  if (metricsAccess === undefined) {
+    throw new OptionError(`METRICS_ACCESS is "${env.METRICS_ACCESS}"; it may be Token or Loopback`);
   }
   return {
     identity: env.POD_NAME ?? env.HOSTNAME ?? "operator",
     logLevel,
-    httpPort,
+    httpPort: portOf(env, "HTTP_PORT", PORT.operator),
+    metricsAccess,
+    metricsPort: portOf(env, "METRICS_PORT", PORT.metrics),
+    metricsCertificateDirectory: env.METRICS_CERTIFICATE_DIRECTORY ?? METRICS_CERTIFICATE_DIRECTORY,
     site: {
       namespace: env.POD_NAMESPACE ?? DEFAULT_NAMESPACE,
       images: { controller: required(env, "CONTROLLER_IMAGE"), speaker: required(env, "SPEAKER_IMAGE") },

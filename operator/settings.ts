@@ -1,6 +1,7 @@
 /** What a LoadBalancer asks of the pods, with every default filled in. Pure. */
 import type { V1Affinity, V1ResourceRequirements, V1Toleration } from "@kubernetes/client-node";
 import type { Wire } from "#common/kube/wire.ts";
+import type { MetricsAccess } from "#common/metrics-server.ts";
 import type { PeeringView } from "#operator/view.ts";
 
 export type Toleration = Wire<V1Toleration>;
@@ -24,6 +25,7 @@ export interface RoleSettings {
 
 export interface Settings {
   readonly logLevel: string;
+  readonly metricsAccess: MetricsAccess;
   readonly controllerReplicas: number;
   readonly controller: RoleSettings;
   readonly speaker: RoleSettings;
@@ -41,6 +43,7 @@ export interface PodSpecFields {
   readonly controllerTolerations?: readonly Toleration[];
   readonly controllerReplicas?: number;
   readonly logLevel?: string;
+  readonly metricsAccess?: MetricsAccess;
   readonly controllerConfig?: PodConfig;
   readonly speakerConfig?: PodConfig;
 }
@@ -86,6 +89,7 @@ export function settingsOf(spec: PodSpecFields, peering: PeeringView = NO_PEERIN
   return {
     speakerCapabilities: capabilitiesFor(peering),
     logLevel: spec.logLevel ?? "info",
+    metricsAccess: spec.metricsAccess ?? "Token",
     controllerReplicas: spec.controllerReplicas ?? 2,
     controller: {
       nodeSelector: { ...LINUX, ...spec.controllerNodeSelector },

@@ -1,30 +1,42 @@
 /**
  * Where a speaker answers. It has its node's network, so an open port is a port of the node: health and the plan are for
  * the kubelet and for people on the node, which both come over loopback. Metrics are read from other machines, at the
- * one address that Kubernetes knows the node by; strangers who crowd that port are in nobody's way on loopback.
+ * one address that Kubernetes knows the node by, by who has a token for it; or over loopback alone, if that is asked for.
  */
-import { errorText } from "#common/error.ts";
-import { type HttpOptions, type HttpServer, serveHttp } from "#common/http.ts";
+import { FIELD_MANAGER } from "#api/names.ts";
+import { type HttpOptions, serveHttp } from "#common/http.ts";
+import type { HttpServer } from "#common/http-answers.ts";
+import type { Metrics } from "#common/metrics.ts";
+import { type MetricsRunOptions, runMetricsServer } from "#common/metrics-server.ts";
 
 export const LOOPBACK = "127.0.0.1";
 
-export interface SpeakerHttpOptions extends Omit<HttpOptions, "host" | "isForMetricsOnly"> {
-  /** Of the node, for scrapers; undefined: metrics are on loopback alone, as everything else. */
+export interface SpeakerHttpOptions
+  extends Pick<HttpOptions, "port" | "log" | "unready" | "plan">,
+    Pick<
+      MetricsRunOptions,
+      "access" | "certificateDirectory" | "namespace" | "connection" | "clock" | "random"
+    > {
+  /** Of the node, for scrapers; undefined: metrics cannot be read with a token. */
   readonly address: string | undefined;
+  readonly metrics: Metrics;
 }
 
-/** HttpListenError if the port cannot be had on loopback: then nobody could see that the speaker works. */
-export async function serveSpeaker({ address, ...options }: SpeakerHttpOptions): Promise<HttpServer> {
-  const { log, metrics } = options;
-  const local = await serveHttp({ ...options, host: LOOPBACK });
+/**
+ * HttpListenError if the port cannot be had on loopback: then nobody could see that the speaker works. Metrics have the
+ * same port, at the node's address, and are tried again and again; `signal` ends them.
+ */
+export async function serveSpeaker(options: SpeakerHttpOptions, signal: AbortSignal): Promise<HttpServer> {
+  const { address, access, log } = options;
+  const local = await serveHttp({ ...options, host: LOOPBACK, showsMetrics: access === "Loopback" });
   const { port } = local;
-  if (address === undefined || address === LOOPBACK || metrics === undefined) return local;
-  try {
-    const scraped = await serveHttp({ port, host: address, log, metrics, isForMetricsOnly: true });
-    return { port, close: async () => void (await Promise.all([local.close(), scraped.close()])) };
-  } catch (error) {
-    // Traffic matters more than metrics: a speaker whose node changed its address goes on.
-    log.error("metrics are on loopback alone", { address, port, error: errorText(error) });
+  if (access === "Token" && (address === undefined || address === LOOPBACK)) {
+    log.warn("metrics are not served: POD_IP does not say the node's address");
     return local;
   }
+  const scraped = runMetricsServer(
+    { ...options, port, userAgent: FIELD_MANAGER.speaker, ...(address !== undefined && { host: address }) },
+    signal,
+  );
+  return { port, close: async () => void (await Promise.all([local.close(), scraped])) };
 }

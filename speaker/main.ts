@@ -114,15 +114,22 @@ async function main(signal: AbortSignal): Promise<void> {
     onChange: () => speaker?.refreshReport(),
     onSession: (report) => speaker?.tellSession(report),
   });
-  const http = await serveSpeaker({
-    port: options.httpPort,
-    address: options.address,
-    log,
-    metrics,
-    unready: () =>
-      speaker === undefined ? `waiting for ${sources.missing().join(", ")}` : speaker.unsettled,
-    plan: () => speaker?.describe() ?? { waitingFor: sources.missing() },
-  });
+  const http = await serveSpeaker(
+    {
+      ...common,
+      port: options.httpPort,
+      address: options.address,
+      access: options.metricsAccess,
+      certificateDirectory: options.metricsCertificateDirectory,
+      namespace,
+      connection,
+      metrics,
+      unready: () =>
+        speaker === undefined ? `waiting for ${sources.missing().join(", ")}` : speaker.unsettled,
+      plan: () => speaker?.describe() ?? { waitingFor: sources.missing() },
+    },
+    background.signal,
+  );
   log.info("speaker started", { build: BUILD, namespace, http: http.port, sysctlRoot: options.sysctlRoot });
   const running = [
     sources.run(background.signal),

@@ -1,6 +1,7 @@
 /** The only reader of the environment in this role. */
-import { DEFAULT_NAMESPACE, PORT } from "#api/names.ts";
+import { DEFAULT_NAMESPACE, METRICS_CERTIFICATE_DIRECTORY, PORT } from "#api/names.ts";
 import { LOG_LEVELS, type LogLevel, parseLogLevel } from "#common/log.ts";
+import { type MetricsAccess, parseMetricsAccess } from "#common/metrics-server.ts";
 
 export interface Options {
   readonly node: string;
@@ -13,6 +14,9 @@ export interface Options {
   readonly httpPort: number;
   /** Of the node, where metrics are read from other machines; undefined: nowhere. */
   readonly address: string | undefined;
+  readonly metricsAccess: MetricsAccess;
+  /** May hold the certificate of metrics. */
+  readonly metricsCertificateDirectory: string;
   /** Where BGP peers connect to; undefined: nowhere, this node connects to them. */
   readonly bgpPort: number | undefined;
 }
@@ -45,8 +49,16 @@ export function readOptions(env: Environment): Options {
     sysctlRoot: env.SYSCTL_ROOT ?? "/proc/sys",
     httpPort: portOf("HTTP_PORT", env.HTTP_PORT) ?? PORT.speaker,
     address: env.POD_IP === "" ? undefined : env.POD_IP,
+    metricsAccess: metricsAccessOf(env.METRICS_ACCESS),
+    metricsCertificateDirectory: env.METRICS_CERTIFICATE_DIRECTORY ?? METRICS_CERTIFICATE_DIRECTORY,
     bgpPort: env.BGP_PORT === "none" ? undefined : (portOf("BGP_PORT", env.BGP_PORT) ?? PORT.bgp),
   };
+}
+
+function metricsAccessOf(text: string | undefined): MetricsAccess {
+  const access = parseMetricsAccess(text);
+  if (access !== undefined) return access;
+  throw new OptionsError(`METRICS_ACCESS is ${JSON.stringify(text)}: it has to be Token or Loopback`);
 }
 
 function portOf(name: string, text: string | undefined): number | undefined {

@@ -73,3 +73,12 @@ test("each cause is told once in five minutes, with how often it came; all are c
   assert.equal(told.at(-1)?.unsaid, 999);
   assert.ok(JSON.stringify(told).length < 8_000, "the server's words are cut");
 });
+
+test("however many codes a server makes up, causes are few words", () => {
+  const { setbacks } = world();
+  for (let code = 400; code < 1_000; code += 1) setbacks.note(refusal(code));
+  const causes = Object.keys(setbacks.causes());
+  assert.ok(causes.length < 30, causes.join());
+  assert.equal(setbacks.causes().HTTP_503, 1);
+  assert.equal(setbacks.causes().HTTP_9XX, 100);
+});

@@ -93,9 +93,16 @@ export class Setbacks {
   }
 }
 
-/** A word from a short list: codes of ours, HTTP's codes, and OTHER. */
-function causeOf(error: unknown): string {
-  if (error instanceof KubeError) return `HTTP_${error.code}`;
+/** Codes that an API server, or a proxy before it, answers with; of others the class is told. */
+const HTTP_CODES: ReadonlySet<number> = new Set([
+  400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 500, 501, 502, 503, 504,
+]);
+
+/** A word from a short list: codes of ours, HTTP's codes, and OTHER. Whatever a server answers, there are not more. */
+export function causeOf(error: unknown): string {
+  if (error instanceof KubeError) {
+    return `HTTP_${HTTP_CODES.has(error.code) ? error.code : `${Math.floor(error.code / 100)}XX`}`;
+  }
   if (error instanceof ConnectionError || error instanceof ReflectorError) return error.code;
   return "OTHER";
 }

@@ -1,6 +1,7 @@
 /** Everything that a LoadBalancer asks for, in the order in which it is made. Pure. */
 import type { Child, Site } from "#operator/children/child.ts";
 import { controllerChildren } from "#operator/children/controller.ts";
+import { metricsChildren } from "#operator/children/metrics.ts";
 import { rbacChildren } from "#operator/children/rbac.ts";
 import { speakerChildren } from "#operator/children/speaker.ts";
 import {
@@ -29,6 +30,7 @@ export function wantedChildren({ site, settings, certificate, isAdmissionOn }: W
     ...(isAdmissionOn ? [webhookConfiguration(site, certificate)] : []),
     webhookSecret(site, certificate),
     webhookService(site),
+    ...metricsChildren(site, settings),
     ...controllerChildren(site, settings),
     ...speakerChildren(site, settings),
   ];

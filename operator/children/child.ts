@@ -10,7 +10,7 @@ export interface Child {
   readonly object: Draft<KubeObject> & Readonly<Record<string, unknown>>;
 }
 
-export type Component = "controller" | "speaker" | "webhook";
+export type Component = "controller" | "speaker" | "webhook" | "metrics";
 
 /** Where and out of what the children are made. */
 export interface Site {

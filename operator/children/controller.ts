@@ -1,12 +1,15 @@
 /** The controller's Deployment and its disruption budget. Pure. */
-import { CONTROLLER_NAME, PORT, WEBHOOK_SECRET_NAME } from "#api/names.ts";
+import { CONTROLLER_NAME, PORT, WEBHOOK_CLIENTS_NAME, WEBHOOK_SECRET_NAME } from "#api/names.ts";
 import { deployments, podDisruptionBudgets } from "#common/kube/resource.ts";
 import { type Child, child, type Site, selectorLabels } from "#operator/children/child.ts";
+import { METRICS_MOUNT, METRICS_PORT_NAME, METRICS_VOLUME } from "#operator/children/metrics.ts";
 import { type Container, httpProbes, type PodTemplate, podEnvironment } from "#operator/children/pod.ts";
 import type { Affinity, Settings } from "#operator/settings.ts";
 
 /** Where the controller finds its serving certificate. */
 export const CERTIFICATE_DIRECTORY = "/etc/genkan/tls";
+/** ... and whose client certificates the webhook wants, if anybody says so. */
+const CLIENTS_DIRECTORY = "/etc/genkan/webhook-clients";
 /** User and group of the image: not root, not anybody of the node. */
 const NON_ROOT = 65532;
 
@@ -53,7 +56,11 @@ function template(site: Site, settings: Settings): PodTemplate {
         seccompProfile: { type: "RuntimeDefault" },
       },
       containers: [container(site, settings)],
-      volumes: [{ name: "certificate", secret: { secretName: WEBHOOK_SECRET_NAME, defaultMode: 0o440 } }],
+      volumes: [
+        { name: "certificate", secret: { secretName: WEBHOOK_SECRET_NAME, defaultMode: 0o440 } },
+        { name: "clients", configMap: { name: WEBHOOK_CLIENTS_NAME, defaultMode: 0o444, optional: true } },
+        METRICS_VOLUME,
+      ],
     },
   };
 }
@@ -63,10 +70,11 @@ function container(site: Site, settings: Settings): Container {
     name: CONTROLLER_NAME,
     image: site.images.controller,
     imagePullPolicy: site.pullPolicy,
-    env: podEnvironment(settings.logLevel),
+    env: podEnvironment(settings),
     ports: [
       { name: "webhook", containerPort: PORT.webhook, protocol: "TCP" },
       { name: "http", containerPort: PORT.controller, protocol: "TCP" },
+      { name: METRICS_PORT_NAME, containerPort: PORT.metrics, protocol: "TCP" },
     ],
     ...httpProbes(PORT.controller),
     resources: { ...settings.controller.pod.resources },
@@ -75,7 +83,11 @@ function container(site: Site, settings: Settings): Container {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ["ALL"] },
     },
-    volumeMounts: [{ name: "certificate", mountPath: CERTIFICATE_DIRECTORY, readOnly: true }],
+    volumeMounts: [
+      { name: "certificate", mountPath: CERTIFICATE_DIRECTORY, readOnly: true },
+      { name: "clients", mountPath: CLIENTS_DIRECTORY, readOnly: true },
+      METRICS_MOUNT,
+    ],
   };
 }
 

@@ -1,19 +1,21 @@
 /** What the pods of both roles have in common. Pure. */
 import type { V1Container, V1EnvVar, V1PodTemplateSpec } from "@kubernetes/client-node";
 import type { Wire } from "#common/kube/wire.ts";
+import type { Settings } from "#operator/settings.ts";
 
 export type Container = Wire<V1Container>;
 export type PodTemplate = Wire<V1PodTemplateSpec>;
 type EnvironmentVariable = Wire<V1EnvVar>;
 
 /** The environment that a role's options.ts reads. */
-export function podEnvironment(logLevel: string): EnvironmentVariable[] {
+export function podEnvironment({ logLevel, metricsAccess }: Settings): EnvironmentVariable[] {
   return [
     fromField("POD_NAME", "metadata.name"),
     fromField("POD_NAMESPACE", "metadata.namespace"),
     fromField("POD_IP", "status.podIP"),
     fromField("NODE_NAME", "spec.nodeName"),
     { name: "LOG_LEVEL", value: logLevel },
+    { name: "METRICS_ACCESS", value: metricsAccess },
   ];
 }
 

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DaemonSet, Deployment } from "#common/kube/resource.ts";
+import type { DaemonSet, Deployment, Service } from "#common/kube/resource.ts";
 import { controllerChildren } from "#operator/children/controller.ts";
+import { metricsChildren } from "#operator/children/metrics.ts";
 import { CONTROLLER_RULES, SPEAKER_RULES } from "#operator/children/rbac.ts";
 import { speakerChildren } from "#operator/children/speaker.ts";
-import { settingsOf } from "#operator/settings.ts";
+import { type Settings, settingsOf } from "#operator/settings.ts";
 import type { PeeringView } from "#operator/view.ts";
 import { site } from "#test/fakes/operator.ts";
 
@@ -40,7 +41,7 @@ test("a speaker has its node's network, two capabilities and its network's sysct
     capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
   });
   assert.deepEqual(
-    spec.volumes?.map(({ hostPath }) => hostPath?.path),
+    spec.volumes?.flatMap(({ hostPath }) => hostPath?.path ?? []),
     ["/proc/sys/net"],
   );
 });
@@ -53,6 +54,38 @@ test("a speaker is probed over its node's loopback, a controller at its pod's ad
   const loopback = "127.0.0.1";
   assert.deepEqual(hostsOf(speakerChildren(site, settingsOf({}))), [loopback, loopback, loopback]);
   assert.deepEqual(hostsOf(controllerChildren(site, settingsOf({}))), [undefined, undefined, undefined]);
+});
+
+test("of a speaker's ports one is the node's, and it is not where probes ask", () => {
+  const { container } = podOf(speakerChildren(site, settingsOf({})));
+  assert.deepEqual(container.ports, [
+    { name: "metrics", containerPort: 7472, hostPort: 7472, protocol: "TCP" },
+  ]);
+});
+
+test("metrics are for who has a token unless the LoadBalancer says otherwise, and then no Service leads to them", () => {
+  const accessOf = (settings: Settings) =>
+    [controllerChildren(site, settings), speakerChildren(site, settings)].map(
+      (children) => podOf(children).container.env?.find(({ name }) => name === "METRICS_ACCESS")?.value,
+    );
+  const namesOf = (settings: Settings) =>
+    metricsChildren(site, settings).map(({ object }) => object.metadata.name);
+  const standard = settingsOf({});
+  assert.deepEqual([accessOf(standard), namesOf(standard)], [["Token", "Token"], ["genkan-metrics"]]);
+  const loopback = settingsOf({ metricsAccess: "Loopback" });
+  assert.deepEqual([accessOf(loopback), namesOf(loopback)], [["Loopback", "Loopback"], []]);
+});
+
+test("the port of metrics has its name in every pod that the Service selects", () => {
+  for (const children of [controllerChildren, speakerChildren]) {
+    const workload = children(site, settingsOf({}))[0]?.object as unknown as Deployment | DaemonSet;
+    const service = metricsChildren(site, settingsOf({}))[0]?.object as unknown as Service | undefined;
+    const { selector, ports } = service?.spec ?? {};
+    const labels = workload.spec?.template.metadata?.labels ?? {};
+    for (const [key, value] of Object.entries(selector ?? {})) assert.equal(labels[key], value);
+    const names = podOf(children(site, settingsOf({}))).container.ports?.map(({ name }) => name);
+    assert.ok(names?.includes(String(ports?.[0]?.targetPort)));
+  }
 });
 
 const RIGHTS: readonly [what: string, peering: PeeringView, capabilities: string[]][] = [

@@ -2,6 +2,7 @@
 import { PORT, SPEAKER_NAME } from "#api/names.ts";
 import { daemonSets } from "#common/kube/resource.ts";
 import { type Child, child, type Site, selectorLabels } from "#operator/children/child.ts";
+import { METRICS_MOUNT, METRICS_PORT_NAME, METRICS_VOLUME } from "#operator/children/metrics.ts";
 import { type Container, httpProbes, type PodTemplate, podEnvironment } from "#operator/children/pod.ts";
 import type { Settings } from "#operator/settings.ts";
 
@@ -43,7 +44,10 @@ function template(site: Site, settings: Settings): PodTemplate {
       terminationGracePeriodSeconds: 60,
       securityContext: { seccompProfile: { type: "RuntimeDefault" } },
       containers: [container(site, settings)],
-      volumes: [{ name: "sysctl-net", hostPath: { path: "/proc/sys/net", type: "Directory" } }],
+      volumes: [
+        { name: "sysctl-net", hostPath: { path: "/proc/sys/net", type: "Directory" } },
+        METRICS_VOLUME,
+      ],
     },
   };
 }
@@ -53,8 +57,10 @@ function container(site: Site, settings: Settings): Container {
     name: SPEAKER_NAME,
     image: site.images.speaker,
     imagePullPolicy: site.pullPolicy,
-    env: [...podEnvironment(settings.logLevel), { name: "SYSCTL_ROOT", value: SYSCTL_ROOT }],
-    ports: [{ name: "http", containerPort: PORT.speaker, hostPort: PORT.speaker, protocol: "TCP" }],
+    env: [...podEnvironment(settings), { name: "SYSCTL_ROOT", value: SYSCTL_ROOT }],
+    ports: [
+      { name: METRICS_PORT_NAME, containerPort: PORT.speaker, hostPort: PORT.speaker, protocol: "TCP" },
+    ],
     ...httpProbes(PORT.speaker, "127.0.0.1"),
     resources: { ...settings.speaker.pod.resources },
     securityContext: {
@@ -64,6 +70,6 @@ function container(site: Site, settings: Settings): Container {
       readOnlyRootFilesystem: true,
       capabilities: { drop: ["ALL"], add: [...settings.speakerCapabilities] },
     },
-    volumeMounts: [{ name: "sysctl-net", mountPath: `${SYSCTL_ROOT}/net` }],
+    volumeMounts: [{ name: "sysctl-net", mountPath: `${SYSCTL_ROOT}/net` }, METRICS_MOUNT],
   };
 }

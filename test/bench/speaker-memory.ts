@@ -94,6 +94,7 @@ function startSpeaker() {
     NODE_NAME: "n1",
     POD_NAMESPACE: SYSTEM,
     HTTP_PORT,
+    METRICS_ACCESS: "Loopback",
     MALLOC_ARENA_MAX: "1",
   };
   return spawn(process.execPath, [...FLAGS, join(dir, "speaker.mjs")], {

@@ -66,6 +66,7 @@ export class ControllerProcess implements AsyncDisposable {
         POD_NAME: name,
         POD_NAMESPACE: SYSTEM,
         HTTP_PORT: "0",
+        METRICS_ACCESS: "Loopback",
         WEBHOOK_PORT: "0",
         CERTIFICATE_DIRECTORY: "/nonexistent",
         ...env,

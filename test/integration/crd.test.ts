@@ -289,6 +289,7 @@ test("defaults appear", async () => {
   assert.deepEqual(spec, {
     controllerReplicas: 2,
     logLevel: "info",
+    metricsAccess: "Token",
     forwarding: { mode: "IPVS", scheduler: "mh", tunnel: "ipip", returnPath: "Direct" },
   });
 });

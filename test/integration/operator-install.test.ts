@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
-import { WEBHOOK_CONFIGURATION_NAME, WEBHOOK_SECRET_NAME, WEBHOOK_SERVICE_NAME } from "#api/names.ts";
+import {
+  METRICS_SERVICE_NAME,
+  WEBHOOK_CONFIGURATION_NAME,
+  WEBHOOK_SECRET_NAME,
+  WEBHOOK_SERVICE_NAME,
+} from "#api/names.ts";
 import {
   clusterRoleBindings,
   clusterRoles,
@@ -35,6 +40,7 @@ const CHILDREN: readonly (readonly [Resource<KubeObject>, string])[] = [
   [clusterRoleBindings, "genkan-speaker"],
   [secrets, WEBHOOK_SECRET_NAME],
   [services, WEBHOOK_SERVICE_NAME],
+  [services, METRICS_SERVICE_NAME],
   [deployments, "controller"],
   [daemonSets, "speaker"],
   [podDisruptionBudgets, "controller"],

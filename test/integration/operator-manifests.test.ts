@@ -53,7 +53,12 @@ test("config/default: the namespace takes speakers, and all kinds and rights are
   const kinds = objects.map(({ kind }) => kind ?? "").sort();
   const count = (kind: string): number => kinds.filter((found) => found === kind).length;
   assert.equal(count("CustomResourceDefinition"), 5);
-  for (const kind of ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]) {
+  for (const kind of ["ServiceAccount", "Role", "RoleBinding", "ClusterRoleBinding"]) {
     assert.equal(count(kind), 1, kind);
   }
+  const clusterRoles = objects.filter(({ kind }) => kind === "ClusterRole");
+  assert.deepEqual(clusterRoles.map(({ metadata }) => metadata.name).sort(), [
+    "genkan-metrics-reader",
+    "genkan-operator",
+  ]);
 });

@@ -129,6 +129,7 @@ export class OperatorWorld implements AsyncDisposable {
       SPEAKER_IMAGE: "genkan/speaker:test",
       LOG_LEVEL: "info",
       HTTP_PORT: "0",
+      METRICS_ACCESS: "Loopback",
       ...env,
     });
   }

@@ -34,6 +34,7 @@ export class SpeakerProcess implements AsyncDisposable {
         KUBECONFIG: kubeconfig,
         NODE_NAME: host.name,
         POD_NAMESPACE: "genkan-system",
+        METRICS_ACCESS: "Loopback",
       },
     });
     this.#ended = new Promise((resolve) =>

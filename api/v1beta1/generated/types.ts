@@ -406,6 +406,10 @@ export interface LoadBalancerSpec {
    */
   logLevel?: "all" | "debug" | "info" | "warn" | "error" | "none";
   /**
+   * How metrics of controller and speakers are read. Token: over HTTPS, with a bearer token whose holder may get /metrics (ClusterRole genkan-metrics-reader). Loopback: over HTTP at the port of health, from the same network namespace alone, for an agent on the node.
+   */
+  metricsAccess?: "Token" | "Loopback";
+  /**
    * Serve only Services of this spec.loadBalancerClass; without it, only Services that name none.
    */
   loadBalancerClass?: string;
