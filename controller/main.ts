@@ -63,6 +63,8 @@ async function main(signal: AbortSignal): Promise<void> {
     namespace,
     port: options.webhookPort,
     certificateDirectory: options.certificateDirectory,
+    clientsDirectory: options.clientsDirectory,
+    metrics,
   });
   observeTerm(metrics, () => term);
   const http = await serveHttp(

@@ -14,6 +14,7 @@ import {
   type BGPPeer,
   bfdProfiles,
   bgpPeers,
+  loadBalancers,
   type Service,
   type AddressPool as StoredPool,
   services,
@@ -21,7 +22,9 @@ import {
 import { Store } from "#common/kube/store.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
+import type { Metrics } from "#common/metrics.ts";
 import type { Random } from "#common/random.ts";
+import { readClients } from "#controller/webhook/clients.ts";
 import { startWebhook, type Webhook } from "#controller/webhook/server.ts";
 
 export interface WebhooksOptions {
@@ -32,8 +35,13 @@ export interface WebhooksOptions {
   readonly namespace: string;
   readonly port: number;
   readonly certificateDirectory: string;
+  /** May hold ca.crt and allowed-names. */
+  readonly clientsDirectory: string;
+  readonly metrics: Metrics;
 }
 
+/** Kinds by which reviews are counted: whoever asks may make others up. */
+const JUDGED = [addressPools, bgpPeers, bfdProfiles, loadBalancers].map(({ kind }) => kind);
 const CERTIFICATE_RETRY_MS = 1_000;
 /** Services in a page, and milliseconds for all: the API server waits 5 s for a verdict. */
 const PAGE = 500;
@@ -61,7 +69,8 @@ export class Webhooks {
 
   /** Serves until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { port: _port, certificateDirectory: _directory, ...ours } = this.#options;
+    const { client, clock, random, log, namespace } = this.#options;
+    const ours = { client, clock, random, log, namespace };
     const reflectors = [
       new Reflector<StoredPool>({ ...ours, resource: addressPools, store: this.#pools }),
       new Reflector<BGPPeer>({ ...ours, resource: bgpPeers, store: this.#peers }),
@@ -79,7 +88,7 @@ export class Webhooks {
 
   /** The operator makes the certificate, and the kubelet brings it: it may be later than we are. */
   async #serve(signal: AbortSignal): Promise<void> {
-    const { port, clock, log, certificateDirectory } = this.#options;
+    const { port, clock, log, certificateDirectory, clientsDirectory, metrics } = this.#options;
     for (let attempt = 0; !signal.aborted && this.#server === undefined; attempt += 1) {
       try {
         this.#server = await startWebhook({
@@ -90,7 +99,12 @@ export class Webhooks {
           readPair: async () => ({
             cert: await readFile(join(certificateDirectory, "tls.crt"), "utf8"),
             key: await readFile(join(certificateDirectory, "tls.key"), "utf8"),
+            ...(await readClients(clientsDirectory)),
           }),
+          onReviewed: (kind, verdict) => {
+            const label = JUDGED.includes(kind) ? kind : "other";
+            metrics.count("genkan_webhook_reviews_total", { kind: label, verdict });
+          },
         });
         log.info("webhook serves", { port: this.#server.port });
       } catch (error) {

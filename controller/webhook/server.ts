@@ -1,20 +1,22 @@
 /**
- * The HTTPS server of the validating webhook. The API server shows no certificate, so whoever reaches the port may ask:
- * connections, bytes, time and answers are bounded for all of them together, and what is at a bound is taken from who has
- * waited longest. Certificates are files that the kubelet swaps under us: they are read again when they change, and the
- * server goes on with the old pair until both halves of the new one fit.
+ * The HTTPS server of the validating webhook. Unless it was told whose certificates its clients show (clients.ts),
+ * whoever reaches the port may ask: connections, bytes, time and answers are bounded for all of them together, and what
+ * is at a bound is taken from who has waited longest. Its own certificate is swapped under it (common/key-pair.ts).
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
+import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { createSecureContext } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { Asked } from "#api/v1beta1/admission/judge.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
 import type { Clock } from "#common/clock.ts";
 import { Connections } from "#common/connections.ts";
+import { SERVER_TIMES, SILENCE_MS } from "#common/http-limits.ts";
+import { keepPair } from "#common/key-pair.ts";
 import type { Logger } from "#common/log.ts";
 import { readBody, TooLargeError } from "#controller/webhook/body.ts";
 import { shortened } from "#controller/webhook/brief.ts";
+import { Clients, type WebhookPair } from "#controller/webhook/clients.ts";
 import { answer, parseReview, ReviewError } from "#controller/webhook/review.ts";
 import { Turns } from "#controller/webhook/turns.ts";
 
@@ -22,40 +24,23 @@ import { Turns } from "#controller/webhook/turns.ts";
 const MOST_CONNECTIONS = 128;
 /** Of reviews that are not judged yet and answers that are not read yet, together: the largest review four times. */
 const MOST_BYTES = 32 * 1024 * 1024;
-const TIMES = {
-  /** For the handshake, for the header, and for all of a request: an API server asks within one second, or not at all. */
-  handshakeTimeout: 5_000,
-  headersTimeout: 5_000,
-  requestTimeout: 10_000,
-  /**
-   * Longer than the 90 s after which an API server closes a connection that it does not need: it must be the one that
-   * closes, or it may ask on a connection that is being closed, and that review fails.
-   */
-  keepAliveTimeout: 100_000,
-  /** How late the others may be noticed; node's default is 30 s. */
-  connectionsCheckingInterval: 1_000,
-} as const;
-/** Without a byte in either direction, while something is asked or answered: an API server waits for 5 s. */
-const SILENCE_MS = 15_000;
+/**
+ * Longer than the 90 s after which an API server closes a connection that it does not need: it must be the one that
+ * closes, or it may ask on a connection that is being closed, and that review fails.
+ */
+const KEEP_ALIVE_MS = 100_000;
 const MAX_HEADER = 16 * 1024;
 /** How often the log says that connections are closed for others. */
 const TELL_MS = 60_000;
-/** Two small files: reading them each second costs nothing, and a new certificate is served a second after it came. */
-const RELOAD_MS = 1_000;
 const PATH = "/validate";
 /** Of a refusal's words in the log, which whoever asks could fill. */
 const LOGGED = 1_024;
 
-export interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
-}
-
 export interface WebhookOptions {
   readonly port: number;
   readonly host?: string;
-  /** Reads the pair as it is now. */
-  readonly readPair: () => Promise<KeyPair>;
+  /** Reads the pair as it is now, and whose certificates clients must show, if any. */
+  readonly readPair: () => Promise<WebhookPair>;
   /**
    * What the question is judged with; undefined until enough is known to judge: the request is answered 503, and the
    * API server says so.
@@ -63,7 +48,12 @@ export interface WebhookOptions {
   readonly view: (question: Asked) => View | undefined | Promise<View | undefined>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told of each review: its kind, or "" if there is none, and what became of it. */
+  readonly onReviewed?: (kind: string, verdict: Verdict) => void;
 }
+
+/** `failed`: no judgement, because of who asked, of what was asked, or of us. */
+export type Verdict = "allowed" | "refused" | "failed";
 
 export interface Webhook {
   readonly port: number;
@@ -81,6 +71,7 @@ function failure(status: number, reason: string, message: string): Reply {
 
 /** What all requests share. */
 interface Shared extends WebhookOptions {
+  readonly clients: Clients;
   readonly connections: Connections;
   readonly turns: Turns;
 }
@@ -100,7 +91,7 @@ function respond(request: IncomingMessage, response: ServerResponse, reply: Repl
   response.writeHead(status, {
     "content-type": type,
     "content-length": length,
-    ...(isLast === true && { connection: "close" }),
+    ...((isLast === true || !shared.clients.isKnown(request.socket)) && { connection: "close" }),
   });
   response.end(body);
 }
@@ -111,7 +102,12 @@ async function replyTo(request: IncomingMessage, shared: Shared): Promise<Reply 
   if (path !== PATH || request.method !== "POST") {
     return { status: 404, body: `only POST ${PATH} is served here\n`, isLast: true };
   }
-  const { connections } = shared;
+  const { connections, clients } = shared;
+  const stranger = clients.refusal(request.socket as TLSSocket);
+  if (stranger !== undefined) {
+    shared.onReviewed?.("", "failed");
+    return { ...failure(401, "Unauthorized", stranger), isLast: true };
+  }
   const body = await readBody(request, (bytes) => connections.hold(request.socket, bytes));
   try {
     return await judged(request, body.bytes, shared);
@@ -130,6 +126,7 @@ async function judged(request: IncomingMessage, body: Buffer, shared: Shared): P
     shared.view({ ...review, kind: review.kind.kind }),
   );
   if (view === undefined) {
+    shared.onReviewed?.(review.kind.kind, "failed");
     return failure(
       503,
       "ServiceUnavailable",
@@ -138,6 +135,7 @@ async function judged(request: IncomingMessage, body: Buffer, shared: Shared): P
   }
   const answered = await turns.take(body.length, isWanted, () => answer(review, view));
   if (answered === undefined) return undefined;
+  shared.onReviewed?.(review.kind.kind, answered.response.allowed ? "allowed" : "refused");
   if (!answered.response.allowed) {
     const message = shortened(answered.response.status?.message ?? "", LOGGED);
     log.info("refused by webhook", { kind: review.kind.kind, message });
@@ -152,6 +150,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, shared
   } catch (error) {
     // Closed by the other side, by a timeout, or for others: nobody is left to be told.
     if (request.socket.destroyed) return;
+    shared.onReviewed?.("", "failed");
     if (error instanceof TooLargeError) {
       const reply = failure(413, "RequestEntityTooLarge", error.message);
       respond(request, response, { ...reply, isLast: true }, shared);
@@ -159,24 +158,6 @@ async function handle(request: IncomingMessage, response: ServerResponse, shared
       respond(request, response, failure(400, "BadRequest", error.message), shared);
     } else throw error;
   }
-}
-
-/** Swaps the certificate when the files have changed; a pair that does not fit is logged and left. */
-function createReloader(server: Server, first: KeyPair, options: WebhookOptions): () => Promise<void> {
-  let present = first;
-  return async () => {
-    try {
-      const next = await options.readPair();
-      if (next.cert === present.cert && next.key === present.key) return;
-      createSecureContext(next);
-      server.setSecureContext(next);
-      present = next;
-      options.log.info("webhook certificate reloaded");
-    } catch (error) {
-      // The kubelet swaps two files: the halves may not fit for a moment. The next reading finds them.
-      options.log.warn("webhook certificate not reloaded, going on with the present one", { error });
-    }
-  };
 }
 
 /** Somebody holds more than an API server would: said at once, and then with a number once a minute. */
@@ -199,9 +180,19 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
     mostBytes: MOST_BYTES,
     onClosed: tellNowAndThen(options),
   });
-  const shared: Shared = { ...options, connections, turns: new Turns(options.clock) };
+  const clients = new Clients(pair);
+  const shared: Shared = { ...options, connections, clients, turns: new Turns(options.clock) };
   const server = createServer(
-    { ...pair, ...TIMES, minVersion: "TLSv1.2", maxHeaderSize: MAX_HEADER },
+    {
+      ...pair,
+      ...SERVER_TIMES,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      minVersion: "TLSv1.2",
+      maxHeaderSize: MAX_HEADER,
+      // Judged with the request (clients.ts), where a refusal has words and the setting may have changed.
+      requestCert: true,
+      rejectUnauthorized: false,
+    },
     (request, response) => {
       handle(request, response, shared).catch((error: unknown) => {
         options.log.error("webhook request failed", { error });
@@ -213,16 +204,13 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   );
   server.timeout = SILENCE_MS;
   connections.watch(server);
-  const reload = createReloader(server, pair, options);
+  server.on("secureConnection", (socket) => clients.accepted(socket));
   const stop = new AbortController();
-  const reloading = (async () => {
-    while (!stop.signal.aborted) {
-      await options.clock.sleep(RELOAD_MS, stop.signal);
-      if (!stop.signal.aborted) await reload();
-    }
-  })().catch((error: unknown) => {
-    if (!stop.signal.aborted) options.log.error("webhook certificate is no longer watched", { error });
-  });
+  const { readPair, clock, log } = options;
+  const onChange = (next: WebhookPair): void => {
+    if (clients.change(next)) server.closeIdleConnections();
+  };
+  const reloading = keepPair(server, pair, { what: "webhook", readPair, clock, log, onChange }, stop.signal);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, resolve);
