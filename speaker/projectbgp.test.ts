@@ -123,7 +123,10 @@ test("a password comes out of its Secret as text; none is none", () => {
     metadata,
     ...(data === undefined ? {} : { data }),
   });
-  assert.equal(projectPassword(secret({ password: Buffer.from("s3cret").toString("base64") })), "s3cret");
+  assert.equal(
+    projectPassword(secret({ password: Buffer.from("s3cret").toString("base64") }))?.reveal(),
+    "s3cret",
+  );
   assert.equal(projectPassword(secret({ username: "eA==" })), undefined);
   assert.equal(projectPassword(secret()), undefined);
 });

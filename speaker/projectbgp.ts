@@ -3,6 +3,7 @@ import { type LargeCommunity, parseCommunity } from "#api/community.ts";
 import { parseDuration } from "#api/duration.ts";
 import { DEFAULT_BFD_INTERVAL_MS } from "#api/names.ts";
 import type { BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
+import { Password } from "./password.ts";
 import {
   address,
   fields,
@@ -70,7 +71,7 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
       keepaliveTimeMs: read(duration, "keepaliveTime"),
       connectTimeMs: read(duration, "connectTime"),
       sourceAddress: read(optional(address()), "sourceAddress"),
-      password: read(optional(secretText), "password") || undefined,
+      password: passwordOf(read(optional(secretText), "password") ?? ""),
       passwordSecret: optional(text)(secret, "spec.passwordSecret.name"),
       ttlSecurityHops: read(optional(integer(1, 254)), "ttlSecurityHops"),
       bfdProfile: read(optional(text), "bfdProfile") || undefined,
@@ -104,13 +105,16 @@ const secretText: Reader<string> = (value, field) => {
 };
 
 /** The password of a Secret of type kubernetes.io/basic-auth; undefined where it has none. */
-export function projectPassword({ data }: Secret): string | undefined {
+export function projectPassword({ data }: Secret): Password | undefined {
   const encoded = optional(secretText)(optional(fields, {})(data, "data").password, "data.password");
   const password = Buffer.from(encoded ?? "", "base64");
   if (password.length > MAX_PASSWORD)
     throw new UnusableError("data.password", {}, `of at most ${MAX_PASSWORD} octets`);
-  return password.length === 0 ? undefined : password.toString("utf8");
+  return passwordOf(password.toString("utf8"));
 }
+
+/** None at all is what old manifests write as an empty one. */
+const passwordOf = (text: string): Password | undefined => (text === "" ? undefined : new Password(text));
 
 /** Milliseconds. Zero, which old manifests have for "unset", is undefined. */
 const duration: Reader<number | undefined> = (value, field) => {

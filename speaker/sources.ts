@@ -20,6 +20,7 @@ import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { AcceptedPeers, storedPeer } from "./acceptedpeers.ts";
 import { AcceptedPools, storedPool } from "./acceptedpools.ts";
+import type { Password } from "./password.ts";
 import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
 import { projectPassword, projectProfile } from "./projectbgp.ts";
 import type { Unusable } from "./usable.ts";
@@ -63,7 +64,7 @@ export class Sources {
   readonly peers: AcceptedPeers;
   readonly profiles = new Store<ProfileView>();
   /** By `namespace/name` of the Secret. */
-  readonly #passwords = new Store<string>();
+  readonly #passwords = new Store<Password>();
   readonly #slices = new Store<SliceView>();
   readonly #loadBalancers = new Store<LoadBalancerView>();
   readonly #slicesByService: Index<SliceView>;
@@ -105,7 +106,7 @@ export class Sources {
   }
 
   /** Of a Secret in the install namespace; undefined if there is none of the right type, or none in it. */
-  password(secret: string): string | undefined {
+  password(secret: string): Password | undefined {
     return this.#passwords.get(`${this.#options.namespace}/${secret}`);
   }
 

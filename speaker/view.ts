@@ -4,6 +4,7 @@ import type { LargeCommunity } from "#api/community.ts";
 import type { ForwardingIds } from "#api/forwarding-ids.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
 import type { Protocol } from "./forwarding/types.ts";
+import type { Password } from "./password.ts";
 import type { Pools } from "./pools.ts";
 
 export interface ServicePort {
@@ -100,7 +101,7 @@ export interface PeerView {
   readonly connectTimeMs?: number;
   readonly sourceAddress?: string;
   readonly nodeSelectors: readonly LabelSelector[];
-  readonly password?: string;
+  readonly password?: Password;
   readonly passwordSecret?: string;
   readonly isMultihop: boolean;
   /** Packets that come over more hops are refused (RFC 5082). */

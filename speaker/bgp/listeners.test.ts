@@ -8,6 +8,7 @@ import { silentLogger } from "#common/log.ts";
 import { type ConnectOptions, connectTcp } from "#speaker/native/tcp.ts";
 import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
 import { until } from "#test/until.ts";
+import { Password } from "../password.ts";
 import { type Bgp, createBgp } from "./bgp.ts";
 import { type Expected, Listeners } from "./listeners.ts";
 import type { PeerSettings } from "./types.ts";
@@ -71,12 +72,16 @@ describe("a peer's password is for its address, however that is written", () => 
     ["IPv6", "0000::0001"],
   ] as const) {
     test(address, async () => {
-      const { bgp, port } = await speaker({ address, password: "entrance", families: ["IPv4"] });
-      const attempts = [{}, { md5: "exit" }].map((given) =>
+      const { bgp, port } = await speaker({
+        address,
+        password: new Password("entrance"),
+        families: ["IPv4"],
+      });
+      const attempts = [{}, { md5: new Password("exit") }].map((given) =>
         assert.rejects(dial(port, { family, timeoutMs: NEVER_MS, ...given }), { code: "ETIMEDOUT" }),
       );
       await Promise.all(attempts);
-      const { socket } = await dial(port, { family, md5: "entrance" });
+      const { socket } = await dial(port, { family, md5: new Password("entrance") });
       socket.write(GREETING);
       await until("the session", isUp(bgp));
       assert.equal(bgp.sessions()[0]?.address, LOOPBACK[family]);
@@ -84,11 +89,16 @@ describe("a peer's password is for its address, however that is written", () => 
   }
 
   test("written otherwise later it is the same peer, with the same key", async () => {
-    const { bgp, port } = await speaker({ address: "::1", password: "entrance" });
-    const settings = { ...SETTINGS, name: "peer0", port: await freePort(), password: "entrance" };
+    const { bgp, port } = await speaker({ address: "::1", password: new Password("entrance") });
+    const settings = {
+      ...SETTINGS,
+      name: "peer0",
+      port: await freePort(),
+      password: new Password("entrance"),
+    };
     bgp.reconcile(new Map([["peer0", { settings: { ...settings, address: "0:0::1" }, advertisements: [] }]]));
     await assert.rejects(dial(port, { family: "IPv6", timeoutMs: NEVER_MS }), { code: "ETIMEDOUT" });
-    const { socket } = await dial(port, { family: "IPv6", md5: "entrance" });
+    const { socket } = await dial(port, { family: "IPv6", md5: new Password("entrance") });
     socket.write(GREETING);
     await until("the session", isUp(bgp));
   });
@@ -123,7 +133,7 @@ describe("a peer with a hop limit (RFC 5082) may connect, too", () => {
 });
 
 describe("a key that cannot be set", () => {
-  const expected: Expected = { settings: { ...SETTINGS, password: "a" }, address: "127.0.0.1" };
+  const expected: Expected = { settings: { ...SETTINGS, password: new Password("a") }, address: "127.0.0.1" };
   function listeners(refuses: () => boolean) {
     const steps: string[] = [];
     const made = new Listeners({
@@ -133,7 +143,7 @@ describe("a key that cannot be set", () => {
           port,
           setMd5({ address }, password) {
             if (refuses()) throw new Error("no memory");
-            steps.push(`${address} ${password}`);
+            steps.push(`${address} ${password?.reveal()}`);
           },
           close() {},
         }),
@@ -160,7 +170,7 @@ describe("a key that cannot be set", () => {
   test("a changed password counts from when the listener has it; a peer that goes takes its own along", () => {
     const { made, steps } = listeners(() => false);
     made.expect([expected]);
-    const changed = { ...expected, settings: { ...SETTINGS, password: "b" } };
+    const changed = { ...expected, settings: { ...SETTINGS, password: new Password("b") } };
     assert.equal(made.isSigned(changed), false);
     made.expect([changed]);
     assert.equal(made.isSigned(changed), true);
@@ -194,7 +204,7 @@ test("an unnumbered peer with a password gets its key when the link's router is 
         });
         return {
           port,
-          setMd5: ({ address }, password) => void keys.push(`${address} ${password}`),
+          setMd5: ({ address }, password) => void keys.push(`${address} ${password?.reveal()}`),
           close() {},
         };
       },
@@ -204,7 +214,7 @@ test("an unnumbered peer with a password gets its key when the link's router is 
   const { address: _, ...settings } = {
     ...SETTINGS,
     link: "eth0",
-    password: "entrance",
+    password: new Password("entrance"),
     connectTimeMs: 1_000,
   };
   bgp.reconcile(new Map([["peer", { settings, advertisements: [] }]]));

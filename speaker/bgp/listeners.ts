@@ -6,6 +6,7 @@ import type { Family } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { AcceptedConnection, TcpListener } from "#speaker/native/tcp.ts";
+import { isSamePassword, type Password } from "../password.ts";
 import { familyOf } from "./address.ts";
 import type { Transport } from "./transport.ts";
 import type { PeerSettings } from "./types.ts";
@@ -30,7 +31,7 @@ export class Listeners {
   readonly #listeners = new Map<Family, TcpListener>();
   readonly #troubles = new Map<Family, string>();
   /** Peer's address, as the kernel spells it -> the password that its listener has. */
-  readonly #keys = new Map<string, string>();
+  readonly #keys = new Map<string, Password>();
   /** Peer's address -> why its key is not as it should be, told once. */
   readonly #keyTroubles = new Map<string, string>();
 
@@ -63,7 +64,8 @@ export class Listeners {
 
   /** Whether a connection from there came with the peer's signature, or needs none. */
   isSigned({ settings, address }: Expected): boolean {
-    return settings.password === undefined || this.#keys.get(address ?? "") === settings.password;
+    const { password } = settings;
+    return password === undefined || isSamePassword(this.#keys.get(address ?? ""), password);
   }
 
   close(): void {
@@ -96,17 +98,17 @@ export class Listeners {
 
   /** So that signed connections are accepted, and unsigned ones of those peers are not. */
   #sign(peers: readonly Expected[]): void {
-    const wanted = new Map<string, string>();
+    const wanted = new Map<string, Password>();
     for (const { settings, address } of peers) {
       if (address !== undefined && settings.password !== undefined) wanted.set(address, settings.password);
     }
     for (const address of new Set([...this.#keys.keys(), ...wanted.keys()])) {
       const password = wanted.get(address);
-      if (this.#keys.get(address) !== password) this.#setKey(address, password);
+      if (!isSamePassword(this.#keys.get(address), password)) this.#setKey(address, password);
     }
   }
 
-  #setKey(address: string, password: string | undefined): void {
+  #setKey(address: string, password: Password | undefined): void {
     const family = familyOf(address);
     const listener = this.#listeners.get(family);
     if (listener === undefined) return;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AdvertisementView, PeerView, PoolView, ProfileView } from "#speaker/view.ts";
+import { Password } from "../password.ts";
 import { type BgpPlan, type BgpPlanInput, planBgp } from "./plan.ts";
 
 const node = (labels: Record<string, string> = {}): BgpPlanInput["node"] => ({
@@ -177,9 +178,9 @@ describe("what a session is asked for", () => {
   }
 
   test("a password of its own, or of a Secret", () => {
-    assert.equal(settings({ password: "a" })?.password, "a");
-    const password = (name: string) => (name === "tor" ? "b" : undefined);
-    assert.equal(settings({ passwordSecret: "tor" }, { password })?.password, "b");
+    assert.equal(settings({ password: new Password("a") })?.password?.reveal(), "a");
+    const password = (name: string) => (name === "tor" ? new Password("b") : undefined);
+    assert.equal(settings({ passwordSecret: "tor" }, { password })?.password?.reveal(), "b");
   });
 });
 

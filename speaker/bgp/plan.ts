@@ -8,6 +8,7 @@ import type { BfdPeer } from "#speaker/bfd/types.ts";
 import type { Pools } from "#speaker/pools.ts";
 import { attempt, type Unusable } from "#speaker/usable.ts";
 import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speaker/view.ts";
+import type { Password } from "../password.ts";
 import { canonicalAddress, familyOf } from "./address.ts";
 import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
 import type { Advertisement, PeerSettings } from "./types.ts";
@@ -19,7 +20,7 @@ export interface BgpPlanInput {
   readonly peers: readonly PeerView[];
   readonly profiles: ReadonlyMap<string, ProfileView>;
   /** Of a Secret; undefined where there is none. */
-  readonly password: (secret: string) => string | undefined;
+  readonly password: (secret: string) => Password | undefined;
 }
 
 export interface WantedSession {

@@ -6,6 +6,7 @@ import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { KEEPALIVE, notificationIn, OPEN, open, plainTransport, SETTINGS } from "#test/fakes/bgppeer.ts";
 import { until } from "#test/until.ts";
+import { Password } from "../password.ts";
 import { type Bgp, createBgp } from "./bgp.ts";
 import type { Transport } from "./transport.ts";
 import type { PeerSettings, SessionReport } from "./types.ts";
@@ -353,7 +354,7 @@ describe("two connections at once (RFC 4271 section 6.8)", () => {
 
 test("changes that need no reset make none; others make one", async () => {
   const peer = new Peer((socket) => greet(socket));
-  const bgp = await start(peer, { password: "a" });
+  const bgp = await start(peer, { password: new Password("a") });
   await established(bgp);
   const port = await peer.port();
   const tell = (more: Partial<PeerSettings>, prefix?: string): void =>
@@ -368,11 +369,11 @@ test("changes that need no reset make none; others make one", async () => {
         ],
       ]),
     );
-  tell({ password: "a" }, "192.0.2.1/32");
-  tell({ password: "b" }, "192.0.2.1/32");
+  tell({ password: new Password("a") }, "192.0.2.1/32");
+  tell({ password: new Password("b") }, "192.0.2.1/32");
   assert.equal(report(bgp)?.state, "Established");
   assert.equal(peer.notification(), undefined);
-  tell({ password: "b", holdTimeMs: 30_000 });
+  tell({ password: new Password("b"), holdTimeMs: 30_000 });
   await until("the old session's end", () => peer.notification() === "6/6");
 });
 

@@ -10,6 +10,7 @@ import {
   setMd5,
   type TcpListener,
 } from "#speaker/native/tcp.ts";
+import type { Password } from "../password.ts";
 import { familyOf } from "./address.ts";
 import type { PeerSettings } from "./types.ts";
 
@@ -17,7 +18,7 @@ export interface Transport {
   connect(settings: PeerSettings, address: string, signal: AbortSignal): Promise<Socket>;
   listen(family: Family, port: number, events: ListenEvents): TcpListener;
   /** Changes the password of a live connection; throws where the kernel cannot. */
-  changePassword(socket: Socket, address: string, link: string | undefined, password: string): void;
+  changePassword(socket: Socket, address: string, link: string | undefined, password: Password): void;
   /** Gives an accepted connection the hop limits of its peer; throws where the kernel cannot. */
   limitHops(socket: Socket, address: string, ttl: PeerSettings["ttl"]): void;
   /** Bytes that the peer's side has confirmed; it grows as long as the peer takes what is sent. */

@@ -1,6 +1,7 @@
 /** What the BGP side is asked for, and what it says of itself. Types only. */
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
+import type { Password } from "../password.ts";
 
 /** How far away the peer may be. */
 export type Ttl =
@@ -25,7 +26,7 @@ export interface PeerSettings {
   /** A third of the hold time when not given. */
   readonly keepaliveTimeMs?: number;
   readonly connectTimeMs: number;
-  readonly password?: string;
+  readonly password?: Password;
   readonly ttl: Ttl;
   readonly sourceAddress?: string;
   readonly gracefulRestart: boolean;

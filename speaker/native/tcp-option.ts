@@ -1,4 +1,6 @@
 /** Options of TCP sockets that Node cannot set: hop limits both ways, MD5 signatures, the device. */
+
+import type { Password } from "../password.ts";
 import { type Family, int, short, sockaddr } from "./sockaddr.ts";
 import { SocketError } from "./socket.ts";
 
@@ -49,8 +51,8 @@ export function limitHops(set: SetOption, family: Family, { ttl, minTtl }: TcpOp
 }
 
 /** Signs what goes to the peer and refuses what it does not sign so; undefined: takes the key away. */
-export function signWith(set: SetOption, peer: Md5Peer, password: string | undefined): void {
-  const key = Buffer.from(password ?? "");
+export function signWith(set: SetOption, peer: Md5Peer, password: Password | undefined): void {
+  const key = Buffer.from(password?.reveal() ?? "");
   if (key.length > MD5.longest) {
     const message = `the password is longer than ${MD5.longest} bytes`;
     throw new SocketError({ syscall: "setsockopt", code: "EINVAL", errno: 22, message });

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { errorText } from "#common/error.ts";
 import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
+import { Password } from "../password.ts";
 import type { SocketError } from "./socket.ts";
 import {
   type AcceptedConnection,
@@ -72,13 +73,13 @@ for (const family of ["IPv4", "IPv6"] as const) {
   test(`${family}: the same password on both sides connects, another or none never does`, async (t) => {
     const server = serve(family);
     t.after(server.close);
-    server.setMd5(peer, "entrance");
-    const attempts = [{ md5: "exit" }, {}].map((given) =>
+    server.setMd5(peer, new Password("entrance"));
+    const attempts = [{ md5: new Password("exit") }, {}].map((given) =>
       assert.rejects(connectTcp({ ...to(server), ...given }), coded("ETIMEDOUT")),
     );
     await Promise.all(attempts);
     assert.equal(server.accepted.length, 0);
-    const socket = await connectTcp({ ...to(server), md5: "entrance", timeoutMs: WAIT_MS });
+    const socket = await connectTcp({ ...to(server), md5: new Password("entrance"), timeoutMs: WAIT_MS });
     t.after(() => socket.destroy());
     assert.equal(await echoed(socket, "signed"), "signed");
     assert.equal(server.accepted[0]?.address, LOOPBACK[family]);
@@ -88,7 +89,7 @@ for (const family of ["IPv4", "IPv6"] as const) {
   test(`${family}: a password taken away lets unsigned connections in`, async (t) => {
     const server = serve(family);
     t.after(server.close);
-    server.setMd5(peer, "entrance");
+    server.setMd5(peer, new Password("entrance"));
     server.setMd5(peer, undefined);
     server.setMd5(peer, undefined);
     const socket = await connectTcp(to(server));
@@ -99,18 +100,18 @@ for (const family of ["IPv4", "IPv6"] as const) {
   test(`${family}: a password changed on both sides keeps the connection, and the new one is needed`, async (t) => {
     const server = serve(family);
     t.after(server.close);
-    server.setMd5(peer, "first");
-    const socket = await connectTcp({ ...to(server), md5: "first" });
+    server.setMd5(peer, new Password("first"));
+    const socket = await connectTcp({ ...to(server), md5: new Password("first") });
     t.after(() => socket.destroy());
     const remote = await until("the connection to be accepted", () => server.accepted[0]);
     assert.equal(await echoed(socket, "before"), "before");
-    server.setMd5(peer, "second");
-    setMd5(socket, peer, "second");
+    server.setMd5(peer, new Password("second"));
+    setMd5(socket, peer, new Password("second"));
     // What is sent while the sides differ is dropped and sent again.
     const between = echoed(socket, "between");
-    setMd5(remote.socket, peer, "second");
+    setMd5(remote.socket, peer, new Password("second"));
     assert.equal(await between, "between");
-    await assert.rejects(connectTcp({ ...to(server), md5: "first" }), coded("ETIMEDOUT"));
+    await assert.rejects(connectTcp({ ...to(server), md5: new Password("first") }), coded("ETIMEDOUT"));
   });
 
   test(`${family}: packets from farther than allowed are dropped (RFC 5082)`, async (t) => {
@@ -231,9 +232,9 @@ test("failures have their codes and leave no descriptor behind", async (t) => {
     await assert.rejects(connectTcp({ ...base, port: closed.port }), coded("ECONNREFUSED"));
     await assert.rejects(connectTcp({ ...base, sourceAddress: "192.0.2.77" }), coded("EADDRNOTAVAIL"));
     await assert.rejects(connectTcp({ ...base, link: "no-such-link" }), coded("ENODEV"));
-    await assert.rejects(connectTcp({ ...base, md5: "x".repeat(81) }), coded("EINVAL"));
+    await assert.rejects(connectTcp({ ...base, md5: new Password("x".repeat(81)) }), coded("EINVAL"));
     await assert.rejects(connectTcp({ ...base, family: "IPv6" }), coded("EAFNOSUPPORT"));
-    await assert.rejects(connectTcp({ ...base, address: "192.0.2.1", md5: "k", timeoutMs: 5 }));
+    await assert.rejects(connectTcp({ ...base, address: "192.0.2.1", md5: new Password("k"), timeoutMs: 5 }));
     await assert.rejects(connectTcp({ ...base, signal: AbortSignal.abort() }), coded("ECANCELED"));
     const socket = await connectTcp({ ...base, sourceAddress: "127.0.0.9" });
     const peer = await until("the connection to be accepted", () =>
@@ -244,7 +245,10 @@ test("failures have their codes and leave no descriptor behind", async (t) => {
     // The kernel had also accepted those that were given up.
     for (const one of server.accepted.splice(0)) one.socket.destroy();
     await once(socket.resume(), "close");
-    assert.throws(() => setMd5(socket, { family: "IPv4", address: "127.0.0.1" }, "late"), coded("EBADF"));
+    assert.throws(
+      () => setMd5(socket, { family: "IPv4", address: "127.0.0.1" }, new Password("late")),
+      coded("EBADF"),
+    );
   }
   await until("no descriptor more than before", () => descriptors() <= before);
   assert.throws(() => listenTcp({ ...base, onConnection: () => {}, onError: () => {} }), coded("EADDRINUSE"));
@@ -278,15 +282,20 @@ test("over a link: link-local addresses with their scope, signed, bound to the d
   t.after(() => ip(`link del ${left}`));
   const server = serve("IPv6", { address: "fe80::b", link: right });
   t.after(server.close);
-  server.setMd5({ family: "IPv6", address: "fe80::a", link: right }, "scoped");
+  server.setMd5({ family: "IPv6", address: "fe80::a", link: right }, new Password("scoped"));
   const base = { family: "IPv6", address: "fe80::b", port: server.port, link: left } as const;
-  const socket = await connectTcp({ ...base, md5: "scoped", sourceAddress: "fe80::a", timeoutMs: WAIT_MS });
+  const socket = await connectTcp({
+    ...base,
+    md5: new Password("scoped"),
+    sourceAddress: "fe80::a",
+    timeoutMs: WAIT_MS,
+  });
   t.after(() => socket.destroy());
   assert.equal(await echoed(socket, "near"), "near");
   assert.equal(server.accepted[0]?.address, "fe80::a");
   assert.equal(server.accepted[0]?.link, right);
   await assert.rejects(
-    connectTcp({ ...base, md5: "other", sourceAddress: "fe80::a", timeoutMs: NEVER_MS }),
+    connectTcp({ ...base, md5: new Password("other"), sourceAddress: "fe80::a", timeoutMs: NEVER_MS }),
     coded("ETIMEDOUT"),
   );
 });

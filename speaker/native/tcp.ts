@@ -3,6 +3,7 @@
  * a device and a source to bind to. What comes out is an ordinary net.Socket.
  */
 import { Socket } from "node:net";
+import type { Password } from "../password.ts";
 import { ADDRESS_BYTES, domainOf, endpointOf, type Family, int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SocketError } from "./socket.ts";
 import {
@@ -27,7 +28,7 @@ export interface ConnectOptions extends TcpOptions {
   /** Name of the link that the socket is bound to, and the scope of a link-local address. */
   readonly link?: string;
   /** At most 80 bytes of UTF-8. */
-  readonly md5?: string;
+  readonly md5?: Password;
   readonly timeoutMs: number;
   /** Gives up at once: the promise is rejected with code ECANCELED. */
   readonly signal?: AbortSignal;
@@ -58,7 +59,7 @@ export interface AcceptedConnection {
 export interface TcpListener {
   readonly port: number;
   /** Segments from this address must be signed with the password from now on; undefined: must not be signed. */
-  setMd5(peer: Md5Peer, password: string | undefined): void;
+  setMd5(peer: Md5Peer, password: Password | undefined): void;
   close(): void;
 }
 
@@ -213,7 +214,7 @@ export function listenTcp(options: ListenOptions): TcpListener {
  * Changes the password of a live connection, accepted or made here (Linux 5.8 and later; EINVAL before). Nothing is
  * lost when the peer changes its own within the hold time: segments signed otherwise are dropped and sent again.
  */
-export function setMd5(socket: Socket, peer: Md5Peer, password: string): void {
+export function setMd5(socket: Socket, peer: Md5Peer, password: Password): void {
   signWith(optionSetter(addon(), descriptorOf(socket)), peer, password);
 }
 

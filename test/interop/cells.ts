@@ -1,4 +1,5 @@
 import { type BgpPlanInput, planBgp, type WantedSession } from "#speaker/bgp/plan.ts";
+import { Password } from "#speaker/password.ts";
 import type { AdvertisementView, PeerView, PoolView } from "#speaker/view.ts";
 import { normalise, type Route } from "./route.ts";
 import { mainAddress, numberOf, type RouterKind, type Session } from "./session.ts";
@@ -137,7 +138,7 @@ export function peerView(session: Session): PeerView {
     isMultihop: session.transport === "multihop",
     gracefulRestart: true,
     isDualStack: false,
-    ...(session.password !== undefined && { password: session.password }),
+    ...(session.password !== undefined && { password: new Password(session.password) }),
   };
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SessionReport } from "#speaker/bgp/types.ts";
+import { Password } from "#speaker/password.ts";
 import { until } from "#test/until.ts";
 import { Lab, plain } from "./lab.ts";
 import { output } from "./process.ts";
@@ -31,7 +32,7 @@ for (const name of ["frr-iBGP-IPv4-md5", "frr-eBGP-IPv6-md5"]) {
     await lab.established();
     await lab.shows(networks);
     // The other password lets nobody in, and the right one does again.
-    await lab.want(networks.map(plain), { password: "another" });
+    await lab.want(networks.map(plain), { password: new Password("another") });
     await lab.frr.shell(`clear bgp ${session.device.address}`);
     const isDown = async (): Promise<boolean> => (await reportOf(lab))?.state !== "Established";
     await until("the session to end", isDown, { deadlineMs: 20_000 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WantedSession } from "#speaker/bgp/plan.ts";
+import { Password } from "#speaker/password.ts";
 import { FEATURES, wantedOf } from "./cells.ts";
 import type { Wanted } from "./device.ts";
 import { Matrix } from "./matrix.ts";
@@ -45,7 +46,7 @@ const ALL_RED: readonly string[] = FEATURES;
 /** The graceful restart's cell compares every attribute, so it reddens with each. */
 const MUTATIONS: readonly Mutation[] = [
   { session: "frr-iBGP-IPv4-md5", change: withoutPassword, red: ALL_RED },
-  { session: "frr-iBGP-IPv6-md5", change: settings({ password: "another" }), red: ALL_RED },
+  { session: "frr-iBGP-IPv6-md5", change: settings({ password: new Password("another") }), red: ALL_RED },
   { session: "frr-eBGP-IPv4-multihop", change: settings({ ttl: { kind: "gtsm", hops: 1 } }), red: ALL_RED },
   { session: "frr-eBGP-IPv4-plain", change: settings({ gracefulRestart: false }), red: ["gracefulRestart"] },
   {

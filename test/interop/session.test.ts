@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Password } from "#speaker/password.ts";
 import { until } from "#test/until.ts";
 import { Lab, plain } from "./lab.ts";
 import { output } from "./process.ts";
@@ -185,7 +186,7 @@ test(
     await using lab = await Lab.start(PREFIX, session);
     await lab.want(NETWORKS.map(plain));
     await lab.established();
-    await lab.want(NETWORKS.map(plain), { password: "rotated" });
+    await lab.want(NETWORKS.map(plain), { password: new Password("rotated") });
     assert.equal((await lab.device.sessions())[0]?.state, "Established");
     await lab.configure(`neighbor ${session.device.address} password rotated`);
     await until(
