@@ -56,8 +56,8 @@ const METRICS = {
     labels: ["resource"],
   },
   genkan_api_setbacks_total: {
-    type: "gauge",
-    help: "Failures of lists and watches, and objects that cannot be read, by cause, since the start.",
+    type: "counter",
+    help: "Failures of lists and watches, and objects that cannot be read, by cause.",
     labels: ["resource", "cause"],
   },
   genkan_leader: { type: "gauge", help: "1 while this process leads.", labels: ["lease"] },
@@ -222,6 +222,12 @@ export class Metrics {
     return this.#registry.contentType;
   }
 }
+
+/** Counts why lists and watches fail: for a reflector. */
+export const countSetbacks =
+  (metrics: Metrics): ((resource: string, cause: string) => void) =>
+  (resource, cause) =>
+    metrics.count("genkan_api_setbacks_total", { resource, cause });
 
 /** Metrics with what every process reports about itself. */
 export function createMetrics(build: { readonly role: string; readonly version: string }): Metrics {

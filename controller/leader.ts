@@ -8,6 +8,7 @@ import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import type { EventRecorder } from "#common/kube/events.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
 import type { Logger } from "#common/log.ts";
 import { createLoop, type Loop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
@@ -27,6 +28,7 @@ export interface LeaderOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly events: Pick<EventRecorder, "emit">;
+  readonly onSetback?: OnSetback;
   readonly namespace: string;
 }
 

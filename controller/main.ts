@@ -8,7 +8,7 @@ import { connectionFromEnvironment } from "#common/kube/connection.ts";
 import { EventRecorder } from "#common/kube/events.ts";
 import { runLeaderElection } from "#common/kube/lease.ts";
 import { createLogger } from "#common/log.ts";
-import { createMetrics } from "#common/metrics.ts";
+import { countSetbacks, createMetrics } from "#common/metrics.ts";
 import { runMetricsServer } from "#common/metrics-server.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
@@ -65,6 +65,7 @@ async function main(signal: AbortSignal): Promise<void> {
     certificateDirectory: options.certificateDirectory,
     clientsDirectory: options.clientsDirectory,
     metrics,
+    onSetback: countSetbacks(metrics),
   });
   observeTerm(metrics, () => term);
   const http = await serveHttp(
@@ -101,7 +102,8 @@ async function main(signal: AbortSignal): Promise<void> {
     identity,
     signal,
     onStarted: async (lost, isLeading) => {
-      const ours = { ...common, client: whileLeading(client, isLeading), namespace };
+      const onSetback = countSetbacks(metrics);
+      const ours = { ...common, client: whileLeading(client, isLeading), namespace, onSetback };
       const allocating = runTerm({ ...ours, events }, lost, (started) => {
         term = started;
       });

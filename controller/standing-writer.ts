@@ -25,6 +25,7 @@ import {
   type SpeakerStatus,
   speakerStatuses,
 } from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
 import { Store } from "#common/kube/store.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
@@ -37,6 +38,7 @@ export interface StandingOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly onSetback?: OnSetback;
   readonly namespace: string;
 }
 

@@ -13,6 +13,7 @@ import {
   type Service,
   services,
 } from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
 import { type Index, Store } from "#common/kube/store.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
@@ -37,6 +38,7 @@ export interface StoresOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly onSetback?: OnSetback;
   readonly namespace: string;
 }
 

@@ -19,6 +19,7 @@ import {
   type AddressPool as StoredPool,
   services,
 } from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
 import { Store } from "#common/kube/store.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
@@ -32,6 +33,7 @@ export interface WebhooksOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly onSetback?: OnSetback;
   readonly namespace: string;
   readonly port: number;
   readonly certificateDirectory: string;
@@ -69,8 +71,8 @@ export class Webhooks {
 
   /** Serves until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { client, clock, random, log, namespace } = this.#options;
-    const ours = { client, clock, random, log, namespace };
+    const { client, clock, random, log, namespace, onSetback } = this.#options;
+    const ours = { client, clock, random, log, namespace, ...(onSetback !== undefined && { onSetback }) };
     const reflectors = [
       new Reflector<StoredPool>({ ...ours, resource: addressPools, store: this.#pools }),
       new Reflector<BGPPeer>({ ...ours, resource: bgpPeers, store: this.#peers }),

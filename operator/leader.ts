@@ -12,6 +12,7 @@ import {
   type ValidatingWebhookConfiguration,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
 import type { Logger } from "#common/log.ts";
 import { createLoop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
@@ -30,6 +31,7 @@ export interface LeaderOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly events: EventRecorder;
+  readonly onSetback?: OnSetback;
   readonly site: Site;
 }
 

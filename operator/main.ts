@@ -8,7 +8,7 @@ import { connectionFromEnvironment } from "#common/kube/connection.ts";
 import { EventRecorder } from "#common/kube/events.ts";
 import { runLeaderElection } from "#common/kube/lease.ts";
 import { createLogger } from "#common/log.ts";
-import { createMetrics } from "#common/metrics.ts";
+import { countSetbacks, createMetrics } from "#common/metrics.ts";
 import { runMetricsServer } from "#common/metrics-server.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
@@ -67,7 +67,7 @@ async function main(signal: AbortSignal): Promise<void> {
     identity,
     signal,
     onStarted: async (lost) => {
-      await runTerm({ ...common, client, events, site }, lost, (next) => {
+      await runTerm({ ...common, client, events, site, onSetback: countSetbacks(metrics) }, lost, (next) => {
         plan = next;
       });
       plan = undefined;

@@ -41,6 +41,7 @@ import {
   speakerStatuses,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
 import { Store } from "#common/kube/store.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
@@ -73,6 +74,7 @@ export interface StoresOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly onSetback?: OnSetback;
   readonly site: Site;
 }
 

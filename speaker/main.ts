@@ -8,7 +8,7 @@ import { connectionFromEnvironment } from "#common/kube/connection.ts";
 import { EventRecorder } from "#common/kube/events.ts";
 import { createLogger } from "#common/log.ts";
 import { createLoop } from "#common/loop.ts";
-import { createMetrics } from "#common/metrics.ts";
+import { countSetbacks, createMetrics } from "#common/metrics.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
@@ -52,17 +52,19 @@ async function main(signal: AbortSignal): Promise<void> {
   const leaseClient = createKubeClient(connection, { userAgent: FIELD_MANAGER.speaker, maxSockets: 2 });
   const background = new AbortController();
   const metrics = createMetrics({ role: "speaker", version: BUILD });
+  const onSetback = countSetbacks(metrics);
   let version = 0;
   const trigger = (): void => {
     version += 1;
     loop.trigger();
   };
-  const sources = new Sources({ ...common, client, namespace, onChange: trigger });
+  const sources = new Sources({ ...common, client, namespace, onSetback, onChange: trigger });
   const membership = new Membership({
     ...common,
     client: leaseClient,
     node,
     namespace,
+    onSetback,
     identity: options.identity,
     onChange: trigger,
   });

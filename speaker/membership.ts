@@ -6,6 +6,7 @@ import type { KubeClient } from "#common/kube/client.ts";
 import { isNotFound } from "#common/kube/error.ts";
 import { Reflector } from "#common/kube/reflector.ts";
 import { type Lease, leases } from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
 import { Store } from "#common/kube/store.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
@@ -23,6 +24,7 @@ export interface MembershipOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly onSetback?: OnSetback;
   readonly onChange: (judgement: Judgement) => void;
 }
 
@@ -55,7 +57,7 @@ export class Membership {
     this.#options = options;
     this.#liveness = new Liveness(options.node, LIVENESS_TIMES);
     this.#judgement = this.#liveness.judge(options.clock.now());
-    const { client, clock, random, log, namespace } = options;
+    const { client, clock, random, log, namespace, onSetback } = options;
     this.#reflector = new Reflector<Lease, Named>({
       client,
       resource: leases,
@@ -65,6 +67,7 @@ export class Membership {
       random,
       log,
       namespace,
+      ...(onSetback === undefined ? {} : { onSetback }),
       labelSelector: LABEL_SPEAKER_LEASE,
       backoffMs: { baseMs: 100, capMs: 1_000 },
     });

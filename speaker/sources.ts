@@ -14,6 +14,7 @@ import {
   secrets,
   services,
 } from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
 import { type Index, Store } from "#common/kube/store.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
@@ -32,6 +33,7 @@ export interface SourcesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly onSetback?: OnSetback;
   readonly onChange: () => void;
 }
 
@@ -152,7 +154,7 @@ export class Sources {
     namespace?: string,
     fieldSelector?: string,
   ): Running {
-    const { client, clock, random, log } = this.#options;
+    const { client, clock, random, log, onSetback } = this.#options;
     const reflector = new Reflector<Raw, T>({
       client,
       resource,
@@ -161,6 +163,7 @@ export class Sources {
       clock,
       random,
       log,
+      ...(onSetback === undefined ? {} : { onSetback }),
       ...(namespace === undefined ? {} : { namespace }),
       ...(fieldSelector === undefined ? {} : { fieldSelector }),
     });

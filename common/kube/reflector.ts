@@ -22,7 +22,7 @@ import type { KubeClient, ListPage } from "#common/kube/client.ts";
 import { isGone, isUnreadable } from "#common/kube/error.ts";
 import { PageLimit } from "#common/kube/page.ts";
 import type { Resource } from "#common/kube/resource.ts";
-import { ReflectorError, Setbacks } from "#common/kube/setbacks.ts";
+import { type OnSetback, ReflectorError, Setbacks } from "#common/kube/setbacks.ts";
 import type { Store } from "#common/kube/store.ts";
 import type { WatchEvent } from "#common/kube/watch.ts";
 import { type KubeObject, keyOf } from "#common/kube/wire.ts";
@@ -48,6 +48,7 @@ export interface ReflectorOptions<Raw extends KubeObject, T> {
   readonly pageSize?: number;
   /** A watch silent for so long is dropped; default 120,000 (bookmarks come about once a minute). */
   readonly deadAfterMs?: number;
+  readonly onSetback?: OnSetback;
   /** Wait after the first error and at most; default 200 and 5,000. */
   readonly backoffMs?: { readonly baseMs: number; readonly capMs: number };
 }
@@ -92,7 +93,8 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     this.#options = options;
     const { clock, random, backoffMs = DEFAULT_BACKOFF } = options;
     const log = options.log.child({ resource: options.resource.plural });
-    this.#setbacks = new Setbacks({ clock, random, log, backoffMs });
+    const onCause = (cause: string): void => options.onSetback?.(options.resource.plural, cause);
+    this.#setbacks = new Setbacks({ clock, random, log, backoffMs, onCause });
     this.#pageLimit = new PageLimit(options.pageSize ?? 100);
     this.#lastContact = options.clock.now();
   }

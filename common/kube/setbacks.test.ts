@@ -82,3 +82,19 @@ test("however many codes a server makes up, causes are few words", () => {
   assert.equal(setbacks.causes().HTTP_503, 1);
   assert.equal(setbacks.causes().HTTP_9XX, 100);
 });
+
+test("each failure is told with its cause, for metrics", () => {
+  const causes: string[] = [];
+  const setbacks = new Setbacks({
+    clock: new FakeClock(),
+    random: fixedRandom(0),
+    log: silentLogger,
+    backoffMs: { baseMs: 200, capMs: 5_000 },
+    onCause: (cause) => void causes.push(cause),
+  });
+  setbacks.note(refusal(503));
+  setbacks.note(refusal(503));
+  setbacks.note(new ConnectionError("TIMEOUT", "list", "late"));
+  setbacks.tell("PROJECTION", "an object is left out", {});
+  assert.deepEqual(causes, ["HTTP_503", "HTTP_503", "TIMEOUT", "PROJECTION"]);
+});

@@ -21,7 +21,12 @@ export interface SetbacksOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly backoffMs: { readonly baseMs: number; readonly capMs: number };
+  /** Told of each failure. */
+  readonly onCause?: (cause: string) => void;
 }
+
+/** Told of each failure to list or watch a resource (its plural), for metrics; causes are few words. */
+export type OnSetback = (resource: string, cause: string) => void;
 
 /** Cap of the wait after answers that are of no use. */
 const USELESS_CAP_MS = 30_000;
@@ -79,8 +84,9 @@ export class Setbacks {
 
   /** Counts `cause` and warns of it, unless it was told of a short while ago. */
   tell(cause: string, message: string, fields: Readonly<Record<string, unknown>>): void {
-    const { clock, log } = this.#options;
+    const { clock, log, onCause } = this.#options;
     const now = clock.now();
+    onCause?.(cause);
     this.#causes[cause] = (this.#causes[cause] ?? 0) + 1;
     const told = this.#told.get(cause);
     if (told !== undefined && now - told.at < TELL_AGAIN_MS) {
