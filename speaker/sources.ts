@@ -11,7 +11,6 @@ import {
   loadBalancers,
   nodes,
   type Resource,
-  secrets,
   services,
 } from "#common/kube/resource.ts";
 import type { OnSetback } from "#common/kube/setbacks.ts";
@@ -22,8 +21,9 @@ import type { Random } from "#common/random.ts";
 import { AcceptedPeers, storedPeer } from "./acceptedpeers.ts";
 import { AcceptedPools, storedPool } from "./acceptedpools.ts";
 import type { Password } from "./password.ts";
+import { Passwords } from "./passwords.ts";
 import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
-import { projectPassword, projectProfile } from "./projectbgp.ts";
+import { projectProfile } from "./projectbgp.ts";
 import type { Unusable } from "./usable.ts";
 import type { LoadBalancerView, NodeView, ProfileView, ServiceView, SliceView } from "./view.ts";
 
@@ -56,17 +56,13 @@ interface Running {
   };
 }
 
-/** The install namespace holds other Secrets too, the webhook's key among them: they are none of a speaker's business. */
-const PASSWORDS_ONLY = "type=kubernetes.io/basic-auth";
-
 export class Sources {
   readonly services = new Store<ServiceView>();
   readonly nodes = new Store<NodeView>();
   readonly pools: AcceptedPools;
   readonly peers: AcceptedPeers;
   readonly profiles = new Store<ProfileView>();
-  /** By `namespace/name` of the Secret. */
-  readonly #passwords = new Store<Password>();
+  readonly #passwords: Passwords;
   readonly #slices = new Store<SliceView>();
   readonly #loadBalancers = new Store<LoadBalancerView>();
   readonly #slicesByService: Index<SliceView>;
@@ -79,6 +75,7 @@ export class Sources {
     this.#options = options;
     this.peers = new AcceptedPeers(options.namespace);
     this.pools = new AcceptedPools(options);
+    this.#passwords = new Passwords(options);
     this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
     const { namespace } = options;
     this.#ofLoadBalancers = this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace);
@@ -87,16 +84,16 @@ export class Sources {
       this.#reflect(addressPools, this.pools.store, storedPool, namespace),
       this.#reflect(bgpPeers, this.peers.store, storedPeer, namespace),
       this.#reflect(bfdProfiles, this.profiles, projectProfile, namespace),
-      this.#reflect(secrets, this.#passwords, projectPassword, namespace, PASSWORDS_ONLY),
       this.#reflect(nodes, this.nodes, projectNode),
       this.#reflect(services, this.services, projectService),
       this.#reflect(endpointSlices, this.#slices, projectSlice),
     ];
     const { services: ofServices, nodes: ofNodes, pools, peers, profiles } = this;
     const stores = [ofServices, ofNodes, pools.store, peers.store, profiles];
-    for (const store of [...stores, this.#passwords, this.#slices, this.#loadBalancers]) {
+    for (const store of [...stores, this.#slices, this.#loadBalancers]) {
       store.subscribe(() => options.onChange());
     }
+    peers.store.subscribe(() => this.#wantPasswords());
   }
 
   /** One that cannot be read any more goes on as it was: without one the node would be emptied. */
@@ -109,16 +106,17 @@ export class Sources {
 
   /** Of a Secret in the install namespace; undefined if there is none of the right type, or none in it. */
   password(secret: string): Password | undefined {
-    return this.#passwords.get(`${this.#options.namespace}/${secret}`);
+    return this.#passwords.get(secret);
   }
 
   slicesOf(service: string): readonly SliceView[] {
     return this.#slicesByService.get(service);
   }
 
-  /** Resolves when every store has been filled once. */
+  /** Resolves when every store has been filled once; a password that cannot be read holds up its session alone. */
   async synced(): Promise<void> {
     await Promise.all(this.#running.map(({ reflector }) => reflector.synced()));
+    await this.#passwords.settled();
   }
 
   /** Resources that were not listed yet. */
@@ -127,11 +125,15 @@ export class Sources {
   }
 
   reports(): SourceReport[] {
-    return this.#running.map(({ resource, reflector }) => ({
-      resource,
-      counts: reflector.counts(),
-      lastContact: reflector.lastContact(),
-    }));
+    const passwords = this.#passwords.report();
+    return [
+      ...this.#running.map(({ resource, reflector }) => ({
+        resource,
+        counts: reflector.counts(),
+        lastContact: reflector.lastContact(),
+      })),
+      ...(passwords === undefined ? [] : [{ resource: "secrets", ...passwords }]),
+    ];
   }
 
   /** What others wrote that this speaker leaves out, by kind and name. */
@@ -144,7 +146,12 @@ export class Sources {
 
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#running.map(({ reflector }) => reflector.start(signal)));
+    const running = this.#running.map(({ reflector }) => reflector.start(signal));
+    await Promise.all([...running, this.#passwords.run(signal)]);
+  }
+
+  #wantPasswords(): void {
+    this.#passwords.want(this.peers.list().flatMap(({ passwordSecret }) => passwordSecret ?? []));
   }
 
   #reflect<Raw extends KubeObject, T>(
@@ -152,7 +159,6 @@ export class Sources {
     store: Store<T>,
     project: (raw: Raw) => T | undefined,
     namespace?: string,
-    fieldSelector?: string,
   ): Running {
     const { client, clock, random, log, onSetback } = this.#options;
     const reflector = new Reflector<Raw, T>({
@@ -165,7 +171,6 @@ export class Sources {
       log,
       ...(onSetback === undefined ? {} : { onSetback }),
       ...(namespace === undefined ? {} : { namespace }),
-      ...(fieldSelector === undefined ? {} : { fieldSelector }),
     });
     return { resource: resource.plural, reflector };
   }
