@@ -24,6 +24,7 @@ export class OptionError extends Error {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
+const SWITCH = ["Enabled", "Disabled"] as const;
 const PULL_POLICIES = ["Always", "IfNotPresent", "Never"] as const;
 
 function required(env: Environment, name: string): string {
@@ -50,6 +51,9 @@ export function readOptions(env: Environment): OperatorOptions {
   if (metricsAccess === undefined) {
     throw new OptionError(`METRICS_ACCESS is "${env.METRICS_ACCESS}"; it may be Token or Loopback`);
   }
+  const networkPolicy = SWITCH.find((name) => name === (env.NETWORK_POLICY ?? "Enabled"));
+  if (networkPolicy === undefined)
+    throw new OptionError(`NETWORK_POLICY is "${env.NETWORK_POLICY}"; it may be ${SWITCH.join(", ")}`);
   return {
     identity: env.POD_NAME ?? env.HOSTNAME ?? "operator",
     logLevel,
@@ -61,6 +65,7 @@ export function readOptions(env: Environment): OperatorOptions {
       namespace: env.POD_NAMESPACE ?? DEFAULT_NAMESPACE,
       images: { controller: required(env, "CONTROLLER_IMAGE"), speaker: required(env, "SPEAKER_IMAGE") },
       pullPolicy,
+      networkPolicy,
     },
   };
 }

@@ -31,9 +31,11 @@ export interface Settings {
   readonly speaker: RoleSettings;
   /** What the speakers' root may do. */
   readonly speakerCapabilities: readonly string[];
+  /** Secrets of the install namespace that speakers may read. */
+  readonly passwordSecrets: readonly string[];
 }
 
-const NO_PEERING: PeeringView = { hasPeers: false, hasFastProfile: false };
+const NO_PEERING: PeeringView = { hasPeers: false, hasFastProfile: false, passwordSecrets: [] };
 
 /** The part of LoadBalancer.spec that decides about pods; the rest is read by the processes themselves. */
 export interface PodSpecFields {
@@ -88,6 +90,7 @@ function capabilitiesFor({ hasPeers, hasFastProfile }: PeeringView): string[] {
 export function settingsOf(spec: PodSpecFields, peering: PeeringView = NO_PEERING): Settings {
   return {
     speakerCapabilities: capabilitiesFor(peering),
+    passwordSecrets: peering.passwordSecrets,
     logLevel: spec.logLevel ?? "info",
     metricsAccess: spec.metricsAccess ?? "Token",
     controllerReplicas: spec.controllerReplicas ?? 2,

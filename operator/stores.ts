@@ -27,6 +27,7 @@ import {
   leases,
   loadBalancers,
   type Node,
+  networkPolicies,
   nodes,
   type Pod,
   podDisruptionBudgets,
@@ -39,6 +40,8 @@ import {
   serviceAccounts,
   services,
   speakerStatuses,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
 import type { OnSetback } from "#common/kube/setbacks.ts";
@@ -63,7 +66,11 @@ const CHILD_RESOURCES: readonly Resource<KubeObject>[] = [
   deployments,
   daemonSets,
   podDisruptionBudgets,
+  networkPolicies,
   validatingWebhookConfigurations,
+  // Last: a removal takes the rights before it takes their limits.
+  validatingAdmissionPolicyBindings,
+  validatingAdmissionPolicies,
 ];
 
 /** A Lease that was not renewed for so long belongs to a dead speaker. */
@@ -89,7 +96,8 @@ export class Stores {
   readonly #speakers = new Store<SpeakerView>();
   readonly #pods = new Store<PodView>();
   readonly #nodes = new Store<true>();
-  readonly #peers = new Store<true>();
+  /** BGPPeer -> the Secret with its password, or nothing. */
+  readonly #peers = new Store<string>();
   /** BFDProfile -> whether it is a fast one. */
   readonly #profiles = new Store<{ readonly isFast: boolean }>();
   readonly #leases = new Store<SeenLease>();
@@ -124,7 +132,12 @@ export class Stores {
         labelSelector: app,
       }),
       new Reflector<Node, true>({ ...common, resource: nodes, store: this.#nodes, project: () => true }),
-      new Reflector<BGPPeer, true>({ ...ours, resource: bgpPeers, store: this.#peers, project: () => true }),
+      new Reflector<BGPPeer, string>({
+        ...ours,
+        resource: bgpPeers,
+        store: this.#peers,
+        project: ({ spec }) => spec.passwordSecret?.name ?? "",
+      }),
       new Reflector<BFDProfile, { isFast: boolean }>({
         ...ours,
         resource: bfdProfiles,
@@ -203,6 +216,7 @@ export class Stores {
       peering: {
         hasPeers: this.#peers.size > 0,
         hasFastProfile: this.#profiles.list().some(({ isFast }) => isFast),
+        passwordSecrets: [...new Set(this.#peers.list())].filter((name) => name !== "").sort(),
       },
       certificate,
     };

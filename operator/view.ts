@@ -53,6 +53,8 @@ export interface PeeringView {
   readonly hasPeers: boolean;
   /** A BFDProfile asks for intervals that only a thread with a fixed priority keeps. */
   readonly hasFastProfile: boolean;
+  /** Names of the Secrets in which BGPPeers have their passwords; sorted, none twice. */
+  readonly passwordSecrets: readonly string[];
 }
 
 export interface OperatorView {

@@ -10,6 +10,7 @@ import type {
   V1EndpointSlice,
   V1Lease,
   V1Namespace,
+  V1NetworkPolicy,
   V1Node,
   V1Pod,
   V1PodDisruptionBudget,
@@ -18,6 +19,8 @@ import type {
   V1Secret,
   V1Service,
   V1ServiceAccount,
+  V1ValidatingAdmissionPolicy,
+  V1ValidatingAdmissionPolicyBinding,
   V1ValidatingWebhookConfiguration,
 } from "@kubernetes/client-node";
 import { GROUP, VERSION } from "#api/names.ts";
@@ -54,6 +57,9 @@ export type RoleBinding = Received<V1RoleBinding>;
 export type ClusterRole = Received<V1ClusterRole>;
 export type ClusterRoleBinding = Received<V1ClusterRoleBinding>;
 export type ValidatingWebhookConfiguration = Received<V1ValidatingWebhookConfiguration>;
+export type ValidatingAdmissionPolicy = Received<V1ValidatingAdmissionPolicy>;
+export type ValidatingAdmissionPolicyBinding = Received<V1ValidatingAdmissionPolicyBinding>;
+export type NetworkPolicy = Received<V1NetworkPolicy>;
 export type CustomResourceDefinition = Received<V1CustomResourceDefinition>;
 export type PodDisruptionBudget = Received<V1PodDisruptionBudget>;
 
@@ -147,6 +153,27 @@ export const validatingWebhookConfigurations: Resource<ValidatingWebhookConfigur
   plural: "validatingwebhookconfigurations",
   kind: "ValidatingWebhookConfiguration",
   namespaced: false,
+};
+export const validatingAdmissionPolicies: Resource<ValidatingAdmissionPolicy> = {
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  plural: "validatingadmissionpolicies",
+  kind: "ValidatingAdmissionPolicy",
+  namespaced: false,
+};
+export const validatingAdmissionPolicyBindings: Resource<ValidatingAdmissionPolicyBinding> = {
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  plural: "validatingadmissionpolicybindings",
+  kind: "ValidatingAdmissionPolicyBinding",
+  namespaced: false,
+};
+export const networkPolicies: Resource<NetworkPolicy> = {
+  group: "networking.k8s.io",
+  version: "v1",
+  plural: "networkpolicies",
+  kind: "NetworkPolicy",
+  namespaced: true,
 };
 export const customResourceDefinitions: Resource<CustomResourceDefinition> = {
   group: "apiextensions.k8s.io",

@@ -17,6 +17,8 @@ export interface Site {
   readonly namespace: string;
   readonly images: { readonly controller: string; readonly speaker: string };
   readonly pullPolicy: "Always" | "IfNotPresent" | "Never";
+  /** Whether NetworkPolicies are made. */
+  readonly networkPolicy: "Enabled" | "Disabled";
 }
 
 /** The labels by which a workload knows its own pods; they never change, as selectors can't. */

@@ -1,8 +1,9 @@
-/** The controller's Deployment and its disruption budget. Pure. */
+/** The controller's Deployment, its disruption budget and who may talk to its pods. Pure. */
 import { CONTROLLER_NAME, PORT, WEBHOOK_CLIENTS_NAME, WEBHOOK_SECRET_NAME } from "#api/names.ts";
 import { deployments, podDisruptionBudgets } from "#common/kube/resource.ts";
 import { type Child, child, type Site, selectorLabels } from "#operator/children/child.ts";
 import { METRICS_MOUNT, METRICS_PORT_NAME, METRICS_VOLUME } from "#operator/children/metrics.ts";
+import { networkPolicy } from "#operator/children/network.ts";
 import { type Container, httpProbes, type PodTemplate, podEnvironment } from "#operator/children/pod.ts";
 import type { Affinity, Settings } from "#operator/settings.ts";
 
@@ -16,6 +17,7 @@ const NON_ROOT = 65532;
 export function controllerChildren(site: Site, settings: Settings): Child[] {
   const identity = { site, name: CONTROLLER_NAME, component: "controller" } as const;
   const selector = { matchLabels: selectorLabels("controller") };
+  const pod = template(site, settings);
   const children = [
     child(deployments, identity, {
       spec: {
@@ -25,7 +27,7 @@ export function controllerChildren(site: Site, settings: Settings): Child[] {
         strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
         progressDeadlineSeconds: 300,
         revisionHistoryLimit: 3,
-        template: template(site, settings),
+        template: pod,
       },
     }),
   ];
@@ -33,6 +35,7 @@ export function controllerChildren(site: Site, settings: Settings): Child[] {
   if (settings.controllerReplicas > 1) {
     children.push(child(podDisruptionBudgets, identity, { spec: { maxUnavailable: 1, selector } }));
   }
+  if (site.networkPolicy === "Enabled") children.push(networkPolicy(identity, pod));
   return children;
 }
 

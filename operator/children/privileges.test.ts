@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DaemonSet, Deployment, Service } from "#common/kube/resource.ts";
+import type { DaemonSet, Deployment, NetworkPolicy, Service } from "#common/kube/resource.ts";
 import { controllerChildren } from "#operator/children/controller.ts";
 import { metricsChildren } from "#operator/children/metrics.ts";
 import { CONTROLLER_RULES, SPEAKER_RULES } from "#operator/children/rbac.ts";
@@ -89,12 +89,20 @@ test("the port of metrics has its name in every pod that the Service selects", (
 });
 
 const RIGHTS: readonly [what: string, peering: PeeringView, capabilities: string[]][] = [
-  ["no BGP", { hasPeers: false, hasFastProfile: false }, ["NET_ADMIN", "NET_RAW"]],
-  ["a fast profile that nobody uses", { hasPeers: false, hasFastProfile: true }, ["NET_ADMIN", "NET_RAW"]],
-  ["a peer", { hasPeers: true, hasFastProfile: false }, ["NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"]],
+  ["no BGP", { hasPeers: false, hasFastProfile: false, passwordSecrets: [] }, ["NET_ADMIN", "NET_RAW"]],
+  [
+    "a fast profile that nobody uses",
+    { hasPeers: false, hasFastProfile: true, passwordSecrets: [] },
+    ["NET_ADMIN", "NET_RAW"],
+  ],
+  [
+    "a peer",
+    { hasPeers: true, hasFastProfile: false, passwordSecrets: [] },
+    ["NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"],
+  ],
   [
     "a peer and fast BFD",
-    { hasPeers: true, hasFastProfile: true },
+    { hasPeers: true, hasFastProfile: true, passwordSecrets: [] },
     ["NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "SYS_NICE"],
   ],
 ];
@@ -105,21 +113,14 @@ for (const [what, peering, capabilities] of RIGHTS) {
   });
 }
 
-test("Secrets are read by speakers alone, in the install namespace alone, and written by nobody", () => {
-  const holders = [CONTROLLER_RULES, SPEAKER_RULES].flatMap(({ component, inCluster, inNamespace }) => [
-    ...inCluster.map((rule) => ({ where: `${component} in the cluster`, ...rule })),
-    ...inNamespace.map((rule) => ({ where: `${component} in the namespace`, ...rule })),
+test("Secrets are in nobody's rights but for those that BGPPeers name", () => {
+  const rules = [CONTROLLER_RULES, SPEAKER_RULES].flatMap(({ inCluster, inNamespace }) => [
+    ...inCluster,
+    ...inNamespace,
   ]);
   assert.deepEqual(
-    holders.filter(({ resources = [] }) => resources.includes("secrets")),
-    [
-      {
-        where: "speaker in the namespace",
-        apiGroups: [""],
-        resources: ["secrets"],
-        verbs: ["get", "list", "watch"],
-      },
-    ],
+    rules.filter(({ resources = [] }) => resources.includes("secrets")),
+    [],
   );
 });
 
@@ -130,4 +131,18 @@ test("nobody has a wildcard", () => {
       assert.ok(!words.includes("*"), JSON.stringify(words));
     }
   }
+});
+
+test("the controller's pods are reached at the ports that they serve, and nobody makes policies that are switched off", () => {
+  const policy = (networkPolicy: "Enabled" | "Disabled") =>
+    controllerChildren({ ...site, networkPolicy }, settingsOf({})).find(
+      ({ resource }) => resource.kind === "NetworkPolicy",
+    )?.object as NetworkPolicy | undefined;
+  assert.equal(policy("Disabled"), undefined);
+  const { ports = [] } = podOf(controllerChildren(site, settingsOf({}))).container;
+  assert.deepEqual(
+    policy("Enabled")?.spec?.ingress?.[0]?.ports?.map(({ port }) => port),
+    ports.map(({ containerPort }) => containerPort),
+  );
+  assert.deepEqual(policy("Enabled")?.spec?.policyTypes, ["Ingress", "Egress"]);
 });

@@ -1,12 +1,20 @@
 /**
  * Rights of the controller and the speakers: a ServiceAccount each, what is in the install namespace by Role, what
- * users own by ClusterRole. Only speakers read Secrets, for BGP passwords, and only in the install namespace; the
- * certificate comes to the controller as a mounted file. Pure.
+ * users own by ClusterRole. Each right is used: test/integration/privileges.test.ts compares them with what ran.
+ * Only speakers read Secrets, those that BGPPeers name and no others; the certificate comes to the controller as a
+ * mounted file. What RBAC cannot tell apart, one speaker from the other, policies.ts does. Pure.
  *
  * The operator may grant only what it holds: config/rbac/ holds every rule below (rbac.test.ts compares them).
  */
 import type { V1PolicyRule } from "@kubernetes/client-node";
-import { APP_NAME, CONTROLLER_NAME, GROUP, SPEAKER_NAME } from "#api/names.ts";
+import {
+  APP_NAME,
+  CONTROLLER_LEASE,
+  CONTROLLER_NAME,
+  GROUP,
+  SPEAKER_NAME,
+  WEBHOOK_SECRET_NAME,
+} from "#api/names.ts";
 import {
   clusterRoleBindings,
   clusterRoles,
@@ -20,9 +28,7 @@ import { type Child, child, type Site } from "#operator/children/child.ts";
 export type PolicyRule = Wire<V1PolicyRule>;
 
 const RBAC_GROUP = "rbac.authorization.k8s.io";
-const READ = ["get", "list", "watch"];
-const WRITE_STATUS = ["get", "patch", "update"];
-const CONFIGURATION = ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers"];
+const WATCH = ["list", "watch"];
 
 export interface RoleRules {
   readonly serviceAccount: string;
@@ -44,19 +50,16 @@ export const CONTROLLER_RULES: RoleRules = {
   component: "controller",
   roleName: `${APP_NAME}-controller`,
   inNamespace: [
-    rule(GROUP, CONFIGURATION, READ),
-    rule(
-      GROUP,
-      CONFIGURATION.map((kind) => `${kind}/status`),
-      WRITE_STATUS,
-    ),
-    rule(GROUP, ["speakerstatuses"], READ),
-    rule("coordination.k8s.io", ["leases"], ["get", "list", "watch", "create", "update", "patch"]),
+    rule(GROUP, ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers", "speakerstatuses"], WATCH),
+    rule(GROUP, ["addresspools/status", "bfdprofiles/status", "bgppeers/status"], ["patch"]),
+    // A name does not hold for a creation: RBAC judges that before it has seen the object.
+    rule("coordination.k8s.io", ["leases"], ["create"]),
+    rule("coordination.k8s.io", ["leases"], ["get", "update"], [CONTROLLER_LEASE]),
   ],
   inCluster: [
-    rule("", ["services"], [...READ, "patch", "update"]),
-    rule("", ["services/status"], ["patch", "update"]),
-    rule("", ["namespaces", "nodes"], READ),
+    rule("", ["services"], WATCH),
+    rule("", ["services/status"], ["patch"]),
+    rule("", ["namespaces"], WATCH),
     // Events stand beside the Service that they are about.
     rule("", ["events"], ["create", "patch"]),
     ...JUDGE_READERS,
@@ -68,26 +71,45 @@ export const SPEAKER_RULES: RoleRules = {
   component: "speaker",
   roleName: `${APP_NAME}-speaker`,
   inNamespace: [
-    rule(GROUP, CONFIGURATION, READ),
-    rule(GROUP, ["speakerstatuses"], [...READ, "create", "patch", "update"]),
-    rule(GROUP, ["speakerstatuses/status"], WRITE_STATUS),
-    rule("", ["secrets"], READ),
-    rule("coordination.k8s.io", ["leases"], ["get", "list", "watch", "create", "update", "patch", "delete"]),
+    rule(GROUP, ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers"], WATCH),
+    // Whether the node is to be cleaned: asked once more when a speaker ends.
+    rule(GROUP, ["loadbalancers"], ["get"]),
+    rule(GROUP, ["speakerstatuses"], ["get", "create"]),
+    rule(GROUP, ["speakerstatuses/status"], ["patch"]),
+    rule("coordination.k8s.io", ["leases"], [...WATCH, "create", "patch"]),
   ],
   inCluster: [
-    rule("", ["services", "nodes"], READ),
-    rule("discovery.k8s.io", ["endpointslices"], READ),
+    rule("", ["services"], WATCH),
+    rule("", ["nodes"], ["get", ...WATCH]),
+    rule("discovery.k8s.io", ["endpointslices"], WATCH),
     rule("", ["events"], ["create", "patch"]),
     ...JUDGE_READERS,
   ],
 };
 
-function rule(apiGroup: string, resources: string[], verbs: string[]): PolicyRule {
-  return { apiGroups: [apiGroup], resources, verbs };
+/**
+ * The passwords of BGP sessions: the Secrets that BGPPeers name, and no rule at all where none does. A BGPPeer that
+ * names the webhook's key gets nobody to read it.
+ */
+export function passwordRules(secretNames: readonly string[]): PolicyRule[] {
+  const names = secretNames.filter((name) => name !== WEBHOOK_SECRET_NAME);
+  return names.length === 0 ? [] : [rule("", ["secrets"], WATCH, names)];
 }
 
-export function rbacChildren(site: Site): Child[] {
-  return [...rightsOf(site, CONTROLLER_RULES), ...rightsOf(site, SPEAKER_RULES)];
+function rule(
+  apiGroup: string,
+  resources: string[],
+  verbs: string[],
+  resourceNames?: readonly string[],
+): PolicyRule {
+  const named = resourceNames === undefined ? {} : { resourceNames: [...resourceNames] };
+  return { apiGroups: [apiGroup], resources, ...named, verbs };
+}
+
+/** `passwordSecrets`: the Secrets that BGPPeers name. */
+export function rbacChildren(site: Site, passwordSecrets: readonly string[]): Child[] {
+  const inNamespace = [...SPEAKER_RULES.inNamespace, ...passwordRules(passwordSecrets)];
+  return [...rightsOf(site, CONTROLLER_RULES), ...rightsOf(site, { ...SPEAKER_RULES, inNamespace })];
 }
 
 function rightsOf(site: Site, rules: RoleRules): Child[] {

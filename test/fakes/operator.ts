@@ -11,6 +11,7 @@ export const site: Site = {
   namespace: "genkan-system",
   images: { controller: "genkan.dev/controller:v1", speaker: "genkan.dev/speaker:v1" },
   pullPolicy: "IfNotPresent",
+  networkPolicy: "Enabled",
 };
 export const certificate = { certificate: "CERTIFICATE", key: "KEY", authorities: "AUTHORITIES" };
 export const now = new Date("2026-11-21T12:00:00Z");
@@ -75,7 +76,7 @@ export function view(change: Partial<OperatorView> = {}): OperatorView {
     pods: [],
     nodes: new Set(["node1", "node2", "node3"]),
     leases: [],
-    peering: { hasPeers: false, hasFastProfile: false },
+    peering: { hasPeers: false, hasFastProfile: false, passwordSecrets: [] },
     certificate,
     ...change,
   };

@@ -13,6 +13,7 @@ import {
   daemonSets,
   deployments,
   loadBalancers,
+  networkPolicies,
   podDisruptionBudgets,
   type Resource,
   roleBindings,
@@ -21,9 +22,12 @@ import {
   serviceAccounts,
   services,
   speakerStatuses,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
+import { POLICY_NAMES } from "#operator/children/policies.ts";
 import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
 import { until } from "#test/until.ts";
 
@@ -44,6 +48,11 @@ const CHILDREN: readonly (readonly [Resource<KubeObject>, string])[] = [
   [deployments, "controller"],
   [daemonSets, "speaker"],
   [podDisruptionBudgets, "controller"],
+  [networkPolicies, "controller"],
+  ...POLICY_NAMES.flatMap((name): (readonly [Resource<KubeObject>, string])[] => [
+    [validatingAdmissionPolicies, name],
+    [validatingAdmissionPolicyBindings, name],
+  ]),
 ];
 
 let world: OperatorWorld;
@@ -166,6 +175,14 @@ test("what somebody changes is put back: a value, an addition, a label", async (
   await until("the rules to be put back", async () =>
     (await world.waitFor(clusterRoles, "genkan-speaker")).rules?.every(({ verbs }) => !verbs.includes("*")),
   );
+  const [policy = ""] = POLICY_NAMES;
+  await world.patch(validatingAdmissionPolicyBindings, policy, { spec: { validationActions: ["Audit"] } });
+  await world.patch(validatingAdmissionPolicies, policy, { spec: { failurePolicy: "Ignore" } });
+  await until("the policy to be put back in force", async () => {
+    const binding = await world.waitFor(validatingAdmissionPolicyBindings, policy);
+    const { spec } = await world.waitFor(validatingAdmissionPolicies, policy);
+    return binding.spec?.validationActions?.[0] === "Deny" && spec?.failurePolicy === "Fail";
+  });
   await world.patch(services, WEBHOOK_SERVICE_NAME, {
     metadata: { labels: { "app.kubernetes.io/managed-by": null } },
   });

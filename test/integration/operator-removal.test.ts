@@ -8,12 +8,15 @@ import {
   events,
   leases,
   loadBalancers,
+  networkPolicies,
   type Resource,
   roles,
   secrets,
   serviceAccounts,
   services,
   speakerStatuses,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
@@ -98,8 +101,14 @@ async function assertNothingLeft(): Promise<void> {
     secrets,
     serviceAccounts,
     roles,
+    networkPolicies,
   ];
-  const inCluster: readonly Resource<KubeObject>[] = [clusterRoles, validatingWebhookConfigurations];
+  const inCluster: readonly Resource<KubeObject>[] = [
+    clusterRoles,
+    validatingWebhookConfigurations,
+    validatingAdmissionPolicies,
+    validatingAdmissionPolicyBindings,
+  ];
   for (const resource of namespaced) {
     const { items } = await world.client.list(resource, { namespace: NAMESPACE, labelSelector });
     assert.deepEqual(
