@@ -1,11 +1,13 @@
 /**
- * config/crd/*.yaml (the source) -> api/v1beta1/generated/{types,schemas}.ts and docs/reference/*.md.
+ * config/crd/*.yaml (the source) -> api/v1beta1/generated/{types,schemas}.ts and docs/reference/*.md; the rights of each
+ * role -> the tables in docs/security.md.
  * `--check` writes nothing and ends with 1 where a file is not what would be written.
  */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compile, type JSONSchema } from "json-schema-to-typescript";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
+import { BEGIN, END, type OperatorRole, privileges } from "#hack/privileges.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const BANNER =
@@ -175,11 +177,22 @@ function reference({ name, plural, shortNames, schema }: Kind): string {
   return `<!-- Made by hack/generate.ts out of config/crd. -->\n# ${name}\n\n${schema.description ?? ""}\n\n\`kubectl get ${plural}\` (${shortNames.join(", ")}), genkan.dev/v1beta1.\n${list}${section("spec", spec)}${section("status", status)}`;
 }
 
+/** The page with the tables between their marks made anew; the rest is written by hand. */
+async function security(): Promise<string> {
+  const page = await readFile(join(ROOT, "docs/security.md"), "utf8");
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`docs/security.md: no ${BEGIN} ... ${END}`);
+  const roles = parseAllDocuments(await readFile(join(ROOT, "config/rbac/operator.yaml"), "utf8"));
+  const table = privileges(roles.map((document) => document.toJS() as OperatorRole));
+  return `${page.slice(0, begin)}${table}${page.slice(end + END.length)}`;
+}
+
 const kinds = await readKinds();
 const wanted = new Map<string, string>([
   ["api/v1beta1/generated/types.ts", await types(kinds)],
   ["api/v1beta1/generated/schemas.ts", schemas(kinds)],
   ...kinds.map((kind): [string, string] => [`docs/reference/${kind.name.toLowerCase()}.md`, reference(kind)]),
+  ["docs/security.md", await security()],
 ]);
 const stale: string[] = [];
 for (const [file, text] of wanted) {

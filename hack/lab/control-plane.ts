@@ -31,6 +31,8 @@ export interface ControlPlaneOptions {
   readonly names?: readonly string[];
   /** Leave the processes running when this process ends. */
   readonly detached?: boolean;
+  /** More flags for kube-apiserver, for example of its audit log. */
+  readonly apiServerFlags?: readonly string[];
   /** Told of each process as soon as it runs. */
   readonly onProcess?: (record: ProcessRecord) => void;
   /** All four when absent; etcd and kube-apiserver always run. */
@@ -59,6 +61,7 @@ interface Plan {
   readonly port: number;
   readonly etcdPort: number;
   readonly etcdPeerPort: number;
+  readonly apiServerFlags: readonly string[];
 }
 
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -70,6 +73,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     port: options.port ?? first,
     etcdPort: second,
     etcdPeerPort: third,
+    apiServerFlags: options.apiServerFlags ?? [],
   };
   await rm(plan.dir, { recursive: true, force: true });
   await mkdir(join(plan.dir, "pki"), { recursive: true, mode: 0o700 });
@@ -200,6 +204,7 @@ function argumentsOf(program: ControlPlaneProgram, plan: Plan): string[] {
       `--kubelet-client-certificate=${pki("kubelet-client.crt")}`,
       `--kubelet-client-key=${pki("kubelet-client.key")}`,
       "--kubelet-preferred-address-types=InternalIP",
+      ...plan.apiServerFlags,
     ];
   }
   const common = ["--leader-elect=false", "--secure-port=0"];

@@ -2,7 +2,6 @@
 import type { Child, Site } from "#operator/children/child.ts";
 import { controllerChildren } from "#operator/children/controller.ts";
 import { metricsChildren } from "#operator/children/metrics.ts";
-import { policyChildren } from "#operator/children/policies.ts";
 import { rbacChildren } from "#operator/children/rbac.ts";
 import { speakerChildren } from "#operator/children/speaker.ts";
 import {
@@ -22,12 +21,11 @@ export interface Wanted {
 }
 
 /**
- * The limits of rights before the rights, these before those who need them, the Secret before its reader. The webhooks are there only while a controller
+ * Rights before those who need them, the Secret before its reader. The webhooks are there only while a controller
  * answers them; then they are written before the Secret: the API server must trust a new certificate before it is served.
  */
 export function wantedChildren({ site, settings, certificate, isAdmissionOn }: Wanted): Child[] {
   return [
-    ...policyChildren(site),
     ...rbacChildren(site, settings.passwordSecrets),
     ...(isAdmissionOn ? [webhookConfiguration(site, certificate)] : []),
     webhookSecret(site, certificate),

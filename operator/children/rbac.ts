@@ -24,6 +24,7 @@ import {
 } from "#common/kube/resource.ts";
 import type { Wire } from "#common/kube/wire.ts";
 import { type Child, child, type Site } from "#operator/children/child.ts";
+import { policyChildren } from "#operator/children/policies.ts";
 
 export type PolicyRule = Wire<V1PolicyRule>;
 
@@ -106,10 +107,14 @@ function rule(
   return { apiGroups: [apiGroup], resources, ...named, verbs };
 }
 
-/** `passwordSecrets`: the Secrets that BGPPeers name. */
-export function rbacChildren(site: Site, passwordSecrets: readonly string[]): Child[] {
+/** The limits of the rights, then the rights. `passwordSecrets`: the Secrets that BGPPeers name. */
+export function rbacChildren(site: Site, passwordSecrets: readonly string[] = []): Child[] {
   const inNamespace = [...SPEAKER_RULES.inNamespace, ...passwordRules(passwordSecrets)];
-  return [...rightsOf(site, CONTROLLER_RULES), ...rightsOf(site, { ...SPEAKER_RULES, inNamespace })];
+  return [
+    ...policyChildren(site),
+    ...rightsOf(site, CONTROLLER_RULES),
+    ...rightsOf(site, { ...SPEAKER_RULES, inNamespace }),
+  ];
 }
 
 function rightsOf(site: Site, rules: RoleRules): Child[] {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
 import { DEFAULT_NAMESPACE, OPERATOR_NAME } from "#api/names.ts";
-import type { Deployment } from "#common/kube/resource.ts";
+import type { Deployment, NetworkPolicy } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import { ensurePrograms } from "#hack/lab/programs.ts";
 import { readOptions } from "#operator/options.ts";
@@ -53,7 +53,7 @@ test("config/default: the namespace takes speakers, and all kinds and rights are
   const kinds = objects.map(({ kind }) => kind ?? "").sort();
   const count = (kind: string): number => kinds.filter((found) => found === kind).length;
   assert.equal(count("CustomResourceDefinition"), 5);
-  for (const kind of ["ServiceAccount", "Role", "RoleBinding", "ClusterRoleBinding"]) {
+  for (const kind of ["NetworkPolicy", "ServiceAccount", "Role", "RoleBinding", "ClusterRoleBinding"]) {
     assert.equal(count(kind), 1, kind);
   }
   const clusterRoles = objects.filter(({ kind }) => kind === "ClusterRole");
@@ -61,4 +61,13 @@ test("config/default: the namespace takes speakers, and all kinds and rights are
     "genkan-metrics-reader",
     "genkan-operator",
   ]);
+});
+
+test("config/default: the operator is reached at every port that it serves, and at no other", async () => {
+  const { objects, container } = await operatorOf("config/default");
+  const policy = objects.find(({ kind }) => kind === "NetworkPolicy") as NetworkPolicy | undefined;
+  assert.deepEqual(
+    policy?.spec?.ingress?.flatMap(({ ports = [] }) => ports.map(({ port }) => port)),
+    container.ports?.map(({ name }) => name),
+  );
 });

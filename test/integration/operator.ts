@@ -100,8 +100,11 @@ export class OperatorWorld implements AsyncDisposable {
     this.#token = token;
   }
 
-  static async start(nodeNames: readonly string[]): Promise<OperatorWorld> {
-    const plane = await TestPlane.start();
+  static async start(
+    nodeNames: readonly string[],
+    options: Parameters<typeof TestPlane.start>[0] = {},
+  ): Promise<OperatorWorld> {
+    const plane = await TestPlane.start(options);
     const { kubeconfig } = plane.plane;
     const kubectl = async (...args: string[]): Promise<string> =>
       (await execute(KUBE, ["kubectl", "--kubeconfig", kubeconfig, ...args], { cwd: ROOT })).stdout;

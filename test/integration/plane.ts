@@ -9,7 +9,7 @@ import { type Connection, connectionFromKubeconfig } from "#common/kube/connecti
 import { namespaces } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
 import { systemRandom } from "#common/random.ts";
-import { type ControlPlane, startControlPlane } from "#hack/lab/control-plane.ts";
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "#hack/lab/control-plane.ts";
 import { TcpProxy } from "#test/integration/proxy.ts";
 
 /** What every reflector and election of these tests is given. */
@@ -29,10 +29,12 @@ export class TestPlane implements AsyncDisposable {
   }
 
   /** etcd and kube-apiserver alone: no controller touches what the tests make. */
-  static async start(): Promise<TestPlane> {
+  static async start(
+    options: Pick<ControlPlaneOptions, "address" | "apiServerFlags"> = {},
+  ): Promise<TestPlane> {
     const dir = await mkdtemp(join(tmpdir(), "genkan-kube-"));
     try {
-      return new TestPlane(dir, await startControlPlane({ dir, programs: [] }));
+      return new TestPlane(dir, await startControlPlane({ ...options, dir, programs: [] }));
     } catch (error) {
       await rm(dir, { recursive: true, force: true });
       throw error;
