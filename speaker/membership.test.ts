@@ -18,10 +18,13 @@ function world() {
   let isAway = false;
   let tell: ((event: WatchEvent<Lease>) => void) | undefined;
   const queue: WatchEvent<Lease>[] = [];
+  let isSlow = false;
+  const held: (() => void)[] = [];
   const client = {
     list: async () => ({ items: [], resourceVersion: "1" }),
     patch: async (_resource: unknown, request: PatchRequest) => {
       if (isAway) throw new Error("connection refused");
+      if (isSlow) await new Promise<void>((resolve) => held.push(resolve));
       patches.push(request);
       const { metadata, spec } = request.body as { metadata: object; spec: object };
       const version = String(patches.length + 1);
@@ -80,6 +83,9 @@ function world() {
     end,
     changes: () => changes,
     setAway: (now: boolean) => (isAway = now),
+    /** Patches land when `land` says so, the last one first. */
+    setSlow: (now: boolean) => (isSlow = now),
+    land: () => held.pop()?.(),
   };
 }
 
@@ -147,6 +153,42 @@ describe("membership", () => {
     await clock.advance(5_000);
     assert.equal(patches.length, count);
     assert.deepEqual(membership.judgement.live, []);
+    await end();
+  });
+
+  test("a renewal that is on its way lands before the goodbye, not after it", async () => {
+    const { clock, membership, patches, setSlow, land, end } = world();
+    membership.publish(READY);
+    await clock.advance(500);
+    setSlow(true);
+    await clock.advance(1_000);
+    const goodbye = membership.release();
+    await settle();
+    land();
+    await settle();
+    land();
+    await goodbye;
+    assert.deepEqual(
+      patches.slice(-2).map((request) => bodyOf(request).spec.holderIdentity),
+      ["pod-1", ""],
+    );
+    await end();
+  });
+
+  test("what changes there and back during a renewal is what the others read at last", async () => {
+    const { clock, membership, patches, setSlow, land, end } = world();
+    const other = { ...READY, links: [] };
+    membership.publish(READY);
+    await clock.advance(500);
+    setSlow(true);
+    membership.publish(other);
+    await settle();
+    membership.publish(READY);
+    land();
+    setSlow(false);
+    await clock.advance(1_500);
+    const { metadata } = bodyOf(patches.at(-1));
+    assert.deepEqual(JSON.parse(metadata.annotations[ANNOTATION_SPEAKER_STATE] ?? ""), READY);
     await end();
   });
 });

@@ -48,6 +48,8 @@ export class Membership {
   #state = "";
   readonly #published = Promise.withResolvers<void>();
   #isReleased = false;
+  /** The renewal that is on its way, settled without an error when it has ended. */
+  #renewing: Promise<void> = Promise.resolve();
   #failures = 0;
   /** Node -> when its Lease was last told to be unusable. */
   readonly #toldFaults = new Map<string, number>();
@@ -112,6 +114,8 @@ export class Membership {
   async release(): Promise<void> {
     this.#isReleased = true;
     if (this.#state === "") return;
+    // One that landed after the goodbye would make us alive again for a whole Lease.
+    await this.#renewing;
     await this.#patch("", 2_000);
   }
 
@@ -180,7 +184,9 @@ export class Membership {
       const began = clock.now();
       const published = this.#state;
       try {
-        await this.#patch(identity, RENEW_TIMEOUT_MS);
+        const renewal = this.#patch(identity, RENEW_TIMEOUT_MS);
+        this.#renewing = renewal.catch(() => undefined);
+        await renewal;
         if (this.#failures > 0) log.info("the Lease is renewed again", { failures: this.#failures });
         this.#failures = 0;
       } catch (error) {

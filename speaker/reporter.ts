@@ -22,12 +22,21 @@ export interface ReporterOptions {
 const WRITE_TIMEOUT_MS = 5_000;
 /** A burst of changes is one write. */
 const INTERVAL_MS = 500;
+/** What somebody else made of it, or of the object, is put right so often: nobody watches it for that. */
+const RESYNC_MS = 600_000;
 
 export class Reporter {
   readonly #options: ReporterOptions;
   readonly #loop: Loop;
   #wanted: Status | undefined;
+  /**
+   * What the API server has, as far as we know: undefined from the moment that a write is on its way until it is
+   * confirmed. One that failed may have arrived, or arrive yet.
+   */
   #written: Status | undefined;
+  #writtenAt = 0;
+  /** Of what was wanted last: their times go on even while nothing is known to be written. */
+  #conditions: readonly Condition[] = [];
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -39,7 +48,8 @@ export class Reporter {
       log,
       minIntervalMs: INTERVAL_MS,
       backoffMs: { baseMs: 500, capMs: 15_000 },
-      pass: () => this.write(),
+      resyncMs: RESYNC_MS,
+      pass: () => this.#pass(),
     });
   }
 
@@ -48,17 +58,19 @@ export class Reporter {
     const { client, node, namespace } = this.#options;
     const object = await client.get(speakerStatuses, node, namespace, { timeoutMs: WRITE_TIMEOUT_MS });
     this.#written = object?.status;
+    const conditions: unknown = object?.status?.conditions;
+    this.#conditions = Array.isArray(conditions) ? conditions : [];
     return object?.status;
   }
 
   /** The conditions that were reported last: their times go on. */
   get conditions(): readonly Condition[] {
-    const conditions: unknown = (this.#wanted ?? this.#written)?.conditions;
-    return Array.isArray(conditions) ? conditions : [];
+    return this.#conditions;
   }
 
   report(status: Status): void {
     this.#wanted = status;
+    this.#conditions = status.conditions ?? [];
     if (isNews(this.#written, status)) this.#loop.trigger();
   }
 
@@ -66,11 +78,19 @@ export class Reporter {
     return this.#loop.run(signal);
   }
 
+  async #pass(): Promise<void> {
+    const { clock } = this.#options;
+    if (clock.now() - this.#writtenAt >= RESYNC_MS * 0.9) this.#written = undefined;
+    await this.write();
+  }
+
   /** Writes now what is not written yet. KubeError, ConnectionError. */
   async write(): Promise<void> {
     const wanted = this.#wanted;
     if (wanted === undefined || !isNews(this.#written, wanted)) return;
     const { client, node, namespace } = this.#options;
+    // What is reported meanwhile is compared with nothing, so it asks for another look when this one is through.
+    this.#written = undefined;
     try {
       await this.#apply(wanted);
     } catch (error) {
@@ -83,6 +103,7 @@ export class Reporter {
       await this.#apply(wanted);
     }
     this.#written = wanted;
+    this.#writtenAt = this.#options.clock.now();
   }
 
   async #apply(status: Status): Promise<void> {

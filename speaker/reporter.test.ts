@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { KubeClient } from "#common/kube/client.ts";
+import { ConnectionError, KubeError } from "#common/kube/error.ts";
+import { silentLogger } from "#common/log.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import { fixedRandom } from "#test/fakes/random.ts";
+import { Reporter } from "./reporter.ts";
+import type { Status } from "./status.ts";
+
+const owning = (...addresses: string[]): Status =>
+  ({ node: "n1", addresses: addresses.map((address) => ({ address, service: "a/b", links: [] })) }) as Status;
+
+interface Write {
+  readonly status: Status;
+  /** The server takes it. */
+  readonly land: () => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** A server that takes a write when the test says so, whatever the caller was told meanwhile. */
+function world() {
+  const clock = new FakeClock();
+  const writes: Write[] = [];
+  let present: Status | undefined;
+  let created = 0;
+  const client = {
+    get: async () => ({ status: present }),
+    create: async () => {
+      created += 1;
+    },
+    apply: (_resource: unknown, { status }: { status: Status }) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const land = (): void => {
+        present = status;
+        resolve();
+      };
+      writes.push({ status, land, fail: reject });
+      return promise;
+    },
+  };
+  const reporter = new Reporter({
+    client: client as unknown as KubeClient,
+    node: "n1",
+    namespace: "ns",
+    clock,
+    random: fixedRandom(),
+    log: silentLogger,
+  });
+  const stop = new AbortController();
+  const running = reporter.run(stop.signal);
+  const end = async (): Promise<void> => {
+    stop.abort();
+    await running;
+  };
+  return { clock, writes, reporter, end, present: () => present, created: () => created };
+}
+
+/** Lets every write arrive, for as long as there are any. */
+async function landAll({ clock, writes }: ReturnType<typeof world>, from: number): Promise<void> {
+  for (let at = from; at < writes.length; at += 1) {
+    writes[at]?.land();
+    await clock.advance(1_000);
+  }
+}
+
+describe("reporter", () => {
+  test("what changes there and back during a write is there when all is still", async () => {
+    const all = world();
+    const { clock, writes, reporter, present, end } = all;
+    await clock.advance(0);
+    reporter.report(owning("192.0.2.1"));
+    await clock.advance(1_000);
+    writes[0]?.land();
+    await clock.advance(1_000);
+    reporter.report(owning());
+    await clock.advance(1_000);
+    assert.equal(writes.length, 2, "the write of nothing owned is under way");
+    reporter.report(owning("192.0.2.1"));
+    await clock.advance(1_000);
+    await landAll(all, 1);
+    assert.deepEqual(present(), owning("192.0.2.1"));
+    const before = writes.length;
+    await clock.advance(60_000);
+    assert.equal(writes.length, before, "and nothing is written over and over");
+    await end();
+  });
+
+  const lost: readonly (readonly [string, Error])[] = [
+    ["an answer that never came", new ConnectionError("TIMEOUT", "patch", "timed out")],
+    [
+      "a server that failed",
+      new KubeError("patch", { code: 500, status: "Failure", reason: "R", message: "" }),
+    ],
+  ];
+  for (const [name, error] of lost) {
+    test(`${name} may have changed the status all the same: going back is written`, async () => {
+      const all = world();
+      const { clock, writes, reporter, present, end } = all;
+      await clock.advance(0);
+      reporter.report(owning("192.0.2.1"));
+      await clock.advance(1_000);
+      await landAll(all, 0);
+      reporter.report(owning());
+      await clock.advance(1_000);
+      writes[1]?.fail(error);
+      writes[1]?.land();
+      reporter.report(owning("192.0.2.1"));
+      await clock.advance(60_000);
+      await landAll(all, 2);
+      assert.deepEqual(present(), owning("192.0.2.1"));
+      await end();
+    });
+  }
+
+  test("what somebody else did to it is put right after a while", async () => {
+    const all = world();
+    const { clock, writes, reporter, end } = all;
+    await clock.advance(0);
+    reporter.report(owning("192.0.2.1"));
+    await clock.advance(1_000);
+    await landAll(all, 0);
+    await clock.advance(1_300_000);
+    assert.equal(writes.length, 2);
+    assert.deepEqual(writes[1]?.status, owning("192.0.2.1"));
+    await landAll(all, 1);
+    await end();
+  });
+
+  test("conditions keep their times while nothing is known to be written", async () => {
+    const { clock, writes, reporter, end } = world();
+    const conditions = [
+      {
+        type: "Ready",
+        status: "True" as const,
+        reason: "R",
+        message: "",
+        lastTransitionTime: "2026-01-01T00:00:00Z",
+      },
+    ];
+    await clock.advance(0);
+    reporter.report({ ...owning(), conditions });
+    await clock.advance(1_000);
+    assert.equal(writes.length, 1);
+    assert.deepEqual(reporter.conditions, conditions);
+    writes[0]?.land();
+    await end();
+  });
+});
