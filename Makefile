@@ -106,6 +106,11 @@ bench-allocation-api: setup addon ## POST to address through a real API server
 bench-allocation: setup-base ## Allocation speed beside a linear scan
 	@node --expose-gc hack/bench/allocation.ts
 
+.PHONY: bench-pools-burst
+bench-pools-burst: setup addon ## 300 pools made at once beside 6,000 Services: who waits, who leads
+	@node hack/lab/main.ts programs
+	@node test/bench/pools-burst.ts
+
 .PHONY: bench-bfd
 bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for MINUTES (60), in both modes
 	@node test/bfd/long.ts kills 200

@@ -13,7 +13,9 @@ import type { Logger } from "#common/log.ts";
 import { createLoop, type Loop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
 import { Allocator } from "#controller/allocator.ts";
-import { planService, type ServicePlan } from "#controller/plan.ts";
+import { ContestedServices } from "#controller/contested.ts";
+import { Pace } from "#controller/pace.ts";
+import { type PlanContext, planService, type ServicePlan } from "#controller/plan.ts";
 import type { PoolSet } from "#controller/pool.ts";
 import { PoolWriter, type PoolWriterOptions } from "#controller/pool-writer.ts";
 import { isOurs } from "#controller/request.ts";
@@ -37,6 +39,12 @@ export interface LeaderOptions {
  * no other pool has them after so long.
  */
 const ORPHAN_GRACE_MS = 3_000;
+
+/**
+ * Settling everything anew costs as much as there are Services and pools (50 ms at 6,000 and 300). Services that change
+ * meanwhile are settled under the configuration that there is.
+ */
+const PACE = { share: 10, minMs: 100, maxMs: 1_000 } as const;
 
 interface Configuration {
   readonly settings: Settings;
@@ -67,6 +75,8 @@ export class Term {
   readonly #writer: ServiceWriter;
   readonly #pools: PoolWriter;
   readonly #dirty = new Set<string>();
+  readonly #pace = new Pace(PACE);
+  readonly #contested = new ContestedServices();
   /** Pool -> its configuration as last seen: a change of its status alone settles nothing anew. */
   readonly #poolTexts = new Map<string, string>();
   #configuration: Configuration | undefined;
@@ -105,6 +115,7 @@ export class Term {
       pendingWrites: this.#writer.pending,
       writes: this.#writer.writes,
       conflicts: this.#writer.conflicts,
+      contested: this.#contested.size,
       services: Object.fromEntries(
         [...this.allocator.outcomes()].map(([key, { allocation, refusal }]) => [
           key,
@@ -153,14 +164,25 @@ export class Term {
   }
 
   async #pass(): Promise<{ retryAfterMs?: number }> {
-    const waitMs = this.#isStale ? this.#reconfigure() : 0;
+    const waitMs = this.#isStale ? this.#reconfigureInTurn() : 0;
     if (this.#configuration === undefined) return waitMs > 0 ? { retryAfterMs: waitMs } : {};
     const { services } = this.#stores;
     const changes = [...this.#dirty].map((key) => [key, services.get(key)] as const);
     this.#dirty.clear();
-    for (const [key, service] of changes) if (service === undefined) this.#tellDeleted(key);
+    for (const [key, service] of changes) if (service === undefined) this.#forgetDeleted(key);
     if (changes.length > 0) this.#enqueue(this.allocator.update(changes));
     return waitMs > 0 ? { retryAfterMs: waitMs } : {};
+  }
+
+  /** Milliseconds to wait before the configuration is looked at again; 0 if it is up to date. */
+  #reconfigureInTurn(): number {
+    const { clock } = this.#options;
+    const began = clock.now();
+    const restMs = this.#pace.waitMs(began);
+    if (restMs > 0) return restMs;
+    const leftMs = this.#reconfigure();
+    this.#pace.spent(began, clock.now());
+    return leftMs;
   }
 
   /** Settles everything under the present configuration; milliseconds to wait if that would orphan an address. */
@@ -209,14 +231,20 @@ export class Term {
     const outcome = this.allocator.outcome(service.key);
     // Seen by the watch, but not settled yet: the pass that settles it asks again.
     if (outcome === undefined && isOurs(service, settings.loadBalancerClass)) return undefined;
-    return planService(service, outcome, {
+    const { clock } = this.#options;
+    const context: PlanContext = {
       ipMode: settings.ipMode,
-      now: this.#options.clock.date(),
+      now: clock.date(),
       isOurAddress: (text) => {
         const address = parseAddress(text);
         return address !== undefined && judged.pools.poolOf(address.family, address.value) !== undefined;
       },
-    });
+    };
+    const plan = planService(service, outcome, context);
+    const wanted = plan?.patch.status?.loadBalancer;
+    const { contest, againMs } = this.#contested.judge(service, wanted, clock.now());
+    if (againMs !== undefined) this.#writer.enqueueLater(service.key, againMs);
+    return contest === undefined ? plan : planService(service, outcome, { ...context, contest });
   }
 
   #poolFacts(name: string): ReturnType<PoolWriterOptions["facts"]> {
@@ -226,7 +254,8 @@ export class Term {
   }
 
   #tell(service: ServiceRecord, plan: ServicePlan): void {
-    const { log, events } = this.#options;
+    const { log, events, clock } = this.#options;
+    this.#contested.wrote(service.key, plan.patch, clock.now());
     for (const { address, why } of plan.released) this.#tellReleased(service.key, address, why);
     for (const vip of plan.assigned) {
       log.info("IP address assigned by controller", {
@@ -249,7 +278,8 @@ export class Term {
     }
   }
 
-  #tellDeleted(key: string): void {
+  #forgetDeleted(key: string): void {
+    this.#contested.forget(key);
     for (const vip of this.allocator.ledger.get(key)?.vips ?? [])
       this.#tellReleased(key, vip.address, undefined);
   }

@@ -1,10 +1,12 @@
 /** What became of a Service -> what to write to it and what to say about it. Pure; nothing to do is undefined. */
 import { FORWARDING_CONDITION, forwardingCondition } from "#api/forwarding-ids.ts";
 import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
-import { setCondition } from "#api/v1beta1/conditions.ts";
+import { ContestedReason, setCondition } from "#api/v1beta1/conditions.ts";
 import type { Outcome } from "#controller/allocator.ts";
+import type { Contest } from "#controller/contested.ts";
 import type { Allocation, Vip } from "#controller/ledger.ts";
 import type { Refusal } from "#controller/refusal.ts";
+import { contestedMessage } from "#controller/rival.ts";
 import { type Ingress, isMarked, type ServiceCondition, type ServiceRecord } from "#controller/service.ts";
 
 /** Condition of a Service that has not got all it asks for: status False, with reason and message. */
@@ -18,6 +20,7 @@ const EventReason = {
   IPAllocated: "IPAllocated",
   IPReleased: "IPReleased",
   AllocationFailed: "AllocationFailed",
+  StatusContested: ContestedReason.StatusContested,
 } as const;
 
 export interface PlannedEvent {
@@ -51,6 +54,8 @@ export interface PlanContext {
   readonly now: Date;
   /** Whether an address is one of ours to take away from a Service that is no longer ours. */
   readonly isOurAddress: (address: string) => boolean;
+  /** Somebody else keeps writing its addresses; undefined: nobody does. */
+  readonly contest?: Contest | undefined;
 }
 
 /** `outcome` undefined: the Service is not ours (any more). */
@@ -62,8 +67,9 @@ export function planService(
   if (outcome === undefined && !mayClear(service, context)) return undefined;
   const vips = outcome?.allocation?.vips ?? [];
   const ingress = vips.map((vip) => ({ ip: vip.address, ipMode: context.ipMode }));
-  const isIngressSame = sameIngress(service.ingress, ingress);
-  const conditions = wantedConditions(service, outcome, context.now);
+  const { contest } = context;
+  const isIngressSame = contest?.yields === true || sameIngress(service.ingress, ingress);
+  const conditions = wantedConditions(service, outcome, context);
   const isConditionSame = conditions === service.conditions;
   if (isIngressSame && isConditionSame) return undefined;
   const annotations = annotationChanges(service, outcome);
@@ -72,10 +78,11 @@ export function planService(
     ...(isConditionSame ? {} : { conditions }),
   };
   const had = service.ingress.flatMap(({ ip, hostname }) => ip ?? hostname ?? []);
-  const assigned = vips.filter((vip) => !had.includes(vip.address));
+  // What goes to and fro is told once, by the contest's own event.
+  const assigned = contest === undefined ? vips.filter((vip) => !had.includes(vip.address)) : [];
   // A refused request takes along what it did not ask about.
   const refused = vips.length === 0 ? outcome?.refusal : undefined;
-  const released = had
+  const released = (contest === undefined ? had : [])
     .filter((address) => !vips.some((vip) => vip.address === address))
     .map((address) => ({
       address,
@@ -93,7 +100,10 @@ export function planService(
     assigned,
     released,
     refusal,
-    events: eventsOf({ assigned, released, refusal }),
+    events: [
+      ...eventsOf({ assigned, released, refusal }),
+      ...(isNewlyContested(service, conditions) ? [contestedEvent(contest)] : []),
+    ],
   };
 }
 
@@ -134,10 +144,10 @@ function sameIngress(a: readonly Ingress[], b: readonly Ingress[]): boolean {
 function wantedConditions(
   service: ServiceRecord,
   outcome: Outcome | undefined,
-  now: Date,
+  { now, contest }: PlanContext,
 ): readonly ServiceCondition[] {
   const allocation = outcome?.allocation;
-  const refusal = outcome?.refusal;
+  const refusal = outcome?.refusal ?? (contest === undefined ? undefined : contestedWords(contest));
   const given =
     allocation === undefined
       ? without(service.conditions, FORWARDING_CONDITION)
@@ -146,6 +156,23 @@ function wantedConditions(
   const { reason, message } = refusal;
   return setCondition(given, { type: SERVICE_CONDITION, status: "False", reason, message }, now);
 }
+
+const contestedWords = ({ manager }: Contest): { readonly reason: string; readonly message: string } => ({
+  reason: ContestedReason.StatusContested,
+  message: contestedMessage(manager),
+});
+
+function isNewlyContested(service: ServiceRecord, conditions: readonly ServiceCondition[]): boolean {
+  const isIn = (list: readonly ServiceCondition[]): boolean =>
+    list.some(({ type, reason }) => type === SERVICE_CONDITION && reason === ContestedReason.StatusContested);
+  return isIn(conditions) && !isIn(service.conditions);
+}
+
+const contestedEvent = (contest: Contest | undefined): PlannedEvent => ({
+  type: "Warning",
+  reason: EventReason.StatusContested,
+  message: contestedMessage(contest?.manager),
+});
 
 function without(conditions: readonly ServiceCondition[], type: string): readonly ServiceCondition[] {
   const isThere = conditions.some((condition) => condition.type === type);

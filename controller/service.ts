@@ -7,8 +7,10 @@ import {
   ANNOTATION_ALLOCATED_FROM,
   ANNOTATION_POOL,
   ANNOTATION_SHARING_KEY,
+  FIELD_MANAGER,
 } from "#api/names.ts";
 import type { Condition } from "#api/v1beta1/conditions.ts";
+import { otherWriterOf } from "#common/kube/managers.ts";
 import type { Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 
@@ -45,6 +47,8 @@ export interface ServiceRecord {
   readonly annotations: Readonly<Record<string, string>>;
   readonly ingress: readonly Ingress[];
   readonly conditions: readonly ServiceCondition[];
+  /** Who but we wrote status.loadBalancer last; absent if nobody did. */
+  readonly statusManager?: string;
 }
 
 const KEPT_ANNOTATIONS: readonly string[] = [
@@ -53,6 +57,9 @@ const KEPT_ANNOTATIONS: readonly string[] = [
   ...ANNOTATION_SHARING_KEY,
   ANNOTATION_ALLOCATED_FROM,
 ];
+
+const LOAD_BALANCER = ["status", "loadBalancer"] as const;
+const STATUS = { ours: FIELD_MANAGER.controller, subresource: "status" } as const;
 
 const NOTHING: Readonly<Record<string, string>> = {};
 
@@ -63,6 +70,7 @@ export function projectService(raw: Service): ServiceRecord | undefined {
   const conditions = (raw.status?.conditions ?? []) as readonly ServiceCondition[];
   if (type !== "LoadBalancer" && !isMarked(conditions)) return undefined;
   const { metadata, spec, status } = raw;
+  const statusManager = otherWriterOf(metadata.managedFields, LOAD_BALANCER, STATUS);
   return {
     key: keyOf(raw),
     namespace: metadata.namespace ?? "",
@@ -83,6 +91,7 @@ export function projectService(raw: Service): ServiceRecord | undefined {
     annotations,
     ingress: (status?.loadBalancer?.ingress ?? []).map(projectIngress),
     conditions,
+    ...(statusManager === undefined ? {} : { statusManager }),
   };
 }
 

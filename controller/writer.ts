@@ -34,6 +34,8 @@ export interface WriterOptions {
  * version that we saw, and is refused if anybody wrote since.
  */
 const WRITE_TIMEOUT_MS = 5_000;
+/** Looks that end in no write, in one go; then others have their turn: no such look waits for anything. */
+const LOOKS = 256;
 const RETRY = { baseMs: 50, capMs: 5_000 } as const;
 
 /** What we wrote, until the watch shows it: the version that the watch showed before, and the record that came back. */
@@ -70,6 +72,16 @@ export class ServiceWriter {
     this.#wake.shift()?.();
   }
 
+  /** Asks for a look after so many milliseconds, if nothing asks for one before. */
+  enqueueLater(key: string, ms: number): void {
+    this.#retries.get(key)?.();
+    const look = (): void => {
+      this.#retries.delete(key);
+      this.enqueue(key);
+    };
+    this.#retries.set(key, this.#options.clock.after(ms, look));
+  }
+
   /** Works until `signal` aborts; resolves when no write is under way any more. */
   async run(signal: AbortSignal): Promise<void> {
     const { concurrency = 8 } = this.#options;
@@ -79,7 +91,8 @@ export class ServiceWriter {
   }
 
   async #work(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    for (let looks = 1; !signal.aborted; looks += 1) {
+      if (looks % LOOKS === 0) await this.#options.clock.sleep(0, signal);
       const key = this.#next();
       if (key === undefined) {
         await new Promise<void>((resolve) => this.#wake.push(resolve));
@@ -151,11 +164,7 @@ export class ServiceWriter {
     else if (failures === 1 || failures % 10 === 0) {
       this.#options.log.warn("cannot write to Service", { service: key, failures, error: errorText(error) });
     }
-    const retry = (): void => {
-      this.#retries.delete(key);
-      this.enqueue(key);
-    };
-    this.#retries.set(key, this.#options.clock.after(waitMs, retry));
+    this.enqueueLater(key, waitMs);
   }
 
   #wakeAll(): void {

@@ -4,10 +4,11 @@ import { errorText } from "#common/error.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound, KubeError } from "#common/kube/error.ts";
 import type { EventRecorder } from "#common/kube/events.ts";
+import type { ManagedFields } from "#common/kube/managers.ts";
 import { apiVersionOf, type LoadBalancer, loadBalancers } from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
 import { describeChild } from "#operator/children/child.ts";
-import { adopted, type ManagedFields } from "#operator/ownership.ts";
+import { adopted } from "#operator/ownership.ts";
 import type { Application, Plan } from "#operator/plan.ts";
 import type { Removal } from "#operator/removal.ts";
 
@@ -15,6 +16,8 @@ export interface ApplyOptions {
   readonly client: KubeClient;
   readonly events: EventRecorder;
   readonly log: Logger;
+  /** Told of each application that was written, and the version that the API server has now. */
+  readonly onApplied?: (application: Application, version: string) => void;
 }
 
 /** The API server refused writes; those that it took are done. */
@@ -58,7 +61,8 @@ async function applyChild(options: ApplyOptions, application: Application): Prom
   const { child, why, hasStrangers } = application;
   const what = describeChild(child.resource, child.object);
   if (hasStrangers) await adopt(options, application);
-  await options.client.apply(child.resource, child.object, { ...MANAGER, force: true });
+  const present = await options.client.apply(child.resource, child.object, { ...MANAGER, force: true });
+  options.onApplied?.(application, present.metadata.resourceVersion);
   options.log.info("applied", { event: "childApplied", object: what, why });
 }
 

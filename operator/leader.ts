@@ -1,10 +1,12 @@
 /** One term of the leading operator: stores -> view -> plan -> apply -> status. */
 import { FIELD_MANAGER, WEBHOOK_CONFIGURATION_NAME, WEBHOOK_SECRET_NAME } from "#api/names.ts";
+import { ConditionType } from "#api/v1beta1/conditions.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound } from "#common/kube/error.ts";
 import type { EventRecorder } from "#common/kube/events.ts";
 import {
+  apiVersionOf,
   type LoadBalancer,
   loadBalancers,
   type Secret,
@@ -18,12 +20,13 @@ import { createLoop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
 import { ApplyError, applyPlan } from "#operator/apply.ts";
 import { certificateOf, flawOf, issueCertificate } from "#operator/certificate.ts";
-import type { Site } from "#operator/children/child.ts";
+import { describeChild, type Site } from "#operator/children/child.ts";
 import { type ServingCertificate, trustedBy, webhookDnsNames } from "#operator/children/webhook.ts";
-import { type Plan, planOperator } from "#operator/plan.ts";
+import { ChildContests } from "#operator/contention.ts";
+import { type Application, type Plan, planOperator } from "#operator/plan.ts";
 import { misnamedStatus, statusOf } from "#operator/status.ts";
 import { Stores } from "#operator/stores.ts";
-import type { OperatorView } from "#operator/view.ts";
+import { childKey, type OperatorView } from "#operator/view.ts";
 
 export interface LeaderOptions {
   readonly client: KubeClient;
@@ -49,6 +52,7 @@ export async function runTerm(
   const { clock, random, log, ...rest } = options;
   const stores = new Stores({ ...options, site: rest.site });
   const certificates = new Certificates(options, stores);
+  const contests = new ChildContests();
   const loop = createLoop({
     name: "operator",
     clock,
@@ -59,12 +63,16 @@ export async function runTerm(
     backoffMs: { baseMs: 250, capMs: 5_000 },
     pass: async () => {
       const view = stores.view(await certificates.present());
-      const plan = planOperator(view);
+      const plan = contests.damp(planOperator(view), view.children, clock.now());
       onPlan(plan);
       // Said before it is done: a removal's last step takes the object away.
       if (plan.phase === "Removing") await writeStatuses(options, view, plan);
       try {
-        await applyPlan(options, plan, view.loadBalancer);
+        await applyPlan(
+          { ...options, onApplied: noteApplied(contests, view, clock) },
+          plan,
+          view.loadBalancer,
+        );
       } catch (error) {
         if (error instanceof ApplyError) await writeStatuses(options, view, plan, error.failures);
         throw error;
@@ -75,6 +83,15 @@ export async function runTerm(
   });
   await stores.start(() => loop.trigger(), signal);
   if (!signal.aborted) await loop.run(signal);
+}
+
+/** A write is an answer to the version that the view shows. */
+function noteApplied(contests: ChildContests, { children }: OperatorView, clock: Clock) {
+  const versions = new Map(children.map((child) => [childKey(child), child.object.metadata.resourceVersion]));
+  return (application: Application, version: string): void => {
+    const over = versions.get(describeChild(application.child.resource, application.child.object));
+    contests.applied(application, { over, version }, clock.now());
+  };
 }
 
 /** The certificate to serve with: the stored one while it has no flaw, else a new one (the plan stores it). */
@@ -123,9 +140,29 @@ async function writeStatuses(
   failures: readonly string[] = [],
 ): Promise<void> {
   const { loadBalancer, misnamed, now } = view;
-  if (loadBalancer !== undefined)
-    await writeStatus(options, loadBalancer, statusOf(view, plan, loadBalancer, failures));
+  if (loadBalancer !== undefined) {
+    const status = statusOf(view, plan, loadBalancer, failures);
+    tellContest(options, loadBalancer, status);
+    await writeStatus(options, loadBalancer, status);
+  }
   for (const balancer of misnamed) await writeStatus(options, balancer, misnamedStatus(balancer, now));
+}
+
+/** One event when somebody begins to write what we write. */
+function tellContest(
+  { events, log }: LeaderOptions,
+  balancer: LoadBalancer,
+  next: LoadBalancer["status"] | undefined,
+): void {
+  const contest = (status: LoadBalancer["status"] | undefined) =>
+    status?.conditions?.find(({ type, status: is }) => type === ConditionType.Contested && is === "True");
+  const { reason = "", message = "" } = contest(next) ?? {};
+  if (message === "" || contest(balancer.status) !== undefined) return;
+  log.warn("somebody else keeps writing what the operator writes", { reason, why: message });
+  events.emit(
+    { apiVersion: apiVersionOf(loadBalancers), kind: loadBalancers.kind, metadata: balancer.metadata },
+    { type: "Warning", reason, message },
+  );
 }
 
 async function writeStatus(

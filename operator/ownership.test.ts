@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { adopted, type FieldSet, type ManagedFields, strangersIn } from "#operator/ownership.ts";
+import type { FieldSet, ManagedFields } from "#common/kube/managers.ts";
+import { adopted, strangersIn } from "#operator/ownership.ts";
 
 const OURS = "genkan-operator";
 const entry = (

@@ -4,24 +4,20 @@
  * removes them. Pure.
  */
 
-/** An entry of metadata.managedFields. */
-export interface ManagedFields {
-  readonly manager?: string;
-  readonly operation?: string;
-  readonly apiVersion?: string;
-  readonly time?: string;
-  readonly fieldsType?: string;
-  readonly fieldsV1?: FieldSet;
-  readonly subresource?: string;
-}
+import type { FieldSet, ManagedFields } from "#common/kube/managers.ts";
 
-/** Sets of paths as the API server writes them: `{"f:spec": {"f:replicas": {}}}`. */
-export interface FieldSet {
-  readonly [key: string]: FieldSet;
-}
-
-/** Status and metadata have other owners by right. */
-const NOT_CONTENT = new Set(["f:metadata", "f:status", "f:apiVersion", "f:kind"]);
+/**
+ * Status and metadata have other owners by right, and so have a ServiceAccount's lists of Secrets: platforms fill them in
+ * (OpenShift's image pull secrets) and would again and again.
+ */
+const NOT_CONTENT = new Set([
+  "f:metadata",
+  "f:status",
+  "f:apiVersion",
+  "f:kind",
+  "f:imagePullSecrets",
+  "f:secrets",
+]);
 /** `kubectl rollout restart` writes here, and its effect is wanted. */
 const RESTART = [
   "f:spec",

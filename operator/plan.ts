@@ -19,8 +19,19 @@ export interface Application {
   readonly child: Child;
   /** For the log: `missing`, the first field that differs, or who put something in. */
   readonly why: string;
+  /** The first field that differs; undefined if it is missing, or others only put something in. */
+  readonly path: string | undefined;
   /** Set if other managers' fields must be taken over before they can go. */
   readonly hasStrangers: boolean;
+}
+
+/** A child that somebody else keeps writing (contention.ts). */
+export interface Contended {
+  readonly what: string;
+  /** The field; undefined if he only adds others, or removes the object. */
+  readonly path: string | undefined;
+  /** undefined: the API server does not say. */
+  readonly manager: string | undefined;
 }
 
 export interface Plan {
@@ -33,6 +44,8 @@ export interface Plan {
   /** While removing: nodes that are given up by this very pass. */
   readonly left: readonly string[];
   readonly retryAfterMs?: number;
+  /** Filled in where somebody else keeps writing. */
+  readonly contended?: readonly Contended[];
 }
 
 const NOTHING = { finalizer: undefined, apply: [], remove: [], waiting: "", left: [] } as const;
@@ -85,7 +98,12 @@ function planInstallation(view: OperatorView): Plan {
     apply: wanted.flatMap((child) => {
       if (!changed.has(child)) return [];
       const actual = changed.get(child);
-      return { child, why: whyApply(child, actual) ?? "", hasStrangers: (actual?.strangers.length ?? 0) > 0 };
+      return {
+        child,
+        why: whyApply(child, actual) ?? "",
+        path: actual && firstDifference(child.object, actual.object),
+        hasStrangers: (actual?.strangers.length ?? 0) > 0,
+      };
     }),
     remove: [
       ...remove.toSorted(webhooksFirst).map((leftover) => removalOf(leftover, "not wanted any longer")),

@@ -3,8 +3,9 @@
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import { judge } from "#api/v1beta1/admission/judge.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
-import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import { type Condition, ConditionType, ContestedReason, setCondition } from "#api/v1beta1/conditions.ts";
 import type { LoadBalancer } from "#common/kube/resource.ts";
+import { contendedMessage } from "#operator/contention.ts";
 import type { Plan } from "#operator/plan.ts";
 import { names } from "#operator/removal.ts";
 import { conditionOf, type OperatorView, type PodView } from "#operator/view.ts";
@@ -129,6 +130,16 @@ function running(view: OperatorView, valid: Word, failures: readonly string[]): 
   ];
 }
 
+/** Shown from the first time on that somebody keeps writing what we write. */
+function contested({ contended = [] }: Plan, balancer: LoadBalancer): Word[] {
+  const wasShown = balancer.status?.conditions?.some(({ type }) => type === ConditionType.Contested);
+  if (contended.length > 0) {
+    const message = names(contended.map(contendedMessage));
+    return [word(ConditionType.Contested, true, ContestedReason.ChildContested, message)];
+  }
+  return wasShown === true ? [word(ConditionType.Contested, false, "AsExpected", "")] : [];
+}
+
 /** An update on top of an unfinished or broken one would hide which of the two is to blame. */
 function upgradeable(isDone: boolean, trouble: Word): Word {
   if (!isDone) {
@@ -149,7 +160,11 @@ export function statusOf(
 ): Status | undefined {
   const valid = validity(view, balancer);
   const isRemoving = balancer.metadata.deletionTimestamp !== undefined;
-  const words = [valid, ...(isRemoving ? removing(plan, failures) : running(view, valid, failures))];
+  const words = [
+    valid,
+    ...(isRemoving ? removing(plan, failures) : running(view, valid, failures)),
+    ...contested(plan, balancer),
+  ];
   const [controllers, speakers] = [controllerProgress(view), speakerProgress(view)];
   return changed(balancer, words, view.now, {
     controllers: { desired: controllers.desired, ready: controllers.available },

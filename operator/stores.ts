@@ -12,6 +12,7 @@ import {
 } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
+import type { ManagedFields } from "#common/kube/managers.ts";
 import { Reflector } from "#common/kube/reflector.ts";
 import {
   type BFDProfile,
@@ -51,7 +52,7 @@ import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { managedSelector, type Site } from "#operator/children/child.ts";
 import type { ServingCertificate } from "#operator/children/webhook.ts";
-import { type ManagedFields, strangersIn } from "#operator/ownership.ts";
+import { strangersIn } from "#operator/ownership.ts";
 import type { ActualChild, LeaseView, OperatorView, PodView, SpeakerView } from "#operator/view.ts";
 
 /** Every kind that a child can be of. */
@@ -239,7 +240,7 @@ export class Stores {
 function childOf(resource: Resource<KubeObject>, raw: KubeObject): ActualChild {
   const { managedFields = [], ...metadata } = raw.metadata;
   const strangers = strangersIn(managedFields as readonly ManagedFields[], FIELD_MANAGER.operator);
-  return { resource, object: { ...raw, metadata }, strangers };
+  return { resource, object: { ...raw, metadata }, strangers, fields: managedFields };
 }
 
 function speakerOf(raw: SpeakerStatus): SpeakerView {

@@ -9,6 +9,8 @@ export interface ActualChild {
   readonly object: KubeObject;
   /** Who else put fields into it (ownership.ts). */
   readonly strangers: readonly string[];
+  /** metadata.managedFields. */
+  readonly fields?: readonly unknown[];
 }
 
 export interface ConditionView {

@@ -19,8 +19,18 @@ export const ConditionType = {
   /** SpeakerStatus: no object of the API that the speaker reads is left out; the message names the first that is. */
   InputsUsable: "InputsUsable",
   Removed: "Removed",
+  /** LoadBalancer: somebody else keeps writing what the operator writes. Shown from the first time on. */
+  Contested: "Contested",
 } as const;
 export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];
+
+/** Somebody else keeps writing the same fields; the message has his field manager and what to do. */
+export const ContestedReason = {
+  /** Of a Service's condition genkan.dev/AddressAllocated: status.loadBalancer. */
+  StatusContested: "StatusContested",
+  /** Of the LoadBalancer's condition Contested: an object that the operator made. */
+  ChildContested: "ChildContested",
+} as const;
 
 export interface Condition {
   type: string;

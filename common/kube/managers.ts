@@ -1,0 +1,48 @@
+/** metadata.managedFields: who wrote which fields last, as the API server keeps it. Pure. */
+
+/** An entry of metadata.managedFields. */
+export interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly apiVersion?: string;
+  /** RFC 3339. */
+  readonly time?: string;
+  readonly fieldsType?: string;
+  readonly fieldsV1?: FieldSet;
+  readonly subresource?: string;
+}
+
+/** Sets of paths as the API server writes them: `{"f:spec": {"f:replicas": {}}}`; items of lists are `k:`, `v:`, `i:`. */
+export interface FieldSet {
+  readonly [key: string]: FieldSet;
+}
+
+/**
+ * Who but `ours` wrote the field at `path` last, and through that subresource (undefined: the object itself); undefined
+ * if nobody did. "[]" in a path is any item of a list.
+ */
+export function otherWriterOf(
+  entries: readonly unknown[] | undefined,
+  path: readonly string[],
+  who: { readonly ours: string; readonly subresource: string | undefined },
+): string | undefined {
+  let last: ManagedFields | undefined;
+  for (const entry of (entries ?? []) as readonly ManagedFields[]) {
+    if (entry.manager === undefined || entry.manager === who.ours) continue;
+    if (entry.subresource !== who.subresource || !has(entry.fieldsV1 ?? {}, path)) continue;
+    if (last === undefined || (entry.time ?? "") >= (last.time ?? "")) last = entry;
+  }
+  return last?.manager;
+}
+
+/** A list that is written as one whole ends where its items would begin. */
+function has(set: FieldSet, path: readonly string[]): boolean {
+  const [head, ...rest] = path;
+  if (head === undefined) return true;
+  if (head !== "[]") {
+    const inner = Object.hasOwn(set, `f:${head}`) ? set[`f:${head}`] : undefined;
+    return inner !== undefined && has(inner, rest);
+  }
+  const items = Object.keys(set).filter((key) => /^[kvi]:/.test(key));
+  return items.length === 0 || items.some((key) => has(set[key] ?? {}, rest));
+}

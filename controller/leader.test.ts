@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { record } from "#controller/testing/records.ts";
+import { termWorld } from "#test/fakes/term.ts";
+
+test("100 pools one after the other settle everything anew a few times, and keep no Service waiting", async () => {
+  const all = termWorld();
+  const { clock, services, addPool, rebuilds } = all;
+  addPool("first", "10.0.0.0/24");
+  await clock.advance(1_000);
+  const before = rebuilds();
+  for (let at = 0; at < 100; at += 1) {
+    addPool(`m${at}`, `10.${1 + (at >> 8)}.${at & 255}.0/28`);
+    if (at % 25 === 0) {
+      const late = record(`late${at}`);
+      services.set(late.key, late);
+      await clock.advance(0);
+      assert.equal(all.addressesOf(late.key).length, 1, "has its address although pools come in");
+    }
+    await clock.advance(30);
+  }
+  await clock.advance(1_000);
+  const count = rebuilds() - before;
+  assert.ok(count > 1 && count <= 32, `3 s of changes settled everything ${count} times`);
+  assert.equal(all.term.allocator.config.pools.list().length, 101, "with all of them at last");
+  await all.end();
+});
+
+test("a change after quiet is settled at once", async () => {
+  const all = termWorld();
+  const { clock, services, addPool } = all;
+  services.set("default/a", record("a"));
+  await clock.advance(1_000);
+  assert.deepEqual(all.addressesOf("default/a"), []);
+  addPool("first", "10.0.0.0/24");
+  await clock.advance(0);
+  assert.deepEqual(all.addressesOf("default/a"), ["10.0.0.0"]);
+  await all.end();
+});

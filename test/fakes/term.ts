@@ -1,0 +1,112 @@
+/** A term for tests, over stores that the test fills, and a server that takes every write and shows it at once. */
+import { LOADBALANCER_NAME } from "#api/names.ts";
+import type { KubeClient, PatchRequest } from "#common/kube/client.ts";
+import type { EventContent } from "#common/kube/events.ts";
+import type { AddressPool, Service } from "#common/kube/resource.ts";
+import { Store } from "#common/kube/store.ts";
+import { silentLogger } from "#common/log.ts";
+import { Term } from "#controller/leader.ts";
+import type { ServicePatch } from "#controller/plan.ts";
+import type { ServiceRecord } from "#controller/service.ts";
+import type { LoadBalancerRecord } from "#controller/stores.ts";
+import { addressesOf } from "#controller/testing/records.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import { fixedRandom } from "#test/fakes/random.ts";
+
+const SYSTEM = "genkan-system";
+
+export interface TermWorld {
+  readonly clock: FakeClock;
+  readonly term: Term;
+  readonly services: Store<ServiceRecord>;
+  /** Patches of status.loadBalancer or conditions, in order. */
+  readonly patches: { readonly key: string; readonly at: number; readonly patch: ServicePatch }[];
+  readonly events: EventContent[];
+  /** Called after each write of ours that the store shows. */
+  onWrite: (key: string) => void;
+  addPool(name: string, addresses: string): void;
+  /** As somebody else's write would, at the next version. */
+  overwrite(key: string, more: Partial<ServiceRecord>): void;
+  rebuilds(): number;
+  addressesOf(key: string): readonly string[];
+  end(): Promise<void>;
+}
+
+export function termWorld(): TermWorld {
+  const clock = new FakeClock();
+  const services = new Store<ServiceRecord>();
+  const stores = {
+    services,
+    servicesIn: services.addIndex((service) => [service.namespace]),
+    pools: new Store<AddressPool>(),
+    loadBalancers: new Store<LoadBalancerRecord>(),
+    namespaces: new Store<Readonly<Record<string, string>>>(),
+  };
+  stores.loadBalancers.set(`${SYSTEM}/${LOADBALANCER_NAME}`, {
+    metadata: { name: LOADBALANCER_NAME },
+    spec: {},
+  });
+  let version = 1;
+  const overwrite = (key: string, more: Partial<ServiceRecord>): void => {
+    const before = services.get(key);
+    version += 1;
+    if (before !== undefined) services.set(key, { ...before, ...more, resourceVersion: String(version) });
+  };
+  const patch = async (_resource: unknown, { name, namespace, body }: PatchRequest): Promise<Service> => {
+    const key = `${namespace}/${name}`;
+    const wanted = body as ServicePatch;
+    const { loadBalancer, conditions } = wanted.status ?? {};
+    world.patches.push({ key, at: clock.now(), patch: wanted });
+    overwrite(key, {
+      ...(loadBalancer === undefined ? {} : { ingress: loadBalancer.ingress ?? [] }),
+      ...(conditions === undefined ? {} : { conditions }),
+    });
+    const { uid, resourceVersion } = services.get(key) ?? { uid: "", resourceVersion: "" };
+    world.onWrite(key);
+    return {
+      metadata: { name, namespace: namespace ?? "", uid, resourceVersion },
+      spec: { type: "LoadBalancer" },
+    } as unknown as Service;
+  };
+  const events: EventContent[] = [];
+  const term = new Term(
+    {
+      client: { patch: patch as unknown } as KubeClient,
+      clock,
+      random: fixedRandom(),
+      log: silentLogger,
+      events: { emit: (_target, content) => void events.push(content) },
+      namespace: SYSTEM,
+    },
+    stores,
+  );
+  let rebuilds = 0;
+  const rebuild = term.allocator.rebuild.bind(term.allocator);
+  term.allocator.rebuild = (...given) => {
+    rebuilds += 1;
+    return rebuild(...given);
+  };
+  const stop = new AbortController();
+  const running = term.run(stop.signal);
+  const world: TermWorld = {
+    clock,
+    term,
+    services,
+    patches: [],
+    events,
+    onWrite: () => undefined,
+    addPool: (name, addresses) =>
+      stores.pools.set(`${SYSTEM}/${name}`, {
+        metadata: { name, namespace: SYSTEM, uid: `uid-${name}`, resourceVersion: "1", generation: 1 },
+        spec: { protocol: "layer2", addresses: [addresses] },
+      } as unknown as AddressPool),
+    overwrite,
+    rebuilds: () => rebuilds,
+    addressesOf: (key) => addressesOf(term.allocator.outcome(key)),
+    end: async () => {
+      stop.abort();
+      await running;
+    },
+  };
+  return world;
+}
