@@ -83,3 +83,25 @@ test("only the names of the API are levels", () => {
   assert.equal(parseLogLevel("INFO"), undefined);
   assert.equal(parseLogLevel(""), undefined);
 });
+
+test("one cause has so many records in a minute, and then a line that says how many were left out", () => {
+  let now = 0;
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(...String(chunk).trimEnd().split("\n"));
+      done();
+    },
+  });
+  const log = createLogger({ level: "info", format: "json", stream, now: () => now });
+  for (let at = 0; at < 6_000; at += 1) log.warn("cannot write to Service", { service: `a/${at}` });
+  for (let at = 0; at < 3_000; at += 1) log.info("assigned", { event: "ipAllocated", service: `a/${at}` });
+  assert.equal(lines.length, 3_030, "each Service's own news has its line");
+  now = 60_000;
+  log.info("something else");
+  const [summary] = lines.slice(3_030).map((line) => JSON.parse(line));
+  assert.deepEqual(
+    [summary.level, summary.of, summary.leftOut, summary.example],
+    ["warn", "cannot write to Service", 5_970, { service: "a/30" }],
+  );
+});

@@ -1,10 +1,12 @@
 /**
  * Logs: winston behind a small interface. JSON lines to standard output, one readable line each on a terminal.
  * The level is looked at before a record is built, so a suppressed call costs a comparison.
- * One record for each happening; never one for each packet.
+ * One record for each happening; never one for each packet. Of one cause there are so many in a minute, and then a count
+ * of what was left out (loglimit.ts); at level debug everything is said.
  */
 import winston from "winston";
 import { describeError } from "#common/error.ts";
+import { causeOf, LOG_LIMITS, LogLimiter, type LogLimits } from "#common/loglimit.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -45,6 +47,10 @@ export interface LoggerOptions {
   readonly fields?: Fields;
   /** Default: standard output. Tests give their own. */
   readonly stream?: NodeJS.WritableStream;
+  /** Default: LOG_LIMITS. */
+  readonly limits?: LogLimits;
+  /** Milliseconds that never go back; default: the process' own. Tests give their own. */
+  readonly now?: () => number;
 }
 
 export function createLogger(options: LoggerOptions): Logger {
@@ -61,7 +67,28 @@ export function createLogger(options: LoggerOptions): Logger {
         : new winston.transports.Stream({ stream }),
     ],
   });
-  return loggerFor(sink, THRESHOLD[options.level], options.fields ?? {});
+  const threshold = THRESHOLD[options.level];
+  const write = (severity: Severity, message: string, fields: Fields): void => {
+    sink.log({ level: severity, message, fields: plainFields(fields) });
+  };
+  // Whoever asks for everything gets everything.
+  const bounded = threshold <= WEIGHT.debug ? write : limited(write, options);
+  return loggerFor(bounded, threshold, options.fields ?? {});
+}
+
+type Write = (severity: Severity, message: string, fields: Fields) => void;
+
+/** The next record of any cause brings what was left out until then: no timer keeps the process alive for it. */
+function limited(write: Write, { limits = LOG_LIMITS, now = () => performance.now() }: LoggerOptions): Write {
+  const limiter = new LogLimiter<Parameters<Write>>(limits);
+  return (...record) => {
+    const at = now();
+    for (const { example, count } of limiter.over(at)) {
+      const [severity, message, fields] = example;
+      write(severity, "records of one cause were left out", { of: message, leftOut: count, example: fields });
+    }
+    if (limiter.admit(causeOf(...record), record, at)) write(...record);
+  };
 }
 
 /** Drops everything: for tests and for code that must have a Logger. */
@@ -73,19 +100,17 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-function loggerFor(sink: winston.Logger, threshold: number, fixed: Fields): Logger {
+function loggerFor(write: Write, threshold: number, fixed: Fields): Logger {
   const at = (severity: Severity) =>
     WEIGHT[severity] < threshold
       ? () => undefined
-      : (message: string, fields?: Fields) => {
-          sink.log({ level: severity, message, fields: plainFields({ ...fixed, ...fields }) });
-        };
+      : (message: string, fields?: Fields) => write(severity, message, { ...fixed, ...fields });
   return {
     debug: at("debug"),
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
-    child: (fields) => loggerFor(sink, threshold, { ...fixed, ...fields }),
+    child: (fields) => loggerFor(write, threshold, { ...fixed, ...fields }),
   };
 }
 

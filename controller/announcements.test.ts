@@ -5,6 +5,11 @@ import { Announcements } from "#controller/announcements.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
 
 const target = { apiVersion: "v1", kind: "Service", metadata: { name: "s" } };
+const service = (name: string, namespace = "shop") => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name, namespace },
+});
 
 test("a burst reaches the recorder whole, in order, and never more at once than its queue takes", async () => {
   const seen: string[] = [];
@@ -27,7 +32,7 @@ test("a burst reaches the recorder whole, in order, and never more at once than 
     writes: () => 0,
   });
   const emit = (at: number): void =>
-    announcements.emit(target, { type: "Normal", reason: "R", message: `${at}` });
+    announcements.emit(service(`s${at}`), { type: "Normal", reason: "R", message: `${at}` });
   for (let at = 0; at < 2_000; at += 1) emit(at);
   await clock.advance(60_000);
   emit(2_000);
@@ -70,4 +75,33 @@ test("in a burst of writes nothing is told, but not for ever, and at the end at 
   await clock.advance(250);
   await flushed;
   assert.deepEqual(seen.at(-1), "is last");
+});
+
+test("one object's thousands are merged before the queue, and delay no other's first", async () => {
+  const clock = new FakeClock();
+  const seen: (readonly [string, string, number])[] = [];
+  const recorder = {
+    emit: ({ metadata }: { metadata: { name: string } }, { message }: { message: string }, times = 1): void =>
+      void seen.push([metadata.name, message, times]),
+    flush: async (): Promise<void> => undefined,
+  };
+  const announcements = new Announcements(recorder, { clock, log: silentLogger, writes: () => 0 });
+  for (let at = 0; at < 10_000; at += 1) {
+    announcements.emit(service("loud"), { type: "Normal", reason: "R", message: `${at}` });
+  }
+  announcements.emit(service("quiet"), { type: "Normal", reason: "R", message: "first" });
+  announcements.emit(service("elsewhere", "other"), { type: "Normal", reason: "R", message: "first" });
+  await clock.advance(60_000);
+  assert.deepEqual(
+    seen.slice(0, 3).map(([name]) => name),
+    ["loud", "elsewhere", "quiet"],
+  );
+  const loud = seen.filter(([name]) => name === "loud");
+  assert.equal(loud.length, 8);
+  assert.equal(
+    loud.reduce((sum, [, , times]) => sum + times, 0),
+    10_000,
+  );
+  assert.equal(loud.at(-1)?.[1], "9999", "what was said last is told");
+  assert.equal(announcements.dropped, 0);
 });

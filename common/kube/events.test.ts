@@ -10,6 +10,7 @@ import { fakeRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";
 
 const target = { apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop", uid: "u" } };
+const named = (name: string, namespace = "shop") => ({ ...target, metadata: { name, namespace } });
 const content = { type: "Warning", reason: "PoolExhausted", message: "pool web is exhausted" } as const;
 
 async function recording() {
@@ -94,15 +95,13 @@ test("a refusing server costs the event, and nobody else anything", async () => 
 test("the queue is bounded", async () => {
   await using world = await recording();
   world.server.inject({ type: "silence" });
-  for (let count = 0; count < 9_000; count += 1)
-    world.recorder.emit(target, { ...content, message: String(count) });
+  for (let count = 0; count < 9_000; count += 1) world.recorder.emit(named(`web${count}`), content);
   assert.ok(world.recorder.dropped >= 800, String(world.recorder.dropped));
 });
 
 test("many at once are told slowly: the writes that Services wait for go first", async () => {
   await using world = await recording();
-  for (let count = 0; count < 150; count += 1)
-    world.recorder.emit(target, { ...content, message: String(count) });
+  for (let count = 0; count < 150; count += 1) world.recorder.emit(named(`web${count}`), content);
   const told = async (count: number): Promise<void> => {
     await until(`${count} events`, async () => (await world.stored()).length >= count);
     // The next one waits for the clock.
@@ -121,4 +120,49 @@ test("what is about an object without a namespace goes to default", async () => 
   world.recorder.emit({ apiVersion: "v1", kind: "Node", metadata: { name: "node1" } }, content);
   await world.recorder.flush();
   assert.equal((await world.stored())[0]?.metadata.namespace, "default");
+});
+
+test("one object's hundreds are merged, delay no other's first, and nothing that was said last is lost", async () => {
+  await using world = await recording();
+  const { recorder, clock } = world;
+  for (let count = 0; count < 500; count += 1)
+    recorder.emit(target, { ...content, message: `message ${count}` });
+  recorder.emit(named("quiet"), content);
+  recorder.emit(named("elsewhere", "other"), content);
+  await recorder.flush();
+  const told = await world.stored();
+  const ofLoud = told.filter(({ involvedObject }) => involvedObject.name === "web");
+  assert.ok(ofLoud.length <= 9, `${ofLoud.length} events of one object`);
+  assert.equal(
+    ofLoud.reduce((sum, { count = 0 }) => sum + count, 0),
+    500,
+  );
+  assert.ok(ofLoud.some(({ message }) => message === "message 499"));
+  const order = world.server.requests
+    .filter(({ method }) => method === "POST")
+    .map(({ body }) => (body as { involvedObject: { name: string } }).involvedObject.name);
+  assert.deepEqual(order.slice(0, 3), ["web", "quiet", "elsewhere"]);
+  // A storm that goes on is told now and then, with how much was left out.
+  for (let minute = 0; minute < 10; minute += 1) {
+    for (let count = 0; count < 100; count += 1)
+      recorder.emit(target, { ...content, message: `minute ${minute}, ${count}` });
+    await recorder.flush();
+    await clock.advance(60_000);
+  }
+  const later = (await world.stored()).filter(({ involvedObject }) => involvedObject.name === "web");
+  assert.ok(later.length <= 60, `${later.length} events in ten minutes of storm`);
+  assert.ok(later.some(({ message = "" }) => /and \d+ more before/.test(message)));
+  assert.equal(recorder.dropped, 0);
+});
+
+test("what is said while its event is being written is counted in the end", async () => {
+  await using world = await recording();
+  world.recorder.emit(target, content);
+  await Promise.resolve();
+  for (let count = 0; count < 3; count += 1) world.recorder.emit(target, content);
+  await world.recorder.flush();
+  assert.deepEqual(
+    (await world.stored()).map(({ count }) => count),
+    [4],
+  );
 });

@@ -1,12 +1,14 @@
 /**
  * Kubernetes Events (core/v1), as `kubectl get events` and `kubectl describe` show them.
- * Emitting never waits and never fails: records go through a bounded queue, equal ones become one with a count,
- * and an Event that cannot be written is counted and dropped. An Event tells of a change; it is no log.
+ * Emitting never waits and never fails: equal ones become one with a count, what is said of one object while others of
+ * its Events still wait becomes one of those, and an Event that cannot be written is counted and dropped. Objects take
+ * turns, so that no one's hundredth Event delays another one's first. An Event tells of a change; it is no log.
  */
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isNotFound } from "#common/kube/error.ts";
+import { FairQueue } from "#common/kube/fair-queue.ts";
 import { events, type KubeEvent } from "#common/kube/resource.ts";
 import type { Draft } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
@@ -40,7 +42,8 @@ export interface EventRecorderOptions {
 
 interface Record {
   readonly target: EventTarget;
-  readonly content: EventContent;
+  /** The latest, where others like it were merged into it. */
+  content: EventContent;
   count: number;
   readonly first: string;
   last: string;
@@ -50,8 +53,14 @@ interface Record {
   lastAt: number;
 }
 
-/** Records waiting to be written; more are dropped, and counted. */
+/** Records waiting to be written; more are dropped, and counted. Of one object: more are merged into those. */
 const MAX_QUEUE = 8_192;
+const MAX_WAITING_OF_ONE = 8;
+/** Events of one object: so many at once, then one in so many milliseconds. What comes between is counted with it. */
+const BURST_OF_ONE = 25;
+const EVERY_MS_OF_ONE = 30_000;
+/** Objects whose Events are counted. */
+const MAX_OBJECTS = 4_096;
 /** So many at once, then so many a second: the writes that thousands of Services wait for go first. */
 const BURST = 100;
 const PER_SECOND = 20;
@@ -64,7 +73,8 @@ const MAX_MESSAGE = 1_000;
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #known = new Map<string, Record>();
-  readonly #queue: Record[] = [];
+  readonly #queue = new FairQueue<Record>({ total: MAX_QUEUE, perOwner: MAX_WAITING_OF_ONE });
+  readonly #allowances = new Map<string, Allowance>();
   #isWriting = false;
   #idle: (() => void)[] = [];
   #dropped = 0;
@@ -81,19 +91,14 @@ export class EventRecorder {
     return this.#dropped;
   }
 
-  emit(target: EventTarget, content: EventContent): void {
+  /** `times`: how often it came; a caller that merged equal ones tells. */
+  emit(target: EventTarget, content: EventContent, times = 1): void {
     const now = this.#options.clock.now();
     const date = `${this.#options.clock.date().toISOString().slice(0, 19)}Z`;
-    const key = JSON.stringify([
-      target.kind,
-      target.metadata.namespace,
-      target.metadata.name,
-      target.metadata.uid,
-      content,
-    ]);
+    const key = `${objectOf(target)} ${JSON.stringify(content)}`;
     const known = this.#known.get(key);
     if (known !== undefined && now - known.lastAt < SAME_MS) {
-      known.count += 1;
+      known.count += times;
       known.last = date;
       known.lastAt = now;
       this.#enqueue(known);
@@ -102,7 +107,7 @@ export class EventRecorder {
     const record = {
       target,
       content,
-      count: 1,
+      count: times,
       first: date,
       last: date,
       name: undefined,
@@ -129,15 +134,49 @@ export class EventRecorder {
 
   #enqueue(record: Record): void {
     if (record.isQueued) return;
-    if (this.#queue.length >= MAX_QUEUE) {
+    const { namespace = "" } = record.target.metadata;
+    const object = objectOf(record.target);
+    const waiting = this.#queue.of(namespace, object);
+    if (waiting.length >= MAX_WAITING_OF_ONE) {
+      merge(waiting, record);
+      return;
+    }
+    const allowance = this.#allowanceOf(object);
+    if (allowance.left < 1) {
+      // A count that grew is written with the next change; another message is gone, and the next one says so.
+      if (record.name === undefined) allowance.unsaid += record.count;
+      return;
+    }
+    if (this.#queue.size >= MAX_QUEUE) {
       this.#dropped += 1;
       if (this.#dropped === 1)
         this.#options.log.warn("events are dropped: the queue is full", { queue: MAX_QUEUE });
       return;
     }
+    allowance.left -= 1;
+    if (allowance.unsaid > 0) {
+      const { content } = record;
+      record.content = { ...content, message: `${content.message} (and ${allowance.unsaid} more before)` };
+      allowance.unsaid = 0;
+    }
     record.isQueued = true;
-    this.#queue.push(record);
+    this.#queue.push(namespace, object, record);
     if (!this.#isWriting) void this.#drain();
+  }
+
+  #allowanceOf(object: string): Allowance {
+    const now = this.#options.clock.now();
+    const known = this.#allowances.get(object);
+    const gained = known === undefined ? BURST_OF_ONE : (now - known.at) / EVERY_MS_OF_ONE;
+    const left = Math.min(BURST_OF_ONE, (known?.left ?? 0) + gained);
+    const allowance = { left, at: now, unsaid: known?.unsaid ?? 0 };
+    this.#allowances.delete(object);
+    this.#allowances.set(object, allowance);
+    if (this.#allowances.size > MAX_OBJECTS) {
+      const oldest = this.#allowances.keys().next();
+      if (oldest.done !== true) this.#allowances.delete(oldest.value);
+    }
+    return allowance;
   }
 
   async #drain(): Promise<void> {
@@ -171,7 +210,8 @@ export class EventRecorder {
     const { client } = this.#options;
     const namespace = record.target.metadata.namespace ?? "default";
     if (record.name !== undefined) {
-      const body = { count: record.count, lastTimestamp: record.last };
+      const message = shortened(record.content.message);
+      const body = { count: record.count, lastTimestamp: record.last, message };
       try {
         await client.patch(events, { name: record.name, namespace, type: "merge", body });
         return;
@@ -209,6 +249,28 @@ export class EventRecorder {
       lastTimestamp: record.last,
     };
   }
+}
+
+/** What an object may still say; `unsaid` Events were left out since it last could. */
+interface Allowance {
+  left: number;
+  readonly at: number;
+  unsaid: number;
+}
+
+function objectOf({ kind, metadata: { namespace, name, uid } }: EventTarget): string {
+  return JSON.stringify([kind, namespace, name, uid]);
+}
+
+/** Into the last one that waits and says the like, else into the last of all: what is said last is the present. */
+function merge(waiting: readonly Record[], record: Record): void {
+  const { type, reason } = record.content;
+  const isLike = ({ content }: Record): boolean => content.type === type && content.reason === reason;
+  const last = waiting.findLast(isLike) ?? waiting.at(-1);
+  if (last === undefined) return;
+  last.content = record.content;
+  last.count += record.count;
+  last.last = record.last;
 }
 
 function shortened(message: string): string {
