@@ -94,6 +94,11 @@ const METRICS = {
     help: "Frames of other stations that announce an address of this node, since the layer 2 worker started.",
     labels: [],
   },
+  genkan_multicast_groups: {
+    type: "gauge",
+    help: "Solicited-node groups that the node's kernel reports by MLD for announced IPv6 addresses, or refuses to.",
+    labels: ["state"],
+  },
   genkan_bgp_session_up: { type: "gauge", help: "1 while the session is established.", labels: ["peer"] },
   genkan_bgp_established_timestamp_seconds: {
     type: "gauge",

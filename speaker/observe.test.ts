@@ -30,7 +30,16 @@ function world({ isWorkerDead = false } = {}) {
       held: () => new Map(),
       counts: async () => {
         if (isWorkerDead) throw new Error("the layer 2 worker ended");
-        return { arp: 5, ndp: 4, unasked: 3, lost: 2, conflicts: 1, announced: 0 };
+        return {
+          arp: 5,
+          ndp: 4,
+          unasked: 3,
+          lost: 2,
+          conflicts: 1,
+          announced: 0,
+          groups: 6,
+          refusedGroups: 7,
+        };
       },
     },
     routing: () => ({ sessions, withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined }),
@@ -87,6 +96,8 @@ test("what was answered, told unasked, lost and contradicted; without a worker t
     "genkan_frames_lost_total 2",
     "genkan_address_conflicts_total 1",
     'genkan_forwarding_turned_away_packets_total{reason="tunnel_content"} 7',
+    'genkan_multicast_groups{state="joined"} 6',
+    'genkan_multicast_groups{state="refused"} 7',
   ]) {
     assert.ok(lines.includes(line), line);
   }

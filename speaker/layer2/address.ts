@@ -13,3 +13,8 @@ export function addressBytes(text: string): Uint8Array | undefined {
   }
   return bytes;
 }
+
+/** The bytes of an address (4 or 16) as a short text for sets and maps. */
+export function addressKey(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

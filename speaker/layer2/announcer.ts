@@ -47,7 +47,16 @@ export class AnnouncerError extends Error {
 }
 
 const ANSWER_MS = 5_000;
-const NO_COUNTS: ResponderCounts = { arp: 0, ndp: 0, unasked: 0, lost: 0, conflicts: 0, announced: 0 };
+const NO_COUNTS: ResponderCounts = {
+  arp: 0,
+  ndp: 0,
+  unasked: 0,
+  lost: 0,
+  conflicts: 0,
+  announced: 0,
+  groups: 0,
+  refusedGroups: 0,
+};
 
 /** In an image the worker is a bundle beside ours; in the tree it is worker.ts. Limits: a thread of few objects. */
 export function spawnWorker(): WorkerLike {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { addressKey, answerArp, answerDiscovery } from "./answer.ts";
+import { addressKey } from "./address.ts";
+import { answerArp, answerDiscovery } from "./answer.ts";
 import { decodeArp, encodeArp, gratuitousArp } from "./arp.ts";
 import { isFault, parseHardwareAddress } from "./frame.ts";
 import { checksum, decodeSolicitation, unsolicitedAdvertisement } from "./ndp.ts";

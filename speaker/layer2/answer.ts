@@ -1,4 +1,5 @@
 /** Pure: a frame and what is announced on its link -> the reply, or the reason for silence. */
+import { addressKey } from "./address.ts";
 import { ARP_OPERATION, arpReply, decodeArp } from "./arp.ts";
 import { type Fault, isFault, isGroup, sameBytes } from "./frame.ts";
 import { advertisementFor, decodeAdvertisement, decodeSolicitation } from "./ndp.ts";
@@ -21,11 +22,6 @@ export type Answer =
 export interface LinkAnnouncements {
   readonly hardware: Uint8Array;
   readonly vips: { has(key: string): boolean };
-}
-
-/** The bytes of an address (4 or 16) as a short text for sets and maps. */
-export function addressKey(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
 }
 
 /** Answers requests for announced addresses only, whether they were broadcast or sent to us alone (RFC 1122 2.3.2.1). */

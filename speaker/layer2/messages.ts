@@ -39,6 +39,9 @@ export interface ResponderCounts {
   readonly lost: number;
   readonly conflicts: number;
   readonly announced: number;
+  /** Solicited-node groups joined, and those that the kernel refuses to join. */
+  readonly groups: number;
+  readonly refusedGroups: number;
 }
 
 export type ToWorker =

@@ -26,6 +26,14 @@ const ALL_NODES_HARDWARE = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
 /** ff02::1:ff00:0/104 (RFC 4291 section 2.7.1). */
 const SOLICITED_NODE = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff);
 
+/** The group that questions for `address` go to (RFC 4291 section 2.7.1); both 16 bytes. */
+export function solicitedNode(address: Uint8Array): Uint8Array {
+  const group = new Uint8Array(16);
+  group.set(SOLICITED_NODE);
+  group.set(address.subarray(SOLICITED_NODE.length), SOLICITED_NODE.length);
+  return group;
+}
+
 export interface NeighborSolicitation {
   /** Who asked, as Ethernet says; the source link-layer option is the one to answer to if there is one. */
   readonly hardware: Uint8Array;

@@ -16,6 +16,7 @@ function world(refuse?: (request: SocketRequest) => void) {
   const open = new Map<string, SocketRequest>();
   const responder = new Responder({
     clock,
+    openGroups: () => ({ join() {}, leave() {}, close() {} }),
     report: (message) => reports.push(message),
     open: (request) => {
       refuse?.(request);

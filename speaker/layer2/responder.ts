@@ -4,9 +4,10 @@
  * Runs in the worker thread; sockets and time are given, so that it can be tested without either.
  */
 import type { Cancel, Clock } from "#common/clock.ts";
-import { addressBytes } from "./address.ts";
-import { type Answer, addressKey, answerArp, answerDiscovery } from "./answer.ts";
+import { addressBytes, addressKey } from "./address.ts";
+import { type Answer, answerArp, answerDiscovery } from "./answer.ts";
 import { gratuitousArp } from "./arp.ts";
+import { type GroupMembership, SolicitedGroups } from "./groups.ts";
 import type {
   Announcement,
   Conflict,
@@ -40,8 +41,15 @@ export interface ResponderOptions {
   readonly clock: Pick<Clock, "after">;
   /** Throws if the link cannot be had. */
   readonly open: (request: SocketRequest) => FrameSocket;
+  /** A socket to join groups of a link with. */
+  readonly openGroups: (linkIndex: number) => GroupMembership;
   readonly report: (message: FromWorker) => void;
 }
+
+/** Groups to join at once: a few milliseconds of the kernel's. */
+const GROUP_SLICE = 64;
+/** What the kernel refused to join is tried again. */
+const GROUP_RETRY_MS = 2_000;
 
 interface Contested {
   /** The last contradiction meanwhile. */
@@ -53,6 +61,8 @@ interface Link {
   readonly hardware: Uint8Array;
   /** addressKey -> text. */
   readonly vips: Map<string, string>;
+  readonly groups: SolicitedGroups;
+  joining: Cancel | undefined;
   arp: FrameSocket | undefined;
   ndp: FrameSocket | undefined;
 }
@@ -75,13 +85,15 @@ export class Responder {
     add: readonly Announcement[],
     remove: readonly Announcement[],
   ): LinkProblem[] {
-    for (const { link, vip } of remove) this.#links.get(link)?.vips.delete(keyOfText(vip));
+    for (const { link, vip } of remove) this.#remove(link, vip);
     const moved = this.#setLinks(links);
     const added = new Map<string, string[]>(moved);
     for (const { link, vip } of add) {
       const target = this.#links.get(link);
-      const key = keyOfText(vip);
-      if (target === undefined || key === "") continue;
+      const bytes = addressBytes(vip);
+      if (target === undefined || bytes === undefined) continue;
+      const key = addressKey(bytes);
+      if (bytes.length === 16 && !target.vips.has(key)) target.groups.hold(bytes);
       target.vips.set(key, vip);
       const list = added.get(link);
       if (list === undefined) added.set(link, [vip]);
@@ -89,14 +101,22 @@ export class Responder {
     }
     const problems: LinkProblem[] = [];
     for (const link of this.#links.values()) problems.push(...this.#open(link));
+    for (const link of this.#links.values()) this.#join(link);
     if (added.size > 0) this.#schedule(added);
     return problems;
   }
 
   counts(): ResponderCounts {
     let announced = 0;
-    for (const link of this.#links.values()) announced += link.vips.size;
-    return { ...this.#counts, announced };
+    let groups = 0;
+    let refusedGroups = 0;
+    for (const link of this.#links.values()) {
+      announced += link.vips.size;
+      const { joined, refused } = link.groups.report();
+      groups += joined;
+      refusedGroups += refused;
+    }
+    return { ...this.#counts, announced, groups, refusedGroups };
   }
 
   close(): void {
@@ -105,6 +125,32 @@ export class Responder {
     this.#contested.clear();
     for (const link of this.#links.values()) closeLink(link);
     this.#links.clear();
+  }
+
+  #remove(name: string, vip: string): void {
+    const link = this.#links.get(name);
+    const bytes = addressBytes(vip);
+    if (link === undefined || bytes === undefined) return;
+    if (link.vips.delete(addressKey(bytes)) && bytes.length === 16) link.groups.release(bytes);
+  }
+
+  /** A slice at once, the others after the frames that wait meanwhile. */
+  #join(link: Link): void {
+    link.joining?.();
+    const isMore = link.groups.work(GROUP_SLICE);
+    const { refused, error } = link.groups.report();
+    if (!isMore && refused > 0) {
+      const problem = problemOf(link.identity.name, error);
+      this.#options.report({ type: "problem", problem });
+    }
+    if (!isMore && refused === 0) {
+      link.joining = undefined;
+      return;
+    }
+    link.joining = this.#options.clock.after(isMore ? 0 : GROUP_RETRY_MS, () => {
+      if (!isMore) link.groups.retry();
+      this.#join(link);
+    });
   }
 
   /** Addresses of links that are new under an old name, which have to be told again. */
@@ -122,7 +168,13 @@ export class Responder {
       if (known !== undefined) closeLink(known);
       const vips = known?.vips ?? new Map<string, string>();
       const hardware = Buffer.from(identity.hardware, "hex");
-      this.#links.set(identity.name, { identity, hardware, vips, arp: undefined, ndp: undefined });
+      const groups = new SolicitedGroups(() => this.#options.openGroups(identity.index));
+      for (const vip of vips.values()) {
+        const bytes = addressBytes(vip);
+        if (bytes?.length === 16) groups.hold(bytes);
+      }
+      const closed = { joining: undefined, arp: undefined, ndp: undefined };
+      this.#links.set(identity.name, { identity, hardware, vips, groups, ...closed });
       if (vips.size > 0) moved.set(identity.name, [...vips.values()]);
     }
     return moved;
@@ -245,16 +297,13 @@ export class Responder {
 }
 
 function closeLink(link: Link): void {
+  link.joining?.();
+  link.joining = undefined;
+  link.groups.close();
   link.arp?.close();
   link.ndp?.close();
   link.arp = undefined;
   link.ndp = undefined;
-}
-
-/** "" for what is no address. */
-function keyOfText(vip: string): string {
-  const bytes = addressBytes(vip);
-  return bytes === undefined ? "" : addressKey(bytes);
 }
 
 function problemOf(link: string, error: unknown): LinkProblem {

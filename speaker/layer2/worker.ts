@@ -1,6 +1,7 @@
 /** The thread that keeps time: answers ARP and NDP while the main thread parses large lists. Wiring only. */
 import { parentPort } from "node:worker_threads";
 import { systemClock } from "#common/clock.ts";
+import { GroupSocket } from "#speaker/native/group.ts";
 import { PacketSocket } from "#speaker/native/packet.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { Responder } from "./responder.ts";
@@ -18,6 +19,7 @@ const responder = new Responder({
       onFrames: (frames) => request.onFrames(frames),
       onError: (error) => request.onError(error),
     }),
+  openGroups: (linkIndex) => new GroupSocket(linkIndex),
   report,
 });
 
