@@ -86,12 +86,17 @@ const METRICS = {
   },
   genkan_frames_lost_total: {
     type: "gauge",
-    help: "Frames for which a link had no room since the layer 2 worker started.",
+    help: "Answers for which a link had no room, and frames that it refused, since the layer 2 worker started.",
+    labels: [],
+  },
+  genkan_frames_retried_total: {
+    type: "gauge",
+    help: "Announcements for which a link had no room and that were sent again, since the layer 2 worker started.",
     labels: [],
   },
   genkan_address_conflicts_total: {
     type: "gauge",
-    help: "Frames of other stations that announce an address of this node, since the layer 2 worker started.",
+    help: "Frames of foreign stations that use an address of this node, since the layer 2 worker started.",
     labels: [],
   },
   genkan_multicast_groups: {

@@ -4,20 +4,6 @@ import type { EventContent, EventTarget } from "#common/kube/events.ts";
 import { silentLogger } from "#common/log.ts";
 import { SpeakerEvents } from "./events.ts";
 import type { AddressPlan } from "./plan.ts";
-import type { SpeakerState } from "./view.ts";
-
-const OURS = "020000000001";
-const OTHERS = "020000000002";
-const FOREIGN = "5254000000ff";
-
-function stateWith(...hardware: (string | undefined)[]): SpeakerState {
-  const links = hardware.map((one, at) => ({
-    name: `eth${at}`,
-    prefixes: [],
-    ...(one !== undefined && { hardware: one }),
-  }));
-  return { isReady: true, links };
-}
 
 describe("what people are told", () => {
   let emitted: { target: EventTarget; content: EventContent }[];
@@ -75,25 +61,29 @@ describe("what people are told", () => {
     );
   });
 
-  const conflict = (station: string) => ({ link: "eth0", vip: "192.0.2.1", station });
-  const all = [stateWith(OURS), stateWith("020000000003", OTHERS)];
-  const cases: [string, string, SpeakerState[], number][] = [
-    ["a station that is nobody's", FOREIGN, all, 2],
-    ["another speaker, on any of its links", OTHERS, all, 0],
-    ["this node itself, by another link", OURS, all, 0],
-    ["a speaker of an older build may be the one", FOREIGN, [...all, stateWith(undefined)], 0],
-  ];
-  for (const [what, station, states, count] of cases) {
-    test(`who announces an address, too: ${what}`, () => {
-      events.contested(conflict(station), ["default/web", "default/api"], states);
-      assert.equal(emitted.length, count);
-      if (count === 0) return;
-      const { target, content } = emitted[0] ?? assert.fail();
-      assert.deepEqual(
-        [target.metadata.name, content.type, content.reason],
+  test("who uses an address, too: told at each of its Services, with what is done; not when it is over", () => {
+    const conflict = { link: "eth0", vip: "192.0.2.1", station: "5254000000ff" };
+    const services = ["default/web", "default/api"];
+    events.contested({ ...conflict, state: "defended" }, services);
+    events.contested({ ...conflict, state: "yielded" }, services);
+    events.contested({ ...conflict, station: "", state: "over" }, services);
+    assert.deepEqual(
+      emitted.map(({ target, content }) => [target.metadata.name, content.type, content.reason]),
+      [
         ["web", "Warning", "AddressConflict"],
-      );
-      assert.match(content.message, /52:54:00:00:00:ff, announces 192\.0\.2\.1 on link eth0 of node n1/);
-    });
-  }
+        ["api", "Warning", "AddressConflict"],
+        ["web", "Warning", "AddressConflict"],
+        ["api", "Warning", "AddressConflict"],
+      ],
+    );
+    const texts = emitted.map(({ content }) => content.message);
+    assert.match(
+      texts[0] ?? "",
+      /node n1: .* 52:54:00:00:00:ff, uses 192\.0\.2\.1 on link eth0, too: clients may/,
+    );
+    assert.match(
+      texts[2] ?? "",
+      /52:54:00:00:00:ff, uses 192\.0\.2\.1 on link eth0, too: the address is left to it/,
+    );
+  });
 });

@@ -4,9 +4,9 @@ import type { EventRecorder, EventTarget } from "#common/kube/events.ts";
 import type { Logger } from "#common/log.ts";
 import type { Trouble } from "./apply.ts";
 import type { SessionReport } from "./bgp/types.ts";
+import { conflictText, hardwareText } from "./conflict.ts";
 import type { Conflict } from "./layer2/messages.ts";
 import type { AddressPlan } from "./plan.ts";
-import type { SpeakerState } from "./view.ts";
 
 export interface SpeakerEventsOptions {
   readonly node: string;
@@ -64,25 +64,17 @@ export class SpeakerEvents {
     log.info("addresses withdrawn", { count: gone.length, ips: gone.slice(0, 20) });
   }
 
-  /**
-   * Another station says that an address is its own, at each of the address' Services. Two nodes of ours may do so for
-   * a moment, while they judge differently; anything else is somebody's mistake, and clients may end there.
-   */
-  contested(
-    { link, vip, station }: Conflict,
-    services: readonly string[],
-    states: Iterable<SpeakerState>,
-  ): void {
+  /** A foreign station uses an address of this node: somebody's mistake, and clients may end there. */
+  contested(conflict: Conflict, services: readonly string[]): void {
     const { events, log, node } = this.#options;
-    const about = { link, ip: vip, station: colons(station) };
-    if (!isForeign(station, states)) {
-      log.debug("another speaker announces an address of this node", about);
+    const { link, vip, station, state } = conflict;
+    const about = { link, ip: vip, station: hardwareText(station), state, services };
+    if (state === "over") {
+      log.info("no foreign station uses an address of this node any more", about);
       return;
     }
-    log.warn("a foreign station announces an address of this node", { ...about, services });
-    const message =
-      `a station that is no node of this cluster, ${colons(station)}, announces ${vip} on link ${link} of node ${node}, ` +
-      "too: clients may be sent there. Take the address from it or from the pool";
+    log.warn("a foreign station uses an address of this node", about);
+    const message = `node ${node}: ${conflictText(conflict)}. Take the address from it or from the pool`;
     for (const key of services) {
       events.emit(this.#service(key), { type: "Warning", reason: "AddressConflict", message });
     }
@@ -111,11 +103,3 @@ export class SpeakerEvents {
     return { apiVersion: "v1", kind: "Service", metadata };
   }
 }
-
-/** Pure: no speaker has it on a link. Not said while one of them, of an older build, does not publish its own. */
-function isForeign(station: string, states: Iterable<SpeakerState>): boolean {
-  const known = [...states].flatMap(({ links }) => links.map(({ hardware }) => hardware));
-  return !known.includes(undefined) && !known.includes(station);
-}
-
-const colons = (hardware: string): string => hardware.match(/../g)?.join(":") ?? "";

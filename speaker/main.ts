@@ -77,7 +77,7 @@ async function main(signal: AbortSignal): Promise<void> {
     ...common,
     spawn: spawnWorker,
     onTrouble: trigger,
-    onConflict: (conflict) => speaker?.tellConflict(conflict),
+    onConflicts: (conflicts) => speaker?.tellConflicts(conflicts),
   });
   const forwarder = createForwarder({
     open: () => new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot })),
@@ -190,7 +190,7 @@ async function main(signal: AbortSignal): Promise<void> {
 /** Packet sockets need NET_RAW: tried on loopback, so that no link has to be there. */
 function cannotSend(): Trouble | undefined {
   try {
-    const receive = "arpRequests";
+    const receive = "arp";
     new PacketSocket({ linkIndex: LOOPBACK_INDEX, receive, onFrames() {}, onError() {} }).close();
     return undefined;
   } catch (error) {

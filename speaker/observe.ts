@@ -52,11 +52,12 @@ export function observe(
 }
 
 function observeAnswers(metrics: Metrics, counts: ResponderCounts): void {
-  const { arp, ndp, unasked, lost, conflicts } = counts;
+  const { arp, ndp, unasked, lost, retried, conflicts } = counts;
   metrics.set("genkan_answers_total", { protocol: "arp" }, arp);
   metrics.set("genkan_answers_total", { protocol: "ndp" }, ndp);
   metrics.set("genkan_unasked_announcements_total", {}, unasked);
   metrics.set("genkan_frames_lost_total", {}, lost);
+  metrics.set("genkan_frames_retried_total", {}, retried);
   metrics.set("genkan_address_conflicts_total", {}, conflicts);
   metrics.set("genkan_multicast_groups", { state: "joined" }, counts.groups);
   metrics.set("genkan_multicast_groups", { state: "refused" }, counts.refusedGroups);

@@ -85,6 +85,7 @@ function view(world: World, own = "n1"): View {
       nodeSelector: world.nodeSelector ?? {},
       mode: world.mode ?? "IPVS",
       scheduler: "mh",
+      addressConflict: "defend",
     },
     nodes: new Map(nodes.map((entry) => [entry.name, entry])),
     pools: new Pools(world.pools ?? [POOL]),

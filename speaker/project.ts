@@ -169,6 +169,10 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     nodeSelector: optional(labels, NO_FIELDS)(read.nodeSelector, "spec.nodeSelector"),
     mode: optional(word("IPVS", "KubeProxy"), "IPVS")(forwarding.mode, "spec.forwarding.mode"),
     scheduler: optional(text, "mh")(forwarding.scheduler, "spec.forwarding.scheduler"),
+    addressConflict: optional(word("defend", "yield"), "defend")(
+      optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").addressConflict,
+      "spec.layer2.addressConflict",
+    ),
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
   };
 }

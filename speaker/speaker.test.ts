@@ -83,6 +83,7 @@ function world() {
         nodeSelector: {},
         mode: "IPVS",
         scheduler: "mh",
+        addressConflict: "defend",
       }),
       nodes: new Map([[NODE.name, NODE]]),
       pools: { current: () => new Pools([POOL]) },
@@ -95,7 +96,14 @@ function world() {
     },
     membership,
     monitor: { links: () => [] },
-    announcer: { problems: [], held: () => new Map(), withdrawOthers: async () => [], set: async () => [] },
+    announcer: {
+      problems: [],
+      held: () => new Map(),
+      withdrawOthers: async () => [],
+      set: async () => [],
+      rule: () => undefined,
+      contested: () => [],
+    },
     routing: {
       withdrawOthers() {},
       apply: ({ sessions }: BgpPlan) => {

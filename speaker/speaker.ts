@@ -19,6 +19,7 @@ import { routedRanges, tunnelSources } from "./reach.ts";
 import type { Reporter } from "./reporter.ts";
 import { type Role, roleOf } from "./role.ts";
 import type { Routing } from "./routing.ts";
+import { rulesFor } from "./rules.ts";
 import type { Sources } from "./sources.ts";
 import { statusOf } from "./status.ts";
 import type { LoadBalancerView, Members, SpeakerState, View } from "./view.ts";
@@ -147,10 +148,11 @@ export class Speaker {
     this.#events.session(report);
   }
 
-  /** Another station announces what this node does. */
-  tellConflict(conflict: Conflict): void {
-    const { services = [] } = this.#plan.addresses.find(({ vip }) => vip === conflict.vip) ?? {};
-    this.#events.contested(conflict, services, this.#members(this.#ownState()).states.values());
+  /** How it stands with addresses of this node that foreign stations use. */
+  tellConflicts(conflicts: readonly Conflict[]): void {
+    const services = new Map(this.#plan.addresses.map((address) => [address.vip, address.services]));
+    for (const conflict of conflicts) this.#events.contested(conflict, services.get(conflict.vip) ?? []);
+    this.refreshReport();
   }
 
   /** Reports anew what has changed outside of passes. */
@@ -285,6 +287,7 @@ export class Speaker {
     const reason = JSON.stringify([this.#options.version(), state]);
     if (reason === this.#plannedFor) return;
     const view = this.#view(loadBalancer, state);
+    this.#options.announcer.rule(rulesFor(view, this.#options.monitor.links()));
     this.#plan = this.#planner.plan(view);
     this.#bgpPlan = this.#planPeers(view);
     this.#reach = { members: tunnelSources(view), routed: routedRanges(view.pools.list(), state) };
@@ -357,6 +360,7 @@ export class Speaker {
         announcingTrouble: this.#announcingTrouble,
         leftOut: this.#plan.leftOut,
         unusable: [...this.#options.sources.unusable(), ...this.#options.membership.unusable()],
+        conflicts: this.#options.announcer.contested(),
         isRemoved: this.#isRemoved,
         lastError: this.#lastError,
         conditions: reporter.conditions,

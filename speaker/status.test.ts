@@ -39,6 +39,7 @@ const INPUT: StatusInput = {
   announcingTrouble: undefined,
   leftOut: [],
   unusable: [],
+  conflicts: [],
   isRemoved: false,
   lastError: undefined,
   conditions: [],

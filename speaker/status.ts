@@ -5,7 +5,9 @@ import type { Trouble } from "./apply.ts";
 import type { Withheld } from "./bgp/plan.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import type { LeftOut } from "./claims.ts";
+import { conflictTrouble } from "./conflict.ts";
 import type { ForwardingCounts } from "./forwarding/types.ts";
+import type { Conflict } from "./layer2/messages.ts";
 import type { NodeLink } from "./nodelinks.ts";
 import type { AddressPlan } from "./plan.ts";
 import type { Role } from "./role.ts";
@@ -36,6 +38,8 @@ export interface StatusInput {
   readonly leftOut: readonly LeftOut[];
   /** Objects of the API that cannot be used. */
   readonly unusable: readonly Unusable[];
+  /** Addresses that foreign stations use, too. */
+  readonly conflicts: readonly Conflict[];
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -191,7 +195,11 @@ function wantedConditions(input: StatusInput): Wanted[] {
     reason: "Ready",
     message: "",
   });
-  const served = judged(ConditionType.AllServed, leftOutOf(input.leftOut), { reason: "Served", message: "" });
+  const served = judged(
+    ConditionType.AllServed,
+    leftOutOf(input.leftOut) ?? conflictTrouble(input.conflicts),
+    { reason: "Served", message: "" },
+  );
   const removed: Wanted = { type: ConditionType.Removed, status: "False", reason: "InUse", message: "" };
   return [forwarding, announcing, served, usableOf(input.unusable), ready, removed];
 }

@@ -130,6 +130,8 @@ export interface LoadBalancerView {
   readonly nodeSelector: Labels;
   readonly mode: "IPVS" | "KubeProxy";
   readonly scheduler: string;
+  /** What to do where a foreign station uses an announced address. */
+  readonly addressConflict: "defend" | "yield";
   /** Class of the Services that are ours; without one those without a class. */
   readonly loadBalancerClass?: string;
 }

@@ -13,6 +13,7 @@ import type {
   LinkIdentity,
   LinkProblem,
   ResponderCounts,
+  Rules,
   ToWorker,
 } from "./messages.ts";
 
@@ -33,7 +34,8 @@ export interface AnnouncerOptions {
   readonly spawn: () => WorkerLike;
   /** The worker died, or a link failed: `update` should be called again. */
   readonly onTrouble: () => void;
-  readonly onConflict: (conflict: Conflict) => void;
+  /** How it stands with addresses that foreign stations use; `contested` has all of them. */
+  readonly onConflicts: (conflicts: readonly Conflict[]) => void;
 }
 
 /** The worker did not do as told. */
@@ -52,6 +54,7 @@ const NO_COUNTS: ResponderCounts = {
   ndp: 0,
   unasked: 0,
   lost: 0,
+  retried: 0,
   conflicts: 0,
   announced: 0,
   groups: 0,
@@ -80,6 +83,9 @@ export class Announcer {
   #worker: WorkerLike | undefined;
   #sequence = 0;
   #problems: readonly LinkProblem[] = [];
+  #rules: Rules | undefined;
+  /** By link and address. */
+  readonly #contested = new Map<string, Conflict>();
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
@@ -93,6 +99,18 @@ export class Announcer {
   /** What is announced now. */
   held(): Wanted {
     return this.#held;
+  }
+
+  /** Addresses that foreign stations use at present. */
+  contested(): Conflict[] {
+    return [...this.#contested.values()];
+  }
+
+  /** Holds from now on, for a worker that is started later, too. */
+  rule(rules: Rules): void {
+    if (JSON.stringify(rules) === JSON.stringify(this.#rules)) return;
+    this.#rules = rules;
+    this.#worker?.postMessage({ type: "rule", rules });
   }
 
   /** Withdraws what is not wanted and adds nothing. Resolves when the worker has stopped answering. */
@@ -133,7 +151,10 @@ export class Announcer {
     links: readonly LinkIdentity[],
   ): Promise<void> {
     const reply = await this.#ask((sequence) => ({ type: "update", sequence, links, add, remove }));
-    for (const { link, vip } of remove) this.#held.get(link)?.delete(vip);
+    for (const { link, vip } of remove) {
+      this.#held.get(link)?.delete(vip);
+      this.#contested.delete(placeOf({ link, vip }));
+    }
     for (const { link, vip } of add) {
       const vips = this.#held.get(link);
       if (vips === undefined) this.#held.set(link, new Set([vip]));
@@ -166,6 +187,7 @@ export class Announcer {
     worker.on("message", (message) => this.#take(message));
     worker.on("error", (error) => this.#ended(worker, error));
     worker.on("exit", (code) => this.#ended(worker, new Error(`exit code ${code}`)));
+    if (this.#rules !== undefined) worker.postMessage({ type: "rule", rules: this.#rules });
     return worker;
   }
 
@@ -182,10 +204,20 @@ export class Announcer {
       case "problem":
         this.#options.log.debug("a link failed", { ...message.problem });
         return;
-      case "conflict":
-        this.#options.onConflict(message.conflict);
+      case "conflicts":
+        this.#conflict(message.conflicts);
         return;
     }
+  }
+
+  /** What was withdrawn while the word was on its way is no conflict any more. */
+  #conflict(conflicts: readonly Conflict[]): void {
+    const held = conflicts.filter(({ link, vip }) => this.#held.get(link)?.has(vip));
+    for (const conflict of held) {
+      if (conflict.state === "over") this.#contested.delete(placeOf(conflict));
+      else this.#contested.set(placeOf(conflict), conflict);
+    }
+    if (held.length > 0) this.#options.onConflicts(held);
   }
 
   #ended(worker: WorkerLike, error: unknown): void {
@@ -198,6 +230,7 @@ export class Announcer {
   #forget(error: AnnouncerError): void {
     this.#worker = undefined;
     this.#held.clear();
+    this.#contested.clear();
     this.#links = [];
     this.#problems = [];
     for (const { reject, cancel } of this.#waiting.values()) {
@@ -207,6 +240,8 @@ export class Announcer {
     this.#waiting.clear();
   }
 }
+
+const placeOf = ({ link, vip }: Announcement): string => `${link} ${vip}`;
 
 /** What `a` has and `b` has not. */
 function difference(a: Wanted, b: Wanted): Announcement[] {

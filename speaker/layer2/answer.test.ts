@@ -3,9 +3,9 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { addressKey } from "./address.ts";
 import { answerArp, answerDiscovery } from "./answer.ts";
-import { decodeArp, encodeArp, gratuitousArp } from "./arp.ts";
+import { arpProbe, decodeArp, encodeArp, gratuitousArp } from "./arp.ts";
 import { isFault, parseHardwareAddress } from "./frame.ts";
-import { checksum, decodeSolicitation, unsolicitedAdvertisement } from "./ndp.ts";
+import { checksum, decodeSolicitation, probeSolicitation, unsolicitedAdvertisement } from "./ndp.ts";
 import * as linux from "./testdata/linux.ts";
 
 const hardwareA = hardware("02:00:00:00:00:0a");
@@ -53,11 +53,40 @@ describe("ARP", () => {
 
   const own = [...hardwareB];
   const cases: readonly [what: string, frame: Buffer, silence: string][] = [
-    ["a reply", linux.arpResponse, "WrongOperation"],
+    ["a reply of our own", linux.arpResponse, "Own"],
+    ["a reply of another station", altered(linux.arpRequest, { 21: [2] }), "WrongOperation"],
     ["a request of our own", altered(linux.arpRequest, { 6: own }), "Own"],
     ["a request to another station", altered(linux.arpRequest, { 0: [2, 0, 0, 0, 0, 9] }), "OtherHost"],
     ["another address", altered(linux.arpRequest, { 38: [192, 0, 2, 3] }), "NotAnnounced"],
+    // RFC 5227 section 2.4: any ARP packet, request or reply, whoever it is sent to.
     ["our address announced by another", altered(linux.arpRequest, { 28: [192, 0, 2, 2] }), "Conflict"],
+    ["the same in a reply", altered(linux.arpRequest, { 21: [2], 28: [192, 0, 2, 2] }), "Conflict"],
+    [
+      "a plain question of who uses our address",
+      altered(linux.arpRequest, { 28: [192, 0, 2, 2], 38: [192, 0, 2, 9] }),
+      "Conflict",
+    ],
+    [
+      "a reply to us that says our address is there",
+      altered(linux.arpRequest, { 0: own, 21: [2], 28: [192, 0, 2, 2] }),
+      "Conflict",
+    ],
+    [
+      "a reply to another station",
+      altered(linux.arpRequest, { 0: [2, 0, 0, 0, 0, 9], 21: [2], 28: [192, 0, 2, 2] }),
+      "Conflict",
+    ],
+    [
+      "what a proxy tells of another station that has our address",
+      altered(linux.arpRequest, { 21: [2], 22: [2, 0, 0, 0, 0, 9], 28: [192, 0, 2, 2] }),
+      "Conflict",
+    ],
+    [
+      "our address with our own hardware address, from elsewhere",
+      altered(linux.arpRequest, { 21: [2], 22: own, 28: [192, 0, 2, 2] }),
+      "WrongOperation",
+    ],
+    ["reverse ARP", altered(linux.arpRequest, { 21: [3], 28: [192, 0, 2, 2] }), "WrongOperation"],
     ["a group as sender", altered(linux.arpRequest, { 22: [255, 255, 255, 255, 255, 255] }), "WrongHardware"],
     ["token ring", altered(linux.arpRequest, { 14: [0, 6] }), "WrongHardware"],
     ["an address of 16 bytes", altered(linux.arpRequest, { 19: [16] }), "WrongLength"],
@@ -68,6 +97,32 @@ describe("ARP", () => {
   for (const [what, frame, silence] of cases) {
     test(`silence: ${what}`, () => assert.equal(answerArp(frame, link).silence, silence));
   }
+
+  test("who uses our address and asks for another one of ours gets an answer all the same", () => {
+    const both = { ...link, vips: new Set([addressKey(VIP4), addressKey(Buffer.from("c0000201", "hex"))]) };
+    const { silence, reply } = answerArp(linux.arpRequest, both);
+    assert.equal(silence, "Conflict");
+    assert.ok(reply);
+  });
+
+  test("a yielded address is not answered for; its use, and a probe for it, are heard", () => {
+    const yielded = { ...link, silent: new Set([addressKey(VIP4), addressKey(VIP6)]) };
+    assert.equal(answerArp(linux.arpRequest, yielded).silence, "Yielded");
+    assert.equal(answerArp(altered(linux.arpRequest, { 28: [192, 0, 2, 2] }), yielded).silence, "Conflict");
+    assert.equal(answerArp(altered(linux.arpRequest, { 28: [0, 0, 0, 0] }), yielded).silence, "Conflict");
+    assert.equal(answerDiscovery(linux.solicitation, yielded).silence, "Yielded");
+    assert.equal(answerDiscovery(linux.probe, { ...yielded, hardware: hardwareA }).silence, "Conflict");
+  });
+
+  test("a probe of ours has no sender address (RFC 5227 section 2.1.1), and Linux's for IPv6 is the same", () => {
+    const probe = decodeArp(arpProbe(VIP4, hardwareB));
+    assert.ok(!isFault(probe));
+    assert.deepEqual([...probe.packet.senderAddress, ...probe.packet.targetHardware], Array(10).fill(0));
+    assert.deepEqual([probe.packet.operation, [...probe.packet.targetAddress]], [1, [...VIP4]]);
+    const asked = decodeSolicitation(probeSolicitation(VIP6, hardwareB));
+    assert.ok(!isFault(asked) && asked.isProbe);
+    assert.equal(Buffer.from(asked.destination).toString("hex"), "ff0200000000000000000001ff000002");
+  });
 
   test("a request to us alone and a probe (RFC 5227) are answered", () => {
     assert.ok(answerArp(altered(linux.arpRequest, { 0: own }), link).reply);
@@ -141,6 +196,16 @@ describe("neighbor discovery", () => {
     ["a router's message", resummed(solicitation, { 54: [134] }), "WrongOperation"],
     ["an advertisement of our own", linux.advertisement, "Own"],
     ["our address advertised by another", unsolicitedAdvertisement(VIP6, hardwareA), "Conflict"],
+    [
+      "the same, solicited, to us alone",
+      resummed(linux.advertisement, { 0: [...hardwareB], 6: [...hardwareA], 80: [...hardwareA] }),
+      "Conflict",
+    ],
+    [
+      "a question from our address",
+      resummed(solicitation, { 22: [...VIP6], 38: [0xff, 2], 77: [9] }),
+      "Conflict",
+    ],
     [
       "an address that is another's",
       resummed(linux.advertisement, { 6: [2, 0, 0, 0, 0, 9], 77: [3] }),

@@ -16,6 +16,8 @@ const ARP_LENGTH = 28;
 export const ARP_OPERATION = { request: 1, reply: 2 } as const;
 
 const NO_HARDWARE_ADDRESS = new Uint8Array(6);
+/** The sender of a probe. */
+export const NO_ADDRESS = new Uint8Array(4);
 
 /** Hardware addresses 6 bytes, protocol addresses 4 bytes. */
 export interface ArpPacket {
@@ -109,6 +111,21 @@ export function gratuitousArp(
       },
     });
   return [form(ARP_OPERATION.request, NO_HARDWARE_ADDRESS), form(ARP_OPERATION.reply, hardware)];
+}
+
+/** RFC 5227 section 2.1.1: asks whether anybody has the address, without teaching anybody anything. */
+export function arpProbe(address: Uint8Array, hardware: Uint8Array): Buffer {
+  return encodeArp({
+    destination: BROADCAST,
+    source: hardware,
+    packet: {
+      operation: ARP_OPERATION.request,
+      senderHardware: hardware,
+      senderAddress: NO_ADDRESS,
+      targetHardware: NO_HARDWARE_ADDRESS,
+      targetAddress: address,
+    },
+  });
 }
 
 function read16(bytes: Uint8Array, at: number): number {

@@ -1,4 +1,5 @@
 /** What the speaker and the worker thread that keeps time say to each other. */
+import type { Policy } from "./contest.ts";
 
 /** A link to answer on. A new index or hardware address means a new link of the same name. */
 export interface LinkIdentity {
@@ -15,10 +16,21 @@ export interface Announcement {
   readonly vip: string;
 }
 
-/** Another station on the link says that the address is its own. */
+/** A station that is no node of ours uses the address as its own. */
 export interface Conflict extends Announcement {
-  /** Its hardware address, 12 hex digits. */
+  /** Its hardware address, 12 hex digits; "" when it is over. */
   readonly station: string;
+  /** defended: we go on answering. yielded: we do not. over: nothing was heard for some time. */
+  readonly state: "defended" | "yielded" | "over";
+}
+
+/** Which stations are ours, and what to do about others that use our addresses. */
+export interface Rules {
+  /** Hardware addresses of this node's links, 12 hex digits each. */
+  readonly own: readonly string[];
+  /** Of other nodes' links; undefined: not all are known, so every station may be one. */
+  readonly members: readonly string[] | undefined;
+  readonly addressConflict: Policy;
 }
 
 /** Why a link is not answered on. */
@@ -35,8 +47,11 @@ export interface ResponderCounts {
   readonly ndp: number;
   /** Gratuitous ARP and unsolicited advertisements. */
   readonly unasked: number;
-  /** Frames that found no room. */
+  /** Answers that found no room, and whatever the link refused. */
   readonly lost: number;
+  /** Frames that found no room, and were sent later. */
+  readonly retried: number;
+  /** Frames of foreign stations that use an announced address. */
   readonly conflicts: number;
   readonly announced: number;
   /** Solicited-node groups joined, and those that the kernel refuses to join. */
@@ -53,6 +68,7 @@ export type ToWorker =
       readonly add: readonly Announcement[];
       readonly remove: readonly Announcement[];
     }
+  | { readonly type: "rule"; readonly rules: Rules }
   | { readonly type: "count"; readonly sequence: number }
   | { readonly type: "close" };
 
@@ -60,4 +76,4 @@ export type FromWorker =
   | { readonly type: "done"; readonly sequence: number; readonly problems: readonly LinkProblem[] }
   | { readonly type: "counts"; readonly sequence: number; readonly counts: ResponderCounts }
   | { readonly type: "problem"; readonly problem: LinkProblem }
-  | { readonly type: "conflict"; readonly conflict: Conflict };
+  | { readonly type: "conflicts"; readonly conflicts: readonly Conflict[] };

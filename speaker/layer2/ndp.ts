@@ -20,6 +20,7 @@ const ND_FIXED = 24;
 const OPTION = { sourceLinkLayer: 1, targetLinkLayer: 2 } as const;
 const FLAG = { solicited: 0x40, override: 0x20 } as const;
 
+const UNSPECIFIED = new Uint8Array(16);
 const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 /** RFC 2464 section 7. */
 const ALL_NODES_HARDWARE = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
@@ -60,18 +61,26 @@ export function decodeSolicitation(frame: Uint8Array): NeighborSolicitation | Fa
   return typeof parts === "string" ? parts : fieldsOf(parts);
 }
 
-/** Whose hardware address somebody tells, and who. Checks what RFC 4861 section 7.1.2 asks for. */
-export function decodeAdvertisement(
-  frame: Uint8Array,
-): { readonly hardware: Uint8Array; readonly target: Uint8Array } | Fault {
+/**
+ * Whose hardware address somebody tells, and who: `hardware` as Ethernet says, `told` by the option if there is one.
+ * Checks what RFC 4861 section 7.1.2 asks for.
+ */
+export function decodeAdvertisement(frame: Uint8Array):
+  | {
+      readonly hardware: Uint8Array;
+      readonly told: Uint8Array;
+      readonly target: Uint8Array;
+    }
+  | Fault {
   const parts = decodeMessage(frame, ND_TYPE.advertisement);
   if (typeof parts === "string") return parts;
   const { hardware, destination, message } = parts;
   const target = message.subarray(8, 24);
   if (target[0] === 0xff) return "WrongTarget";
   if (destination[0] === 0xff && ((message[4] ?? 0) & FLAG.solicited) !== 0) return "WrongDestination";
-  if (linkLayerOption(message.subarray(ND_FIXED)) === "WrongOption") return "WrongOption";
-  return { hardware, target };
+  const told = linkLayerOption(message.subarray(ND_FIXED), OPTION.targetLinkLayer);
+  if (told === "WrongOption") return "WrongOption";
+  return { hardware, told: told ?? hardware, target };
 }
 
 function decodeMessage(frame: Uint8Array, type: number): Message | Fault {
@@ -97,7 +106,7 @@ function fieldsOf(parts: Message): NeighborSolicitation | Fault {
   const target = message.subarray(8, 24);
   if (target[0] === 0xff) return "WrongTarget";
   const isProbe = source.every((byte) => byte === 0);
-  const sourceLinkLayer = linkLayerOption(message.subarray(ND_FIXED));
+  const sourceLinkLayer = linkLayerOption(message.subarray(ND_FIXED), OPTION.sourceLinkLayer);
   if (sourceLinkLayer === "WrongOption") return "WrongOption";
   // RFC 4861 section 7.1.1: a probe goes to a solicited-node address and carries no link-layer address.
   if (isProbe && !SOLICITED_NODE.every((byte, at) => destination[at] === byte)) return "WrongDestination";
@@ -105,13 +114,13 @@ function fieldsOf(parts: Message): NeighborSolicitation | Fault {
   return { hardware, sourceLinkLayer, source, destination, target, isProbe };
 }
 
-/** The source link-layer address; every option must have a length, unknown ones are skipped. */
-function linkLayerOption(options: Uint8Array): Uint8Array | undefined | "WrongOption" {
+/** A link-layer address; every option must have a length, those of other types are skipped. */
+function linkLayerOption(options: Uint8Array, type: number): Uint8Array | undefined | "WrongOption" {
   let found: Uint8Array | undefined;
   for (let at = 0; at < options.length; ) {
     const length = (options[at + 1] ?? 0) * 8;
     if (length === 0 || at + length > options.length) return "WrongOption";
-    if (options[at] === OPTION.sourceLinkLayer && length === 8) found = options.subarray(at + 2, at + 8);
+    if (options[at] === type && length === 8) found = options.subarray(at + 2, at + 8);
     at += length;
   }
   return found;
@@ -131,24 +140,42 @@ export interface NeighborAdvertisement {
 /** 86 bytes. The override flag is always set: neighbours replace what they know (RFC 4861 section 7.2.5). */
 function encodeAdvertisement(advertisement: NeighborAdvertisement): Buffer {
   const { to, hardware, destination, target, isSolicited } = advertisement;
-  const length = ND_FIXED + 8;
-  const frame = frameFor({ destination: to, source: hardware, type: ETHER_TYPE.ipv6 }, IPV6_HEADER + length);
-  const packet = frame.subarray(ETHERNET_HEADER);
-  packet[0] = 0x60;
-  packet.writeUInt16BE(length, 4);
-  packet[6] = NEXT_HEADER_ICMPV6;
-  packet[7] = HOP_LIMIT;
-  packet.set(target, 8);
-  packet.set(destination, 24);
-  const message = packet.subarray(IPV6_HEADER, IPV6_HEADER + length);
+  const message = Buffer.alloc(ND_FIXED + 8);
   message[0] = ND_TYPE.advertisement;
   message[4] = FLAG.override | (isSolicited ? FLAG.solicited : 0);
   message.set(target, 8);
   message[24] = OPTION.targetLinkLayer;
   message[25] = 1;
   message.set(hardware, 26);
-  message.writeUInt16BE(checksum(target, destination, message), 2);
+  return encodeMessage({ to, hardware, source: target, destination, message });
+}
+
+/** Fills in the checksum. */
+function encodeMessage(parts: Message & { readonly to: Uint8Array }): Buffer {
+  const { to, hardware, source, destination, message } = parts;
+  const { length } = message;
+  const frame = frameFor({ destination: to, source: hardware, type: ETHER_TYPE.ipv6 }, IPV6_HEADER + length);
+  const packet = frame.subarray(ETHERNET_HEADER);
+  packet[0] = 0x60;
+  packet.writeUInt16BE(length, 4);
+  packet[6] = NEXT_HEADER_ICMPV6;
+  packet[7] = HOP_LIMIT;
+  packet.set(source, 8);
+  packet.set(destination, 24);
+  packet.set(message, IPV6_HEADER);
+  packet.writeUInt16BE(checksum(source, destination, message), IPV6_HEADER + 2);
   return frame;
+}
+
+/** RFC 4862 section 5.4.2: asks whether anybody has the address, from `::`. 78 bytes. */
+export function probeSolicitation(target: Uint8Array, hardware: Uint8Array): Buffer {
+  const destination = solicitedNode(target);
+  const message = Buffer.alloc(ND_FIXED);
+  message[0] = ND_TYPE.solicitation;
+  message.set(target, 8);
+  // RFC 2464 section 7.
+  const to = Uint8Array.of(0x33, 0x33, ...destination.subarray(12));
+  return encodeMessage({ to, hardware, source: UNSPECIFIED, destination, message });
 }
 
 /** RFC 4861 section 7.2.4: to the asker, solicited; a probe's answer goes to all nodes, not solicited. */

@@ -58,12 +58,12 @@ const ofLink = (linkIndex: number): Match[] => [
   { load: LOAD_BYTE, offset: VLAN_TAG_PRESENT, value: 0 },
 ];
 
-/** ARP requests on Ethernet (RFC 826: ar$op at byte 6 of the packet). */
-export function arpRequests(linkIndex: number): Buffer {
+/** ARP requests and replies on Ethernet (RFC 826: ar$op at byte 6 of the packet). */
+export function arp(linkIndex: number): Buffer {
   return accept([
     ...ofLink(linkIndex),
     { load: LOAD_HALF, offset: 12, value: 0x0806 },
-    { load: LOAD_HALF, offset: 20, value: 1 },
+    { load: LOAD_HALF, offset: 20, value: [1, 2] },
   ]);
 }
 

@@ -62,7 +62,7 @@ test("packet sockets", { timeout: 30_000 }, async (t) => {
     const own = hardwareAddress(OURS);
     const socket = new PacketSocket({
       linkIndex: linkIndex(OURS),
-      receive: "arpRequests",
+      receive: "arp",
       onFrames: (frames) => {
         for (const frame of frames) seen.push(frame.toString("hex", 38, 42));
         socket.send(frames.map((frame) => answer(frame, own)));
@@ -103,7 +103,7 @@ test("packet sockets", { timeout: 30_000 }, async (t) => {
     const source = `
       const { parentPort, workerData } = await import("node:worker_threads");
       const { PacketSocket } = await import(workerData.module);
-      globalThis.socket = new PacketSocket({ linkIndex: workerData.linkIndex, receive: "arpRequests",
+      globalThis.socket = new PacketSocket({ linkIndex: workerData.linkIndex, receive: "arp",
         onFrames: () => {}, onError: (error) => { throw error; } });
       parentPort.postMessage("open");
       if (workerData.leaves) process.exit(0);`;
@@ -127,8 +127,7 @@ test("packet sockets", { timeout: 30_000 }, async (t) => {
   });
 
   await t.test("a link that is gone is ENODEV", () => {
-    const open = () =>
-      new PacketSocket({ linkIndex: 999_999, receive: "arpRequests", onFrames() {}, onError() {} });
+    const open = () => new PacketSocket({ linkIndex: 999_999, receive: "arp", onFrames() {}, onError() {} });
     assert.throws(open, (error) => error instanceof SocketError && error.code === "ENODEV");
   });
 

@@ -1,5 +1,5 @@
 /** Packet sockets (AF_PACKET, packet(7)): whole frames on one link, filtered in the kernel. */
-import { arpRequests, neighborDiscovery } from "./filter.ts";
+import { arp, neighborDiscovery } from "./filter.ts";
 import { AF, SOCK, SOL, Socket, type SocketError } from "./socket.ts";
 
 const ETHERTYPE = { arp: 0x0806, ipv6: 0x86dd } as const;
@@ -15,7 +15,7 @@ export interface PacketSocketOptions {
   /** Index of the link to listen on. */
   linkIndex: number;
   /** What to receive; sending is free in either case. */
-  receive: "arpRequests" | "neighborDiscovery";
+  receive: "arp" | "neighborDiscovery";
   /** Frames of one wakeup, with the Ethernet header; valid until the callback returns. */
   onFrames(frames: readonly Buffer[]): void;
   /** ENETDOWN when the link goes down, among others; the socket stays usable when it comes up again. */
@@ -36,12 +36,12 @@ export class PacketSocket {
   readonly #socket: Socket;
 
   constructor(options: PacketSocketOptions) {
-    const isArp = options.receive === "arpRequests";
+    const isArp = options.receive === "arp";
     const { linkIndex } = options;
     // Protocol 0: nothing arrives before the filter and the link are set.
     this.#socket = new Socket(AF.packet, SOCK.raw, 0);
     try {
-      this.#socket.attachFilter(isArp ? arpRequests(linkIndex) : neighborDiscovery(linkIndex));
+      this.#socket.attachFilter(isArp ? arp(linkIndex) : neighborDiscovery(linkIndex));
       this.#socket.setOption(SOL.packet, PACKET_IGNORE_OUTGOING, 1);
       this.#socket.setOption(SOL.socket, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
       this.#socket.bind(linkAddress(linkIndex, isArp ? ETHERTYPE.arp : ETHERTYPE.ipv6));

@@ -1,10 +1,15 @@
-/** An Announcer alone, for responder.test.ts: each line of standard input is the whole list of addresses for eth0. */
+/**
+ * An Announcer alone, for the tests beside: each line of standard input is the whole list of addresses for eth0, and is
+ * answered by a line that begins with "done". With an argument, `defend` or `yield`, conflicts are lines, too:
+ * "defended ADDRESS STATION".
+ */
 import { createInterface } from "node:readline";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
 import { Announcer, spawnWorker } from "#speaker/layer2/announcer.ts";
 import { monitorLinks } from "#speaker/nodelinks.ts";
 
+const [, , policy] = process.argv;
 const fail = (error: unknown): never => {
   process.stdout.write(`failed: ${String(error)}\n`);
   process.exit(1);
@@ -15,7 +20,15 @@ const announcer = new Announcer({
   log: silentLogger,
   spawn: spawnWorker,
   onTrouble() {},
-  onConflict() {},
+  onConflicts(conflicts) {
+    if (policy === undefined) return;
+    for (const { vip, station, state } of conflicts) process.stdout.write(`${state} ${vip} ${station}\n`);
+  },
+});
+announcer.rule({
+  own: monitor.links().map(({ hardware }) => hardware),
+  members: [],
+  addressConflict: policy === "yield" ? "yield" : "defend",
 });
 for await (const line of createInterface({ input: process.stdin })) {
   const vips = line.split(" ").filter((text) => text !== "");

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { UNASKED_MS } from "#speaker/layer2/responder.ts";
+import { UNASKED_MS } from "#speaker/layer2/pacer.ts";
 import { ip } from "#test/netns/namespace.ts";
 
 const OURS = `gkr1-${process.pid}`;

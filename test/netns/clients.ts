@@ -100,7 +100,7 @@ export class Clients implements Disposable {
     this.#uplink = Buffer.from(link("uplink").address.replaceAll(":", ""), "hex");
     this.#socket = new PacketSocket({
       linkIndex: link("clients").ifindex,
-      receive: "arpRequests",
+      receive: "arp",
       onFrames: () => undefined,
       onError: () => undefined,
     });

@@ -503,6 +503,10 @@ export interface LoadBalancerSpec {
    */
   layer2?: {
     /**
+     * What the owner of an address does where a station that is no node of the cluster uses it, too. defend, the default: it tells the neighbours again, every 10 s at most. yield: when the station goes on after that, it stops answering for the address, and takes it back when nobody else answers for it any more, which is asked every minute.
+     */
+    addressConflict?: "defend" | "yield";
+    /**
      * How the death of an owner is noticed. Not supported yet.
      */
     failureDetection?: {

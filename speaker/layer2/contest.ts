@@ -1,0 +1,147 @@
+/**
+ * One address that another station claims too: when the neighbours are told again that it is ours, when it is given up,
+ * and when it is taken back (RFC 5227 section 2.4, and the same for IPv6). Pure: `step` says what to do, and when to be
+ * called next.
+ *
+ * Another node of ours may claim it for a moment, while the two judge differently. Whoever is right has nothing new to
+ * announce when the other one gives up, so neighbours would stay with the other one's word, for good if that node then
+ * dies: the last word is of who still answers. That is no conflict, and never yielded to.
+ *
+ *                heard, and we have just told       pause over            three probes unanswered
+ *   answering ------------------------------> silent ----------> probing -----------------------> answering
+ *    | heard: told again, at most one            ^                  | heard
+ *    | in DEFEND_INTERVAL_MS                     +------------------+
+ */
+
+export type Policy = "defend" | "yield";
+
+/** After another station's word ours is told again: hosts ignore a change within a second (Linux: neigh/locktime). */
+export const LAST_WORD_MS = 1_100;
+/** RFC 5227 section 1.1. */
+export const DEFEND_INTERVAL_MS = 10_000;
+/** A conflict is over when nothing was heard for so long. */
+export const QUIET_MS = 30_000;
+/** What was yielded is asked for again after this time. */
+export const YIELD_PAUSE_MS = 60_000;
+/** RFC 5227 section 1.1: PROBE_NUM, PROBE_MIN, ANNOUNCE_WAIT. */
+const PROBE = { count: 3, everyMs: 1_000, waitMs: 2_000 } as const;
+
+export interface Contest {
+  /** Hardware address of the last station that is none of our nodes, 12 hex digits. */
+  readonly foreign: string | undefined;
+  /** Another one has had the last word so far. */
+  readonly isOwed: boolean;
+  /** Our last word since it began. */
+  readonly toldAt: number | undefined;
+  readonly phase: "answering" | "silent" | "probing";
+  /** Sent so far. */
+  readonly probes: number;
+  /** When `step` wants to be called with `due`. */
+  readonly dueAt: number;
+}
+
+export type ContestEvent =
+  | { readonly type: "heard"; readonly station: string; readonly isMember: boolean }
+  | { readonly type: "due" }
+  /** The policy is another one than before. */
+  | { readonly type: "ruled" };
+
+/** tell: once more. silence: answer no more. probe: ask who has it. resume: answer again. report: news for people. */
+export type ContestAct = "tell" | "silence" | "probe" | "resume" | "report";
+
+export interface Stepped {
+  /** Undefined: it is over. */
+  readonly contest: Contest | undefined;
+  readonly acts: readonly ContestAct[];
+}
+
+/** `now`: milliseconds. */
+export function step(
+  contest: Contest | undefined,
+  event: ContestEvent,
+  { now, policy }: { readonly now: number; readonly policy: Policy },
+): Stepped {
+  switch (event.type) {
+    case "heard":
+      return contest === undefined ? began(event, now) : heard(contest, event, { now, policy });
+    case "due":
+      return contest === undefined ? { contest, acts: [] } : due(contest, now);
+    case "ruled":
+      if (contest === undefined || contest.phase === "answering" || policy === "yield")
+        return { contest, acts: [] };
+      return resumed(contest, now);
+  }
+}
+
+type Heard = Extract<ContestEvent, { type: "heard" }>;
+
+function began({ station, isMember }: Heard, now: number): Stepped {
+  const contest: Contest = {
+    foreign: isMember ? undefined : station,
+    isOwed: true,
+    toldAt: undefined,
+    phase: "answering",
+    probes: 0,
+    dueAt: now + LAST_WORD_MS,
+  };
+  return { contest, acts: isMember ? [] : ["report"] };
+}
+
+function heard(
+  contest: Contest,
+  { station, isMember }: Heard,
+  { now, policy }: { now: number; policy: Policy },
+): Stepped {
+  const foreign = isMember ? contest.foreign : station;
+  if (contest.phase !== "answering") {
+    if (isMember) return { contest, acts: [] };
+    if (contest.phase === "silent") return { contest: { ...contest, foreign }, acts: [] };
+    return { contest: silent({ ...contest, foreign }, now), acts: [] };
+  }
+  const { toldAt } = contest;
+  const isKnown = contest.foreign !== undefined;
+  const isPersisting = toldAt !== undefined && now - toldAt <= DEFEND_INTERVAL_MS;
+  if (policy === "yield" && !isMember && isKnown && isPersisting)
+    return { contest: silent({ ...contest, foreign }, now), acts: ["silence", "report"] };
+  const earliest = now + LAST_WORD_MS;
+  const interval = foreign === undefined ? LAST_WORD_MS : DEFEND_INTERVAL_MS;
+  const dueAt = contest.isOwed ? contest.dueAt : Math.max(earliest, (toldAt ?? now) + interval);
+  return {
+    contest: { ...contest, foreign, isOwed: true, dueAt },
+    acts: isMember || isKnown ? [] : ["report"],
+  };
+}
+
+function silent(contest: Contest, now: number): Contest {
+  return { ...contest, phase: "silent", probes: 0, dueAt: now + YIELD_PAUSE_MS };
+}
+
+function due(contest: Contest, now: number): Stepped {
+  if (now < contest.dueAt) return { contest, acts: [] };
+  const isForeign = contest.foreign !== undefined;
+  if (contest.phase === "answering") {
+    if (!contest.isOwed) return { contest: undefined, acts: isForeign ? ["report"] : [] };
+    const dueAt = now + (isForeign ? QUIET_MS : LAST_WORD_MS);
+    // The station may be another one than at the last report.
+    return {
+      contest: { ...contest, isOwed: false, toldAt: now, dueAt },
+      acts: isForeign ? ["tell", "report"] : ["tell"],
+    };
+  }
+  if (contest.probes === PROBE.count) return resumed(contest, now);
+  const probes = contest.probes + 1;
+  const dueAt = now + (probes === PROBE.count ? PROBE.waitMs : PROBE.everyMs);
+  return { contest: { ...contest, phase: "probing", probes, dueAt }, acts: ["probe"] };
+}
+
+function resumed(contest: Contest, now: number): Stepped {
+  const again: Contest = {
+    ...contest,
+    phase: "answering",
+    probes: 0,
+    isOwed: false,
+    toldAt: now,
+    dueAt: now + QUIET_MS,
+  };
+  return { contest: again, acts: ["resume", "report"] };
+}

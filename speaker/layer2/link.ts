@@ -1,0 +1,345 @@
+/**
+ * One link on which addresses are announced: answers questions, tells the neighbours of new addresses unasked, joins the
+ * groups that questions go to, and settles what other stations claim. A shell: the rules are in answer.ts, pacer.ts,
+ * groups.ts and contest.ts.
+ */
+import type { Cancel, Clock } from "#common/clock.ts";
+import { addressBytes, addressKey } from "./address.ts";
+import { type Answer, answerArp, answerDiscovery, type Claim } from "./answer.ts";
+import { arpProbe, gratuitousArp } from "./arp.ts";
+import { type Contest, type ContestAct, type ContestEvent, type Policy, step } from "./contest.ts";
+import { type GroupMembership, SolicitedGroups } from "./groups.ts";
+import type { Conflict, LinkIdentity, LinkProblem, ResponderCounts } from "./messages.ts";
+import { probeSolicitation, unsolicitedAdvertisement } from "./ndp.ts";
+import { Pacer, type Word } from "./pacer.ts";
+import type { StationKind } from "./stations.ts";
+
+/** Groups to join at once: a millisecond or two of the kernel's. */
+const GROUP_SLICE = 64;
+/** What the kernel refused to join is tried again. */
+const GROUP_RETRY_MS = 2_000;
+/** The link's or the socket's queue is full: it passes. */
+const NO_ROOM: ReadonlySet<string> = new Set(["ENOBUFS", "EAGAIN", "EWOULDBLOCK"]);
+
+export interface FrameSocket {
+  /** How many left; throws if not even the first did. */
+  send(frames: readonly Buffer[]): number;
+  close(): void;
+}
+
+export interface SocketRequest {
+  readonly linkIndex: number;
+  readonly receive: "arp" | "neighborDiscovery";
+  onFrames(frames: readonly Buffer[]): void;
+  onError(error: Error): void;
+}
+
+/** What is counted over all links. */
+export type Tally = {
+  -readonly [K in "arp" | "ndp" | "unasked" | "lost" | "retried" | "conflicts"]: ResponderCounts[K];
+};
+
+export interface LinkOptions {
+  readonly clock: Pick<Clock, "after" | "now">;
+  /** Evenly spread in [0, 1). */
+  readonly random: () => number;
+  /** Throws if the link cannot be had. */
+  readonly open: (request: SocketRequest) => FrameSocket;
+  /** A socket to join groups of a link with. */
+  readonly openGroups: (linkIndex: number) => GroupMembership;
+  readonly tally: Tally;
+  readonly kindOf: (station: string) => StationKind;
+  readonly policy: () => Policy;
+  readonly onProblem: (problem: LinkProblem) => void;
+  /** How it stands with an address that a foreign station claims has changed: see `conflictOf`. */
+  readonly onConflict: (vip: string) => void;
+}
+
+interface Vip {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+}
+
+interface Open {
+  readonly arp: FrameSocket;
+  readonly ndp: FrameSocket;
+}
+
+export class AnnouncedLink {
+  readonly identity: LinkIdentity;
+  readonly hardware: Uint8Array;
+  /** By addressKey. */
+  readonly #vips = new Map<string, Vip>();
+  readonly #silent = new Set<string>();
+  readonly #contests = new Map<string, { contest: Contest; cancel: Cancel }>();
+  readonly #options: LinkOptions;
+  readonly #pacer: Pacer;
+  readonly #groups: SolicitedGroups;
+  #sockets: Open | undefined;
+  #speaking: Cancel | undefined;
+  #joining: Cancel | undefined;
+
+  constructor(identity: LinkIdentity, options: LinkOptions) {
+    this.identity = identity;
+    this.hardware = Buffer.from(identity.hardware, "hex");
+    this.#options = options;
+    this.#pacer = new Pacer(options.random, options.clock.now());
+    this.#groups = new SolicitedGroups(() => options.openGroups(identity.index));
+  }
+
+  /** Texts of the addresses announced. */
+  get vips(): string[] {
+    return [...this.#vips.values()].map(({ text }) => text);
+  }
+
+  /** Texts of those that another station claims. */
+  get contested(): string[] {
+    return [...this.#contests.keys()].map((key) => this.#vips.get(key)?.text ?? "");
+  }
+
+  get size(): number {
+    return this.#vips.size;
+  }
+
+  get groups(): { readonly joined: number; readonly refused: number } {
+    return this.#groups.report();
+  }
+
+  /** Answers for it from now on; told with `work`. Begins telling anew if it is known. */
+  add(text: string): void {
+    const bytes = addressBytes(text);
+    if (bytes === undefined) return;
+    const key = addressKey(bytes);
+    if (bytes.length === 16 && !this.#vips.has(key)) this.#groups.hold(bytes);
+    this.#vips.set(key, { text, bytes });
+    if (!this.#silent.has(key)) this.#pacer.add(key, formsOf(bytes));
+  }
+
+  remove(text: string): void {
+    const bytes = addressBytes(text);
+    if (bytes === undefined) return;
+    const key = addressKey(bytes);
+    if (!this.#vips.delete(key)) return;
+    if (bytes.length === 16) this.#groups.release(bytes);
+    this.#silent.delete(key);
+    this.#contests.get(key)?.cancel();
+    this.#contests.delete(key);
+    this.#pacer.remove(key);
+  }
+
+  /** Opens what is not open, says what is to be said, joins what is to be joined. */
+  work(): LinkProblem[] {
+    const problems = this.#open();
+    this.#speak();
+    this.#join();
+    return problems;
+  }
+
+  /** The policy is another one. */
+  ruled(): void {
+    for (const key of [...this.#contests.keys()]) this.#step(key, { type: "ruled" });
+  }
+
+  /** Undefined: not announced here. */
+  conflictOf(text: string): Conflict | undefined {
+    const bytes = addressBytes(text);
+    const key = bytes === undefined ? "" : addressKey(bytes);
+    if (!this.#vips.has(key)) return undefined;
+    const foreign = this.#contests.get(key)?.contest.foreign;
+    const place = { link: this.identity.name, vip: text };
+    if (foreign === undefined) return { ...place, station: "", state: "over" };
+    return { ...place, station: foreign, state: this.#silent.has(key) ? "yielded" : "defended" };
+  }
+
+  close(): void {
+    this.#speaking?.();
+    this.#joining?.();
+    for (const { cancel } of this.#contests.values()) cancel();
+    this.#contests.clear();
+    this.#groups.close();
+    this.#sockets?.arp.close();
+    this.#sockets?.ndp.close();
+    this.#sockets = undefined;
+  }
+
+  #open(): LinkProblem[] {
+    if (this.#sockets !== undefined) return [];
+    const { name, index } = this.identity;
+    if (this.hardware.length !== 6)
+      return [{ link: name, code: "BadLink", message: `${name} is no Ethernet link` }];
+    const { open, onProblem } = this.#options;
+    const request = (protocol: "arp" | "ndp"): SocketRequest => ({
+      linkIndex: index,
+      receive: protocol === "arp" ? "arp" : "neighborDiscovery",
+      onFrames: (frames) => this.#answer(protocol, frames),
+      onError: (error) => onProblem(problemOf(name, error)),
+    });
+    try {
+      const arp = open(request("arp"));
+      try {
+        this.#sockets = { arp, ndp: open(request("ndp")) };
+      } catch (error) {
+        arp.close();
+        throw error;
+      }
+      return [];
+    } catch (error) {
+      return [problemOf(name, error)];
+    }
+  }
+
+  #answer(protocol: "arp" | "ndp", frames: readonly Buffer[]): void {
+    const replies: Buffer[] = [];
+    const link = { hardware: this.hardware, vips: this.#vips, silent: this.#silent };
+    for (const frame of frames) {
+      const answer: Answer = protocol === "arp" ? answerArp(frame, link) : answerDiscovery(frame, link);
+      if (answer.reply !== undefined) replies.push(answer.reply);
+      if (answer.silence === "Conflict") this.#claimed(answer);
+    }
+    const socket = this.#sockets?.[protocol];
+    if (replies.length === 0 || socket === undefined) return;
+    const { left } = this.#send(socket, replies);
+    const { tally } = this.#options;
+    tally[protocol] += left;
+    tally.lost += replies.length - left;
+  }
+
+  #claimed({ vip, station }: Claim): void {
+    const hex = Buffer.from(station).toString("hex");
+    const kind = this.#options.kindOf(hex);
+    // Two links of this node on one segment hear each other.
+    if (kind === "own") return;
+    if (kind === "foreign") this.#options.tally.conflicts += 1;
+    this.#step(vip, { type: "heard", station: hex, isMember: kind === "member" });
+  }
+
+  #step(key: string, event: ContestEvent): void {
+    const vip = this.#vips.get(key);
+    if (vip === undefined) return;
+    const { clock, policy, onConflict } = this.#options;
+    const known = this.#contests.get(key);
+    const now = clock.now();
+    const { contest, acts } = step(known?.contest, event, { now, policy: policy() });
+    if (known === undefined || contest?.dueAt !== known.contest.dueAt) {
+      known?.cancel();
+      const cancel =
+        contest === undefined
+          ? () => {}
+          : clock.after(contest.dueAt - now, () => this.#step(key, { type: "due" }));
+      if (contest !== undefined) this.#contests.set(key, { contest, cancel });
+    } else this.#contests.set(key, { contest, cancel: known.cancel });
+    if (contest === undefined) this.#contests.delete(key);
+    for (const act of acts) {
+      if (act === "report") onConflict(vip.text);
+      else this.#act(act, key, formsOf(vip.bytes));
+    }
+    if (acts.length > 0) this.#speak();
+  }
+
+  #act(act: Exclude<ContestAct, "report">, key: string, forms: number): void {
+    switch (act) {
+      case "tell":
+        this.#pacer.urge(key, forms);
+        return;
+      case "silence":
+        this.#silent.add(key);
+        this.#pacer.remove(key);
+        return;
+      case "probe":
+        this.#pacer.probe(key, forms);
+        return;
+      case "resume":
+        this.#silent.delete(key);
+        this.#pacer.add(key, forms);
+        return;
+    }
+  }
+
+  /** What may be said now, and sets the time for the rest. */
+  #speak(): void {
+    this.#speaking?.();
+    this.#speaking = undefined;
+    if (this.#sockets === undefined) return;
+    const { clock } = this.#options;
+    const now = clock.now();
+    const words = this.#pacer.take(now);
+    const isFour = ({ key }: Word): boolean => key.length === 4;
+    this.#say(words.filter(isFour), this.#sockets.arp, now);
+    this.#say(
+      words.filter((word) => !isFour(word)),
+      this.#sockets.ndp,
+      now,
+    );
+    const next = this.#pacer.nextAt(now);
+    if (next !== undefined) this.#speaking = clock.after(next - now, () => this.#speak());
+  }
+
+  #say(words: readonly Word[], socket: FrameSocket, now: number): void {
+    if (words.length === 0) return;
+    const frames: Buffer[] = [];
+    /** Of each word, how many frames there are with its last one. */
+    const ends = words.map((word) => frames.push(...this.#framesOf(word)));
+    const { left, isRefused } = this.#send(socket, frames);
+    const { tally } = this.#options;
+    tally.unasked += left;
+    if (isRefused) {
+      // Tried again with the repeats: the link itself is in trouble.
+      tally.lost += frames.length - left;
+      this.#pacer.sent(words, now);
+      return;
+    }
+    tally.retried += frames.length - left;
+    const count = ends.filter((end) => end <= left).length;
+    this.#pacer.sent(words.slice(0, count), now);
+    this.#pacer.refused(words.slice(count), now);
+  }
+
+  #framesOf({ key, kind }: Word): readonly Buffer[] {
+    const bytes = this.#vips.get(key)?.bytes;
+    if (bytes === undefined) return [];
+    const { hardware } = this;
+    if (bytes.length === 16)
+      return [
+        kind === "probe" ? probeSolicitation(bytes, hardware) : unsolicitedAdvertisement(bytes, hardware),
+      ];
+    if (kind === "probe") return [arpProbe(bytes, hardware)];
+    const [request, reply] = gratuitousArp(bytes, hardware);
+    if (kind === "first") return [request];
+    return kind === "second" ? [reply] : [request, reply];
+  }
+
+  /** How many left; `isRefused`: not for want of room, and a problem that was reported. */
+  #send(socket: FrameSocket, frames: readonly Buffer[]): { left: number; isRefused: boolean } {
+    try {
+      return { left: socket.send(frames), isRefused: false };
+    } catch (error) {
+      const problem = problemOf(this.identity.name, error);
+      if (NO_ROOM.has(problem.code)) return { left: 0, isRefused: false };
+      this.#options.onProblem(problem);
+      return { left: 0, isRefused: true };
+    }
+  }
+
+  /** A slice at once, the others after the frames that wait meanwhile. */
+  #join(): void {
+    this.#joining?.();
+    this.#joining = undefined;
+    const { clock, onProblem } = this.#options;
+    const isMore = this.#groups.work(GROUP_SLICE);
+    const { refused, error } = this.#groups.report();
+    if (!isMore && refused === 0) return;
+    if (!isMore) onProblem(problemOf(this.identity.name, error));
+    this.#joining = clock.after(isMore ? 0 : GROUP_RETRY_MS, () => {
+      if (!isMore) this.#groups.retry();
+      this.#join();
+    });
+  }
+}
+
+/** Frames that tell all of an address: ARP has two forms. */
+const formsOf = (bytes: Uint8Array): number => (bytes.length === 4 ? 2 : 1);
+
+function problemOf(link: string, error: unknown): LinkProblem {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "Unknown";
+  return { link, code, message: error instanceof Error ? error.message : String(error) };
+}
