@@ -220,15 +220,17 @@ export class AnnouncedLink {
     const known = this.#contests.get(key);
     const now = clock.now();
     const { contest, acts } = step(known?.contest, event, { now, policy: policy() });
-    if (known === undefined || contest?.dueAt !== known.contest.dueAt) {
+    // A timer may fire a moment too early, and then has to be set again though nothing has changed.
+    if (contest !== undefined && contest.dueAt === known?.contest.dueAt && event.type !== "due") {
+      known.contest = contest;
+    } else {
       known?.cancel();
-      const cancel =
-        contest === undefined
-          ? () => {}
-          : clock.after(contest.dueAt - now, () => this.#step(key, { type: "due" }));
-      if (contest !== undefined) this.#contests.set(key, { contest, cancel });
-    } else this.#contests.set(key, { contest, cancel: known.cancel });
-    if (contest === undefined) this.#contests.delete(key);
+      if (contest === undefined) this.#contests.delete(key);
+      else {
+        const cancel = clock.after(Math.ceil(contest.dueAt - now), () => this.#step(key, { type: "due" }));
+        this.#contests.set(key, { contest, cancel });
+      }
+    }
     for (const act of acts) {
       if (act === "report") onConflict(vip.text);
       else this.#act(act, key, formsOf(vip.bytes));
@@ -271,7 +273,7 @@ export class AnnouncedLink {
       now,
     );
     const next = this.#pacer.nextAt(now);
-    if (next !== undefined) this.#speaking = clock.after(next - now, () => this.#speak());
+    if (next !== undefined) this.#speaking = clock.after(Math.ceil(next - now), () => this.#speak());
   }
 
   #say(words: readonly Word[], socket: FrameSocket, now: number): void {

@@ -34,15 +34,16 @@ function claim(address: string, station: string, target = "c00002fe"): Buffer {
   });
 }
 
-function world(refuse?: (request: SocketRequest) => void) {
+function world(refuse?: (request: SocketRequest) => void, early = 0) {
   const clock = new FakeClock();
+  const after: FakeClock["after"] = (ms, fn) => clock.after(Math.max(ms - early, 1), fn);
   const reports: FromWorker[] = [];
   const sent: string[] = [];
   const open = new Map<string, SocketRequest>();
   /** Frames that the link takes; then it has no room. */
   const link = { room: Number.POSITIVE_INFINITY };
   const responder = new Responder({
-    clock,
+    clock: { now: () => clock.now(), after: early === 0 ? (ms, fn) => clock.after(ms, fn) : after },
     random: () => 0.5,
     openGroups: () => ({ join() {}, leave() {}, close() {} }),
     report: (message) => reports.push(message),
@@ -173,6 +174,18 @@ describe("responder", () => {
     hear("arp", linux.arpingRequestForm);
     await clock.advance(10_000);
     assert.equal(sent.length, 5, "once more, since a host may have believed the other one");
+  });
+
+  test("a timer that fires too early costs nothing but a look", async () => {
+    const { responder, clock, sent, hear } = world(undefined, 1);
+    responder.update([LINK], announce("192.0.2.1"), []);
+    await clock.advance(10_000);
+    assert.equal(sent.length, 2 * UNASKED_MS.length);
+    hear("arp", linux.arpingRequestForm);
+    await clock.advance(LAST_WORD_MS);
+    assert.equal(sent.length, 2 * UNASKED_MS.length + 2);
+    await clock.advance(QUIET_MS + 2_000);
+    assert.equal(clock.pending, 0);
   });
 
   test("a flood of others' claims is met with one word in ten seconds, and one report each", async () => {
