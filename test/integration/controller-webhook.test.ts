@@ -134,6 +134,12 @@ test("allocation goes on beside it, and metrics tell of it", async () => {
   const page = await (await fetch(`http://127.0.0.1:${leader.httpPort}/metrics`)).text();
   assert.match(page, /genkan_leader\{lease="genkan-controller"\} 1/);
   assert.match(page, /genkan_pool_addresses_in_use\{pool="web",family="IPv4"\} 1/);
+  for (const verdict of ["allowed", "refused"]) {
+    assert.match(
+      page,
+      new RegExp(`genkan_webhook_reviews_total\\{kind="AddressPool",verdict="${verdict}"\\} [1-9]`),
+    );
+  }
   const plan = await (await fetch(`http://127.0.0.1:${leader.httpPort}/debug/plan`)).json();
   assert.deepEqual(
     (plan as { services: Record<string, { addresses: string[] }> }).services["default/one"]?.addresses,
