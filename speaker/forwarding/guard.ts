@@ -15,22 +15,19 @@ type Chains = Readonly<Record<string, readonly string[]>>;
 const counted = (counter: keyof typeof COUNTERS): string => `counter name ${COUNTERS[counter]}`;
 
 /**
- * What members tunnel to pods of this node goes into a tunnel of ours; nothing else does, because the address that
- * this writes is in no packet when it comes in. What comes out is inspected as the first thing.
+ * What members tunnel for our addresses to pods of this node goes into a tunnel of ours; nothing else does, because the
+ * address that this writes is in no packet when it comes in. A pod on the host's network has the node's own address, and
+ * others' tunnels end there as well: so it is asked what is inside. What comes out is inspected as the first thing.
  */
 function decap(knowsMembers: boolean): string[] {
   return [
     "type filter hook prerouting priority raw - 10; policy accept;",
     ...BOTH.map(({ tunnel, digit }) => `iifname "${tunnel}" goto inner${digit}`),
     ...BOTH.map(({ ip, tunnelEnd }) => `${ip} daddr ${tunnelEnd} ${counted("tunnelSource")} drop`),
-    ...BOTH.flatMap(({ ip, digit, tunnelled, tunnelEnd }) => {
+    ...BOTH.flatMap(({ ip, digit, tunnelled, carried, tunnelEnd }) => {
+      const isOurs = `${tunnelled} ${ip} daddr @local${digit} ${carried} @carried${digit}`;
       const known = knowsMembers ? `${ip} saddr @members${digit} ` : "";
-      const isOurs = `${tunnelled} ${ip} daddr @local${digit}`;
-      return [
-        `${isOurs} ${known}${ip} daddr set ${tunnelEnd}`,
-        // The pod's own affair: it may well have a tunnel of its own.
-        `${isOurs} ${counted("tunnelSource")}`,
-      ];
+      return [`${isOurs} ${known}${ip} daddr set ${tunnelEnd}`, `${isOurs} ${counted("tunnelSource")} drop`];
     }),
   ];
 }

@@ -44,6 +44,7 @@ const SETS = [
   "guarded",
   "admitted_ping",
   "members",
+  "carried",
   "routed",
 ] as const;
 export type SetName = (typeof SETS)[number];
@@ -222,7 +223,9 @@ export function planForwarding(input: ForwardingInput): ForwardingPlan {
     for (const endpoint of port.endpoints) if (isTunnelled(endpoint)) remote.add(endpoint.address);
   }
   addPings(sets, input.ports);
-  for (const vip of input.vips) sets.add("vips", familyOf(vip), { key: addressKey(vip) });
+  for (const vip of input.vips) {
+    for (const set of ["vips", "carried"] as const) sets.add(set, familyOf(vip), { key: addressKey(vip) });
+  }
   for (const member of input.members ?? [])
     sets.add("members", familyOf(member), { key: addressKey(member) });
   addRouted(sets, input.routed ?? []);

@@ -6,7 +6,7 @@ export const TABLE = "genkan";
 
 /** Why a packet is turned away, and counted: names of counters, and values of the label `reason` of the metric. */
 export const COUNTERS = {
-  /** Protocol 4 or 41 for a pod of ours from no member (left to the pod), or for our tunnels' own address (dropped). */
+  /** For an address of ours in a tunnel to a pod of ours from no member, or anything for our tunnels' own addresses. */
   tunnelSource: "tunnel_source",
   /** Came out of a tunnel of ours and is for no port of ours. */
   tunnelContent: "tunnel_content",
@@ -57,6 +57,9 @@ const TYPED = [
   "map error2v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
   "map error1v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
   "map error2v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
+  // Destinations of packets in tunnels, by their octets: the set of our addresses is of another type to nft.
+  "set carried4 { typeof @th,128,32; }",
+  "set carried6 { typeof @th,192,128; }",
   "set marks { type mark; }",
 ];
 
@@ -70,7 +73,7 @@ export const RETIRED: Readonly<Record<string, string>> = {
 
 /** Sets whose being empty turns somebody away. */
 export const ADMITTING_SETS: readonly string[] = FAMILIES.flatMap((family) =>
-  [...PROTOCOLS.map(admittedSet), "admitted_ping", "members"].map((set) => named(set, family)),
+  [...PROTOCOLS.map(admittedSet), "admitted_ping", "members", "carried"].map((set) => named(set, family)),
 );
 
 /** The sets, maps and counters alone; those that are there keep what is in them. */

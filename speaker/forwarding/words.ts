@@ -7,8 +7,9 @@ export interface Words {
   readonly tunnel: string;
   /** Where our tunnels end; in no packet on a wire. */
   readonly tunnelEnd: string;
-  /** Matches a packet of one family inside one of the same. */
+  /** Matches a packet of one family inside one of the same, and its destination. */
   readonly tunnelled: string;
+  readonly carried: string;
   readonly icmp: "icmp" | "icmpv6";
   /** Matches an ICMP error about a packet of ours, and its inner protocol and source port. */
   readonly error: string;
@@ -22,6 +23,7 @@ export const V4: Words = {
   tunnel: TUNNELS.IPv4.name,
   tunnelEnd: TUNNELS.IPv4.local,
   tunnelled: "ip protocol 4",
+  carried: "@th,128,32",
   icmp: "icmp",
   error: "icmp type { destination-unreachable, time-exceeded }",
   inner: "@th,136,8 . @th,224,16",
@@ -33,6 +35,7 @@ export const V6: Words = {
   tunnel: TUNNELS.IPv6.name,
   tunnelEnd: TUNNELS.IPv6.local,
   tunnelled: "ip6 nexthdr 41",
+  carried: "@th,192,128",
   icmp: "icmpv6",
   error: "icmpv6 type { packet-too-big, destination-unreachable, time-exceeded }",
   inner: "@th,112,8 . @th,384,16",

@@ -352,6 +352,39 @@ if (!isInside) {
     assert.equal((await newer.reconcile(wanted)).writes, 0);
   });
 
+  /** As builds before 2026-12 left it: tunl0 up, with an address, and remembered in the table that it was not. */
+  function raiseOldTunnels(): void {
+    ip("link set tunl0 up\nlink set ip6tnl0 up\naddr add 169.254.77.77/32 dev tunl0 scope host");
+    run("sh", "-c", "echo 2 > /proc/sys/net/ipv4/conf/tunl0/rp_filter");
+    const lines = ["link.tunl0=down", "link.ip6tnl0=down", "net.ipv4.conf.tunl0.rp_filter=0"];
+    run("nft", lines.map((line) => `add rule inet genkan saved return comment "${line}"`).join("\n"));
+  }
+
+  test("tunnels that an older build raised are put back, and forgotten", async () => {
+    const wanted = plan([web(), web6()]);
+    await forwarding.reconcile(wanted);
+    raiseOldTunnels();
+    await forwarding.reconcile(wanted);
+    assert.equal(run("cat", "/proc/sys/net/ipv4/conf/tunl0/rp_filter").trim(), "0");
+    assert.doesNotMatch(run("ip", "addr", "show", "dev", "tunl0"), /,UP|169\.254\.77\.77/);
+    assert.doesNotMatch(run("ip", "link", "show", "dev", "ip6tnl0"), /,UP/);
+    assert.doesNotMatch(run("nft", "list", "chain", "inet", "genkan", "saved"), /tunl0|ip6tnl0/);
+    assert.equal((await forwarding.reconcile(wanted)).writes, 0);
+  });
+
+  test("a tunnel that an older build raised and that others use by now stays", async () => {
+    const wanted = plan([web(), web6()]);
+    await forwarding.reconcile(wanted);
+    raiseOldTunnels();
+    ip("addr add 10.244.1.77/32 dev tunl0");
+    await forwarding.reconcile(wanted);
+    const shown = run("ip", "addr", "show", "dev", "tunl0");
+    ip("addr del 10.244.1.77/32 dev tunl0\nlink set tunl0 down");
+    run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/tunl0/rp_filter");
+    assert.match(shown, /,UP[\s\S]*10\.244\.1\.77/);
+    assert.doesNotMatch(shown, /169\.254\.77\.77/);
+  });
+
   test("a mark that a foreign service has is left to it, and said", async () => {
     const id = 7;
     const mark = markOf(id, 1, 0x1000);

@@ -23,6 +23,7 @@ const CAST = {
     member: "192.168.50.12",
     stranger: "192.168.50.66",
     tunnelEnd: "169.254.77.77",
+    gateway: "10.244.1.1",
     pod: "10.244.1.10",
     vip: "203.0.113.10",
     guarded: "203.0.113.11",
@@ -39,6 +40,7 @@ const CAST = {
     member: "fd50::12",
     stranger: "fd50::66",
     tunnelEnd: "100::7077",
+    gateway: "fd44:1::1",
     pod: "fd44:1::10",
     vip: "2001:db8:51::10",
     guarded: "2001:db8:51::11",
@@ -52,6 +54,8 @@ const CAST = {
   },
 } as const;
 
+const LOCAL = { port: 8080, isLocal: true, isServing: true, returnPath: "direct" } as const;
+
 const portOf = (family: (typeof FAMILIES)[number], more: Partial<ForwardedPort>): ForwardedPort => ({
   id: 1,
   family,
@@ -61,9 +65,7 @@ const portOf = (family: (typeof FAMILIES)[number], more: Partial<ForwardedPort>)
   scheduler: "mh",
   affinity: false,
   preferLocal: false,
-  endpoints: [
-    { address: CAST[family].pod, port: 8080, isLocal: true, isServing: true, returnPath: "direct" },
-  ],
+  endpoints: [{ ...LOCAL, address: CAST[family].pod }],
   ...more,
 });
 
@@ -76,12 +78,12 @@ function planned(): ForwardingPlan {
       of(2, { port: 81, endpoints: [] }),
       of(3, { port: 53, protocol: "UDP", sourceRanges: [friends] }),
       of(4, { vip: guarded, sourceRanges: [friends] }),
+      // A pod on the host's network: others' tunnels end at its address, too.
+      of(6, { port: 83, endpoints: [{ ...LOCAL, address: CAST[family].node }] }),
       // Its pod is on another node.
       of(5, {
         port: 82,
-        endpoints: [
-          { address: CAST[family].elsewhere, port: 1, isLocal: false, isServing: true, returnPath: "direct" },
-        ],
+        endpoints: [{ ...LOCAL, address: CAST[family].elsewhere, isLocal: false }],
       }),
     ];
   });
@@ -162,7 +164,12 @@ if (!isInside) {
     const other = CAST[family === "IPv4" ? "IPv6" : "IPv4"];
 
     test(`${family}: a tunnel carries what members send to our ports`, async () => {
-      const lines = await seen([tunnelled(member, pod, syn(client(1), vip, 80))]);
+      const lines = await seen([
+        tunnelled(member, pod, syn(client(1), vip, 80)),
+        // To the node's own address, because a pod on the host's network has it.
+        tunnelled(member, node, syn(client(2), vip, 83)),
+      ]);
+      assert.ok(lines.includes(`marked ${client(2)} ${vip}`), lines.join("\n"));
       assert.deepEqual(
         lines.filter((line) => line.startsWith("pod")),
         [`pod ${client(1)} ${pod} tcp 8080`],
@@ -173,7 +180,12 @@ if (!isInside) {
     const OUTER: readonly (readonly [what: string, packet: Buffer, counted: string | undefined])[] = [
       ["from somebody else", tunnelled(stranger, pod, inside), "tunnel_source"],
       ["from a pod", tunnelled(pod, pod, inside), "tunnel_source"],
-      ["to the node's own address", tunnelled(member, node, inside), undefined],
+      [
+        "from somebody else to a pod on the host's network",
+        tunnelled(stranger, node, inside),
+        "tunnel_source",
+      ],
+      ["to an address of no pod", tunnelled(member, CAST[family].gateway, inside), undefined],
       ["to where our tunnels end", tunnelled(member, tunnelEnd, inside), "tunnel_source"],
       ["of the other family", tunnelled(member, pod, syn(other.client(2), other.vip, 80)), undefined],
     ];
@@ -191,14 +203,15 @@ if (!isInside) {
       });
     }
 
-    const INNER: readonly (readonly [what: string, packet: Buffer, counted: string])[] = [
-      ["a pod", syn(client(3), pod, 8080), "tunnel_content"],
-      ["the node", datagram(client(3), node, 9000), "tunnel_content"],
-      ["somebody beyond", datagram(client(3), elsewhere, 53), "tunnel_content"],
+    // Those that are not for an address of ours do not come into our tunnel: the pod gets what was sent to it.
+    const INNER: readonly (readonly [what: string, packet: Buffer, counted: string | undefined])[] = [
+      ["a pod", syn(client(3), pod, 8080), undefined],
+      ["the node", datagram(client(3), node, 9000), undefined],
+      ["somebody beyond", datagram(client(3), elsewhere, 53), undefined],
+      ["another tunnel", tunnelled(member, pod, syn(client(3), vip, 80)), undefined],
       ["a port that no Service has", syn(client(3), vip, 443), "tunnel_content"],
       ["a port without endpoints", syn(client(3), vip, 81), "tunnel_content"],
       ["our address by ping", ping(client(3), vip), "tunnel_content"],
-      ["another tunnel", tunnelled(member, pod, syn(client(3), vip, 80)), "tunnel_content"],
       ["a port whose pods are elsewhere", syn(client(3), vip, 82), "no_pod"],
       ["a port whose ranges leave the client out", datagram(client(3), vip, 53), "source_ranges"],
     ];
@@ -210,7 +223,7 @@ if (!isInside) {
         });
         const got = lines.filter((line) => /^(pod|out|host)/.test(line) && line.includes(`${client(3)} `));
         assert.deepEqual(got, []);
-        assert.deepEqual(counts, { [counter]: 1 });
+        assert.deepEqual(counts, counter === undefined ? {} : { [counter]: 1 });
       });
     }
 
