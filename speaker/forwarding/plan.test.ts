@@ -136,6 +136,12 @@ test("a source range admits to its own protocol and family alone", () => {
   }
 });
 
+test("who translates a pod's source is asked by port of a Service: another Service that names the pod is not", () => {
+  const other = port([{ ...far, address: local.address }], { id: 2, port: 81 });
+  const { elements } = plan(port([local]), other);
+  assert.deepEqual(elements.translated4, [{ key: `${portKey(VIP, "TCP", 81)}0a010009` }]);
+});
+
 test("an id that is none is a RangeError", () => {
   assert.throws(() => plan(port([remote], { id: 0 })), RangeError);
 });

@@ -38,7 +38,7 @@ const SETS = [
   "error2v",
   "local",
   "hairpin",
-  "masqueraded",
+  "translated",
   "restricted",
   ...PROTOCOLS.map(admittedSet),
   "guarded",
@@ -182,14 +182,14 @@ function addSourceRanges(sets: ElementSets, port: ForwardedPort, key: string): v
   }
 }
 
-function addEndpoints(sets: ElementSets, port: ForwardedPort): void {
+function addEndpoints(sets: ElementSets, port: ForwardedPort, place: string): void {
   for (const endpoint of port.endpoints) {
     const key = addressKey(endpoint.address);
     if (endpoint.isLocal) {
       sets.add("local", port.family, { key });
       sets.add("hairpin", port.family, { key: key + key });
     } else if (endpoint.returnPath === "snat") {
-      sets.add("masqueraded", port.family, { key });
+      sets.add("translated", port.family, { key: place + key });
     }
   }
 }
@@ -219,7 +219,7 @@ export function planForwarding(input: ForwardingInput): ForwardingPlan {
       virtualServers.push(tier2(port, marks[1]));
     }
     addSourceRanges(sets, port, key);
-    addEndpoints(sets, port);
+    addEndpoints(sets, port, key);
     for (const endpoint of port.endpoints) if (isTunnelled(endpoint)) remote.add(endpoint.address);
   }
   addPings(sets, input.ports);

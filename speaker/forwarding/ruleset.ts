@@ -5,7 +5,7 @@
  */
 import { arrivals, guards } from "#speaker/forwarding/guard.ts";
 import { RETIRED, setsText, TABLE } from "#speaker/forwarding/sets.ts";
-import type { ForwardingSettings } from "#speaker/forwarding/types.ts";
+import { type ForwardingSettings, PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { BOTH, destinationOf, NO_HOOK, V4, V6, type Words } from "#speaker/forwarding/words.ts";
 
 /** The tunnel takes an IPv4 header, or an IPv6 one; TCP and IP take the rest. */
@@ -77,7 +77,11 @@ function sourceNat(): string[] {
     "type nat hook postrouting priority srcnat; policy accept;",
     ...BOTH.flatMap(({ ip, digit }) => [
       `${ip} saddr . ${ip} daddr @hairpin${digit} ct original ${ip} daddr @vips${digit} masquerade`,
-      `${ip} daddr @masqueraded${digit} ct original ${ip} daddr @vips${digit} masquerade`,
+      // A rule for each protocol: nft has no size of `proto-dst` before it knows whose port it is.
+      ...PROTOCOLS.map(
+        (protocol) =>
+          `meta l4proto ${protocol.toLowerCase()} ct original ${ip} daddr . meta l4proto . ct original proto-dst . ${ip} daddr @translated${digit} masquerade`,
+      ),
     ]),
   ];
 }

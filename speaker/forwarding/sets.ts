@@ -36,7 +36,8 @@ function declarations(version: "v4" | "v6"): string[] {
     `map tier2v${digit} { type ${port} : mark; }`,
     `set local${digit} { type ${address}; }`,
     `set hairpin${digit} { type ${address} . ${address}; }`,
-    `set masqueraded${digit} { type ${address}; }`,
+    // By port of a Service and pod: another Service that names the same pod changes nothing for this one.
+    `set translated${digit} { type ${port} . ${address}; }`,
     `set restricted${digit} { type ${port}; }`,
     // A set for each protocol: no protocol may be in a concatenation of intervals (docs/dataplane.md).
     ...PROTOCOLS.map(
@@ -69,6 +70,8 @@ export const RETIRED: Readonly<Record<string, string>> = {
   admitted6: `type ${PORT.v6} . ${ADDRESS.v6}; flags interval;`,
   refused4: `type ${PORT.v4};`,
   refused6: `type ${PORT.v6};`,
+  masqueraded4: `type ${ADDRESS.v4};`,
+  masqueraded6: `type ${ADDRESS.v6};`,
 };
 
 /** Sets whose being empty turns somebody away. */

@@ -299,7 +299,10 @@ if (!isInside) {
       /set admitted_tcp4 \{[^}]*elements = \{ 192\.168\.50\.100 \. 80 \. 10\.0\.0\.0\/8,/,
     );
     assert.match(ruleset, /set admitted_udp4 \{[^}=]*\}/);
-    assert.match(ruleset, /set masqueraded4 \{[^}]*elements = \{ 10\.244\.9\.9 \}/);
+    assert.match(
+      ruleset,
+      /set translated4 \{[^}]*elements = \{ 192\.168\.50\.100 \. tcp \. 80 \. 10\.244\.9\.9 \}/,
+    );
     assert.match(ruleset, /set guarded4 \{[^}=]*\}/);
   });
 
