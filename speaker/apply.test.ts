@@ -42,7 +42,7 @@ function world(present: readonly string[], fault?: ForwardingFault) {
     reconcile: async () => {
       steps.push("forward");
       fail();
-      return { writes: 1, changes: [], conflicts: [] };
+      return { writes: 1, changes: [], conflicts: [], refused: [] };
     },
     remove: async () => {
       steps.push("remove");

@@ -28,7 +28,7 @@ describe("forwarder", () => {
           reconcile: async (plan) => {
             plans.push(plan);
             if (fault !== undefined) throw fault;
-            return { writes: changes.length, changes, conflicts: [] };
+            return { writes: changes.length, changes, conflicts: [], refused: [] };
           },
           remove: async () => {},
           counts: () => ({ ...forwarder.counts() }),

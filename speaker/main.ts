@@ -80,7 +80,8 @@ async function main(signal: AbortSignal): Promise<void> {
     onConflicts: (conflicts) => speaker?.tellConflicts(conflicts),
   });
   const forwarder = createForwarder({
-    open: () => new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot })),
+    open: () =>
+      new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot }), { clock: systemClock }),
     metrics,
     log,
   });

@@ -121,7 +121,7 @@ function world() {
     forwarder: {
       reconcile: async () => {
         if (fault !== undefined) throw fault;
-        return { writes: 0, changes: [], conflicts };
+        return { writes: 0, changes: [], conflicts, refused: [] };
       },
       counts: () => ({}),
     },

@@ -39,3 +39,20 @@ export const admittedSet = (protocol: Protocol) =>
 
 /** `set4` or `set6`. */
 export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;
+
+/** Sets whose elements are about an address, and no port. */
+const OF_ADDRESSES = /^(vips|local|hairpin|guarded|admitted_ping|members|carried|routed)[46]$/;
+
+/**
+ * Which port of a Service, or which address, an element of a set is about: elements of one owner come and go together.
+ * Keys begin with the address; those of sources have no protocol, their set has.
+ */
+export function ownerOf(set: string, key: string): string {
+  if (set === "marks") return `mark ${key}`;
+  const [, protocol = "", digit = ""] = /(?:^admitted_(\w+)|^\w+?)([46])$/.exec(set) ?? [];
+  const address = digit === "4" ? 8 : 32;
+  if (OF_ADDRESSES.test(set)) return `address ${key.slice(0, address)}`;
+  if (protocol === "") return `port ${key.slice(0, address + 16)}`;
+  const number = NUMBER[protocol.toUpperCase() as Protocol].toString(16).padStart(2, "0");
+  return `port ${key.slice(0, address)}${number}000000${key.slice(address, address + 8)}`;
+}

@@ -231,6 +231,7 @@ export function planForwarding(input: ForwardingInput): ForwardingPlan {
   addRouted(sets, input.routed ?? []);
   return {
     settings,
+    ports: input.ports,
     nodeAddresses: input.nodeAddresses,
     knowsMembers: input.members !== undefined,
     virtualServers: virtualServers.sort((a, b) => a.mark - b.mark),

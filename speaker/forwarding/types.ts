@@ -25,6 +25,8 @@ export interface ForwardedEndpoint {
 
 /** One port of one Service at one of its addresses. Without endpoints it is refused at once. */
 export interface ForwardedPort {
+  /** Whose port it is, `namespace/name`: for what is said about it. */
+  service?: string;
   /** Cluster-wide forwarding id, 1..MAX_FORWARDING_ID. */
   id: number;
   family: Family;
@@ -94,6 +96,8 @@ export interface Element {
 
 export interface ForwardingPlan {
   settings: ForwardingSettings;
+  /** Whom marks and elements belong to: asked only when the kernel refuses one. */
+  ports: readonly ForwardedPort[];
   nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };
   /** The sets `members4` and `members6` say who may tunnel to this node. */
   knowsMembers: boolean;
@@ -115,12 +119,31 @@ export interface Change {
   name: string;
 }
 
+/** One thing that the kernel did not take, though everything else was served. */
+export interface Refusal {
+  /** What was asked: `add destination 192.0.2.255 port 80 of fwmark 4097 IPv4`. */
+  readonly attempt: string;
+  readonly kind: "virtualServer" | "realServer" | "route" | "element";
+  /** For people: `endpoint 192.0.2.255 port 80`. */
+  readonly what: string;
+  /** `namespace/name`; undefined if it belongs to no Service, as what is removed. */
+  readonly service?: string;
+  /** `192.0.2.1 TCP/80`, or the address alone. */
+  readonly place?: string;
+  /** Name of the errno, or `NotVerified`: it was taken, and read back it was not there. */
+  readonly code: string;
+  /** The same in words. */
+  readonly words: string;
+}
+
 export interface Reconciled {
   /** Messages written to the kernel's netlink sockets, child processes and sysctls: 0 when nothing was to do. */
   writes: number;
   changes: readonly Change[];
   /** Marks that a foreign IPVS service already has: left alone, and these ports are not forwarded. */
   conflicts: readonly string[];
+  /** What the kernel does not take at present; it is asked again after a pause that grows. */
+  refused: readonly Refusal[];
 }
 
 export interface ForwardingCounts {
@@ -157,7 +180,8 @@ export type ForwardingFault =
   | "SysctlNotWritable"
   | "KernelRefused"
   | "NotVerified"
-  | "BadInput";
+  | "BadInput"
+  | "Unexpected";
 
 /** Why this node cannot forward. The code is a condition's reason. */
 export class ForwardingError extends Error {

@@ -18,18 +18,57 @@ export interface PresentServer {
   readonly destinations: readonly ReadDestination[];
 }
 
+/** It was made, and its true scheduler has not come yet. */
+export const isFilling = ({ service }: PresentServer): boolean => service.scheduler === NONE;
+
+/** What a request is about; all requests about one thing share the object. */
+export interface Subject {
+  /** Equal for the same thing in every pass. */
+  readonly key: string;
+  /** Key of what it is a part of: without that one it cannot be. */
+  readonly parent?: string;
+  readonly change: Change;
+  readonly mark?: number;
+  /** For people: `endpoint 192.0.2.1 port 80`. */
+  readonly what: string;
+}
+
+export interface Step {
+  readonly request: Request;
+  readonly about: Subject;
+}
+
 export interface ServerDifference {
   /** New services and real servers, and edits; before anything is marked. */
-  readonly add: Request[];
+  readonly add: Step[];
   /** Real servers and services that go; after nothing is marked for them any more. */
-  readonly remove: Request[];
-  readonly changes: Change[];
+  readonly remove: Step[];
 }
 
 const familyNumber = (server: VirtualServer): number => (server.family === "IPv4" ? AF_INET : AF_INET6);
 export const serverKey = (family: number, mark: number): string => `${family}/${mark}`;
+export const keyOfServer = (server: VirtualServer): string => serverKey(familyNumber(server), server.mark);
 const nameOf = (server: VirtualServer): string => `${server.family} mark 0x${server.mark.toString(16)}`;
 const placeOf = (real: { address: string; port: number }): string => `${real.address} ${real.port}`;
+
+function aboutServer(action: Change["action"], key: string, mark: number, name: string): Subject {
+  return { key, mark, change: { action, kind: "virtualServer", name }, what: "the virtual server" };
+}
+
+function aboutReal(
+  action: Change["action"],
+  server: VirtualServer,
+  real: { address: string; port: number },
+): Subject {
+  const parent = keyOfServer(server);
+  return {
+    key: `${parent} ${placeOf(real)}`,
+    parent,
+    mark: server.mark,
+    change: { action, kind: "realServer", name: `${placeOf(real)} of ${nameOf(server)}` },
+    what: `endpoint ${real.address} port ${real.port}`,
+  };
+}
 
 function destinationOf(real: RealServer, weight: number): Destination {
   const method = real.forwarding === "tunnel" ? METHOD.tunnel : METHOD.masquerade;
@@ -37,18 +76,21 @@ function destinationOf(real: RealServer, weight: number): Destination {
 }
 
 /** A real server that ends at weight 0 is added with 1 first: mh keeps the place of its last weight above 0. */
-function addReal(ipvs: Ipvs, key: MarkService, real: RealServer): Request[] {
-  const add = ipvs.addDestination(key, destinationOf(real, 1));
-  return real.weight === 1 ? [add] : [add, ipvs.editDestination(key, destinationOf(real, real.weight))];
+function addReal(ipvs: Ipvs, key: MarkService, server: VirtualServer, real: RealServer): Step[] {
+  const about = aboutReal("create", server, real);
+  const add = { request: ipvs.addDestination(key, destinationOf(real, 1)), about };
+  if (real.weight === 1) return [add];
+  return [add, { request: ipvs.editDestination(key, destinationOf(real, real.weight)), about }];
 }
 
-function createServer(ipvs: Ipvs, server: VirtualServer): Request[] {
+function createServer(ipvs: Ipvs, server: VirtualServer): Step[] {
   const key = { family: familyNumber(server), mark: server.mark, flags: server.flags };
   const filling = { ...key, scheduler: NONE };
+  const about = aboutServer("create", keyOfServer(server), server.mark, nameOf(server));
   return [
-    ipvs.addService(filling),
-    ...server.realServers.flatMap((real) => addReal(ipvs, filling, real)),
-    ipvs.editService({ ...key, scheduler: server.scheduler }),
+    { request: ipvs.addService(filling), about },
+    ...server.realServers.flatMap((real) => addReal(ipvs, filling, server, real)),
+    { request: ipvs.editService({ ...key, scheduler: server.scheduler }), about },
   ];
 }
 
@@ -65,28 +107,26 @@ function updateServer(
     scheduler: server.scheduler,
   };
   const actual = new Map(present.destinations.map((destination) => [placeOf(destination), destination]));
-  const changed = (action: Change["action"], real: { address: string; port: number }): void => {
-    into.changes.push({ action, kind: "realServer", name: `${placeOf(real)} of ${nameOf(server)}` });
-  };
   if (present.service.scheduler !== server.scheduler || present.service.flags !== server.flags) {
-    into.add.push(ipvs.editService(key));
-    into.changes.push({ action: "update", kind: "virtualServer", name: nameOf(server) });
+    const about = aboutServer("update", keyOfServer(server), server.mark, nameOf(server));
+    into.add.push({ request: ipvs.editService(key), about });
   }
   for (const real of server.realServers) {
     const found = actual.get(placeOf(real));
     actual.delete(placeOf(real));
     const wanted = destinationOf(real, real.weight);
     if (found === undefined) {
-      into.add.push(...addReal(ipvs, key, real));
-      changed("create", real);
+      into.add.push(...addReal(ipvs, key, server, real));
     } else if (found.weight !== wanted.weight || found.method !== wanted.method) {
-      into.add.push(ipvs.editDestination(key, wanted));
-      changed("update", real);
+      const about = aboutReal("update", server, real);
+      into.add.push({ request: ipvs.editDestination(key, wanted), about });
     }
   }
   for (const gone of actual.values()) {
-    into.remove.push(ipvs.removeDestination(key, gone));
-    changed("remove", gone);
+    into.remove.push({
+      request: ipvs.removeDestination(key, gone),
+      about: aboutReal("remove", server, gone),
+    });
   }
 }
 
@@ -96,27 +136,19 @@ export function differServers(
   wanted: readonly VirtualServer[],
   present: ReadonlyMap<string, PresentServer>,
 ): ServerDifference {
-  const difference: ServerDifference = { add: [], remove: [], changes: [] };
+  const difference: ServerDifference = { add: [], remove: [] };
   const kept = new Set<string>();
   for (const server of wanted) {
-    const key = serverKey(familyNumber(server), server.mark);
+    const key = keyOfServer(server);
     kept.add(key);
     const actual = present.get(key);
-    if (actual === undefined) {
-      difference.add.push(...createServer(ipvs, server));
-      difference.changes.push({ action: "create", kind: "virtualServer", name: nameOf(server) });
-    } else {
-      updateServer(ipvs, server, actual, difference);
-    }
+    if (actual === undefined) difference.add.push(...createServer(ipvs, server));
+    else updateServer(ipvs, server, actual, difference);
   }
   for (const [key, { service }] of present) {
     if (kept.has(key)) continue;
-    difference.remove.push(ipvs.removeService(service));
-    difference.changes.push({
-      action: "remove",
-      kind: "virtualServer",
-      name: `mark 0x${service.mark.toString(16)}`,
-    });
+    const about = aboutServer("remove", key, service.mark, `mark 0x${service.mark.toString(16)}`);
+    difference.remove.push({ request: ipvs.removeService(service), about });
   }
   return difference;
 }

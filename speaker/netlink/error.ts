@@ -8,11 +8,16 @@ const NAMES: Readonly<Record<number, string>> = {
   11: "EAGAIN",
   12: "ENOMEM",
   13: "EACCES",
+  14: "EFAULT",
   16: "EBUSY",
   17: "EEXIST",
   19: "ENODEV",
   22: "EINVAL",
+  23: "ENFILE",
+  28: "ENOSPC",
   34: "ERANGE",
+  75: "EOVERFLOW",
+  90: "EMSGSIZE",
   95: "EOPNOTSUPP",
   97: "EAFNOSUPPORT",
   99: "EADDRNOTAVAIL",
@@ -22,6 +27,27 @@ const NAMES: Readonly<Record<number, string>> = {
   110: "ETIMEDOUT",
   113: "EHOSTUNREACH",
 };
+
+const WORDS: Readonly<Record<string, string>> = {
+  EPERM: "not permitted",
+  ENOENT: "there is no such thing",
+  ESRCH: "what it belongs to is not there",
+  EAGAIN: "try again",
+  ENOMEM: "no memory",
+  EBUSY: "in use",
+  EEXIST: "something else is there already",
+  EINVAL: "not a valid one",
+  ENFILE: "the set is full",
+  ENOSPC: "no room",
+  ERANGE: "out of range",
+  EMSGSIZE: "too much at once",
+  EOPNOTSUPP: "this kernel cannot do it",
+  EAFNOSUPPORT: "this kernel has not that address family",
+  ENOBUFS: "no memory",
+};
+
+/** An errno's name, for people. */
+export const errnoWords = (code: string): string => WORDS[code] ?? "refused";
 
 /** `code` is the errno's name; `attempt` says what was asked for. */
 export class NetlinkError extends Error {

@@ -7,7 +7,7 @@
  */
 import { AF, SOCK, SOL, Socket, SocketError } from "#speaker/native/socket.ts";
 import { readU16, writeU16 } from "./bytes.ts";
-import { NetlinkError } from "./error.ts";
+import { isErrno, NetlinkError } from "./error.ts";
 import { decodeError, decodeMessages, encodeMessage, FLAG, type Message, TYPE } from "./header.ts";
 
 export const PROTOCOL = { route: 0, netfilter: 12, generic: 16 } as const;
@@ -42,16 +42,26 @@ export interface WriteCounter {
   written: number;
 }
 
+/** What a netlink socket needs of the kernel. */
+export type Endpoint = Pick<
+  Socket,
+  "setOption" | "bind" | "send" | "receive" | "startReceiving" | "unref" | "close"
+>;
+
 export class NetlinkSocket {
-  readonly #socket: Socket;
+  readonly #socket: Endpoint;
   readonly #buffer = Buffer.allocUnsafe(RECEIVE_BYTES);
   readonly #counter: WriteCounter;
   #sequence = 1;
 
   /** Throws SocketError. */
-  constructor(protocol: number, counter: WriteCounter = { written: 0 }) {
+  constructor(
+    protocol: number,
+    counter: WriteCounter = { written: 0 },
+    open: (protocol: number) => Endpoint = (number) => new Socket(AF.netlink, SOCK.raw, number),
+  ) {
     this.#counter = counter;
-    this.#socket = new Socket(AF.netlink, SOCK.raw, protocol);
+    this.#socket = open(protocol);
     try {
       this.#socket.setOption(SOL.netlink, NETLINK_EXT_ACK, 1);
       this.#socket.setOption(SOL.netlink, NETLINK_CAP_ACK, 1);
@@ -67,8 +77,15 @@ export class NetlinkSocket {
 
   /** A change; throws NetlinkError when the kernel refuses. */
   change(request: Request): void {
-    const [refused] = this.batch([request]);
-    if (refused) throw refused.error;
+    this.#counter.written += 1;
+    const first = this.#sequence;
+    this.#send(this.#encode(request, FLAG.request | FLAG.ack | (request.flags ?? 0)), request.attempt);
+    let refused: NetlinkError | undefined;
+    const isComplete = this.#collect(first, [request], (_index, error) => {
+      refused = error;
+    });
+    if (refused !== undefined) throw refused;
+    if (!isComplete) throw unanswered(request.attempt);
   }
 
   /** One object. */
@@ -88,7 +105,10 @@ export class NetlinkSocket {
     }
   }
 
-  /** Many changes in few system calls. Later ones run though earlier ones were refused. */
+  /**
+   * Many changes in few system calls. Later ones run though earlier ones were refused. Where answers were lost (the
+   * socket's buffer was full of refusals) some refusals are missing in the result: only reading back shows what is there.
+   */
   batch(requests: readonly Request[]): Refused[] {
     const refused: Refused[] = [];
     for (let start = 0; start < requests.length; ) {
@@ -127,8 +147,9 @@ export class NetlinkSocket {
     this.#counter.written += requests.length;
     this.#send(Buffer.concat(parts), begin.attempt);
     const failures: NetlinkError[] = [];
-    this.#collect(first, all, (_index, error) => failures.push(error), all.length - 2);
+    const isComplete = this.#collect(first, all, (_index, error) => failures.push(error), all.length - 2);
     if (failures[0]) throw failures[0];
+    if (!isComplete) throw unanswered(begin.attempt);
   }
 
   /** Joins a multicast group and hands over what is told there. `onLost`: messages were dropped, read everything anew. */
@@ -212,16 +233,24 @@ export class NetlinkSocket {
     }
   }
 
-  /** Reads errors of a batch until the acknowledgement of request `ackAt` (the last one unless told). */
+  /**
+   * Reads errors of a batch until nothing waits. False: the acknowledgement of request `ackAt` (the last one unless told)
+   * or other answers were lost.
+   */
   #collect(
     first: number,
     requests: readonly Request[],
     onRefused: (index: number, error: NetlinkError) => void,
     ackAt = requests.length - 1,
-  ): void {
+  ): boolean {
     let isAcknowledged = false;
+    let isLost = false;
     for (;;) {
-      const datagram = this.#next(requests[0]?.attempt ?? "batch");
+      const datagram = this.#nextOrLost(requests[0]?.attempt ?? "batch");
+      if (datagram === "lost") {
+        isLost = true;
+        continue;
+      }
       if (!datagram) break;
       for (const message of datagram) {
         const index = message.sequence - first;
@@ -234,9 +263,21 @@ export class NetlinkSocket {
         }
       }
     }
-    if (!isAcknowledged) throw new NetlinkError(requests[0]?.attempt ?? "batch", 11, "no acknowledgement");
+    return isAcknowledged && !isLost;
+  }
+
+  /** "lost": the kernel had more to say than the socket's buffer holds; what was kept comes next (netlink(7)). */
+  #nextOrLost(attempt: string): Message[] | "lost" | undefined {
+    try {
+      return this.#next(attempt);
+    } catch (error) {
+      if (isErrno(error, "ENOBUFS")) return "lost";
+      throw error;
+    }
   }
 }
+
+const unanswered = (attempt: string): NetlinkError => new NetlinkError(attempt, 11, "no acknowledgement");
 
 /** struct sockaddr_nl; port id 0: the kernel chooses. */
 function netlinkAddress(): Buffer {

@@ -18,13 +18,25 @@ export interface Probe {
 const NEXT_HEADER = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 const DESTINATION_OPTIONS = 60;
 
-/** Ports, a TCP SYN's flags, a UDP length. Checksums stay zero: nothing drops a packet for one before IPVS. */
-function segmentOf({ protocol, port }: Probe): Buffer {
+/** The Internet checksum (RFC 1071). */
+function checksum(bytes: Buffer): number {
+  let sum = 0;
+  for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
+  sum = (sum & 0xffff) + (sum >>> 16);
+  return ~(sum + (sum >>> 16)) & 0xffff;
+}
+
+/** Ports, a TCP SYN's flags, a UDP length. The kernel translates nothing with a wrong checksum; SCTP's stays zero. */
+function segmentOf({ source, vip, protocol, port }: Probe): Buffer {
   const bytes = Buffer.alloc(20);
   bytes.writeUInt16BE(40_000, 0);
   bytes.writeUInt16BE(port, 2);
   if (protocol === "TCP") bytes.writeUInt16BE(0x5002, 12);
   if (protocol === "UDP") bytes.writeUInt16BE(bytes.length, 4);
+  if (protocol === "SCTP") return bytes;
+  const pseudo = Buffer.from([0, NEXT_HEADER[protocol], 0, bytes.length]);
+  const sum = checksum(Buffer.concat([parseAddress(source), parseAddress(vip), pseudo, bytes]));
+  bytes.writeUInt16BE(sum, protocol === "TCP" ? 16 : 6);
   return bytes;
 }
 
@@ -36,9 +48,7 @@ function packet4(probe: Probe): Buffer {
   header.writeUInt8(NEXT_HEADER[probe.protocol], 9);
   parseAddress(probe.source).copy(header, 12);
   parseAddress(probe.vip).copy(header, 16);
-  let sum = 0;
-  for (let at = 0; at < header.length; at += 2) sum += header.readUInt16BE(at);
-  header.writeUInt16BE(~((sum & 0xffff) + (sum >>> 16)) & 0xffff, 10);
+  header.writeUInt16BE(checksum(header), 10);
   return Buffer.concat([header, segmentOf(probe)]);
 }
 
@@ -55,16 +65,24 @@ function packet6(probe: Probe): Buffer {
   return Buffer.concat([header, parseAddress(probe.source), parseAddress(probe.vip), payload]);
 }
 
-/** Who came in by the link from the clients, before our rules; and who got as far as IPVS with a mark on it. */
+/**
+ * Who came in by the link from the clients, before our rules; who got as far as IPVS with a mark on it; and what left by
+ * the other link, as it left.
+ */
 const WITNESS = `table inet witness {
   set came4 { type ipv4_addr . inet_proto . inet_service; size 1024; flags dynamic; }
   set came6 { type ipv6_addr . inet_proto . inet_service; size 1024; flags dynamic; }
   set reached4 { type ipv4_addr . inet_proto . inet_service; size 1024; flags dynamic; }
   set reached6 { type ipv6_addr . inet_proto . inet_service; size 1024; flags dynamic; }
+  set left4 { type ipv4_addr . ipv4_addr; size 1024; flags dynamic; }
   chain before {
     type filter hook prerouting priority mangle + 9;
     iifname "uplink" update @came4 { ip saddr . meta l4proto . th dport }
     iifname "uplink" update @came6 { ip6 saddr . meta l4proto . th dport }
+  }
+  chain leaving {
+    type filter hook postrouting priority srcnat + 10;
+    oifname "eth0" update @left4 { ip saddr . ip daddr }
   }
   chain behind {
     type filter hook input priority 95;
@@ -76,13 +94,14 @@ const WITNESS = `table inet witness {
 export const probeText = ({ source, protocol, port }: Probe): string =>
   `${source} ${protocol.toLowerCase()} ${port}`;
 
-function witnessed(set: "came" | "reached"): string[] {
-  return ["4", "6"].flatMap((digit) => {
-    const { nftables } = JSON.parse(run("nft", "-j", "list", "set", "inet", "witness", set + digit));
-    const { elem = [] } = nftables[1].set as { elem?: { concat: unknown[] }[] };
-    return elem.map(({ concat }) => concat.join(" "));
-  });
+function elementsOf(set: string): string[] {
+  const { nftables } = JSON.parse(run("nft", "-j", "list", "set", "inet", "witness", set));
+  const { elem = [] } = nftables[1].set as { elem?: { concat: unknown[] }[] };
+  return elem.map(({ concat }) => concat.join(" "));
 }
+
+const witnessed = (set: "came" | "reached"): string[] =>
+  ["4", "6"].flatMap((digit) => elementsOf(set + digit));
 
 /** The network where clients are, at the other end of the link `uplink`. */
 export class Clients implements Disposable {
@@ -109,7 +128,18 @@ export class Clients implements Disposable {
 
   /** Sends the packets and says which of them got as far as IPVS. */
   async reached(...probes: readonly Probe[]): Promise<string[]> {
-    const sets = ["came4", "came6", "reached4", "reached6"];
+    await this.#send(probes);
+    return witnessed("reached").sort();
+  }
+
+  /** Sends the packets and says what left the node for them: `source destination` (IPv4). */
+  async left(...probes: readonly Probe[]): Promise<string[]> {
+    await this.#send(probes);
+    return elementsOf("left4").sort();
+  }
+
+  async #send(probes: readonly Probe[]): Promise<void> {
+    const sets = ["came4", "came6", "reached4", "reached6", "left4"];
     run("nft", sets.map((set) => `flush set inet witness ${set}`).join(";"));
     assert.equal(this.#socket.send(probes.map((probe) => this.#frame(probe))), probes.length);
     await until(
@@ -120,7 +150,6 @@ export class Clients implements Disposable {
       },
       { deadlineMs: 60_000 },
     );
-    return witnessed("reached").sort();
   }
 
   #frame(probe: Probe): Buffer {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
+import { markValue } from "#speaker/forwarding/elements.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
@@ -18,6 +19,7 @@ import {
   PROTOCOLS,
   type Protocol,
 } from "#speaker/forwarding/types.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
 import { Clients, type Probe, probeText } from "#test/netns/clients.ts";
 import { isInside, testInside } from "#test/netns/guest.ts";
 import { ip, run } from "#test/netns/namespace.ts";
@@ -89,6 +91,7 @@ if (!isInside) {
 } else {
   let kernel: ForwardingKernel;
   let forwarding: Forwarding;
+  const clock = new FakeClock();
   let found: string;
 
   const state = (): string =>
@@ -135,7 +138,7 @@ if (!isInside) {
     ip("rule add pref 50 fwmark 0x4000 lookup 50\nroute add local 10.9.9.9 dev lo table 50");
     found = state();
     kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
-    forwarding = new Forwarding(kernel);
+    forwarding = new Forwarding(kernel, { clock });
   });
   after(() => kernel?.close());
 
@@ -158,13 +161,13 @@ if (!isInside) {
     assert.match(saved, new RegExp(`-a -f ${mark(5000, 2)} -r 10.244.2.10:8080 -i -w 0`));
     assert.match(saved, new RegExp(`-a -f ${mark(5001, 2)} -6 -r \\[fd44:2::10\\]:8080 -i -w 0`));
     const second = await forwarding.reconcile(plan([web(), web6()]));
-    assert.deepEqual(second, { writes: 0, changes: [], conflicts: [] });
+    assert.deepEqual(second, { writes: 0, changes: [], conflicts: [], refused: [] });
   });
 
   test("another process that starts finds it all, and only loads the chains anew", async () => {
     const other = openForwardingKernel({ sysctlRoot: "/proc/sys" });
     try {
-      const { changes } = await new Forwarding(other).reconcile(plan([web(), web6()]));
+      const { changes } = await new Forwarding(other, { clock }).reconcile(plan([web(), web6()]));
       assert.deepEqual(changes, [{ action: "update", kind: "ruleset", name: "genkan" }]);
     } finally {
       other.close();
@@ -338,13 +341,11 @@ if (!isInside) {
       t.diagnostic("nft and this kernel do not take the older build's rules: tried with its sets alone");
     const [admitted, stranger] = [probe("IPv4", "TCP", "172.16.0.1"), probe("IPv4", "TCP", "172.16.0.128")];
     const reached: string[][] = [];
-    const newer = new Forwarding({
-      ...kernel,
-      nft: async (text) => {
-        await kernel.nft(text);
-        reached.push(await clients.reached(admitted, stranger));
-      },
-    });
+    const nft = async (text: string): Promise<void> => {
+      await kernel.nft(text);
+      reached.push(await clients.reached(admitted, stranger));
+    };
+    const newer = new Forwarding({ ...kernel, nft }, { clock });
     await newer.reconcile(wanted);
     // The new sets are loaded first, beside the older rules, if there were any; then the new rules.
     assert.deepEqual(reached, [
@@ -386,6 +387,104 @@ if (!isInside) {
     run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/tunl0/rp_filter");
     assert.match(shown, /,UP[\s\S]*10\.244\.1\.77/);
     assert.doesNotMatch(shown, /169\.254\.77\.77/);
+  });
+
+  const [GOOD, BROADCAST] = ["10.244.1.10", "192.168.50.255"];
+  const careless = (...addresses: string[]): ForwardedPort =>
+    web({
+      service: "tenant/careless",
+      id: 8000,
+      vip: "192.168.50.101",
+      endpoints: addresses.map((address) => endpoint(address, true)),
+    });
+  const beside = (): ForwardedPort[] => [web({ endpoints: [endpoint(GOOD, true)] }), web6()];
+
+  test("an endpoint that IPVS refuses costs itself alone: all others are served, and it is asked again ever later", async () => {
+    using clients = new Clients();
+    await forwarding.reconcile(plan(beside()));
+    const wanted = plan([careless(BROADCAST, "10.244.7.7"), ...beside()]);
+    const first = await forwarding.reconcile(wanted);
+    const mark = markOf(8000, 1, 0x1000);
+    assert.deepEqual(
+      first.refused.map(({ kind, what, service, place, code }) => [kind, what, service, place, code]),
+      [1, 2].map(() => [
+        "realServer",
+        "endpoint 192.168.50.255 port 8080",
+        "tenant/careless",
+        "192.168.50.101 TCP/80",
+        "EINVAL",
+      ]),
+    );
+    assert.equal(
+      first.refused[0]?.attempt,
+      `add destination 192.168.50.255 port 8080 of fwmark ${mark} IPv4`,
+    );
+    const to = (vip: string): Probe => probe("IPv4", "TCP", "172.16.0.1", { vip });
+    assert.deepEqual(await clients.left(to("192.168.50.100"), to("192.168.50.101")), [
+      `172.16.0.1 ${GOOD}`,
+      "172.16.0.1 10.244.7.7",
+    ]);
+    const writes: number[] = [];
+    for (const _ of Array.from({ length: 10 })) {
+      writes.push((await forwarding.reconcile(wanted)).writes);
+      await clock.advance(1_000);
+    }
+    assert.deepEqual(
+      writes.map((count) => count > 0),
+      [false, false, true, false, false, false, true, false, false, false],
+      "after 2 s, then after 4 more",
+    );
+    const sound = plan([careless("10.244.7.7"), ...beside()]);
+    assert.deepEqual((await forwarding.reconcile(sound)).refused, []);
+  });
+
+  test("a Service of which IPVS takes no endpoint at all stops nobody", async () => {
+    using clients = new Clients();
+    const more = web({ id: 8001, vip: "192.168.50.102", endpoints: [endpoint("10.244.7.8", true)] });
+    const { refused } = await forwarding.reconcile(
+      plan([careless(BROADCAST, "239.1.1.1"), more, ...beside()]),
+    );
+    assert.equal(new Set(refused.map(({ what }) => what)).size, 2);
+    const to = (vip: string): Probe => probe("IPv4", "TCP", "172.16.0.1", { vip });
+    assert.deepEqual(await clients.left(to("192.168.50.102"), to("192.168.50.101"), to("192.168.50.100")), [
+      `172.16.0.1 ${GOOD}`,
+      "172.16.0.1 10.244.7.8",
+    ]);
+  });
+
+  test("elements that nftables refuses cost their own port alone", async () => {
+    using clients = new Clients();
+    const wanted = plan([careless("10.244.7.7"), ...beside()]);
+    const tier1 = (wanted.elements.tier1v4 ?? []).map((element) =>
+      element.value === markValue(markOf(8000, 1, 0x1000)) ? { ...element, value: "00" } : element,
+    );
+    await forwarding.reconcile(plan([]));
+    const elements = { ...wanted.elements, tier1v4: tier1 };
+    const { refused } = await forwarding.reconcile({ ...wanted, elements });
+    assert.deepEqual(
+      refused.map(({ kind, service, place, code }) => [kind, service, place, code]),
+      [["element", "tenant/careless", "192.168.50.101 TCP/80", "EINVAL"]],
+    );
+    const to = (vip: string): Probe => probe("IPv4", "TCP", "172.16.0.1", { vip });
+    assert.deepEqual(await clients.left(to("192.168.50.100")), [`172.16.0.1 ${GOOD}`]);
+    assert.equal((await forwarding.reconcile({ ...wanted, elements })).writes, 0);
+    assert.deepEqual((await forwarding.reconcile(plan(beside()))).refused, []);
+  });
+
+  test("another Service that names a pod as one behind SNAT does not change the source that the pod sees", async () => {
+    using clients = new Clients();
+    const thief = web({
+      service: "tenant/thief",
+      id: 8002,
+      vip: "192.168.50.103",
+      endpoints: [endpoint(GOOD, false, { returnPath: "snat" })],
+    });
+    await forwarding.reconcile(plan([thief, ...beside()]));
+    const from = (source: string, vip: string): Probe => probe("IPv4", "TCP", source, { vip });
+    assert.deepEqual(
+      await clients.left(from("172.16.0.1", "192.168.50.100"), from("172.16.0.2", "192.168.50.103")),
+      [`172.16.0.1 ${GOOD}`, `192.168.50.11 ${GOOD}`],
+    );
   });
 
   test("a mark that a foreign service has is left to it, and said", async () => {

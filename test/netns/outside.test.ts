@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { after, before, test } from "node:test";
 import { parseRange } from "#api/address.ts";
+import { systemClock } from "#common/clock.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { planForwarding } from "#speaker/forwarding/plan.ts";
@@ -106,7 +107,7 @@ if (!isInside) {
   before(async () => {
     wire = new Wire();
     kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
-    forwarding = new Forwarding(kernel);
+    forwarding = new Forwarding(kernel, { clock: systemClock });
     await forwarding.reconcile(planned());
   });
   after(() => {

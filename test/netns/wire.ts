@@ -78,7 +78,7 @@ export class Wire implements Disposable {
     this.#uplink = Buffer.from(link("uplink").address.replaceAll(":", ""), "hex");
     this.#socket = new PacketSocket({
       linkIndex: clients.ifindex,
-      receive: "arpRequests",
+      receive: "arp",
       onFrames: () => undefined,
       onError: () => undefined,
     });

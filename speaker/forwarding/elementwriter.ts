@@ -1,0 +1,163 @@
+/**
+ * Writes elements of our sets and maps. The kernel takes a transaction whole or not at all: when it refuses one, the
+ * owner (a port of a Service, an address) whose elements it does not take is found, and everybody else's are written.
+ */
+import { markValue, ownerOf } from "#speaker/forwarding/elements.ts";
+import { faultOf, isOfAll } from "#speaker/forwarding/fault.ts";
+import { isolate } from "#speaker/forwarding/isolate.ts";
+import type { Owners } from "#speaker/forwarding/owners.ts";
+import type { Refusals } from "#speaker/forwarding/refusals.ts";
+import { type Change, type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
+import { NetlinkError } from "#speaker/netlink/error.ts";
+import type { NftTable } from "#speaker/netlink/nftables.ts";
+
+/** Transactions of one call: enough to find about ten refused owners among 60,000. */
+const TRANSACTIONS = 200;
+
+export type Elements = Map<string, readonly Element[]>;
+export interface ElementDifference {
+  readonly add: Elements;
+  readonly remove: Elements;
+}
+
+type Table = Pick<NftTable, "change" | "read">;
+
+export class ElementWriter {
+  readonly #table: Table;
+  readonly #refusals: Refusals;
+  readonly #owners: Pick<Owners, "refusedElements">;
+
+  constructor(table: Table, refusals: Refusals, owners: Pick<Owners, "refusedElements">) {
+    this.#table = table;
+    this.#refusals = refusals;
+    this.#owners = owners;
+  }
+
+  /**
+   * Without what the kernel refused a moment ago. Nothing is marked for servers whose mark is somebody else's, or that are
+   * not there; the marks of the latter stay ours.
+   */
+  difference(
+    wanted: Readonly<Record<string, readonly Element[]>>,
+    present: ReadonlyMap<string, readonly Element[]>,
+    without: { readonly others: readonly VirtualServer[]; readonly unusable: readonly VirtualServer[] },
+  ): ElementDifference {
+    const difference = { add: new Map<string, Element[]>(), remove: new Map<string, Element[]>() };
+    const foreign = new Set(without.others.map(({ mark }) => markValue(mark)));
+    const unmarked = new Set([...foreign, ...without.unusable.map(({ mark }) => markValue(mark))]);
+    const isUsable = (set: string, { key, value }: Element): boolean =>
+      set === "marks" ? !foreign.has(key) : value === undefined || !unmarked.has(value);
+    for (const [set, elements] of Object.entries(wanted)) {
+      const usable = unmarked.size === 0 ? elements : elements.filter((element) => isUsable(set, element));
+      const there = new Set((present.get(set) ?? []).map(elementText));
+      const should = new Set(usable.map(elementText));
+      const missing = usable.filter((element) => !there.has(elementText(element)));
+      const leftover = (present.get(set) ?? []).filter((element) => !should.has(elementText(element)));
+      if (missing.length > 0) difference.add.set(set, missing);
+      if (leftover.length > 0) difference.remove.set(set, leftover);
+    }
+    return this.#due(difference);
+  }
+
+  /** Throws where the kernel takes nobody's elements. */
+  write(difference: ElementDifference, changes: Change[]): void {
+    if (difference.add.size + difference.remove.size === 0) return;
+    const error = this.#attempt(difference);
+    if (error === undefined) {
+      changes.push(...changesOf(difference));
+      return;
+    }
+    if (this.#table.read() === undefined) throw faultOf(error);
+    const parts = [...byOwner(difference)];
+    const refused = isolate(
+      parts,
+      (some) => this.#attempt(joined(some.map(([, part]) => part))),
+      TRANSACTIONS,
+    );
+    if (refused.length === parts.length && parts.length > 1) throw faultOf(error);
+    for (const { item, error: why } of refused) this.#note(item[0], why);
+    const owners = new Set(refused.map(({ item: [owner] }) => owner));
+    const done = parts.filter(([owner]) => !owners.has(owner)).map(([, part]) => part);
+    changes.push(...changesOf(joined(done)));
+  }
+
+  /** What is read back and still differs. */
+  noteUnverified(difference: ElementDifference): void {
+    for (const owner of byOwner(difference).keys()) this.#note(owner, undefined);
+  }
+
+  #note(owner: string, error: NetlinkError | undefined): void {
+    this.#refusals.note(keyOf(owner), this.#owners.refusedElements(owner, error));
+  }
+
+  #due(difference: ElementDifference): ElementDifference {
+    if (this.#refusals.isEmpty) return difference;
+    const due = (elements: Elements): Elements => {
+      const left = [...elements].map(([set, list]): [string, Element[]] => [
+        set,
+        list.filter(({ key }) => !this.#refusals.isPaused(keyOf(ownerOf(set, key)))),
+      ]);
+      return new Map(left.filter(([, list]) => list.length > 0));
+    };
+    return { add: due(difference.add), remove: due(difference.remove) };
+  }
+
+  #attempt(difference: ElementDifference): NetlinkError | undefined {
+    try {
+      this.#table.change(difference);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      if (isOfAll(error)) throw new ForwardingError(faultOf(error).code, error.message, { cause: error });
+      return error;
+    }
+  }
+}
+
+const keyOf = (owner: string): string => `element ${owner}`;
+
+const elementText = (element: Element): string =>
+  `${element.key}|${element.keyEnd ?? ""}|${element.value ?? ""}`;
+
+/** What changes, by whose it is. */
+function byOwner({ add, remove }: ElementDifference): Map<string, ElementDifference> {
+  const parts = new Map<string, { add: Map<string, Element[]>; remove: Map<string, Element[]> }>();
+  for (const [action, elements] of [
+    ["add", add],
+    ["remove", remove],
+  ] as const) {
+    for (const [set, list] of elements) {
+      for (const element of list) {
+        const owner = ownerOf(set, element.key);
+        const part = parts.get(owner) ?? { add: new Map(), remove: new Map() };
+        parts.set(owner, part);
+        append(part[action], set, element);
+      }
+    }
+  }
+  return parts;
+}
+
+function joined(parts: readonly ElementDifference[]): ElementDifference {
+  const all = { add: new Map<string, Element[]>(), remove: new Map<string, Element[]>() };
+  for (const part of parts) {
+    for (const action of ["add", "remove"] as const) {
+      for (const [set, list] of part[action]) for (const element of list) append(all[action], set, element);
+    }
+  }
+  return all;
+}
+
+function append(elements: Map<string, Element[]>, set: string, element: Element): void {
+  const list = elements.get(set);
+  if (list === undefined) elements.set(set, [element]);
+  else list.push(element);
+}
+
+function changesOf({ add, remove }: ElementDifference): Change[] {
+  const of = (action: Change["action"], elements: Elements): Change[] =>
+    [...elements].flatMap(([set, list]) =>
+      list.map(({ key }): Change => ({ action, kind: "element", name: `${set} ${key}` })),
+    );
+  return [...of("create", add), ...of("remove", remove)];
+}

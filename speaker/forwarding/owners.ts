@@ -1,0 +1,89 @@
+/** Whose a refused thing is, and the words for it. Looks things up only once the kernel has refused something. Pure. */
+import { ownerOf, portKey } from "#speaker/forwarding/elements.ts";
+import { markOf } from "#speaker/forwarding/mark.ts";
+import type { ForwardedPort, ForwardingPlan, Refusal } from "#speaker/forwarding/types.ts";
+import type { Subject } from "#speaker/forwarding/virtualservers.ts";
+import { formatAddress } from "#speaker/netlink/bytes.ts";
+import { errnoWords, type NetlinkError } from "#speaker/netlink/error.ts";
+
+const UNVERIFIED = "read back, it was not as written";
+
+export class Owners {
+  readonly #plan: ForwardingPlan;
+  #byMark: Map<number, ForwardedPort> | undefined;
+  #byKey: Map<string, ForwardedPort> | undefined;
+
+  constructor(plan: ForwardingPlan) {
+    this.#plan = plan;
+  }
+
+  refusal(about: Subject, error: NetlinkError): Refusal {
+    return {
+      ...this.#about(about, error.attempt),
+      code: error.code,
+      words: `${errnoWords(error.code)} (${error.code})`,
+    };
+  }
+
+  unverified(about: Subject, attempt: string): Refusal {
+    return { ...this.#about(about, attempt), code: "NotVerified", words: UNVERIFIED };
+  }
+
+  /** `owner`: as `ownerOf` says it. */
+  refusedElements(owner: string, error: NetlinkError | undefined): Refusal {
+    const port = this.#portOfKey(owner);
+    const [kind = "", key = ""] = owner.split(" ");
+    const what =
+      kind === "address" ? `address ${formatAddress(Buffer.from(key, "hex"))}` : "its nftables elements";
+    return {
+      kind: "element",
+      what,
+      attempt: `change elements of ${owner}`,
+      ...ofPort(port),
+      code: error?.code ?? "NotVerified",
+      words: error === undefined ? UNVERIFIED : `${errnoWords(error.code)} (${error.code})`,
+    };
+  }
+
+  #about(about: Subject, attempt: string): Omit<Refusal, "code" | "words"> {
+    const { what, change } = about;
+    const port = about.mark === undefined ? undefined : this.#portOfMark(about.mark);
+    const kind = change.kind as Refusal["kind"];
+    if (kind === "route") return { attempt, kind, what, ...this.#ofAddress(change.name) };
+    return { attempt, kind, what, ...ofPort(port) };
+  }
+
+  #ofAddress(vip: string): Pick<Refusal, "service" | "place"> {
+    const port = this.#plan.ports.find((one) => one.vip === vip);
+    return { place: vip, ...(port?.service !== undefined && { service: port.service }) };
+  }
+
+  #portOfMark(mark: number): ForwardedPort | undefined {
+    const { ports, settings } = this.#plan;
+    this.#byMark ??= new Map(
+      ports.flatMap((port) =>
+        ([1, 2] as const).map((tier): [number, ForwardedPort] => [
+          markOf(port.id, tier, settings.routingBit),
+          port,
+        ]),
+      ),
+    );
+    return this.#byMark.get(mark);
+  }
+
+  #portOfKey(owner: string): ForwardedPort | undefined {
+    this.#byKey ??= new Map(
+      this.#plan.ports.map((port) => [
+        ownerOf(port.family === "IPv4" ? "ports4" : "ports6", portKey(port.vip, port.protocol, port.port)),
+        port,
+      ]),
+    );
+    return this.#byKey.get(owner);
+  }
+}
+
+function ofPort(port: ForwardedPort | undefined): Pick<Refusal, "service" | "place"> {
+  if (port === undefined) return {};
+  const place = `${port.vip} ${port.protocol}/${port.port}`;
+  return { place, ...(port.service !== undefined && { service: port.service }) };
+}

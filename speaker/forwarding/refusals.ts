@@ -1,0 +1,89 @@
+/**
+ * What the kernel refused, each by itself: remembered so that it is asked again with growing pauses and costs no write in
+ * between, and forgotten as soon as it is wanted no more or there after all.
+ */
+import type { Clock } from "#common/clock.ts";
+import type { Refusal } from "#speaker/forwarding/types.ts";
+
+/** The first pause, and the longest. Passes come every 3 s and with each change. */
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 300_000;
+
+/** Doubles from one refusal in a row to the next. */
+export function pauseMs(refusals: number): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(refusals - 1, 20));
+}
+
+interface Entry {
+  readonly refusal: Refusal;
+  readonly times: number;
+  readonly dueAt: number;
+  /** Of the last pass that met it. */
+  pass: number;
+  /** The kernel took it since; whether it is there, reading back will show. */
+  isTaken: boolean;
+}
+
+export class Refusals {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #entries = new Map<string, Entry>();
+  #pass = 0;
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  /** A pass begins. */
+  begin(): void {
+    this.#pass += 1;
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
+  /** To ask only for what is missing: whatever a pass does not ask for is wanted no more, or is there. */
+  isPaused(key: string): boolean {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.isTaken || entry.dueAt <= this.#clock.now()) return false;
+    entry.pass = this.#pass;
+    return true;
+  }
+
+  /** The kernel refused it in this pass. */
+  note(key: string, refusal: Refusal): void {
+    const known = this.#entries.get(key);
+    const times = (known?.times ?? 0) + 1;
+    this.#entries.set(key, {
+      refusal,
+      times,
+      dueAt: this.#clock.now() + pauseMs(times),
+      pass: this.#pass,
+      isTaken: false,
+    });
+  }
+
+  /** The kernel took it. */
+  take(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) entry.isTaken = true;
+  }
+
+  has(key: string): boolean {
+    return this.#entries.get(key)?.isTaken === false;
+  }
+
+  /** The pass is over: what it did not meet is forgotten. */
+  end(): void {
+    for (const [key, { pass, isTaken }] of this.#entries)
+      if (pass !== this.#pass || isTaken) this.#entries.delete(key);
+  }
+
+  list(): Refusal[] {
+    return [...this.#entries.values()].map(({ refusal }) => refusal);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}
