@@ -1,5 +1,5 @@
 /** Addresses that no Service can have, whatever the network is: a pool with one of them would give it away one day. */
-import { overlaps, parsePrefix, type Range, rangeOf } from "#api/address.ts";
+import { type Address, overlaps, parsePrefix, type Range, rangeOf } from "#api/address.ts";
 
 interface SpecialRange {
   /** As its RFC writes it. */
@@ -39,4 +39,12 @@ export function whySpecial(range: Range): string | undefined {
   const met = SPECIAL.filter((each) => overlaps(each.range, range));
   if (met.length === 0) return undefined;
   return `overlaps ${met.map(({ text, name }) => `${text} (${name})`).join(", ")}: no Service can be reached there`;
+}
+
+/** The special range that has the address, as `127.0.0.0/8 (loopback)`; undefined if none has. */
+export function specialRangeOf({ family, value }: Address): string | undefined {
+  const found = SPECIAL.find(
+    ({ range }) => range.family === family && range.first <= value && value <= range.last,
+  );
+  return found === undefined ? undefined : `${found.text} (${found.name})`;
 }

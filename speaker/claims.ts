@@ -8,8 +8,16 @@ import type { ForwardedPort } from "./forwarding/types.ts";
 
 /** Why something of a Service is not done. */
 export interface LeftOut {
-  readonly reason: "DuplicateClaim" | "NodeAddress" | "NoPool" | "Unusable";
+  readonly reason:
+    | "DuplicateClaim"
+    | "NodeAddress"
+    | "NoPool"
+    | "Unusable"
+    | "UnusableEndpoint"
+    | "KernelRefused";
   readonly message: string;
+  /** Whose it is, `namespace/name`. */
+  readonly services: readonly string[];
 }
 
 interface Claim {
@@ -61,6 +69,7 @@ export class Claims {
     this.leftOut.push({
       reason: "DuplicateClaim",
       message: `${protocol}/${port} of Service ${loser.plan.service.key} is not forwarded: ${what(loser.port)} is of Service ${winner.plan.service.key}, which is older`,
+      services: [loser.plan.service.key],
     });
   }
 }

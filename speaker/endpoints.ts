@@ -9,7 +9,7 @@
 import type { Family } from "#api/address.ts";
 import { idKey } from "#api/forwarding-ids.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "./forwarding/types.ts";
-import type { EndpointView, ServicePort, ServiceView, SliceView } from "./view.ts";
+import type { EndpointView, ServicePort, ServiceView, SliceView, UnusableEndpoint } from "./view.ts";
 
 /** What else the result depends on; kept as the same object while nothing in it changes. */
 export interface EndpointContext {
@@ -19,6 +19,8 @@ export interface EndpointContext {
   readonly forwardingNodes: ReadonlySet<string>;
   /** Nodes whose speaker fell silent. */
   readonly deadNodes: ReadonlySet<string>;
+  /** Broadcast addresses of this node's links, each with its prefix: a packet to one is for nobody alone. */
+  readonly broadcasts: ReadonlyMap<string, string>;
 }
 
 export interface ServicePlan {
@@ -28,13 +30,19 @@ export interface ServicePlan {
   readonly usableNodes: Readonly<Record<Family, ReadonlySet<string>>>;
   /** Endpoints, by family, that are reached with source address translation since their node has no speaker. */
   readonly translated: number;
+  /** Endpoints that are left out of all ports. */
+  readonly unusable: readonly UnusableEndpoint[];
 }
+
+/** Many slices may name them: the first ones are enough to find the rest by. */
+const MAX_UNUSABLE = 16;
 
 export function planService(
   service: ServiceView,
-  slices: readonly SliceView[],
+  all: readonly SliceView[],
   context: EndpointContext,
 ): ServicePlan {
+  const { slices, unusable } = usable(all, context);
   const usableNodes = { IPv4: new Set<string>(), IPv6: new Set<string>() };
   const ports: ForwardedPort[] = [];
   const translated = new Set<string>();
@@ -49,6 +57,7 @@ export function planService(
         if (isServing && returnPath === "snat") translated.add(address);
       if (id === undefined) continue;
       ports.push({
+        service: service.key,
         id,
         family,
         vip,
@@ -62,7 +71,27 @@ export function planService(
       });
     }
   }
-  return { service, ports, usableNodes, translated: translated.size };
+  return { service, ports, usableNodes, translated: translated.size, unusable };
+}
+
+/** Slices without what nobody can forward to, and what that was, each address once. */
+function usable(
+  slices: readonly SliceView[],
+  { broadcasts }: EndpointContext,
+): { slices: readonly SliceView[]; unusable: readonly UnusableEndpoint[] } {
+  const unusable = new Map<string, UnusableEndpoint>();
+  const note = (one: UnusableEndpoint): void => {
+    if (unusable.size < MAX_UNUSABLE) unusable.set(one.address, one);
+  };
+  const isBroadcast = ({ address }: EndpointView): boolean => broadcasts.has(address);
+  const kept = slices.map((slice) => {
+    for (const one of slice.unusable ?? []) note(one);
+    if (broadcasts.size === 0 || !slice.endpoints.some(isBroadcast)) return slice;
+    for (const { address } of slice.endpoints.filter(isBroadcast))
+      note({ address, why: `is the broadcast address of ${broadcasts.get(address)}, a link of this node` });
+    return { ...slice, endpoints: slice.endpoints.filter((view) => !isBroadcast(view)) };
+  });
+  return { slices: kept, unusable: [...unusable.values()] };
 }
 
 interface Found {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { prefixContains } from "./links.ts";
+import { broadcastsOf, prefixContains } from "./links.ts";
 import type { LinkAddress } from "./netlink/addr.ts";
 import type { Link } from "./netlink/link.ts";
 import { nodeLinks, publishedLinks } from "./nodelinks.ts";
@@ -17,6 +17,17 @@ test("prefixes contain by their length, whatever their host bits", () => {
     ["nonsense/24", "172.30.0.1", false],
   ];
   for (const [prefix, vip, is] of cases) assert.equal(prefixContains(prefix, vip), is, `${prefix} ${vip}`);
+});
+
+test("broadcast addresses are those of IPv4 links with more than two addresses", () => {
+  const prefixes = ["192.168.50.11/24", "10.1.2.3/22", "10.9.0.1/31", "10.9.1.1/32", "fd00::1/64", "odd/24"];
+  assert.deepEqual(
+    [...broadcastsOf([{ name: "eth0", prefixes }])],
+    [
+      ["192.168.50.255", "192.168.50.0/24"],
+      ["10.1.3.255", "10.1.0.0/22"],
+    ],
+  );
 });
 
 const link = (name: string, index: number, changes: Partial<Link> = {}): Link => ({

@@ -1,5 +1,5 @@
 /** Which links of a node carry an address. Pure; `connectedTo` is the one rule for this node and for others. */
-import { parseAddress, WIDTH } from "#api/address.ts";
+import { formatAddress, formatPrefix, parseAddress, prefixOf, rangeOf, WIDTH } from "#api/address.ts";
 import type { PoolView, SpeakerLink, SpeakerState } from "./view.ts";
 
 /**
@@ -43,6 +43,22 @@ export function prefixContains(prefix: string, vip: string): boolean {
   if (!Number.isInteger(length) || length < 0 || length > own.width) return false;
   const shift = BigInt(own.width - length);
   return own.value >> shift === other.value >> shift;
+}
+
+/**
+ * IPv4 broadcast address -> its prefix, of the links' prefixes. Those of 31 and 32 bits have none (RFC 3021). Only this
+ * node's own links may be asked: another node's word must not take an endpoint from anybody.
+ */
+export function broadcastsOf(links: readonly SpeakerLink[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const prefix of links.flatMap(({ prefixes }) => prefixes)) {
+    const slash = prefix.lastIndexOf("/");
+    const [address, length] = [parseAddress(prefix.slice(0, slash)), Number(prefix.slice(slash + 1))];
+    if (address?.family !== "IPv4" || !(length < WIDTH.IPv4 - 1)) continue;
+    const whole = prefixOf(address, length);
+    found.set(formatAddress({ family: "IPv4", value: rangeOf(whole).last }), formatPrefix(whole));
+  }
+  return found;
 }
 
 const known = new Map<string, { width: number; value: bigint }>();

@@ -439,6 +439,34 @@ describe("what is not ours, and what two Services claim", () => {
     assert.deepEqual(reasons(plan), ["DuplicateClaim"]);
   });
 
+  test("an endpoint that is a broadcast address of this node's link is left out alone, and said with its Service", () => {
+    const bad = endpoint(1, "n2", { address: "172.30.0.255" });
+    const unusable = [{ address: "239.1.1.1", why: "is in 224.0.0.0/4 (multicast)" }];
+    const slices = [slice([bad, endpoint(2, "n2")], { unusable })];
+    const plan = planOf({ slices });
+    assert.deepEqual(
+      plan.ports.map(({ endpoints }) => endpoints.map(({ address }) => address)),
+      [["10.244.0.2"]],
+    );
+    assert.deepEqual(plan.leftOut, [
+      {
+        reason: "UnusableEndpoint",
+        message:
+          "endpoint 239.1.1.1 of Service default/web is left out: it is in 224.0.0.0/4 (multicast), and 1 more of it",
+        services: ["default/web"],
+      },
+    ]);
+    assert.deepEqual(planOf({ slices: [slice([bad])] }).addresses[0]?.unowned, "NoUsableEndpoint");
+  });
+
+  test("another node's word about its links takes no endpoint from anybody", () => {
+    const victim = endpoint(7, "n2");
+    const lie = state("n2", { links: [{ name: "eth0", prefixes: ["172.30.0.2/24", "10.244.0.5/29"] }] });
+    const states = { n1: state("n1"), n2: lie, n3: state("n3") };
+    const plan = planOf({ slices: [slice([victim])], states });
+    assert.deepEqual([plan.ports[0]?.endpoints.length, plan.leftOut], [1, []]);
+  });
+
   test("a Service of another class, and one without a class where ours have one, get nothing", () => {
     const foreign = other({ loadBalancerClass: "example.com/other" });
     assert.deepEqual(planOf({ services: [foreign] }).vips, []);
@@ -455,6 +483,7 @@ describe("what is not ours, and what two Services claim", () => {
         reason: "NodeAddress",
         message:
           "nothing is done for 172.30.0.2, which the status of Service mallory/web has: it is an address of node n2",
+        services: ["mallory/web"],
       },
     ]);
     assert.ok(!plan.ports.some(({ vip }) => vip === "172.30.0.2"));

@@ -8,7 +8,8 @@ import { Claims, type LeftOut } from "./claims.ts";
 import { elect } from "./elect.ts";
 import { type EndpointContext, planService, type ServicePlan } from "./endpoints.ts";
 import type { ForwardedPort } from "./forwarding/types.ts";
-import { linksFor } from "./links.ts";
+import { unusableEndpoints } from "./leftout.ts";
+import { broadcastsOf, linksFor } from "./links.ts";
 import { attempt, type Unusable } from "./usable.ts";
 import type { PoolView, SliceView, SpeakerState, View } from "./view.ts";
 
@@ -90,6 +91,7 @@ export class Planner {
     const leftOut: LeftOut[] = unusable.map(({ object, why }) => ({
       reason: "Unusable",
       message: `nothing is done for Service ${object}: ${why}`,
+      services: [object],
     }));
     for (const [vip, plans] of byVip) {
       const why = notOurs(vip, plans, { node: ofNodes.get(vip), pool: view.pools.of(vip) });
@@ -98,7 +100,11 @@ export class Planner {
       leftOut.push(why);
     }
     const claims = new Claims(byVip);
-    for (const { plan } of kept.values()) claims.add(plan);
+    for (const { plan } of kept.values()) {
+      claims.add(plan);
+      const unusable = unusableEndpoints(plan);
+      if (unusable !== undefined) leftOut.push(unusable);
+    }
     const addresses = this.#planAddresses(byVip, speakers);
     return assemble(view, { kept, speakers, addresses, claims, leftOut: [...leftOut, ...claims.leftOut] });
   }
@@ -128,7 +134,8 @@ export class Planner {
       .map(({ name }) => name)
       .sort();
     const { scheduler } = view.loadBalancer;
-    const text = JSON.stringify([view.node, scheduler, forwarding, dead, live.length > 0]);
+    const broadcasts = broadcastsOf(states.get(view.node)?.links ?? []);
+    const text = JSON.stringify([view.node, scheduler, forwarding, dead, live.length > 0, [...broadcasts]]);
     if (this.#context !== undefined && text === this.#contextText) return this.#context;
     this.#kept.clear();
     this.#contextText = text;
@@ -137,6 +144,7 @@ export class Planner {
       scheduler,
       forwardingNodes: new Set(forwarding),
       deadNodes: new Set(dead),
+      broadcasts,
     };
     return this.#context;
   }
@@ -278,8 +286,9 @@ function notOurs(
   const services = plans.map(({ service }) => service.key).sort();
   const what = `nothing is done for ${vip}, which the status of Service ${services.join(", ")} has: it is`;
   if (of.node !== undefined)
-    return { reason: "NodeAddress", message: `${what} an address of node ${of.node}` };
-  if (of.pool === undefined) return { reason: "NoPool", message: `${what} in no AddressPool that counts` };
+    return { reason: "NodeAddress", message: `${what} an address of node ${of.node}`, services };
+  if (of.pool === undefined)
+    return { reason: "NoPool", message: `${what} in no AddressPool that counts`, services };
   return undefined;
 }
 

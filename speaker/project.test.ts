@@ -72,6 +72,48 @@ test("slices: absent conditions mean ready (EndpointSlice's API), names instead 
   assert.equal(projectSlice({ ...raw, metadata }), undefined);
 });
 
+describe("endpoints that no node can forward to are left out alone, and named", () => {
+  const CASES: readonly [family: "IPv4" | "IPv6", address: string, why: RegExp][] = [
+    ["IPv4", "0.0.0.0", /0\.0\.0\.0\/8/],
+    ["IPv4", "127.0.0.1", /loopback/],
+    ["IPv4", "169.254.169.254", /link-local/],
+    ["IPv4", "239.1.1.1", /multicast/],
+    ["IPv4", "255.255.255.255", /broadcast/],
+    ["IPv4", "fd00::1", /no IPv4 address/],
+    ["IPv4", "010.0.0.1", /no address/],
+    ["IPv6", "::", /unspecified/],
+    ["IPv6", "::1", /loopback/],
+    ["IPv6", "fe80::1", /link-local/],
+    ["IPv6", "ff0e::1", /multicast/],
+    ["IPv6", "::ffff:10.0.0.1", /no address/],
+    ["IPv6", "10.0.0.1", /no IPv6 address/],
+  ];
+  for (const [addressType, bad, why] of CASES) {
+    test(`${addressType} ${bad}`, () => {
+      const good = addressType === "IPv4" ? "10.0.0.7" : "fd00::7";
+      const endpoints = [{ addresses: [bad] }, { addresses: [good] }];
+      const labels = { "kubernetes.io/service-name": "web" };
+      const raw = { metadata: { ...metadata, labels }, addressType, endpoints } as EndpointSlice;
+      const found = projectSlice(raw);
+      assert.deepEqual(
+        found?.endpoints.map(({ address }) => address),
+        [good],
+      );
+      assert.equal(found?.unusable?.[0]?.address, bad);
+      assert.match(found?.unusable?.[0]?.why ?? "", why);
+    });
+  }
+
+  test("a port that is none is left out", () => {
+    const labels = { "kubernetes.io/service-name": "web" };
+    const ports = [0, 65_536, 1.5, "80", 80].map((port) => ({ port }));
+    const raw = { metadata: { ...metadata, labels }, addressType: "IPv4", ports, endpoints: [] };
+    assert.deepEqual(projectSlice(raw as unknown as EndpointSlice)?.ports, [
+      { name: "", protocol: "TCP", port: 80 },
+    ]);
+  });
+});
+
 test("nodes: the first InternalIP of each family", () => {
   const addresses = [
     { type: "ExternalIP", address: "198.51.100.1" },

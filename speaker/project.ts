@@ -4,6 +4,8 @@
  */
 import { type Family, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
+import { printable } from "#api/printable.ts";
+import { specialRangeOf } from "#api/special.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import { projectAdvertisement } from "./projectbgp.ts";
@@ -33,6 +35,7 @@ import type {
   SliceView,
   SpeakerLink,
   SpeakerState,
+  UnusableEndpoint,
 } from "./view.ts";
 
 const PROTOCOLS = ["TCP", "UDP", "SCTP"] as const;
@@ -92,10 +95,16 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
     return [{ name, protocol, port: port(read.port, `ports[${at}].port`) }];
   });
   const endpoints: EndpointView[] = [];
+  const unusable: UnusableEndpoint[] = [];
   for (const [at, read] of list(fields, MAX_SLICE_ENDPOINTS)(raw.endpoints ?? [], "endpoints").entries()) {
     // All addresses of an endpoint are interchangeable: consumers use the first (EndpointSlice's API).
-    const address = canonical(list((one) => one)(read.addresses, `endpoints[${at}].addresses`)[0]);
-    if (address === undefined) continue;
+    const given = list((one) => one)(read.addresses, `endpoints[${at}].addresses`)[0];
+    const why = whyUnusable(given, family);
+    if (why !== undefined) {
+      unusable.push({ address: printable(String(given)).slice(0, MAX_SHOWN), why });
+      continue;
+    }
+    const address = canonical(given) ?? "";
     const conditions = optional(fields, NO_FIELDS)(read.conditions, `endpoints[${at}].conditions`);
     const isReady = conditions.ready !== false;
     endpoints.push({
@@ -110,7 +119,25 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
     });
   }
   const name = text(service, `metadata.labels["${LABEL_SERVICE}"]`);
-  return { family, service: `${raw.metadata.namespace ?? ""}/${name}`, ports, endpoints };
+  return {
+    family,
+    service: `${raw.metadata.namespace ?? ""}/${name}`,
+    ports,
+    endpoints,
+    ...(unusable.length > 0 && { unusable }),
+  };
+}
+
+/** Enough of an address to recognize it. */
+const MAX_SHOWN = 64;
+
+/** Why no node can forward to the address; the API server takes some such addresses. */
+function whyUnusable(given: unknown, family: Family): string | undefined {
+  const address = typeof given === "string" ? parseAddress(given) : undefined;
+  if (address === undefined) return "is no address that can be used";
+  if (address.family !== family) return `is no ${family} address, as its slice says`;
+  const special = specialRangeOf(address);
+  return special === undefined ? undefined : `is in ${special}`;
 }
 
 const NO_FIELDS: Readonly<Record<string, never>> = Object.freeze({});

@@ -89,7 +89,7 @@ test("conditions", () => {
   assert.equal(conditions({ translated: 3 }).ForwardingReady, "True SourceTranslated");
   const routing = { ...INPUT.routing, listenTrouble: "port 179: EADDRINUSE" };
   assert.equal(conditions({ routing }).AnnouncingReady, "True NotListening");
-  const leftOut = [{ reason: "DuplicateClaim", message: "" } as const];
+  const leftOut = [{ reason: "DuplicateClaim", message: "", services: [] } as const];
   const { AllServed, Ready } = conditions({ leftOut });
   assert.deepEqual([AllServed, Ready], ["False DuplicateClaim", "True Ready"]);
   assert.equal(conditions({ mode: "KubeProxy" }).ForwardingReady, "True LeftToKubeProxy");

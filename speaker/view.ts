@@ -49,6 +49,15 @@ export interface SliceView {
   readonly service: string;
   readonly ports: readonly { readonly name: string; readonly protocol: string; readonly port: number }[];
   readonly endpoints: readonly EndpointView[];
+  /** Endpoints that no node can forward to; left out when there are none. */
+  readonly unusable?: readonly UnusableEndpoint[];
+}
+
+export interface UnusableEndpoint {
+  /** As in the slice. */
+  readonly address: string;
+  /** `is in 127.0.0.0/8 (loopback)` */
+  readonly why: string;
 }
 
 export interface NodeView {
