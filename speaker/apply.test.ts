@@ -12,11 +12,13 @@ import type { Wanted } from "./layer2/announcer.ts";
 import type { Announcement } from "./layer2/messages.ts";
 
 const INPUT: ForwardingInput = { nodeAddresses: {}, ports: [], vips: [] };
+const forwarding = (...vips: string[]): ForwardingInput => ({ ...INPUT, vips });
 const wanted = (...vips: string[]): Wanted => new Map(vips.length === 0 ? [] : [["eth0", new Set(vips)]]);
 
 /** Writes down what happens, in order. */
-function world(present: readonly string[], fault?: ForwardingFault) {
+function world(present: readonly string[], first?: ForwardingFault | Error) {
   const steps: string[] = [];
+  let fault = first;
   let held = new Set(present);
   const without = (keep: Wanted): Announcement[] => {
     const gone = [...held].filter((vip) => keep.get("eth0")?.has(vip) !== true);
@@ -36,6 +38,7 @@ function world(present: readonly string[], fault?: ForwardingFault) {
     },
   };
   const fail = (): void => {
+    if (fault instanceof Error) throw fault;
     if (fault !== undefined) throw new ForwardingError(fault, "said so");
   };
   const forwarder: Forwarder = {
@@ -50,7 +53,15 @@ function world(present: readonly string[], fault?: ForwardingFault) {
     },
     counts: () => NO_COUNTS,
   };
-  return { steps, held: () => [...held], applier: new Applier({ forwarder, attractor, log: silentLogger }) };
+  return {
+    steps,
+    held: () => [...held],
+    applier: new Applier({ forwarder, attractor, log: silentLogger }),
+    /** What the kernel says from now on. */
+    fail: (next: ForwardingFault | Error | undefined) => {
+      fault = next;
+    },
+  };
 }
 
 test("withdraws first, then forwards, then announces", async () => {
@@ -68,6 +79,38 @@ test("a pass that failed announces nothing new and keeps what it has", async () 
     [held(), applied.isUnable, applied.forwardingTrouble?.reason],
     [["b"], false, "KernelRefused"],
   );
+});
+
+for (const fault of ["KernelRefused", new TypeError("nobody thought of it")] as const) {
+  test(`what the kernel was read back with before is taken over at once, and over a pass that fails (${fault})`, async () => {
+    const { steps, held, applier, fail } = world([]);
+    await applier.apply(wanted("a"), [], forwarding("a", "b", "c"));
+    steps.length = 0;
+    const applied = await applier.apply(wanted("a", "b"), [], forwarding("a", "b", "c"));
+    assert.deepEqual(steps, ["announce b", "forward"]);
+    assert.deepEqual(applied.added, [{ link: "eth0", vip: "b" }]);
+    fail(fault);
+    steps.length = 0;
+    const failed = await applier.apply(wanted("a", "b", "c", "d"), [], forwarding("a", "b", "c", "d"));
+    assert.deepEqual(steps, ["announce c", "forward"]);
+    assert.deepEqual(failed.added, [{ link: "eth0", vip: "c" }]);
+    assert.deepEqual([held(), applier.isForwarded("d")], [["a", "b", "c"], false]);
+    assert.equal(failed.forwardingTrouble?.reason, fault instanceof Error ? "Unexpected" : fault);
+    fail(undefined);
+    await applier.apply(wanted("a", "b", "c", "d"), [], forwarding("a", "b", "c", "d"));
+    assert.deepEqual(held(), ["a", "b", "c", "d"]);
+  });
+}
+
+test("a node that could not forward takes nothing over before its kernel is read back again", async () => {
+  const { steps, applier, fail } = world([]);
+  await applier.apply(wanted("a"), [], forwarding("a", "b"));
+  fail("NoIpvs");
+  await applier.apply(wanted("a"), [], forwarding("a", "b"));
+  fail(undefined);
+  steps.length = 0;
+  await applier.apply(wanted("a", "b"), [], forwarding("a", "b"));
+  assert.deepEqual(steps, ["forward", "announce a", "announce b"]);
 });
 
 for (const [fault, reason] of [

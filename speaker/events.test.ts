@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import type { EventContent, EventTarget } from "#common/kube/events.ts";
 import { silentLogger } from "#common/log.ts";
+import type { LeftOut } from "./claims.ts";
 import { SpeakerEvents } from "./events.ts";
 import type { AddressPlan } from "./plan.ts";
 
@@ -85,5 +86,39 @@ describe("what people are told", () => {
       texts[2] ?? "",
       /52:54:00:00:00:ff, uses 192\.0\.2\.1 on link eth0, too: the address is left to it/,
     );
+  });
+
+  test("what is left out is told once at its Service, again when it comes back, and in portions", () => {
+    const leftOut = (count: number): LeftOut[] =>
+      Array.from({ length: count }, (_, index) => ({
+        reason: "KernelRefused",
+        message: `left out ${index}`,
+        services: ["default/web"],
+      }));
+    events.leftOut(leftOut(2));
+    events.leftOut(leftOut(2));
+    const [first] = emitted;
+    assert.deepEqual(
+      [first?.target, first?.content.message],
+      [
+        {
+          apiVersion: "v1",
+          kind: "Service",
+          metadata: { namespace: "default", name: "web", uid: "u1" },
+        },
+        "node n1: left out 0",
+      ],
+    );
+    assert.equal(emitted.length, 2);
+    events.leftOut([]);
+    events.leftOut(leftOut(2));
+    assert.equal(emitted.length, 4);
+    emitted.length = 0;
+    events.leftOut([]);
+    const told = [1, 2, 3, 4].map(() => {
+      events.leftOut(leftOut(25));
+      return emitted.length;
+    });
+    assert.deepEqual(told, [10, 20, 25, 25]);
   });
 });

@@ -4,6 +4,7 @@ import type { EventRecorder, EventTarget } from "#common/kube/events.ts";
 import type { Logger } from "#common/log.ts";
 import type { Trouble } from "./apply.ts";
 import type { SessionReport } from "./bgp/types.ts";
+import type { LeftOut } from "./claims.ts";
 import { conflictText, hardwareText } from "./conflict.ts";
 import type { Conflict } from "./layer2/messages.ts";
 import type { AddressPlan } from "./plan.ts";
@@ -19,11 +20,14 @@ export interface SpeakerEventsOptions {
   readonly uidOf: (service: string) => string | undefined;
 }
 
+const LEFT_OUT_A_PASS = 10;
+
 export class SpeakerEvents {
   readonly #options: SpeakerEventsOptions;
   /** Addresses that an earlier process of ours announced: going on with them is no change of owner. */
   #inherited: Set<string>;
   #saidTrouble = "";
+  #saidLeftOut: ReadonlySet<string> = new Set();
 
   constructor(options: SpeakerEventsOptions, inherited: readonly string[]) {
     this.#options = options;
@@ -90,6 +94,32 @@ export class SpeakerEvents {
       log.warn("this node cannot do all of its work", { reason, why: message });
       events.emit(this.#own("SpeakerStatus", node), { type: "Warning", reason, message });
     }
+  }
+
+  /**
+   * What of Services is left out: told once, at the Service, when it comes. Some at a time: the rest with later passes, so
+   * that nobody's objects fill the queue of everybody's events.
+   */
+  leftOut(list: readonly LeftOut[]): void {
+    const { events, log, node } = this.#options;
+    const said = new Set<string>();
+    let left = LEFT_OUT_A_PASS;
+    for (const { reason, message, services } of list) {
+      const text = `${reason} ${message}`;
+      if (this.#saidLeftOut.has(text)) {
+        said.add(text);
+        continue;
+      }
+      if (left === 0) continue;
+      left -= 1;
+      said.add(text);
+      log.warn("something of a Service is left out", { reason, services, why: message });
+      for (const key of services.slice(0, LEFT_OUT_A_PASS)) {
+        const content = { type: "Warning", reason, message: `node ${node}: ${message}` } as const;
+        events.emit(this.#service(key), content);
+      }
+    }
+    this.#saidLeftOut = said;
   }
 
   #own(kind: string, name: string): EventTarget {

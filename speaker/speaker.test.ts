@@ -1,10 +1,11 @@
 /** What a pass tells routers when: a speaker that starts again must not tell less than the one before. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EventContent, EventTarget } from "#common/kube/events.ts";
 import { silentLogger } from "#common/log.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
-import { ForwardingError } from "./forwarding/types.ts";
+import { ForwardingError, type Refusal } from "./forwarding/types.ts";
 import type { Judgement } from "./liveness.ts";
 import { Pools } from "./pools.ts";
 import { Speaker, type SpeakerOptions } from "./speaker.ts";
@@ -57,6 +58,8 @@ function world() {
   let version = 0;
   let fault: Error | undefined;
   let conflicts: string[] = [];
+  let refused: Refusal[] = [];
+  const events: string[] = [];
   let status: Status | undefined;
   const services = [SERVICE];
   const membership = {
@@ -121,7 +124,7 @@ function world() {
     forwarder: {
       reconcile: async () => {
         if (fault !== undefined) throw fault;
-        return { writes: 0, changes: [], conflicts, refused: [] };
+        return { writes: 0, changes: [], conflicts, refused };
       },
       counts: () => ({}),
     },
@@ -131,7 +134,10 @@ function world() {
       },
       conditions: [],
     },
-    events: { emit() {} },
+    events: {
+      emit: ({ kind, metadata }: EventTarget, { reason }: EventContent) =>
+        events.push(`${kind} ${metadata.name} ${reason}`),
+    },
     cannotSend: () => undefined,
     onOwnership() {},
     trigger() {},
@@ -139,6 +145,11 @@ function world() {
   };
   return {
     told,
+    events,
+    /** What of single Services the kernel does not take from now on. */
+    refuseOne: (...refusals: Refusal[]) => {
+      refused = refusals;
+    },
     speaker: new Speaker(parts as unknown as SpeakerOptions, []),
     /** What the kernel says from now on. */
     refuse: (error: Error | undefined) => {
@@ -206,10 +217,39 @@ test("an address is told when the kernel was read back with it, and what was tol
   add({ ...SERVICE, key: "default/more", uid: "2", vips: ["198.51.100.2"], ids: { "IPv4/TCP/80": 2 } });
   refuse(new ForwardingError("KernelRefused", "ENOBUFS"));
   await speaker.pass();
-  assert.equal(told.length, before);
+  assert.deepEqual(told.slice(before), [[`${VIP}/32`]], "what was read back before is told on");
   refuse(undefined);
   await speaker.pass();
   assert.deepEqual(told.at(-1), [`${VIP}/32`, "198.51.100.2/32"]);
+});
+
+test("what the kernel refuses of one Service takes no readiness and no route from anybody, and is said once", async () => {
+  const { speaker, told, judge, refuseOne, condition, events } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  const refusal: Refusal = {
+    attempt: "add destination 192.0.2.255 port 80 of fwmark 4097 IPv4",
+    kind: "realServer",
+    what: "endpoint 192.0.2.255 port 80",
+    service: "tenant/careless",
+    place: "198.51.100.1 TCP/80",
+    code: "EINVAL",
+    words: "not a valid one (EINVAL)",
+  };
+  refuseOne(refusal);
+  for (const _ of [1, 2, 3]) assert.equal(await speaker.pass(), undefined, "no pass is asked for");
+  assert.deepEqual(told.at(-1), [`${VIP}/32`]);
+  assert.equal(speaker.unsettled, undefined);
+  assert.deepEqual(condition("Ready").slice(0, 2), ["True", "Ready"]);
+  const [is, reason, message] = condition("AllServed");
+  assert.deepEqual([is, reason], ["False", "KernelRefused"]);
+  assert.match(
+    message ?? "",
+    /^endpoint 192\.0\.2\.255 port 80 of .* of Service tenant\/careless is left out/,
+  );
+  assert.deepEqual(events, ["Service careless KernelRefused"]);
+  refuseOne();
+  await speaker.pass();
+  assert.deepEqual(condition("AllServed").slice(0, 2), ["True", "Served"]);
 });
 
 test("a foreign IPVS service in the way of some ports is said until it is gone, and stops nothing else", async () => {

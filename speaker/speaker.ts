@@ -7,10 +7,12 @@ import { BUILD } from "#common/version.ts";
 import { type Applied, Applier, type Forwarder, NOTHING_WANTED, type Trouble } from "./apply.ts";
 import { type BgpPlan, planBgp } from "./bgp/plan.ts";
 import type { SessionReport } from "./bgp/types.ts";
+import type { LeftOut } from "./claims.ts";
 import { SpeakerEvents } from "./events.ts";
-import type { ForwardingInput } from "./forwarding/types.ts";
+import type { ForwardingInput, Refusal } from "./forwarding/types.ts";
 import type { Announcer, Wanted } from "./layer2/announcer.ts";
 import type { Conflict } from "./layer2/messages.ts";
+import { refusedByKernel } from "./leftout.ts";
 import type { Membership } from "./membership.ts";
 import { type LinkMonitor, publishedLinks } from "./nodelinks.ts";
 import { type AddressPlan, type Plan, Planner } from "./plan.ts";
@@ -75,9 +77,13 @@ export class Speaker {
   #isCounted = false;
   #forwardingTrouble: Trouble | undefined;
   #announcingTrouble: Trouble | undefined;
+  /** What the kernel did not take of single Services, as of the last pass that could be made. */
+  #refused: readonly Refusal[] = [];
   #lastWrites = 0;
   #lastError: string | undefined;
   #isRemoved = false;
+  /** Mode KubeProxy: what is to be forwarded is not ours to read back. */
+  #isLeftToKubeProxy = false;
 
   constructor(options: SpeakerOptions, inherited: readonly string[]) {
     this.#options = options;
@@ -187,9 +193,12 @@ export class Speaker {
     const wanted = this.#withoutNews(wantedOf(this.#plan));
     const links = monitor.links().filter(({ name }) => wanted.has(name));
     routing.withdrawOthers(this.#bgpPlan);
-    const applied = await this.#applier.apply(wanted, links, this.#forwardingInput(loadBalancer));
+    const input = this.#forwardingInput(loadBalancer);
+    this.#isLeftToKubeProxy = input === undefined;
+    const applied = await this.#applier.apply(wanted, links, input);
     this.#forwardingTrouble = applied.forwardingTrouble ?? conflictOf(applied);
     this.#announcingTrouble = this.#findAnnouncingTrouble();
+    if (applied.forwardingTrouble === undefined) this.#refused = applied.reconciled?.refused ?? [];
     const writes = applied.reconciled?.writes ?? 0;
     if (writes > 0) this.#lastWrites = writes;
     this.#tell(applied);
@@ -199,13 +208,25 @@ export class Speaker {
     this.#isReady = !cannotSend && !applied.isUnable && (applied.forwardingTrouble === undefined || wasReady);
     // Until this node was found ready and alive its plan advertises nothing, and a peer that still has our routes from
     // before a restart would take that for all. What the kernel was not read back with is told to nobody.
-    const isForwarding = wasReady && applied.forwardingTrouble === undefined;
-    if (this.#isReady && isForwarding && this.#isCounted) routing.apply(this.#bgpPlan);
+    if (this.#isReady && wasReady && this.#isCounted) routing.apply(this.#forwardedPlan());
     membership.publish(this.#ownState());
     if (this.#isReady !== wasReady) trigger();
     if (announcer.problems.length > 0) trigger();
     const troubles = [this.#forwardingTrouble, this.#announcingTrouble];
     this.#events.troubled(troubles.filter((trouble) => trouble !== undefined));
+    this.#events.leftOut(this.#leftOut());
+  }
+
+  /** Of the plan what the kernel was read back with: after a pass that failed, what an earlier one had made. */
+  #forwardedPlan(): BgpPlan {
+    const isForwarded = ({ vip, isAdvertised }: AddressPlan): boolean =>
+      !isAdvertised || this.#isLeftToKubeProxy || this.#applier.isForwarded(vip);
+    if (this.#plan.addresses.every(isForwarded)) return this.#bgpPlan;
+    return this.#planPeers(this.#plan.addresses.filter(isForwarded));
+  }
+
+  #leftOut(): LeftOut[] {
+    return [...this.#plan.leftOut, ...refusedByKernel(this.#refused)];
   }
 
   /**
@@ -226,6 +247,7 @@ export class Speaker {
     this.#plan = NO_PLAN;
     this.#bgpPlan = NO_PEERS;
     this.#plannedFor = "";
+    this.#refused = [];
     this.#isReady = false;
     this.#announcingTrouble = undefined;
     this.#options.membership.publish(NOT_READY);
@@ -289,19 +311,19 @@ export class Speaker {
     const view = this.#view(loadBalancer, state);
     this.#options.announcer.rule(rulesFor(view, this.#options.monitor.links()));
     this.#plan = this.#planner.plan(view);
-    this.#bgpPlan = this.#planPeers(view);
+    this.#bgpPlan = this.#planPeers(this.#plan.addresses);
     this.#reach = { members: tunnelSources(view), routed: routedRanges(view.pools.list(), state) };
     this.#plannedFor = reason;
   }
 
-  #planPeers({ node, nodes, pools }: View): BgpPlan {
-    const { sources } = this.#options;
-    const own = nodes.get(node);
+  #planPeers(addresses: readonly AddressPlan[]): BgpPlan {
+    const { sources, node } = this.#options;
+    const own = sources.nodes.get(node);
     if (own === undefined || sources.peers.list().length === 0) return NO_PEERS;
     return planBgp({
       node: own,
-      addresses: this.#plan.addresses.filter(({ isAdvertised }) => isAdvertised),
-      pools,
+      addresses: addresses.filter(({ isAdvertised }) => isAdvertised),
+      pools: sources.pools.current(),
       peers: sources.peers.list(),
       profiles: new Map(sources.profiles.list().map((profile) => [profile.name, profile])),
       password: (secret) => sources.password(secret),
@@ -358,7 +380,7 @@ export class Speaker {
         translated: this.#plan.translated,
         forwardingTrouble: this.#forwardingTrouble,
         announcingTrouble: this.#announcingTrouble,
-        leftOut: this.#plan.leftOut,
+        leftOut: this.#leftOut(),
         unusable: [...this.#options.sources.unusable(), ...this.#options.membership.unusable()],
         conflicts: this.#options.announcer.contested(),
         isRemoved: this.#isRemoved,
