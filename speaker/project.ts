@@ -89,10 +89,11 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
   const family = raw.addressType;
   if (service === undefined || (family !== "IPv4" && family !== "IPv6")) return undefined;
   const ports = list(fields, MAX_SLICE_PORTS)(raw.ports ?? [], "ports").flatMap((read, at) => {
-    if (read.port === undefined || read.port === null) return [];
+    // Absent means every port, which no Service of ours can mean.
+    if (!isPort(read.port)) return [];
     const name = optional(text, "")(read.name, `ports[${at}].name`);
     const protocol = optional(text, "TCP")(read.protocol, `ports[${at}].protocol`);
-    return [{ name, protocol, port: port(read.port, `ports[${at}].port`) }];
+    return [{ name, protocol, port: read.port }];
   });
   const endpoints: EndpointView[] = [];
   const unusable: UnusableEndpoint[] = [];
@@ -127,6 +128,9 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
     ...(unusable.length > 0 && { unusable }),
   };
 }
+
+const isPort = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
 
 /** Enough of an address to recognize it. */
 const MAX_SHOWN = 64;
