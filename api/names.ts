@@ -84,7 +84,8 @@ export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
 
 /**
  * Ports that the processes listen on. The speaker's are on the node's own network: 7472 has health on loopback and
- * metrics at the node's address. Operator and controller have health at one port and metrics at the other.
+ * metrics at the node's address. Operator and controller have health at one port and metrics at the other. `probe`: UDP,
+ * inside tunnels between nodes only (docs/dataplane.md, "Host firewalls").
  */
 export const PORT = {
   webhook: 9443,
@@ -92,6 +93,7 @@ export const PORT = {
   controller: 8080,
   metrics: 8443,
   speaker: 7472,
+  probe: 7473,
   bgp: 179,
 } as const;
 

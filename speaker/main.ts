@@ -29,6 +29,7 @@ import { observe } from "./observe.ts";
 import { readOptions } from "./options.ts";
 import { Reporter } from "./reporter.ts";
 import { Routing } from "./routing.ts";
+import { SelfProbe } from "./selfprobe/selfprobe.ts";
 import { shutDown } from "./shutdown.ts";
 import { Sources } from "./sources.ts";
 import { Speaker } from "./speaker.ts";
@@ -87,6 +88,12 @@ async function main(signal: AbortSignal): Promise<void> {
   });
   const events = new EventRecorder({ ...common, client, component: FIELD_MANAGER.speaker, instance: node });
   const reporter = new Reporter({ ...common, client, node, namespace });
+  const probe = new SelfProbe({
+    clock: systemClock,
+    log,
+    linkName: (index) => monitor.links().find((link) => link.index === index)?.name ?? `number ${index}`,
+    onChange: () => speaker?.refreshReport(),
+  });
   const loop = createLoop({
     ...common,
     name: "speaker",
@@ -138,6 +145,7 @@ async function main(signal: AbortSignal): Promise<void> {
     sources.run(background.signal),
     membership.run(background.signal),
     reporter.run(background.signal),
+    probe.run(background.signal),
   ];
   const known = Promise.all([sources.synced(), membership.reflector.synced()]);
   await Promise.race([known, aborted(signal)]);
@@ -155,6 +163,7 @@ async function main(signal: AbortSignal): Promise<void> {
         routing,
         forwarder,
         reporter,
+        probe,
         events,
         cannotSend,
         onOwnership: (direction, count) =>

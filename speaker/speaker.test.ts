@@ -98,6 +98,7 @@ function world() {
       unusable: () => [],
     },
     membership,
+    probe: { trouble: undefined, set() {} },
     monitor: { links: () => [] },
     announcer: {
       problems: [],

@@ -22,6 +22,7 @@ import type { Reporter } from "./reporter.ts";
 import { type Role, roleOf } from "./role.ts";
 import type { Routing } from "./routing.ts";
 import { rulesFor } from "./rules.ts";
+import { type Addresses, ringAfter, type SelfProbe } from "./selfprobe/selfprobe.ts";
 import type { Sources } from "./sources.ts";
 import { statusOf } from "./status.ts";
 import type { LoadBalancerView, Members, SpeakerState, View } from "./view.ts";
@@ -38,6 +39,7 @@ export interface SpeakerOptions {
   readonly routing: Routing;
   readonly forwarder: Forwarder;
   readonly reporter: Reporter;
+  readonly probe: Pick<SelfProbe, "set" | "trouble">;
   readonly events: EventRecorder;
   /** Why frames cannot be sent at all; undefined if they can. Looked at in each pass. */
   readonly cannotSend: () => Trouble | undefined;
@@ -202,6 +204,7 @@ export class Speaker {
     const writes = applied.reconciled?.writes ?? 0;
     if (writes > 0) this.#lastWrites = writes;
     this.#tell(applied);
+    this.#probeFirewall(loadBalancer);
     const cannotSend = this.#options.cannotSend() !== undefined;
     const wasReady = this.#isReady;
     // A fault of one moment takes readiness from nobody who had it.
@@ -243,7 +246,17 @@ export class Speaker {
     return new Map(kept.filter(([, vips]) => vips.size > 0));
   }
 
+  /** Tunnels are there with mode IPVS only, between the nodes whose speakers are alive and ready. */
+  #probeFirewall({ mode }: LoadBalancerView): void {
+    const { probe, sources, node, membership } = this.#options;
+    const addressesOf = (name: string): Addresses => sources.nodes.get(name)?.addresses ?? {};
+    if (mode === "IPVS")
+      probe.set(addressesOf(node), ringAfter(node, membership.judgement.live).map(addressesOf));
+    else probe.set({}, []);
+  }
+
   async #leave(): Promise<void> {
+    this.#options.probe.set({}, []);
     this.#plan = NO_PLAN;
     this.#bgpPlan = NO_PEERS;
     this.#plannedFor = "";
@@ -380,6 +393,7 @@ export class Speaker {
         translated: this.#plan.translated,
         forwardingTrouble: this.#forwardingTrouble,
         announcingTrouble: this.#announcingTrouble,
+        firewallTrouble: this.#options.probe.trouble,
         leftOut: this.#leftOut(),
         unusable: [...this.#options.sources.unusable(), ...this.#options.membership.unusable()],
         conflicts: this.#options.announcer.contested(),

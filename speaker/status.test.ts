@@ -37,6 +37,7 @@ const INPUT: StatusInput = {
   translated: 0,
   forwardingTrouble: undefined,
   announcingTrouble: undefined,
+  firewallTrouble: undefined,
   leftOut: [],
   unusable: [],
   conflicts: [],
@@ -71,6 +72,7 @@ test("conditions", () => {
   assert.deepEqual(conditions({}), {
     AllServed: "True Served",
     AnnouncingReady: "True Announcing",
+    FirewallOpen: "True NoDropSeen",
     ForwardingReady: "True Programmed",
     InputsUsable: "True Usable",
     Ready: "True Ready",
@@ -80,6 +82,7 @@ test("conditions", () => {
   assert.deepEqual(conditions({ forwardingTrouble: noIpvs }), {
     AllServed: "True Served",
     AnnouncingReady: "True Announcing",
+    FirewallOpen: "True NoDropSeen",
     ForwardingReady: "False IpvsUnavailable",
     InputsUsable: "True Usable",
     Ready: "False IpvsUnavailable",
@@ -208,4 +211,10 @@ test("conditions that somebody else made of ours are not believed", () => {
     statusOf({ ...INPUT, conditions }).conditions?.find(({ type }) => type === "Ready")?.status,
     "True",
   );
+});
+
+test("a firewall in the way has a condition of its own, and takes readiness from nobody", () => {
+  const firewallTrouble = { reason: "FirewallDrops", message: "x" };
+  const found = conditions({ firewallTrouble });
+  assert.deepEqual([found.FirewallOpen, found.Ready], ["False FirewallDrops", "True Ready"]);
 });

@@ -40,6 +40,8 @@ export interface StatusInput {
   readonly unusable: readonly Unusable[];
   /** Addresses that foreign stations use, too. */
   readonly conflicts: readonly Conflict[];
+  /** What the host firewall drops of what other nodes send. */
+  readonly firewallTrouble: Trouble | undefined;
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -173,6 +175,7 @@ function wantedConditions(input: StatusInput): Wanted[] {
       idle(ConditionType.AnnouncingReady),
       idle(ConditionType.AllServed),
       usableOf(input.unusable),
+      idle(ConditionType.FirewallOpen),
       idle(ConditionType.Ready),
       isRemoved
         ? {
@@ -201,7 +204,11 @@ function wantedConditions(input: StatusInput): Wanted[] {
     { reason: "Served", message: "" },
   );
   const removed: Wanted = { type: ConditionType.Removed, status: "False", reason: "InUse", message: "" };
-  return [forwarding, announcing, served, usableOf(input.unusable), ready, removed];
+  const firewall = judged(ConditionType.FirewallOpen, input.firewallTrouble, {
+    reason: "NoDropSeen",
+    message: "",
+  });
+  return [forwarding, announcing, served, usableOf(input.unusable), firewall, ready, removed];
 }
 
 const ROLE_WORDS: Readonly<Record<Role, string>> = {

@@ -18,6 +18,8 @@ export const ConditionType = {
   AllServed: "AllServed",
   /** SpeakerStatus: no object of the API that the speaker reads is left out; the message names the first that is. */
   InputsUsable: "InputsUsable",
+  /** SpeakerStatus: what other nodes tunnel to this one comes through its host firewall (a self-probe). */
+  FirewallOpen: "FirewallOpen",
   Removed: "Removed",
   /** LoadBalancer: somebody else keeps writing what the operator writes. Shown from the first time on. */
   Contested: "Contested",

@@ -3,6 +3,7 @@
  * are routed to this node and that nobody has. Pure. Reasons: docs/dataplane.md, "What is turned away".
  */
 import { admittedSet } from "#speaker/forwarding/elements.ts";
+import { type NodeAddresses, probesIntoTunnel, probesOutOfTunnel } from "#speaker/forwarding/proberules.ts";
 import { COUNTERS } from "#speaker/forwarding/sets.ts";
 import { PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { BOTH, destinationOf, NO_HOOK, type Words } from "#speaker/forwarding/words.ts";
@@ -19,7 +20,7 @@ const counted = (counter: keyof typeof COUNTERS): string => `counter name ${COUN
  * address that this writes is in no packet when it comes in. A pod on the host's network has the node's own address, and
  * others' tunnels end there as well: so it is asked what is inside. What comes out is inspected as the first thing.
  */
-function decap(knowsMembers: boolean): string[] {
+function decap({ knowsMembers, nodeAddresses }: GuardInput): string[] {
   return [
     "type filter hook prerouting priority raw - 10; policy accept;",
     ...BOTH.map(({ tunnel, digit }) => `iifname "${tunnel}" goto inner${digit}`),
@@ -29,13 +30,15 @@ function decap(knowsMembers: boolean): string[] {
       const known = knowsMembers ? `${ip} saddr @members${digit} ` : "";
       return [`${isOurs} ${known}${ip} daddr set ${tunnelEnd}`, `${isOurs} ${counted("tunnelSource")} drop`];
     }),
+    ...probesIntoTunnel(nodeAddresses, knowsMembers),
   ];
 }
 
 /** What came out of a tunnel of ours: for a port of ours, or an ICMP error about a packet of one (chain `in` says). */
-function inner(words: Words): string[] {
+function inner(words: Words, nodeAddresses: NodeAddresses): string[] {
   return [
     NO_HOOK,
+    ...probesOutOfTunnel(nodeAddresses, words.digit),
     `${destinationOf(words)} @ports${words.digit} accept`,
     `${words.ip} daddr @vips${words.digit} ${words.error} accept`,
     `${counted("tunnelContent")} drop`,
@@ -129,7 +132,15 @@ export function arrivals(): string[] {
   ]);
 }
 
-export function guards({ bit, knowsMembers }: { bit: string; knowsMembers: boolean }): Chains {
+export interface GuardInput {
+  /** The routing bit as nft writes it. */
+  readonly bit: string;
+  readonly knowsMembers: boolean;
+  readonly nodeAddresses: NodeAddresses;
+}
+
+export function guards(wanted: GuardInput): Chains {
+  const { bit, nodeAddresses } = wanted;
   const chains: Record<string, readonly string[]> = {};
   for (const words of BOTH) {
     const { digit } = words;
@@ -137,9 +148,9 @@ export function guards({ bit, knowsMembers }: { bit: string; knowsMembers: boole
     chains[`ping${digit}`] = ping(words);
     chains[`no_port${digit}`] = noPort(words);
     chains[`no_address${digit}`] = noAddress(words);
-    chains[`inner${digit}`] = inner(words);
+    chains[`inner${digit}`] = inner(words, nodeAddresses);
     chains[`ours${digit}`] = ours(words, bit);
     chains[`leaving${digit}`] = leaving(words);
   }
-  return { ...chains, no_pod: noPod(), decap: decap(knowsMembers) };
+  return { ...chains, no_pod: noPod(), decap: decap(wanted) };
 }

@@ -4,6 +4,7 @@
  * Pure. Reasons: docs/dataplane.md.
  */
 import { arrivals, guards } from "#speaker/forwarding/guard.ts";
+import { type NodeAddresses, probesArrived, probesMarked } from "#speaker/forwarding/proberules.ts";
 import { RETIRED, setsText, TABLE } from "#speaker/forwarding/sets.ts";
 import { type ForwardingSettings, PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { BOTH, destinationOf, NO_HOOK, V4, V6, type Words } from "#speaker/forwarding/words.ts";
@@ -22,15 +23,16 @@ export interface RulesetInput {
   readonly saved: readonly string[];
 }
 
-function pre(): string[] {
+function pre(bit: string, nodeAddresses: NodeAddresses): string[] {
   return [
     // Late: a foreign agent's `meta mark set ct mark` behind us would take the bit away.
     "type filter hook prerouting priority mangle + 10; policy accept;",
+    ...probesMarked(nodeAddresses, bit),
     ...arrivals(),
   ];
 }
 
-function input(bit: string): string[] {
+function input(bit: string, nodeAddresses: NodeAddresses): string[] {
   const port = (words: Words, tier: "tier1v" | "tier2v"): string =>
     `meta mark set ${destinationOf(words)} map @${tier}${words.digit} return`;
   const error = (words: Words, tier: "error1v" | "error2v"): string =>
@@ -39,6 +41,7 @@ function input(bit: string): string[] {
     // IPVS is at 98: nobody may change the mark between.
     "type filter hook input priority 90; policy accept;",
     `meta mark and ${bit} == 0 return`,
+    ...probesArrived(nodeAddresses),
     ...BOTH.map((words) => `iifname "${words.tunnel}" ${port(words, "tier2v")}`),
     ...BOTH.map((words) => `iifname "${words.tunnel}" ${error(words, "error2v")}`),
     `iifname { ${BOTH.map(({ tunnel }) => `"${tunnel}"`).join(", ")} } goto no_pod`,
@@ -99,11 +102,12 @@ function echo({ nodeAddresses }: RulesetInput): string[] {
 }
 
 export function rulesetText(wanted: RulesetInput): string {
+  const { knowsMembers, nodeAddresses } = wanted;
   const bit = `0x${wanted.settings.routingBit.toString(16)}`;
   const chains: Readonly<Record<string, readonly string[]>> = {
-    ...guards({ bit, knowsMembers: wanted.knowsMembers }),
-    pre: pre(),
-    in: input(bit),
+    ...guards({ bit, knowsMembers, nodeAddresses }),
+    pre: pre(bit, nodeAddresses),
+    in: input(bit, nodeAddresses),
     out: output(),
     clear: clear(),
     mss: segmentSize(wanted.mtu),

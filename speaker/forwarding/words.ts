@@ -7,9 +7,10 @@ export interface Words {
   readonly tunnel: string;
   /** Where our tunnels end; in no packet on a wire. */
   readonly tunnelEnd: string;
-  /** Matches a packet of one family inside one of the same, and its destination. */
+  /** Matches a packet of one family inside one of the same, its destination, and its port if it has no options. */
   readonly tunnelled: string;
   readonly carried: string;
+  readonly carriedPort: string;
   readonly icmp: "icmp" | "icmpv6";
   /** Matches an ICMP error about a packet of ours, and its inner protocol and source port. */
   readonly error: string;
@@ -24,6 +25,7 @@ export const V4: Words = {
   tunnelEnd: TUNNELS.IPv4.local,
   tunnelled: "ip protocol 4",
   carried: "@th,128,32",
+  carriedPort: "@th,176,16",
   icmp: "icmp",
   error: "icmp type { destination-unreachable, time-exceeded }",
   inner: "@th,136,8 . @th,224,16",
@@ -36,6 +38,7 @@ export const V6: Words = {
   tunnelEnd: TUNNELS.IPv6.local,
   tunnelled: "ip6 nexthdr 41",
   carried: "@th,192,128",
+  carriedPort: "@th,336,16",
   icmp: "icmpv6",
   error: "icmpv6 type { packet-too-big, destination-unreachable, time-exceeded }",
   inner: "@th,112,8 . @th,384,16",

@@ -1,0 +1,50 @@
+/**
+ * The way of a probe of the host's firewall (speaker/selfprobe): from node address to node address outside and inside,
+ * through our tunnel like what it stands for, and to the node itself in the end. Pure.
+ */
+import { PORT } from "#api/names.ts";
+import { BOTH, type Words } from "#speaker/forwarding/words.ts";
+import { parseAddress } from "#speaker/netlink/bytes.ts";
+
+export type NodeAddresses = { readonly IPv4?: string; readonly IPv6?: string };
+
+interface Probed extends Words {
+  readonly address: string;
+}
+
+function probed({ IPv4, IPv6 }: NodeAddresses): Probed[] {
+  return BOTH.flatMap((words) => {
+    const address = words.digit === "4" ? IPv4 : IPv6;
+    return address === undefined ? [] : [{ ...words, address }];
+  });
+}
+
+const isProbe = ({ ip, address }: Probed): string => `${ip} daddr ${address} udp dport ${PORT.probe}`;
+
+/** Into our tunnel, as it comes from a link. */
+export function probesIntoTunnel(addresses: NodeAddresses, knowsMembers: boolean): string[] {
+  return probed(addresses).map(({ ip, digit, tunnelled, carried, carriedPort, tunnelEnd, address }) => {
+    const known = knowsMembers ? `${ip} saddr @members${digit} ` : "";
+    const inside = `${carried} 0x${parseAddress(address).toString("hex")} ${carriedPort} ${PORT.probe}`;
+    return `${tunnelled} ${ip} daddr ${address} ${known}${inside} ${ip} daddr set ${tunnelEnd}`;
+  });
+}
+
+/** Out of the tunnel of these words. */
+export function probesOutOfTunnel(addresses: NodeAddresses, digit: Words["digit"]): string[] {
+  return probed(addresses)
+    .filter((words) => words.digit === digit)
+    .map((words) => `${isProbe(words)} accept`);
+}
+
+/** With the mark of what it stands for, so that one rule of the host's firewall lets in both. */
+export function probesMarked(addresses: NodeAddresses, bit: string): string[] {
+  return probed(addresses).map(
+    (words) => `iifname "${words.tunnel}" ${isProbe(words)} meta mark set meta mark or ${bit}`,
+  );
+}
+
+/** To the node itself. */
+export function probesArrived(addresses: NodeAddresses): string[] {
+  return probed(addresses).map((words) => `iifname "${words.tunnel}" ${isProbe(words)} return`);
+}

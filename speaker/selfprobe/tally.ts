@@ -1,0 +1,103 @@
+/**
+ * Probes that were seen on a link and did not come through -> what the firewall does. Pure: time is an argument.
+ *
+ * What was not sent, or was lost on its way here, is never seen on a link and says nothing: the same probe has to be
+ * seen before the firewall and then be missed behind it, twice in a row, before anything is said.
+ */
+import type { Trouble } from "#speaker/apply.ts";
+import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
+import type { Family } from "#speaker/native/sockaddr.ts";
+import type { Probe, ProbeKind } from "./packet.ts";
+
+/** Where a probe was seen: on a link, out of its tunnel's outer header's hook, and behind the whole firewall. */
+export type Place = "link" | "outer" | "inner";
+
+/** A probe that is on a link comes through within this time, or not at all. */
+export const THROUGH_MS = 2_000;
+const MISSED_IN_ROW = 2;
+/** Probes that are waited for at most: members' addresses can be forged. */
+const MAX_PENDING = 256;
+
+interface Pending {
+  readonly probe: Probe;
+  readonly link: string;
+  readonly until: number;
+  hasOuter: boolean;
+}
+
+interface Missed {
+  count: number;
+  /** The last one's. */
+  link: string;
+  hasOuter: boolean;
+}
+
+const keyOf = ({ family, from, kind, sequence }: Probe): string => `${family} ${from} ${kind} ${sequence}`;
+const wayOf = ({ family, kind }: Probe): string => `${family} ${kind}`;
+
+export class Tally {
+  readonly #pending = new Map<string, Pending>();
+  /** By family and kind. */
+  readonly #missed = new Map<string, Missed>();
+  readonly #through = new Map<string, number>();
+
+  /** `link` only for Place link. True if the trouble may be another one now. */
+  see(probe: Probe, place: Place, now: number, link = ""): void {
+    const key = keyOf(probe);
+    const pending = this.#pending.get(key);
+    if (place === "inner") {
+      this.#pending.delete(key);
+      this.#missed.delete(wayOf(probe));
+      this.#through.set(wayOf(probe), now);
+    } else if (place === "outer") {
+      if (pending !== undefined) pending.hasOuter = true;
+    } else if (pending === undefined && this.#pending.size < MAX_PENDING) {
+      this.#pending.set(key, { probe, link, until: now + THROUGH_MS, hasOuter: false });
+    }
+  }
+
+  /** When a probe of the kind last came through; undefined: never. */
+  through(family: Family, kind: ProbeKind): number | undefined {
+    return this.#through.get(`${family} ${kind}`);
+  }
+
+  judge(now: number): Trouble | undefined {
+    for (const [key, { probe, link, until, hasOuter }] of this.#pending) {
+      if (until > now) continue;
+      this.#pending.delete(key);
+      const count = (this.#missed.get(wayOf(probe))?.count ?? 0) + 1;
+      this.#missed.set(wayOf(probe), { count, link, hasOuter });
+    }
+    for (const [way, missed] of [...this.#missed].sort(([a], [b]) => (a < b ? 1 : -1))) {
+      if (missed.count >= MISSED_IN_ROW) return troubleOf(way, missed);
+    }
+    return undefined;
+  }
+
+  /** Nothing is known any more: this node is not probed. */
+  clear(): void {
+    for (const map of [this.#pending, this.#missed, this.#through]) map.clear();
+  }
+}
+
+const BIT = `0x${DEFAULT_SETTINGS.routingBit.toString(16)}`;
+
+function troubleOf(way: string, { link, hasOuter }: Missed): Trouble {
+  const [family, kind] = way.split(" ");
+  const isSix = family === "IPv6";
+  const protocol = isSix ? 41 : 4;
+  const tool = isSix ? "ip6tables" : "iptables";
+  const what = !hasOuter
+    ? `what other nodes tunnel here (IP protocol ${protocol}, link ${link})`
+    : kind === "invalid"
+      ? `packets out of the tunnel of IP protocol ${protocol} (link ${link}) that connection tracking calls invalid`
+      : `what comes out of the tunnel of IP protocol ${protocol} (link ${link})`;
+  return {
+    reason: "FirewallDrops",
+    message:
+      `a firewall of this node drops ${what}: connections through other nodes to pods of this one fail. Add both rules before ` +
+      `those that drop: "nft insert rule inet filter input meta l4proto ${protocol} accept" and "nft insert rule inet filter ` +
+      `input meta mark and ${BIT} == ${BIT} accept" with your table's and chain's names, or "${tool} -I INPUT -p ${protocol} -j ACCEPT" ` +
+      `and "${tool} -I INPUT -m mark --mark ${BIT}/${BIT} -j ACCEPT"`,
+  };
+}
