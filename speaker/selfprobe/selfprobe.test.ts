@@ -67,6 +67,8 @@ test("what is on the link and does not come through, twice, is the firewall's wo
 
 test("no false alarm: what comes through, what is on no link, and one that is lost between others", () => {
   assert.equal(rounds(new Tally(), 9, ["link", "outer", "inner"]), undefined);
+  // Sockets are read in any order.
+  assert.equal(rounds(new Tally(), 9, ["inner", "outer", "link"]), undefined);
   assert.equal(rounds(new Tally(), 9, []), undefined);
   const tally = new Tally();
   for (let round = 0; round < 9; round += 1) {
@@ -83,6 +85,13 @@ test("one that comes through ends it, of its own kind only", () => {
   assert.equal(tally.judge(70_000)?.reason, "FirewallDrops");
   tally.see({ ...PROBE, sequence: 9 }, "inner", 71_000);
   assert.equal(tally.judge(71_000), undefined);
+});
+
+test("what was dropped before the last one that came through is not held against it", () => {
+  const tally = new Tally();
+  for (const sequence of [1, 2, 3]) tally.see({ ...PROBE, sequence }, "link", sequence, "eth0");
+  tally.see({ ...PROBE, sequence: 4 }, "inner", 4);
+  assert.equal(tally.judge(4 + THROUGH_MS), undefined);
 });
 
 test("a ring: everybody is probed by who is before him, and probes who is after him", () => {

@@ -16,13 +16,15 @@ export type Place = "link" | "outer" | "inner";
 export const THROUGH_MS = 2_000;
 const MISSED_IN_ROW = 2;
 /** Probes that are waited for at most: members' addresses can be forged. */
-const MAX_PENDING = 256;
+const MAX_SEEN = 256;
 
-interface Pending {
+interface Seen {
   readonly probe: Probe;
-  readonly link: string;
   readonly until: number;
+  /** undefined: on none. Sockets are read in any order: this may come last. */
+  link: string | undefined;
   hasOuter: boolean;
+  hasInner: boolean;
 }
 
 interface Missed {
@@ -36,24 +38,34 @@ const keyOf = ({ family, from, kind, sequence }: Probe): string => `${family} ${
 const wayOf = ({ family, kind }: Probe): string => `${family} ${kind}`;
 
 export class Tally {
-  readonly #pending = new Map<string, Pending>();
+  readonly #seen = new Map<string, Seen>();
   /** By family and kind. */
   readonly #missed = new Map<string, Missed>();
   readonly #through = new Map<string, number>();
 
-  /** `link` only for Place link. True if the trouble may be another one now. */
+  /** `link` only for Place link. */
   see(probe: Probe, place: Place, now: number, link = ""): void {
-    const key = keyOf(probe);
-    const pending = this.#pending.get(key);
+    const seen = this.#seenOf(probe, now);
     if (place === "inner") {
-      this.#pending.delete(key);
+      if (seen !== undefined) seen.hasInner = true;
       this.#missed.delete(wayOf(probe));
+      // Older ones were dropped before this one came through: no news any more.
+      for (const [key, other] of this.#seen)
+        if (other !== seen && wayOf(other.probe) === wayOf(probe)) this.#seen.delete(key);
       this.#through.set(wayOf(probe), now);
-    } else if (place === "outer") {
-      if (pending !== undefined) pending.hasOuter = true;
-    } else if (pending === undefined && this.#pending.size < MAX_PENDING) {
-      this.#pending.set(key, { probe, link, until: now + THROUGH_MS, hasOuter: false });
-    }
+    } else if (seen === undefined) return;
+    else if (place === "outer") seen.hasOuter = true;
+    else seen.link ??= link;
+  }
+
+  /** undefined: too many are waited for. */
+  #seenOf(probe: Probe, now: number): Seen | undefined {
+    const key = keyOf(probe);
+    const known = this.#seen.get(key);
+    if (known !== undefined || this.#seen.size >= MAX_SEEN) return known;
+    const seen: Seen = { probe, until: now + THROUGH_MS, link: undefined, hasOuter: false, hasInner: false };
+    this.#seen.set(key, seen);
+    return seen;
   }
 
   /** When a probe of the kind last came through; undefined: never. */
@@ -62,9 +74,10 @@ export class Tally {
   }
 
   judge(now: number): Trouble | undefined {
-    for (const [key, { probe, link, until, hasOuter }] of this.#pending) {
+    for (const [key, { probe, link, until, hasOuter, hasInner }] of this.#seen) {
       if (until > now) continue;
-      this.#pending.delete(key);
+      this.#seen.delete(key);
+      if (link === undefined || hasInner) continue;
       const count = (this.#missed.get(wayOf(probe))?.count ?? 0) + 1;
       this.#missed.set(wayOf(probe), { count, link, hasOuter });
     }
@@ -76,7 +89,7 @@ export class Tally {
 
   /** Nothing is known any more: this node is not probed. */
   clear(): void {
-    for (const map of [this.#pending, this.#missed, this.#through]) map.clear();
+    for (const map of [this.#seen, this.#missed, this.#through]) map.clear();
   }
 }
 
