@@ -25,7 +25,7 @@ const word = (type: ConditionType, is: boolean, reason: string, message: string)
 function troubles(view: OperatorView): string[] {
   return view.speakers.flatMap((speaker) => {
     if (!view.nodes.has(speaker.node)) return [];
-    const bad = [ConditionType.ForwardingReady, ConditionType.AnnouncingReady]
+    const bad = [ConditionType.ForwardingReady, ConditionType.AnnouncingReady, ConditionType.FirewallOpen]
       .map((type) => conditionOf(speaker, type))
       .find((condition) => condition?.status === "False");
     return bad === undefined ? [] : [`${speaker.node}: ${bad.reason ?? ""} (${bad.message ?? ""})`];
