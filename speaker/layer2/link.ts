@@ -1,17 +1,15 @@
 /**
  * One link on which addresses are announced: answers questions, tells the neighbours of new addresses unasked, joins the
- * groups that questions go to, and settles what other stations claim. A shell: the rules are in answer.ts, pacer.ts,
+ * groups that questions go to, and settles what other stations claim. A shell: the rules are in answer.ts, speech.ts,
  * groups.ts and contest.ts.
  */
 import type { Cancel, Clock } from "#common/clock.ts";
 import { addressBytes, addressKey } from "./address.ts";
 import { type Answer, answerArp, answerDiscovery, type Claim } from "./answer.ts";
-import { arpProbe, gratuitousArp } from "./arp.ts";
 import { type Contest, type ContestAct, type ContestEvent, type Policy, step } from "./contest.ts";
 import { type GroupMembership, SolicitedGroups } from "./groups.ts";
 import type { Conflict, LinkIdentity, LinkProblem, ResponderCounts } from "./messages.ts";
-import { probeSolicitation, unsolicitedAdvertisement } from "./ndp.ts";
-import { Pacer, type Word } from "./pacer.ts";
+import { type Sent, Speech } from "./speech.ts";
 import type { StationKind } from "./stations.ts";
 
 /** Groups to join at once: a millisecond or two of the kernel's. */
@@ -73,17 +71,17 @@ export class AnnouncedLink {
   readonly #silent = new Set<string>();
   readonly #contests = new Map<string, { contest: Contest; cancel: Cancel }>();
   readonly #options: LinkOptions;
-  readonly #pacer: Pacer;
+  readonly #speech: Speech;
   readonly #groups: SolicitedGroups;
   #sockets: Open | undefined;
-  #speaking: Cancel | undefined;
   #joining: Cancel | undefined;
 
   constructor(identity: LinkIdentity, options: LinkOptions) {
     this.identity = identity;
     this.hardware = Buffer.from(identity.hardware, "hex");
     this.#options = options;
-    this.#pacer = new Pacer(options.random, options.clock.now());
+    const { hardware } = this;
+    this.#speech = new Speech({ ...options, hardware, send: (...frames) => this.#sendBy(...frames) });
     this.#groups = new SolicitedGroups(() => options.openGroups(identity.index));
   }
 
@@ -112,7 +110,7 @@ export class AnnouncedLink {
     const key = addressKey(bytes);
     if (bytes.length === 16 && !this.#vips.has(key)) this.#groups.hold(bytes);
     this.#vips.set(key, { text, bytes });
-    if (!this.#silent.has(key)) this.#pacer.add(key, formsOf(bytes));
+    if (!this.#silent.has(key)) this.#speech.add(bytes);
   }
 
   remove(text: string): void {
@@ -124,13 +122,13 @@ export class AnnouncedLink {
     this.#silent.delete(key);
     this.#contests.get(key)?.cancel();
     this.#contests.delete(key);
-    this.#pacer.remove(key);
+    this.#speech.remove(bytes);
   }
 
   /** Opens what is not open, says what is to be said, joins what is to be joined. */
   work(): LinkProblem[] {
     const problems = this.#open();
-    this.#speak();
+    this.#speech.work();
     this.#join();
     return problems;
   }
@@ -152,7 +150,7 @@ export class AnnouncedLink {
   }
 
   close(): void {
-    this.#speaking?.();
+    this.#speech.close();
     this.#joining?.();
     for (const { cancel } of this.#contests.values()) cancel();
     this.#contests.clear();
@@ -196,9 +194,8 @@ export class AnnouncedLink {
       if (answer.reply !== undefined) replies.push(answer.reply);
       if (answer.silence === "Conflict") this.#claimed(answer);
     }
-    const socket = this.#sockets?.[protocol];
-    if (replies.length === 0 || socket === undefined) return;
-    const { left } = this.#send(socket, replies);
+    if (replies.length === 0) return;
+    const { left } = this.#sendBy(protocol, replies) ?? { left: 0 };
     const { tally } = this.#options;
     tally[protocol] += left;
     tally.lost += replies.length - left;
@@ -233,92 +230,42 @@ export class AnnouncedLink {
     }
     for (const act of acts) {
       if (act === "report") onConflict(vip.text);
-      else this.#act(act, key, formsOf(vip.bytes));
+      else this.#act(act, key, vip.bytes);
     }
-    if (acts.length > 0) this.#speak();
+    if (acts.length > 0) this.#speech.work();
   }
 
-  #act(act: Exclude<ContestAct, "report">, key: string, forms: number): void {
+  #act(act: Exclude<ContestAct, "report">, key: string, vip: Uint8Array): void {
     switch (act) {
       case "tell":
-        this.#pacer.urge(key, forms);
+        this.#speech.urge(vip);
         return;
       case "silence":
         this.#silent.add(key);
-        this.#pacer.remove(key);
+        this.#speech.remove(vip);
         return;
       case "probe":
-        this.#pacer.probe(key, forms);
+        this.#speech.probe(vip);
         return;
       case "resume":
         this.#silent.delete(key);
-        this.#pacer.add(key, forms);
+        this.#speech.add(vip);
         return;
     }
   }
 
-  /** What may be said now, and sets the time for the rest. */
-  #speak(): void {
-    this.#speaking?.();
-    this.#speaking = undefined;
-    if (this.#sockets === undefined) return;
-    const { clock } = this.#options;
-    const now = clock.now();
-    const words = this.#pacer.take(now);
-    const isFour = ({ key }: Word): boolean => key.length === 4;
-    this.#say(words.filter(isFour), this.#sockets.arp, now);
-    this.#say(
-      words.filter((word) => !isFour(word)),
-      this.#sockets.ndp,
-      now,
-    );
-    const next = this.#pacer.nextAt(now);
-    if (next !== undefined) this.#speaking = clock.after(Math.ceil(next - now), () => this.#speak());
-  }
-
-  #say(words: readonly Word[], socket: FrameSocket, now: number): void {
-    if (words.length === 0) return;
-    const frames: Buffer[] = [];
-    /** Of each word, how many frames there are with its last one. */
-    const ends = words.map((word) => frames.push(...this.#framesOf(word)));
-    const { left, isRefused } = this.#send(socket, frames);
-    const { tally } = this.#options;
-    tally.unasked += left;
-    if (isRefused) {
-      // Tried again with the repeats: the link itself is in trouble.
-      tally.lost += frames.length - left;
-      this.#pacer.sent(words, now);
-      return;
-    }
-    tally.retried += frames.length - left;
-    const count = ends.filter((end) => end <= left).length;
-    this.#pacer.sent(words.slice(0, count), now);
-    this.#pacer.refused(words.slice(count), now);
-  }
-
-  #framesOf({ key, kind }: Word): readonly Buffer[] {
-    const bytes = this.#vips.get(key)?.bytes;
-    if (bytes === undefined) return [];
-    const { hardware } = this;
-    if (bytes.length === 16)
-      return [
-        kind === "probe" ? probeSolicitation(bytes, hardware) : unsolicitedAdvertisement(bytes, hardware),
-      ];
-    if (kind === "probe") return [arpProbe(bytes, hardware)];
-    const [request, reply] = gratuitousArp(bytes, hardware);
-    if (kind === "first") return [request];
-    return kind === "second" ? [reply] : [request, reply];
-  }
-
-  /** How many left; `isRefused`: not for want of room, and a problem that was reported. */
-  #send(socket: FrameSocket, frames: readonly Buffer[]): { left: number; isRefused: boolean } {
+  /** Undefined: the link is not open. What was refused but for want of room is reported. */
+  #sendBy(protocol: "arp" | "ndp", frames: readonly Buffer[]): Sent | undefined {
+    const socket = this.#sockets?.[protocol];
+    if (socket === undefined) return undefined;
+    if (frames.length === 0) return { left: 0, isRefused: false };
     try {
       return { left: socket.send(frames), isRefused: false };
     } catch (error) {
       const problem = problemOf(this.identity.name, error);
-      if (NO_ROOM.has(problem.code)) return { left: 0, isRefused: false };
-      this.#options.onProblem(problem);
-      return { left: 0, isRefused: true };
+      const isRefused = !NO_ROOM.has(problem.code);
+      if (isRefused) this.#options.onProblem(problem);
+      return { left: 0, isRefused };
     }
   }
 
@@ -337,9 +284,6 @@ export class AnnouncedLink {
     });
   }
 }
-
-/** Frames that tell all of an address: ARP has two forms. */
-const formsOf = (bytes: Uint8Array): number => (bytes.length === 4 ? 2 : 1);
 
 function problemOf(link: string, error: unknown): LinkProblem {
   const code = error instanceof Error && "code" in error ? String(error.code) : "Unknown";

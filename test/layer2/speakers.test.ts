@@ -127,10 +127,24 @@ describe("layer 2 ownership", { concurrency: false }, () => {
 
   test("a foreign station with an address of ours is told at the Service; other nodes are no foreigners", async () => {
     const { namespace, hardware } = nodes.client;
+    const owner = expected(VIP);
+    const claim = (): unknown =>
+      run("ip", "netns", "exec", namespace, "arping", "-U", "-c", "1", "-w", "1", "-I", "eth0", VIP);
+    const served = async () => {
+      const { status } = (await nodes.cluster.kube.get(speakerStatuses, owner, SYSTEM)) ?? {};
+      return status?.conditions?.find(({ type }) => type === "AllServed");
+    };
+    const setConflict = (addressConflict: "yield" | null) =>
+      nodes.cluster.kube.patch(loadBalancers, {
+        name: "loadbalancer",
+        namespace: SYSTEM,
+        type: "merge",
+        body: { spec: { layer2: { addressConflict } } },
+      });
     ip(`-n ${namespace} addr add ${VIP}/32 dev eth0`);
     try {
       const message = await until("the event", async () => {
-        run("ip", "netns", "exec", namespace, "arping", "-U", "-c", "1", "-w", "1", "-I", "eth0", VIP);
+        claim();
         const { items } = await nodes.cluster.kube.list(events, { namespace: "default" });
         const said = items.filter(({ reason }) => reason === "AddressConflict");
         // Addresses have moved between nodes before.
@@ -140,7 +154,20 @@ describe("layer 2 ownership", { concurrency: false }, () => {
         }
         return said[0]?.message;
       });
-      for (const part of [VIP, "eth0", `node ${expected(VIP)}`]) assert.ok(message.includes(part), message);
+      for (const part of [VIP, "eth0", `node ${owner}`]) assert.ok(message.includes(part), message);
+      const condition = await until("the condition", async () => {
+        const found = await served();
+        return found?.status === "False" ? found : undefined;
+      });
+      assert.equal(condition.reason, "AddressConflict");
+      for (const part of [VIP, hardware]) assert.ok(condition.message.includes(part), condition.message);
+      await setConflict("yield");
+      await until("the address to be left to the other one", async () => {
+        claim();
+        return /not answered for/.test((await served())?.message ?? "");
+      });
+      assert.deepEqual(await nodes.bridge.ask(nodes.client, VIP), []);
+      await setConflict(null);
     } finally {
       ip(`-n ${namespace} addr del ${VIP}/32 dev eth0`);
     }
