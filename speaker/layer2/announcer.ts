@@ -84,6 +84,7 @@ export class Announcer {
   #sequence = 0;
   #problems: readonly LinkProblem[] = [];
   #rules: Rules | undefined;
+  #rulesText = "";
   /** By link and address. */
   readonly #contested = new Map<string, Conflict>();
 
@@ -108,7 +109,9 @@ export class Announcer {
 
   /** Holds from now on, for a worker that is started later, too. */
   rule(rules: Rules): void {
-    if (JSON.stringify(rules) === JSON.stringify(this.#rules)) return;
+    const text = JSON.stringify(rules);
+    if (text === this.#rulesText) return;
+    this.#rulesText = text;
     this.#rules = rules;
     this.#worker?.postMessage({ type: "rule", rules });
   }

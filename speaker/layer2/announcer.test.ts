@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { silentLogger } from "#common/log.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import { Announcer, type WorkerLike } from "./announcer.ts";
+import type { Conflict, FromWorker, LinkIdentity, Rules, ToWorker } from "./messages.ts";
+
+const LINK: LinkIdentity = { name: "eth0", index: 7, hardware: "02000000000b" };
+const RULES: Rules = { own: [LINK.hardware], members: ["02000000000c"], addressConflict: "yield" };
+const wanted = (...vips: string[]) => new Map([["eth0", new Set(vips)]]);
+
+function world() {
+  const got: ToWorker[][] = [];
+  const told: Conflict[] = [];
+  const workers: { say(message: FromWorker): void; exit(): void }[] = [];
+  const spawn = (): WorkerLike => {
+    const own: ToWorker[] = [];
+    got.push(own);
+    const listeners = new Map<string, (value: never) => void>();
+    workers.push({
+      say: (message) => listeners.get("message")?.(message as never),
+      exit: () => listeners.get("exit")?.(1 as never),
+    });
+    return {
+      postMessage(message) {
+        own.push(message);
+        if (message.type !== "update") return;
+        const { sequence } = message;
+        listeners.get("message")?.({ type: "done", sequence, problems: [] } as never);
+      },
+      on: (event: string, listener: (value: never) => void) => {
+        listeners.set(event, listener);
+      },
+      terminate: async () => 0,
+    };
+  };
+  const announcer = new Announcer({
+    clock: new FakeClock(),
+    log: silentLogger,
+    spawn,
+    onTrouble() {},
+    onConflicts: (conflicts) => told.push(...conflicts),
+  });
+  return { announcer, got, told, workers };
+}
+
+describe("announcer", () => {
+  test("a worker knows the rules before any address, a new one too; equal rules are told once", async () => {
+    const { announcer, got, workers } = world();
+    announcer.rule(RULES);
+    assert.equal(got.length, 0, "no worker only for rules");
+    await announcer.set([LINK], wanted("192.0.2.1"));
+    announcer.rule({ ...RULES });
+    announcer.rule({ ...RULES, members: [] });
+    workers[0]?.exit();
+    await announcer.set([LINK], wanted("192.0.2.1"));
+    assert.deepEqual(
+      got.map((messages) => messages.map(({ type }) => type)),
+      [
+        ["rule", "update", "rule"],
+        ["rule", "update"],
+      ],
+    );
+    assert.deepEqual(got[1]?.[0], { type: "rule", rules: { ...RULES, members: [] } });
+  });
+
+  test("knows what is contested until it is over, is given up, or the worker ends", async () => {
+    const { announcer, told, workers } = world();
+    const conflict = (vip: string, state: Conflict["state"]): Conflict => ({
+      link: "eth0",
+      vip,
+      station: "5254000000ff",
+      state,
+    });
+    const say = (...conflicts: Conflict[]): unknown => workers[0]?.say({ type: "conflicts", conflicts });
+    const vips = (): string[] => announcer.contested().map(({ vip }) => vip);
+    await announcer.set([LINK], wanted("192.0.2.1", "192.0.2.2", "192.0.2.3"));
+    say(...["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((vip) => conflict(vip, "defended")));
+    say(conflict("192.0.2.1", "over"));
+    assert.deepEqual(vips(), ["192.0.2.2", "192.0.2.3"]);
+    await announcer.set([LINK], wanted("192.0.2.1", "192.0.2.3"));
+    const before = told.length;
+    say(conflict("192.0.2.2", "yielded"));
+    assert.deepEqual([vips(), told.length], [["192.0.2.3"], before], "it was on its way when we gave it up");
+    workers[0]?.exit();
+    assert.deepEqual(vips(), []);
+  });
+});
