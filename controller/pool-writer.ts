@@ -71,7 +71,7 @@ export class PoolWriter {
     const status = planPoolStatus(pool.status, { ...facts, pool }, this.#options.clock.date());
     if (status === undefined) return;
     try {
-      await this.#options.client.patch(addressPools, {
+      const answer = await this.#options.client.patch(addressPools, {
         name,
         namespace,
         subresource: "status",
@@ -80,7 +80,8 @@ export class PoolWriter {
         fieldManager: FIELD_MANAGER.controller,
         signal,
       });
-      this.#written.set(name, resourceVersion);
+      // What changed nothing is shown by no watch: to wait for another version would be to wait for ever.
+      if (answer.metadata.resourceVersion !== resourceVersion) this.#written.set(name, resourceVersion);
       const isValid = facts.refusals.length === 0;
       const wasValid =
         pool.status?.conditions?.find((condition) => condition.type === "Valid")?.status !== "False";

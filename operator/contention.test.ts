@@ -84,7 +84,12 @@ describe("children that somebody else keeps rewriting", () => {
     const { times, plan } = fight(addition, 3_600_000);
     assert.ok(times.length >= 3 && times.length <= 4, `${times.length} writes`);
     assert.deepEqual(plan.contended, [
-      { what: "DaemonSet genkan-system/speaker", path: undefined, manager: "openshift-controller-manager" },
+      {
+        what: "DaemonSet genkan-system/speaker",
+        isMissing: false,
+        path: undefined,
+        manager: "openshift-controller-manager",
+      },
     ]);
   });
 

@@ -88,7 +88,13 @@ export class ChildContests {
     const waitMs = this.#contests.waitMs(key, text, now);
     if (!this.#contests.isContested(key, now, text)) return undefined;
     const isAddition = actual !== undefined && application.path === undefined;
-    this.#contended.set(key, { what: key, path: application.path, ...writerOf(application, actual) });
+    const isMissing = actual === undefined;
+    this.#contended.set(key, {
+      what: key,
+      isMissing,
+      path: application.path,
+      ...writerOf(application, actual),
+    });
     if (isAddition) return Number.POSITIVE_INFINITY;
     return waitMs > 0 ? waitMs : undefined;
   }
@@ -109,13 +115,15 @@ function writerOf({ path }: Application, actual: ActualChild | undefined): Pick<
 const fieldsOf = (path: string): string[] => path.replace(/\[\d+\]/g, ".[]").split(".");
 
 /** For people: what is fought over, with whom, and what to do. */
-export function contendedMessage({ what, path, manager }: Contended): string {
+export function contendedMessage({ what, isMissing, path, manager }: Contended): string {
   const who =
     manager === undefined
       ? "somebody whom the API server does not name (a mutating admission webhook, or another Genkan operator)"
       : `field manager "${printable(manager)}"`;
+  if (isMissing)
+    return `${what}: ${who} keeps taking it away; it is made again after growing pauses, of 5 minutes at most`;
   return path === undefined
-    ? `${what}: ${who} keeps adding to it, or removing it; additions are left as they are`
+    ? `${what}: ${who} keeps adding to it; additions are left as they are`
     : `${what}: ${who} keeps writing ${printable(path)}, which is put back after growing pauses, of 5 minutes at most: ` +
         "stop it, or let it leave objects of this namespace alone";
 }

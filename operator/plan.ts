@@ -28,6 +28,7 @@ export interface Application {
 /** A child that somebody else keeps writing (contention.ts). */
 export interface Contended {
   readonly what: string;
+  readonly isMissing: boolean;
   /** The field; undefined if he only adds others, or removes the object. */
   readonly path: string | undefined;
   /** undefined: the API server does not say. */
