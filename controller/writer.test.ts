@@ -158,3 +158,20 @@ test("nothing is written after the end, and the end waits for what is under way"
   await clock.advance(0);
   assert.equal(writes.length, 1);
 });
+
+test("what changes there and back during a write is what is written last", async () => {
+  const { writes, want, clock, stop } = setUp();
+  const wrote = (): string[] =>
+    writes.map(({ request }) => (request.body as { annotations: string }).annotations);
+  await want("a", "1");
+  writes[0]?.succeed();
+  await clock.advance(0);
+  await want("a", "2");
+  await want("a", "1");
+  assert.deepEqual(wrote(), ["1", "2"]);
+  writes[1]?.succeed();
+  await clock.advance(0);
+  assert.deepEqual(wrote(), ["1", "2", "1"]);
+  writes[2]?.succeed();
+  await stop();
+});

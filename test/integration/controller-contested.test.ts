@@ -27,9 +27,9 @@ class Rival {
 
   async #run(namespace: string, resourceVersion: string): Promise<void> {
     const options = { namespace, resourceVersion };
-    for await (const { type, object } of world.client.watch(services, options, this.#stop.signal)) {
-      if (type === "BOOKMARK" || object.metadata.name !== "fought" || ipsOf(object).includes(THEIRS))
-        continue;
+    for await (const event of world.client.watch(services, options, this.#stop.signal)) {
+      if (event.type === "BOOKMARK" || event.object.metadata.name !== "fought") continue;
+      if (ipsOf(event.object).includes(THEIRS)) continue;
       this.writes += 1;
       await world.client.patch(services, {
         name: "fought",
