@@ -1,6 +1,6 @@
 /** The tables of privileges in docs/security.md, out of operator/children/{rbac,policies}.ts and config/rbac. Pure. */
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
-import { policyChildren } from "#operator/children/policies.ts";
+import { limitsOf } from "#operator/children/policies.ts";
 import {
   CONTROLLER_RULES,
   type PolicyRule,
@@ -51,7 +51,7 @@ export function privileges(operator: readonly OperatorRole[]): string {
     ...rowsOf(CONTROLLER_RULES),
     ...rowsOf(speaker),
     "",
-    "| policy | what a speaker's write is refused for |",
+    "| policy | what the role's write is refused for |",
     "|---|---|",
     ...policyRows(),
     "",
@@ -123,7 +123,7 @@ function policyRows(): string[] {
     pullPolicy: "Never",
     networkPolicy: "Enabled",
   } as const;
-  return policyChildren(site)
+  return limitsOf(site)
     .map(({ object }) => object as unknown as PolicyObject)
     .filter(({ kind }) => kind === "ValidatingAdmissionPolicy")
     .map(({ metadata, spec }) => {

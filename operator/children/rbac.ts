@@ -24,7 +24,7 @@ import {
 } from "#common/kube/resource.ts";
 import type { Wire } from "#common/kube/wire.ts";
 import { type Child, child, type Site } from "#operator/children/child.ts";
-import { policyChildren } from "#operator/children/policies.ts";
+import { limitsOf } from "#operator/children/policies.ts";
 
 export type PolicyRule = Wire<V1PolicyRule>;
 
@@ -111,7 +111,7 @@ function rule(
 export function rbacChildren(site: Site, passwordSecrets: readonly string[] = []): Child[] {
   const inNamespace = [...SPEAKER_RULES.inNamespace, ...passwordRules(passwordSecrets)];
   return [
-    ...policyChildren(site),
+    ...limitsOf(site),
     ...rightsOf(site, CONTROLLER_RULES),
     ...rightsOf(site, { ...SPEAKER_RULES, inNamespace }),
   ];

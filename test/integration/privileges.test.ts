@@ -219,7 +219,7 @@ test("installed, used and removed again, with the rights of the ServiceAccounts 
   // What somebody puts in is taken over first, and taken out then.
   await world.playStatus({ desired: 1, ready: 1 });
   await world.waitFor(validatingWebhookConfigurations, WEBHOOK_CONFIGURATION_NAME);
-  assert.equal(await changeAllChildren(world), 23);
+  assert.equal(await changeAllChildren(world), 27);
 
   await controller.end("SIGTERM");
   await world.client.remove(loadBalancers, "loadbalancer", { namespace });
