@@ -56,6 +56,9 @@ interface Running {
   };
 }
 
+/** From a change of a BGPPeer until the Secret that it names is asked for. */
+const PASSWORDS_AFTER_MS = 50;
+
 export class Sources {
   readonly services = new Store<ServiceView>();
   readonly nodes = new Store<NodeView>();
@@ -63,6 +66,7 @@ export class Sources {
   readonly peers: AcceptedPeers;
   readonly profiles = new Store<ProfileView>();
   readonly #passwords: Passwords;
+  #isWantingSoon = false;
   readonly #slices = new Store<SliceView>();
   readonly #loadBalancers = new Store<LoadBalancerView>();
   readonly #slicesByService: Index<SliceView>;
@@ -93,7 +97,7 @@ export class Sources {
     for (const store of [...stores, this.#slices, this.#loadBalancers]) {
       store.subscribe(() => options.onChange());
     }
-    peers.store.subscribe(() => this.#wantPasswords());
+    peers.store.subscribe(() => this.#wantPasswordsSoon());
   }
 
   /** One that cannot be read any more goes on as it was: without one the node would be emptied. */
@@ -116,6 +120,7 @@ export class Sources {
   /** Resolves when every store has been filled once; a password that cannot be read holds up its session alone. */
   async synced(): Promise<void> {
     await Promise.all(this.#running.map(({ reflector }) => reflector.synced()));
+    this.#wantPasswords();
     await this.#passwords.settled();
   }
 
@@ -148,6 +153,16 @@ export class Sources {
   async run(signal: AbortSignal): Promise<void> {
     const running = this.#running.map(({ reflector }) => reflector.start(signal));
     await Promise.all([...running, this.#passwords.run(signal)]);
+  }
+
+  /** Judging peers costs with their number: once for all that come together. */
+  #wantPasswordsSoon(): void {
+    if (this.#isWantingSoon) return;
+    this.#isWantingSoon = true;
+    this.#options.clock.after(PASSWORDS_AFTER_MS, () => {
+      this.#isWantingSoon = false;
+      this.#wantPasswords();
+    });
   }
 
   #wantPasswords(): void {

@@ -39,7 +39,7 @@ const CHANGES: readonly (readonly [Resource<KubeObject>, Change])[] = [
   [roleBindings, SUBJECT],
   [clusterRoleBindings, SUBJECT],
   [secrets, () => ({ data: { other: "eA==" } })],
-  [services, () => ({ spec: { publishNotReadyAddresses: true } })],
+  [services, () => ({ spec: { internalTrafficPolicy: "Local" } })],
   [deployments, NODE_SELECTOR],
   [daemonSets, NODE_SELECTOR],
   [podDisruptionBudgets, () => ({ spec: { unhealthyPodEvictionPolicy: "AlwaysAllow" } })],
