@@ -73,13 +73,18 @@ const FIXED = ["involvedObject", "reason", "message", "type", "source", "reporti
 const EVENTS = forSpeakers({
   name: `${APP_NAME}-speaker-events`,
   rule: { apiGroups: [""], apiVersions: ["v1"], resources: ["events"] },
-  variables: [{ name: "about", expression: "object.?involvedObject.orValue({})" }],
+  // Of no type: the API server checks types against Event of events.k8s.io, which has other fields, and warns.
+  variables: [
+    { name: "event", expression: "dyn(object)" },
+    { name: "old", expression: "dyn(oldObject)" },
+    { name: "about", expression: "variables.event.?involvedObject.orValue({})" },
+  ],
   validations: (site) => [
     forWrites(
-      `object.?source.?component.orValue('') == '${FIELD_MANAGER.speaker}' && ` +
-        "object.?source.?host.orValue('') == variables.node && " +
-        `object.?reportingComponent.orValue('') == '${FIELD_MANAGER.speaker}' && ` +
-        "object.?reportingInstance.orValue('') == variables.node",
+      `variables.event.?source.?component.orValue('') == '${FIELD_MANAGER.speaker}' && ` +
+        "variables.event.?source.?host.orValue('') == variables.node && " +
+        `variables.event.?reportingComponent.orValue('') == '${FIELD_MANAGER.speaker}' && ` +
+        "variables.event.?reportingInstance.orValue('') == variables.node",
       `'an Event of a speaker says that it is from ${FIELD_MANAGER.speaker} of node ' + variables.node`,
     ),
     forWrites(
@@ -92,7 +97,7 @@ const EVENTS = forSpeakers({
       "'a speaker tells of Services, BGPPeers and its own SpeakerStatus'",
     ),
     validation(
-      `request.operation != 'UPDATE' || ${FIXED.map((field) => `object.?${field} == oldObject.?${field}`).join(" && ")}`,
+      `request.operation != 'UPDATE' || ${FIXED.map((field) => `variables.event.?${field} == variables.old.?${field}`).join(" && ")}`,
       "of an Event that is there a speaker counts on only what it said itself",
     ),
   ],

@@ -207,6 +207,13 @@ const BY_POLICY: Readonly<Record<string, Attempt>> = {
   "makes a SpeakerStatus for another node": (client) =>
     client.create(speakerStatuses, { metadata: { name: "node3", namespace } }),
   "counts on another node's Event": NODE2.event,
+  "makes another node's Event its own": (client) =>
+    client.patch(events, {
+      name: "web.node2",
+      namespace: TENANT,
+      type: "merge",
+      body: { source: { host: "node1" }, reportingInstance: "node1" },
+    }),
   "makes an Event in another node's name": (client) =>
     client.create(events, eventOf("node2", { metadata: { name: "web.x", namespace: TENANT } })),
   "makes an Event in the controller's name": (client) =>
