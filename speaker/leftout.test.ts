@@ -36,6 +36,19 @@ test("one for each Service; both tiers of a port are one", () => {
   );
 });
 
+test("what the kernel was never asked for says why", () => {
+  const [found] = refusedByKernel([
+    refusal({ code: "Unplanned", attempt: "", words: "it is an address of Services" }),
+  ]);
+  assert.deepEqual(
+    [found?.reason, found?.message],
+    [
+      "UnusableEndpoint",
+      "endpoint 192.0.2.255 port 80 of 203.0.113.1 TCP/80 of Service a/web is left out: it is an address of Services",
+    ],
+  );
+});
+
 test("what belongs to no Service is said without one", () => {
   const { service: _, place: __, ...rest } = refusal();
   assert.deepEqual(refusedByKernel([rest])[0]?.services, []);

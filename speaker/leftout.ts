@@ -27,11 +27,17 @@ export function refusedByKernel(refused: readonly Refusal[]): LeftOut[] {
 }
 
 function leftOutOf(service: string, [first, ...others]: readonly Refusal[]): LeftOut {
-  const { what = "", place, words = "", attempt = "" } = first ?? {};
+  const { what = "", place, words = "", attempt = "", code } = first ?? {};
   const where = place === undefined ? "" : ` of ${place}`;
   const whose = service === "" ? "" : ` of Service ${service}`;
-  const message = `${what}${where}${whose} is left out: the kernel does not take it, ${words}: ${attempt}${more(others)}`;
-  return { reason: "KernelRefused", message, services: service === "" ? [] : [service] };
+  const isAsked = code !== "Unplanned";
+  const why = isAsked ? `the kernel does not take it, ${words}: ${attempt}` : words;
+  const message = `${what}${where}${whose} is left out: ${why}${more(others)}`;
+  return {
+    reason: isAsked ? "KernelRefused" : "UnusableEndpoint",
+    message,
+    services: service === "" ? [] : [service],
+  };
 }
 
 const more = (others: readonly unknown[]): string =>

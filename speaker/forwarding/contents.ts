@@ -23,7 +23,9 @@ import {
 import {
   differServers,
   isFilling,
+  keyOfParent,
   keyOfServer,
+  keyOfSubject,
   type PresentServer,
   type ServerDifference,
   type Step,
@@ -120,8 +122,8 @@ export class Contents {
     const owners = new Owners(plan);
     const { add, addRoutes, remove, removeRoutes } = this.#differ(ipvs, wanted, found, plan);
     for (const { request, about } of [...add, ...addRoutes, ...remove, ...removeRoutes]) {
-      if (about.parent !== undefined && this.#refusals.has(about.parent)) continue;
-      this.#refusals.note(about.key, owners.unverified(about, request.attempt));
+      if (about.parent !== undefined && this.#refusals.has(keyOfParent(about.parent))) continue;
+      this.#refusals.note(keyOfSubject(about), owners.unverified(about, request.attempt));
     }
     const unusable = wanted.filter((server) => this.#isUnusable(server, found));
     const elements = new ElementWriter(this.#table, this.#refusals, owners);
@@ -138,8 +140,9 @@ export class Contents {
 
   /** Nothing may be marked for it: it is not in the kernel, or without its scheduler. */
   #isUnusable(server: VirtualServer, found: Found): boolean {
+    if (this.#refusals.isEmpty) return false;
     const key = keyOfServer(server);
-    if (this.#refusals.isEmpty || !this.#refusals.has(key)) return false;
+    if (!this.#refusals.has(keyOfParent(key))) return false;
     const present = found.servers.get(key);
     return present === undefined || isFilling(present);
   }
@@ -164,9 +167,9 @@ export class Contents {
 
   #due(steps: Step[]): Step[] {
     if (this.#refusals.isEmpty) return steps;
-    return steps.filter(({ about: { key, parent } }) => {
-      if (parent !== undefined && this.#refusals.isPaused(parent)) return false;
-      return !this.#refusals.isPaused(key);
+    return steps.filter(({ about }) => {
+      if (about.parent !== undefined && this.#refusals.isPaused(keyOfParent(about.parent))) return false;
+      return !this.#refusals.isPaused(keyOfSubject(about));
     });
   }
 
@@ -201,13 +204,14 @@ export class Contents {
       if (refused.has(step.about)) continue;
       refused.add(step.about);
       // What cannot be without the refused one is refused for that reason alone.
-      if (step.about.parent !== undefined && this.#refusals.isPaused(step.about.parent)) continue;
-      this.#refusals.note(step.about.key, owners.refusal(step.about, error));
+      const { parent } = step.about;
+      if (parent !== undefined && this.#refusals.isPaused(keyOfParent(parent))) continue;
+      this.#refusals.note(keyOfSubject(step.about), owners.refusal(step.about, error));
     }
     const done = new Set(steps.map(({ about }) => about).filter((about) => !refused.has(about)));
-    for (const { key, change } of done) {
-      changes.push(change);
-      this.#refusals.take(key);
+    for (const about of done) {
+      if (about.change !== undefined) changes.push(about.change);
+      if (!this.#refusals.isEmpty) this.#refusals.take(keyOfSubject(about));
     }
   }
 }
@@ -245,7 +249,7 @@ function apart(
 }
 
 function aboutRoute(action: "create" | "remove", vip: string): Subject {
-  return { key: `route ${vip}`, change: { action, kind: "route", name: vip }, what: `the route of ${vip}` };
+  return { kind: "route", own: vip, change: { action, kind: "route", name: vip } };
 }
 
 const isDone = ({ request }: Step, { code }: NetlinkError): boolean =>

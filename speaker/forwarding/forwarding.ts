@@ -92,7 +92,7 @@ export class Forwarding {
       writes: this.#kernel.counter.written - before,
       changes: pass.changes,
       conflicts: pass.conflicts,
-      refused: this.#refusals.list(),
+      refused: [...plan.leftOut, ...this.#refusals.list()],
     };
   }
 

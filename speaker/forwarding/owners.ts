@@ -46,11 +46,10 @@ export class Owners {
   }
 
   #about(about: Subject, attempt: string): Omit<Refusal, "code" | "words"> {
-    const { what, change } = about;
-    const port = about.mark === undefined ? undefined : this.#portOfMark(about.mark);
-    const kind = change.kind as Refusal["kind"];
-    if (kind === "route") return { attempt, kind, what, ...this.#ofAddress(change.name) };
-    return { attempt, kind, what, ...ofPort(port) };
+    const { kind, own, mark } = about;
+    const what = wordsOf(about);
+    if (kind === "route") return { attempt, kind, what, ...this.#ofAddress(own) };
+    return { attempt, kind, what, ...ofPort(mark === undefined ? undefined : this.#portOfMark(mark)) };
   }
 
   #ofAddress(vip: string): Pick<Refusal, "service" | "place"> {
@@ -80,6 +79,11 @@ export class Owners {
     );
     return this.#byKey.get(owner);
   }
+}
+
+function wordsOf({ kind, own }: Subject): string {
+  if (kind === "route") return `the route of ${own}`;
+  return kind === "virtualServer" ? "the virtual server" : `endpoint ${own.replace(" ", " port ")}`;
 }
 
 function ofPort(port: ForwardedPort | undefined): Pick<Refusal, "service" | "place"> {

@@ -142,8 +142,32 @@ test("who translates a pod's source is asked by port of a Service: another Servi
   assert.deepEqual(elements.translated4, [{ key: `${portKey(VIP, "TCP", 81)}0a010009` }]);
 });
 
-test("an id that is none is a RangeError", () => {
-  assert.throws(() => plan(port([remote], { id: 0 })), RangeError);
+for (const [what, bad] of [
+  ["an id that is none", { id: 0 }],
+  ["a port that is none", { port: 65_536 }],
+  ["an address that is none", { vip: "nonsense" }],
+  ["an endpoint that is none", { endpoints: [endpoint("nonsense", { isLocal: true })] }],
+] as const) {
+  test(`${what} costs its own port alone`, () => {
+    const sound = port([local, remote], { id: 2, port: 81 });
+    const { leftOut, ports: _, ...found } = plan(port([remote], bad), sound);
+    const { leftOut: __, ports: ___, ...alone } = plan(sound);
+    assert.deepEqual(found, alone);
+    assert.deepEqual(
+      leftOut.map(({ code, what: thing }) => [code, thing]),
+      [["Unplanned", "the port"]],
+    );
+  });
+}
+
+test("an endpoint that is an address of Services is left out: its packets would go round", () => {
+  const { leftOut, elements } = plan(
+    port([endpoint(VIP), remote]),
+    port([endpoint(VIP)], { id: 2, port: 81 }),
+  );
+  assert.equal(leftOut.length, 2);
+  assert.deepEqual(elements.refused4, [{ key: portKey(VIP, "TCP", 81) }]);
+  assert.deepEqual(weights(plan(port([endpoint(VIP), remote])), 0x1001), ["10.1.0.10 tunnel 1"]);
 });
 
 test("the order of ports and endpoints does not matter", () => {

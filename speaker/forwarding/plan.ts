@@ -3,51 +3,30 @@
  * input gives the same plan on every node but for what is local there.
  */
 import { AddressError, mergeRanges, parsePrefix, type Range, rangeOf, WIDTH } from "#api/address.ts";
+import { errorText } from "#common/error.ts";
 import {
   addressKey,
   admittedSet,
   markValue,
-  named,
   portKey,
   sourceKey,
   valueKey,
 } from "#speaker/forwarding/elements.ts";
+import { ElementSets } from "#speaker/forwarding/elementsets.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import {
   DEFAULT_SETTINGS,
-  type Element,
-  FAMILIES,
   type Family,
   type ForwardedEndpoint,
   type ForwardedPort,
   type ForwardingInput,
   type ForwardingPlan,
-  PROTOCOLS,
+  type ForwardingSettings,
   type RealServer,
+  type Refusal,
   type VirtualServer,
 } from "#speaker/forwarding/types.ts";
 import { MH } from "#speaker/netlink/ipvs.ts";
-
-/** Sets and maps of the table, without the family's digit; ruleset.ts declares them. */
-const SETS = [
-  "ports",
-  "vips",
-  "tier1v",
-  "tier2v",
-  "error1v",
-  "error2v",
-  "local",
-  "hairpin",
-  "translated",
-  "restricted",
-  ...PROTOCOLS.map(admittedSet),
-  "guarded",
-  "admitted_ping",
-  "members",
-  "carried",
-  "routed",
-] as const;
-export type SetName = (typeof SETS)[number];
 
 /** How many remote endpoints are asked for the way to them. */
 const WAYS = 4;
@@ -103,35 +82,6 @@ function tier2(port: ForwardedPort, mark: number): VirtualServer {
       .toSorted(byAddress)
       .map((endpoint) => realServer(endpoint, endpoint.isLocal && endpoint.isServing ? 1 : 0)),
   };
-}
-
-class ElementSets {
-  readonly #sets = new Map<string, Map<string, Element>>();
-
-  constructor() {
-    for (const set of SETS) for (const family of FAMILIES) this.#sets.set(named(set, family), new Map());
-    this.#sets.set("marks", new Map());
-  }
-
-  add(set: SetName, family: Family, element: Element): void {
-    this.#put(named(set, family), element);
-  }
-
-  addMark(mark: number): void {
-    this.#put("marks", { key: markValue(mark) });
-  }
-
-  #put(name: string, element: Element): void {
-    this.#sets.get(name)?.set(element.key + (element.keyEnd ?? ""), element);
-  }
-
-  toRecord(): Record<string, readonly Element[]> {
-    const sorted = [...this.#sets].map(([name, elements]): [string, Element[]] => [
-      name,
-      [...elements.values()].sort((a, b) => (a.key + (a.keyEnd ?? "") < b.key + (b.keyEnd ?? "") ? -1 : 1)),
-    ]);
-    return Object.fromEntries(sorted.sort(([a], [b]) => (a < b ? -1 : 1)));
-  }
 }
 
 function rangeOfText(text: string): Range[] {
@@ -194,48 +144,95 @@ function addEndpoints(sets: ElementSets, port: ForwardedPort, place: string): vo
   }
 }
 
-/** Throws a RangeError for an id that is none; the caller has checked ids. */
+/** Elements go into `sets`; throws for values that no port can have. */
+function planPort(
+  sets: ElementSets,
+  port: ForwardedPort,
+  { routingBit }: ForwardingSettings,
+): VirtualServer[] {
+  const key = portKey(port.vip, port.protocol, port.port);
+  // In no set: as a port that no Service has.
+  if (port.endpoints.length === 0) return [];
+  const marks = [markOf(port.id, 1, routingBit), markOf(port.id, 2, routingBit)] as const;
+  sets.add("ports", port.family, { key });
+  // An ICMP error names the port as the source of the packet inside it: the same bytes.
+  for (const map of ["tier1v", "error1v"] as const)
+    sets.add(map, port.family, { key, value: markValue(marks[0]) });
+  sets.addMark(marks[0]);
+  addSourceRanges(sets, port, key);
+  addEndpoints(sets, port, key);
+  const first = tier1(port, marks[0]);
+  // Never hit on a node without a pod of the port, and 37 KB of kernel memory.
+  if (!port.endpoints.some((endpoint) => endpoint.isLocal)) return [first];
+  for (const map of ["tier2v", "error2v"] as const)
+    sets.add(map, port.family, { key, value: markValue(marks[1]) });
+  sets.addMark(marks[1]);
+  return [first, tier2(port, marks[1])];
+}
+
+/**
+ * Without endpoints that are addresses of Services: their packets would go from node to node until their time is over. (Of
+ * cluster addresses Kubernetes says the same: "Services without selectors".)
+ */
+function withoutVips(port: ForwardedPort, vips: ReadonlySet<string>, leftOut: Refusal[]): ForwardedPort {
+  if (!port.endpoints.some(({ address }) => vips.has(address))) return port;
+  for (const { address, port: number } of port.endpoints.filter((one) => vips.has(one.address)))
+    leftOut.push(unplanned(port, `endpoint ${address} port ${number}`, "it is an address of Services"));
+  return { ...port, endpoints: port.endpoints.filter(({ address }) => !vips.has(address)) };
+}
+
+function unplanned({ service, vip, protocol, port }: ForwardedPort, what: string, words: string): Refusal {
+  const place = `${vip} ${protocol}/${port}`;
+  const kind = "realServer";
+  return {
+    attempt: "",
+    kind,
+    what,
+    place,
+    code: "Unplanned",
+    words,
+    ...(service !== undefined && { service }),
+  };
+}
+
+/** A port that no kernel could be given is left out alone. */
 export function planForwarding(input: ForwardingInput): ForwardingPlan {
   const settings = input.settings ?? DEFAULT_SETTINGS;
   const sets = new ElementSets();
   const virtualServers: VirtualServer[] = [];
   const remote = new Set<string>();
-  for (const port of input.ports) {
-    const key = portKey(port.vip, port.protocol, port.port);
-    // In no set: as a port that no Service has.
-    if (port.endpoints.length === 0) continue;
-    const marks = [markOf(port.id, 1, settings.routingBit), markOf(port.id, 2, settings.routingBit)] as const;
-    sets.add("ports", port.family, { key });
-    // An ICMP error names the port as the source of the packet inside it: the same bytes.
-    for (const map of ["tier1v", "error1v"] as const)
-      sets.add(map, port.family, { key, value: markValue(marks[0]) });
-    sets.addMark(marks[0]);
-    virtualServers.push(tier1(port, marks[0]));
-    // Never hit on a node without a pod of the port, and 37 KB of kernel memory.
-    if (port.endpoints.some((endpoint) => endpoint.isLocal)) {
-      for (const map of ["tier2v", "error2v"] as const)
-        sets.add(map, port.family, { key, value: markValue(marks[1]) });
-      sets.addMark(marks[1]);
-      virtualServers.push(tier2(port, marks[1]));
+  const vips = new Set(input.vips);
+  const leftOut: Refusal[] = [];
+  const planned: ForwardedPort[] = [];
+  for (const each of input.ports) {
+    const port = withoutVips(each, vips, leftOut);
+    try {
+      virtualServers.push(...planPort(sets, port, settings));
+      sets.commit();
+    } catch (error) {
+      sets.rollback();
+      leftOut.push(unplanned(port, "the port", errorText(error)));
+      continue;
     }
-    addSourceRanges(sets, port, key);
-    addEndpoints(sets, port, key);
+    planned.push(port);
     for (const endpoint of port.endpoints) if (isTunnelled(endpoint)) remote.add(endpoint.address);
   }
-  addPings(sets, input.ports);
-  for (const vip of input.vips) {
+  addPings(sets, planned);
+  for (const vip of vips) {
     for (const set of ["vips", "carried"] as const) sets.add(set, familyOf(vip), { key: addressKey(vip) });
   }
   for (const member of input.members ?? [])
     sets.add("members", familyOf(member), { key: addressKey(member) });
   addRouted(sets, input.routed ?? []);
+  sets.commit();
   return {
     settings,
     ports: input.ports,
+    leftOut,
     nodeAddresses: input.nodeAddresses,
     knowsMembers: input.members !== undefined,
     virtualServers: virtualServers.sort((a, b) => a.mark - b.mark),
-    routes: [...new Set(input.vips)].sort(),
+    routes: [...vips].sort(),
     elements: sets.toRecord(),
     remoteEndpoints: [...remote].sort().slice(0, WAYS),
   };

@@ -98,6 +98,8 @@ export interface ForwardingPlan {
   settings: ForwardingSettings;
   /** Whom marks and elements belong to: asked only when the kernel refuses one. */
   ports: readonly ForwardedPort[];
+  /** What of them no kernel could do. */
+  leftOut: readonly Refusal[];
   nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };
   /** The sets `members4` and `members6` say who may tunnel to this node. */
   knowsMembers: boolean;
@@ -130,7 +132,10 @@ export interface Refusal {
   readonly service?: string;
   /** `192.0.2.1 TCP/80`, or the address alone. */
   readonly place?: string;
-  /** Name of the errno, or `NotVerified`: it was taken, and read back it was not there. */
+  /**
+   * Name of the errno; or `NotVerified`: it was taken, and read back it was not there; or `Unplanned`: the kernel was not
+   * asked, and nothing attempted.
+   */
   readonly code: string;
   /** The same in words. */
   readonly words: string;

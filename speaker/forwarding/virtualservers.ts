@@ -1,5 +1,5 @@
 /** The difference of wanted and present virtual servers, as requests to IPVS, in an order that loses nothing. Pure. */
-import type { Change, RealServer, VirtualServer } from "#speaker/forwarding/types.ts";
+import type { Change, RealServer, Refusal, VirtualServer } from "#speaker/forwarding/types.ts";
 import {
   type Destination,
   type Ipvs,
@@ -21,17 +21,21 @@ export interface PresentServer {
 /** It was made, and its true scheduler has not come yet. */
 export const isFilling = ({ service }: PresentServer): boolean => service.scheduler === NONE;
 
-/** What a request is about; all requests about one thing share the object. */
+/** What a request is about; all requests about one thing share the object. Its words are made only when it is refused. */
 export interface Subject {
-  /** Equal for the same thing in every pass. */
-  readonly key: string;
-  /** Key of what it is a part of: without that one it cannot be. */
+  readonly kind: Refusal["kind"];
+  /** With `parent`, equal for the same thing in every pass: `keyOfSubject`. */
+  readonly own: string;
+  /** What it is a part of: without that one it cannot be. */
   readonly parent?: string;
-  readonly change: Change;
   readonly mark?: number;
-  /** For people: `endpoint 192.0.2.1 port 80`. */
-  readonly what: string;
+  /** What to tell when it is done; of what came with its parent nothing. */
+  readonly change?: Change;
 }
+
+export const keyOfSubject = ({ kind, own, parent }: Subject): string => `${kind} ${parent ?? ""} ${own}`;
+/** Of the thing that a part belongs to. */
+export const keyOfParent = (parent: string): string => keyOfSubject({ kind: "virtualServer", own: parent });
 
 export interface Step {
   readonly request: Request;
@@ -52,7 +56,7 @@ const nameOf = (server: VirtualServer): string => `${server.family} mark 0x${ser
 const placeOf = (real: { address: string; port: number }): string => `${real.address} ${real.port}`;
 
 function aboutServer(action: Change["action"], key: string, mark: number, name: string): Subject {
-  return { key, mark, change: { action, kind: "virtualServer", name }, what: "the virtual server" };
+  return { kind: "virtualServer", own: key, mark, change: { action, kind: "virtualServer", name } };
 }
 
 function aboutReal(
@@ -60,14 +64,9 @@ function aboutReal(
   server: VirtualServer,
   real: { address: string; port: number },
 ): Subject {
-  const parent = keyOfServer(server);
-  return {
-    key: `${parent} ${placeOf(real)}`,
-    parent,
-    mark: server.mark,
-    change: { action, kind: "realServer", name: `${placeOf(real)} of ${nameOf(server)}` },
-    what: `endpoint ${real.address} port ${real.port}`,
-  };
+  const own = placeOf(real);
+  const change = { action, kind: "realServer", name: `${own} of ${nameOf(server)}` };
+  return { kind: "realServer", own, parent: keyOfServer(server), mark: server.mark, change };
 }
 
 function destinationOf(real: RealServer, weight: number): Destination {
@@ -76,8 +75,7 @@ function destinationOf(real: RealServer, weight: number): Destination {
 }
 
 /** A real server that ends at weight 0 is added with 1 first: mh keeps the place of its last weight above 0. */
-function addReal(ipvs: Ipvs, key: MarkService, server: VirtualServer, real: RealServer): Step[] {
-  const about = aboutReal("create", server, real);
+function addReal(ipvs: Ipvs, key: MarkService, real: RealServer, about: Subject): Step[] {
   const add = { request: ipvs.addDestination(key, destinationOf(real, 1)), about };
   if (real.weight === 1) return [add];
   return [add, { request: ipvs.editDestination(key, destinationOf(real, real.weight)), about }];
@@ -86,10 +84,14 @@ function addReal(ipvs: Ipvs, key: MarkService, server: VirtualServer, real: Real
 function createServer(ipvs: Ipvs, server: VirtualServer): Step[] {
   const key = { family: familyNumber(server), mark: server.mark, flags: server.flags };
   const filling = { ...key, scheduler: NONE };
-  const about = aboutServer("create", keyOfServer(server), server.mark, nameOf(server));
+  const { mark } = server;
+  const parent = keyOfServer(server);
+  const about = aboutServer("create", parent, mark, nameOf(server));
   return [
     { request: ipvs.addService(filling), about },
-    ...server.realServers.flatMap((real) => addReal(ipvs, filling, server, real)),
+    ...server.realServers.flatMap((real) =>
+      addReal(ipvs, filling, real, { kind: "realServer", own: placeOf(real), parent, mark }),
+    ),
     { request: ipvs.editService({ ...key, scheduler: server.scheduler }), about },
   ];
 }
@@ -116,7 +118,7 @@ function updateServer(
     actual.delete(placeOf(real));
     const wanted = destinationOf(real, real.weight);
     if (found === undefined) {
-      into.add.push(...addReal(ipvs, key, server, real));
+      into.add.push(...addReal(ipvs, key, real, aboutReal("create", server, real)));
     } else if (found.weight !== wanted.weight || found.method !== wanted.method) {
       const about = aboutReal("update", server, real);
       into.add.push({ request: ipvs.editDestination(key, wanted), about });

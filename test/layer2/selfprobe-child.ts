@@ -13,7 +13,14 @@ interface Arguments {
 
 const { own, other } = JSON.parse(process.argv[2] ?? "") as Arguments;
 const kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
-await new Forwarding(kernel).reconcile(planForwarding({ nodeAddresses: own, ports: [], vips: [] }));
+await new Forwarding(kernel, { clock: systemClock }).reconcile(
+  planForwarding({
+    nodeAddresses: own,
+    ports: [],
+    vips: [],
+    members: [other].flatMap(({ IPv4, IPv6 }) => [IPv4, IPv6].filter((one) => one !== undefined)),
+  }),
+);
 const probe = new SelfProbe({
   clock: systemClock,
   log: silentLogger,
