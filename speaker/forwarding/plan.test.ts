@@ -166,7 +166,7 @@ test("an endpoint that is an address of Services is left out: its packets would 
     port([endpoint(VIP)], { id: 2, port: 81 }),
   );
   assert.equal(leftOut.length, 2);
-  assert.deepEqual(elements.refused4, [{ key: portKey(VIP, "TCP", 81) }]);
+  assert.deepEqual(elements.ports4, [{ key: portKey(VIP, "TCP", 80) }]);
   assert.deepEqual(weights(plan(port([endpoint(VIP), remote])), 0x1001), ["10.1.0.10 tunnel 1"]);
 });
 
