@@ -60,12 +60,12 @@ function ours(words: Words, bit: string): string[] {
 
 /** What this node itself sends to an address of ours. */
 function leaving(words: Words): string[] {
-  const { digit, icmp } = words;
+  const { digit, icmp, icmpNumber } = words;
   return [
     NO_HOOK,
     `${icmp} type echo-request goto ping${digit}`,
     // ICMP errors about the answers of our addresses go to the node that has the connection, wherever that is.
-    `meta l4proto ${icmp === "icmp" ? "icmp" : "ipv6-icmp"} return`,
+    `meta l4proto ${icmpNumber} return`,
     `${destinationOf(words)} @restricted${digit} jump sources${digit}`,
     `meta mark set ${destinationOf(words)} map @tier1v${digit} return`,
     `goto no_port${digit}`,

@@ -117,3 +117,15 @@ test("every chain is emptied before anything is added, and no foreign table is n
   assert.ok(lastFlush > 0 && lastFlush < firstRule);
   for (const line of lines.filter((one) => / inet /.test(one))) assert.match(line, / inet genkan /);
 });
+
+test("no name of a protocol is looked up: the image has no /etc/protocols", () => {
+  const named = [...text.matchAll(/meta l4proto (?:\{ ([^}]*) \}|(\S+))/g)].flatMap(
+    ([, list = "", one = ""]) => (list || one).split(/, ?/),
+  );
+  const known = ["tcp", "udp", "sctp", "1", "58", "."];
+  assert.deepEqual(
+    [...new Set(named)].filter((name) => !known.includes(name)),
+    [],
+  );
+  assert.ok(named.includes("58"));
+});

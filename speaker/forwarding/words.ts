@@ -12,6 +12,8 @@ export interface Words {
   readonly carried: string;
   readonly carriedPort: string;
   readonly icmp: "icmp" | "icmpv6";
+  /** As an IP protocol: nft asks /etc/protocols for most names, and the image has no such file. */
+  readonly icmpNumber: 1 | 58;
   /** Matches an ICMP error about a packet of ours, and its inner protocol and source port. */
   readonly error: string;
   readonly inner: string;
@@ -27,6 +29,7 @@ export const V4: Words = {
   carried: "@th,128,32",
   carriedPort: "@th,176,16",
   icmp: "icmp",
+  icmpNumber: 1,
   error: "icmp type { destination-unreachable, time-exceeded }",
   inner: "@th,136,8 . @th,224,16",
   unreachable: { port: "icmp type port-unreachable", address: "icmp type host-unreachable" },
@@ -40,6 +43,7 @@ export const V6: Words = {
   carried: "@th,192,128",
   carriedPort: "@th,336,16",
   icmp: "icmpv6",
+  icmpNumber: 58,
   error: "icmpv6 type { packet-too-big, destination-unreachable, time-exceeded }",
   inner: "@th,112,8 . @th,384,16",
   unreachable: { port: "icmpv6 type port-unreachable", address: "icmpv6 type addr-unreachable" },

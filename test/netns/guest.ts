@@ -37,7 +37,7 @@ export function testInside(what: string, file: string): void {
 
 /** Runs the file's tests themselves, in a network namespace of their own, on whatever kernel this is. */
 export function insideCommand(file: string): string[] {
-  const runner = ["node", "--test", "--test-force-exit", "--test-reporter=spec"];
+  const runner = ["node", "--test", "--test-reporter=spec"];
   return ["env", "GENKAN_INSIDE=1", "unshare", "-n", ...runner, file];
 }
 
