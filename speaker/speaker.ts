@@ -246,11 +246,14 @@ export class Speaker {
     return new Map(kept.filter(([, vips]) => vips.size > 0));
   }
 
-  /** Tunnels are there with mode IPVS only, between the nodes whose speakers are alive and ready. */
+  /**
+   * Tunnels are there with mode IPVS only, between the nodes whose speakers are alive and ready, and end here only once
+   * our rules are loaded: what is not would be taken for a firewall's work.
+   */
   #probeFirewall({ mode }: LoadBalancerView): void {
     const { probe, sources, node, membership } = this.#options;
     const addressesOf = (name: string): Addresses => sources.nodes.get(name)?.addresses ?? {};
-    if (mode === "IPVS")
+    if (mode === "IPVS" && this.#forwardingTrouble === undefined)
       probe.set(addressesOf(node), ringAfter(node, membership.judgement.live).map(addressesOf));
     else probe.set({}, []);
   }
