@@ -25,16 +25,17 @@ export function idKey(family: Family, port: string): string {
   return `${family}/${port}`;
 }
 
-/** The condition of a Service that has addresses of these pools. */
+/** The condition of a Service that has addresses of these pools; `sharing`: controller/sharing-mark.ts. */
 export function forwardingCondition(
   pools: readonly string[],
   ids: ForwardingIds,
+  sharing?: string,
 ): Omit<Condition, "lastTransitionTime"> {
   return {
     type: FORWARDING_CONDITION,
     status: "True",
     reason: REASON,
-    message: formatForwarding(pools, ids),
+    message: `${formatForwarding(pools, ids)}${sharing === undefined ? "" : ` sharing=${sharing}`}`,
   };
 }
 

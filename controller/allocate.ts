@@ -1,119 +1,74 @@
 /**
- * Which addresses a Service keeps and which it gets. Pure: reads the ledger (without the Service's own entry), changes
- * nothing. What a Service has it keeps for as long as the rules let it; only what is missing is looked for.
+ * What a Service gets: only what is missing beside what it keeps (keep.ts). Pure: reads the ledger (without the
+ * Service's own entry), changes nothing.
  */
-import { type Family, formatAddress, parseAddress } from "#api/address.ts";
-import {
-  holdersAgree,
-  inNoPool,
-  lacksFamily,
-  mayGive,
-  mayKeep,
-  poolIsRequested,
-  quotaAllows,
-} from "#controller/checks.ts";
-import type { Holding } from "#controller/holding.ts";
+import type { Family } from "#api/address.ts";
+import { inNoPool, lacksFamily, mayGive, poolIsRequested } from "#controller/checks.ts";
+import { byFamily, type Lost, type Share, vipOf } from "#controller/keep.ts";
 import type { Ledger, Vip } from "#controller/ledger.ts";
 import type { Pool } from "#controller/pool.ts";
+import { addPorts, leftOut } from "#controller/ports.ts";
+import { quotaAllows } from "#controller/quota.ts";
 import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
 import type { AllocationRequest } from "#controller/request.ts";
+import { hasRoom, mayJoin } from "#controller/sharing.ts";
 
-/** An address that the Service had, and why it may not keep it. */
-export interface Lost {
-  readonly address: string;
-  readonly refusal: Refusal;
-}
-
-export interface Kept {
-  readonly vips: readonly Vip[];
+export interface Filled extends Share {
+  /** Set if something that the Service must have is missing. */
+  readonly refusal: Refusal | undefined;
+  /** What it had and gives up for this. */
   readonly lost: readonly Lost[];
 }
 
-/** The same object for the many that come without an address: they are kept. */
-const NOTHING_HELD: Kept = { vips: [], lost: [] };
-
-/** Adoption: of the addresses that the Service has (canonical or not), those that it may keep. */
-export function keep(request: AllocationRequest, held: readonly string[], ledger: Ledger): Kept {
-  if (held.length === 0) return NOTHING_HELD;
-  const vips: Vip[] = [];
-  const lost: Lost[] = [];
-  for (const text of held) {
-    const found = locate(text, ledger);
-    if ("reason" in found) {
-      lost.push({ address: text, refusal: found });
-      continue;
-    }
-    // A second address of one family is nothing that we ever gave.
-    const isSurplus = vips.some((vip) => vip.family === found.vip.family);
-    const refusal = isSurplus
-      ? refuse(RefusalReason.FamilyMismatch, `${text} is a second address of ${found.vip.family}`)
-      : mayKeep(found, request, ledger);
-    if (refusal === undefined) vips.push(found.vip);
-    else lost.push({ address: text, refusal });
-  }
-  return { vips: vips.sort(byFamily), lost };
+interface FillRules {
+  /** Who forwards (kube-proxy) takes all ports of a Service: none of them can be left out. */
+  readonly isWhole: boolean;
 }
 
-const GIVEN_BY_NO_POOL: readonly RefusalReason[] = [
-  RefusalReason.AddressNotInPool,
-  RefusalReason.AddressAvoided,
-  RefusalReason.SubnetRouterAddress,
-];
-
 /**
- * Of the addresses that were lost because no pool had them, those that a pool has again that would give the Service one
- * now: a pool that was away for a while, under whatever name, moves nobody who got no other meanwhile.
+ * Completes what the Service has: its ports first, then its addresses. A port that another Service has there is left
+ * out; where that leaves none, or a port cannot be left out, the Service looks for another address.
  */
-export function regain(request: AllocationRequest, lost: readonly Lost[], ledger: Ledger): readonly string[] {
-  return lost
-    .filter(({ address, refusal }) => {
-      if (!GIVEN_BY_NO_POOL.includes(refusal.reason)) return false;
-      const found = locate(address, ledger);
-      if ("reason" in found) return false;
-      const { pool } = found;
-      const isAsked = pool.autoAssign || request.pool !== undefined || request.addresses.length > 0;
-      // A quota counts what all have, and here not all have theirs yet.
-      return isAsked && !pool.quotas.has(request.namespace) && mayGive(pool, request, ledger) === undefined;
-    })
-    .map(({ address }) => address);
-}
-
-function locate(text: string, ledger: Ledger): { readonly vip: Vip; readonly pool: Pool } | Refusal {
-  const address = parseAddress(text);
-  if (address === undefined) return refuse(RefusalReason.AddressNotInPool, `${text} is in no AddressPool`);
-  const pool = ledger.pools.poolOf(address.family, address.value);
-  if (pool === undefined) return inNoPool(address.family, address.value, ledger);
-  return { vip: vipOf(pool, address.family, address.value), pool };
-}
-
-export interface Filled {
-  readonly vips: readonly Vip[];
-  /** Set if something that the Service must have is missing. */
-  readonly refusal: Refusal | undefined;
+export function fill(
+  request: AllocationRequest,
+  kept: Share,
+  ledger: Ledger,
+  { isWhole }: FillRules,
+): Filled {
+  if (kept.vips.length === 0) return fillAddresses(request, { vips: [], ports: request.ports }, ledger);
+  const added = addPorts(request, kept, ledger);
+  const { ports, refusal } = added;
+  if (refusal?.reason === RefusalReason.SharingConflict && (isWhole || ports.length === 0)) {
+    const lost = kept.vips.map(({ address }) => ({ address, refusal }));
+    return { ...fillAddresses(request, { vips: [], ports: request.ports }, ledger), lost };
+  }
+  const filled = fillAddresses(request, { vips: kept.vips, ports }, ledger);
+  const isComplete = filled.ports.length === request.ports.length || filled.vips.length === 0;
+  return { ...filled, refusal: filled.refusal ?? (isComplete ? undefined : leftOut(added)) };
 }
 
 /**
- * Completes what the Service has:
  * - requested addresses first; if one of them is refused the Service has nothing, for it asked for something else;
  * - a missing family from the pool of the family that is there, so that both come from one pool;
  * - else from the first pool, in the order of preference, that has all families. PreferDualStack takes one family,
  *   the Service's first if it can be had, only when no pool has both.
  */
-export function fill(request: AllocationRequest, kept: readonly Vip[], ledger: Ledger): Filled {
-  const missing = request.families.filter((family) => !kept.some((vip) => vip.family === family));
-  if (missing.length === 0) return { vips: kept, refusal: undefined };
+function fillAddresses(request: AllocationRequest, kept: Share, ledger: Ledger): Filled {
+  const { ports } = kept;
+  const missing = request.families.filter((family) => !kept.vips.some((vip) => vip.family === family));
+  if (missing.length === 0) return { ...kept, refusal: undefined, lost: [] };
   const requested = giveRequested({ request, kept, missing }, ledger);
-  if ("reason" in requested) return { vips: [], refusal: requested };
-  const present = [...kept, ...requested].sort(byFamily);
+  if ("reason" in requested) return { vips: [], ports: [], refusal: requested, lost: [] };
+  const present = [...kept.vips, ...requested].sort(byFamily);
   const rest = missing.filter((family) => !requested.some((vip) => vip.family === family));
-  if (rest.length === 0) return { vips: present, refusal: undefined };
+  if (rest.length === 0) return { vips: present, ports, refusal: undefined, lost: [] };
   if (present.length === 0) return giveFresh(request, ledger);
   return giveSecond({ request, kept, present, family: rest[0] ?? "IPv4" }, ledger);
 }
 
 interface Wanting {
   readonly request: AllocationRequest;
-  readonly kept: readonly Vip[];
+  readonly kept: Share;
   readonly missing: readonly Family[];
 }
 
@@ -128,7 +83,7 @@ function giveRequested({ request, kept, missing }: Wanting, ledger: Ledger): rea
       const message = `${field}: ${text} is in AddressPool "${pool.name}", annotation ${request.pool?.field ?? ""} asks for "${wanted}"`;
       return refuse(RefusalReason.AddressNotInPool, message);
     }
-    const other = [...kept, ...vips].find((vip) => vip.pool !== pool.name);
+    const other = [...kept.vips, ...vips].find((vip) => vip.pool !== pool.name);
     if (other !== undefined) {
       const message = `${field}: ${other.address} is in AddressPool "${other.pool}" and ${text} in "${pool.name}": both must be of one pool`;
       return refuse(RefusalReason.AddressNotInPool, message);
@@ -136,8 +91,8 @@ function giveRequested({ request, kept, missing }: Wanting, ledger: Ledger): rea
     const vip = vipOf(pool, family, value);
     const refusal =
       mayGive(pool, request, ledger) ??
-      holdersAgree(vip, request, ledger) ??
-      quotaAllows(pool, [...kept, ...vips, vip], request, ledger);
+      mayJoin(vip, kept.ports, request, ledger) ??
+      quotaAllows(pool, { vips: [...kept.vips, ...vips, vip], ports: kept.ports.length }, request, ledger);
     if (refusal !== undefined) return refuse(refusal.reason, `${field}: ${text} refused: ${refusal.message}`);
     vips.push(vip);
   }
@@ -146,7 +101,7 @@ function giveRequested({ request, kept, missing }: Wanting, ledger: Ledger): rea
 
 interface Second {
   readonly request: AllocationRequest;
-  readonly kept: readonly Vip[];
+  readonly kept: Share;
   /** One address, kept or requested. */
   readonly present: readonly Vip[];
   readonly family: Family;
@@ -155,23 +110,25 @@ interface Second {
 /** The other family for a Service that has one. */
 function giveSecond({ request, kept, present, family }: Second, ledger: Ledger): Filled {
   const pool = ledger.pools.get(present[0]?.pool ?? "");
+  const { ports } = kept;
   // What the Service has is not in the ledger, and counts too.
-  const given = pool === undefined ? undefined : give(pool, [family], request, { ledger, besides: present });
+  const given = pool && give(pool, [family], request, { ledger, ports, besides: present });
   if (given !== undefined && !("reason" in given)) {
-    return { vips: [...present, ...given].sort(byFamily), refusal: undefined };
+    return { vips: [...present, ...given].sort(byFamily), ports, refusal: undefined, lost: [] };
   }
-  if (request.policy !== "RequireDualStack") return { vips: present, refusal: undefined };
+  if (request.policy !== "RequireDualStack") return { vips: present, ports, refusal: undefined, lost: [] };
   const refusal = given ?? exhausted([], [family]);
   // An address that was asked for stands or falls with the whole request; one that is there may move, both together.
-  if (kept.length === 0) return { vips: [], refusal };
-  if (request.addresses.length > 0) return { vips: kept, refusal };
+  if (kept.vips.length === 0) return { vips: [], ports: [], refusal, lost: [] };
+  if (request.addresses.length > 0) return { ...kept, refusal, lost: [] };
   const moved = giveFresh(request, ledger);
-  return moved.refusal === undefined ? moved : { vips: kept, refusal };
+  return moved.refusal === undefined ? moved : { ...kept, refusal, lost: [] };
 }
 
 function giveFresh(request: AllocationRequest, ledger: Ledger): Filled {
   const candidates = candidatesFor(request, ledger);
-  if ("reason" in candidates) return { vips: [], refusal: candidates };
+  if ("reason" in candidates) return { vips: [], ports: [], refusal: candidates, lost: [] };
+  const { ports } = request;
   const choices =
     request.policy === "PreferDualStack"
       ? [request.families, ...request.families.map((family) => [family])]
@@ -179,30 +136,39 @@ function giveFresh(request: AllocationRequest, ledger: Ledger): Filled {
   let overQuota: Refusal | undefined;
   for (const families of choices) {
     for (const pool of candidates) {
-      const given = give(pool, families, request, { ledger, besides: [] });
-      if (!("reason" in given)) return { vips: given, refusal: undefined };
+      const given = give(pool, families, request, { ledger, ports, besides: [] });
+      if (!("reason" in given)) return { vips: given, ports, refusal: undefined, lost: [] };
       if (given.reason === RefusalReason.QuotaExceeded) overQuota = given;
     }
   }
-  return { vips: [], refusal: overQuota ?? whyNone(request, candidates) };
+  return { vips: [], ports: [], refusal: overQuota ?? whyNone(request, candidates), lost: [] };
 }
 
-/** An address of each family out of one pool, or why not. `besides`: what the Service has or is to get of it as well. */
+interface Giving {
+  readonly ledger: Ledger;
+  /** To have at each address. */
+  readonly ports: readonly string[];
+  /** What the Service has or is to get of the pool as well. */
+  readonly besides: readonly Vip[];
+}
+
+/** An address of each family out of one pool, or why not. */
 function give(
   pool: Pool,
   families: readonly Family[],
   request: AllocationRequest,
-  { ledger, besides }: { readonly ledger: Ledger; readonly besides: readonly Vip[] },
+  { ledger, ports, besides }: Giving,
 ): readonly Vip[] | Refusal {
   const closed = mayGive(pool, request, ledger);
   if (closed !== undefined) return closed;
   const vips: Vip[] = [];
   for (const family of families) {
-    const vip = pick(pool, family, request, ledger);
+    const vip = pick(pool, family, request, { ledger, ports });
     if (vip === undefined) return lacksFamily(pool, family) ?? exhausted([pool], families);
     vips.push(vip);
   }
-  return quotaAllows(pool, [...besides, ...vips], request, ledger) ?? vips.sort(byFamily);
+  const wanted = { vips: [...besides, ...vips], ports: ports.length };
+  return quotaAllows(pool, wanted, request, ledger) ?? vips.sort(byFamily);
 }
 
 /** The pools that may serve a Service without an address, in the order in which they are asked. */
@@ -246,27 +212,18 @@ function exhausted(pools: readonly Pool[], families: readonly Family[]): Refusal
 }
 
 /** An address of the pool: one that the Service may share, else the lowest that is free. */
-function pick(pool: Pool, family: Family, request: AllocationRequest, ledger: Ledger): Vip | undefined {
+function pick(
+  pool: Pool,
+  family: Family,
+  request: AllocationRequest,
+  { ledger, ports }: Pick<Giving, "ledger" | "ports">,
+): Vip | undefined {
   if (request.sharing !== undefined) {
-    for (const holding of ledger.sharedUnder(request.sharing.key)) {
-      const { vip } = holding;
-      if (vip.family === family && vip.pool === pool.name && hasRoom(holding, request)) return vip;
+    const { namespace } = request;
+    for (const holding of ledger.sharedUnder(request.sharing.key, pool, family, namespace)) {
+      if (hasRoom(holding, ports, request, pool)) return holding.vip;
     }
   }
   const value = ledger.firstFree(pool, family);
   return value === undefined ? undefined : vipOf(pool, family, value);
-}
-
-/** What holdersAgree asks, without words: under one key many addresses may be looked at. */
-function hasRoom(holding: Holding, request: AllocationRequest): boolean {
-  if (holding.sharing?.backend !== request.sharing?.backend) return false;
-  return request.ports.every((port) => holding.holderOf(port) === undefined);
-}
-
-function vipOf(pool: Pool, family: Family, value: bigint): Vip {
-  return { family, value, address: formatAddress({ family, value }), pool: pool.name };
-}
-
-function byFamily(a: Vip, b: Vip): number {
-  return a.family === b.family ? 0 : a.family === "IPv4" ? -1 : 1;
 }

@@ -4,7 +4,6 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ANNOTATION_ADDRESSES, ANNOTATION_POOL, ANNOTATION_SHARING_KEY } from "#api/names.ts";
 import { Allocator } from "#controller/allocator.ts";
-import type { Pool } from "#controller/pool.ts";
 import type { ServiceRecord } from "#controller/service.ts";
 import { addressesOf, DUAL, poolSet, record, written } from "#controller/testing/records.ts";
 
@@ -12,7 +11,8 @@ const POOLS = [
   poolSet({
     a: {
       addresses: ["10.0.0.0/29", "fd00::/126"],
-      quotas: [{ namespace: "default", addresses: 6 }],
+      quotas: [{ namespace: "default", addresses: 6, ports: 7 }],
+      shareAcrossNamespaces: true,
     },
     b: { addresses: ["10.1.0.0-10.1.0.2"], autoAssign: false },
   }),
@@ -35,6 +35,12 @@ const service = fc.record({
   wanted: fc.constantFrom("", "", "", "", "10.1.0.1", "10.0.0.1,fd00::2"),
 });
 
+/** Two tenants. */
+const ownerOf = (name: string): { key: string; namespace: string } => {
+  const namespace = name > "s5" ? "blue" : "default";
+  return { key: `${namespace}/${name}`, namespace };
+};
+
 type Step =
   | { readonly what: "set"; readonly record: ServiceRecord }
   | { readonly what: "delete"; readonly name: string }
@@ -48,6 +54,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         what: "set",
         record: record(name, {
           ...rest,
+          ...ownerOf(name),
           ports: [...ports].sort(),
           annotations: {
             ...(key === "" ? {} : { [ANNOTATION_SHARING_KEY[0]]: key }),
@@ -82,13 +89,14 @@ class World {
       this.#write(this.allocator.rebuild(this.config(), this.services.values()));
       return;
     }
-    const key = next.what === "set" ? next.record.key : `default/${next.name}`;
+    const key = keyOf(next);
     const before = this.services.get(key);
     if (next.what === "delete") this.services.delete(key);
     else
       this.services.set(key, {
         ...next.record,
         ingress: before?.ingress ?? [],
+        conditions: before?.conditions ?? [],
         annotations: { ...ours(before), ...next.record.annotations },
       });
     this.#write(this.allocator.update([[key, this.services.get(key)]]));
@@ -101,6 +109,9 @@ class World {
     }
   }
 }
+
+const keyOf = (next: Step): string =>
+  next.what === "set" ? next.record.key : next.what === "delete" ? ownerOf(next.name).key : "";
 
 function ours(before: ServiceRecord | undefined): Record<string, string> {
   const kept = Object.entries(before?.annotations ?? {}).filter(([name]) =>
@@ -120,10 +131,6 @@ function stateOf(allocator: Allocator): unknown {
       refusal !== undefined,
     ]);
 }
-
-/** What the quota's count says; all Services here are of one namespace. */
-const heldIn = (allocator: Allocator, pool: Pool): number =>
-  pool.quotas.size === 0 ? 0 : allocator.ledger.heldBy("default", pool.name);
 
 function checkInvariants(allocator: Allocator): void {
   const holders = new Map<string, { key: string | undefined; ports: Set<string> }>();
@@ -148,10 +155,16 @@ function checkInvariants(allocator: Allocator): void {
   let assigned = 0n;
   for (const pool of allocator.config.pools.list()) {
     const use = allocator.ledger.use(pool);
-    assert.equal(
-      BigInt(heldIn(allocator, pool)),
-      pool.quotas.size === 0 ? 0n : use.assigned.IPv4 + use.assigned.IPv6,
-    );
+    for (const namespace of ["default", "blue"]) {
+      const its = [...allocator.ledger.allocations()]
+        .filter(({ service }) => service.startsWith(`${namespace}/`))
+        .flatMap(({ vips, ports }) => vips.map((vip) => ({ ...vip, ports: ports.length })))
+        .filter((vip) => vip.pool === pool.name);
+      assert.deepEqual(allocator.ledger.heldBy(namespace, pool.name), {
+        addresses: new Set(its.map((vip) => vip.address)).size,
+        ports: its.reduce((sum, vip) => sum + vip.ports, 0),
+      });
+    }
     assigned += use.assigned.IPv4 + use.assigned.IPv6;
     assert.ok(use.available.IPv4 >= 0n && use.available.IPv6 >= 0n);
   }
@@ -171,6 +184,24 @@ test("after any changes: nothing is held twice, and a controller that starts ane
       assert.deepEqual(stateOf(fresh), stateOf(world.allocator));
     }),
     { numRuns: 400 },
+  );
+});
+
+test("where no pool shares across namespaces, no address is in two of them", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
+      const world = new World();
+      world.run({ what: "pools", at: 1 });
+      for (const next of steps) if (next.what !== "pools") world.run(next);
+      const namespaces = new Map<string, string>();
+      for (const { service, vips } of world.allocator.ledger.allocations()) {
+        for (const { address } of vips) {
+          const [namespace = ""] = service.split("/");
+          assert.equal(namespaces.get(address) ?? namespace, namespace, address);
+          namespaces.set(address, namespace);
+        }
+      }
+    }),
   );
 });
 
@@ -194,7 +225,7 @@ test("a change of one Service moves no address of another", () => {
         const before = new Map([...world.services].map(([key, each]) => [key, each.ingress]));
         world.run(next);
         if (next.what === "pools") continue;
-        const changed = next.what === "set" ? next.record.key : `default/${next.name}`;
+        const changed = keyOf(next);
         for (const [key, ingress] of before) {
           if (key === changed) continue;
           const now = world.services.get(key)?.ingress ?? [];

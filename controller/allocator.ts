@@ -8,13 +8,21 @@
  */
 
 import { type ForwardingIds, forwardingIdsOf } from "#api/forwarding-ids.ts";
-import { fill, keep, type Lost, regain } from "#controller/allocate.ts";
-import { idKeys } from "#controller/forwarding-ids.ts";
-import { type Allocation, Ledger, type Vip } from "#controller/ledger.ts";
+import { fill } from "#controller/allocate.ts";
+import { idKeys, portsOfIds } from "#controller/forwarding-ids.ts";
+import { type Held, type Kept, keep, type Lost, regain, type Share } from "#controller/keep.ts";
+import { type Allocation, Ledger } from "#controller/ledger.ts";
 import { PoolSet } from "#controller/pool.ts";
 import type { Refusal } from "#controller/refusal.ts";
-import { type AllocationRequest, isOurs, readRequest } from "#controller/request.ts";
-import { byAge, type ServiceRecord } from "#controller/service.ts";
+import {
+  type AllocationRequest,
+  isOurs,
+  isSameSharing,
+  type ReadRequest,
+  readRequest,
+} from "#controller/request.ts";
+import { byAge, isMarked, type ServiceRecord } from "#controller/service.ts";
+import { sharingMark, sharingMarkOf } from "#controller/sharing-mark.ts";
 
 /** What became of one Service of ours. */
 export interface Outcome {
@@ -33,6 +41,8 @@ export interface Outcome {
 export interface AllocatorConfig {
   readonly pools: PoolSet;
   readonly loadBalancerClass: string | undefined;
+  /** kube-proxy forwards: it takes all ports of a Service, so none can be left out. */
+  readonly isWhole?: boolean;
 }
 
 /** Rounds after something was freed within a round: each one needs a Service that moved, so few are enough. */
@@ -81,7 +91,13 @@ export class Allocator {
       touched.add(record.key);
       if (isOurs(record, config.loadBalancerClass)) all.push(record);
     }
-    const settled = all.sort(byAge).map((record) => this.#adopt(record, before.get(record.key)));
+    const claims = all.sort(byAge).map((record) => ({ record, before: before.get(record.key) }));
+    const read = claims.map((claim) => ({ ...claim, read: readRequest(claim.record) }));
+    // Those who share as they did when they got their address come first: who has changed that since, with nobody
+    // looking, takes it from nobody, however old.
+    const settled = [...read.filter((each) => !hasTurned(each)), ...read.filter(hasTurned)].map((claim) =>
+      this.#adopt(claim),
+    );
     const open = settled.filter((outcome) => this.#isOpen(outcome));
     this.#fillRounds(new Map(open.map((outcome) => [outcome.record.key, outcome])), false);
     return touched;
@@ -103,7 +119,7 @@ export class Allocator {
     const open = new Map<string, Outcome>();
     for (const record of present.length > 1 ? present.sort(byAge) : present) {
       const before = this.#outcomes.get(record.key);
-      const after = this.#adopt(record, before);
+      const after = this.#adopt({ record, before, read: readRequest(record) });
       if (frees(before?.allocation, after.allocation)) isFreed = true;
       if (this.#isOpen(after)) open.set(record.key, after);
     }
@@ -130,41 +146,49 @@ export class Allocator {
   }
 
   /** First round: what the Service keeps, with its ids, goes into the ledger. */
-  #adopt(record: ServiceRecord, before: Outcome | undefined): Outcome {
+  #adopt({ record, before, read }: Claim): Outcome {
     const present = this.#ledger.remove(record.key) ?? before?.allocation;
-    const { request, refusal } = readRequest(record);
-    // What we gave counts, not what the status still says: the watch lags behind our own writes.
-    const held =
-      before === undefined
-        ? record.ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]))
-        : (present?.vips.map((vip) => vip.address) ?? regain(request, before.lost, this.#ledger));
-    const kept = refusal === undefined ? keep(request, held, this.#ledger) : refuseAll(held, refusal);
+    const { request, refusal } = read;
+    const held = before === undefined ? heldByStatus(record) : this.#heldSince(before, present, request);
+    const kept =
+      refusal === undefined ? keep(request, held, this.#ledger) : refuseAll(held.addresses, refusal);
     const ids = present?.ids ?? forwardingIdsOf(record.conditions);
-    const allocation = this.#put(request, kept.vips, ids);
+    const allocation = this.#put(request, kept, ids);
     // Why an address went stays known until a later loss: the status may still be unwritten.
     const lost = kept.lost.length === 0 && before !== undefined ? before.lost : kept.lost;
     return this.#settle({ record, request, isSound: refusal === undefined, allocation, refusal, lost });
   }
 
+  /** What we gave counts, not what the status still says: the watch lags behind our own writes. */
+  #heldSince(before: Outcome, present: Allocation | undefined, request: AllocationRequest): Held {
+    if (present === undefined)
+      return { addresses: regain(request, before.lost, this.#ledger), ports: undefined };
+    return { addresses: present.vips.map((vip) => vip.address), ports: present.ports };
+  }
+
   /** Second round, oldest first. True if one of them gave something back. */
   #fillAll(open: readonly Outcome[], touched?: Set<string>): boolean {
     let isFreed = false;
+    const rules = { isWhole: this.#config.isWhole ?? false };
     for (const outcome of open.length > 1 ? open.toSorted((a, b) => byAge(a.record, b.record)) : open) {
       const { request, record } = outcome;
       const present = this.#ledger.remove(record.key);
-      const { vips, refusal } = fill(request, present?.vips ?? [], this.#ledger);
+      const { refusal, lost, ...share } = fill(request, present ?? NOTHING, this.#ledger, rules);
       const ids = present?.ids ?? forwardingIdsOf(record.conditions);
-      const allocation = this.#put(request, vips, ids);
+      const allocation = this.#put(request, share, ids);
       if (frees(present, allocation)) isFreed = true;
-      this.#settle({ ...outcome, allocation, refusal });
+      this.#settle({ ...outcome, allocation, refusal, lost: lost.length === 0 ? outcome.lost : lost });
       touched?.add(record.key);
     }
     return isFreed;
   }
 
-  #put(request: AllocationRequest, vips: readonly Vip[], present: ForwardingIds): Allocation | undefined {
+  #put(
+    { service, sharing }: AllocationRequest,
+    { vips, ports }: Share,
+    present: ForwardingIds,
+  ): Allocation | undefined {
     if (vips.length === 0) return undefined;
-    const { service, ports, sharing } = request;
     const keys = idKeys(
       vips.map((vip) => vip.family),
       ports,
@@ -185,7 +209,8 @@ export class Allocator {
   /** Something is missing, and the request can be understood. A Service that is being deleted gets nothing new. */
   #isOpen({ record, request, isSound, allocation }: Outcome): boolean {
     if (!isSound || record.isTerminating) return false;
-    return (allocation?.vips.length ?? 0) < request.families.length;
+    if (allocation === undefined) return true;
+    return allocation.vips.length < request.families.length || allocation.ports.length < request.ports.length;
   }
 
   /** True if it held something. */
@@ -196,11 +221,32 @@ export class Allocator {
   }
 }
 
-function refuseAll(
-  held: readonly string[],
-  refusal: Refusal,
-): { vips: readonly Vip[]; lost: readonly Lost[] } {
-  return { vips: [], lost: held.map((address) => ({ address, refusal })) };
+/** A Service that is ours, with what became of it before, and what it asks for now. */
+interface Claim {
+  readonly record: ServiceRecord;
+  readonly before: Outcome | undefined;
+  readonly read: ReadRequest;
+}
+
+const NOTHING: Share = { vips: [], ports: [] };
+
+/** Of a Service that we gave something the ports are those with ids; of any other nobody knows. */
+function heldByStatus({ ingress, conditions }: ServiceRecord): Held {
+  const addresses = ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
+  if (addresses.length === 0 || !isMarked(conditions)) return { addresses, ports: undefined };
+  return { addresses, ports: portsOfIds(forwardingIdsOf(conditions)) };
+}
+
+/** Whether it shares, or wants to, otherwise than when it got what it has. */
+function hasTurned({ record, before, read }: Claim): boolean {
+  const { sharing } = read.request;
+  if (before?.allocation !== undefined) return !isSameSharing(before.allocation.sharing, sharing);
+  const mark = sharingMarkOf(record.conditions);
+  return mark !== undefined && mark !== sharingMark(sharing);
+}
+
+function refuseAll(held: readonly string[], refusal: Refusal): Kept {
+  return { ...NOTHING, lost: held.map((address) => ({ address, refusal })) };
 }
 
 /** Whether `after` leaves something to others that `before` had: an address, a port of it, or the right to share. */
@@ -210,7 +256,6 @@ function frees(before: Allocation | undefined, after: Allocation | undefined): b
   return (
     before.vips.some((vip) => !after.vips.some((each) => each.address === vip.address)) ||
     before.ports.some((port) => !after.ports.includes(port)) ||
-    before.sharing?.key !== after.sharing?.key ||
-    before.sharing?.backend !== after.sharing?.backend
+    !isSameSharing(before.sharing, after.sharing)
   );
 }

@@ -7,6 +7,7 @@ import type { Ledger, Vip } from "#controller/ledger.ts";
 import { excludes, familiesOf, type Pool, type PoolSet } from "#controller/pool.ts";
 import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
 import type { AllocationRequest } from "#controller/request.ts";
+import { holdersAgree } from "#controller/sharing.ts";
 import { LeftOut } from "#controller/skip.ts";
 
 type PoolRule = (pool: Pool, request: AllocationRequest, ledger: Ledger) => Refusal | undefined;
@@ -42,28 +43,6 @@ function poolAdmits(pool: Pool, request: AllocationRequest, ledger: Ledger): Ref
   return refuse(RefusalReason.PoolNotAllowed, `AddressPool "${pool.name}": ${why}`);
 }
 
-/**
- * With these addresses of the pool besides those that it has, the namespace stays within its quota. What it has already
- * it keeps, also when the quota is lowered; an address that another Service of the namespace holds is no new one.
- */
-export function quotaAllows(
-  pool: Pool,
-  vips: readonly Vip[],
-  { namespace }: AllocationRequest,
-  ledger: Ledger,
-): Refusal | undefined {
-  const limit = pool.quotas.get(namespace);
-  if (limit === undefined) return undefined;
-  const added = vips.filter((vip) => ledger.holding(vip.address)?.isHeldIn(namespace) !== true);
-  const held = ledger.heldBy(namespace, pool.name);
-  if (added.length === 0 || held + added.length <= limit) return undefined;
-  const needed = added.length > 1 ? `, and this Service needs ${added.length}` : "";
-  return refuse(
-    RefusalReason.QuotaExceeded,
-    `AddressPool "${pool.name}": namespace "${namespace}" has ${held} of the ${limit} addresses that spec.quotas gives it${needed}`,
-  );
-}
-
 /** The family is one of the Service's. */
 function familyIsWanted(vip: Vip, request: AllocationRequest): Refusal | undefined {
   if (request.families.includes(vip.family)) return undefined;
@@ -81,44 +60,6 @@ function addressIsRequested(vip: Vip, request: AllocationRequest): Refusal | und
     RefusalReason.NotRequested,
     `${wanted.field} asks for ${wanted.text} instead of ${vip.address}`,
   );
-}
-
-/** Nobody has the address, or all who have it share it with this Service. */
-export function holdersAgree(vip: Vip, request: AllocationRequest, ledger: Ledger): Refusal | undefined {
-  const holding = ledger.holding(vip.address);
-  if (holding === undefined) return undefined;
-  const { holder } = holding;
-  const theirs = holding.sharing;
-  const ours = request.sharing;
-  if (theirs === undefined || ours === undefined) {
-    const who = theirs === undefined ? `Service ${holder}, which` : "this Service";
-    const held = theirs === undefined ? "is held by" : `is held by Service ${holder} and`;
-    return refuse(
-      RefusalReason.AddressInUse,
-      `${vip.address} ${held} ${who} has no sharing key (annotation allow-shared-ip)`,
-    );
-  }
-  if (theirs.key !== ours.key) {
-    return refuse(
-      RefusalReason.SharingConflict,
-      `${vip.address} is held by Service ${holder} under sharing key "${theirs.key}", not "${ours.key}"`,
-    );
-  }
-  if (theirs.backend !== ours.backend) {
-    return refuse(
-      RefusalReason.SharingConflict,
-      `${vip.address} is shared with Service ${holder}: with externalTrafficPolicy Local all of them must have it and the same spec.selector`,
-    );
-  }
-  for (const port of request.ports) {
-    const taken = holding.holderOf(port);
-    if (taken === undefined) continue;
-    return refuse(
-      RefusalReason.SharingConflict,
-      `port ${port} of ${vip.address} is held by Service ${taken}`,
-    );
-  }
-  return undefined;
 }
 
 /** For a pool that would give a new address. */

@@ -12,6 +12,11 @@ export function idKeys(families: Iterable<Family>, ports: readonly string[]): st
   return [...families].flatMap((family) => ports.map((port) => idKey(family, port))).sort();
 }
 
+/** The ports that have an id in one family or the other, sorted. */
+export function portsOfIds(ids: ForwardingIds): string[] {
+  return [...new Set(Object.keys(ids).map((key) => key.slice(key.indexOf("/") + 1)))].sort();
+}
+
 /**
  * The ids in use. New ones are taken upwards from the highest that was given, so that a freed one comes back as late
  * as possible: a node that still programs the old owner's port never sees the number mean something else.

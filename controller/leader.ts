@@ -201,7 +201,11 @@ export class Term {
     this.#isStale = false;
     this.#configuration = { settings, judged };
     this.#dirty.clear();
-    const config = { pools: judged.pools, loadBalancerClass: settings.loadBalancerClass };
+    const config = {
+      pools: judged.pools,
+      loadBalancerClass: settings.loadBalancerClass,
+      isWhole: settings.ipMode === "VIP",
+    };
     this.#enqueue(this.allocator.rebuild(config, stores.services.list()));
     return 0;
   }

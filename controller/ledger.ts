@@ -24,11 +24,21 @@ export interface Allocation {
   readonly service: string;
   /** One or two, IPv4 first. */
   readonly vips: readonly Vip[];
-  /** `TCP/80`, sorted. */
+  /** `TCP/80`, sorted: those that it has at each of its addresses, which may be fewer than it asks for. */
   readonly ports: readonly string[];
   readonly sharing: Sharing | undefined;
   readonly ids: ForwardingIds;
 }
+
+/** What the Services of a namespace have of a pool. */
+export interface NamespaceUse {
+  /** One that several of them share counts once. */
+  readonly addresses: number;
+  /** A port counts once for each address that it is at: each is a forwarding id, and costs every node as much. */
+  readonly ports: number;
+}
+
+const NO_USE: NamespaceUse = { addresses: 0, ports: 0 };
 
 export interface PoolUse {
   readonly assigned: Readonly<Record<Family, bigint>>;
@@ -40,10 +50,11 @@ export class Ledger {
   readonly ids: IdSet;
   readonly #allocations = new Map<string, Allocation>();
   readonly #holdings = new Map<string, Holding>();
+  /** Scope (see #scopeOf) -> the addresses that are held so, in the order in which they came to be. */
   readonly #shared = new Map<string, Map<string, Holding>>();
   readonly #used = new Map<string, Readonly<Record<Family, IndexSet>>>();
-  /** `pool namespace` -> addresses of the pool that Services of the namespace hold, each once. */
-  readonly #perNamespace = new Map<string, number>();
+  /** `pool namespace` -> what its Services have; no entry is empty. */
+  readonly #perNamespace = new Map<string, { addresses: number; ports: number }>();
 
   constructor(pools: PoolSet, ids = new IdSet()) {
     this.pools = pools;
@@ -65,9 +76,9 @@ export class Ledger {
     return this.#holdings.get(address);
   }
 
-  /** Addresses held under a sharing key, in the order in which they came to be so. */
-  sharedUnder(key: string): Iterable<Holding> {
-    return this.#shared.get(key)?.values() ?? [];
+  /** Addresses of the pool that Services of the namespace could share under the key, those shared for longest first. */
+  sharedUnder(key: string, pool: Pool, family: Family, namespace: string): Iterable<Holding> {
+    return this.#shared.get(scopeOf(key, pool, family, namespace))?.values() ?? [];
   }
 
   /** The lowest address of the pool that nobody holds. */
@@ -76,9 +87,8 @@ export class Ledger {
     return index === undefined ? undefined : pool.spaces[family].addressAt(index);
   }
 
-  /** Addresses of the pool that the namespace's Services hold; one that several of them share counts once. */
-  heldBy(namespace: string, pool: string): number {
-    return this.#perNamespace.get(`${pool} ${namespace}`) ?? 0;
+  heldBy(namespace: string, pool: string): NamespaceUse {
+    return this.#perNamespace.get(`${pool} ${namespace}`) ?? NO_USE;
   }
 
   use(pool: Pool): PoolUse {
@@ -109,45 +119,61 @@ export class Ledger {
   }
 
   #hold(vip: Vip, allocation: Allocation): void {
-    const { service, sharing } = allocation;
+    const { service, sharing, ports } = allocation;
+    const namespace = namespaceOf(service);
     const present = this.#holdings.get(vip.address);
-    this.#countNamespace(vip, present, service, 1);
-    if (present !== undefined) {
-      present.add(allocation);
-      return;
-    }
-    const holding = new Holding(vip, allocation);
-    this.#holdings.set(vip.address, holding);
-    this.#markUsed(vip, true);
-    if (sharing === undefined) return;
-    const under = this.#shared.get(sharing.key) ?? new Map<string, Holding>();
-    this.#shared.set(sharing.key, under.set(vip.address, holding));
+    const isFirstOfNamespace = present?.isHeldIn(namespace) !== true;
+    this.#count(vip, namespace, { addresses: isFirstOfNamespace ? 1 : 0, ports: ports.length });
+    const holding = present ?? new Holding(vip, allocation);
+    if (present === undefined) {
+      this.#holdings.set(vip.address, holding);
+      this.#markUsed(vip, true);
+    } else present.add(allocation);
+    if (sharing === undefined || !isFirstOfNamespace) return;
+    const scope = this.#scopeIn(vip, sharing.key, namespace);
+    const under = this.#shared.get(scope) ?? new Map<string, Holding>();
+    this.#shared.set(scope, under.set(vip.address, holding));
   }
 
-  #release(vip: Vip, { service }: Allocation): void {
+  #release(vip: Vip, { service, ports }: Allocation): void {
     const holding = this.#holdings.get(vip.address);
     if (holding === undefined) return;
     holding.remove(service);
-    this.#countNamespace(vip, holding, service, -1);
-    if (!holding.isEmpty) return;
-    this.#holdings.delete(vip.address);
-    this.#markUsed(vip, false);
-    if (holding.sharing === undefined) return;
-    const under = this.#shared.get(holding.sharing.key);
+    const namespace = namespaceOf(service);
+    const wasLastOfNamespace = !holding.isHeldIn(namespace);
+    this.#count(vip, namespace, { addresses: wasLastOfNamespace ? -1 : 0, ports: -ports.length });
+    if (holding.isEmpty) {
+      this.#holdings.delete(vip.address);
+      this.#markUsed(vip, false);
+    }
+    if (holding.sharing === undefined || !wasLastOfNamespace) return;
+    // Where the scope is all namespaces it ends with the last of them.
+    if (this.pools.get(vip.pool)?.sharesAcrossNamespaces === true && !holding.isEmpty) return;
+    const scope = this.#scopeIn(vip, holding.sharing.key, namespace);
+    const under = this.#shared.get(scope);
     under?.delete(vip.address);
-    if (under?.size === 0) this.#shared.delete(holding.sharing.key);
+    if (under?.size === 0) this.#shared.delete(scope);
   }
 
-  /** Before the Service is added, or after it is removed: does anybody else of its namespace hold the address? */
-  #countNamespace(vip: Vip, holding: Holding | undefined, service: string, change: 1 | -1): void {
-    // Few pools have quotas; who has none pays nothing.
-    if (this.pools.get(vip.pool)?.quotas.size === 0) return;
-    const namespace = namespaceOf(service);
-    if (holding?.isHeldIn(namespace) === true) return;
-    const key = `${vip.pool} ${namespace}`;
-    const held = (this.#perNamespace.get(key) ?? 0) + change;
-    if (held === 0) this.#perNamespace.delete(key);
-    else this.#perNamespace.set(key, held);
+  #scopeIn({ pool, family }: Vip, key: string, namespace: string): string {
+    return scopeOf(
+      key,
+      this.pools.get(pool) ?? { name: pool, sharesAcrossNamespaces: false },
+      family,
+      namespace,
+    );
+  }
+
+  #count({ pool }: Vip, namespace: string, change: NamespaceUse): void {
+    const key = `${pool} ${namespace}`;
+    const use = this.#perNamespace.get(key);
+    if (use === undefined) {
+      this.#perNamespace.set(key, { ...change });
+      return;
+    }
+    use.addresses += change.addresses;
+    use.ports += change.ports;
+    if (use.addresses === 0) this.#perNamespace.delete(key);
   }
 
   #markUsed(vip: Vip, isUsed: boolean): void {
@@ -157,4 +183,14 @@ export class Ledger {
     if (isUsed) used.add(index);
     else used.delete(index);
   }
+}
+
+/** Who can find the address by the key: a namespace, or all where the pool says so. A key may hold spaces, and ends it. */
+function scopeOf(
+  key: string,
+  { name, sharesAcrossNamespaces }: Pick<Pool, "name" | "sharesAcrossNamespaces">,
+  family: Family,
+  namespace: string,
+): string {
+  return `${name} ${family} ${sharesAcrossNamespaces ? "" : namespace} ${key}`;
 }

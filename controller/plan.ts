@@ -8,6 +8,7 @@ import type { Allocation, Vip } from "#controller/ledger.ts";
 import type { Refusal } from "#controller/refusal.ts";
 import { contestedMessage } from "#controller/rival.ts";
 import { type Ingress, isMarked, type ServiceCondition, type ServiceRecord } from "#controller/service.ts";
+import { sharingMark } from "#controller/sharing-mark.ts";
 
 /** Condition of a Service that has not got all it asks for: status False, with reason and message. */
 export const SERVICE_CONDITION = "genkan.dev/AddressAllocated";
@@ -148,13 +149,13 @@ function wantedConditions(
 ): readonly ServiceCondition[] {
   const allocation = outcome?.allocation;
   const refusal = outcome?.refusal ?? (contest === undefined ? undefined : contestedWords(contest));
-  const given =
+  const known =
     allocation === undefined
       ? without(service.conditions, FORWARDING_CONDITION)
-      : setCondition(service.conditions, forwardingCondition(poolsOf(allocation), allocation.ids), now);
-  if (refusal === undefined) return without(given, SERVICE_CONDITION);
+      : setCondition(service.conditions, conditionOf(allocation), now);
+  if (refusal === undefined) return without(known, SERVICE_CONDITION);
   const { reason, message } = refusal;
-  return setCondition(given, { type: SERVICE_CONDITION, status: "False", reason, message }, now);
+  return setCondition(known, { type: SERVICE_CONDITION, status: "False", reason, message }, now);
 }
 
 const contestedWords = ({ manager }: Contest): { readonly reason: string; readonly message: string } => ({
@@ -173,6 +174,9 @@ const contestedEvent = (contest: Contest | undefined): PlannedEvent => ({
   reason: EventReason.StatusContested,
   message: contestedMessage(contest?.manager),
 });
+
+const conditionOf = (allocation: Allocation): ReturnType<typeof forwardingCondition> =>
+  forwardingCondition(poolsOf(allocation), allocation.ids, sharingMark(allocation.sharing));
 
 function without(conditions: readonly ServiceCondition[], type: string): readonly ServiceCondition[] {
   const isThere = conditions.some((condition) => condition.type === type);

@@ -16,8 +16,23 @@ export interface PoolSpec {
     readonly namespaceSelectors?: readonly LabelSelector[];
     readonly serviceSelectors?: readonly LabelSelector[];
   };
-  readonly quotas?: readonly { readonly namespace: string; readonly addresses: number }[];
+  readonly shareAcrossNamespaces?: boolean;
+  readonly quotas?: readonly ({ readonly namespace: string } & Quota)[];
 }
+
+/** What the Services of a namespace may have of a pool. */
+export interface Quota {
+  /** No limit where absent. */
+  readonly addresses?: number;
+  /** DEFAULT_PORTS where absent. */
+  readonly ports?: number;
+}
+
+/**
+ * Without a quota of ports, a namespace may have `each` at every one of its addresses on average, and `least` however
+ * few addresses it has. A port is 74 KB of kernel memory on every node: `least` is 75 MB.
+ */
+export const DEFAULT_PORTS = { least: 1_024, each: 16 } as const;
 
 export interface Pool {
   readonly name: string;
@@ -32,8 +47,9 @@ export interface Pool {
   readonly namespaceSelectors: readonly LabelSelector[];
   readonly serviceSelectors: readonly LabelSelector[];
   readonly spaces: Readonly<Record<Family, AddressSpace>>;
-  /** Namespace -> how many addresses its Services may have; a namespace without an entry has no limit. */
-  readonly quotas: ReadonlyMap<string, number>;
+  /** Services of different namespaces may share an address. */
+  readonly sharesAcrossNamespaces: boolean;
+  readonly quotas: ReadonlyMap<string, Quota>;
 }
 
 /** Addresses that do not parse are left out: whether the object is valid is judged elsewhere, and told by `isOpen`. */
@@ -53,7 +69,8 @@ export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool
       IPv4: new AddressSpace(spans.filter(({ family }) => family === "IPv4")),
       IPv6: new AddressSpace(spans.filter(({ family }) => family === "IPv6")),
     },
-    quotas: new Map((spec.quotas ?? []).map(({ namespace, addresses }) => [namespace, addresses])),
+    sharesAcrossNamespaces: spec.shareAcrossNamespaces ?? false,
+    quotas: new Map((spec.quotas ?? []).map(({ namespace, ...quota }) => [namespace, quota])),
   };
 }
 

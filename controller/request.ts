@@ -17,6 +17,10 @@ export interface Sharing {
   readonly backend: string;
 }
 
+export function isSameSharing(a: Sharing | undefined, b: Sharing | undefined): boolean {
+  return a?.key === b?.key && a?.backend === b?.backend;
+}
+
 export interface RequestedAddress extends Address {
   /** In canonical spelling. */
   readonly text: string;

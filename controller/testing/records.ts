@@ -4,7 +4,9 @@ import { FORWARDING_CONDITION, type ForwardingIds, forwardingCondition } from "#
 import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
 import type { Outcome } from "#controller/allocator.ts";
 import { compilePool, PoolSet, type PoolSpec } from "#controller/pool.ts";
+import type { Sharing } from "#controller/request.ts";
 import type { ServiceCondition, ServiceRecord } from "#controller/service.ts";
+import { sharingMark } from "#controller/sharing-mark.ts";
 
 export function record(name: string, more: Partial<ServiceRecord> = {}): ServiceRecord {
   return {
@@ -40,8 +42,9 @@ export function poolSet(pools: Readonly<Record<string, PoolSpec | readonly strin
 }
 
 /** The condition of a Service that was given these ids. */
-export function given(pools: readonly string[], ids: ForwardingIds): ServiceCondition {
-  return { ...forwardingCondition(pools, ids), lastTransitionTime: "2026-01-01T00:00:00Z" };
+export function given(pools: readonly string[], ids: ForwardingIds, sharing?: Sharing): ServiceCondition {
+  const condition = forwardingCondition(pools, ids, sharingMark(sharing));
+  return { ...condition, lastTransitionTime: "2026-01-01T00:00:00Z" };
 }
 
 /** What a Service looks like once the outcome was written to it. */
@@ -54,7 +57,7 @@ export function written(before: ServiceRecord, outcome: Outcome | undefined): Se
   return {
     ...before,
     annotations: { ...others, [ANNOTATION_ALLOCATED_FROM]: pools.join(",") },
-    conditions: [...conditions, given(pools, allocation.ids)],
+    conditions: [...conditions, given(pools, allocation.ids, allocation.sharing)],
     ingress: allocation.vips.map((vip) => ({ ip: vip.address, ipMode: "Proxy" })),
   };
 }

@@ -129,6 +129,14 @@ function nothingTwice(pool: AddressPool): Refusal[] {
   ];
 }
 
+function quotasSaySomething(pool: AddressPool): Refusal[] {
+  return (pool.spec.quotas ?? []).flatMap(({ addresses, ports }, at) =>
+    addresses === undefined && ports === undefined
+      ? [refusal(`spec.quotas[${at}]`, "neither addresses nor ports: one of them, or both")]
+      : [],
+  );
+}
+
 export const ADDRESSPOOL_RULES: readonly ((pool: AddressPool, view: View) => Refusal[])[] = [
   addressesParse,
   noSpecialAddresses,
@@ -141,6 +149,7 @@ export const ADDRESSPOOL_RULES: readonly ((pool: AddressPool, view: View) => Ref
   selectorsAreValid,
   namespacesAreNames,
   interfacesAreLinks,
+  quotasSaySomething,
   nothingTwice,
 ];
 

@@ -142,13 +142,24 @@ export interface AddressPoolSpec {
     }[];
   }[];
   /**
-   * How many addresses a namespace may have of this pool.
+   * Services of different namespaces may share an address by one sharing key. Without it, those of one namespace only; what is shared already stays.
+   */
+  shareAcrossNamespaces?: boolean;
+  /**
+   * How much a namespace may have of this pool.
    *
    * @maxItems 256
    */
   quotas?: {
     namespace: string;
-    addresses: number;
+    /**
+     * Without it, as many as there are.
+     */
+    addresses?: number;
+    /**
+     * Ports of its Services, each once for every address that it is at. Without it, 16 for each of its addresses, and 1024 at least; each costs every node 74 KB of kernel memory.
+     */
+    ports?: number;
   }[];
 }
 

@@ -16,6 +16,8 @@ test(`there are at least ${MANY} cases, no two of one name`, () => {
   assert.equal(new Set(cases.map(({ file, case: name }) => `${file} ${name}`)).size, cases.length);
 });
 
+const REBUILD = ["pools", "closed", "namespaces", "restart", "down"];
+
 /** A cluster as the API server would show it, with a controller that writes at once. */
 class World {
   readonly #case: AllocationCase;
@@ -48,7 +50,8 @@ class World {
     else if ("wrong" in step) for (const each of Object.entries(step.wrong)) this.#overwrite(...each);
     else if ("namespaces" in step) this.#namespaces = { ...this.#namespaces, ...step.namespaces };
     else this.#allocator = new Allocator();
-    if ("pools" in step || "closed" in step || "namespaces" in step || "restart" in step) this.#rebuild();
+    if ("down" in step) for (const short of step.down) this.#store(short);
+    if (REBUILD.some((kind) => kind in step)) this.#rebuild();
   }
 
   record(name: string): ServiceRecord | undefined {

@@ -41,7 +41,9 @@ export type Step =
   | { readonly namespaces: Namespaces }
   /** Somebody else writes these addresses into the status of these Services. */
   | { readonly wrong: Readonly<Record<string, readonly string[]>> }
-  | { readonly restart: true };
+  | { readonly restart: true }
+  /** These are added or changed while no controller runs, and then one starts. */
+  | { readonly down: readonly ShortService[] };
 
 export type Namespaces = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
