@@ -54,6 +54,7 @@ export class Allocator {
   readonly #outcomes = new Map<string, Outcome>();
   /** Services that miss something which may come free. */
   readonly #waiting = new Set<string>();
+  #owesWake = false;
 
   get ledger(): Ledger {
     return this.#ledger;
@@ -65,6 +66,11 @@ export class Allocator {
 
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Something was freed, and those who wait were not looked at since. */
+  get owesWake(): boolean {
+    return this.#owesWake;
   }
 
   outcome(service: string): Outcome | undefined {
@@ -85,6 +91,7 @@ export class Allocator {
     this.#ledger = new Ledger(config.pools);
     this.#outcomes.clear();
     this.#waiting.clear();
+    this.#owesWake = false;
     const touched = new Set(before.keys());
     const all: ServiceRecord[] = [];
     for (const record of records) {
@@ -103,8 +110,11 @@ export class Allocator {
     return touched;
   }
 
-  /** Settles these Services (undefined: it is gone). Returns the keys of all whose outcome may be another now. */
-  update(changes: Iterable<readonly [string, ServiceRecord | undefined]>): Set<string> {
+  /**
+   * Settles these Services (undefined: it is gone). Returns the keys of all whose outcome may be another now. Where
+   * something was freed, those who wait are looked at as well, or, without `wakes`, at the next call with it.
+   */
+  update(changes: Iterable<readonly [string, ServiceRecord | undefined]>, wakes = true): Set<string> {
     const touched = new Set<string>();
     const present: ServiceRecord[] = [];
     let isFreed = false;
@@ -123,7 +133,9 @@ export class Allocator {
       if (frees(before?.allocation, after.allocation)) isFreed = true;
       if (this.#isOpen(after)) open.set(record.key, after);
     }
-    this.#fillRounds(open, isFreed, touched);
+    this.#owesWake ||= isFreed;
+    if (wakes) this.#fillRounds(open, this.#owesWake, touched);
+    else if (this.#fillAll([...open.values()], touched)) this.#owesWake = true;
     return touched;
   }
 
@@ -136,6 +148,7 @@ export class Allocator {
       open.clear();
       if (!isFreed) break;
     }
+    this.#owesWake = false;
   }
 
   #addWaiting(open: Map<string, Outcome>): void {
@@ -178,7 +191,9 @@ export class Allocator {
       const allocation = this.#put(request, share, ids);
       if (frees(present, allocation)) isFreed = true;
       this.#settle({ ...outcome, allocation, refusal, lost: lost.length === 0 ? outcome.lost : lost });
-      touched?.add(record.key);
+      // Of thousands that wait for one address most wait on, for the same reason: nothing is to be written to them.
+      const isSame = isSameShare(present, allocation) && refusal?.message === outcome.refusal?.message;
+      if (!isSame) touched?.add(record.key);
     }
     return isFreed;
   }
@@ -247,6 +262,11 @@ function hasTurned({ record, before, read }: Claim): boolean {
 
 function refuseAll(held: readonly string[], refusal: Refusal): Kept {
   return { ...NOTHING, lost: held.map((address) => ({ address, refusal })) };
+}
+
+function isSameShare(a: Allocation | undefined, b: Allocation | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.vips.length === b.vips.length && a.ports.length === b.ports.length && !frees(a, b);
 }
 
 /** Whether `after` leaves something to others that `before` had: an address, a port of it, or the right to share. */

@@ -46,6 +46,12 @@ const ORPHAN_GRACE_MS = 3_000;
  */
 const PACE = { share: 10, minMs: 100, maxMs: 1_000 } as const;
 
+/**
+ * Whoever frees and takes something in a loop makes all who wait be looked at each time: that takes one part of so many
+ * of the time at most, and whatever else changed is settled in the others.
+ */
+const WAKE_PACE = { share: 9, minMs: 0, maxMs: 1_000 } as const;
+
 interface Configuration {
   readonly settings: Settings;
   readonly judged: JudgedPools;
@@ -82,6 +88,8 @@ export class Term {
   #configuration: Configuration | undefined;
   #isStale = true;
   #staleSince: number;
+  /** Those who wait are looked at then at the earliest; clock.now(). */
+  readonly #wakePace = new Pace(WAKE_PACE);
 
   constructor(options: LeaderOptions, stores: Stores) {
     const { client, clock, random, log } = options;
@@ -170,8 +178,20 @@ export class Term {
     const changes = [...this.#dirty].map((key) => [key, services.get(key)] as const);
     this.#dirty.clear();
     for (const [key, service] of changes) if (service === undefined) this.#forgetDeleted(key);
-    if (changes.length > 0) this.#enqueue(this.allocator.update(changes));
-    return waitMs > 0 ? { retryAfterMs: waitMs } : {};
+    if (changes.length > 0 || this.allocator.owesWake) this.#enqueue(this.#update(changes));
+    const { clock } = this.#options;
+    const wakeMs = this.allocator.owesWake ? Math.max(1, this.#wakePace.waitMs(clock.now())) : 0;
+    const waits = [waitMs, wakeMs].filter((ms) => ms > 0);
+    return waits.length === 0 ? {} : { retryAfterMs: Math.min(...waits) };
+  }
+
+  #update(changes: Parameters<Allocator["update"]>[0]): Set<string> {
+    const { clock } = this.#options;
+    const began = clock.now();
+    const wakes = this.#wakePace.waitMs(began) === 0;
+    const touched = this.allocator.update(changes, wakes);
+    if (wakes) this.#wakePace.spent(began, clock.now());
+    return touched;
   }
 
   /** Milliseconds to wait before the configuration is looked at again; 0 if it is up to date. */

@@ -1,5 +1,5 @@
 /**
- * Writes plans to Services: a queue of keys, each at most once, and a few writes at a time. What to write is decided
+ * Writes plans to Services: a queue of keys, each at most once, and a few writes at a time; namespaces take turns. What to write is decided
  * when a key's turn comes, so that many changes become one write and nothing is written where nothing is to change.
  */
 
@@ -13,6 +13,7 @@ import type { Logger } from "#common/log.ts";
 import { backoff, type Random } from "#common/random.ts";
 import type { ServicePlan } from "#controller/plan.ts";
 import { projectService, type ServiceRecord } from "#controller/service.ts";
+import { Turns } from "#controller/turns.ts";
 
 export interface WriterOptions {
   readonly client: KubeClient;
@@ -46,7 +47,7 @@ interface Written {
 
 export class ServiceWriter {
   readonly #options: WriterOptions;
-  readonly #queue = new Set<string>();
+  readonly #queue = new Turns();
   readonly #busy = new Set<string>();
   readonly #written = new Map<string, Written>();
   readonly #failures = new Map<string, number>();
@@ -105,14 +106,9 @@ export class ServiceWriter {
     }
   }
 
-  /** The first key that nobody works on. */
+  /** The next key that nobody works on. */
   #next(): string | undefined {
-    for (const key of this.#queue) {
-      if (this.#busy.has(key)) continue;
-      this.#queue.delete(key);
-      return key;
-    }
-    return undefined;
+    return this.#queue.take((key) => !this.#busy.has(key));
   }
 
   async #write(key: string, signal: AbortSignal): Promise<void> {
