@@ -3,10 +3,10 @@
  * Service's own entry), changes nothing.
  */
 import type { Family } from "#api/address.ts";
-import { inNoPool, lacksFamily, mayGive, poolIsRequested } from "#controller/checks.ts";
+import { inNoPool, isFreeToGive, lacksFamily, mayGive, poolIsRequested } from "#controller/checks.ts";
 import { byFamily, type Lost, type Share, vipOf } from "#controller/keep.ts";
 import type { Ledger, Vip } from "#controller/ledger.ts";
-import type { Pool } from "#controller/pool.ts";
+import { isReserved, type Pool } from "#controller/pool.ts";
 import { addPorts, leftOut } from "#controller/ports.ts";
 import { quotaAllows } from "#controller/quota.ts";
 import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
@@ -91,6 +91,7 @@ function giveRequested({ request, kept, missing }: Wanting, ledger: Ledger): rea
     const vip = vipOf(pool, family, value);
     const refusal =
       mayGive(pool, request, ledger) ??
+      isFreeToGive(vip, pool, ledger) ??
       mayJoin(vip, kept.ports, request, ledger) ??
       quotaAllows(pool, { vips: [...kept.vips, ...vips, vip], ports: kept.ports.length }, request, ledger);
     if (refusal !== undefined) return refuse(refusal.reason, `${field}: ${text} refused: ${refusal.message}`);
@@ -221,6 +222,7 @@ function pick(
   if (request.sharing !== undefined) {
     const { namespace } = request;
     for (const holding of ledger.sharedUnder(request.sharing.key, pool, family, namespace)) {
+      if (isReserved(pool, family, holding.vip.value)) continue;
       if (hasRoom(holding, ports, request, pool)) return holding.vip;
     }
   }

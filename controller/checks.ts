@@ -4,7 +4,7 @@
  */
 import { type Family, formatAddress } from "#api/address.ts";
 import type { Ledger, Vip } from "#controller/ledger.ts";
-import { excludes, familiesOf, type Pool, type PoolSet } from "#controller/pool.ts";
+import { excludes, familiesOf, isReserved, type Pool, type PoolSet } from "#controller/pool.ts";
 import { type Refusal, RefusalReason, refuse } from "#controller/refusal.ts";
 import type { AllocationRequest } from "#controller/request.ts";
 import { holdersAgree } from "#controller/sharing.ts";
@@ -60,6 +60,13 @@ function addressIsRequested(vip: Vip, request: AllocationRequest): Refusal | und
     RefusalReason.NotRequested,
     `${wanted.field} asks for ${wanted.text} instead of ${vip.address}`,
   );
+}
+
+/** The cluster itself does not use the address. */
+export function isFreeToGive(vip: Vip, pool: Pool, { pools }: Ledger): Refusal | undefined {
+  if (!isReserved(pool, vip.family, vip.value)) return undefined;
+  const why = pools.reserved.why(vip.family, vip.value) ?? "the cluster uses it";
+  return refuse(RefusalReason.AddressReserved, `AddressPool "${pool.name}" does not give it: ${why}`);
 }
 
 /** For a pool that would give a new address. */

@@ -1,5 +1,6 @@
 /** AddressPool -> Pool: what it can give, to whom, and in which order pools are asked. Pure. */
 import { AddressError, FAMILIES, type Family, parseRange } from "#api/address.ts";
+import { NOTHING_RESERVED, type Reserved } from "#api/reserved.ts";
 import { type LabelSelector, selects } from "#common/kube/selector.ts";
 import type { AllocationRequest } from "#controller/request.ts";
 import { BUGGY, type LeftOut, NOTHING, subnetRouters } from "#controller/skip.ts";
@@ -46,15 +47,25 @@ export interface Pool {
   readonly namespaces: readonly string[];
   readonly namespaceSelectors: readonly LabelSelector[];
   readonly serviceSelectors: readonly LabelSelector[];
+  /** What it gives. */
   readonly spaces: Readonly<Record<Family, AddressSpace>>;
+  /** What it has and does not give, for the cluster itself uses it. Who holds one already keeps it. */
+  readonly reserved: Readonly<Record<Family, AddressSpace>>;
   /** Services of different namespaces may share an address. */
   readonly sharesAcrossNamespaces: boolean;
   readonly quotas: ReadonlyMap<string, Quota>;
 }
 
 /** Addresses that do not parse are left out: whether the object is valid is judged elsewhere, and told by `isOpen`. */
-export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool {
-  const spans = (spec.addresses ?? []).flatMap((text) => readSpan(text, spec.avoidBuggyIPs ?? false));
+export function compilePool(
+  name: string,
+  spec: PoolSpec,
+  isOpen: boolean,
+  reserved: Reserved = NOTHING_RESERVED,
+): Pool {
+  const all = (spec.addresses ?? []).flatMap((text) => readSpan(text, spec.avoidBuggyIPs ?? false));
+  const kept = all.map((span) => ({ span, cut: reserved.within(span) }));
+  const spans = kept.flatMap(({ span, cut }) => without(span, cut));
   const { serviceAllocation } = spec;
   return {
     name,
@@ -65,16 +76,35 @@ export function compilePool(name: string, spec: PoolSpec, isOpen: boolean): Pool
     namespaces: serviceAllocation?.namespaces ?? [],
     namespaceSelectors: serviceAllocation?.namespaceSelectors ?? [],
     serviceSelectors: serviceAllocation?.serviceSelectors ?? [],
-    spaces: {
-      IPv4: new AddressSpace(spans.filter(({ family }) => family === "IPv4")),
-      IPv6: new AddressSpace(spans.filter(({ family }) => family === "IPv6")),
-    },
+    spaces: spacesOf(spans),
+    reserved: spacesOf(kept.flatMap(({ cut }) => cut)),
     sharesAcrossNamespaces: spec.shareAcrossNamespaces ?? false,
     quotas: new Map((spec.quotas ?? []).map(({ namespace, ...quota }) => [namespace, quota])),
   };
 }
 
-function readSpan(text: string, avoidsBuggy: boolean): readonly (Span & { readonly family: Family })[] {
+type FamilySpan = Span & { readonly family: Family };
+
+function spacesOf(spans: readonly FamilySpan[]): Pool["spaces"] {
+  return {
+    IPv4: new AddressSpace(spans.filter(({ family }) => family === "IPv4")),
+    IPv6: new AddressSpace(spans.filter(({ family }) => family === "IPv6")),
+  };
+}
+
+/** What is left of a span; `cut`: parts of it, lowest first. */
+function without(span: FamilySpan, cut: readonly Span[]): FamilySpan[] {
+  const left: FamilySpan[] = [];
+  let { first } = span;
+  for (const part of cut) {
+    if (part.first > first) left.push({ ...span, first, last: part.first - 1n });
+    first = part.last + 1n;
+  }
+  if (first <= span.last) left.push({ ...span, first });
+  return left;
+}
+
+function readSpan(text: string, avoidsBuggy: boolean): readonly FamilySpan[] {
   try {
     const range = parseRange(text);
     const skip = range.family === "IPv6" ? subnetRouters(range, text) : avoidsBuggy ? BUGGY : NOTHING;
@@ -123,13 +153,19 @@ interface PoolRange {
 /** All pools of one configuration. Immutable. */
 export class PoolSet {
   readonly labelsOf: NamespaceLabels;
+  readonly reserved: Reserved;
   readonly #byName: ReadonlyMap<string, Pool>;
   readonly #ordered: readonly Pool[];
   readonly #open: Readonly<Record<Family, readonly PoolRange[]>>;
   readonly #closed: readonly Pool[];
 
-  constructor(pools: readonly Pool[], labelsOf: NamespaceLabels = () => undefined) {
+  constructor(
+    pools: readonly Pool[],
+    labelsOf: NamespaceLabels = () => undefined,
+    reserved: Reserved = NOTHING_RESERVED,
+  ) {
     this.labelsOf = labelsOf;
+    this.reserved = reserved;
     this.#byName = new Map(pools.map((pool) => [pool.name, pool]));
     this.#ordered = pools.toSorted(byPreference);
     this.#closed = this.#ordered.filter((pool) => !pool.isOpen);
@@ -147,7 +183,8 @@ export class PoolSet {
 
   /** The pool that has the address; one whose configuration is valid before one whose is not. */
   poolOf(family: Family, address: bigint): Pool | undefined {
-    const has = (pool: Pool): boolean => pool.spaces[family].indexOf(address) !== undefined;
+    const has = (pool: Pool): boolean =>
+      pool.spaces[family].indexOf(address) !== undefined || isReserved(pool, family, address);
     const pool = this.#openAt(family, address);
     return pool !== undefined && has(pool) ? pool : this.#closed.find(has);
   }
@@ -180,9 +217,15 @@ export class PoolSet {
   #rangesOf(family: Family): readonly PoolRange[] {
     return this.#ordered
       .filter((pool) => pool.isOpen)
-      .flatMap((pool) => pool.spaces[family].spans().map((span) => ({ ...span, pool })))
+      .flatMap((pool) =>
+        [...pool.spaces[family].spans(), ...pool.reserved[family].spans()].map((span) => ({ ...span, pool })),
+      )
       .sort((a, b) => (a.first < b.first ? -1 : 1));
   }
+}
+
+export function isReserved(pool: Pool, family: Family, address: bigint): boolean {
+  return pool.reserved[family].indexOf(address) !== undefined;
 }
 
 /** `IPv4`, `IPv4 and IPv6` or `no`: the families that a pool has addresses of, for messages. */

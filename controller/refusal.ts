@@ -32,6 +32,8 @@ export const RefusalReason = {
   AddressAvoided: "AddressAvoided",
   /** A pool has the address in its ranges, and it is the subnet-router anycast address (RFC 4291 section 2.6.1). */
   SubnetRouterAddress: "SubnetRouterAddress",
+  /** A pool has the address in its ranges, and the cluster itself uses it: a Node, or as a Service's or Pod's. */
+  AddressReserved: "AddressReserved",
   /** Another Service holds the address, and one of the two shares with nobody. */
   AddressInUse: "AddressInUse",
   /** Another Service holds the address under the same or another sharing key, and they cannot be together. */
