@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ANNOTATION_SHARING_KEY, DEFAULT_NAMESPACE, LOADBALANCER_NAME } from "#api/names.ts";
+import { NOTHING_RESERVED } from "#api/reserved.ts";
 import { systemClock } from "#common/clock.ts";
 import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { addressPools, loadBalancers, namespaces, type Service, services } from "#common/kube/resource.ts";
@@ -97,6 +98,7 @@ test("who frees something in a loop has those who wait looked at for a share of 
     pools: new Store<never>(),
     loadBalancers: new Store<LoadBalancerRecord>(),
     namespaces: new Store<Readonly<Record<string, string>>>(),
+    reserved: { reserved: NOTHING_RESERVED, onChange: () => () => undefined },
   };
   stores.pools.set(`${namespace}/a`, {
     apiVersion: "genkan.dev/v1beta1",

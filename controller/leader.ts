@@ -16,7 +16,7 @@ import { Allocator } from "#controller/allocator.ts";
 import { ContestedServices } from "#controller/contested.ts";
 import { Pace } from "#controller/pace.ts";
 import { type PlanContext, planService, type ServicePlan } from "#controller/plan.ts";
-import type { PoolSet } from "#controller/pool.ts";
+import { isReservedOtherwise, type PoolSet } from "#controller/pool.ts";
 import { PoolWriter, type PoolWriterOptions } from "#controller/pool-writer.ts";
 import { isOurs } from "#controller/request.ts";
 import type { ServiceRecord } from "#controller/service.ts";
@@ -87,6 +87,7 @@ export class Term {
   readonly #poolTexts = new Map<string, string>();
   #configuration: Configuration | undefined;
   #isStale = true;
+  #mayBeReserved = false;
   #staleSince: number;
   /** Those who wait are looked at then at the earliest; clock.now(). */
   readonly #wakePace = new Pace(WAKE_PACE);
@@ -134,11 +135,15 @@ export class Term {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { services, pools, loadBalancers, namespaces, servicesIn } = this.#stores;
+    const { services, pools, loadBalancers, namespaces, servicesIn, reserved } = this.#stores;
     for (const pool of pools.list()) this.#poolChanged(pool.metadata.name);
     const cancels = [
       services.subscribe((key) => this.#serviceChanged(key)),
       loadBalancers.subscribe(() => this.#configurationChanged()),
+      reserved.onChange(() => {
+        this.#mayBeReserved = true;
+        this.#loop.trigger();
+      }),
       pools.subscribe((key) => this.#poolChanged(key.slice(key.indexOf("/") + 1))),
       namespaces.subscribe((name) => {
         for (const key of servicesIn.keys(name)) this.#serviceChanged(key);
@@ -172,6 +177,7 @@ export class Term {
   }
 
   async #pass(): Promise<{ retryAfterMs?: number }> {
+    this.#lookAtReserved();
     const waitMs = this.#isStale ? this.#reconfigureInTurn() : 0;
     if (this.#configuration === undefined) return waitMs > 0 ? { retryAfterMs: waitMs } : {};
     const { services } = this.#stores;
@@ -183,6 +189,15 @@ export class Term {
     const wakeMs = this.allocator.owesWake ? Math.max(1, this.#wakePace.waitMs(clock.now())) : 0;
     const waits = [waitMs, wakeMs].filter((ms) => ms > 0);
     return waits.length === 0 ? {} : { retryAfterMs: Math.min(...waits) };
+  }
+
+  /** Nodes come and go; few are in a pool. */
+  #lookAtReserved(): void {
+    if (!this.#mayBeReserved) return;
+    this.#mayBeReserved = false;
+    const pools = this.#configuration?.judged.pools;
+    if (pools !== undefined && isReservedOtherwise(pools, this.#stores.reserved.reserved))
+      this.#isStale = true;
   }
 
   #update(changes: Parameters<Allocator["update"]>[0]): Set<string> {
@@ -215,7 +230,9 @@ export class Term {
       this.#options.log.info("no LoadBalancer, or it is being deleted: nothing is allocated");
       return 0;
     }
-    const judged = this.#judge.judge(stores.pools.list(), (name) => stores.namespaces.get(name));
+    const labelsOf = (name: string): Readonly<Record<string, string>> | undefined =>
+      stores.namespaces.get(name);
+    const judged = this.#judge.judge(stores.pools.list(), labelsOf, stores.reserved.reserved);
     const leftMs = this.#staleSince + ORPHAN_GRACE_MS - this.#options.clock.now();
     if (leftMs > 0 && this.#hasOrphans(judged.pools, settings)) return leftMs;
     this.#isStale = false;

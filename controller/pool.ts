@@ -4,7 +4,7 @@ import { NOTHING_RESERVED, type Reserved } from "#api/reserved.ts";
 import { type LabelSelector, selects } from "#common/kube/selector.ts";
 import type { AllocationRequest } from "#controller/request.ts";
 import { BUGGY, type LeftOut, NOTHING, subnetRouters } from "#controller/skip.ts";
-import { AddressSpace, type Span } from "#controller/space.ts";
+import { AddressSpace, mergeSpans, type Span } from "#controller/space.ts";
 
 /** The fields of AddressPool.spec that allocation looks at. */
 export interface PoolSpec {
@@ -222,6 +222,23 @@ export class PoolSet {
       )
       .sort((a, b) => (a.first < b.first ? -1 : 1));
   }
+}
+
+/** Whether other addresses of the pools are reserved than when they were compiled: almost never, whatever Nodes come. */
+export function isReservedOtherwise(pools: PoolSet, reserved: Reserved): boolean {
+  return pools.list().some((pool) =>
+    FAMILIES.some((family) => {
+      const cut = pool.reserved[family].spans();
+      const all = mergeSpans(
+        [...pool.spaces[family].spans(), ...cut].map(({ first, last }) => ({ first, last })),
+      );
+      const now = mergeSpans(all.flatMap((span) => reserved.within({ ...span, family })));
+      return (
+        now.length !== cut.length ||
+        now.some(({ first, last }, at) => first !== cut[at]?.first || last !== cut[at]?.last)
+      );
+    }),
+  );
 }
 
 export function isReserved(pool: Pool, family: Family, address: bigint): boolean {

@@ -17,6 +17,7 @@ import type { OnSetback } from "#common/kube/setbacks.ts";
 import { type Index, Store } from "#common/kube/store.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
+import { ReservedWatch } from "#controller/reserved-watch.ts";
 import { projectService, type ServiceRecord } from "#controller/service.ts";
 
 export type Labels = Readonly<Record<string, string>>;
@@ -31,6 +32,7 @@ export interface Stores {
   readonly pools: Store<AddressPool>;
   readonly loadBalancers: Store<LoadBalancerRecord>;
   readonly namespaces: Store<Labels>;
+  readonly reserved: Pick<ReservedWatch, "reserved" | "onChange">;
 }
 
 export interface StoresOptions {
@@ -48,14 +50,16 @@ export async function openStores(
   signal: AbortSignal,
 ): Promise<{ readonly stores: Stores; readonly ended: Promise<unknown> }> {
   const serviceStore = new Store<ServiceRecord>();
+  const { namespace, ...common } = options;
+  const reserved = new ReservedWatch(common);
   const stores: Stores = {
     services: serviceStore,
     servicesIn: serviceStore.addIndex((service) => [service.namespace]),
     pools: new Store<AddressPool>(),
     loadBalancers: new Store<LoadBalancerRecord>(),
     namespaces: new Store<Labels>(),
+    reserved,
   };
-  const { namespace, ...common } = options;
   const reflectors = [
     // Larger pages than the default: this is all that a takeover waits for.
     new Reflector<Service, ServiceRecord>({
@@ -81,8 +85,12 @@ export async function openStores(
       project: (raw) => raw.metadata.labels ?? {},
     }),
   ];
-  const ended = Promise.all(reflectors.map((reflector) => reflector.start(signal)));
-  await Promise.race([Promise.all(reflectors.map((reflector) => reflector.synced())), ended]);
+  const watching = reserved.start(signal);
+  const ended = Promise.all([
+    ...reflectors.map((reflector) => reflector.start(signal)),
+    watching.then((watch) => watch.ended),
+  ]);
+  await Promise.race([Promise.all([...reflectors.map((reflector) => reflector.synced()), watching]), ended]);
   return { stores, ended };
 }
 

@@ -1,6 +1,7 @@
 /** AddressPools, namespaces and the LoadBalancer -> what allocation works with. Pure but for what it remembers. */
 
 import { LOADBALANCER_NAME } from "#api/names.ts";
+import { NOTHING_RESERVED, type Reserved } from "#api/reserved.ts";
 import { refusalsOf } from "#api/v1beta1/admission/judge.ts";
 import { LastValid } from "#api/v1beta1/admission/lastvalid.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
@@ -47,7 +48,11 @@ export class PoolJudge {
     this.#judge = new LastValid((pool, pools) => refusalsOf(pool, { ...view, pools }));
   }
 
-  judge(stored: readonly StoredPool[], labelsOf: NamespaceLabels): JudgedPools {
+  judge(
+    stored: readonly StoredPool[],
+    labelsOf: NamespaceLabels,
+    reserved: Reserved = NOTHING_RESERVED,
+  ): JudgedPools {
     const objects = stored.map(
       (pool): AddressPool =>
         ({ ...pool, apiVersion: "genkan.dev/v1beta1", kind: "AddressPool" }) as AddressPool,
@@ -56,9 +61,15 @@ export class PoolJudge {
     return {
       pools: new PoolSet(
         judged.map(({ object, effective }) =>
-          compilePool(object.metadata.name ?? "", (effective ?? object).spec ?? {}, effective !== undefined),
+          compilePool(
+            object.metadata.name ?? "",
+            (effective ?? object).spec ?? {},
+            effective !== undefined,
+            reserved,
+          ),
         ),
         labelsOf,
+        reserved,
       ),
       refusals: new Map(judged.map(({ object, refusals }) => [object.metadata.name ?? "", refusals])),
     };

@@ -25,6 +25,7 @@ import { keyOf } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
 import type { Random } from "#common/random.ts";
+import { ReservedWatch } from "#controller/reserved-watch.ts";
 import { readClients } from "#controller/webhook/clients.ts";
 import { startWebhook, type Webhook } from "#controller/webhook/server.ts";
 
@@ -54,6 +55,7 @@ export class Webhooks {
   readonly #pools = new Store<StoredPool>();
   readonly #peers = new Store<BGPPeer>();
   readonly #profiles = new Store<BFDProfile>();
+  readonly #reserved: ReservedWatch;
   #server: Webhook | undefined;
   #isSynced = false;
   /** The reading of Services that is under way. */
@@ -61,6 +63,8 @@ export class Webhooks {
 
   constructor(options: WebhooksOptions) {
     this.#options = options;
+    const { client, clock, random, log } = options;
+    this.#reserved = new ReservedWatch({ client, clock, random, log });
   }
 
   /** Why no object can be judged yet; undefined if they can. */
@@ -79,12 +83,14 @@ export class Webhooks {
       new Reflector<BFDProfile>({ ...ours, resource: bfdProfiles, store: this.#profiles }),
     ];
     const ended = Promise.all(reflectors.map((reflector) => reflector.start(signal)));
+    // Nobody waits for it: it is for warnings.
+    const reserved = this.#reserved.start(signal).then((watch) => watch.ended);
     const synced = Promise.all(reflectors.map((reflector) => reflector.synced())).then(() => {
       this.#isSynced = true;
     });
     await Promise.race([synced, ended]);
     await this.#serve(signal);
-    await ended;
+    await Promise.all([ended, reserved]);
     await this.#server?.close();
   }
 
@@ -123,6 +129,7 @@ export class Webhooks {
       pools: this.#pools.list() as unknown as readonly generated.AddressPool[],
       peers: this.#peers.list() as unknown as readonly generated.BGPPeer[],
       profiles: this.#profiles.list() as unknown as readonly generated.BFDProfile[],
+      reserved: this.#reserved.reserved,
       services: this.#mayHearOfServices(question) ? await this.#servicesInUse() : [],
     };
   }

@@ -30,6 +30,7 @@ const PURPOSE: Readonly<Record<string, string>> = {
   "services/status": "addresses, forwarding ids, conditions",
   namespaces: "whom a pool is for",
   nodes: "where nodes are, which are left out",
+  servicecidrs: "addresses that the cluster itself uses: no Service gets one",
   endpointslices: "where the pods are",
   events: "what changed, told at the object",
   secrets: "passwords of BGP sessions",

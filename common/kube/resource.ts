@@ -19,6 +19,7 @@ import type {
   V1Secret,
   V1Service,
   V1ServiceAccount,
+  V1ServiceCIDR,
   V1ValidatingAdmissionPolicy,
   V1ValidatingAdmissionPolicyBinding,
   V1ValidatingWebhookConfiguration,
@@ -43,6 +44,7 @@ export interface Resource<T extends KubeObject> {
 export type Service = Received<V1Service>;
 export type EndpointSlice = Received<V1EndpointSlice>;
 export type Node = Received<V1Node>;
+export type ServiceCIDR = Received<V1ServiceCIDR>;
 export type Namespace = Received<V1Namespace>;
 export type Pod = Received<V1Pod>;
 export type Lease = Received<V1Lease>;
@@ -70,6 +72,14 @@ const ours = { group: GROUP, version: VERSION, namespaced: true } as const;
 
 export const services: Resource<Service> = { ...core, plural: "services", kind: "Service", namespaced: true };
 export const nodes: Resource<Node> = { ...core, plural: "nodes", kind: "Node", namespaced: false };
+/** Of Kubernetes 1.33 and later. */
+export const serviceCIDRs: Resource<ServiceCIDR> = {
+  group: "networking.k8s.io",
+  version: "v1",
+  plural: "servicecidrs",
+  kind: "ServiceCIDR",
+  namespaced: false,
+};
 export const namespaces: Resource<Namespace> = {
   ...core,
   plural: "namespaces",

@@ -60,7 +60,8 @@ export const CONTROLLER_RULES: RoleRules = {
   inCluster: [
     rule("", ["services"], WATCH),
     rule("", ["services/status"], ["patch"]),
-    rule("", ["namespaces"], WATCH),
+    rule("", ["namespaces", "nodes"], WATCH),
+    rule("networking.k8s.io", ["servicecidrs"], WATCH),
     // Events stand beside the Service that they are about.
     rule("", ["events"], ["create", "patch"]),
     ...JUDGE_READERS,

@@ -1,5 +1,6 @@
 /** A term for tests, over stores that the test fills, and a server that takes every write and shows it at once. */
 import { LOADBALANCER_NAME } from "#api/names.ts";
+import { NOTHING_RESERVED } from "#api/reserved.ts";
 import type { KubeClient, PatchRequest } from "#common/kube/client.ts";
 import type { EventContent } from "#common/kube/events.ts";
 import type { AddressPool, Service } from "#common/kube/resource.ts";
@@ -41,6 +42,7 @@ export function termWorld(): TermWorld {
     pools: new Store<AddressPool>(),
     loadBalancers: new Store<LoadBalancerRecord>(),
     namespaces: new Store<Readonly<Record<string, string>>>(),
+    reserved: { reserved: NOTHING_RESERVED, onChange: () => () => undefined },
   };
   stores.loadBalancers.set(`${SYSTEM}/${LOADBALANCER_NAME}`, {
     metadata: { name: LOADBALANCER_NAME },

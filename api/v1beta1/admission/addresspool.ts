@@ -1,5 +1,5 @@
 /** The rules of AddressPools, one function each; every one looks at one thing and names field, value, other object. */
-import { AddressError, formatAddress, overlaps, parseAddress } from "#api/address.ts";
+import { AddressError, formatAddress, formatRange, overlaps, parseAddress } from "#api/address.ts";
 import { whySpecial } from "#api/special.ts";
 import {
   advertisementKey,
@@ -184,8 +184,32 @@ export function addressesTakenAway(old: AddressPool, next: AddressPool | undefin
 
 const peersByName = groupedBy<BGPPeer>(({ metadata }) => metadata.name);
 
-/** Peers that advertisements name and that are not there: nothing is said to them. */
 export function poolWarnings(pool: AddressPool, view: View): string[] {
+  return [...reservedWithin(pool, view), ...peersMissing(pool, view)];
+}
+
+/** How many parts of a range a warning names. */
+const PARTS = 3;
+
+/** Addresses that the cluster itself uses: they are given to nobody, which may be a surprise. */
+function reservedWithin(pool: AddressPool, { reserved }: View): string[] {
+  if (reserved === undefined) return [];
+  return spansOf(pool).flatMap(({ text, at, span }) => {
+    const parts = reserved.within(span);
+    if (parts.length === 0) return [];
+    const named = parts.slice(0, PARTS).map((part) => {
+      const why = reserved.why(part.family, part.first) ?? "the cluster uses it";
+      const words =
+        part.first === part.last ? formatAddress({ ...part, value: part.first }) : formatRange(part);
+      return `${words} (${why})`;
+    });
+    const more = parts.length > PARTS ? ` and ${parts.length - PARTS} more` : "";
+    return [`spec.addresses[${at}]: of ${text} these are given to nobody: ${named.join(", ")}${more}`];
+  });
+}
+
+/** Peers that advertisements name and that are not there: nothing is said to them. */
+function peersMissing(pool: AddressPool, view: View): string[] {
   return (pool.spec.bgpAdvertisements ?? []).flatMap((advertisement, at) =>
     (advertisement.peers ?? []).flatMap((name, index) =>
       peersByName(view.peers).has(name)

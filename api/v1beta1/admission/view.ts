@@ -1,4 +1,5 @@
 /** What rules across objects look at. */
+import type { Reserved } from "#api/reserved.ts";
 import type { AddressPool, BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
 
 export interface ServiceInUse {
@@ -15,6 +16,8 @@ export interface View {
   readonly peers: readonly BGPPeer[];
   readonly profiles: readonly BFDProfile[];
   readonly services: readonly ServiceInUse[];
+  /** What the cluster itself uses; where absent, nobody knows. */
+  readonly reserved?: Reserved;
 }
 
 /** A cluster in which there is nothing yet. */
