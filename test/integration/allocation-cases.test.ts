@@ -14,7 +14,7 @@ import { type ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/
 import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
-const SAMPLE = 40;
+const SAMPLE = 42;
 const LONG = { deadlineMs: 20_000 };
 
 const ASKED = ["delete", "add", "change", "pools", "wrong", "restart"];
