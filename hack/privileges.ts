@@ -29,7 +29,7 @@ const PURPOSE: Readonly<Record<string, string>> = {
   services: "who asks for addresses, who has them",
   "services/status": "addresses, forwarding ids, conditions",
   namespaces: "whom a pool is for",
-  nodes: "where nodes are, which are left out",
+  nodes: "where nodes are, which are left out, which addresses are theirs",
   servicecidrs: "addresses that the cluster itself uses: no Service gets one",
   endpointslices: "where the pods are",
   events: "what changed, told at the object",
