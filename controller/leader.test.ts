@@ -6,6 +6,7 @@ import { termWorld } from "#test/fakes/term.ts";
 test("100 pools one after the other settle everything anew a few times, and keep no Service waiting", async () => {
   const all = termWorld();
   const { clock, services, addPool, rebuilds } = all;
+  all.rebuildMs = 10;
   addPool("first", "10.0.0.0/24");
   await clock.advance(1_000);
   const before = rebuilds();
@@ -35,5 +36,25 @@ test("a change after quiet is settled at once", async () => {
   addPool("first", "10.0.0.0/24");
   await clock.advance(0);
   assert.deepEqual(all.addressesOf("default/a"), ["10.0.0.0"]);
+  await all.end();
+});
+
+test("a Service that comes right after its pool is refused nothing while that pool waits to be settled", async () => {
+  const all = termWorld();
+  const { clock, services, addPool } = all;
+  all.rebuildMs = 45;
+  addPool("other", "10.0.0.0/32");
+  services.set("default/first", record("first"));
+  await clock.advance(1);
+  addPool("late", "10.0.1.0/24");
+  services.set("default/second", record("second"));
+  await clock.advance(5);
+  assert.equal(services.get("default/second")?.conditions.length, 0, "neither address nor refusal yet");
+  await clock.advance(1_000);
+  assert.equal(all.addressesOf("default/second").length, 1);
+  assert.deepEqual(
+    all.events.filter(({ type }) => type === "Warning"),
+    [],
+  );
   await all.end();
 });

@@ -44,7 +44,7 @@ const ORPHAN_GRACE_MS = 3_000;
  * Settling everything anew costs as much as there are Services and pools (50 ms at 6,000 and 300). Services that change
  * meanwhile are settled under the configuration that there is.
  */
-const PACE = { share: 10, minMs: 100, maxMs: 1_000 } as const;
+const PACE = { share: 10, minMs: 0, maxMs: 1_000 } as const;
 
 /**
  * Whoever frees and takes something in a loop makes all who wait be looked at each time: that takes one part of so many
@@ -272,6 +272,9 @@ export class Term {
     const outcome = this.allocator.outcome(service.key);
     // Seen by the watch, but not settled yet: the pass that settles it asks again.
     if (outcome === undefined && isOurs(service, settings.loadBalancerClass)) return undefined;
+    // A pool that would serve it may have come in and not been settled yet: nobody is refused anything for that.
+    const hasNothing = outcome?.allocation === undefined && service.ingress.length === 0;
+    if (this.#isStale && hasNothing && outcome?.refusal !== undefined) return undefined;
     const { clock } = this.#options;
     const context: PlanContext = {
       ipMode: settings.ipMode,

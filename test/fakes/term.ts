@@ -23,6 +23,8 @@ export interface TermWorld {
   /** Patches of status.loadBalancer or conditions, in order. */
   readonly patches: { readonly key: string; readonly at: number; readonly patch: ServicePatch }[];
   readonly events: EventContent[];
+  /** What settling everything takes. */
+  rebuildMs: number;
   /** Called after each write of ours that the store shows. */
   onWrite: (key: string) => void;
   addPool(name: string, addresses: string): void;
@@ -86,6 +88,7 @@ export function termWorld(): TermWorld {
   const rebuild = term.allocator.rebuild.bind(term.allocator);
   term.allocator.rebuild = (...given) => {
     rebuilds += 1;
+    clock.advanceSync(world.rebuildMs);
     return rebuild(...given);
   };
   const stop = new AbortController();
@@ -97,6 +100,7 @@ export function termWorld(): TermWorld {
     patches: [],
     events,
     onWrite: () => undefined,
+    rebuildMs: 0,
     addPool: (name, addresses) =>
       stores.pools.set(`${SYSTEM}/${name}`, {
         metadata: { name, namespace: SYSTEM, uid: `uid-${name}`, resourceVersion: "1", generation: 1 },
