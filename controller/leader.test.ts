@@ -60,3 +60,23 @@ test("a Service that comes right after its pool is refused nothing while that po
   );
   await all.end();
 });
+
+test("nobody is given an address of a pool that is gone, however soon he comes after it", async () => {
+  const all = termWorld();
+  const { clock, services, addPool, removePool } = all;
+  await clock.advance(1_000);
+  all.rebuildMs = 45;
+  addPool("web", "10.0.0.0/24");
+  await clock.advance(0);
+  removePool("web");
+  services.set("default/a", record("a"));
+  await clock.advance(5);
+  addPool("web", "10.0.1.0/24");
+  await clock.advance(1_000);
+  assert.deepEqual(all.addressesOf("default/a"), ["10.0.1.0"]);
+  assert.deepEqual(
+    all.events.map(({ reason }) => reason),
+    ["IPAllocated"],
+  );
+  await all.end();
+});

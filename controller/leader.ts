@@ -41,10 +41,11 @@ export interface LeaderOptions {
 const ORPHAN_GRACE_MS = 3_000;
 
 /**
- * Settling everything anew costs as much as there are Services and pools (50 ms at 6,000 and 300). Services that change
- * meanwhile are settled under the configuration that there is.
+ * Settling everything anew costs as much as there are Services and pools (50 ms at 6,000 and 300). While pools only came
+ * in, Services that change meanwhile are settled under the configuration that there is; else they wait, for nobody may
+ * be given an address of a pool that is gone.
  */
-const PACE = { share: 10, minMs: 0, maxMs: 1_000 } as const;
+const PACE = { share: 10, minMs: 0, maxMs: 500 } as const;
 
 /**
  * Whoever frees and takes something in a loop makes all who wait be looked at each time: that takes one part of so many
@@ -88,6 +89,8 @@ export class Term {
   #configuration: Configuration | undefined;
   #isStale = true;
   #mayBeReserved = false;
+  /** Something that the present configuration gives may be no more; not looked at yet. */
+  #hasLess = true;
   #staleSince: number;
   /** Those who wait are looked at then at the earliest; clock.now(). */
   readonly #wakePace = new Pace(WAKE_PACE);
@@ -139,7 +142,7 @@ export class Term {
     for (const pool of pools.list()) this.#poolChanged(pool.metadata.name);
     const cancels = [
       services.subscribe((key) => this.#serviceChanged(key)),
-      loadBalancers.subscribe(() => this.#configurationChanged()),
+      loadBalancers.subscribe(() => this.#configurationChanged(true)),
       reserved.onChange(() => {
         this.#mayBeReserved = true;
         this.#loop.trigger();
@@ -158,8 +161,9 @@ export class Term {
     this.#loop.trigger();
   }
 
-  #configurationChanged(): void {
+  #configurationChanged(hasLess: boolean): void {
     this.#isStale = true;
+    this.#hasLess ||= hasLess;
     this.#staleSince = this.#options.clock.now();
     this.#loop.trigger();
   }
@@ -167,19 +171,21 @@ export class Term {
   #poolChanged(name: string): void {
     const pool = this.#stores.pools.get(`${this.#options.namespace}/${name}`);
     const text = pool && JSON.stringify([pool.metadata.uid, pool.spec]);
-    if (text === this.#poolTexts.get(name)) {
+    const before = this.#poolTexts.get(name);
+    if (text === before) {
       this.#pools.trigger();
       return;
     }
     if (text === undefined) this.#poolTexts.delete(name);
     else this.#poolTexts.set(name, text);
-    this.#configurationChanged();
+    this.#configurationChanged(before !== undefined);
   }
 
   async #pass(): Promise<{ retryAfterMs?: number }> {
     this.#lookAtReserved();
     const waitMs = this.#isStale ? this.#reconfigureInTurn() : 0;
-    if (this.#configuration === undefined) return waitMs > 0 ? { retryAfterMs: waitMs } : {};
+    if (this.#configuration === undefined || (waitMs > 0 && this.#hasLess))
+      return waitMs > 0 ? { retryAfterMs: waitMs } : {};
     const { services } = this.#stores;
     const changes = [...this.#dirty].map((key) => [key, services.get(key)] as const);
     this.#dirty.clear();
@@ -196,8 +202,9 @@ export class Term {
     if (!this.#mayBeReserved) return;
     this.#mayBeReserved = false;
     const pools = this.#configuration?.judged.pools;
-    if (pools !== undefined && isReservedOtherwise(pools, this.#stores.reserved.reserved))
-      this.#isStale = true;
+    if (pools === undefined || !isReservedOtherwise(pools, this.#stores.reserved.reserved)) return;
+    this.#isStale = true;
+    this.#hasLess = true;
   }
 
   #update(changes: Parameters<Allocator["update"]>[0]): Set<string> {
@@ -216,6 +223,7 @@ export class Term {
     const restMs = this.#pace.waitMs(began);
     if (restMs > 0) return restMs;
     const leftMs = this.#reconfigure();
+    this.#hasLess = false;
     this.#pace.spent(began, clock.now());
     return leftMs;
   }
@@ -237,6 +245,7 @@ export class Term {
     if (leftMs > 0 && this.#hasOrphans(judged.pools, settings)) return leftMs;
     this.#isStale = false;
     this.#configuration = { settings, judged };
+    for (const key of this.#dirty) if (!stores.services.has(key)) this.#forgetDeleted(key);
     this.#dirty.clear();
     const config = {
       pools: judged.pools,

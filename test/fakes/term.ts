@@ -28,6 +28,7 @@ export interface TermWorld {
   /** Called after each write of ours that the store shows. */
   onWrite: (key: string) => void;
   addPool(name: string, addresses: string): void;
+  removePool(name: string): void;
   /** As somebody else's write would, at the next version. */
   overwrite(key: string, more: Partial<ServiceRecord>): void;
   rebuilds(): number;
@@ -106,6 +107,7 @@ export function termWorld(): TermWorld {
         metadata: { name, namespace: SYSTEM, uid: `uid-${name}`, resourceVersion: "1", generation: 1 },
         spec: { protocol: "layer2", addresses: [addresses] },
       } as unknown as AddressPool),
+    removePool: (name) => void stores.pools.delete(`${SYSTEM}/${name}`),
     overwrite,
     rebuilds: () => rebuilds,
     addressesOf: (key) => addressesOf(term.allocator.outcome(key)),
