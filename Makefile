@@ -10,7 +10,7 @@ UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'contro
 API := 'test/integration/**/*.test.ts'
 # Under a kernel with ip_vs: in the guest, if this one has none.
 GUEST := test/netns/forwarding.test.ts test/netns/outside.test.ts test/layer2/ipvs.test.ts \
-         test/layer2/selfprobe.test.ts test/bgp/ecmp.test.ts test/hostile/tenant.test.ts
+         test/layer2/selfprobe.test.ts test/bgp/ecmp.test.ts test/hostile/tenant.test.ts test/hostile/segment.test.ts
 # Namespaces, processes and timers that others would disturb: one after the other.
 SYSTEM := $(filter-out $(GUEST),$(wildcard $(addsuffix /*.test.ts,test/guest test/layer2 test/netns test/lab test/bfd test/bgp)))
 # Routers in namespaces.

@@ -193,6 +193,16 @@ export class HostileWorld implements AsyncDisposable {
     });
   }
 
+  /** What is told of the victim. */
+  async toldOfVictim(): Promise<string> {
+    const { items } = await this.admin.list(events, { namespace: VICTIM.namespace });
+    return items
+      .filter(({ involvedObject }) => involvedObject.name === VICTIM.name)
+      .map(({ reason, message }) => `${reason}: ${message}`)
+      .sort()
+      .join("\n");
+  }
+
   /** Of the victim's Service, what anybody but its owner could have changed. */
   async #victim(): Promise<string> {
     const found = await this.admin.get(services, VICTIM.name, VICTIM.namespace);
