@@ -6,6 +6,7 @@ import { silentLogger } from "#common/log.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
 import { ForwardingError, type Refusal } from "./forwarding/types.ts";
+import type { LinkProblem } from "./layer2/messages.ts";
 import type { Judgement } from "./liveness.ts";
 import { Pools } from "./pools.ts";
 import { Speaker, type SpeakerOptions } from "./speaker.ts";
@@ -60,6 +61,8 @@ function world() {
   let conflicts: string[] = [];
   let refused: Refusal[] = [];
   const events: string[] = [];
+  let triggers = 0;
+  const problems: LinkProblem[] = [];
   let status: Status | undefined;
   const services = [SERVICE];
   const membership = {
@@ -101,7 +104,7 @@ function world() {
     probe: { trouble: undefined, set() {} },
     monitor: { links: () => [] },
     announcer: {
-      problems: [],
+      problems,
       held: () => new Map(),
       withdrawOthers: async () => [],
       set: async () => [],
@@ -141,12 +144,16 @@ function world() {
     },
     cannotSend: () => undefined,
     onOwnership() {},
-    trigger() {},
+    trigger: () => {
+      triggers += 1;
+    },
     version: () => version,
   };
   return {
     told,
     events,
+    problems,
+    triggers: () => triggers,
     /** What of single Services the kernel does not take from now on. */
     refuseOne: (...refusals: Refusal[]) => {
       refused = refusals;
@@ -182,6 +189,17 @@ test("routers hear nothing before this node counts as alive: they may still have
   judge({ live: [NODE.name], isFrozen: false });
   await speaker.pass();
   assert.deepEqual(told, [[`${VIP}/32`]]);
+});
+
+test("a link that does not work is tried again after a pause, and not in a circle", async () => {
+  const { speaker, problems, triggers, judge } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  await speaker.pass();
+  await speaker.pass();
+  const before = triggers();
+  problems.push({ link: "eth0", code: "ENETDOWN", message: "the link is down" });
+  assert.deepEqual(await speaker.pass(), { retryAfterMs: 2_000 });
+  assert.equal(triggers(), before);
 });
 
 test("settled is who forwards and counts as alive, and who has said why not", async () => {

@@ -186,7 +186,7 @@ export class Speaker {
   }
 
   async #work(loadBalancer: LoadBalancerView): Promise<void> {
-    const { membership, monitor, announcer, routing, trigger } = this.#options;
+    const { membership, monitor, routing, trigger } = this.#options;
     this.#isRemoved = false;
     const state = this.#ownState();
     if (this.#isReady) membership.publish(state);
@@ -214,7 +214,6 @@ export class Speaker {
     if (this.#isReady && wasReady && this.#isCounted) routing.apply(this.#forwardedPlan());
     membership.publish(this.#ownState());
     if (this.#isReady !== wasReady) trigger();
-    if (announcer.problems.length > 0) trigger();
     const troubles = [this.#forwardingTrouble, this.#announcingTrouble];
     this.#events.troubled(troubles.filter((trouble) => trouble !== undefined));
     this.#events.leftOut(this.#leftOut());

@@ -19,7 +19,7 @@ import { Owners } from "#speaker/forwarding/owners.ts";
 import { Refusals } from "#speaker/forwarding/refusals.ts";
 import { rulesetText } from "#speaker/forwarding/ruleset.ts";
 import { ADMITTING_SETS, setsText, TABLE } from "#speaker/forwarding/sets.ts";
-import { ALL_SYSCTLS, parseSaved, toSave, WANTED_SYSCTLS, wrongSysctls } from "#speaker/forwarding/sysctl.ts";
+import { ALL_SYSCTLS, parseSaved, restoreSysctls, toSave, wrongSysctls } from "#speaker/forwarding/sysctl.ts";
 import { lowerTunnels, raiseTunnels } from "#speaker/forwarding/tunnels.ts";
 import {
   type Change,
@@ -110,11 +110,7 @@ export class Forwarding {
       if (marks.size > 0) this.#removeServers(marks);
       lowerTunnels(this.#kernel.route);
       restoreOldTunnels(this.#kernel.route, this.#kernel.sysctls, saved);
-      for (const name of Object.keys(WANTED_SYSCTLS)) {
-        const value = saved.get(name);
-        if (value !== undefined && this.#kernel.sysctls.read(name) !== value)
-          this.#kernel.sysctls.write(name, value);
-      }
+      restoreSysctls(this.#kernel.sysctls, saved);
       // Last: it remembers what the rest was.
       if (exists) this.#table.remove();
       this.#ruleset = undefined;

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseSaved, type SysctlFiles, toSave, WANTED_SYSCTLS, wrongSysctls } from "./sysctl.ts";
+import {
+  parseSaved,
+  restoreSysctls,
+  type SysctlFiles,
+  toSave,
+  WANTED_SYSCTLS,
+  wrongSysctls,
+} from "./sysctl.ts";
 
 const files = (values: Readonly<Record<string, string>>): SysctlFiles => ({
   read: (name) => values[name],
@@ -30,4 +37,25 @@ test("a setting is wrong when it is there with another value", () => {
   assert.deepEqual(wrongSysctls(files(WANTED_SYSCTLS)), []);
   assert.deepEqual(wrongSysctls(files({ ...WANTED_SYSCTLS, [CONNTRACK]: "0" })), [CONNTRACK]);
   assert.deepEqual(wrongSysctls(files({})), []);
+});
+
+test("removal puts back what was there, but for what somebody has changed since", () => {
+  const values: Record<string, string> = {
+    ...WANTED_SYSCTLS,
+    [CONNTRACK]: "0",
+    "net.ipv4.vs.sloppy_tcp": "2",
+  };
+  const written: string[] = [];
+  const writable: SysctlFiles = {
+    ...files(values),
+    write: (name, value) => written.push(`${name}=${value}`),
+  };
+  const before = new Map(Object.keys(WANTED_SYSCTLS).map((name) => [name, "7"]));
+  before.set("net.ipv4.vs.pmtu_disc", "0");
+  restoreSysctls(writable, before);
+  assert.deepEqual(written.sort(), [
+    "net.ipv4.vs.expire_nodest_conn=7",
+    "net.ipv4.vs.schedule_icmp=7",
+    "net.ipv4.vs.sloppy_sctp=7",
+  ]);
 });

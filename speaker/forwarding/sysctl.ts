@@ -49,3 +49,11 @@ export function wrongSysctls(files: SysctlFiles): string[] {
     })
     .map(([name]) => name);
 }
+
+/** What was remembered comes back, but for a setting that somebody else has changed since: that is his. */
+export function restoreSysctls(files: SysctlFiles, saved: ReadonlyMap<string, string>): void {
+  for (const [name, ours] of Object.entries(WANTED_SYSCTLS)) {
+    const before = saved.get(name);
+    if (before !== undefined && before !== ours && files.read(name) === ours) files.write(name, before);
+  }
+}
