@@ -23,3 +23,24 @@ test("fails at the deadline with what was waited for and the last error", async 
       error instanceof DeadlineError && /waited 5 ms for an answer; last look: no route/.test(error.message),
   );
 });
+
+for (const [what, words, looks] of [
+  ["a starved machine gets more time, once, and it is told", "STARVED", 4],
+  ["one that is not gets none", undefined, 1],
+] as const) {
+  test(what, async () => {
+    const told: string[] = [];
+    const deadlineMs = 40;
+    const began = performance.now();
+    const waiting = until("an answer", () => undefined, {
+      deadlineMs,
+      everyMs: 1,
+      watch: async () => async () => words,
+      tell: (line) => void told.push(line),
+    });
+    await assert.rejects(waiting, new RegExp(`waited ${deadlineMs * looks} ms for an answer`));
+    assert.ok(performance.now() - began >= deadlineMs * looks);
+    const expected = words === undefined ? [] : ["waited 40 ms for an answer, and waits on: STARVED"];
+    assert.deepEqual(told, expected);
+  });
+}

@@ -1,10 +1,15 @@
 /** Waiting in tests: for a condition, with a deadline, never for a length of time. */
+import { describeLoad, isStarved, loadSince, readLoad } from "#hack/common/load.ts";
 
 export interface UntilOptions {
   /** Milliseconds until the wait fails; default 10,000. */
   readonly deadlineMs?: number;
   /** Milliseconds between two looks; default 20. */
   readonly everyMs?: number;
+  /** Told of its use of a machine that is starved; standard error if not given. */
+  readonly tell?: (line: string) => void;
+  /** Begins to watch the load; what it resolves to says in words how starved the machine was since, or undefined. */
+  readonly watch?: () => Promise<() => Promise<string | undefined>>;
 }
 
 /** The condition did not come true in time; `cause` is what the last look threw, if it threw. */
@@ -12,6 +17,9 @@ export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
   readonly code = "DEADLINE";
 }
+
+/** A starved machine has so many times the deadline: deadlines are for what never comes. Speed is judged elsewhere. */
+const PATIENCE = 4;
 
 /**
  * Calls `look` until it returns something else than undefined, null or false, and resolves to that. A look that
@@ -22,8 +30,10 @@ export async function until<T>(
   look: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> {
-  const { deadlineMs = 10_000, everyMs = 20 } = options;
-  const end = performance.now() + deadlineMs;
+  const { deadlineMs = 10_000, everyMs = 20, watch = watchLoad, tell = console.error } = options;
+  const began = performance.now();
+  let end = began + deadlineMs;
+  let starvation: (() => Promise<string | undefined>) | undefined;
   let last: unknown;
   for (;;) {
     try {
@@ -36,9 +46,24 @@ export async function until<T>(
       last = error;
     }
     if (performance.now() >= end) {
-      const why = last instanceof Error ? `; last look: ${last.message}` : "";
-      throw new DeadlineError(`waited ${deadlineMs} ms for ${what}${why}`, { cause: last });
+      const words = end > began + deadlineMs ? undefined : await starvation?.();
+      if (words === undefined) {
+        const why = last instanceof Error ? `; last look: ${last.message}` : "";
+        const waitedMs = Math.round(end - began);
+        throw new DeadlineError(`waited ${waitedMs} ms for ${what}${why}`, { cause: last });
+      }
+      tell(`waited ${deadlineMs} ms for ${what}, and waits on: ${words}`);
+      end = began + deadlineMs * PATIENCE;
     }
+    starvation ??= await watch();
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
+}
+
+async function watchLoad(): Promise<() => Promise<string | undefined>> {
+  const before = await readLoad();
+  return async () => {
+    const load = await loadSince(before);
+    return isStarved(load) ? describeLoad(load) : undefined;
+  };
 }
