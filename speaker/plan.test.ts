@@ -2,98 +2,21 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
+import {
+  endpoint,
+  NAMES,
+  node,
+  POOL,
+  service,
+  slice,
+  state,
+  VIP,
+  view,
+  type World,
+} from "#test/fakes/view.ts";
 import { elect } from "./elect.ts";
 import { type Plan, Planner } from "./plan.ts";
-import { Pools } from "./pools.ts";
-import type { EndpointView, NodeView, PoolView, ServiceView, SliceView, SpeakerState, View } from "./view.ts";
-
-const NAMES = ["n1", "n2", "n3"];
-const VIP = "172.30.0.200";
-
-const node = (name: string, labels: Record<string, string> = {}): NodeView => ({
-  name,
-  labels,
-  addresses: { IPv4: `172.30.0.${name.slice(1)}`, IPv6: `fd30::${name.slice(1)}` },
-  own: [`172.30.0.${name.slice(1)}`, `fd30::${name.slice(1)}`],
-});
-
-const state = (name: string, changes: Partial<SpeakerState> = {}): SpeakerState => ({
-  isReady: true,
-  links: [{ name: "eth0", prefixes: [`172.30.0.${name.slice(1)}/24`, `fd30::${name.slice(1)}/64`] }],
-  ...changes,
-});
-
-const service = (changes: Partial<ServiceView> = {}): ServiceView => ({
-  key: "default/web",
-  uid: "u1",
-  createdAt: "2026-01-01T00:00:00Z",
-  vips: [VIP],
-  ids: { "IPv4/TCP/80": 7, "IPv6/TCP/80": 8 },
-  ports: [{ name: "http", protocol: "TCP", port: 80 }],
-  isLocal: false,
-  hasAffinity: false,
-  sourceRanges: [],
-  ...changes,
-});
-
-const endpoint = (last: number, on: string, changes: Partial<EndpointView> = {}): EndpointView => ({
-  address: `10.244.0.${last}`,
-  node: on,
-  isReady: true,
-  isServing: true,
-  isTerminating: false,
-  ...changes,
-});
-
-const slice = (endpoints: readonly EndpointView[], changes: Partial<SliceView> = {}): SliceView => ({
-  family: "IPv4",
-  service: "default/web",
-  ports: [{ name: "http", protocol: "TCP", port: 8080 }],
-  endpoints,
-  ...changes,
-});
-
-interface World {
-  services?: readonly ServiceView[];
-  slices?: readonly SliceView[];
-  nodes?: readonly NodeView[];
-  pools?: readonly PoolView[];
-  live?: readonly string[];
-  dead?: readonly string[];
-  states?: Readonly<Record<string, SpeakerState>>;
-  mode?: "IPVS" | "KubeProxy";
-  nodeSelector?: Record<string, string>;
-}
-
-const POOL: PoolView = {
-  name: "pool",
-  addresses: ["172.30.0.0/24", "fd30::/64"],
-  protocol: "layer2",
-  nodeSelectors: [],
-  interfaces: [],
-  advertisements: [],
-};
-
-function view(world: World, own = "n1"): View {
-  const nodes = world.nodes ?? NAMES.map((name) => node(name));
-  const states = world.states ?? Object.fromEntries(NAMES.map((name) => [name, state(name)]));
-  return {
-    node: own,
-    loadBalancer: {
-      generation: 1,
-      isDeleting: false,
-      nodeSelector: world.nodeSelector ?? {},
-      mode: world.mode ?? "IPVS",
-      scheduler: "mh",
-      addressConflict: "defend",
-    },
-    nodes: new Map(nodes.map((entry) => [entry.name, entry])),
-    pools: new Pools(world.pools ?? [POOL]),
-    services: world.services ?? [service()],
-    slicesOf: (key) => (world.slices ?? [slice([endpoint(1, "n1")])]).filter((one) => one.service === key),
-    members: { live: world.live ?? NAMES, dead: world.dead ?? [], states: new Map(Object.entries(states)) },
-  };
-}
+import type { PoolView, ServiceView, SliceView } from "./view.ts";
 
 const planOf = (world: World, own = "n1"): Plan => new Planner().plan(view(world, own));
 const first = (world: World, own = "n1") => planOf(world, own).addresses[0];

@@ -9,82 +9,12 @@ import { markValue } from "#speaker/forwarding/elements.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
-import { planForwarding } from "#speaker/forwarding/plan.ts";
-import {
-  DEFAULT_SETTINGS,
-  FAMILIES,
-  type Family,
-  type ForwardedEndpoint,
-  type ForwardedPort,
-  PROTOCOLS,
-  type Protocol,
-} from "#speaker/forwarding/types.ts";
+import { DEFAULT_SETTINGS, FAMILIES, type ForwardedPort, PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { Clients, type Probe, probeText } from "#test/netns/clients.ts";
 import { isInside, testInside } from "#test/netns/guest.ts";
 import { ip, run } from "#test/netns/namespace.ts";
-
-const endpoint = (
-  address: string,
-  isLocal: boolean,
-  more: Partial<ForwardedEndpoint> = {},
-): ForwardedEndpoint => ({
-  address,
-  port: 8080,
-  isLocal,
-  isServing: true,
-  returnPath: "direct",
-  ...more,
-});
-
-const web = (more: Partial<ForwardedPort> = {}): ForwardedPort => ({
-  id: 5000,
-  family: "IPv4",
-  vip: "192.168.50.100",
-  protocol: "TCP",
-  port: 80,
-  scheduler: "mh",
-  affinity: false,
-  preferLocal: false,
-  endpoints: [endpoint("10.244.2.10", false), endpoint("10.244.1.10", true), endpoint("10.244.3.10", false)],
-  ...more,
-});
-const web6 = (): ForwardedPort => ({
-  ...web({ id: 5001, family: "IPv6", vip: "fd50::100" }),
-  endpoints: [endpoint("fd44:1::10", true), endpoint("fd44:2::10", false)],
-});
-const plan = (ports: ForwardedPort[], vips = [...new Set(ports.map((port) => port.vip))]) =>
-  planForwarding({ nodeAddresses: { IPv4: "192.168.50.11", IPv6: "fd50::11" }, ports, vips });
-
-/** What a port of each protocol admits: each something else, and SCTP nobody. */
-const RANGES: Readonly<Record<Protocol, readonly string[]>> = {
-  TCP: ["172.16.0.0/25", "fd16::/112"],
-  UDP: ["172.16.0.128/25", "fd16::1:0/112"],
-  SCTP: [],
-};
-/** First and last addresses of ranges among them. */
-const SOURCES = {
-  IPv4: ["172.16.0.1", "172.16.0.127", "172.16.0.128"],
-  IPv6: ["fd16::1", "fd16::ffff", "fd16::1:0"],
-} as const;
-const VIPS = { IPv4: "192.168.50.100", IPv6: "fd50::100" } as const;
-
-const restricted = (): ForwardedPort[] =>
-  FAMILIES.flatMap((family) =>
-    PROTOCOLS.map((protocol, index) => ({
-      ...(family === "IPv4" ? web() : web6()),
-      id: (family === "IPv4" ? 7000 : 7100) + index,
-      protocol,
-      sourceRanges: RANGES[protocol],
-    })),
-  );
-const probe = (family: Family, protocol: Protocol, source: string, more: Partial<Probe> = {}): Probe => ({
-  source,
-  vip: VIPS[family],
-  protocol,
-  port: 80,
-  ...more,
-});
+import { endpoint, plan, probe, restricted, SOURCES, web, web6 } from "#test/netns/ports.ts";
 
 if (!isInside) {
   testInside("forwarding", import.meta.filename);
