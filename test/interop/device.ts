@@ -10,7 +10,12 @@ export type Wanted = ReadonlyMap<string, WantedSession>;
 
 /** Lines to the driver. */
 export type Order =
-  | { readonly do: "reconcile"; readonly wanted: readonly (readonly [string, WantedSession])[] }
+  | {
+      readonly do: "reconcile";
+      readonly wanted: readonly (readonly [string, WantedSession])[];
+      /** Of sessions by name: as text, which a Password's JSON does not tell. */
+      readonly passwords: readonly (readonly [string, string])[];
+    }
   /** To every peer of the last reconcile: so many prefixes, made by the driver so that no reading of a list is measured. */
   | { readonly do: "announce"; readonly count: number }
   | { readonly do: "sessions" }
@@ -63,7 +68,10 @@ export class Device {
   }
 
   async reconcile(wanted: Wanted): Promise<void> {
-    await this.#order({ do: "reconcile", wanted: [...wanted] });
+    const passwords = [...wanted].flatMap(([name, { settings }]): [string, string][] =>
+      settings.password === undefined ? [] : [[name, settings.password.reveal()]],
+    );
+    await this.#order({ do: "reconcile", wanted: [...wanted], passwords });
   }
 
   async announce(count: number): Promise<void> {

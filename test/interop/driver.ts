@@ -5,6 +5,7 @@ import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import { createBgp } from "#speaker/bgp/bgp.ts";
 import { openOnLink } from "#speaker/bgp/onlink.ts";
+import { Password } from "#speaker/password.ts";
 import type { Answer, Order, Wanted } from "./device.ts";
 
 const write =
@@ -36,10 +37,22 @@ function announce(count: number): void {
   bgp.reconcile(new Map([...wanted].map(([name, one]) => [name, { ...one, advertisements }])));
 }
 
+function withPasswords({ wanted: sessions, passwords }: Extract<Order, { do: "reconcile" }>): Wanted {
+  const texts = new Map(passwords);
+  return new Map(
+    sessions.map(([name, one]) => {
+      const { password: _, ...settings } = one.settings;
+      const text = texts.get(name);
+      const own = text === undefined ? settings : { ...settings, password: new Password(text) };
+      return [name, { ...one, settings: own }];
+    }),
+  );
+}
+
 async function obey(order: Order): Promise<Answer> {
   switch (order.do) {
     case "reconcile":
-      wanted = new Map(order.wanted);
+      wanted = withPasswords(order);
       bgp.reconcile(wanted);
       return {};
     case "announce":
