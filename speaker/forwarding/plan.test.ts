@@ -160,6 +160,22 @@ for (const [what, bad] of [
   });
 }
 
+test("of two ports that claim one id, or one address and port, the later one is left out whole", () => {
+  const victim = port([local], { service: "bank/web" });
+  const other = { service: "tenant/evil", endpoints: [remote] };
+  const { ports: _, ...alone } = plan(victim);
+  for (const [claim, words] of [
+    [{ port: 81 }, "forwarding id 1 is of bank/web already"],
+    [{ id: 2 }, `${VIP} TCP/80 is of bank/web already`],
+    [{}, "forwarding id 1 is of bank/web already"],
+  ] as const) {
+    const { leftOut, ports: __, ...found } = plan(victim, { ...victim, ...other, ...claim });
+    const told = leftOut.map((one) => [one.service, one.what, one.words]);
+    assert.deepEqual(told, [["tenant/evil", "the port", words]]);
+    assert.deepEqual({ ...found, leftOut: [] }, alone);
+  }
+});
+
 test("an endpoint that is an address of Services is left out: its packets would go round", () => {
   const { leftOut, elements } = plan(
     port([endpoint(VIP), remote]),

@@ -181,21 +181,34 @@ function withoutVips(port: ForwardedPort, vips: ReadonlySet<string>, leftOut: Re
   return { ...port, endpoints: port.endpoints.filter(({ address }) => !vips.has(address)) };
 }
 
-function unplanned({ service, vip, protocol, port }: ForwardedPort, what: string, words: string): Refusal {
-  const place = `${vip} ${protocol}/${port}`;
+function unplanned(port: ForwardedPort, what: string, words: string): Refusal {
+  const { service } = port;
   const kind = "realServer";
   return {
     attempt: "",
     kind,
     what,
-    place,
+    place: placeOf(port),
     code: "Unplanned",
     words,
     ...(service !== undefined && { service }),
   };
 }
 
-/** A port that no kernel could be given is left out alone. */
+/**
+ * What of a port's id and place is another's already. The planner gives neither twice (speaker/claims.ts says who keeps
+ * it); should it ever, then two Services in one virtual server are what must not be: each would answer the other's clients.
+ */
+function taken(held: ReadonlyMap<string, ForwardedPort>, port: ForwardedPort): string | undefined {
+  const claim = claimsOf(port).find((one) => held.has(one));
+  const holder = claim === undefined ? undefined : held.get(claim);
+  return holder && `${claim} is of ${holder.service ?? placeOf(holder)} already`;
+}
+
+const claimsOf = (port: ForwardedPort): string[] => [`forwarding id ${port.id}`, placeOf(port)];
+const placeOf = ({ vip, protocol, port }: ForwardedPort): string => `${vip} ${protocol}/${port}`;
+
+/** A port that no kernel could be given is left out alone; of two that claim the same, the later one. */
 export function planForwarding(input: ForwardingInput): ForwardingPlan {
   const settings = input.settings ?? DEFAULT_SETTINGS;
   const sets = new ElementSets();
@@ -204,7 +217,13 @@ export function planForwarding(input: ForwardingInput): ForwardingPlan {
   const vips = new Set(input.vips);
   const leftOut: Refusal[] = [];
   const planned: ForwardedPort[] = [];
+  const held = new Map<string, ForwardedPort>();
   for (const each of input.ports) {
+    const why = taken(held, each);
+    if (why !== undefined) {
+      leftOut.push(unplanned(each, "the port", why));
+      continue;
+    }
     const port = withoutVips(each, vips, leftOut);
     try {
       virtualServers.push(...planPort(sets, port, settings));
@@ -215,6 +234,7 @@ export function planForwarding(input: ForwardingInput): ForwardingPlan {
       continue;
     }
     planned.push(port);
+    for (const claim of claimsOf(port)) held.set(claim, port);
     for (const endpoint of port.endpoints) if (isTunnelled(endpoint)) remote.add(endpoint.address);
   }
   addPings(sets, planned);
