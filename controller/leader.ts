@@ -41,9 +41,9 @@ export interface LeaderOptions {
 const ORPHAN_GRACE_MS = 3_000;
 
 /**
- * Settling everything anew costs as much as there are Services and pools (50 ms at 6,000 and 300). While pools only came
- * in, Services that change meanwhile are settled under the configuration that there is; else they wait, for nobody may
- * be given an address of a pool that is gone.
+ * Settling everything anew costs as much as there are Services and pools (50 ms at 6,000 and 300), so it rests in between.
+ * Services that change meanwhile wait for it: whoever makes a pool and then a Service means that pool, and nobody may be
+ * given an address of one that is gone.
  */
 const PACE = { share: 10, minMs: 0, maxMs: 500 } as const;
 
@@ -89,8 +89,6 @@ export class Term {
   #configuration: Configuration | undefined;
   #isStale = true;
   #mayBeReserved = false;
-  /** Something that the present configuration gives may be no more; not looked at yet. */
-  #hasLess = true;
   #staleSince: number;
   /** Those who wait are looked at then at the earliest; clock.now(). */
   readonly #wakePace = new Pace(WAKE_PACE);
@@ -142,7 +140,7 @@ export class Term {
     for (const pool of pools.list()) this.#poolChanged(pool.metadata.name);
     const cancels = [
       services.subscribe((key) => this.#serviceChanged(key)),
-      loadBalancers.subscribe(() => this.#configurationChanged(true)),
+      loadBalancers.subscribe(() => this.#configurationChanged()),
       reserved.onChange(() => {
         this.#mayBeReserved = true;
         this.#loop.trigger();
@@ -161,9 +159,8 @@ export class Term {
     this.#loop.trigger();
   }
 
-  #configurationChanged(hasLess: boolean): void {
+  #configurationChanged(): void {
     this.#isStale = true;
-    this.#hasLess ||= hasLess;
     this.#staleSince = this.#options.clock.now();
     this.#loop.trigger();
   }
@@ -178,20 +175,21 @@ export class Term {
     }
     if (text === undefined) this.#poolTexts.delete(name);
     else this.#poolTexts.set(name, text);
-    this.#configurationChanged(before !== undefined);
+    this.#configurationChanged();
   }
 
   async #pass(): Promise<{ retryAfterMs?: number }> {
     this.#lookAtReserved();
+    const { clock } = this.#options;
+    const restMs = this.#isStale ? this.#pace.waitMs(clock.now()) : 0;
+    if (restMs > 0) return { retryAfterMs: restMs };
     const waitMs = this.#isStale ? this.#reconfigureInTurn() : 0;
-    if (this.#configuration === undefined || (waitMs > 0 && this.#hasLess))
-      return waitMs > 0 ? { retryAfterMs: waitMs } : {};
+    if (this.#configuration === undefined) return waitMs > 0 ? { retryAfterMs: waitMs } : {};
     const { services } = this.#stores;
     const changes = [...this.#dirty].map((key) => [key, services.get(key)] as const);
     this.#dirty.clear();
     for (const [key, service] of changes) if (service === undefined) this.#forgetDeleted(key);
     if (changes.length > 0 || this.allocator.owesWake) this.#enqueue(this.#update(changes));
-    const { clock } = this.#options;
     const wakeMs = this.allocator.owesWake ? Math.max(1, this.#wakePace.waitMs(clock.now())) : 0;
     const waits = [waitMs, wakeMs].filter((ms) => ms > 0);
     return waits.length === 0 ? {} : { retryAfterMs: Math.min(...waits) };
@@ -204,7 +202,6 @@ export class Term {
     const pools = this.#configuration?.judged.pools;
     if (pools === undefined || !isReservedOtherwise(pools, this.#stores.reserved.reserved)) return;
     this.#isStale = true;
-    this.#hasLess = true;
   }
 
   #update(changes: Parameters<Allocator["update"]>[0]): Set<string> {
@@ -220,10 +217,7 @@ export class Term {
   #reconfigureInTurn(): number {
     const { clock } = this.#options;
     const began = clock.now();
-    const restMs = this.#pace.waitMs(began);
-    if (restMs > 0) return restMs;
     const leftMs = this.#reconfigure();
-    this.#hasLess = false;
     this.#pace.spent(began, clock.now());
     return leftMs;
   }
