@@ -8,71 +8,106 @@ export type ObjectMeta = Omit<V1ObjectMeta, "creationTimestamp" | "deletionTimes
   deletionTimestamp?: string;
 };
 
+/**
+ * Which addresses there are, who may have them, and how they are announced.
+ */
 export interface AddressPoolSpec {
   /**
-   * How the addresses are announced.
+   * How the addresses are announced. layer2: one node answers ARP and NDP for each address. bgp: nodes advertise routes to the BGPPeers.
    */
   protocol: "layer2" | "bgp";
   /**
-   * Prefixes (192.168.10.0/24) or ranges (192.168.10.5-192.168.10.9) of either family.
+   * Prefixes (192.168.10.0/24) or ranges (192.168.10.5-192.168.10.9) of either family. No two pools may share an address.
    *
    * @minItems 1
    * @maxItems 256
    */
   addresses: string[];
   /**
-   * Give addresses to Services that do not ask for this pool.
+   * Give addresses to Services that do not ask for this pool, too. With false, only to those that ask for it. The default is true.
    */
   autoAssign?: boolean;
   /**
-   * Leave out IPv4 addresses that end in 0 or 255.
+   * Leave out IPv4 addresses that end in 0 or 255, which some old devices do not reach. The default is false.
    */
   avoidBuggyIPs?: boolean;
   /**
-   * Which Services may have addresses of this pool. Without it, all.
+   * Which Services may have addresses of this pool, and how early it is asked. A Service must satisfy both the rules for namespaces and those for Services. Without it, all Services may.
    */
   serviceAllocation?: {
     /**
-     * Lower goes first; 0 or unset goes last.
+     * Among several pools that may serve a Service, the one with the lower number goes first; 0 or unset goes last.
      */
     priority?: number;
     /**
+     * Names of namespaces whose Services may have addresses, beside those that namespaceSelectors select. Where both are empty or unset, all namespaces.
+     *
      * @maxItems 256
      */
     namespaces?: string[];
     /**
+     * Namespaces whose Services may have addresses, by the namespaces' labels; one selector that matches is enough. They add to the names in namespaces.
+     *
      * @maxItems 64
      */
     namespaceSelectors?: {
+      /**
+       * Labels that must all be there with exactly these values. An empty selector matches everything.
+       */
       matchLabels?: {
         [k: string]: string;
       };
       /**
+       * Further conditions on labels, all of which must hold, beside matchLabels.
+       *
        * @maxItems 64
        */
       matchExpressions?: {
+        /**
+         * Name of the label that the condition looks at.
+         */
         key: string;
+        /**
+         * In and NotIn compare the label's value with values, and NotIn holds for a missing label, too; Exists and DoesNotExist ask only whether the label is there.
+         */
         operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
         /**
+         * Values to compare with; at least one for In and NotIn, none for the other operators.
+         *
          * @maxItems 256
          */
         values?: string[];
       }[];
     }[];
     /**
+     * Services that may have addresses, by the Services' labels; one selector that matches is enough. Empty or unset, all Services.
+     *
      * @maxItems 64
      */
     serviceSelectors?: {
+      /**
+       * Labels that must all be there with exactly these values. An empty selector matches everything.
+       */
       matchLabels?: {
         [k: string]: string;
       };
       /**
+       * Further conditions on labels, all of which must hold, beside matchLabels.
+       *
        * @maxItems 64
        */
       matchExpressions?: {
+        /**
+         * Name of the label that the condition looks at.
+         */
         key: string;
+        /**
+         * In and NotIn compare the label's value with values, and NotIn holds for a missing label, too; Exists and DoesNotExist ask only whether the label is there.
+         */
         operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
         /**
+         * Values to compare with; at least one for In and NotIn, none for the other operators.
+         *
          * @maxItems 256
          */
         values?: string[];
@@ -80,61 +115,104 @@ export interface AddressPoolSpec {
     }[];
   };
   /**
+   * Nodes that may announce the addresses, by the nodes' labels; one selector that matches is enough. Empty or unset, all nodes that run a speaker.
+   *
    * @maxItems 64
    */
   nodeSelectors?: {
+    /**
+     * Labels that must all be there with exactly these values. An empty selector matches everything.
+     */
     matchLabels?: {
       [k: string]: string;
     };
     /**
+     * Further conditions on labels, all of which must hold, beside matchLabels.
+     *
      * @maxItems 64
      */
     matchExpressions?: {
+      /**
+       * Name of the label that the condition looks at.
+       */
       key: string;
+      /**
+       * In and NotIn compare the label's value with values, and NotIn holds for a missing label, too; Exists and DoesNotExist ask only whether the label is there.
+       */
       operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
       /**
+       * Values to compare with; at least one for In and NotIn, none for the other operators.
+       *
        * @maxItems 256
        */
       values?: string[];
     }[];
   }[];
   /**
-   * Links to announce on. Without it, those that reach the address.
+   * Names of the nodes' links to announce on, for protocol layer2. Unset, the links whose own prefix has the address, else the link of the node's own address.
    *
    * @maxItems 64
    */
   interfaces?: string[];
   /**
-   * How a bgp pool is advertised.
+   * How a pool of protocol bgp is advertised; each entry adds a route for the addresses it covers. Empty or unset, each address as a /32 or /128 to all peers.
    *
    * @maxItems 64
    */
   bgpAdvertisements?: {
+    /**
+     * Prefix length of the routes for IPv4 addresses. The default, 32, is one route for each address; a smaller one joins the addresses of a prefix into one route.
+     */
     aggregationLength?: number;
+    /**
+     * Prefix length of the routes for IPv6 addresses. The default, 128, is one route for each address.
+     */
     aggregationLengthV6?: number;
+    /**
+     * LOCAL_PREF of the routes, where routers of the same AS prefer the higher one. Told to iBGP peers only; 100 if unset.
+     */
     localPref?: number;
     /**
+     * BGP communities that the routes carry: 65000:100, large:65000:1:2, or a well-known name such as no-export. Unset, none.
+     *
      * @maxItems 64
      */
     communities?: string[];
     /**
+     * Names of the BGPPeers that hear these routes. Empty or unset, all of them.
+     *
      * @maxItems 64
      */
     peers?: string[];
     /**
+     * Nodes that advertise these routes, by the nodes' labels; one selector that matches is enough. Empty or unset, all nodes that the pool's own nodeSelectors allow.
+     *
      * @maxItems 64
      */
     nodeSelectors?: {
+      /**
+       * Labels that must all be there with exactly these values. An empty selector matches everything.
+       */
       matchLabels?: {
         [k: string]: string;
       };
       /**
+       * Further conditions on labels, all of which must hold, beside matchLabels.
+       *
        * @maxItems 64
        */
       matchExpressions?: {
+        /**
+         * Name of the label that the condition looks at.
+         */
         key: string;
+        /**
+         * In and NotIn compare the label's value with values, and NotIn holds for a missing label, too; Exists and DoesNotExist ask only whether the label is there.
+         */
         operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
         /**
+         * Values to compare with; at least one for In and NotIn, none for the other operators.
+         *
          * @maxItems 256
          */
         values?: string[];
@@ -142,44 +220,79 @@ export interface AddressPoolSpec {
     }[];
   }[];
   /**
-   * Services of different namespaces may share an address by one sharing key. Without it, those of one namespace only; what is shared already stays.
+   * Services of different namespaces may share an address by one sharing key. With false, the default, those of one namespace only; what is shared already stays.
    */
   shareAcrossNamespaces?: boolean;
   /**
-   * How much a namespace may have of this pool.
+   * How much of this pool the Services of a namespace may have, one entry for each namespace. What they have already they keep when a quota is lowered.
    *
    * @maxItems 256
    */
   quotas?: {
+    /**
+     * Name of the namespace that the quota is for.
+     */
     namespace: string;
     /**
-     * Without it, as many as there are.
+     * How many addresses of the pool the namespace's Services may have, IPv4 and IPv6 together. Unset, as many as there are.
      */
     addresses?: number;
     /**
-     * Ports of its Services, each once for every address that it is at. Without it, 16 for each of its addresses, and 1024 at least; each costs every node 74 KB of kernel memory.
+     * How many ports the namespace's Services may have, each counted once for every address that it is at. Unset, 16 for each of its addresses, and 1024 at least; each costs every node 74 KB of kernel memory.
      */
     ports?: number;
   }[];
 }
 
+/**
+ * What the controller found; nobody else writes it.
+ */
 export interface AddressPoolStatus {
+  /**
+   * How many IPv4 addresses of the pool Services have now.
+   */
   assignedIPv4?: number;
+  /**
+   * How many IPv6 addresses of the pool Services have now.
+   */
   assignedIPv6?: number;
+  /**
+   * How many IPv4 addresses can still be given to Services.
+   */
   availableIPv4?: number;
   /**
-   * At most 2^53-1, however large the pool.
+   * How many IPv6 addresses can still be given to Services; shown as 2^53-1 if there are more.
    */
   availableIPv6?: number;
   /**
+   * What is true of the object now, one entry for each type. Valid: the pool obeys all rules; one that does not gives no new addresses.
+   *
    * @maxItems 16
    */
   conditions?: {
+    /**
+     * Which question this entry answers; there is one entry for each.
+     */
     type: string;
+    /**
+     * True or False is the answer; Unknown where it cannot be told.
+     */
     status: "True" | "False" | "Unknown";
+    /**
+     * Why the status is as it is, in one word for programs.
+     */
     reason: string;
+    /**
+     * Why the status is as it is, in words for people; may be empty.
+     */
     message: string;
+    /**
+     * When the status last changed from one value to another.
+     */
     lastTransitionTime: string;
+    /**
+     * The metadata.generation that the entry speaks about; if it is less than the object's, a later change is not judged yet.
+     */
     observedGeneration?: number;
   }[];
 }
@@ -193,51 +306,77 @@ export interface AddressPool {
   status?: AddressPoolStatus;
 }
 
+/**
+ * Timers of the sessions whose BGPPeers name this profile. Each field that is unset has its default.
+ */
 export interface BFDProfileSpec {
   /**
-   * Milliseconds; 300 where unset.
+   * Shortest time between two packets that this node accepts, in milliseconds; the peer sends no faster. 300 if unset.
    */
   receiveInterval?: number;
   /**
-   * Milliseconds; 300 where unset.
+   * Time in milliseconds after which this node wants to send the next packet; it waits longer if the peer accepts only slower ones. 300 if unset.
    */
   transmitInterval?: number;
   /**
-   * 3 where unset.
+   * How many of this node's packets in a row the peer must miss before it takes the path for dead. The peer sets the number for the other direction. 3 if unset.
    */
   detectMultiplier?: number;
   /**
-   * Milliseconds; 50 where unset.
+   * Time between two echo packets, in milliseconds; of effect only with echoMode. 50 if unset.
    */
   echoInterval?: number;
   /**
-   * IPv4 single hop only.
+   * Send packets that the router's forwarding returns, so that the path is tested without the router's BFD. For IPv4 peers one hop away; for others it has no effect. Off if unset.
    */
   echoMode?: boolean;
   /**
-   * Wait for the peer to speak first.
+   * Send nothing until the peer has sent its first packet. Off if unset, then both sides begin.
    */
   passiveMode?: boolean;
   /**
-   * Multihop only.
+   * Drop packets of the peer that arrive with a smaller TTL or hop limit than this; only for peers several hops away. Unset, any is accepted.
    */
   minimumTtl?: number;
 }
 
+/**
+ * What the controller found; nobody else writes it.
+ */
 export interface BFDProfileStatus {
   /**
-   * BGPPeers that name this profile.
+   * How many BGPPeers name this profile.
    */
   peers?: number;
   /**
+   * What is true of the object now, one entry for each type. Valid: the profile obeys all rules.
+   *
    * @maxItems 16
    */
   conditions?: {
+    /**
+     * Which question this entry answers; there is one entry for each.
+     */
     type: string;
+    /**
+     * True or False is the answer; Unknown where it cannot be told.
+     */
     status: "True" | "False" | "Unknown";
+    /**
+     * Why the status is as it is, in one word for programs.
+     */
     reason: string;
+    /**
+     * Why the status is as it is, in words for people; may be empty.
+     */
     message: string;
+    /**
+     * When the status last changed from one value to another.
+     */
     lastTransitionTime: string;
+    /**
+     * The metadata.generation that the entry speaks about; if it is less than the object's, a later change is not judged yet.
+     */
     observedGeneration?: number;
   }[];
 }
@@ -251,113 +390,176 @@ export interface BFDProfile {
   status?: BFDProfileStatus;
 }
 
+/**
+ * Where the router is, which nodes hold a session with it, and how.
+ */
 export interface BGPPeerSpec {
   /**
-   * AS number of the speakers; the same on all BGPPeers.
+   * AS number of the speakers, the same on all BGPPeers.
    */
   myASN: number;
   /**
-   * AS number of the router.
+   * AS number of the router; if it is that of the speakers, the session is iBGP. Either this or dynamicASN must be set.
    */
   peerASN?: number;
   /**
-   * Take the AS number from the router's OPEN.
+   * Take the AS number that the router says in its OPEN message. internal: it must be that of the speakers. external: it must be another. Only instead of peerASN.
    */
   dynamicASN?: "internal" | "external";
   /**
-   * AS number to show to this peer instead of myASN.
+   * AS number to show to this peer instead of myASN. Unset, myASN.
    */
   localASN?: number;
   /**
-   * Address of the router.
+   * IPv4 or IPv6 address of the router. Either this or interface must be set.
    */
   peerAddress?: string;
   /**
-   * Link of an unnumbered session.
+   * Name of the nodes' link on which the router tells its link-local address by router advertisements (an unnumbered session). Only instead of peerAddress.
    */
   interface?: string;
+  /**
+   * TCP port of the router that the speakers connect to. The default is 179.
+   */
   peerPort?: number;
+  /**
+   * Address that the nodes connect from. A node without it cannot connect. Unset, the node's kernel chooses.
+   */
   sourceAddress?: string;
   /**
-   * A duration such as 90s; 0 means unset.
+   * How long either side may be silent before the session ends, a duration such as 90s: 3s to 65535s. The smaller value of the two sides counts. 0 or unset: 90s.
    */
   holdTime?: string;
   /**
-   * A duration such as 90s; 0 means unset.
+   * How often the speaker says that it is alive, a duration such as 30s; never less often than three times in the hold time that both sides agreed on. 0 or unset: a third of that hold time.
    */
   keepaliveTime?: string;
   /**
-   * A duration such as 90s; 0 means unset.
+   * Longest pause between two attempts to connect, a duration of whole seconds from 1s to 65535s; the pauses double up to it. 0 or unset: 120s.
    */
   connectTime?: string;
   /**
-   * Router ID of the speakers, the same on all BGPPeers that set one.
+   * BGP identifier of the speakers, written as an IPv4 address; the same on all BGPPeers that set one. Unset, the IPv4 address of each node; a node without one needs it.
    */
   routerID?: string;
   /**
-   * Nodes that hold the session. Without it, all.
+   * Nodes that hold a session with the router, by the nodes' labels; one selector that matches is enough. Empty or unset, all nodes that run a speaker.
    *
    * @maxItems 64
    */
   nodeSelectors?: {
+    /**
+     * Labels that must all be there with exactly these values. An empty selector matches everything.
+     */
     matchLabels?: {
       [k: string]: string;
     };
     /**
+     * Further conditions on labels, all of which must hold, beside matchLabels.
+     *
      * @maxItems 64
      */
     matchExpressions?: {
+      /**
+       * Name of the label that the condition looks at.
+       */
       key: string;
+      /**
+       * In and NotIn compare the label's value with values, and NotIn holds for a missing label, too; Exists and DoesNotExist ask only whether the label is there.
+       */
       operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
       /**
+       * Values to compare with; at least one for In and NotIn, none for the other operators.
+       *
        * @maxItems 256
        */
       values?: string[];
     }[];
   }[];
   /**
-   * TCP MD5 password.
+   * Password that signs the connection by TCP MD5 (RFC 2385), at most 80 octets. Who may read BGPPeers can read it: passwordSecret hides it. Empty or unset, no signature.
    */
   password?: string;
   /**
-   * Secret of type kubernetes.io/basic-auth in this namespace; its key `password` is used.
+   * Secret of type kubernetes.io/basic-auth in this namespace; its key `password` is used. The session waits until it is there. Only instead of password.
    */
   passwordSecret?: {
+    /**
+     * Name of the Secret to read.
+     */
     name: string;
+    /**
+     * Namespace of the Secret: that of the BGPPeer, no other is accepted. Empty or unset, the same.
+     */
     namespace?: string;
   };
+  /**
+   * The router, of another AS, may be more than one hop away. With false, the default, it must be on a network of the node. iBGP needs no such permission.
+   */
   ebgpMultiHop?: boolean;
   /**
-   * Refuse packets that come over more hops than that (RFC 5082).
+   * Refuse packets of the router that come over more hops than this (RFC 5082); 1 is a neighbour. The router must send with TTL 255. Unset, none are refused for it.
    */
   ttlSecurityHops?: number;
   /**
-   * Name of a BFDProfile.
+   * Name of the BFDProfile for a BFD session beside the BGP session, which ends when BFD loses the path. The BGP session waits until the profile is there. Empty or unset, no BFD.
    */
   bfdProfile?: string;
+  /**
+   * Ask the router to keep the routes up to 120 s while a speaker restarts (RFC 4724). The default is false: it drops them at once.
+   */
   enableGracefulRestart?: boolean;
   /**
-   * Both families over this session.
+   * Exchange IPv4 and IPv6 routes over this session. With false, the default, only those of peerAddress' family. Sessions with interface always exchange both.
    */
   dualStackAddressFamily?: boolean;
 }
 
+/**
+ * What the speakers report of their sessions, brought together by the controller.
+ */
 export interface BGPPeerStatus {
+  /**
+   * How many of the nodes' sessions with the router are established.
+   */
   establishedSessions?: number;
+  /**
+   * How many nodes hold a session with the router or should hold one.
+   */
   configuredSessions?: number;
   /**
-   * Why a session was last lost.
+   * Node, time and cause of the last error of any of the sessions. Absent until there was one.
    */
   lastLoss?: string;
   /**
+   * What is true of the object now, one entry for each type. Valid: the peer obeys all rules. Established: all sessions that should be are established.
+   *
    * @maxItems 16
    */
   conditions?: {
+    /**
+     * Which question this entry answers; there is one entry for each.
+     */
     type: string;
+    /**
+     * True or False is the answer; Unknown where it cannot be told.
+     */
     status: "True" | "False" | "Unknown";
+    /**
+     * Why the status is as it is, in one word for programs.
+     */
     reason: string;
+    /**
+     * Why the status is as it is, in words for people; may be empty.
+     */
     message: string;
+    /**
+     * When the status last changed from one value to another.
+     */
     lastTransitionTime: string;
+    /**
+     * The metadata.generation that the entry speaks about; if it is less than the object's, a later change is not judged yet.
+     */
     observedGeneration?: number;
   }[];
 }
@@ -371,114 +573,171 @@ export interface BGPPeer {
   status?: BGPPeerStatus;
 }
 
+/**
+ * How controller and speakers run and forward. Each field that is unset has its default.
+ */
 export interface LoadBalancerSpec {
   /**
-   * Labels of the nodes that run speakers; all nodes without it.
+   * Labels that a node must have to run a speaker, all of them. Empty or unset, all Linux nodes.
    */
   nodeSelector?: {
     [k: string]: string;
   };
   /**
-   * Tolerations of the pods, as in a pod's spec.
+   * Taints of nodes that do not keep the speakers away, beside that of control plane nodes, which never does. Unset, no further ones.
    *
    * @maxItems 64
    */
   speakerTolerations?: {
+    /**
+     * Name of the taint. Empty or unset with operator Exists, every taint.
+     */
     key?: string;
+    /**
+     * Equal: the taint must have this value. Exists: any value will do. Unset, Equal.
+     */
     operator?: "Exists" | "Equal";
+    /**
+     * Value that the taint must have with operator Equal; unset is the empty value.
+     */
     value?: string;
+    /**
+     * The effect of the taints that are meant. Unset, all of them.
+     */
     effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+    /**
+     * How many seconds a pod may stay after a taint of effect NoExecute came; 0 or less is not at all. Unset, for ever.
+     */
     tolerationSeconds?: number;
   }[];
   /**
-   * Labels of the nodes that may run the controller.
+   * Labels that a node must have to run a controller, all of them. Empty or unset, all Linux nodes.
    */
   controllerNodeSelector?: {
     [k: string]: string;
   };
   /**
-   * Tolerations of the pods, as in a pod's spec.
+   * Taints of nodes that do not keep the controllers away. Unset, none.
    *
    * @maxItems 64
    */
   controllerTolerations?: {
+    /**
+     * Name of the taint. Empty or unset with operator Exists, every taint.
+     */
     key?: string;
+    /**
+     * Equal: the taint must have this value. Exists: any value will do. Unset, Equal.
+     */
     operator?: "Exists" | "Equal";
+    /**
+     * Value that the taint must have with operator Equal; unset is the empty value.
+     */
     value?: string;
+    /**
+     * The effect of the taints that are meant. Unset, all of them.
+     */
     effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+    /**
+     * How many seconds a pod may stay after a taint of effect NoExecute came; 0 or less is not at all. Unset, for ever.
+     */
     tolerationSeconds?: number;
   }[];
   /**
-   * How many controllers run; one of them leads, all answer webhooks.
+   * How many controllers run; one of them leads, all answer webhooks. The default is 2.
    */
   controllerReplicas?: number;
   /**
-   * The least severe records that controller and speakers write.
+   * The least severe records that controller and speakers write: all writes everything, none nothing. The default is info.
    */
   logLevel?: "all" | "debug" | "info" | "warn" | "error" | "none";
   /**
-   * How metrics of controller and speakers are read. Token: over HTTPS, with a bearer token whose holder may get /metrics (ClusterRole genkan-metrics-reader). Loopback: over HTTP at the port of health, from the same network namespace alone, for an agent on the node.
+   * How metrics of controller and speakers are read. Token, the default: over HTTPS, with a bearer token whose holder may get /metrics (ClusterRole genkan-metrics-reader). Loopback: over HTTP at the port of health, from the same network namespace alone, for an agent on the node.
    */
   metricsAccess?: "Token" | "Loopback";
   /**
-   * Serve only Services of this spec.loadBalancerClass; without it, only Services that name none.
+   * Serve only Services of this spec.loadBalancerClass. Unset, only Services that name none.
    */
   loadBalancerClass?: string;
   /**
-   * What else the pods are given.
+   * What else the controllers' pods are given.
    */
   controllerConfig?: {
+    /**
+     * Priority class of the pods: who must go when a node is full. Unset, system-cluster-critical for controllers and system-node-critical for speakers.
+     */
     priorityClassName?: string;
+    /**
+     * Container runtime that runs the pods, by the name of its RuntimeClass. Unset, the node's default.
+     */
     runtimeClassName?: string;
     /**
-     * Affinity as in a pod's spec.
+     * Which nodes the pods prefer or need, as in a pod's spec; it replaces the default. Unset, controllers keep apart from each other, speakers have none.
      */
     affinity?: {
       [k: string]: unknown;
     };
     /**
-     * Annotations of the pods.
+     * Annotations to set on the pods, for other programs to read. Unset, none.
      */
     annotations?: {
       [k: string]: string;
     };
     /**
-     * Resources of the container, as in a pod's spec.
+     * How much the container of a pod reserves and may use; it replaces the defaults as a whole. Unset, 20m of CPU for a controller, 50m for a speaker, 96Mi of memory for each, and no limits.
      */
     resources?: {
+      /**
+       * What a node must have free for the pod, by resource: cpu (cores, 20m is 0.02) and memory (octets, 96Mi).
+       */
       requests?: {
         [k: string]: number | string;
       };
+      /**
+       * What the container may use at most, by resource: more cpu is slowed down, more memory ends it. Unset, no limit.
+       */
       limits?: {
         [k: string]: number | string;
       };
     };
   };
   /**
-   * What else the pods are given.
+   * What else the speakers' pods are given.
    */
   speakerConfig?: {
+    /**
+     * Priority class of the pods: who must go when a node is full. Unset, system-cluster-critical for controllers and system-node-critical for speakers.
+     */
     priorityClassName?: string;
+    /**
+     * Container runtime that runs the pods, by the name of its RuntimeClass. Unset, the node's default.
+     */
     runtimeClassName?: string;
     /**
-     * Affinity as in a pod's spec.
+     * Which nodes the pods prefer or need, as in a pod's spec; it replaces the default. Unset, controllers keep apart from each other, speakers have none.
      */
     affinity?: {
       [k: string]: unknown;
     };
     /**
-     * Annotations of the pods.
+     * Annotations to set on the pods, for other programs to read. Unset, none.
      */
     annotations?: {
       [k: string]: string;
     };
     /**
-     * Resources of the container, as in a pod's spec.
+     * How much the container of a pod reserves and may use; it replaces the defaults as a whole. Unset, 20m of CPU for a controller, 50m for a speaker, 96Mi of memory for each, and no limits.
      */
     resources?: {
+      /**
+       * What a node must have free for the pod, by resource: cpu (cores, 20m is 0.02) and memory (octets, 96Mi).
+       */
       requests?: {
         [k: string]: number | string;
       };
+      /**
+       * What the container may use at most, by resource: more cpu is slowed down, more memory ends it. Unset, no limit.
+       */
       limits?: {
         [k: string]: number | string;
       };
@@ -489,28 +748,28 @@ export interface LoadBalancerSpec {
    */
   forwarding?: {
     /**
-     * IPVS forwards by ourselves: flows survive a move and pods see the client. KubeProxy leaves forwarding to kube-proxy.
+     * IPVS, the default, forwards by ourselves: flows survive a move and pods see the client. KubeProxy leaves forwarding to kube-proxy.
      */
     mode?: "IPVS" | "KubeProxy";
     /**
-     * IPVS scheduler. Only mh picks the same pod on every node; with another one flows break when their address moves.
+     * How IPVS chooses a pod. Only mh, the default, picks the same pod on every node; with another one flows break when their address moves.
      */
     scheduler?: "mh" | "sh" | "rr" | "wrr" | "lc" | "wlc";
     /**
-     * How a node sends to a pod of another node. gre and gue are not supported yet.
+     * How a node sends to a pod of another node. The default is ipip; gre and gue are not supported yet and are refused.
      */
     tunnel?: "ipip" | "gre" | "gue";
     /**
-     * Share connection entries between nodes, so that a change of endpoints followed by a move keeps flows too. Not supported yet.
+     * Share connection entries between nodes, so that a change of endpoints followed by a move keeps flows too. Not supported yet: true is refused.
      */
     connectionSync?: boolean;
     /**
-     * Direct lets the pod's node answer the client. SNAT masquerades everything: for networks that drop foreign source addresses. SNAT is not supported yet.
+     * Direct, the default, lets the pod's node answer the client. SNAT masquerades everything, for networks that drop foreign source addresses; it is not supported yet and is refused.
      */
     returnPath?: "Direct" | "SNAT";
   };
   /**
-   * Who owns an address, and when another takes over.
+   * Who owns an address of a layer2 pool, and when another node takes over.
    */
   layer2?: {
     /**
@@ -518,54 +777,101 @@ export interface LoadBalancerSpec {
      */
     addressConflict?: "defend" | "yield";
     /**
-     * How the death of an owner is noticed. Not supported yet.
+     * How the death of an owner is noticed. Not supported yet: setting it is refused.
      */
     failureDetection?: {
       /**
-       * Milliseconds.
+       * Time between two probes of an owner, in milliseconds. Not supported yet.
        */
       probeInterval?: number;
+      /**
+       * How many probes in a row an owner may miss before it counts as dead. Not supported yet.
+       */
       multiplier?: number;
     };
     /**
-     * Sticky lets an owner keep its address when a node joins or returns. Not supported yet.
+     * Sticky lets an owner keep its address when a node joins or returns; Balanced moves it where it belongs. Not supported yet: setting it is refused. Unset, addresses move as with Balanced.
      */
     stickiness?: "Sticky" | "Balanced";
   };
   /**
-   * The speakers' gossip. Not supported yet.
+   * How the speakers tell each other that they are alive. Not supported yet: setting a field of it is refused.
    */
   membership?: {
+    /**
+     * Port on the nodes that the speakers hear each other at. Not supported yet.
+     */
     port?: number;
+    /**
+     * Name of the nodes' link that the speakers talk over. Not supported yet.
+     */
     interface?: string;
   };
 }
 
+/**
+ * How the installation is, as the operator sees it; nobody else writes it.
+ */
 export interface LoadBalancerStatus {
+  /**
+   * The metadata.generation that the status speaks about; if it is less than the object's, a later change is not applied yet.
+   */
   observedGeneration?: number;
   /**
+   * What is true of the object now, one entry for each type. Available: everything that the spec asks for runs. Progressing: a change is on its way. Degraded: something is wrong. Upgradeable: an upgrade may begin. Valid: the spec obeys all rules. Contested: somebody else keeps changing what the operator made.
+   *
    * @maxItems 16
    */
   conditions?: {
+    /**
+     * Which question this entry answers; there is one entry for each.
+     */
     type: string;
+    /**
+     * True or False is the answer; Unknown where it cannot be told.
+     */
     status: "True" | "False" | "Unknown";
+    /**
+     * Why the status is as it is, in one word for programs.
+     */
     reason: string;
+    /**
+     * Why the status is as it is, in words for people; may be empty.
+     */
     message: string;
+    /**
+     * When the status last changed from one value to another.
+     */
     lastTransitionTime: string;
+    /**
+     * The metadata.generation that the entry speaks about; if it is less than the object's, a later change is not judged yet.
+     */
     observedGeneration?: number;
   }[];
   /**
-   * Pods wanted and ready.
+   * How many speakers there should be, and how many there are.
    */
   speakers?: {
+    /**
+     * How many pods there should be.
+     */
     desired?: number;
+    /**
+     * How many pods run and are ready for work.
+     */
     ready?: number;
   };
   /**
-   * Pods wanted and ready.
+   * How many controllers there should be, and how many there are.
    */
   controllers?: {
+    /**
+     * How many pods there should be.
+     */
     desired?: number;
+    /**
+     * How many pods run and are ready for work.
+     */
     ready?: number;
   };
 }
@@ -579,133 +885,210 @@ export interface LoadBalancer {
   status?: LoadBalancerStatus;
 }
 
+/**
+ * What the speaker last reported.
+ */
 export interface SpeakerState {
+  /**
+   * Name of the node that the speaker runs on.
+   */
   node?: string;
   /**
    * Which build of the speaker runs.
    */
   build?: string;
   /**
-   * Of the LoadBalancer.
+   * The metadata.generation of the LoadBalancer that the speaker follows.
    */
   observedGeneration?: number;
+  /**
+   * How many addresses this node answers for, those that the list below has no room for included.
+   */
   ownedCount?: number;
   /**
-   * Addresses that this node answers for, at most 1000 of them.
+   * Addresses that this node answers for by ARP or NDP, at most 1000 of them.
    *
    * @maxItems 1000
    */
   addresses?: {
+    /**
+     * One IPv4 or IPv6 address of a layer2 pool.
+     */
     address: string;
     /**
-     * One Service that has it, as namespace/name.
+     * One of the Services that have it, as namespace/name.
      */
     service?: string;
     /**
+     * Names of the node's links that it is announced on.
+     *
      * @maxItems 64
      */
     links?: string[];
   }[];
   /**
+   * Links of the node that have an address of its own, at most 64 of them.
+   *
    * @maxItems 64
    */
   links?: {
+    /**
+     * Name of the link in the node's kernel.
+     */
     name: string;
+    /**
+     * Whether the link is up and can send.
+     */
     hasCarrier?: boolean;
   }[];
+  /**
+   * What the node's kernel forwards for the addresses of Services.
+   */
   forwarding?: {
+    /**
+     * Who forwards, as the LoadBalancer says: IPVS or KubeProxy.
+     */
     mode?: string;
+    /**
+     * How many virtual servers of IPVS there are: one for each address, protocol and port of a Service.
+     */
     virtualServers?: number;
+    /**
+     * How many pods stand behind them, each counted once for every virtual server.
+     */
     realServers?: number;
     /**
-     * Kernel writes of the last pass that wrote.
+     * How many changes the last pass that changed anything wrote to the kernel.
      */
     lastWrites?: number;
   };
   /**
-   * Addresses that this node advertises by BGP.
+   * How many addresses this node advertises by BGP. Absent on a node without BGP.
    */
   advertisedCount?: number;
   /**
-   * BGP sessions that this node holds or should hold, by peer.
+   * BGP sessions that this node holds or should hold, by peer, at most 128 of them.
    *
    * @maxItems 128
    */
   bgpSessions?: {
     /**
-     * Name of the BGPPeer.
+     * Name of the BGPPeer that asks for the session.
      */
     peer: string;
+    /**
+     * Address of the router. Absent while it is not known.
+     */
     address?: string;
     /**
-     * State of RFC 4271, or Withheld where the session cannot be tried.
+     * State of RFC 4271, or Withheld where the session cannot be tried; lastError says why.
      */
     state: "Idle" | "Connect" | "Active" | "OpenSent" | "OpenConfirm" | "Established" | "Withheld";
     /**
-     * When it was established.
+     * When the session was established. Absent while it is not.
      */
     since?: string;
+    /**
+     * AS number that the router said. Absent until it has said one.
+     */
     remoteASN?: number;
     /**
-     * Seconds as negotiated.
+     * How long either side may be silent before the session ends, in seconds, as both sides agreed.
      */
     holdTime?: number;
     /**
-     * Prefixes.
+     * How many prefixes this node advertises to the router.
      */
     advertised?: number;
     /**
-     * Prefixes, none of them used.
+     * How many prefixes the router advertises to this node; none of them is used.
      */
     received?: number;
     /**
-     * How often it was lost.
+     * How often the session was established and then lost, since the speaker has held it.
      */
     losses?: number;
+    /**
+     * What last went wrong with the session. Absent if nothing has.
+     */
     lastError?: string;
+    /**
+     * When that went wrong.
+     */
     lastErrorTime?: string;
   }[];
   /**
+   * BFD sessions that this node holds beside its BGP sessions, at most 128 of them.
+   *
    * @maxItems 128
    */
   bfdSessions?: {
     /**
-     * Name of the BGPPeer.
+     * Name of the BGPPeer that asks for the session.
      */
     peer: string;
+    /**
+     * Address of the router that is watched.
+     */
     address?: string;
+    /**
+     * State of RFC 5880. Up: both sides hear each other. AdminDown: switched off on purpose.
+     */
     state: "AdminDown" | "Down" | "Init" | "Up";
     /**
-     * Of the last change (RFC 5880).
+     * Why the state last changed, in the terms of RFC 5880.
      */
     diagnostic?: string;
     /**
-     * Of the state.
+     * When the session came into this state.
      */
     since?: string;
     /**
-     * Milliseconds.
+     * After how much silence of the router the path counts as dead, in milliseconds.
      */
     detectionTime?: number;
     /**
-     * How often it went down.
+     * How often the session was up and then lost the path, since the speaker has held it.
      */
     losses?: number;
   }[];
   /**
-   * fifo, or normal and why: what the kernel lets the BFD thread have.
+   * How the kernel schedules the thread that keeps BFD's time. fifo: before all ordinary work. normal, and why: timers may be raised, for packets can be late.
    */
   bfdScheduling?: string;
+  /**
+   * Why the speaker's last pass failed. Absent if it did not.
+   */
   lastError?: string;
   /**
+   * What is true of the object now, one entry for each type. Ready: the node announces and forwards. ForwardingReady, AnnouncingReady: the two halves of that. AllServed: no Service is left out. InputsUsable: no object of the API is left out. FirewallOpen: the node's firewall lets other nodes' tunnels in. Removed: all that the speaker made on the node is gone.
+   *
    * @maxItems 16
    */
   conditions?: {
+    /**
+     * Which question this entry answers; there is one entry for each.
+     */
     type: string;
+    /**
+     * True or False is the answer; Unknown where it cannot be told.
+     */
     status: "True" | "False" | "Unknown";
+    /**
+     * Why the status is as it is, in one word for programs.
+     */
     reason: string;
+    /**
+     * Why the status is as it is, in words for people; may be empty.
+     */
     message: string;
+    /**
+     * When the status last changed from one value to another.
+     */
     lastTransitionTime: string;
+    /**
+     * The metadata.generation that the entry speaks about; if it is less than the object's, a later change is not judged yet.
+     */
     observedGeneration?: number;
   }[];
 }
