@@ -1,13 +1,15 @@
 /**
  * config/crd/*.yaml (the source) -> api/v1beta1/generated/{types,schemas}.ts and docs/reference/*.md; the rights of each
- * role -> the tables in docs/security.md.
+ * role -> the tables in docs/security.md; the tables of metrics, conditions and events -> docs/reference.
  * `--check` writes nothing and ends with 1 where a file is not what would be written.
  */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compile, type JSONSchema } from "json-schema-to-typescript";
 import { parse, parseAllDocuments } from "yaml";
+import { METRICS } from "#common/metric-table.ts";
 import { BEGIN, END, type OperatorRole, privileges } from "#hack/privileges.ts";
+import { metricsPage } from "#hack/vocabulary.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const BANNER =
@@ -192,6 +194,7 @@ const wanted = new Map<string, string>([
   ["api/v1beta1/generated/types.ts", await types(kinds)],
   ["api/v1beta1/generated/schemas.ts", schemas(kinds)],
   ...kinds.map((kind): [string, string] => [`docs/reference/${kind.name.toLowerCase()}.md`, reference(kind)]),
+  ["docs/reference/metrics.md", metricsPage(METRICS)],
   ["docs/security.md", await security()],
 ]);
 const stale: string[] = [];

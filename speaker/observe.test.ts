@@ -88,6 +88,20 @@ test("a session that is down is 0, one that is gone is not there", async () => {
   assert.deepEqual(await text(), []);
 });
 
+test("what counts up is a counter, shows the last count however often it is asked for, and may begin anew", async () => {
+  const { page, text, show } = world();
+  for (const messagesIn of [11, 11, 12, 2]) {
+    show({ ...SESSION, messagesIn });
+    assert.ok(
+      (await text()).includes(`genkan_bgp_messages_total{peer="tor",direction="in"} ${messagesIn}`),
+      `${messagesIn}`,
+    );
+  }
+  const lines = (await page()).split("\n");
+  for (const name of ["genkan_bgp_messages_total", "genkan_forwarding_turned_away_packets_total"])
+    assert.ok(lines.includes(`# TYPE ${name} counter`), name);
+});
+
 test("what was answered, told unasked, lost and contradicted; without a worker there is a page, too", async () => {
   const lines = (await world().page()).split("\n");
   for (const line of [

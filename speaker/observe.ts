@@ -39,26 +39,26 @@ export function observe(
       metrics.set("genkan_forwarding_objects", { kind }, counts[kind]);
     }
     for (const [reason, packets] of Object.entries(counts.turnedAway)) {
-      metrics.set("genkan_forwarding_turned_away_packets_total", { reason }, packets);
+      metrics.total("genkan_forwarding_turned_away_packets_total", { reason }, packets);
     }
     metrics.set("genkan_services", { state: "assigned" }, sources.services.size);
-    metrics.set("genkan_loop_passes_total", { loop: "speaker" }, loop.passes);
-    metrics.set("genkan_loop_failures_total", { loop: "speaker" }, loop.failures);
+    metrics.total("genkan_loop_passes_total", { loop: "speaker" }, loop.passes);
+    metrics.total("genkan_loop_failures_total", { loop: "speaker" }, loop.failures);
     for (const { resource, counts: api, lastContact } of sources.reports()) {
       metrics.set("genkan_api_contact_age_seconds", { resource }, (clock.now() - lastContact) / 1_000);
-      metrics.set("genkan_api_errors_total", { resource }, api.errors);
+      metrics.total("genkan_api_errors_total", { resource }, api.errors);
     }
   });
 }
 
 function observeAnswers(metrics: Metrics, counts: ResponderCounts): void {
   const { arp, ndp, unasked, lost, retried, conflicts } = counts;
-  metrics.set("genkan_answers_total", { protocol: "arp" }, arp);
-  metrics.set("genkan_answers_total", { protocol: "ndp" }, ndp);
-  metrics.set("genkan_unasked_announcements_total", {}, unasked);
-  metrics.set("genkan_frames_lost_total", {}, lost);
-  metrics.set("genkan_frames_retried_total", {}, retried);
-  metrics.set("genkan_address_conflicts_total", {}, conflicts);
+  metrics.total("genkan_answers_total", { protocol: "arp" }, arp);
+  metrics.total("genkan_answers_total", { protocol: "ndp" }, ndp);
+  metrics.total("genkan_unasked_announcements_total", {}, unasked);
+  metrics.total("genkan_frames_lost_total", {}, lost);
+  metrics.total("genkan_frames_retried_total", {}, retried);
+  metrics.total("genkan_address_conflicts_total", {}, conflicts);
   metrics.set("genkan_multicast_groups", { state: "joined" }, counts.groups);
   metrics.set("genkan_multicast_groups", { state: "refused" }, counts.refusedGroups);
 }
@@ -71,15 +71,15 @@ function observeRouting(metrics: Metrics, { sessions, bfd }: RoutingReport): voi
     metrics.set("genkan_bgp_established_timestamp_seconds", peer, secondsOf(session.establishedAt));
     metrics.set("genkan_bgp_prefixes", { ...peer, direction: "advertised" }, session.prefixesAdvertised);
     metrics.set("genkan_bgp_prefixes", { ...peer, direction: "received" }, session.prefixesReceived);
-    metrics.set("genkan_bgp_messages_total", { ...peer, direction: "in" }, session.messagesIn);
-    metrics.set("genkan_bgp_messages_total", { ...peer, direction: "out" }, session.messagesOut);
-    metrics.set("genkan_bgp_updates_sent_total", peer, session.updatesOut);
-    metrics.set("genkan_bgp_losses_total", peer, session.losses);
+    metrics.total("genkan_bgp_messages_total", { ...peer, direction: "in" }, session.messagesIn);
+    metrics.total("genkan_bgp_messages_total", { ...peer, direction: "out" }, session.messagesOut);
+    metrics.total("genkan_bgp_updates_sent_total", peer, session.updatesOut);
+    metrics.total("genkan_bgp_losses_total", peer, session.losses);
     metrics.set("genkan_bgp_last_error_timestamp_seconds", peer, secondsOf(session.lastErrorAt));
   }
   for (const { key, state, losses } of bfd) {
     metrics.set("genkan_bfd_session_up", { peer: key }, state === "Up" ? 1 : 0);
-    metrics.set("genkan_bfd_losses_total", { peer: key }, losses);
+    metrics.total("genkan_bfd_losses_total", { peer: key }, losses);
   }
 }
 
