@@ -6,10 +6,10 @@
  * not the status: ids in an annotation let one tenant take over the traffic of another.
  */
 import type { Family } from "#api/address.ts";
-import type { Condition } from "#api/v1beta1/conditions.ts";
+import { type NewCondition, ServiceConditionType } from "#api/v1beta1/conditions.ts";
 
 /** Condition of a Service that has addresses: status True; the message names the pools and has the ids. */
-export const FORWARDING_CONDITION = "genkan.dev/ForwardingIds";
+export const FORWARDING_CONDITION = ServiceConditionType.ForwardingIds;
 const REASON = "Assigned";
 /** 27 bits: docs/dataplane.md, "Marks that get along with others". */
 export const MAX_FORWARDING_ID = 2 ** 27 - 1;
@@ -30,7 +30,7 @@ export function forwardingCondition(
   pools: readonly string[],
   ids: ForwardingIds,
   sharing?: string,
-): Omit<Condition, "lastTransitionTime"> {
+): NewCondition {
   return {
     type: FORWARDING_CONDITION,
     status: "True",

@@ -1,5 +1,5 @@
 /** What all speakers say about one BGPPeer, as that object's status. Pure. */
-import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import { type Condition, ConditionType, type NewCondition, setCondition } from "#api/v1beta1/conditions.ts";
 import type { BGPPeer, SpeakerStatus } from "#common/kube/resource.ts";
 
 export type PeerStatus = NonNullable<BGPPeer["status"]>;
@@ -44,10 +44,7 @@ export function peerStatusOf(
   };
 }
 
-function establishedCondition(
-  sessions: readonly NodeSession[],
-  down: readonly NodeSession[],
-): Omit<Condition, "lastTransitionTime"> {
+function establishedCondition(sessions: readonly NodeSession[], down: readonly NodeSession[]): NewCondition {
   const type = ConditionType.Established;
   if (sessions.length === 0) {
     return { type, status: "False", reason: "NoSessions", message: "no speaker's node is selected" };

@@ -1,7 +1,8 @@
 /** What became of a Service -> what to write to it and what to say about it. Pure; nothing to do is undefined. */
 import { FORWARDING_CONDITION, forwardingCondition } from "#api/forwarding-ids.ts";
 import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
-import { ContestedReason, setCondition } from "#api/v1beta1/conditions.ts";
+import { ContestedReason, ServiceConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import type { Reason } from "#api/v1beta1/reasons.ts";
 import type { Outcome } from "#controller/allocator.ts";
 import type { Contest } from "#controller/contested.ts";
 import type { Allocation, Vip } from "#controller/ledger.ts";
@@ -11,7 +12,7 @@ import { type Ingress, isMarked, type ServiceCondition, type ServiceRecord } fro
 import { sharingMark } from "#controller/sharing-mark.ts";
 
 /** Condition of a Service that has not got all it asks for: status False, with reason and message. */
-export const SERVICE_CONDITION = "genkan.dev/AddressAllocated";
+export const SERVICE_CONDITION = ServiceConditionType.AddressAllocated;
 
 /** Who forwards: we (Proxy: kube-proxy leaves the address alone) or kube-proxy (VIP). */
 export type IpMode = "Proxy" | "VIP";
@@ -158,7 +159,7 @@ function wantedConditions(
   return setCondition(known, { type: SERVICE_CONDITION, status: "False", reason, message }, now);
 }
 
-const contestedWords = ({ manager }: Contest): { readonly reason: string; readonly message: string } => ({
+const contestedWords = ({ manager }: Contest): { readonly reason: Reason; readonly message: string } => ({
   reason: ContestedReason.StatusContested,
   message: contestedMessage(manager),
 });

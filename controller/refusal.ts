@@ -1,6 +1,7 @@
 /** Why a Service does not get, or may not keep, an address: a reason for machines, a message for people. */
 
 import { printable } from "#api/printable.ts";
+import type { Reason } from "#api/v1beta1/reasons.ts";
 
 /** CamelCase, shown as the condition's reason and in events. */
 export const RefusalReason = {
@@ -40,7 +41,7 @@ export const RefusalReason = {
   SharingConflict: "SharingConflict",
   /** The Service asks for another address or pool than it has. */
   NotRequested: "NotRequested",
-} as const;
+} as const satisfies Partial<Record<Reason, Reason>>;
 export type RefusalReason = (typeof RefusalReason)[keyof typeof RefusalReason];
 
 export interface Refusal {

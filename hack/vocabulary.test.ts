@@ -3,6 +3,13 @@ import assert from "node:assert/strict";
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { CONDITIONS } from "#api/v1beta1/condition-meanings.ts";
+import { LOADBALANCER_REASONS } from "#api/v1beta1/reasons/loadbalancer.ts";
+import type { Meaning } from "#api/v1beta1/reasons/meaning.ts";
+import { OTHER_REASONS } from "#api/v1beta1/reasons/others.ts";
+import { SERVICE_REASONS } from "#api/v1beta1/reasons/service.ts";
+import { SPEAKER_REASONS } from "#api/v1beta1/reasons/speakerstatus.ts";
+import { REASONS } from "#api/v1beta1/reasons.ts";
 import { METRICS } from "#common/metric-table.ts";
 import { COUNTERS } from "#speaker/forwarding/sets.ts";
 
@@ -11,7 +18,7 @@ const ROOT = new URL("../", import.meta.url).pathname;
 async function texts(...patterns: readonly string[]): Promise<string> {
   const found: string[] = [];
   for await (const path of glob([...patterns], { cwd: ROOT })) {
-    if (!/\.test\.ts$|\/generated\/|metric-table|vocabulary/.test(path))
+    if (!/\.test\.ts$|\/generated\/|metric-table|condition-meanings|\/reasons/.test(path))
       found.push(await readFile(join(ROOT, path), "utf8"));
   }
   assert.ok(found.length > 0, patterns.join());
@@ -38,4 +45,29 @@ test("a metric whose name ends with _total is a counter, and no page names one t
 test("the reasons for which packets are turned away are those that are counted", () => {
   const { reason } = METRICS.genkan_forwarding_turned_away_packets_total.labels;
   assert.deepEqual((reason.match(/\w+(?=`)/g) ?? []).sort(), Object.values(COUNTERS).sort());
+});
+
+test("every reason is one that some code gives, and no reason is in two tables", async () => {
+  const code = await texts("api/**/*.ts", ...CODE);
+  assert.deepEqual(
+    Object.keys(REASONS).filter((reason) => !code.includes(`"${reason}"`)),
+    [],
+  );
+  const all = [OTHER_REASONS, LOADBALANCER_REASONS, SERVICE_REASONS, SPEAKER_REASONS].flatMap(Object.keys);
+  assert.deepEqual(all.sort(), Object.keys(REASONS).sort());
+});
+
+test("every condition has a reason, and every meaning is in whole sentences", () => {
+  const reasons = Object.entries<Meaning>(REASONS);
+  for (const type of Object.keys(CONDITIONS))
+    assert.ok(
+      reasons.some(([, { under }]) => under.some((one) => one === type)),
+      type,
+    );
+  const sentences = [
+    ...reasons.flatMap(([, { when, advice }]) => [when, advice]),
+    ...Object.values(CONDITIONS).flatMap(({ isTrue, otherwise }) => [isTrue, otherwise]),
+    ...Object.values(METRICS).map(({ meaning }) => meaning),
+  ];
+  for (const sentence of sentences) assert.match(sentence, /^\S+ .*\.$/);
 });

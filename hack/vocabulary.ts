@@ -1,4 +1,7 @@
 /** The tables of metrics, conditions and events -> their pages in docs/reference. Pure. */
+import { CONDITIONS } from "#api/v1beta1/condition-meanings.ts";
+import type { Meaning } from "#api/v1beta1/reasons/meaning.ts";
+import { REASONS } from "#api/v1beta1/reasons.ts";
 import type { MetricDefinition } from "#common/metric-table.ts";
 
 const cell = (text: string): string => text.replaceAll("|", "\\|");
@@ -19,4 +22,17 @@ export function metricsPage(metrics: Readonly<Record<string, MetricDefinition>>)
   const words =
     "What each process shows at `/metrics`; [metrics](../metrics.md) says how to read it. A counter counts up, and begins anew\nwith the process or with what it counts: ask for its rate. A gauge is what it says at the moment.";
   return `${made("common/metric-table.ts", "Metrics", words)}\n| name | type | unit | shown by | labels | meaning |\n|---|---|---|---|---|---|\n${rows.join("\n")}\n`;
+}
+
+export function conditionsPage(): string {
+  const reasons = Object.entries<Meaning>(REASONS).sort(([a], [b]) => (a < b ? -1 : 1));
+  const sections = Object.entries(CONDITIONS).map(([type, { of, isTrue, otherwise }]) => {
+    const rows = reasons
+      .filter(([, { under }]) => under.some((one) => one === type))
+      .map(([reason, { when, advice }]) => `| \`${reason}\` | ${cell(when)} | ${cell(advice)} |`);
+    return `\n## ${type}\n\nOf: ${of}. True: ${isTrue} ${otherwise}\n\n| reason | when | what to do |\n|---|---|---|\n${rows.join("\n")}\n`;
+  });
+  const words =
+    "What the status of each object says: `kubectl describe` shows it. The message of a condition has names and values; this page\nsays when a reason is there, and what to do.";
+  return `${made("api/v1beta1/condition-meanings.ts and reasons.ts", "Conditions", words)}${sections.join("")}`;
 }

@@ -3,7 +3,14 @@
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import { judge } from "#api/v1beta1/admission/judge.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
-import { type Condition, ConditionType, ContestedReason, setCondition } from "#api/v1beta1/conditions.ts";
+import {
+  type Condition,
+  ConditionType,
+  ContestedReason,
+  type NewCondition,
+  setCondition,
+} from "#api/v1beta1/conditions.ts";
+import type { Reason } from "#api/v1beta1/reasons.ts";
 import type { LoadBalancer } from "#common/kube/resource.ts";
 import { contendedMessage } from "#operator/contention.ts";
 import type { Plan } from "#operator/plan.ts";
@@ -12,9 +19,9 @@ import { conditionOf, type OperatorView, type PodView } from "#operator/view.ts"
 import { controllerProgress, speakerProgress } from "#operator/workloads.ts";
 
 type Status = NonNullable<LoadBalancer["status"]>;
-type Word = Omit<Condition, "lastTransitionTime" | "observedGeneration">;
+type Word = Omit<NewCondition, "observedGeneration">;
 
-const word = (type: ConditionType, is: boolean, reason: string, message: string): Word => ({
+const word = (type: ConditionType, is: boolean, reason: Reason, message: string): Word => ({
   type,
   status: is ? "True" : "False",
   reason,
@@ -73,7 +80,7 @@ function removing(plan: Plan, failures: readonly string[]): Word[] {
 }
 
 interface Problem {
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
 }
 
@@ -85,7 +92,7 @@ function refusedWrites(failures: readonly string[]): Problem[] {
 function problemsOf(view: OperatorView, valid: Word): Problem[] {
   const [controllers, speakers] = [controllerProgress(view), speakerProgress(view)];
   const problems: Problem[] = [];
-  const add = (reason: string, message: string): void => void problems.push({ reason, message });
+  const add = (reason: Reason, message: string): void => void problems.push({ reason, message });
   if (valid.status === "False") add("Invalid", valid.message);
   const nodes = troubles(view);
   if (nodes.length > 0) add("SpeakerTrouble", names(nodes));

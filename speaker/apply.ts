@@ -3,6 +3,7 @@
  * kernel was read back with before (a takeover waits for nothing); program and read back the kernel; only then announce
  * the rest. What is announced stays so over a pass that failed, unless this node cannot forward at all.
  */
+import type { Reason } from "#api/v1beta1/reasons.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import {
@@ -33,7 +34,7 @@ export interface Attractor {
 
 /** Why something does not work: a condition's reason and message. */
 export interface Trouble {
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
 }
 
@@ -56,9 +57,16 @@ const UNABLE: readonly ForwardingFault[] = [
   "NoNftables",
   "SysctlNotWritable",
 ];
-const REASON: Partial<Record<ForwardingFault, string>> = {
+const REASON: Readonly<Record<ForwardingFault, Reason>> = {
   NoIpvs: "IpvsUnavailable",
+  NoScheduler: "NoScheduler",
   NoNetAdmin: "NotPermitted",
+  NoTunnel: "NoTunnel",
+  NoNftables: "NoNftables",
+  SysctlNotWritable: "SysctlNotWritable",
+  KernelRefused: "KernelRefused",
+  NotVerified: "NotVerified",
+  Unexpected: "Unexpected",
 };
 
 export const NOTHING_WANTED: Wanted = new Map();
@@ -166,7 +174,7 @@ export class Applier {
     const isUnable = UNABLE.includes(error.code);
     if (isUnable) this.#forwarded = NOTHING_FORWARDED;
     const more = isUnable ? await this.#attractor.withdrawOthers(NOTHING_WANTED) : [];
-    const forwardingTrouble = { reason: REASON[error.code] ?? error.code, message: errorText(error) };
+    const forwardingTrouble = { reason: REASON[error.code], message: errorText(error) };
     return { added: pass.taken, withdrawn: [...pass.withdrawn, ...more], forwardingTrouble, isUnable };
   }
 }

@@ -51,13 +51,13 @@ describe("what people are told", () => {
   });
 
   test("a trouble once, until it is another", () => {
-    const trouble = { reason: "NoIpvs", message: "no ip_vs" };
+    const trouble = { reason: "IpvsUnavailable", message: "no ip_vs" } as const;
     for (const troubles of [[trouble], [trouble], [], [trouble]]) events.troubled(troubles);
     assert.deepEqual(
       emitted.map(({ target, content }) => [target.kind, target.metadata.name, content.reason]),
       [
-        ["SpeakerStatus", "n1", "NoIpvs"],
-        ["SpeakerStatus", "n1", "NoIpvs"],
+        ["SpeakerStatus", "n1", "IpvsUnavailable"],
+        ["SpeakerStatus", "n1", "IpvsUnavailable"],
       ],
     );
   });

@@ -78,7 +78,7 @@ test("conditions", () => {
     Ready: "True Ready",
     Removed: "False InUse",
   });
-  const noIpvs = { reason: "IpvsUnavailable", message: "the kernel has no ip_vs" };
+  const noIpvs = { reason: "IpvsUnavailable", message: "the kernel has no ip_vs" } as const;
   assert.deepEqual(conditions({ forwardingTrouble: noIpvs }), {
     AllServed: "True Served",
     AnnouncingReady: "True Announcing",
@@ -214,7 +214,7 @@ test("conditions that somebody else made of ours are not believed", () => {
 });
 
 test("a firewall in the way has a condition of its own, and takes readiness from nobody", () => {
-  const firewallTrouble = { reason: "FirewallDrops", message: "x" };
+  const firewallTrouble = { reason: "FirewallDrops", message: "x" } as const;
   const found = conditions({ firewallTrouble });
   assert.deepEqual([found.FirewallOpen, found.Ready], ["False FirewallDrops", "True Ready"]);
 });

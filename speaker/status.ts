@@ -1,5 +1,5 @@
 /** What this node does, as the status of its SpeakerStatus. Pure. */
-import { type Condition, ConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import { type Condition, ConditionType, type NewCondition, setCondition } from "#api/v1beta1/conditions.ts";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 import type { Trouble } from "./apply.ts";
 import type { Withheld } from "./bgp/plan.ts";
@@ -158,12 +158,12 @@ function isCondition(value: unknown): value is Condition {
   return [type, status, lastTransitionTime].every((one) => typeof one === "string");
 }
 
-type Wanted = Pick<Condition, "type" | "status" | "reason" | "message">;
+type Wanted = Pick<NewCondition, "type" | "status" | "reason" | "message">;
 
 function wantedConditions(input: StatusInput): Wanted[] {
   const { role, isRemoved, forwardingTrouble, announcingTrouble } = input;
   if (role !== "Active") {
-    const idle = (type: string): Wanted => ({
+    const idle = (type: ConditionType): Wanted => ({
       type,
       status: "False",
       reason: role,
@@ -218,17 +218,15 @@ const ROLE_WORDS: Readonly<Record<Role, string>> = {
   NodeNotSelected: "spec.nodeSelector of the LoadBalancer does not select this node",
 };
 
-function judged(type: string, trouble: Trouble | undefined, fine: Trouble): Wanted {
+function judged(type: ConditionType, trouble: Trouble | undefined, fine: Trouble): Wanted {
   return trouble === undefined ? { type, status: "True", ...fine } : { type, status: "False", ...trouble };
 }
 
 /** The first in full, and how many more there are. */
 function usableOf([first, ...others]: readonly Unusable[]): Wanted {
   const more = others.length === 0 ? "" : `, and ${others.length} more`;
-  const trouble = first && {
-    reason: "Unusable",
-    message: `${first.object} is left out: ${first.why}${more}`,
-  };
+  const message = `${first?.object} is left out: ${first?.why}${more}`;
+  const trouble: Trouble | undefined = first && { reason: "Unusable", message };
   return judged(ConditionType.InputsUsable, trouble, { reason: "Usable", message: "" });
 }
 

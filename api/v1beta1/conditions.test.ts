@@ -22,14 +22,22 @@ test("another message keeps the time of the transition, another status does not"
     NOW,
   );
   assert.equal(worded?.lastTransitionTime, EARLIER);
-  const [turned] = setCondition(present, { type: "Ready", status: "True", reason: "Up", message: "" }, NOW);
+  const [turned] = setCondition(
+    present,
+    { type: "Ready", status: "True", reason: "Ready", message: "" },
+    NOW,
+  );
   assert.equal(turned?.lastTransitionTime, "2026-02-02T02:02:02Z");
 });
 
 test("a new type is added in order of types", () => {
-  const list = setCondition(present, { type: "Active", status: "True", reason: "Yes", message: "" }, NOW);
+  const list = setCondition(
+    present,
+    { type: "AllServed", status: "True", reason: "Served", message: "" },
+    NOW,
+  );
   assert.deepEqual(
     list.map((condition) => condition.type),
-    ["Active", "Ready"],
+    ["AllServed", "Ready"],
   );
 });

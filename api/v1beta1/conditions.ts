@@ -1,30 +1,33 @@
-/** Condition types and reasons, all of them, and how a list of conditions changes. Pure. */
+/** Condition types, all of them, and how a list of conditions changes. Pure. */
+import type { Reason } from "#api/v1beta1/reasons.ts";
 
+/** What each says: condition-meanings.ts. */
 export const ConditionType = {
-  /** LoadBalancer: everything that it asks for runs. */
   Available: "Available",
   Progressing: "Progressing",
   Degraded: "Degraded",
   Upgradeable: "Upgradeable",
-  /** All kinds that users write: the rules of admission hold; the message is the webhook's own words. */
   Valid: "Valid",
-  /** BGPPeer: every session that should be is established. */
   Established: "Established",
-  /** SpeakerStatus. */
   Ready: "Ready",
   ForwardingReady: "ForwardingReady",
   AnnouncingReady: "AnnouncingReady",
-  /** SpeakerStatus: nothing that Services' status has is left out. A fault of one Service alone: the node stays Ready. */
   AllServed: "AllServed",
-  /** SpeakerStatus: no object of the API that the speaker reads is left out; the message names the first that is. */
   InputsUsable: "InputsUsable",
-  /** SpeakerStatus: what other nodes tunnel to this one comes through its host firewall (a self-probe). */
   FirewallOpen: "FirewallOpen",
   Removed: "Removed",
-  /** LoadBalancer: somebody else keeps writing what the operator writes. Shown from the first time on. */
   Contested: "Contested",
 } as const;
 export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];
+
+/** Of Services, beside those of others. */
+export const ServiceConditionType = {
+  AddressAllocated: "genkan.dev/AddressAllocated",
+  ForwardingIds: "genkan.dev/ForwardingIds",
+} as const;
+export type AnyConditionType =
+  | ConditionType
+  | (typeof ServiceConditionType)[keyof typeof ServiceConditionType];
 
 /** Somebody else keeps writing the same fields; the message has his field manager and what to do. */
 export const ContestedReason = {
@@ -32,8 +35,9 @@ export const ContestedReason = {
   StatusContested: "StatusContested",
   /** Of the LoadBalancer's condition Contested: an object that the operator made. */
   ChildContested: "ChildContested",
-} as const;
+} as const satisfies Partial<Record<Reason, Reason>>;
 
+/** Ours or somebody else's, as it is read. */
 export interface Condition {
   type: string;
   status: "True" | "False" | "Unknown";
@@ -45,13 +49,19 @@ export interface Condition {
   observedGeneration?: number;
 }
 
+/** One that we make. */
+export interface NewCondition extends Omit<Condition, "lastTransitionTime"> {
+  type: AnyConditionType;
+  reason: Reason;
+}
+
 /**
  * The list with `next` in it, sorted by type. The time changes only with the status; where nothing changed the list
  * itself comes back, so that a caller can tell by identity that there is nothing to write.
  */
 export function setCondition(
   conditions: readonly Condition[],
-  next: Omit<Condition, "lastTransitionTime">,
+  next: NewCondition,
   now: Date,
 ): readonly Condition[] {
   const present = conditions.find((condition) => condition.type === next.type);

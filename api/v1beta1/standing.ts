@@ -1,11 +1,11 @@
 /** What holds of an object whoever looks at it: whether its rules hold. Pure. */
 import { type Judged, refusalsOf } from "#api/v1beta1/admission/judge.ts";
 import type { View } from "#api/v1beta1/admission/view.ts";
-import { type Condition, ConditionType } from "#api/v1beta1/conditions.ts";
+import { type Condition, ConditionType, type NewCondition } from "#api/v1beta1/conditions.ts";
 import type { Refusal } from "#api/v1beta1/refusal.ts";
 
 /** A condition before it is known when it came true. */
-export type Standing = Omit<Condition, "lastTransitionTime">;
+export type Standing = NewCondition;
 
 const observed = (generation: number | undefined): Pick<Condition, "observedGeneration"> =>
   generation === undefined ? {} : { observedGeneration: generation };

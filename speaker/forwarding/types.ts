@@ -185,7 +185,6 @@ export type ForwardingFault =
   | "SysctlNotWritable"
   | "KernelRefused"
   | "NotVerified"
-  | "BadInput"
   | "Unexpected";
 
 /** Why this node cannot forward. The code is a condition's reason. */

@@ -1,0 +1,96 @@
+/** What each condition says. docs/reference/conditions.md is made of it, and of reasons.ts (`make generate`). */
+import type { AnyConditionType } from "#api/v1beta1/conditions.ts";
+
+interface Meaning {
+  /** Kinds that have it. */
+  readonly of: string;
+  /** A whole sentence: what True means. */
+  readonly isTrue: string;
+  /** What it means, or what to do, where it is otherwise. */
+  readonly otherwise: string;
+}
+
+export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
+  Available: {
+    of: "LoadBalancer",
+    isTrue: "Everything that the LoadBalancer asks for runs.",
+    otherwise: "False: a controller or a speaker is missing; the reason says what to look at.",
+  },
+  Progressing: {
+    of: "LoadBalancer",
+    isTrue: "A change is on its way; wait.",
+    otherwise: "False: nothing is being changed.",
+  },
+  Degraded: {
+    of: "LoadBalancer",
+    isTrue: "Something is wrong: the reason is the gravest fault, and the message has all of them.",
+    otherwise: "False: all is well.",
+  },
+  Upgradeable: {
+    of: "LoadBalancer",
+    isTrue: "An upgrade may begin.",
+    otherwise: "False: finish or mend what the reason says first.",
+  },
+  Contested: {
+    of: "LoadBalancer",
+    isTrue: "Somebody else keeps writing what the operator writes; stop him.",
+    otherwise: "False: he has stopped. It is not there while nobody ever did.",
+  },
+  Valid: {
+    of: "all kinds that users write",
+    isTrue: "The rules of admission hold.",
+    otherwise: "False: the message is the webhook's own words; correct the field that it names.",
+  },
+  Established: {
+    of: "BGPPeer",
+    isTrue: "Every session that should be is established.",
+    otherwise: "False: the message names nodes and their last errors.",
+  },
+  Ready: {
+    of: "SpeakerStatus",
+    isTrue: "The node forwards and announces.",
+    otherwise: "False: ForwardingReady or AnnouncingReady says why.",
+  },
+  ForwardingReady: {
+    of: "SpeakerStatus",
+    isTrue: "The node's kernel forwards what it should.",
+    otherwise: "False: something is missing on the node; the reason says what.",
+  },
+  AnnouncingReady: {
+    of: "SpeakerStatus",
+    isTrue: "The node can announce addresses.",
+    otherwise: "False: a right, a link or a socket is missing on the node.",
+  },
+  AllServed: {
+    of: "SpeakerStatus",
+    isTrue: "Nothing that the status of Services has is left out.",
+    otherwise:
+      "False: something of a Service is left out, or another station uses its address. The node stays Ready.",
+  },
+  InputsUsable: {
+    of: "SpeakerStatus",
+    isTrue: "No object of the API that the speaker reads is left out.",
+    otherwise: "False: the message names the first object that is left out; correct it.",
+  },
+  FirewallOpen: {
+    of: "SpeakerStatus",
+    isTrue: "What other nodes tunnel to this one comes through its firewall, as far as probes have seen.",
+    otherwise:
+      "False: connections through other nodes to pods of this one fail; the message has the rules to add.",
+  },
+  Removed: {
+    of: "SpeakerStatus",
+    isTrue: "Nothing of ours is left on the node.",
+    otherwise: "False: the node is at work, or what it had is being taken away.",
+  },
+  "genkan.dev/AddressAllocated": {
+    of: "Service",
+    isTrue: "It is never True: a Service that has all that it asks for does not have this condition.",
+    otherwise: "False: the Service has not got all that it asks for; the reason says why.",
+  },
+  "genkan.dev/ForwardingIds": {
+    of: "Service",
+    isTrue: "The Service has addresses; the message has their pools and the ids that nodes forward by.",
+    otherwise: "It is not there while the Service has no address. Do not change it: nodes forward by it.",
+  },
+};

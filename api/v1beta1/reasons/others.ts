@@ -1,0 +1,31 @@
+/** Reasons of Valid, which all kinds have, and of the conditions of BGPPeers. */
+import { type Meanings, NOTHING_TO_DO } from "#api/v1beta1/reasons/meaning.ts";
+
+export const OTHER_REASONS = {
+  Accepted: { under: ["Valid"], when: "The rules of admission hold.", advice: NOTHING_TO_DO },
+  Refused: {
+    under: ["Valid"],
+    when: "The object breaks a rule of admission: it was written while the webhook was away, or another object changed.",
+    advice: "Correct the field that the message names: the webhook would refuse it with the same words.",
+  },
+  NoSessions: {
+    under: ["Established"],
+    when: "No node has a session with this peer.",
+    advice: "Correct spec.nodeSelectors of the BGPPeer if nodes should have one.",
+  },
+  AllEstablished: {
+    under: ["Established"],
+    when: "Every session that should be is established.",
+    advice: NOTHING_TO_DO,
+  },
+  SessionsDown: {
+    under: ["Established"],
+    when: "Some sessions with this peer are not established.",
+    advice: "Read each node's last error in the message, and the router's log.",
+  },
+  Withheld: {
+    under: ["Established"],
+    when: "All sessions that are not established are held back, because something that they need is missing.",
+    advice: "Create or correct the Secret, BFDProfile or field that the message names.",
+  },
+} as const satisfies Meanings;

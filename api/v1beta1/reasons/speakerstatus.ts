@@ -1,0 +1,199 @@
+/** Reasons of the conditions of SpeakerStatus: what a node can and cannot do. */
+import { type Meanings, NOTHING_TO_DO } from "#api/v1beta1/reasons/meaning.ts";
+
+const ALL_BUT_INPUTS = [
+  "AllServed",
+  "AnnouncingReady",
+  "FirewallOpen",
+  "ForwardingReady",
+  "Ready",
+  "Removed",
+] as const;
+
+export const SPEAKER_REASONS = {
+  LoadBalancerAbsent: {
+    under: ALL_BUT_INPUTS,
+    when: "There is no LoadBalancer, so the node does nothing.",
+    advice: "Create the LoadBalancer, or remove the speakers.",
+  },
+  LoadBalancerDeleted: {
+    under: ALL_BUT_INPUTS,
+    when: "The LoadBalancer is being deleted, so the node takes away what it made.",
+    advice: "Wait until it is gone.",
+  },
+  NodeNotSelected: {
+    under: ALL_BUT_INPUTS,
+    when: "spec.nodeSelector of the LoadBalancer does not select this node.",
+    advice: "Nothing is to be done if that is meant; else change spec.nodeSelector or the node's labels.",
+  },
+  Ready: { under: ["Ready"], when: "The node forwards and announces.", advice: NOTHING_TO_DO },
+  Programmed: {
+    under: ["ForwardingReady"],
+    when: "The kernel has all that this node is to forward.",
+    advice: NOTHING_TO_DO,
+  },
+  LeftToKubeProxy: {
+    under: ["ForwardingReady"],
+    when: "spec.forwarding.mode of the LoadBalancer leaves forwarding to kube-proxy.",
+    advice: NOTHING_TO_DO,
+  },
+  SourceTranslated: {
+    under: ["ForwardingReady"],
+    when: "The node forwards, but some pods see this node's address instead of the client's, because their node has no ready speaker.",
+    advice: "Let speakers run on all nodes with pods of Services if those need the client's address.",
+  },
+  IpvsUnavailable: {
+    under: ["ForwardingReady", "Ready", "Removed"],
+    events: ["SpeakerStatus"],
+    when: "The node's kernel has no IPVS.",
+    advice: "Load the module ip_vs on the node, or choose another kernel for it.",
+  },
+  NoScheduler: {
+    under: ["ForwardingReady", "Ready", "Removed"],
+    events: ["SpeakerStatus"],
+    when: "The node's kernel has IPVS without the scheduler that is needed.",
+    advice: "Load the scheduler's module, which the message names, on the node.",
+  },
+  NoTunnel: {
+    under: ["ForwardingReady", "Ready", "Removed"],
+    events: ["SpeakerStatus"],
+    when: "The node's kernel makes no IP tunnel.",
+    advice: "Load the modules ipip and ip6_tunnel on the node.",
+  },
+  NoNftables: {
+    under: ["ForwardingReady", "Ready", "Removed"],
+    events: ["SpeakerStatus"],
+    when: "nftables cannot be used on the node.",
+    advice: "Read nft's words in the message; most often the module nf_tables is missing.",
+  },
+  SysctlNotWritable: {
+    under: ["ForwardingReady", "Ready", "Removed"],
+    events: ["SpeakerStatus"],
+    when: "A kernel setting that forwarding needs cannot be written.",
+    advice: "Let the speaker's pod write /proc/sys, or set on the node what the message names.",
+  },
+  NotPermitted: {
+    under: ["ForwardingReady", "AnnouncingReady", "Ready", "Removed"],
+    events: ["SpeakerStatus"],
+    when: "The speaker lacks the right NET_ADMIN or NET_RAW.",
+    advice:
+      "Let the install namespace run pods with these rights: see Pod Security and policies of the cluster.",
+  },
+  KernelRefused: {
+    under: ["ForwardingReady", "AllServed", "Ready", "Removed"],
+    events: ["SpeakerStatus", "Service"],
+    when: "The kernel does not take something of what is to be forwarded.",
+    advice: "Read the kernel's words in the message, and the node's kernel log.",
+  },
+  NotVerified: {
+    under: ["ForwardingReady", "Ready", "Removed"],
+    events: ["SpeakerStatus"],
+    when: "The kernel took something, and when it was read back it was not there.",
+    advice: "See who else writes IPVS or nftables on the node; it is tried again by itself.",
+  },
+  Unexpected: {
+    under: ["ForwardingReady", "Ready", "Removed"],
+    events: ["SpeakerStatus"],
+    when: "Forwarding failed in a way that is not known.",
+    advice: "It is tried again by itself; if it stays, file an issue with the message and the speaker's log.",
+  },
+  ForeignService: {
+    under: ["ForwardingReady", "Ready"],
+    events: ["SpeakerStatus"],
+    when: "The kernel has an IPVS service of somebody else where one of ours has to be, so some ports are not forwarded.",
+    advice: "Find it by `ipvsadm -Ln` on the node, and remove it or whoever makes it.",
+  },
+  NotRemoved: {
+    under: ["Removed"],
+    events: ["SpeakerStatus"],
+    when: "What this node put into the kernel cannot be taken away.",
+    advice: "Read the message; it is tried again by itself.",
+  },
+  Announcing: {
+    under: ["AnnouncingReady"],
+    when: "The node can announce all that is given to it.",
+    advice: NOTHING_TO_DO,
+  },
+  NotListening: {
+    under: ["AnnouncingReady"],
+    when: "The node announces, but routers cannot begin BGP sessions with it.",
+    advice:
+      "See what else has port 179 on the node if a router is passive; sessions that this node begins are not hindered.",
+  },
+  NoPacketSocket: {
+    under: ["AnnouncingReady", "Ready"],
+    events: ["SpeakerStatus"],
+    when: "The node gives the speaker no packet socket.",
+    advice: "Read the message; the kernel needs AF_PACKET.",
+  },
+  LinkFailed: {
+    under: ["AnnouncingReady", "Ready"],
+    events: ["SpeakerStatus"],
+    when: "A link cannot be answered on.",
+    advice: "Look at the link that the message names; it is tried again by itself.",
+  },
+  NoLink: {
+    under: ["AnnouncingReady", "Ready"],
+    events: ["SpeakerStatus"],
+    when: "A pool of layer 2 has no link on this node that is up.",
+    advice: "Bring the link up, or correct which links and nodes the pool is announced on.",
+  },
+  Served: {
+    under: ["AllServed"],
+    when: "Nothing of Services is left out on this node.",
+    advice: NOTHING_TO_DO,
+  },
+  DuplicateClaim: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "Two Services have the same address and port, or the same forwarding id; the older one is served.",
+    advice:
+      "Delete what the younger one's status has, if somebody wrote it by hand; the controller gives a new one.",
+  },
+  NodeAddress: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "The status of a Service has an address of a node, for which nothing is done.",
+    advice: "Find who wrote it into the Service's status, and take the node's addresses out of pools.",
+  },
+  NoPool: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "The status of a Service has an address that is in no pool that counts.",
+    advice: "Find who wrote it into the Service's status, or restore the pool.",
+  },
+  Unusable: {
+    under: ["AllServed", "InputsUsable"],
+    events: ["Service"],
+    when: "An object of the API cannot be read as it is, so it is left out.",
+    advice: "Correct the object that the message names.",
+  },
+  UnusableEndpoint: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "An endpoint of a Service cannot be forwarded to, so it is left out; the others are served.",
+    advice: "Correct the EndpointSlice, if somebody writes it by hand, or whatever the message names.",
+  },
+  AddressConflict: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "A station that is no node of the cluster uses an address of this node.",
+    advice: "Take the address from that station, whose hardware address the message has, or out of the pool.",
+  },
+  Usable: {
+    under: ["InputsUsable"],
+    when: "All objects that the speaker reads can be used.",
+    advice: NOTHING_TO_DO,
+  },
+  NoDropSeen: {
+    under: ["FirewallOpen"],
+    when: "No probe was seen to be dropped by the node's firewall.",
+    advice: NOTHING_TO_DO,
+  },
+  FirewallDrops: {
+    under: ["FirewallOpen"],
+    when: "A firewall of this node drops what other nodes tunnel to it.",
+    advice: "Add the two rules that the message has, before those that drop.",
+  },
+  InUse: { under: ["Removed"], when: "The node is at work.", advice: NOTHING_TO_DO },
+} as const satisfies Meanings;
