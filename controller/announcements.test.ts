@@ -32,7 +32,7 @@ test("a burst reaches the recorder whole, in order, and never more at once than 
     writes: () => 0,
   });
   const emit = (at: number): void =>
-    announcements.emit(service(`s${at}`), { type: "Normal", reason: "R", message: `${at}` });
+    announcements.emit(service(`s${at}`), { type: "Normal", reason: "IPAllocated", message: `${at}` });
   for (let at = 0; at < 2_000; at += 1) emit(at);
   await clock.advance(60_000);
   emit(2_000);
@@ -56,7 +56,7 @@ test("in a burst of writes nothing is told, but not for ever, and at the end at 
   const writes = (): number => (clock.now() / 1_000) * perSecond;
   const announcements = new Announcements(recorder, { clock, log: silentLogger, writes });
   const emit = (message: string): void =>
-    announcements.emit(target, { type: "Normal", reason: "R", message });
+    announcements.emit(target, { type: "Normal", reason: "IPAllocated", message });
   emit("waits");
   await clock.advance(5_000);
   assert.deepEqual(seen, []);
@@ -87,10 +87,14 @@ test("one object's thousands are merged before the queue, and delay no other's f
   };
   const announcements = new Announcements(recorder, { clock, log: silentLogger, writes: () => 0 });
   for (let at = 0; at < 10_000; at += 1) {
-    announcements.emit(service("loud"), { type: "Normal", reason: "R", message: `${at}` });
+    announcements.emit(service("loud"), { type: "Normal", reason: "IPAllocated", message: `${at}` });
   }
-  announcements.emit(service("quiet"), { type: "Normal", reason: "R", message: "first" });
-  announcements.emit(service("elsewhere", "other"), { type: "Normal", reason: "R", message: "first" });
+  announcements.emit(service("quiet"), { type: "Normal", reason: "IPAllocated", message: "first" });
+  announcements.emit(service("elsewhere", "other"), {
+    type: "Normal",
+    reason: "IPAllocated",
+    message: "first",
+  });
   await clock.advance(60_000);
   assert.deepEqual(
     seen.slice(0, 3).map(([name]) => name),

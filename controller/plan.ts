@@ -2,6 +2,7 @@
 import { FORWARDING_CONDITION, forwardingCondition } from "#api/forwarding-ids.ts";
 import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
 import { ContestedReason, ServiceConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import type { EventReason } from "#api/v1beta1/event-reasons.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
 import type { Outcome } from "#controller/allocator.ts";
 import type { Contest } from "#controller/contested.ts";
@@ -17,17 +18,9 @@ export const SERVICE_CONDITION = ServiceConditionType.AddressAllocated;
 /** Who forwards: we (Proxy: kube-proxy leaves the address alone) or kube-proxy (VIP). */
 export type IpMode = "Proxy" | "VIP";
 
-/** Reasons of the Events on Services. */
-const EventReason = {
-  IPAllocated: "IPAllocated",
-  IPReleased: "IPReleased",
-  AllocationFailed: "AllocationFailed",
-  StatusContested: ContestedReason.StatusContested,
-} as const;
-
 export interface PlannedEvent {
   readonly type: "Normal" | "Warning";
-  readonly reason: (typeof EventReason)[keyof typeof EventReason];
+  readonly reason: EventReason;
   readonly message: string;
 }
 
@@ -172,7 +165,7 @@ function isNewlyContested(service: ServiceRecord, conditions: readonly ServiceCo
 
 const contestedEvent = (contest: Contest | undefined): PlannedEvent => ({
   type: "Warning",
-  reason: EventReason.StatusContested,
+  reason: ContestedReason.StatusContested,
   message: contestedMessage(contest?.manager),
 });
 
@@ -192,16 +185,16 @@ function eventsOf({
   const events: PlannedEvent[] = [];
   for (const { address, why } of released) {
     const message = `${address} is no longer this Service's address${why === undefined ? "" : `: ${why}`}`;
-    events.push({ type: why === undefined ? "Normal" : "Warning", reason: EventReason.IPReleased, message });
+    events.push({ type: why === undefined ? "Normal" : "Warning", reason: "IPReleased", message });
   }
   if (assigned.length > 0) {
     const pools = [...new Set(assigned.map((vip) => `"${vip.pool}"`))].join(" and ");
     const message = `Assigned ${assigned.map((vip) => vip.address).join(" and ")} from AddressPool ${pools}`;
-    events.push({ type: "Normal", reason: EventReason.IPAllocated, message });
+    events.push({ type: "Normal", reason: "IPAllocated", message });
   }
   if (refusal !== undefined) {
     const message = `${refusal.reason}: ${refusal.message}`;
-    events.push({ type: "Warning", reason: EventReason.AllocationFailed, message });
+    events.push({ type: "Warning", reason: "AllocationFailed", message });
   }
   return events;
 }

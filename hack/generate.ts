@@ -9,7 +9,7 @@ import { compile, type JSONSchema } from "json-schema-to-typescript";
 import { parse, parseAllDocuments } from "yaml";
 import { METRICS } from "#common/metric-table.ts";
 import { BEGIN, END, type OperatorRole, privileges } from "#hack/privileges.ts";
-import { conditionsPage, metricsPage } from "#hack/vocabulary.ts";
+import { conditionsPage, eventsPage, metricsPage } from "#hack/vocabulary.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const BANNER =
@@ -195,6 +195,7 @@ const wanted = new Map<string, string>([
   ["api/v1beta1/generated/schemas.ts", schemas(kinds)],
   ...kinds.map((kind): [string, string] => [`docs/reference/${kind.name.toLowerCase()}.md`, reference(kind)]),
   ["docs/reference/conditions.md", conditionsPage()],
+  ["docs/reference/events.md", eventsPage()],
   ["docs/reference/metrics.md", metricsPage(METRICS)],
   ["docs/security.md", await security()],
 ]);

@@ -4,6 +4,7 @@ import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { CONDITIONS } from "#api/v1beta1/condition-meanings.ts";
+import { EVENTS } from "#api/v1beta1/event-reasons.ts";
 import { LOADBALANCER_REASONS } from "#api/v1beta1/reasons/loadbalancer.ts";
 import type { Meaning } from "#api/v1beta1/reasons/meaning.ts";
 import { OTHER_REASONS } from "#api/v1beta1/reasons/others.ts";
@@ -18,7 +19,7 @@ const ROOT = new URL("../", import.meta.url).pathname;
 async function texts(...patterns: readonly string[]): Promise<string> {
   const found: string[] = [];
   for await (const path of glob([...patterns], { cwd: ROOT })) {
-    if (!/\.test\.ts$|\/generated\/|metric-table|condition-meanings|\/reasons/.test(path))
+    if (!/\.test\.ts$|\/generated\/|metric-table|condition-meanings|event-reasons|\/reasons/.test(path))
       found.push(await readFile(join(ROOT, path), "utf8"));
   }
   assert.ok(found.length > 0, patterns.join());
@@ -47,6 +48,14 @@ test("the reasons for which packets are turned away are those that are counted",
   assert.deepEqual((reason.match(/\w+(?=`)/g) ?? []).sort(), Object.values(COUNTERS).sort());
 });
 
+test("every reason of an event is one that some code emits, and none is a condition's, too", async () => {
+  const code = await texts(...CODE);
+  assert.deepEqual(
+    Object.keys(EVENTS).filter((reason) => !code.includes(`"${reason}"`) || reason in REASONS),
+    [],
+  );
+});
+
 test("every reason is one that some code gives, and no reason is in two tables", async () => {
   const code = await texts("api/**/*.ts", ...CODE);
   assert.deepEqual(
@@ -67,6 +76,7 @@ test("every condition has a reason, and every meaning is in whole sentences", ()
   const sentences = [
     ...reasons.flatMap(([, { when, advice }]) => [when, advice]),
     ...Object.values(CONDITIONS).flatMap(({ isTrue, otherwise }) => [isTrue, otherwise]),
+    ...Object.values(EVENTS).flatMap(({ when, advice }) => [when, advice]),
     ...Object.values(METRICS).map(({ meaning }) => meaning),
   ];
   for (const sentence of sentences) assert.match(sentence, /^\S+ .*\.$/);

@@ -1,5 +1,6 @@
 /** The tables of metrics, conditions and events -> their pages in docs/reference. Pure. */
 import { CONDITIONS } from "#api/v1beta1/condition-meanings.ts";
+import { EVENTS, type EventMeaning } from "#api/v1beta1/event-reasons.ts";
 import type { Meaning } from "#api/v1beta1/reasons/meaning.ts";
 import { REASONS } from "#api/v1beta1/reasons.ts";
 import type { MetricDefinition } from "#common/metric-table.ts";
@@ -35,4 +36,23 @@ export function conditionsPage(): string {
   const words =
     "What the status of each object says: `kubectl describe` shows it. The message of a condition has names and values; this page\nsays when a reason is there, and what to do.";
   return `${made("api/v1beta1/condition-meanings.ts and reasons.ts", "Conditions", words)}${sections.join("")}`;
+}
+
+/** Of conditions' reasons those that Events have, too: what comes is a warning. */
+function eventsOf([reason, { events = [], when, advice }]: [string, Meaning]): [string, EventMeaning][] {
+  return events.length === 0 ? [] : [[reason, { at: events.join(", "), type: "Warning", when, advice }]];
+}
+
+export function eventsPage(): string {
+  const all = [
+    ...Object.entries<EventMeaning>(EVENTS),
+    ...Object.entries<Meaning>(REASONS).flatMap(eventsOf),
+  ].sort(([a], [b]) => (a < b ? -1 : 1));
+  const rows = all.map(
+    ([reason, { at, type, when, advice }]) =>
+      `| \`${reason}\` | ${at} | ${type} | ${cell(when)} | ${cell(advice)} |`,
+  );
+  const words =
+    "What `kubectl describe` and `kubectl get events` show at an object when something changes. An event tells of the change and is\ngone after a while; what holds now is in the [conditions](conditions.md).";
+  return `${made("api/v1beta1/event-reasons.ts and reasons.ts", "Events", words)}\n| reason | at | type | when | what to do |\n|---|---|---|---|---|\n${rows.join("\n")}\n`;
 }

@@ -1,6 +1,6 @@
 /** One term of the leading operator: stores -> view -> plan -> apply -> status. */
 import { FIELD_MANAGER, WEBHOOK_CONFIGURATION_NAME, WEBHOOK_SECRET_NAME } from "#api/names.ts";
-import { ConditionType } from "#api/v1beta1/conditions.ts";
+import { ConditionType, ContestedReason } from "#api/v1beta1/conditions.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound } from "#common/kube/error.ts";
@@ -161,7 +161,7 @@ function tellContest(
   log.warn("somebody else keeps writing what the operator writes", { reason, why: message });
   events.emit(
     { apiVersion: apiVersionOf(loadBalancers), kind: loadBalancers.kind, metadata: balancer.metadata },
-    { type: "Warning", reason, message },
+    { type: "Warning", reason: ContestedReason.ChildContested, message },
   );
 }
 

@@ -3,6 +3,7 @@
  * kernel was read back with before (a takeover waits for nothing); program and read back the kernel; only then announce
  * the rest. What is announced stays so over a pass that failed, unless this node cannot forward at all.
  */
+import type { TroubleReason } from "#api/v1beta1/event-reasons.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
@@ -33,8 +34,8 @@ export interface Attractor {
 }
 
 /** Why something does not work: a condition's reason and message. */
-export interface Trouble {
-  readonly reason: Reason;
+export interface Trouble<R extends Reason = TroubleReason> {
+  readonly reason: R;
   readonly message: string;
 }
 
@@ -57,7 +58,7 @@ const UNABLE: readonly ForwardingFault[] = [
   "NoNftables",
   "SysctlNotWritable",
 ];
-const REASON: Readonly<Record<ForwardingFault, Reason>> = {
+const REASON: Readonly<Record<ForwardingFault, TroubleReason>> = {
   NoIpvs: "IpvsUnavailable",
   NoScheduler: "NoScheduler",
   NoNetAdmin: "NotPermitted",

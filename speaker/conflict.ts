@@ -13,7 +13,7 @@ export function conflictText({ link, vip, station, state }: Conflict): string {
 }
 
 /** The first in full, those that are not answered for before the others, and how many more there are. */
-export function conflictTrouble(conflicts: readonly Conflict[]): Trouble | undefined {
+export function conflictTrouble(conflicts: readonly Conflict[]): Trouble<"AddressConflict"> | undefined {
   const order = ({ state, link, vip }: Conflict): string =>
     `${state === "yielded" ? "0" : "1"} ${vip} ${link}`;
   let first: Conflict | undefined;

@@ -1,5 +1,6 @@
 /** What this node does, as the status of its SpeakerStatus. Pure. */
 import { type Condition, ConditionType, type NewCondition, setCondition } from "#api/v1beta1/conditions.ts";
+import type { Reason } from "#api/v1beta1/reasons.ts";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 import type { Trouble } from "./apply.ts";
 import type { Withheld } from "./bgp/plan.ts";
@@ -41,7 +42,7 @@ export interface StatusInput {
   /** Addresses that foreign stations use, too. */
   readonly conflicts: readonly Conflict[];
   /** What the host firewall drops of what other nodes send. */
-  readonly firewallTrouble: Trouble | undefined;
+  readonly firewallTrouble: Trouble<"FirewallDrops"> | undefined;
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -218,7 +219,7 @@ const ROLE_WORDS: Readonly<Record<Role, string>> = {
   NodeNotSelected: "spec.nodeSelector of the LoadBalancer does not select this node",
 };
 
-function judged(type: ConditionType, trouble: Trouble | undefined, fine: Trouble): Wanted {
+function judged(type: ConditionType, trouble: Trouble<Reason> | undefined, fine: Trouble<Reason>): Wanted {
   return trouble === undefined ? { type, status: "True", ...fine } : { type, status: "False", ...trouble };
 }
 
@@ -226,19 +227,19 @@ function judged(type: ConditionType, trouble: Trouble | undefined, fine: Trouble
 function usableOf([first, ...others]: readonly Unusable[]): Wanted {
   const more = others.length === 0 ? "" : `, and ${others.length} more`;
   const message = `${first?.object} is left out: ${first?.why}${more}`;
-  const trouble: Trouble | undefined = first && { reason: "Unusable", message };
+  const trouble: Trouble<Reason> | undefined = first && { reason: "Unusable", message };
   return judged(ConditionType.InputsUsable, trouble, { reason: "Usable", message: "" });
 }
 
 /** The first in full, and how many more there are. */
-function leftOutOf([first, ...others]: readonly LeftOut[]): Trouble | undefined {
+function leftOutOf([first, ...others]: readonly LeftOut[]): Trouble<Reason> | undefined {
   if (first === undefined) return undefined;
   const more = others.length === 0 ? "" : `, and ${others.length} more`;
   return { reason: first.reason, message: `${first.message}${more}` };
 }
 
 /** Sessions that this node begins are not hindered. */
-function announcingWords({ listenTrouble }: RoutingReport): Trouble {
+function announcingWords({ listenTrouble }: RoutingReport): Trouble<Reason> {
   if (listenTrouble === undefined) return { reason: "Announcing", message: "" };
   return {
     reason: "NotListening",
@@ -246,7 +247,7 @@ function announcingWords({ listenTrouble }: RoutingReport): Trouble {
   };
 }
 
-function forwardingWords({ mode, translated }: StatusInput): Trouble {
+function forwardingWords({ mode, translated }: StatusInput): Trouble<Reason> {
   if (mode === "KubeProxy") return { reason: "LeftToKubeProxy", message: "kube-proxy forwards" };
   if (translated === 0) return { reason: "Programmed", message: "" };
   const message = `pods on nodes without a ready speaker see this node's address instead of the client's: ${translated}`;

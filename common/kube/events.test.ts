@@ -11,7 +11,7 @@ import { until } from "#test/until.ts";
 
 const target = { apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop", uid: "u" } };
 const named = (name: string, namespace = "shop") => ({ ...target, metadata: { name, namespace } });
-const content = { type: "Warning", reason: "PoolExhausted", message: "pool web is exhausted" } as const;
+const content = { type: "Warning", reason: "AllocationFailed", message: "pool web is exhausted" } as const;
 
 async function recording() {
   const server = await FakeApiServer.start();
@@ -51,7 +51,7 @@ test("an event names the object, the reason and who says it", async () => {
     namespace: "shop",
     uid: "u",
   });
-  assert.equal(event?.reason, "PoolExhausted");
+  assert.equal(event?.reason, "AllocationFailed");
   assert.equal(event?.source?.component, "genkan-controller");
   assert.equal(event?.firstTimestamp, "2026-01-01T00:00:00Z");
 });

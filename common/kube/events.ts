@@ -4,6 +4,7 @@
  * its Events still wait becomes one of those, and an Event that cannot be written is counted and dropped. Objects take
  * turns, so that no one's hundredth Event delays another one's first. An Event tells of a change; it is no log.
  */
+import type { EventReason } from "#api/v1beta1/event-reasons.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -23,8 +24,7 @@ export interface EventTarget {
 
 export interface EventContent {
   readonly type: "Normal" | "Warning";
-  /** CamelCase, from a short list, for machines. */
-  readonly reason: string;
+  readonly reason: EventReason;
   /** For people; the server takes 1,024 bytes. */
   readonly message: string;
 }

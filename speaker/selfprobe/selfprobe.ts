@@ -47,7 +47,7 @@ export class SelfProbe {
   #watch: LinkWatch | undefined;
   #own: Addresses = {};
   #others: readonly Addresses[] = [];
-  #trouble: Trouble | undefined;
+  #trouble: Trouble<"FirewallDrops"> | undefined;
   #sequence = 0;
   #since: number;
   #saidFailure = "";
@@ -58,7 +58,7 @@ export class SelfProbe {
   }
 
   /** undefined: nothing is dropped, or nobody knows. */
-  get trouble(): Trouble | undefined {
+  get trouble(): Trouble<"FirewallDrops"> | undefined {
     return this.#trouble;
   }
 
@@ -173,7 +173,7 @@ export class SelfProbe {
     this.#setTrouble(this.#tally.judge(this.#options.clock.now()));
   }
 
-  #setTrouble(trouble: Trouble | undefined): void {
+  #setTrouble(trouble: Trouble<"FirewallDrops"> | undefined): void {
     if (JSON.stringify(trouble) === JSON.stringify(this.#trouble)) return;
     this.#trouble = trouble;
     if (trouble === undefined) this.#options.log.info("the host firewall lets through what other nodes send");

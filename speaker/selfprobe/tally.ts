@@ -73,7 +73,7 @@ export class Tally {
     return this.#through.get(`${family} ${kind}`);
   }
 
-  judge(now: number): Trouble | undefined {
+  judge(now: number): Trouble<"FirewallDrops"> | undefined {
     for (const [key, { probe, link, until, hasOuter, hasInner }] of this.#seen) {
       if (until > now) continue;
       this.#seen.delete(key);
@@ -95,7 +95,7 @@ export class Tally {
 
 const BIT = `0x${DEFAULT_SETTINGS.routingBit.toString(16)}`;
 
-function troubleOf(way: string, { link, hasOuter }: Missed): Trouble {
+function troubleOf(way: string, { link, hasOuter }: Missed): Trouble<"FirewallDrops"> {
   const [family, kind] = way.split(" ");
   const isSix = family === "IPv6";
   const protocol = isSix ? 41 : 4;

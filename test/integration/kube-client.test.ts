@@ -146,10 +146,10 @@ test("equal events become one with a count", async () => {
   });
   const about = { ...target, apiVersion: "v1", kind: "ConfigMap" };
   for (let count = 0; count < 3; count += 1) {
-    recorder.emit(about, { type: "Normal", reason: "Happened", message: "it happened" });
+    recorder.emit(about, { type: "Normal", reason: "SessionEstablished", message: "it happened" });
     await recorder.flush();
   }
-  recorder.emit(about, { type: "Warning", reason: "Failed", message: "x".repeat(5_000) });
+  recorder.emit(about, { type: "Warning", reason: "SessionLost", message: "x".repeat(5_000) });
   await recorder.flush();
   assert.equal(recorder.dropped, 0);
   const { items } = await plane.client.list(events, {
@@ -157,7 +157,7 @@ test("equal events become one with a count", async () => {
     fieldSelector: "involvedObject.name=about",
   });
   assert.deepEqual(items.map((event) => [event.type, event.reason, event.count]).sort(), [
-    ["Normal", "Happened", 3],
-    ["Warning", "Failed", 1],
+    ["Normal", "SessionEstablished", 3],
+    ["Warning", "SessionLost", 1],
   ]);
 });

@@ -63,8 +63,7 @@ export const LOADBALANCER_REASONS = {
   SpeakersUnavailable: {
     under: ["Degraded", "Upgradeable"],
     when: "A speaker's pod has not been ready for a minute.",
-    advice:
-      "Read what the kubelet or scheduler says of it in the message; the addresses of its node are on other nodes.",
+    advice: "Read what the kubelet or scheduler says of it in the message.",
   },
   NoNodeSelected: {
     under: ["Degraded", "Upgradeable"],

@@ -99,7 +99,7 @@ export const SERVICE_REASONS = {
     events: ["Service"],
     when: "Somebody else keeps overwriting status.loadBalancer of the Service.",
     advice:
-      "Stop the other writer, whose field manager the message names, or give the Service another loadBalancerClass.",
+      "Stop the other writer, whose field manager the message names, or let spec.loadBalancerClass of the LoadBalancer and of Services say whose they are.",
   },
   Assigned: {
     under: ["genkan.dev/ForwardingIds"],
