@@ -1,0 +1,87 @@
+/** Pages point at what is there: a link that leads nowhere, or a test that was renamed, is a fault of the change. */
+import assert from "node:assert/strict";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { test } from "node:test";
+import { filesOf, headingsOf, linksOf } from "./pages.ts";
+
+const ROOT = new URL("../", import.meta.url).pathname;
+const PAGES = globSync(["*.md", "docs/**/*.md", ".github/**/*.{md,yml}"], { cwd: ROOT }).sort();
+
+const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ");
+
+/** From the root, or from the page's folder; undefined: there is no such file. */
+function found(page: string, path: string): string | undefined {
+  const places = [path, join(dirname(page), path)];
+  return places.flatMap((place) => globSync(place.replace(/\/$/, ""), { cwd: ROOT }))[0];
+}
+
+function linkFaults(page: string): string[] {
+  return linksOf(read(page)).flatMap(({ path, heading }) => {
+    const target = path === "" ? page : normalize(join(dirname(page), path));
+    if (!existsSync(join(ROOT, target))) return [`${page}: the link ${path} leads to no file`];
+    if (heading === undefined || headingsOf(read(target)).has(heading)) return [];
+    return [`${page}: ${target} has no heading #${heading}`];
+  });
+}
+
+function fileFaults(page: string): string[] {
+  return filesOf(read(page)).flatMap(({ path, tests }) => {
+    const file = found(page, path);
+    if (file === undefined) return [`${page}: ${path} is no file`];
+    if (tests.length === 0 || statSync(join(ROOT, file)).isDirectory()) return [];
+    const text = oneLine(read(file));
+    return tests.filter((name) => !text.includes(name)).map((name) => `${page}: ${path} has no "${name}"`);
+  });
+}
+
+test("every link of a page leads to a file, and to a heading that it has", () => {
+  assert.ok(PAGES.includes("README.md") && PAGES.includes("docs/security.md"), PAGES.join());
+  assert.deepEqual(PAGES.flatMap(linkFaults), []);
+});
+
+test("every file and test that a page names is there", () => {
+  assert.deepEqual(PAGES.flatMap(fileFaults), []);
+});
+
+test("links: relative ones, with their headings", () => {
+  const page =
+    "[a](docs/a.md) [b](../b.md#two-words) [c](#here)\n[web](https://example.org/x.md)\n```sh\n[d](d.md)\n```\n";
+  assert.deepEqual(linksOf(page), [
+    { path: "docs/a.md", heading: undefined },
+    { path: "../b.md", heading: "two-words" },
+    { path: "", heading: "here" },
+  ]);
+});
+
+test("headings: as a link names them", () => {
+  assert.deepEqual(
+    [...headingsOf("# How it fits\n\n## `make`, and why it's slow\n\n```sh\n# no heading\n```\n")],
+    ["how-it-fits", "make-and-why-its-slow"],
+  );
+});
+
+const NAMED: readonly { what: string; page: string; files: readonly object[] }[] = [
+  { what: "a file", page: "see `speaker/plan.ts`.", files: [{ path: "speaker/plan.ts", tests: [] }] },
+  { what: "a folder", page: "in `test/hostile`", files: [{ path: "test/hostile", tests: [] }] },
+  {
+    what: "tests, over the end of a line",
+    page: '`speaker/plan.test.ts`, "one\nid twice" and "an address..."; "else"',
+    files: [{ path: "speaker/plan.test.ts", tests: ["one id twice", "an address"] }],
+  },
+  { what: "a file's name alone", page: "`plan.ts` `pool.yaml`", files: [{ path: "plan.ts", tests: [] }] },
+  {
+    what: "several at once",
+    page: "`config/crd/*.yaml`",
+    files: [{ path: "config/crd/*.yaml", tests: [] }],
+  },
+  {
+    what: "resources, made files, commands",
+    page: "`services/status` `.lab/x.json` `node hack/a.ts`",
+    files: [],
+  },
+];
+
+for (const { what, page, files } of NAMED)
+  test(`files in backticks: ${what}`, () => assert.deepEqual(filesOf(page), files));
