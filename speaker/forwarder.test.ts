@@ -11,6 +11,7 @@ describe("forwarder", () => {
   let plans: ForwardingPlan[];
   let counted: string[];
   let warned: unknown[];
+  let informed: unknown[];
   let changes: Change[];
   let fault: Error | undefined;
   let opened: number;
@@ -20,7 +21,7 @@ describe("forwarder", () => {
   const vips: ForwardingInput["vips"] = [];
 
   beforeEach(() => {
-    [plans, counted, warned, changes, fault, opened] = [[], [], [], [], undefined, 0];
+    [plans, counted, warned, informed, changes, fault, opened] = [[], [], [], [], [], undefined, 0];
     forwarder = createForwarder({
       open: () => {
         opened += 1;
@@ -37,7 +38,11 @@ describe("forwarder", () => {
       metrics: {
         count: (name, labels) => counted.push(`${name} ${Object.values(labels).join()}`),
       },
-      log: { ...silentLogger, warn: (message, fields) => warned.push([message, fields]) },
+      log: {
+        ...silentLogger,
+        warn: (message, fields) => warned.push([message, fields]),
+        info: (message, fields) => informed.push([message, fields]),
+      },
     });
   });
 
@@ -53,6 +58,18 @@ describe("forwarder", () => {
     assert.equal(plans[0], plans[1]);
     assert.notEqual(plans[1], plans[2]);
     assert.equal(opened, 1);
+  });
+
+  test("what is left because somebody else uses it is said, and is no write", async () => {
+    changes = [{ action: "keep", kind: "link", name: "tunl0" }];
+    await forwarder.reconcile(input());
+    assert.deepEqual([counted, warned], [[], []]);
+    assert.deepEqual(informed, [
+      [
+        "an older build changed it, and somebody else uses it by now: it is left",
+        { kind: "link", name: "tunl0" },
+      ],
+    ]);
   });
 
   test("what differs under a plan that was made true is somebody else's doing: counted as repaired, and said", async () => {

@@ -50,7 +50,12 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
       planned = { input, plan: planForwarding(input) };
     return planned.plan;
   };
-  const tell = ({ changes }: Reconciled, isRepair: boolean): void => {
+  const tell = (reconciled: Reconciled, isRepair: boolean): void => {
+    for (const { action, kind, name } of reconciled.changes) {
+      if (action === "keep")
+        log.info("an older build changed it, and somebody else uses it by now: it is left", { kind, name });
+    }
+    const changes = reconciled.changes.filter(({ action }) => action !== "keep");
     for (const { kind } of changes) {
       metrics.count("genkan_forwarding_writes_total", { kind });
       if (isRepair) metrics.count("genkan_forwarding_repairs_total", { kind });

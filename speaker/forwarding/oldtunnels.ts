@@ -34,7 +34,10 @@ export function restoreOldTunnels(
       changes.push({ action: "remove", kind: "link", name: `${own.address} on ${link.name}` });
     }
     // The kernel gives a device that is up link-local addresses by itself.
-    if (addresses.some((own) => !ours.includes(own) && own.scope !== SCOPE_LINK)) continue;
+    if (addresses.some((own) => !ours.includes(own) && own.scope !== SCOPE_LINK)) {
+      changes.push({ action: "keep", kind: "link", name: link.name });
+      continue;
+    }
     if (link.name === "tunl0") restoreFilter(sysctls, saved, changes);
     if (!link.isUp || saved.get(`link.${link.name}`) !== "down") continue;
     socket.change(setLinkUp(link, false));

@@ -115,7 +115,8 @@ export interface ForwardingPlan {
 
 /** One thing that was not as planned, and was made so. */
 export interface Change {
-  action: "create" | "update" | "remove";
+  /** "keep": it was to be put back and is left, because somebody else uses it by now. */
+  action: "create" | "update" | "remove" | "keep";
   /** "virtualServer", "realServer", "route", "rule", "element", "ruleset", "sysctl", "link" */
   kind: string;
   name: string;

@@ -311,7 +311,8 @@ if (!isInside) {
     await forwarding.reconcile(wanted);
     raiseOldTunnels();
     ip("addr add 10.244.1.77/32 dev tunl0");
-    await forwarding.reconcile(wanted);
+    const { changes } = await forwarding.reconcile(wanted);
+    assert.ok(changes.some(({ action, name }) => action === "keep" && name === "tunl0"));
     const shown = run("ip", "addr", "show", "dev", "tunl0");
     ip("addr del 10.244.1.77/32 dev tunl0\nlink set tunl0 down");
     run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/tunl0/rp_filter");
