@@ -132,7 +132,8 @@ if (!isInside) {
       const all = wire.seen();
       return marks.every(({ from, pod }) => all.includes(`pod ${from} ${pod} tcp 8080`)) && all;
     });
-    return lines.filter((line) => !isMark(line));
+    // MLD reports: the node's own, at times of its own.
+    return lines.filter((line) => !isMark(line) && !line.startsWith("icmp ff02::"));
   }
 
   /** How many packets each counter has seen meanwhile. */
