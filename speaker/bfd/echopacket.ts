@@ -2,6 +2,7 @@
  * Our echo packets: IPv4 and UDP headers (RFC 791, RFC 768), then what only we have to understand (RFC 5880 section 5): a
  * mark and the session's discriminator.
  */
+import { internetChecksum } from "../checksum.ts";
 
 const IP_BYTES = 20;
 const UDP_BYTES = 8;
@@ -10,14 +11,6 @@ const PAYLOAD_BYTES = MARK.length + 4;
 const ECHO_BYTES = IP_BYTES + UDP_BYTES + PAYLOAD_BYTES;
 const ECHO_PORT = 3785;
 const UDP = 17;
-
-/** One's complement sum over 16-bit words (RFC 1071). */
-function checksum(bytes: Buffer): number {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
-}
 
 /** A whole IPv4 packet from `address` (4 bytes) to itself. UDP over IPv4 may go without a checksum, and does. */
 export function encodeEcho(address: Buffer, discriminator: number): Buffer {
@@ -30,7 +23,7 @@ export function encodeEcho(address: Buffer, discriminator: number): Buffer {
   packet[9] = UDP;
   address.copy(packet, 12);
   address.copy(packet, 16);
-  packet.writeUInt16BE(checksum(packet.subarray(0, IP_BYTES)), 10);
+  packet.writeUInt16BE(internetChecksum(packet.subarray(0, IP_BYTES)), 10);
   packet.writeUInt16BE(ECHO_PORT, IP_BYTES);
   packet.writeUInt16BE(ECHO_PORT, IP_BYTES + 2);
   packet.writeUInt16BE(UDP_BYTES + PAYLOAD_BYTES, IP_BYTES + 4);

@@ -9,6 +9,7 @@
  *
  * Left out: extension headers before ICMPv6 (RFC 6980 wants none), secured ND, redirects and routers' messages.
  */
+import { internetChecksum } from "../checksum.ts";
 import { decodeHeader, ETHER_TYPE, ETHERNET_HEADER, type Fault, frameFor } from "./frame.ts";
 
 const IPV6_HEADER = 40;
@@ -205,10 +206,6 @@ export function unsolicitedAdvertisement(target: Uint8Array, hardware: Uint8Arra
  * Over a message whose checksum field is filled in correctly it is 0.
  */
 export function checksum(source: Uint8Array, destination: Uint8Array, message: Uint8Array): number {
-  let sum = message.length + NEXT_HEADER_ICMPV6;
-  for (const part of [source, destination, message]) {
-    for (let at = 0; at < part.length; at += 2) sum += ((part[at] ?? 0) << 8) | (part[at + 1] ?? 0);
-  }
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
+  const end = Uint8Array.of(message.length >> 8, message.length & 0xff, 0, NEXT_HEADER_ICMPV6);
+  return internetChecksum(source, destination, end, message);
 }

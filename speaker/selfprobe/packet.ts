@@ -6,6 +6,7 @@
 import { PORT } from "#api/names.ts";
 import type { Family } from "#speaker/native/sockaddr.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
+import { internetChecksum } from "../checksum.ts";
 
 export type ProbeKind = "ordinary" | "invalid";
 export const KINDS: readonly ProbeKind[] = ["ordinary", "invalid"];
@@ -41,7 +42,7 @@ export function encodeProbe(probe: Probe, to: string): Buffer {
     header[9] = UDP;
     source.copy(header, 12);
     destination.copy(header, 16);
-    header.writeUInt16BE(checksum(header), 10);
+    header.writeUInt16BE(internetChecksum(header), 10);
     return Buffer.concat([header, udp]);
   }
   const header = Buffer.alloc(HEADER_BYTES.IPv6);
@@ -55,7 +56,7 @@ export function encodeProbe(probe: Probe, to: string): Buffer {
   const pseudo = Buffer.alloc(8);
   pseudo.writeUInt32BE(udp.length, 0);
   pseudo[7] = UDP;
-  udp.writeUInt16BE(checksum(Buffer.concat([header.subarray(8), pseudo, udp])) || 0xffff, 6);
+  udp.writeUInt16BE(internetChecksum(header.subarray(8), pseudo, udp) || 0xffff, 6);
   return Buffer.concat([header, udp]);
 }
 
@@ -85,12 +86,4 @@ export function decodeUdp(family: Family, from: string, bytes: Buffer): Probe | 
   if (bytes.readUInt16BE(2) !== PORT.probe || bytes.readUInt32BE(UDP_BYTES) !== MAGIC) return undefined;
   if (kind === undefined) return undefined;
   return { family, from, kind, sequence: bytes.readUInt32BE(UDP_BYTES + 5) };
-}
-
-/** RFC 1071. */
-function checksum(bytes: Buffer): number {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += 2) sum += ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
 }

@@ -1,5 +1,6 @@
 /** Clients in the network beyond a link: they send packets as octets, and a table of their own sees how far these get. */
 import assert from "node:assert/strict";
+import { internetChecksum } from "#speaker/checksum.ts";
 import type { Protocol } from "#speaker/forwarding/types.ts";
 import { PacketSocket } from "#speaker/native/packet.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
@@ -18,14 +19,6 @@ export interface Probe {
 const NEXT_HEADER = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 const DESTINATION_OPTIONS = 60;
 
-/** The Internet checksum (RFC 1071). */
-function checksum(bytes: Buffer): number {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  return ~(sum + (sum >>> 16)) & 0xffff;
-}
-
 /** Ports, a TCP SYN's flags, a UDP length. The kernel translates nothing with a wrong checksum; SCTP's stays zero. */
 function segmentOf({ source, vip, protocol, port }: Probe): Buffer {
   const bytes = Buffer.alloc(20);
@@ -35,7 +28,7 @@ function segmentOf({ source, vip, protocol, port }: Probe): Buffer {
   if (protocol === "UDP") bytes.writeUInt16BE(bytes.length, 4);
   if (protocol === "SCTP") return bytes;
   const pseudo = Buffer.from([0, NEXT_HEADER[protocol], 0, bytes.length]);
-  const sum = checksum(Buffer.concat([parseAddress(source), parseAddress(vip), pseudo, bytes]));
+  const sum = internetChecksum(parseAddress(source), parseAddress(vip), pseudo, bytes);
   bytes.writeUInt16BE(sum, protocol === "TCP" ? 16 : 6);
   return bytes;
 }
@@ -48,7 +41,7 @@ function packet4(probe: Probe): Buffer {
   header.writeUInt8(NEXT_HEADER[probe.protocol], 9);
   parseAddress(probe.source).copy(header, 12);
   parseAddress(probe.vip).copy(header, 16);
-  header.writeUInt16BE(checksum(header), 10);
+  header.writeUInt16BE(internetChecksum(header), 10);
   return Buffer.concat([header, segmentOf(probe)]);
 }
 

@@ -1,17 +1,9 @@
 /** Packets as octets, with the checksums that the kernel asks for before it answers. Families by the addresses. */
+import { internetChecksum } from "#speaker/checksum.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
 
 const NEXT = { tcp: 6, udp: 17, ipip: 4, ipv6: 41, icmp: 1, icmpv6: 58 } as const;
 const isSix = (address: string): boolean => address.includes(":");
-
-/** RFC 1071. */
-function checksum(...parts: readonly Buffer[]): number {
-  const bytes = Buffer.concat([...parts, Buffer.alloc(1)]);
-  let sum = 0;
-  for (let at = 0; at + 1 < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
-}
 
 /** An IP packet round a payload. */
 export function packetOf(source: string, target: string, protocol: number, payload: Buffer): Buffer {
@@ -29,7 +21,7 @@ export function packetOf(source: string, target: string, protocol: number, paylo
   header.writeUInt16BE(20 + payload.length, 2);
   header.writeUInt8(64, 8);
   header.writeUInt8(protocol, 9);
-  header.writeUInt16BE(checksum(header, ...addresses), 10);
+  header.writeUInt16BE(internetChecksum(header, ...addresses), 10);
   return Buffer.concat([header, ...addresses, payload]);
 }
 
@@ -38,7 +30,7 @@ function summed(source: string, target: string, protocol: number, payload: Buffe
   const pseudo = Buffer.alloc(4);
   pseudo.writeUInt8(protocol, 1);
   pseudo.writeUInt16BE(payload.length, 2);
-  payload.writeUInt16BE(checksum(parseAddress(source), parseAddress(target), pseudo, payload), at);
+  payload.writeUInt16BE(internetChecksum(parseAddress(source), parseAddress(target), pseudo, payload), at);
   return packetOf(source, target, protocol, payload);
 }
 
@@ -62,7 +54,7 @@ export function datagram(source: string, target: string, port: number): Buffer {
 function icmp(source: string, target: string, kind: readonly [number, number], rest: Buffer): Buffer {
   const bytes = Buffer.concat([Buffer.from([...kind, 0, 0]), rest]);
   if (isSix(target)) return summed(source, target, NEXT.icmpv6, bytes, 2);
-  bytes.writeUInt16BE(checksum(bytes), 2);
+  bytes.writeUInt16BE(internetChecksum(bytes), 2);
   return packetOf(source, target, NEXT.icmp, bytes);
 }
 
