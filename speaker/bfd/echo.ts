@@ -5,10 +5,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { accept, LOAD_BYTE, LOAD_HALF } from "#speaker/native/filter.ts";
-import { AF, SOL, Socket } from "#speaker/native/socket.ts";
+import { AF, SOCK, SOL, Socket } from "#speaker/native/socket.ts";
 import { encodeEcho, readEcho } from "./echopacket.ts";
 
-const SOCK_DGRAM = 2;
 const PACKET_IGNORE_OUTGOING = 23;
 const ETHERTYPE_IPV4 = 0x0800;
 const ECHO_BYTES_MAX = 128;
@@ -73,7 +72,7 @@ export class EchoSocket {
     this.#messages = [encodeEcho(localAddress, discriminator)];
     this.#addresses = [linkAddress(link, ETHERTYPE_IPV4, hardware)];
     // Protocol 0: nothing arrives before the filter and the link are set.
-    this.#socket = new Socket(AF.packet, SOCK_DGRAM, 0);
+    this.#socket = new Socket(AF.packet, SOCK.dgram, 0);
     try {
       this.#socket.attachFilter(echoPackets());
       this.#socket.setOption(SOL.packet, PACKET_IGNORE_OUTGOING, 1);

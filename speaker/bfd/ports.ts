@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 import type { Random } from "#common/random.ts";
 import { type Datagram, DatagramReceiver, DatagramSender } from "#speaker/native/datagram.ts";
 import { endpointOf, sockaddr } from "#speaker/native/sockaddr.ts";
-import { addon, attempt } from "#speaker/native/socket.ts";
+import { addon, attempt, SOCK } from "#speaker/native/socket.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
 import { EchoSocket, linkName, neighborHardware } from "./echo.ts";
 import type { ListenerKind } from "./engine.ts";
@@ -20,7 +20,6 @@ const TRIES = 64;
 const HOPS = 255;
 /** Reads of one socket before others get their turn. */
 const READS_MAX = 8;
-const SOCK_DGRAM = 2;
 
 export interface PortsOptions {
   readonly random: Pick<Random, "number">;
@@ -132,7 +131,7 @@ function readSome(receiver: DatagramReceiver): number {
 /** The address that the kernel would send from. */
 function localAddressTo(address: string): string {
   const native = addon();
-  const descriptor = attempt(() => native.open(2, SOCK_DGRAM, 0));
+  const descriptor = attempt(() => native.open(2, SOCK.dgram, 0));
   try {
     attempt(() => native.connect(descriptor, sockaddr({ family: "IPv4", address, port: BFD_PORT.single })));
     return endpointOf(attempt(() => native.name(descriptor))).address;

@@ -3,10 +3,9 @@
  * told by a callback, reading is the caller's, so that he can look into the socket whenever he wants to know.
  */
 import { domainOf, type Family, int, sockaddr } from "./sockaddr.ts";
-import { type Addon, addon, attempt, SocketError } from "./socket.ts";
+import { type Addon, addon, attempt, SOCK, SocketError } from "./socket.ts";
 import { bindToLink, IPPROTO, OPTION, type SetOption } from "./tcp-option.ts";
 
-const SOCK_DGRAM = 2;
 /** ip(7), ipv6(7), linux/in6.h. */
 const DATAGRAM_OPTION = {
   ipTos: 1,
@@ -48,7 +47,7 @@ export interface DatagramOptions {
 function open(options: DatagramOptions, configure: (set: SetOption) => void): number {
   const native = addon();
   const { family } = options;
-  const descriptor = attempt(() => native.open(domainOf(family), SOCK_DGRAM, 0));
+  const descriptor = attempt(() => native.open(domainOf(family), SOCK.dgram, 0));
   const set: SetOption = (level, name, value) =>
     attempt(() => native.setOption(descriptor, level, name, value));
   try {

@@ -4,10 +4,9 @@
  * is closed, or its process ends (MLD, RFC 3810).
  */
 import { domainOf, int } from "./sockaddr.ts";
-import { Socket } from "./socket.ts";
+import { SOCK, Socket } from "./socket.ts";
 import { IPPROTO } from "./tcp-option.ts";
 
-const SOCK_DGRAM = 2;
 const OPTION = { join: 20, leave: 21 } as const;
 
 /**
@@ -21,7 +20,7 @@ export class GroupSocket {
   /** Throws SocketError EAFNOSUPPORT where the kernel has no IPv6. */
   constructor(linkIndex: number) {
     this.#linkIndex = linkIndex;
-    this.#socket = new Socket(domainOf("IPv6"), SOCK_DGRAM, 0);
+    this.#socket = new Socket(domainOf("IPv6"), SOCK.dgram, 0);
   }
 
   /** Throws SocketError ENOBUFS, ENODEV (no such link, or IPv6 is not on it). */

@@ -39,7 +39,7 @@ export interface Addon {
 }
 
 export const AF = { netlink: 16, packet: 17 } as const;
-export const SOCK = { raw: 3 } as const;
+export const SOCK = { dgram: 2, raw: 3 } as const;
 export const SOL = { socket: 1, packet: 263, netlink: 270 } as const;
 
 /** Most messages that one call sends or one wakeup receives (socket.c, BATCH_MAX). */

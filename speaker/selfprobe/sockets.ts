@@ -11,7 +11,6 @@ const TUNNEL = { IPv4: 4, IPv6: 41 } as const;
 const ETHERTYPE = { IPv4: 0x0800, IPv6: 0x86dd } as const;
 const HEADER_BYTES = { IPv4: 20, IPv6: 40 } as const;
 const UDP = 17;
-const SOCK_DGRAM = 2;
 const PACKET_IGNORE_OUTGOING = 23;
 /** Two IPv6 headers, UDP's and the probe. */
 const PACKET_BYTES = 256;
@@ -95,7 +94,7 @@ function takePort(
   open: (type: number, protocol: number, matches: readonly Match[]) => Socket,
 ): void {
   try {
-    open(SOCK_DGRAM, 0, NOTHING).bind(sockaddr({ family, address, port: PORT.probe }));
+    open(SOCK.dgram, 0, NOTHING).bind(sockaddr({ family, address, port: PORT.probe }));
   } catch (error) {
     // Somebody else's port: his socket takes what is for him, and the kernel answers nothing.
     if (!(error instanceof SocketError) || error.code !== "EADDRINUSE") throw error;
@@ -134,7 +133,7 @@ export class LinkWatch {
 
   #listen(family: Family, onProbe: (probe: Probe, linkIndex: number) => void): void {
     // Without link headers, which differ. Protocol 0: nothing arrives before the filter is set.
-    const socket = new Socket(AF.packet, SOCK_DGRAM, 0);
+    const socket = new Socket(AF.packet, SOCK.dgram, 0);
     this.#sockets.push(socket);
     const at = HEADER_BYTES[family];
     socket.attachFilter(
