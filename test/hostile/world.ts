@@ -6,11 +6,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
+import type { KubeClient } from "#common/kube/client.ts";
 import { endpointSlices, events, namespaces, type Service, services } from "#common/kube/resource.ts";
 import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
 import type { Family } from "#test/dataplane/topology.ts";
-import { ControllerProcess } from "#test/integration/controller.ts";
+import { type ControllerProcess, startLeader } from "#test/integration/controller.ts";
+import { clientOf } from "#test/integration/tokens.ts";
 import { IpvsNodes, LONG } from "#test/layer2/ipvs-nodes.ts";
 import { until } from "#test/until.ts";
 
@@ -48,7 +49,7 @@ export class HostileWorld implements AsyncDisposable {
   static async start(): Promise<HostileWorld> {
     await using built = new AsyncDisposableStack();
     const nodes = built.use(await IpvsNodes.start());
-    const controller = await startController(nodes);
+    const controller = await startLeader(nodes.cluster, "controller");
     built.defer(() => controller.end("SIGKILL"));
     const tenant = await tenantOf(nodes, "mallory");
     built.defer(() => tenant.close());
@@ -69,7 +70,7 @@ export class HostileWorld implements AsyncDisposable {
   #built = new AsyncDisposableStack();
 
   async restartController(): Promise<void> {
-    this.controller = await startController(this.nodes);
+    this.controller = await startLeader(this.nodes.cluster, "controller");
     this.#built.use(this.controller);
   }
 
@@ -244,18 +245,6 @@ const harmOf = ({ broken, stalled, wrongBytes, moved }: FlowSummary): typeof NO_
   moved,
 });
 
-async function startController(nodes: IpvsNodes): Promise<ControllerProcess> {
-  const controller = new ControllerProcess("controller", nodes.cluster.plane.kubeconfig);
-  try {
-    await controller.started();
-    await until("the controller to lead", () => controller.leads, LONG);
-    return controller;
-  } catch (error) {
-    await controller.end("SIGKILL");
-    throw error;
-  }
-}
-
 /** A namespace, and a client with the token of a ServiceAccount that has `edit` there and nothing else. */
 async function tenantOf(nodes: IpvsNodes, namespace: string): Promise<KubeClient> {
   const { kube, plane } = nodes.cluster;
@@ -272,8 +261,5 @@ async function tenantOf(nodes: IpvsNodes, namespace: string): Promise<KubeClient
       `--clusterrole=${role}`,
       `--serviceaccount=${namespace}:dev`,
     );
-  const token = (await kubectl("create", "token", "dev")).trim();
-  const server = new URL(plane.server);
-  const ca = plane.authority.certificate;
-  return createKubeClient({ server, credentials: () => ({ ca, token }) }, { userAgent: "mallory" });
+  return clientOf({ plane, client: kube }, { namespace, serviceAccount: "dev" });
 }

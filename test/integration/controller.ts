@@ -132,7 +132,7 @@ export class ControllerProcess implements AsyncDisposable {
 }
 
 /** A controller that leads already; where another one does, only once that one is gone. */
-export async function startLeader(plane: TestPlane, name: string): Promise<ControllerProcess> {
+export async function startLeader(plane: Pick<TestPlane, "plane">, name: string): Promise<ControllerProcess> {
   const controller = new ControllerProcess(name, plane.plane.kubeconfig);
   try {
     await controller.started();

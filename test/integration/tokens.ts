@@ -13,6 +13,8 @@ import type { TestPlane } from "#test/integration/plane.ts";
 const KUBE = new URL("../../.lab/bin/kube", import.meta.url).pathname;
 const execute = promisify(execFile);
 
+type Plane = Pick<TestPlane, "plane" | "client">;
+
 export interface Account {
   readonly namespace: string;
   readonly serviceAccount: string;
@@ -21,7 +23,7 @@ export interface Account {
 }
 
 /** Path of a kubeconfig with a token of `account`; its pod is made if it is not there. */
-export async function kubeconfigOf(plane: TestPlane, account: Account): Promise<string> {
+export async function kubeconfigOf(plane: Plane, account: Account): Promise<string> {
   const { namespace, serviceAccount, node } = account;
   const { kubeconfig } = plane.plane;
   const kubectl = async (...args: string[]): Promise<string> =>
@@ -38,12 +40,12 @@ export async function kubeconfigOf(plane: TestPlane, account: Account): Promise<
   return path;
 }
 
-export async function clientOf(plane: TestPlane, account: Account): Promise<KubeClient> {
+export async function clientOf(plane: Plane, account: Account): Promise<KubeClient> {
   const path = await kubeconfigOf(plane, account);
   return createKubeClient(connectionFromKubeconfig(path, (file) => readFileSync(file, "utf8")));
 }
 
-async function binding(plane: TestPlane, account: Required<Account>): Promise<string[]> {
+async function binding(plane: Plane, account: Required<Account>): Promise<string[]> {
   const { namespace, serviceAccount, node } = account;
   const name = `${serviceAccount}-on-${node}`;
   const pod =
