@@ -168,8 +168,7 @@ export class Term {
   #poolChanged(name: string): void {
     const pool = this.#stores.pools.get(`${this.#options.namespace}/${name}`);
     const text = pool && JSON.stringify([pool.metadata.uid, pool.spec]);
-    const before = this.#poolTexts.get(name);
-    if (text === before) {
+    if (text === this.#poolTexts.get(name)) {
       this.#pools.trigger();
       return;
     }
@@ -181,9 +180,12 @@ export class Term {
   async #pass(): Promise<{ retryAfterMs?: number }> {
     this.#lookAtReserved();
     const { clock } = this.#options;
-    const restMs = this.#isStale ? this.#pace.waitMs(clock.now()) : 0;
-    if (restMs > 0) return { retryAfterMs: restMs };
-    const waitMs = this.#isStale ? this.#reconfigureInTurn() : 0;
+    let waitMs = 0;
+    if (this.#isStale) {
+      const restMs = this.#pace.waitMs(clock.now());
+      if (restMs > 0) return { retryAfterMs: restMs };
+      waitMs = this.#reconfigureInTurn();
+    }
     if (this.#configuration === undefined) return waitMs > 0 ? { retryAfterMs: waitMs } : {};
     const { services } = this.#stores;
     const changes = [...this.#dirty].map((key) => [key, services.get(key)] as const);
@@ -213,7 +215,7 @@ export class Term {
     return touched;
   }
 
-  /** Milliseconds to wait before the configuration is looked at again; 0 if it is up to date. */
+  /** Settles everything, and rests afterwards by what it took; what it says is as of `reconfigure`. */
   #reconfigureInTurn(): number {
     const { clock } = this.#options;
     const began = clock.now();
