@@ -16,6 +16,8 @@ export interface ConnectionsOptions {
 interface Connection {
   /** The one to destroy; with TLS there are two for each connection, the raw one first. */
   socket: Socket;
+  /** Not until a TLS handshake is over. */
+  isReady: boolean;
   /** Questions that are being answered right now: it is closed for nobody. */
   answering: number;
   bytes: number;
@@ -41,7 +43,7 @@ export class Connections {
       const connection = this.#open.get(keyOf(socket));
       // It was closed for another one while it shook hands.
       if (connection === undefined) socket.destroy();
-      else connection.socket = socket;
+      else Object.assign(connection, { socket, isReady: true });
     });
   }
 
@@ -86,6 +88,11 @@ export class Connections {
     };
   }
 
+  /** Those whose TLS handshake is not over. */
+  closeUnready(): void {
+    for (const { socket, isReady } of [...this.#open.values()]) if (!isReady) socket.destroy();
+  }
+
   /** Those that still shake hands, too, which an HTTP server knows nothing of. */
   closeAll(): void {
     for (const { socket } of [...this.#open.values()]) socket.destroy();
@@ -102,7 +109,7 @@ export class Connections {
       socket.destroy();
       return;
     }
-    const connection: Connection = { socket, answering: 0, bytes: 0 };
+    const connection: Connection = { socket, isReady: false, answering: 0, bytes: 0 };
     const key = keyOf(socket);
     this.#open.set(key, connection);
     socket.once("close", () => this.#forget(key, connection));

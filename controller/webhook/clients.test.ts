@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { connect as startTls } from "node:tls";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { silentLogger } from "#common/log.ts";
 import { readClients, type WebhookPair } from "#controller/webhook/clients.ts";
@@ -135,6 +138,24 @@ test("a connection from before the setting is not believed after it", async () =
     async () => (await ask(clients.none, agent)).code === 401,
   );
   agent.destroy();
+});
+
+test("a handshake that began before the setting is not believed after it", async () => {
+  await codesWith(serving);
+  const outcomes: string[] = [];
+  const ended = (): void => void outcomes.push("closed");
+  const socket = connect(webhook.port, "127.0.0.1").on("error", ended).on("close", ended);
+  await once(socket, "connect");
+  // Connections are accepted in the order in which they came: the one above is, once this one is answered.
+  assert.equal((await ask(clients.none)).code, 200);
+  pair = { ...serving, ca: trusted };
+  await clock.advance(1_000);
+  startTls({ socket, rejectUnauthorized: false, ...clients.stranger })
+    .on("secureConnect", () => void outcomes.push("believed"))
+    .on("error", ended)
+    .on("close", ended);
+  await until("an end of the handshake", () => outcomes.length > 0);
+  assert.equal(outcomes[0], "closed");
 });
 
 test("the setting is read from files; what is no certificate is an error and not everybody", async () => {

@@ -208,7 +208,10 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   const stop = new AbortController();
   const { readPair, clock, log } = options;
   const onChange = (next: WebhookPair): void => {
-    if (clients.change(next)) server.closeIdleConnections();
+    if (!clients.change(next)) return;
+    // A handshake that is under way judges by what it began with.
+    connections.closeUnready();
+    server.closeIdleConnections();
   };
   const reloading = keepPair(server, pair, { what: "webhook", readPair, clock, log, onChange }, stop.signal);
   await new Promise<void>((resolve, reject) => {
