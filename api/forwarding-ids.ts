@@ -25,7 +25,7 @@ export function idKey(family: Family, port: string): string {
   return `${family}/${port}`;
 }
 
-/** The condition of a Service that has addresses of these pools; `sharing`: controller/sharing-mark.ts. */
+/** The condition of a Service that has addresses of these pools; `sharing`: controller/allocation/sharing-mark.ts. */
 export function forwardingCondition(
   pools: readonly string[],
   ids: ForwardingIds,

@@ -79,7 +79,7 @@ export const OPERATOR_LEASE = "genkan-operator";
 /** Liveness Lease of the speaker on one node; carries LABEL_SPEAKER_LEASE. */
 export const speakerLease = (node: string): string => `speaker-${node}`;
 export const LABEL_SPEAKER_LEASE = `${GROUP}/speaker`;
-/** Lease annotation by which a speaker tells the others whether it is ready, and its links (speaker/view.ts). */
+/** Lease annotation by which a speaker tells the others whether it is ready, and its links (speaker/known/view.ts). */
 export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
 
 /**

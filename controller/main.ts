@@ -13,13 +13,13 @@ import { runMetricsServer } from "#common/metrics-server.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
-import { Announcements } from "#controller/announcements.ts";
-import { runTerm, type Term } from "#controller/leader.ts";
 import { whileLeading } from "#controller/leading.ts";
 import { observeTerm } from "#controller/observe.ts";
 import { readOptions } from "#controller/options.ts";
-import { runStanding } from "#controller/standing-writer.ts";
-import { Webhooks } from "#controller/webhooks.ts";
+import { Announcements } from "#controller/status/announcements.ts";
+import { runStanding } from "#controller/status/standing-writer.ts";
+import { runTerm, type Term } from "#controller/term.ts";
+import { Webhooks } from "#controller/webhook/webhooks.ts";
 
 /** A dead leader is replaced after 4 s at most and a moment; a leader that cannot renew stops 1 s before that. */
 const LEASE = { leaseDurationMs: 4_000, renewDeadlineMs: 3_000, retryMs: 600 } as const;

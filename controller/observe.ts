@@ -3,7 +3,7 @@
 import { FAMILIES } from "#api/address.ts";
 import { CONTROLLER_LEASE } from "#api/names.ts";
 import type { Metrics } from "#common/metrics.ts";
-import type { Term } from "#controller/leader.ts";
+import type { Term } from "#controller/term.ts";
 
 export function observeTerm(metrics: Metrics, current: () => Term | undefined): void {
   metrics.onCollect(() => {

@@ -17,8 +17,8 @@ import type { OnSetback } from "#common/kube/setbacks.ts";
 import { type Index, Store } from "#common/kube/store.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
+import { projectService, type ServiceRecord } from "#controller/allocation/service.ts";
 import { ReservedWatch } from "#controller/reserved-watch.ts";
-import { projectService, type ServiceRecord } from "#controller/service.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 /** The part of the LoadBalancer that allocation looks at: changes of its status tell nobody. */

@@ -63,12 +63,16 @@ test("headings: as a link names them", () => {
 });
 
 const NAMED: readonly { what: string; page: string; files: readonly object[] }[] = [
-  { what: "a file", page: "see `speaker/plan.ts`.", files: [{ path: "speaker/plan.ts", tests: [] }] },
+  {
+    what: "a file",
+    page: "see `speaker/plan/plan.ts`.",
+    files: [{ path: "speaker/plan/plan.ts", tests: [] }],
+  },
   { what: "a folder", page: "in `test/hostile`", files: [{ path: "test/hostile", tests: [] }] },
   {
     what: "tests, over the end of a line",
-    page: '`speaker/plan.test.ts`, "one\nid twice" and "an address..."; "else"',
-    files: [{ path: "speaker/plan.test.ts", tests: ["one id twice", "an address"] }],
+    page: '`speaker/plan/plan.test.ts`, "one\nid twice" and "an address..."; "else"',
+    files: [{ path: "speaker/plan/plan.test.ts", tests: ["one id twice", "an address"] }],
   },
   { what: "a file's name alone", page: "`plan.ts` `pool.yaml`", files: [{ path: "plan.ts", tests: [] }] },
   {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { KubeClient } from "#common/kube/client.ts";
 import { silentLogger } from "#common/log.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
-import type { Role } from "./role.ts";
+import type { Role } from "./plan/role.ts";
 import { HANDOVER_MS, shutDown } from "./shutdown.ts";
 
 interface World {

@@ -5,8 +5,8 @@ import { errorText } from "#common/error.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { loadBalancers, nodes } from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
-import { projectLoadBalancer, projectNode } from "./project.ts";
-import { type Role, roleOf } from "./role.ts";
+import { projectLoadBalancer, projectNode } from "./known/project.ts";
+import { type Role, roleOf } from "./plan/role.ts";
 
 /** From the goodbye until we stop answering: the others take over and tell the neighbours meanwhile. */
 export const HANDOVER_MS = 1_000;

@@ -6,12 +6,12 @@ import { silentLogger } from "#common/log.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
 import { ForwardingError, type Refusal } from "./forwarding/types.ts";
+import { Pools } from "./known/pools.ts";
+import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./known/view.ts";
 import type { LinkProblem } from "./layer2/messages.ts";
-import type { Judgement } from "./liveness.ts";
-import { Pools } from "./pools.ts";
+import type { Judgement } from "./membership/liveness.ts";
+import type { Status } from "./report/status.ts";
 import { Speaker, type SpeakerOptions } from "./speaker.ts";
-import type { Status } from "./status.ts";
-import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./view.ts";
 
 const NODE: NodeView = { name: "n1", labels: {}, addresses: { IPv4: "172.30.0.1" }, own: [] };
 const VIP = "198.51.100.1";

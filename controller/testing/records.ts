@@ -2,11 +2,11 @@
 import type { Family } from "#api/address.ts";
 import { FORWARDING_CONDITION, type ForwardingIds, forwardingCondition } from "#api/forwarding-ids.ts";
 import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
-import type { Outcome } from "#controller/allocator.ts";
-import { compilePool, PoolSet, type PoolSpec } from "#controller/pool.ts";
-import type { Sharing } from "#controller/request.ts";
-import type { ServiceCondition, ServiceRecord } from "#controller/service.ts";
-import { sharingMark } from "#controller/sharing-mark.ts";
+import type { Outcome } from "#controller/allocation/allocator.ts";
+import { compilePool, PoolSet, type PoolSpec } from "#controller/allocation/pool.ts";
+import type { Sharing } from "#controller/allocation/request.ts";
+import type { ServiceCondition, ServiceRecord } from "#controller/allocation/service.ts";
+import { sharingMark } from "#controller/allocation/sharing-mark.ts";
 
 export function record(name: string, more: Partial<ServiceRecord> = {}): ServiceRecord {
   return {

@@ -6,10 +6,10 @@
  */
 import { type Address, parseRange } from "#api/address.ts";
 import { ANNOTATION_SHARING_KEY } from "#api/names.ts";
-import { Allocator } from "#controller/allocator.ts";
-import { planService } from "#controller/plan.ts";
-import { compilePool, PoolSet } from "#controller/pool.ts";
-import type { ServiceRecord } from "#controller/service.ts";
+import { Allocator } from "#controller/allocation/allocator.ts";
+import { compilePool, PoolSet } from "#controller/allocation/pool.ts";
+import type { ServiceRecord } from "#controller/allocation/service.ts";
+import { planService } from "#controller/status/plan.ts";
 import { record } from "#controller/testing/records.ts";
 
 interface Figure {

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { accept, LOAD_BYTE, LOAD_HALF } from "#speaker/native/filter.ts";
 import { AF, SOCK, SOL, Socket } from "#speaker/native/socket.ts";
-import { encodeEcho, readEcho } from "./echopacket.ts";
+import { encodeEcho, readEcho } from "./echo-packet.ts";
 
 const PACKET_IGNORE_OUTGOING = 23;
 const ETHERTYPE_IPV4 = 0x0800;

@@ -5,7 +5,7 @@
  */
 import { type Family, formatPrefix, parseAddress, prefixOf } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
-import type { AdvertisementView } from "#speaker/view.ts";
+import type { AdvertisementView } from "#speaker/known/view.ts";
 import { familyOf } from "./address.ts";
 import type { Advertisement } from "./types.ts";
 

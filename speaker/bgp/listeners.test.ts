@@ -8,7 +8,7 @@ import { silentLogger } from "#common/log.ts";
 import { type ConnectOptions, connectTcp } from "#speaker/native/tcp.ts";
 import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
 import { until } from "#test/until.ts";
-import { Password } from "../password.ts";
+import { Password } from "../known/password.ts";
 import { type Bgp, createBgp } from "./bgp.ts";
 import { type Expected, Listeners } from "./listeners.ts";
 import type { PeerSettings } from "./types.ts";

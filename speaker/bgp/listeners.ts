@@ -6,7 +6,7 @@ import type { Family } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { AcceptedConnection, TcpListener } from "#speaker/native/tcp.ts";
-import { isSamePassword, type Password } from "../password.ts";
+import { isSamePassword, type Password } from "../known/password.ts";
 import { familyOf } from "./address.ts";
 import type { Transport } from "./transport.ts";
 import type { PeerSettings } from "./types.ts";

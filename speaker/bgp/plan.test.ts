@@ -1,8 +1,8 @@
 /** Addresses, pools and peers -> who is told what, from this node. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { AdvertisementView, PeerView, PoolView, ProfileView } from "#speaker/view.ts";
-import { Password } from "../password.ts";
+import type { AdvertisementView, PeerView, PoolView, ProfileView } from "#speaker/known/view.ts";
+import { Password } from "../known/password.ts";
 import { type BgpPlan, type BgpPlanInput, planBgp } from "./plan.ts";
 
 const node = (labels: Record<string, string> = {}): BgpPlanInput["node"] => ({

@@ -5,10 +5,10 @@
 import { type Family, WIDTH } from "#api/address.ts";
 import { selectsAny } from "#common/kube/selector.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
-import type { Pools } from "#speaker/pools.ts";
-import { attempt, type Unusable } from "#speaker/usable.ts";
-import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speaker/view.ts";
-import type { Password } from "../password.ts";
+import type { Pools } from "#speaker/known/pools.ts";
+import { attempt, type Unusable } from "#speaker/known/usable.ts";
+import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speaker/known/view.ts";
+import type { Password } from "../known/password.ts";
 import { canonicalAddress, familyOf } from "./address.ts";
 import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
 import type { Advertisement, PeerSettings } from "./types.ts";

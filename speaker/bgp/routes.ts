@@ -3,7 +3,7 @@
  * and end with the session; what is wanted stays.
  */
 import type { Negotiated } from "./negotiated.ts";
-import { nextHopsOf } from "./nexthop.ts";
+import { nextHopsOf } from "./next-hop.ts";
 import { Received } from "./received.ts";
 import { AdjRibOut } from "./rib.ts";
 import type { Advertisement, PeerSettings } from "./types.ts";

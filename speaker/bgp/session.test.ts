@@ -6,7 +6,7 @@ import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { KEEPALIVE, notificationIn, OPEN, open, plainTransport, SETTINGS } from "#test/fakes/bgppeer.ts";
 import { until } from "#test/until.ts";
-import { Password } from "../password.ts";
+import { Password } from "../known/password.ts";
 import { type Bgp, createBgp } from "./bgp.ts";
 import type { Transport } from "./transport.ts";
 import type { PeerSettings, SessionReport } from "./types.ts";

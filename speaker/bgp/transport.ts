@@ -10,7 +10,7 @@ import {
   setMd5,
   type TcpListener,
 } from "#speaker/native/tcp.ts";
-import type { Password } from "../password.ts";
+import type { Password } from "../known/password.ts";
 import { familyOf } from "./address.ts";
 import type { PeerSettings } from "./types.ts";
 

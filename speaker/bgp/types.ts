@@ -1,7 +1,7 @@
 /** What the BGP side is asked for, and what it says of itself. Types only. */
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
-import type { Password } from "../password.ts";
+import type { Password } from "../known/password.ts";
 
 /** How far away the peer may be. */
 export type Ttl =

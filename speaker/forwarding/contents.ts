@@ -7,8 +7,8 @@
  * packets; the other way round for what goes.
  */
 
+import { ElementWriter } from "#speaker/forwarding/element-writer.ts";
 import { markValue } from "#speaker/forwarding/elements.ts";
-import { ElementWriter } from "#speaker/forwarding/elementwriter.ts";
 import { faultOf, isOfAll } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { Owners } from "#speaker/forwarding/owners.ts";
@@ -31,7 +31,7 @@ import {
   type Step,
   type Subject,
   serverKey,
-} from "#speaker/forwarding/virtualservers.ts";
+} from "#speaker/forwarding/virtual-servers.ts";
 import type { NetlinkError } from "#speaker/netlink/error.ts";
 import type { Ipvs } from "#speaker/netlink/ipvs.ts";
 import type { NftTable } from "#speaker/netlink/nftables.ts";

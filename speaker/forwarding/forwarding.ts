@@ -11,10 +11,10 @@ import {
   readRoutes,
   readServers,
 } from "#speaker/forwarding/contents.ts";
-import { ElementWriter } from "#speaker/forwarding/elementwriter.ts";
+import { ElementWriter } from "#speaker/forwarding/element-writer.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { isOfOldTunnels, restoreOldTunnels } from "#speaker/forwarding/oldtunnels.ts";
+import { isOfOldTunnels, restoreOldTunnels } from "#speaker/forwarding/old-tunnels.ts";
 import { Owners } from "#speaker/forwarding/owners.ts";
 import { Refusals } from "#speaker/forwarding/refusals.ts";
 import { rulesetText } from "#speaker/forwarding/ruleset.ts";

@@ -3,7 +3,7 @@
  * are routed to this node and that nobody has. Pure. Reasons: docs/dataplane.md, "What is turned away".
  */
 import { admittedSet } from "#speaker/forwarding/elements.ts";
-import { type NodeAddresses, probesIntoTunnel, probesOutOfTunnel } from "#speaker/forwarding/proberules.ts";
+import { type NodeAddresses, probesIntoTunnel, probesOutOfTunnel } from "#speaker/forwarding/probe-rules.ts";
 import { COUNTERS } from "#speaker/forwarding/sets.ts";
 import { PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { BOTH, destinationOf, NO_HOOK, type Words } from "#speaker/forwarding/words.ts";

@@ -2,7 +2,7 @@
 import { ownerOf, portKey } from "#speaker/forwarding/elements.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import type { ForwardedPort, ForwardingPlan, Refusal } from "#speaker/forwarding/types.ts";
-import type { Subject } from "#speaker/forwarding/virtualservers.ts";
+import type { Subject } from "#speaker/forwarding/virtual-servers.ts";
 import { formatAddress } from "#speaker/netlink/bytes.ts";
 import { errnoWords, type NetlinkError } from "#speaker/netlink/error.ts";
 

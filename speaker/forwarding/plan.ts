@@ -4,6 +4,7 @@
  */
 import { AddressError, mergeRanges, parsePrefix, type Range, rangeOf, WIDTH } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
+import { ElementSets } from "#speaker/forwarding/element-sets.ts";
 import {
   addressKey,
   admittedSet,
@@ -12,7 +13,6 @@ import {
   sourceKey,
   valueKey,
 } from "#speaker/forwarding/elements.ts";
-import { ElementSets } from "#speaker/forwarding/elementsets.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import {
   DEFAULT_SETTINGS,
@@ -196,7 +196,7 @@ function unplanned(port: ForwardedPort, what: string, words: string): Refusal {
 }
 
 /**
- * What of a port's id and place is another's already. The planner gives neither twice (speaker/claims.ts says who keeps
+ * What of a port's id and place is another's already. The planner gives neither twice (speaker/plan/claims.ts says who keeps
  * it); should it ever, then two Services in one virtual server are what must not be: each would answer the other's clients.
  */
 function taken(held: ReadonlyMap<string, ForwardedPort>, port: ForwardedPort): string | undefined {

@@ -4,7 +4,7 @@
  * Pure. Reasons: docs/dataplane.md.
  */
 import { arrivals, guards } from "#speaker/forwarding/guard.ts";
-import { type NodeAddresses, probesArrived, probesMarked } from "#speaker/forwarding/proberules.ts";
+import { type NodeAddresses, probesArrived, probesMarked } from "#speaker/forwarding/probe-rules.ts";
 import { RETIRED, setsText, TABLE } from "#speaker/forwarding/sets.ts";
 import { type ForwardingSettings, PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { BOTH, destinationOf, NO_HOOK, V4, V6, type Words } from "#speaker/forwarding/words.ts";

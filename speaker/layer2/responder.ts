@@ -3,7 +3,7 @@
  * says what they counted. Runs in the worker thread; sockets, time and chance are given, so that it can be tested
  * without any.
  */
-import { ConflictReports } from "./conflictreports.ts";
+import { ConflictReports } from "./conflict-reports.ts";
 import { AnnouncedLink, type LinkOptions, type Tally } from "./link.ts";
 import type {
   Announcement,

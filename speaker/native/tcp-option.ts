@@ -1,6 +1,6 @@
 /** Options of TCP sockets that Node cannot set: hop limits both ways, MD5 signatures, the device. */
 
-import type { Password } from "../password.ts";
+import type { Password } from "../known/password.ts";
 import { type Family, int, short, sockaddr } from "./sockaddr.ts";
 import { SocketError } from "./socket.ts";
 

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { errorText } from "#common/error.ts";
 import { ip } from "#test/netns/namespace.ts";
 import { until } from "#test/until.ts";
-import { Password } from "../password.ts";
+import { Password } from "../known/password.ts";
 import type { SocketError } from "./socket.ts";
 import {
   type AcceptedConnection,

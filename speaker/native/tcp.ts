@@ -3,7 +3,7 @@
  * a device and a source to bind to. What comes out is an ordinary net.Socket.
  */
 import { Socket } from "node:net";
-import type { Password } from "../password.ts";
+import type { Password } from "../known/password.ts";
 import { ADDRESS_BYTES, domainOf, endpointOf, type Family, int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SocketError } from "./socket.ts";
 import {

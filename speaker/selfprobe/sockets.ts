@@ -67,7 +67,7 @@ export function openReceivers(
       ...(isFour ? isPlain(family, 0) : []),
       ...isInner(family, header),
     ]);
-    // Our rules write this address into what comes for a tunnel of ours, a probe among it (forwarding/proberules.ts).
+    // Our rules write this address into what comes for a tunnel of ours, a probe among it (forwarding/probe-rules.ts).
     outer.bind(sockaddr({ family, address: TUNNELS[family].local }));
     receive(outer, (bytes) => {
       const probe = decodeProbe(family, bytes.subarray(header));

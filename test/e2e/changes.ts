@@ -1,7 +1,7 @@
 /** What people change in a cluster that serves: builds, nodes, the mode, and at last whether Genkan is there at all. */
 import assert from "node:assert/strict";
 import { ANNOTATION_ADDRESSES, CONTROLLER_LEASE, OPERATOR_LEASE } from "#api/names.ts";
-import { elect } from "#speaker/elect.ts";
+import { elect } from "#speaker/plan/elect.ts";
 import { NAMESPACE } from "#test/e2e/cluster.ts";
 import { until } from "#test/e2e/patience.ts";
 import { requireAnswered, requireLossless, traffic } from "#test/e2e/probe.ts";

@@ -1,5 +1,5 @@
 /** What a speaker knows of a cluster of three nodes with one Service, each part to be changed by a test. */
-import { Pools } from "#speaker/pools.ts";
+import { Pools } from "#speaker/known/pools.ts";
 import type {
   EndpointView,
   NodeView,
@@ -8,7 +8,7 @@ import type {
   SliceView,
   SpeakerState,
   View,
-} from "#speaker/view.ts";
+} from "#speaker/known/view.ts";
 
 export const NAMES = ["n1", "n2", "n3"];
 export const VIP = "172.30.0.200";

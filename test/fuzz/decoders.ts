@@ -1,6 +1,6 @@
 /** Every decoder of bytes from outside: what it is fed with to begin with, and the one error that it may throw. */
 
-import { readEcho } from "#speaker/bfd/echopacket.ts";
+import { readEcho } from "#speaker/bfd/echo-packet.ts";
 import { decodeControl, emptyPacket, encodeControl } from "#speaker/bfd/packet.ts";
 import { decodeAttributes } from "#speaker/bgp/wire/attribute.ts";
 import { decodeCapabilities } from "#speaker/bgp/wire/capability.ts";

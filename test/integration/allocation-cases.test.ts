@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { addressPools, namespaces, type Service, services } from "#common/kube/resource.ts";
 import type { Draft } from "#common/kube/wire.ts";
-import { SERVICE_CONDITION } from "#controller/plan.ts";
+import { SERVICE_CONDITION } from "#controller/status/plan.ts";
 import {
   type AllocationCase,
   readCases,

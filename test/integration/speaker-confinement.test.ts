@@ -27,9 +27,9 @@ import {
   speakerStatuses,
 } from "#common/kube/resource.ts";
 import type { Draft } from "#common/kube/wire.ts";
-import { Membership } from "#speaker/membership.ts";
-import { Passwords } from "#speaker/passwords.ts";
-import { Reporter } from "#speaker/reporter.ts";
+import { Passwords } from "#speaker/known/passwords.ts";
+import { Membership } from "#speaker/membership/membership.ts";
+import { Reporter } from "#speaker/report/reporter.ts";
 import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
 import { real } from "#test/integration/plane.ts";
 import { clientOf } from "#test/integration/tokens.ts";

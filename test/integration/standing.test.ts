@@ -14,7 +14,7 @@ import {
   customResourceDefinitions,
 } from "#common/kube/resource.ts";
 import type { Draft } from "#common/kube/wire.ts";
-import { runStanding } from "#controller/standing-writer.ts";
+import { runStanding } from "#controller/status/standing-writer.ts";
 import { real, TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 

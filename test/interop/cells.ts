@@ -1,6 +1,6 @@
 import { type BgpPlanInput, planBgp, type WantedSession } from "#speaker/bgp/plan.ts";
-import { Password } from "#speaker/password.ts";
-import type { AdvertisementView, PeerView, PoolView } from "#speaker/view.ts";
+import { Password } from "#speaker/known/password.ts";
+import type { AdvertisementView, PeerView, PoolView } from "#speaker/known/view.ts";
 import { normalise, type Route } from "./route.ts";
 import { mainAddress, numberOf, type RouterKind, type Session } from "./session.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SessionReport } from "#speaker/bgp/types.ts";
-import { Password } from "#speaker/password.ts";
+import { Password } from "#speaker/known/password.ts";
 import { until } from "#test/until.ts";
 import { Lab, plain } from "./lab.ts";
 import { output } from "./process.ts";

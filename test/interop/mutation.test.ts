@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WantedSession } from "#speaker/bgp/plan.ts";
-import { Password } from "#speaker/password.ts";
+import { Password } from "#speaker/known/password.ts";
 import { FEATURES, wantedOf } from "./cells.ts";
 import type { Wanted } from "./device.ts";
 import { Matrix } from "./matrix.ts";

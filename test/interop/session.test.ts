@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Password } from "#speaker/password.ts";
+import { Password } from "#speaker/known/password.ts";
 import { until } from "#test/until.ts";
 import { Lab, plain } from "./lab.ts";
 import { output } from "./process.ts";

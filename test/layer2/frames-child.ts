@@ -1,8 +1,8 @@
 /** Sends each line of standard input, a frame in hex, on eth0; answers "sent". For conflict.test.ts: a stranger. */
 import { createInterface } from "node:readline";
 import { systemClock } from "#common/clock.ts";
+import { monitorLinks } from "#speaker/known/node-links.ts";
 import { PacketSocket } from "#speaker/native/packet.ts";
-import { monitorLinks } from "#speaker/nodelinks.ts";
 
 const monitor = monitorLinks({ clock: systemClock, onChange() {}, onError() {} });
 const link = monitor.links().find(({ name }) => name === "eth0");

@@ -7,7 +7,7 @@ import { LABEL_EXCLUDE_NODE, PORT } from "#api/names.ts";
 import type { Running } from "#hack/guest/channel.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
 import { bundle } from "#hack/images/bundle.ts";
-import { elect } from "#speaker/elect.ts";
+import { elect } from "#speaker/plan/elect.ts";
 import { startEchoServers } from "#test/dataplane/flows.ts";
 import { type Machine, openMachine, script } from "#test/dataplane/machine.ts";
 import { buildTopology, type Family, type Topology } from "#test/dataplane/topology.ts";

@@ -11,7 +11,7 @@ import { expected, NAMES, podsOn, SpeakerNodes, VIP, VIP6 } from "./speaker-node
 
 /** Of a pool that is advertised by BGP: nobody answers for it on a link. */
 const SILENT = { IPv4: "172.31.7.1", IPv6: "fd31:7::1" };
-/** Longer than a pool that is gone counts (speaker/acceptedpools.ts). */
+/** Longer than a pool that is gone counts (speaker/known/accepted-pools.ts). */
 const FORGOTTEN = { deadlineMs: 60_000, everyMs: 250 };
 
 let nodes: SpeakerNodes;

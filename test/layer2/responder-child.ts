@@ -6,8 +6,8 @@
 import { createInterface } from "node:readline";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
+import { monitorLinks } from "#speaker/known/node-links.ts";
 import { Announcer, spawnWorker } from "#speaker/layer2/announcer.ts";
-import { monitorLinks } from "#speaker/nodelinks.ts";
 
 const [, , policy] = process.argv;
 const fail = (error: unknown): never => {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { loadBalancers } from "#common/kube/resource.ts";
-import { elect } from "#speaker/elect.ts";
+import { elect } from "#speaker/plan/elect.ts";
 import { until } from "#test/until.ts";
 import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "./bridge.ts";
 import { Cluster, type Pod, SYSTEM } from "./cluster.ts";

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Service } from "#common/kube/resource.ts";
-import { Allocator } from "#controller/allocator.ts";
-import { planService, SERVICE_CONDITION } from "#controller/plan.ts";
-import { compilePool, PoolSet } from "#controller/pool.ts";
-import { projectService, type ServiceRecord } from "#controller/service.ts";
+import { Allocator } from "#controller/allocation/allocator.ts";
+import { compilePool, PoolSet } from "#controller/allocation/pool.ts";
+import { projectService, type ServiceRecord } from "#controller/allocation/service.ts";
+import { planService, SERVICE_CONDITION } from "#controller/status/plan.ts";
 import { type AllocationCase, readCases, type ShortService, type Step, serviceOf } from "./cases.ts";
 
 const cases = await readCases();

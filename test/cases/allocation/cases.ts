@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import type { Family } from "#api/address.ts";
 import { ANNOTATION_ADDRESSES, ANNOTATION_POOL, ANNOTATION_SHARING_KEY } from "#api/names.ts";
 import type { Service } from "#common/kube/resource.ts";
-import type { PoolSpec } from "#controller/pool.ts";
+import type { PoolSpec } from "#controller/allocation/pool.ts";
 
 /** A Service, with only what matters to allocation. */
 export interface ShortService {

@@ -1,0 +1,77 @@
+/** AddressPools, namespaces and the LoadBalancer -> what allocation works with. Pure but for what it remembers. */
+
+import { LOADBALANCER_NAME } from "#api/names.ts";
+import { NOTHING_RESERVED, type Reserved } from "#api/reserved.ts";
+import { refusalsOf } from "#api/v1beta1/admission/judge.ts";
+import { LastValid } from "#api/v1beta1/admission/last-valid.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
+import type { AddressPool, LoadBalancer } from "#api/v1beta1/generated/types.ts";
+import type { Refusal } from "#api/v1beta1/refusal.ts";
+import type { AddressPool as StoredPool } from "#common/kube/resource.ts";
+import { compilePool, type NamespaceLabels, PoolSet } from "#controller/allocation/pool.ts";
+import type { IpMode } from "#controller/status/plan.ts";
+
+export interface Settings {
+  readonly loadBalancerClass: string | undefined;
+  readonly ipMode: IpMode;
+}
+
+/** undefined while there is no LoadBalancer, or it is being deleted: then nothing is allocated and nothing written. */
+export function settingsOf(
+  loadBalancer: Pick<LoadBalancer, "metadata" | "spec"> | undefined,
+): Settings | undefined {
+  if (loadBalancer === undefined || loadBalancer.metadata.deletionTimestamp !== undefined) return undefined;
+  if (loadBalancer.metadata.name !== LOADBALANCER_NAME) return undefined;
+  const { loadBalancerClass, forwarding } = loadBalancer.spec ?? {};
+  return {
+    loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass,
+    ipMode: forwarding?.mode === "KubeProxy" ? "VIP" : "Proxy",
+  };
+}
+
+export interface JudgedPools {
+  readonly pools: PoolSet;
+  /** Pool -> why its present configuration is refused; empty if it is not. */
+  readonly refusals: ReadonlyMap<string, readonly Refusal[]>;
+}
+
+/**
+ * Judges what came in with the webhook's own rules, for it may have come in while no webhook was up. A pool whose new
+ * configuration is refused goes on with its last valid one; one that never had any gives nothing, and what is held of
+ * it stays.
+ */
+export class PoolJudge {
+  readonly #judge: LastValid<AddressPool>;
+
+  constructor(namespace: string) {
+    const view = emptyView(namespace);
+    this.#judge = new LastValid((pool, pools) => refusalsOf(pool, { ...view, pools }));
+  }
+
+  judge(
+    stored: readonly StoredPool[],
+    labelsOf: NamespaceLabels,
+    reserved: Reserved = NOTHING_RESERVED,
+  ): JudgedPools {
+    const objects = stored.map(
+      (pool): AddressPool =>
+        ({ ...pool, apiVersion: "genkan.dev/v1beta1", kind: "AddressPool" }) as AddressPool,
+    );
+    const judged = this.#judge.judge(objects);
+    return {
+      pools: new PoolSet(
+        judged.map(({ object, effective }) =>
+          compilePool(
+            object.metadata.name ?? "",
+            (effective ?? object).spec ?? {},
+            effective !== undefined,
+            reserved,
+          ),
+        ),
+        labelsOf,
+        reserved,
+      ),
+      refusals: new Map(judged.map(({ object, refusals }) => [object.metadata.name ?? "", refusals])),
+    };
+  }
+}

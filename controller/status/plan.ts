@@ -1,0 +1,205 @@
+/** What became of a Service -> what to write to it and what to say about it. Pure; nothing to do is undefined. */
+import { FORWARDING_CONDITION, forwardingCondition } from "#api/forwarding-ids.ts";
+import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
+import { ContestedReason, ServiceConditionType, setCondition } from "#api/v1beta1/conditions.ts";
+import type { EventReason } from "#api/v1beta1/event-reasons.ts";
+import type { Reason } from "#api/v1beta1/reasons.ts";
+import type { Outcome } from "#controller/allocation/allocator.ts";
+import type { Allocation, Vip } from "#controller/allocation/ledger.ts";
+import type { Refusal } from "#controller/allocation/refusal.ts";
+import {
+  type Ingress,
+  isMarked,
+  type ServiceCondition,
+  type ServiceRecord,
+} from "#controller/allocation/service.ts";
+import { sharingMark } from "#controller/allocation/sharing-mark.ts";
+import type { Contest } from "#controller/status/contested.ts";
+import { contestedMessage } from "#controller/status/rival.ts";
+
+/** Condition of a Service that has not got all it asks for: status False, with reason and message. */
+export const SERVICE_CONDITION = ServiceConditionType.AddressAllocated;
+
+/** Who forwards: we (Proxy: kube-proxy leaves the address alone) or kube-proxy (VIP). */
+export type IpMode = "Proxy" | "VIP";
+
+export interface PlannedEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: EventReason;
+  readonly message: string;
+}
+
+/** JSON merge patch of a Service's status subresource; the API server takes annotations along. */
+export interface ServicePatch {
+  readonly metadata: {
+    readonly resourceVersion: string;
+    readonly annotations?: Readonly<Record<string, string | null>>;
+  };
+  readonly status?: {
+    readonly loadBalancer?: { readonly ingress: readonly Ingress[] | null };
+    readonly conditions?: readonly ServiceCondition[];
+  };
+}
+
+export interface ServicePlan {
+  readonly patch: ServicePatch;
+  readonly assigned: readonly Vip[];
+  readonly released: readonly { readonly address: string; readonly why: string | undefined }[];
+  readonly refusal: Refusal | undefined;
+  readonly events: readonly PlannedEvent[];
+}
+
+export interface PlanContext {
+  readonly ipMode: IpMode;
+  readonly now: Date;
+  /** Whether an address is one of ours to take away from a Service that is no longer ours. */
+  readonly isOurAddress: (address: string) => boolean;
+  /** Somebody else keeps writing its addresses; undefined: nobody does. */
+  readonly contest?: Contest | undefined;
+}
+
+/** `outcome` undefined: the Service is not ours (any more). */
+export function planService(
+  service: ServiceRecord,
+  outcome: Outcome | undefined,
+  context: PlanContext,
+): ServicePlan | undefined {
+  if (outcome === undefined && !mayClear(service, context)) return undefined;
+  const vips = outcome?.allocation?.vips ?? [];
+  const ingress = vips.map((vip) => ({ ip: vip.address, ipMode: context.ipMode }));
+  const { contest } = context;
+  const isIngressSame = contest?.yields === true || sameIngress(service.ingress, ingress);
+  const conditions = wantedConditions(service, outcome, context);
+  const isConditionSame = conditions === service.conditions;
+  if (isIngressSame && isConditionSame) return undefined;
+  const annotations = annotationChanges(service, outcome);
+  const status = {
+    ...(isIngressSame ? {} : { loadBalancer: { ingress: ingress.length === 0 ? null : ingress } }),
+    ...(isConditionSame ? {} : { conditions }),
+  };
+  const had = service.ingress.flatMap(({ ip, hostname }) => ip ?? hostname ?? []);
+  // What goes to and fro is told once, by the contest's own event.
+  const assigned = contest === undefined ? vips.filter((vip) => !had.includes(vip.address)) : [];
+  // A refused request takes along what it did not ask about.
+  const refused = vips.length === 0 ? outcome?.refusal : undefined;
+  const released = (contest === undefined ? had : [])
+    .filter((address) => !vips.some((vip) => vip.address === address))
+    .map((address) => ({
+      address,
+      why: (outcome?.lost.find((lost) => lost.address === address)?.refusal ?? refused)?.message,
+    }));
+  const refusal = isConditionSame ? undefined : outcome?.refusal;
+  return {
+    patch: {
+      metadata: {
+        resourceVersion: service.resourceVersion,
+        ...(annotations === undefined ? {} : { annotations }),
+      },
+      status,
+    },
+    assigned,
+    released,
+    refusal,
+    events: [
+      ...eventsOf({ assigned, released, refusal }),
+      ...(isNewlyContested(service, conditions) ? [contestedEvent(contest)] : []),
+    ],
+  };
+}
+
+/**
+ * A Service that is not ours is touched only if it bears our mark, and, where it is for another load balancer (its
+ * manifest may be a copy of one of ours), only if its addresses are ours.
+ */
+function mayClear(service: ServiceRecord, context: PlanContext): boolean {
+  if (!isMarked(service.conditions)) return false;
+  if (service.type !== "LoadBalancer") return true;
+  const addresses = service.ingress.flatMap(({ ip }) => ip ?? []);
+  return addresses.length > 0 && addresses.every(context.isOurAddress);
+}
+
+/** For people and their tools: written along with the status, and not again when somebody else changes it. */
+function annotationChanges(
+  service: ServiceRecord,
+  outcome: Outcome | undefined,
+): Readonly<Record<string, string | null>> | undefined {
+  const wanted = outcome?.allocation && poolsOf(outcome.allocation).join(",");
+  if (service.annotations[ANNOTATION_ALLOCATED_FROM] === wanted) return undefined;
+  return { [ANNOTATION_ALLOCATED_FROM]: wanted ?? null };
+}
+
+const poolsOf = ({ vips }: Allocation): string[] => [...new Set(vips.map((vip) => vip.pool))];
+
+function sameIngress(a: readonly Ingress[], b: readonly Ingress[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ ip, ipMode, hostname }, at) => {
+      const other = b[at];
+      return ip === other?.ip && ipMode === other?.ipMode && hostname === other?.hostname;
+    })
+  );
+}
+
+/** The very list if nothing is to change. A Service that has all it asks for is not said to be refused anything. */
+function wantedConditions(
+  service: ServiceRecord,
+  outcome: Outcome | undefined,
+  { now, contest }: PlanContext,
+): readonly ServiceCondition[] {
+  const allocation = outcome?.allocation;
+  const refusal = outcome?.refusal ?? (contest === undefined ? undefined : contestedWords(contest));
+  const known =
+    allocation === undefined
+      ? without(service.conditions, FORWARDING_CONDITION)
+      : setCondition(service.conditions, conditionOf(allocation), now);
+  if (refusal === undefined) return without(known, SERVICE_CONDITION);
+  const { reason, message } = refusal;
+  return setCondition(known, { type: SERVICE_CONDITION, status: "False", reason, message }, now);
+}
+
+const contestedWords = ({ manager }: Contest): { readonly reason: Reason; readonly message: string } => ({
+  reason: ContestedReason.StatusContested,
+  message: contestedMessage(manager),
+});
+
+function isNewlyContested(service: ServiceRecord, conditions: readonly ServiceCondition[]): boolean {
+  const isIn = (list: readonly ServiceCondition[]): boolean =>
+    list.some(({ type, reason }) => type === SERVICE_CONDITION && reason === ContestedReason.StatusContested);
+  return isIn(conditions) && !isIn(service.conditions);
+}
+
+const contestedEvent = (contest: Contest | undefined): PlannedEvent => ({
+  type: "Warning",
+  reason: ContestedReason.StatusContested,
+  message: contestedMessage(contest?.manager),
+});
+
+const conditionOf = (allocation: Allocation): ReturnType<typeof forwardingCondition> =>
+  forwardingCondition(poolsOf(allocation), allocation.ids, sharingMark(allocation.sharing));
+
+function without(conditions: readonly ServiceCondition[], type: string): readonly ServiceCondition[] {
+  const isThere = conditions.some((condition) => condition.type === type);
+  return isThere ? conditions.filter((condition) => condition.type !== type) : conditions;
+}
+
+function eventsOf({
+  assigned,
+  released,
+  refusal,
+}: Pick<ServicePlan, "assigned" | "released" | "refusal">): PlannedEvent[] {
+  const events: PlannedEvent[] = [];
+  for (const { address, why } of released) {
+    const message = `${address} is no longer this Service's address${why === undefined ? "" : `: ${why}`}`;
+    events.push({ type: why === undefined ? "Normal" : "Warning", reason: "IPReleased", message });
+  }
+  if (assigned.length > 0) {
+    const pools = [...new Set(assigned.map((vip) => `"${vip.pool}"`))].join(" and ");
+    const message = `Assigned ${assigned.map((vip) => vip.address).join(" and ")} from AddressPool ${pools}`;
+    events.push({ type: "Normal", reason: "IPAllocated", message });
+  }
+  if (refusal !== undefined) {
+    const message = `${refusal.reason}: ${refusal.message}`;
+    events.push({ type: "Warning", reason: "AllocationFailed", message });
+  }
+  return events;
+}

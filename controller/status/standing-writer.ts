@@ -1,0 +1,134 @@
+/**
+ * The status of BGPPeers and BFDProfiles: whether they are valid, and what the speakers say about them. Only the leader
+ * writes, and it alone reads every SpeakerStatus.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { FIELD_MANAGER } from "#api/names.ts";
+import { type Judged, refusalsOf } from "#api/v1beta1/admission/judge.ts";
+import { LastValid } from "#api/v1beta1/admission/last-valid.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
+import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
+import type * as generated from "#api/v1beta1/generated/types.ts";
+import type { Refusal } from "#api/v1beta1/refusal.ts";
+import { standingFor } from "#api/v1beta1/standing.ts";
+import type { Clock } from "#common/clock.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { isConflict, isNotFound } from "#common/kube/error.ts";
+import { Reflector } from "#common/kube/reflector.ts";
+import {
+  apiVersionOf,
+  type BFDProfile,
+  type BGPPeer,
+  bfdProfiles,
+  bgpPeers,
+  type Resource,
+  type SpeakerStatus,
+  speakerStatuses,
+} from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
+import { Store } from "#common/kube/store.ts";
+import type { KubeObject } from "#common/kube/wire.ts";
+import type { Logger } from "#common/log.ts";
+import { createLoop } from "#common/loop.ts";
+import type { Random } from "#common/random.ts";
+import { peerStatusOf, sessionsWith } from "#controller/status/peer-status.ts";
+
+export interface StandingOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly onSetback?: OnSetback;
+  readonly namespace: string;
+}
+
+const MIN_INTERVAL_MS = 500;
+
+/** Runs until `signal` aborts. */
+export async function runStanding(options: StandingOptions, signal: AbortSignal): Promise<void> {
+  const peers = new Store<BGPPeer>();
+  const profiles = new Store<BFDProfile>();
+  const speakers = new Store<SpeakerStatus>();
+  const view = emptyView(options.namespace);
+  const judgePeers = new LastValid<JudgedPeer>((peer, others) =>
+    refusalsOf(peer, { ...view, peers: others }),
+  );
+  const loop = createLoop({
+    ...options,
+    name: "standing",
+    minIntervalMs: MIN_INTERVAL_MS,
+    pass: async () => {
+      for (const { object, refusals } of judgePeers.judge(peers.list().map(judged(bgpPeers)))) {
+        const peer = object as unknown as BGPPeer;
+        const conditions = judgedConditions(object, refusals, options);
+        const sessions = sessionsWith(peer.metadata.name, speakers.list());
+        const before = { conditions, generation: peer.metadata.generation };
+        const status = peerStatusOf(sessions, before, options.clock.date());
+        await write(bgpPeers, peer, { status, options, signal });
+      }
+      for (const profile of profiles.list()) {
+        const object = judged(bfdProfiles)(profile);
+        const conditions = [...judgedConditions(object, refusalsOf(object, view), options)];
+        const users = peers.list().filter(({ spec }) => spec.bfdProfile === profile.metadata.name);
+        const status = { peers: users.length, conditions };
+        await write(bfdProfiles, profile, { status, options, signal });
+      }
+    },
+  });
+  const stores = [peers, profiles, speakers];
+  const cancels = stores.map((store) => store.subscribe(() => loop.trigger()));
+  await Promise.all([
+    new Reflector({ ...options, resource: bgpPeers, store: peers }).start(signal),
+    new Reflector({ ...options, resource: bfdProfiles, store: profiles }).start(signal),
+    new Reflector({ ...options, resource: speakerStatuses, store: speakers }).start(signal),
+    loop.run(signal),
+  ]);
+  for (const cancel of cancels) cancel();
+}
+
+interface Judgeable extends KubeObject {
+  status?: { conditions?: Condition[] };
+}
+
+type JudgedPeer = generated.BGPPeer & Judged;
+
+/** Lists leave out what an object is. */
+const judged =
+  <T extends Judgeable>(resource: Resource<T>) =>
+  (object: T): JudgedPeer =>
+    ({ ...object, apiVersion: apiVersionOf(resource), kind: resource.kind }) as unknown as JudgedPeer;
+
+function judgedConditions(
+  object: JudgedPeer,
+  refusals: readonly Refusal[],
+  { clock }: StandingOptions,
+): readonly Condition[] {
+  return standingFor(object, refusals).reduce(
+    (list: readonly Condition[], each) => setCondition(list, each, clock.date()),
+    object.status?.conditions ?? [],
+  );
+}
+
+async function write<T extends Judgeable>(
+  resource: Resource<T>,
+  object: T,
+  to: { readonly status: object; readonly options: StandingOptions; readonly signal: AbortSignal },
+): Promise<void> {
+  const { client, namespace } = to.options;
+  if (isDeepStrictEqual({ ...object.status, ...to.status }, object.status)) return;
+  const { name, resourceVersion } = object.metadata;
+  try {
+    await client.patch(resource, {
+      name,
+      namespace: object.metadata.namespace ?? namespace,
+      subresource: "status",
+      type: "merge",
+      body: { metadata: { resourceVersion }, status: to.status },
+      fieldManager: FIELD_MANAGER.controller,
+      signal: to.signal,
+    });
+  } catch (error) {
+    // Somebody wrote first, or it is gone: the watch shows that, and asks for another pass.
+    if (!isConflict(error) && !isNotFound(error)) throw error;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * The AddressPools that count. What came in while no webhook was up is judged by the same rules as there: a pool whose
+ * new configuration is refused goes on with its last valid one, and every node decides alike. A pool that goes counts
+ * for a while longer: it is often made again at once, under the same name or another one, and until the controller has
+ * settled whose addresses these are now, owners, routes and silences stay as they are.
+ */
+import { ADDRESSPOOL_RULES } from "#api/v1beta1/admission/addresspool.ts";
+import { LastValid } from "#api/v1beta1/admission/last-valid.ts";
+import { emptyView } from "#api/v1beta1/admission/view.ts";
+import type * as generated from "#api/v1beta1/generated/types.ts";
+import type { Clock } from "#common/clock.ts";
+import type { AddressPool } from "#common/kube/resource.ts";
+import { Store } from "#common/kube/store.ts";
+import { Pools } from "./pools.ts";
+import { projectPool } from "./project.ts";
+import { judgedMetadata, refusedOf, type Unusable } from "./usable.ts";
+import type { PoolView } from "./view.ts";
+
+/** Longer than the controller waits before it takes addresses away (3 s) and then needs to say so. */
+export const GONE_POOL_MS = 30_000;
+
+export interface AcceptedPoolsOptions {
+  readonly namespace: string;
+  readonly clock: Clock;
+  /** Called when a pool that went counts no longer. */
+  readonly onChange: () => void;
+}
+
+export class AcceptedPools {
+  /** As the API server has them. */
+  readonly store = new Store<AddressPool>();
+  readonly #options: AcceptedPoolsOptions;
+  readonly #judge: LastValid<generated.AddressPool>;
+  #present: readonly PoolView[] = [];
+  /** By name, with the time when it was missed first. */
+  readonly #gone = new Map<string, { readonly pool: PoolView; readonly since: number }>();
+  #pools: Pools | undefined;
+  #refused: readonly Unusable[] = [];
+
+  constructor(options: AcceptedPoolsOptions) {
+    this.#options = options;
+    const view = emptyView(options.namespace);
+    this.#judge = new LastValid((pool, pools) => {
+      // What cannot be read throws, which is a refusal too.
+      projectPool(pool as unknown as AddressPool);
+      return ADDRESSPOOL_RULES.flatMap((rule) => rule(pool, { ...view, pools }));
+    });
+    this.store.subscribe(() => {
+      this.#pools = undefined;
+    });
+  }
+
+  /** The same object until something changes. */
+  current(): Pools {
+    this.#pools ??= this.#settle();
+    return this.#pools;
+  }
+
+  /** Pools whose present configuration does not count, as of `current`. */
+  get refused(): readonly Unusable[] {
+    return this.#refused;
+  }
+
+  #settle(): Pools {
+    const now = this.#options.clock.now();
+    const before = this.#present;
+    const standings = this.#judge.judge(this.store.list() as unknown as readonly generated.AddressPool[]);
+    this.#refused = refusedOf("AddressPool", standings);
+    this.#present = standings
+      .flatMap(({ effective }) =>
+        effective === undefined ? [] : [projectPool(effective as unknown as AddressPool)],
+      )
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const names = new Set(this.#present.map(({ name }) => name));
+    for (const pool of before) if (!names.has(pool.name)) this.#miss(pool, now);
+    for (const [name, { since }] of this.#gone)
+      if (names.has(name) || now - since >= GONE_POOL_MS) this.#gone.delete(name);
+    return new Pools(
+      this.#present,
+      [...this.#gone.values()].map(({ pool }) => pool),
+    );
+  }
+
+  #miss(pool: PoolView, now: number): void {
+    if (this.#gone.has(pool.name)) return;
+    this.#gone.set(pool.name, { pool, since: now });
+    this.#options.clock.after(GONE_POOL_MS, () => {
+      this.#pools = undefined;
+      this.#options.onChange();
+    });
+  }
+}
+
+/** What rules and plans look at: a status that changes is no news. The spec is read when it is judged. */
+export function storedPool({ metadata, spec }: AddressPool): AddressPool {
+  return { metadata: judgedMetadata(metadata), spec } as AddressPool;
+}

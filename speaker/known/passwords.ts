@@ -1,0 +1,116 @@
+/**
+ * The passwords of BGP sessions: each Secret that a BGPPeer names is watched by its name, and no other. The operator
+ * grants just these to the speakers, so that nothing else in the install namespace, the webhook's key least of all, is
+ * within reach of a node.
+ */
+import type { Clock } from "#common/clock.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { Reflector, type ReflectorCounts } from "#common/kube/reflector.ts";
+import { type Secret, secrets } from "#common/kube/resource.ts";
+import { Store } from "#common/kube/store.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import type { Password } from "./password.ts";
+import { projectPassword } from "./project-bgp.ts";
+
+export interface PasswordsOptions {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly onChange: () => void;
+}
+
+/** A speaker that starts waits so long for passwords: without them sessions are withheld, and nothing else is. */
+const PATIENCE_MS = 1_000;
+
+interface Watched {
+  readonly end: AbortController;
+  readonly reflector: Reflector<Secret, Password>;
+  readonly running: Promise<void>;
+}
+
+export class Passwords {
+  readonly #options: PasswordsOptions;
+  /** By `namespace/name`. */
+  readonly #store = new Store<Password>();
+  readonly #watched = new Map<string, Watched>();
+  #isOver = false;
+
+  constructor(options: PasswordsOptions) {
+    this.#options = options;
+    this.#store.subscribe(() => options.onChange());
+  }
+
+  /** Undefined if the Secret is not wanted, not there, of another type, or without a password. */
+  get(secret: string): Password | undefined {
+    return this.#store.get(this.#key(secret));
+  }
+
+  /** Watches the Secrets of these names from now on, and no others. */
+  want(names: Iterable<string>): void {
+    if (this.#isOver) return;
+    const wanted = new Set(names);
+    for (const [name, { end }] of this.#watched) {
+      if (wanted.has(name)) continue;
+      end.abort();
+      this.#watched.delete(name);
+      this.#store.delete(this.#key(name));
+    }
+    for (const name of wanted) if (!this.#watched.has(name)) this.#watched.set(name, this.#watch(name));
+  }
+
+  /** Resolves when all that are wanted now were read, or after a moment: one may not be there or not be granted. */
+  async settled(): Promise<void> {
+    const read = [...this.#watched.values()].map(({ reflector }) => reflector.synced());
+    if (read.length === 0) return;
+    const patience = new AbortController();
+    await Promise.race([Promise.all(read), this.#options.clock.sleep(PATIENCE_MS, patience.signal)]);
+    patience.abort();
+  }
+
+  /** All watches as one, for metrics: the oldest contact, all errors. Undefined if nothing is watched. */
+  report(): { readonly counts: ReflectorCounts; readonly lastContact: number } | undefined {
+    const all = [...this.#watched.values()].map(({ reflector }) => reflector);
+    const [first] = all;
+    if (first === undefined) return undefined;
+    const errors = all.reduce((sum, reflector) => sum + reflector.counts().errors, 0);
+    const lastContact = Math.min(...all.map((reflector) => reflector.lastContact()));
+    return { counts: { ...first.counts(), errors }, lastContact };
+  }
+
+  /** Until `signal` aborts; nothing is watched any more when it resolves. */
+  async run(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    this.#isOver = true;
+    for (const { end } of this.#watched.values()) end.abort();
+    await Promise.all([...this.#watched.values()].map(({ running }) => running));
+  }
+
+  #watch(name: string): Watched {
+    const { client, namespace, clock, random, log } = this.#options;
+    const end = new AbortController();
+    const reflector = new Reflector<Secret, Password>({
+      client,
+      resource: secrets,
+      store: this.#store,
+      // What was on its way when the name went out of use is not to come back.
+      project: (raw) => (end.signal.aborted ? undefined : projectPassword(raw)),
+      clock,
+      random,
+      log: log.child({ secret: name }),
+      namespace,
+      // The name is what RBAC judges by; a Secret of another type is none of a speaker's business even if it is named.
+      fieldSelector: `metadata.name=${name},type=kubernetes.io/basic-auth`,
+    });
+    return { end, reflector, running: reflector.start(end.signal) };
+  }
+
+  #key(name: string): string {
+    return `${this.#options.namespace}/${name}`;
+  }
+}

@@ -1,0 +1,279 @@
+/**
+ * What is kept of objects of the API: a projection before storing keeps memory and comparisons small, and what it keeps
+ * has the types that it claims. An object that cannot be used is an UnusableError, and costs itself only. Pure.
+ */
+import { type Family, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
+import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
+import { printable } from "#api/printable.ts";
+import { specialRangeOf } from "#api/special.ts";
+import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
+import { keyOf } from "#common/kube/wire.ts";
+import { projectAdvertisement } from "./project-bgp.ts";
+import { tunnelSourcesOf } from "./tunnel-sources.ts";
+import {
+  attempt,
+  fields,
+  flag,
+  integer,
+  labels,
+  list,
+  optional,
+  port,
+  type Reader,
+  selector,
+  text,
+  UnusableError,
+  word,
+} from "./usable.ts";
+import type {
+  EndpointView,
+  LoadBalancerView,
+  NodeView,
+  PoolView,
+  ServicePort,
+  ServiceView,
+  SliceView,
+  SpeakerLink,
+  SpeakerState,
+  UnusableEndpoint,
+} from "./view.ts";
+
+const PROTOCOLS = ["TCP", "UDP", "SCTP"] as const;
+const LABEL_SERVICE = "kubernetes.io/service-name";
+/** What a Node says of itself takes addresses from Services: nobody has so many, and nobody may take more. */
+const MAX_NODE_ADDRESSES = 64;
+/** The API server's own limits are 100 and 1,000. */
+const MAX_SLICE_PORTS = 1_000;
+const MAX_SLICE_ENDPOINTS = 10_000;
+
+/** undefined for what is not ours or has no address yet: only the controller's word in the status says that it is. */
+export function projectService(raw: Service): ServiceView | undefined {
+  const { metadata, spec, status } = raw;
+  const isGiven = status?.conditions?.some(({ type }) => type === FORWARDING_CONDITION) === true;
+  if (spec?.type !== "LoadBalancer" || !isGiven) return undefined;
+  const vips = list(fields)(status?.loadBalancer?.ingress ?? [], "status.loadBalancer.ingress")
+    .map(({ ip }) => canonical(ip))
+    .filter((vip) => vip !== undefined)
+    .sort();
+  if (vips.length === 0) return undefined;
+  const loadBalancerClass = optional(text)(spec.loadBalancerClass, "spec.loadBalancerClass");
+  return {
+    key: keyOf(raw),
+    uid: text(metadata.uid, "metadata.uid"),
+    createdAt: optional(text, "")(metadata.creationTimestamp, "metadata.creationTimestamp"),
+    ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+    vips: [...new Set(vips)],
+    ids: forwardingIdsOf(status?.conditions),
+    ports: list(servicePort)(spec.ports ?? [], "spec.ports"),
+    isLocal: spec.externalTrafficPolicy === "Local",
+    hasAffinity: spec.sessionAffinity === "ClientIP",
+    sourceRanges: list(sourceRange)(spec.loadBalancerSourceRanges ?? [], "spec.loadBalancerSourceRanges"),
+  };
+}
+
+function servicePort(value: unknown, field: string): ServicePort {
+  const read = fields(value, field);
+  return {
+    name: optional(text, "")(read.name, `${field}.name`),
+    protocol: optional(word(...PROTOCOLS), "TCP")(read.protocol, `${field}.protocol`),
+    port: port(read.port, `${field}.port`),
+  };
+}
+
+/** One that cannot be read would let in nobody or everybody: neither is what was asked for. */
+const sourceRange: Reader<string> = (value, field) => prefix(text(value, field).trim(), field);
+
+/** undefined for slices of no Service, and of names instead of addresses. */
+export function projectSlice(raw: EndpointSlice): SliceView | undefined {
+  const service = raw.metadata.labels?.[LABEL_SERVICE];
+  const family = raw.addressType;
+  if (service === undefined || (family !== "IPv4" && family !== "IPv6")) return undefined;
+  const ports = list(fields, MAX_SLICE_PORTS)(raw.ports ?? [], "ports").flatMap((read, at) => {
+    // Absent means every port, which no Service of ours can mean.
+    if (!isPort(read.port)) return [];
+    const name = optional(text, "")(read.name, `ports[${at}].name`);
+    const protocol = optional(text, "TCP")(read.protocol, `ports[${at}].protocol`);
+    return [{ name, protocol, port: read.port }];
+  });
+  const endpoints: EndpointView[] = [];
+  const unusable: UnusableEndpoint[] = [];
+  for (const [at, read] of list(fields, MAX_SLICE_ENDPOINTS)(raw.endpoints ?? [], "endpoints").entries()) {
+    // All addresses of an endpoint are interchangeable: consumers use the first (EndpointSlice's API).
+    const given = list((one) => one)(read.addresses, `endpoints[${at}].addresses`)[0];
+    const why = whyUnusable(given, family);
+    if (why !== undefined) {
+      unusable.push({ address: printable(String(given)).slice(0, MAX_SHOWN), why });
+      continue;
+    }
+    const address = canonical(given) ?? "";
+    const conditions = optional(fields, NO_FIELDS)(read.conditions, `endpoints[${at}].conditions`);
+    const isReady = conditions.ready !== false;
+    endpoints.push({
+      address,
+      node: shared(optional(text, "")(read.nodeName, `endpoints[${at}].nodeName`)),
+      isReady,
+      isServing:
+        conditions.serving === undefined || conditions.serving === null
+          ? isReady
+          : conditions.serving === true,
+      isTerminating: conditions.terminating === true,
+    });
+  }
+  const name = text(service, `metadata.labels["${LABEL_SERVICE}"]`);
+  return {
+    family,
+    service: `${raw.metadata.namespace ?? ""}/${name}`,
+    ports,
+    endpoints,
+    ...(unusable.length > 0 && { unusable }),
+  };
+}
+
+const isPort = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535;
+
+/** Enough of an address to recognize it. */
+const MAX_SHOWN = 64;
+
+/** Why no node can forward to the address; the API server takes some such addresses. */
+function whyUnusable(given: unknown, family: Family): string | undefined {
+  const address = typeof given === "string" ? parseAddress(given) : undefined;
+  if (address === undefined) return "is no address that can be used";
+  if (address.family !== family) return `is no ${family} address, as its slice says`;
+  const special = specialRangeOf(address);
+  return special === undefined ? undefined : `is in ${special}`;
+}
+
+const NO_FIELDS: Readonly<Record<string, never>> = Object.freeze({});
+
+export function projectNode(raw: Node): NodeView {
+  const annotations = optional(fields, NO_FIELDS)(raw.metadata.annotations, "metadata.annotations");
+  const { podCIDRs } = optional(fields, NO_FIELDS)(raw.spec, "spec");
+  const addresses: { IPv4?: string; IPv6?: string } = {};
+  const own = new Set<string>();
+  const listed = list(fields, MAX_NODE_ADDRESSES)(raw.status?.addresses ?? [], "status.addresses");
+  for (const [at, { type, address }] of listed.entries()) {
+    // Host names are listed, too.
+    const parsed = parsedAddress(text(address, `status.addresses[${at}].address`));
+    if (parsed === undefined) continue;
+    own.add(parsed.text);
+    if (type === "InternalIP") addresses[parsed.family] ??= parsed.text;
+  }
+  return {
+    name: text(raw.metadata.name, "metadata.name"),
+    labels: optional(labels, NO_FIELDS)(raw.metadata.labels, "metadata.labels"),
+    addresses,
+    own: [...own],
+    tunnelSources: tunnelSourcesOf(
+      annotations,
+      optional(
+        list((one) => one),
+        [],
+      )(podCIDRs, "spec.podCIDRs"),
+    ),
+  };
+}
+
+export function projectPool({ metadata, spec }: AddressPool): PoolView {
+  const read = fields(spec, "spec");
+  const names = optional(list(text), []);
+  return {
+    name: text(metadata.name, "metadata.name"),
+    addresses: list(text)(read.addresses, "spec.addresses"),
+    protocol: word("layer2", "bgp")(read.protocol, "spec.protocol"),
+    nodeSelectors: optional(list(selector), [])(read.nodeSelectors, "spec.nodeSelectors"),
+    interfaces: names(read.interfaces, "spec.interfaces"),
+    advertisements:
+      read.protocol === "bgp"
+        ? optional(list(projectAdvertisement), [])(read.bgpAdvertisements, "spec.bgpAdvertisements")
+        : [],
+  };
+}
+
+export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalancerView {
+  const read = fields(spec, "spec");
+  const forwarding = optional(fields, NO_FIELDS)(read.forwarding, "spec.forwarding");
+  const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
+  return {
+    generation: optional(integer(0, Number.MAX_SAFE_INTEGER), 0)(metadata.generation, "metadata.generation"),
+    isDeleting: metadata.deletionTimestamp !== undefined,
+    nodeSelector: optional(labels, NO_FIELDS)(read.nodeSelector, "spec.nodeSelector"),
+    mode: optional(word("IPVS", "KubeProxy"), "IPVS")(forwarding.mode, "spec.forwarding.mode"),
+    scheduler: optional(text, "mh")(forwarding.scheduler, "spec.forwarding.scheduler"),
+    addressConflict: optional(word("defend", "yield"), "defend")(
+      optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").addressConflict,
+      "spec.layer2.addressConflict",
+    ),
+    ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+  };
+}
+
+/** A state's size: each prefix is compared with each address. Speakers publish no more (known/node-links.ts). */
+export const MAX_STATE = { characters: 65_536, links: 64, prefixes: 256 } as const;
+
+/** What a Lease's annotation says of a speaker; UnusableError. A part that is wrong makes all of it worth nothing. */
+export function readState(annotation: unknown): SpeakerState {
+  if (typeof annotation !== "string" || annotation.length > MAX_STATE.characters)
+    throw new UnusableError("the state", annotation, `JSON of at most ${MAX_STATE.characters} characters`);
+  let value: unknown;
+  try {
+    value = JSON.parse(annotation);
+  } catch {
+    // A SyntaxError, which quotes only a part.
+    throw new UnusableError("the state", annotation, "JSON");
+  }
+  const { isReady, links } = fields(value, "the state");
+  const read = list(speakerLink, MAX_STATE.links)(links, "links");
+  const prefixes = read.reduce((sum, link) => sum + link.prefixes.length, 0);
+  if (prefixes > MAX_STATE.prefixes)
+    throw new UnusableError("links", links, `of at most ${MAX_STATE.prefixes} prefixes in all`);
+  return { isReady: flag(isReady, "isReady"), links: read };
+}
+
+/** undefined for what is none. */
+export function parseState(annotation: string | undefined): SpeakerState | undefined {
+  return attempt([], "", () => readState(annotation));
+}
+
+const speakerLink: Reader<SpeakerLink> = (value, field) => {
+  const { name, prefixes, hardware } = fields(value, field);
+  const address = optional(text)(hardware, `${field}.hardware`);
+  if (address !== undefined && !/^[0-9a-f]{0,64}$/.test(address))
+    throw new UnusableError(`${field}.hardware`, hardware, "hexadecimal digits");
+  return {
+    name: text(name, `${field}.name`),
+    prefixes: list(prefix, MAX_STATE.prefixes)(prefixes, `${field}.prefixes`),
+    ...(address === undefined ? {} : { hardware: address }),
+  };
+};
+
+const prefix: Reader<string> = (value, field) => {
+  const given = text(value, field);
+  try {
+    parsePrefix(given);
+  } catch {
+    // An AddressError, whose words are about prefixes in general.
+    throw new UnusableError(field, value, "an address and a prefix length");
+  }
+  return given;
+};
+
+/** One string for each name: every parsed object brings its own copy. Nodes are few; the limit is for odd input. */
+const names = new Map<string, string>();
+const MAX_NAMES = 10_000;
+
+function shared(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  if (names.size < MAX_NAMES) names.set(name, name);
+  return name;
+}
+
+function canonical(value: unknown): string | undefined {
+  return typeof value === "string" ? parsedAddress(value)?.text : undefined;
+}
+
+function parsedAddress(text: string): { family: Family; text: string } | undefined {
+  const address = parseAddress(text);
+  return address === undefined ? undefined : { ...address, text: formatAddress(address) };
+}

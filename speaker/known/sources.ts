@@ -1,0 +1,192 @@
+/** What the speaker knows of the cluster: stores kept equal to the API server's objects, each reduced to what is used. */
+import { LOADBALANCER_NAME } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { Reflector, type ReflectorCounts } from "#common/kube/reflector.ts";
+import {
+  addressPools,
+  bfdProfiles,
+  bgpPeers,
+  endpointSlices,
+  loadBalancers,
+  nodes,
+  type Resource,
+  services,
+} from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
+import { type Index, Store } from "#common/kube/store.ts";
+import type { KubeObject } from "#common/kube/wire.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import { AcceptedPeers, storedPeer } from "./accepted-peers.ts";
+import { AcceptedPools, storedPool } from "./accepted-pools.ts";
+import type { Password } from "./password.ts";
+import { Passwords } from "./passwords.ts";
+import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
+import { projectProfile } from "./project-bgp.ts";
+import type { Unusable } from "./usable.ts";
+import type { LoadBalancerView, NodeView, ProfileView, ServiceView, SliceView } from "./view.ts";
+
+export interface SourcesOptions {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly onSetback?: OnSetback;
+  readonly onChange: () => void;
+}
+
+/** A reflector's health, for metrics. */
+export interface SourceReport {
+  readonly resource: string;
+  readonly counts: ReflectorCounts;
+  readonly lastContact: number;
+}
+
+interface Running {
+  readonly resource: string;
+  readonly reflector: {
+    start(signal: AbortSignal): Promise<void>;
+    hasSynced(): boolean;
+    synced(): Promise<void>;
+    lastContact(): number;
+    counts(): ReflectorCounts;
+    unreadable(): ReadonlyMap<string, string>;
+  };
+}
+
+/** From a change of a BGPPeer until the Secret that it names is asked for. */
+const PASSWORDS_AFTER_MS = 50;
+
+export class Sources {
+  readonly services = new Store<ServiceView>();
+  readonly nodes = new Store<NodeView>();
+  readonly pools: AcceptedPools;
+  readonly peers: AcceptedPeers;
+  readonly profiles = new Store<ProfileView>();
+  readonly #passwords: Passwords;
+  #isWantingSoon = false;
+  readonly #slices = new Store<SliceView>();
+  readonly #loadBalancers = new Store<LoadBalancerView>();
+  readonly #slicesByService: Index<SliceView>;
+  readonly #options: SourcesOptions;
+  readonly #running: Running[];
+  readonly #ofLoadBalancers: Running;
+  #lastLoadBalancer: LoadBalancerView | undefined;
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+    this.peers = new AcceptedPeers(options.namespace);
+    this.pools = new AcceptedPools(options);
+    this.#passwords = new Passwords(options);
+    this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
+    const { namespace } = options;
+    this.#ofLoadBalancers = this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace);
+    this.#running = [
+      this.#ofLoadBalancers,
+      this.#reflect(addressPools, this.pools.store, storedPool, namespace),
+      this.#reflect(bgpPeers, this.peers.store, storedPeer, namespace),
+      this.#reflect(bfdProfiles, this.profiles, projectProfile, namespace),
+      this.#reflect(nodes, this.nodes, projectNode),
+      this.#reflect(services, this.services, projectService),
+      this.#reflect(endpointSlices, this.#slices, projectSlice),
+    ];
+    const { services: ofServices, nodes: ofNodes, pools, peers, profiles } = this;
+    const stores = [ofServices, ofNodes, pools.store, peers.store, profiles];
+    for (const store of [...stores, this.#slices, this.#loadBalancers]) {
+      store.subscribe(() => options.onChange());
+    }
+    peers.store.subscribe(() => this.#wantPasswordsSoon());
+  }
+
+  /** One that cannot be read any more goes on as it was: without one the node would be emptied. */
+  loadBalancer(): LoadBalancerView | undefined {
+    const key = `${this.#options.namespace}/${LOADBALANCER_NAME}`;
+    const isUnreadable = this.#ofLoadBalancers.reflector.unreadable().has(key);
+    if (!isUnreadable) this.#lastLoadBalancer = this.#loadBalancers.get(key);
+    return this.#lastLoadBalancer;
+  }
+
+  /** Of a Secret in the install namespace; undefined if there is none of the right type, or none in it. */
+  password(secret: string): Password | undefined {
+    return this.#passwords.get(secret);
+  }
+
+  slicesOf(service: string): readonly SliceView[] {
+    return this.#slicesByService.get(service);
+  }
+
+  /** Resolves when every store has been filled once; a password that cannot be read holds up its session alone. */
+  async synced(): Promise<void> {
+    await Promise.all(this.#running.map(({ reflector }) => reflector.synced()));
+    this.#wantPasswords();
+    await this.#passwords.settled();
+  }
+
+  /** Resources that were not listed yet. */
+  missing(): string[] {
+    return this.#running.filter(({ reflector }) => !reflector.hasSynced()).map(({ resource }) => resource);
+  }
+
+  reports(): SourceReport[] {
+    const passwords = this.#passwords.report();
+    return [
+      ...this.#running.map(({ resource, reflector }) => ({
+        resource,
+        counts: reflector.counts(),
+        lastContact: reflector.lastContact(),
+      })),
+      ...(passwords === undefined ? [] : [{ resource: "secrets", ...passwords }]),
+    ];
+  }
+
+  /** What others wrote that this speaker leaves out, by kind and name. */
+  unusable(): Unusable[] {
+    const unread = this.#running.flatMap(({ resource, reflector }) =>
+      [...reflector.unreadable()].map(([key, why]) => ({ object: `${resource} ${key}`, why })),
+    );
+    return [...unread, ...this.pools.refused, ...this.peers.refused];
+  }
+
+  /** Until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const running = this.#running.map(({ reflector }) => reflector.start(signal));
+    await Promise.all([...running, this.#passwords.run(signal)]);
+  }
+
+  /** Judging peers costs with their number: once for all that come together. */
+  #wantPasswordsSoon(): void {
+    if (this.#isWantingSoon) return;
+    this.#isWantingSoon = true;
+    this.#options.clock.after(PASSWORDS_AFTER_MS, () => {
+      this.#isWantingSoon = false;
+      this.#wantPasswords();
+    });
+  }
+
+  #wantPasswords(): void {
+    this.#passwords.want(this.peers.list().flatMap(({ passwordSecret }) => passwordSecret ?? []));
+  }
+
+  #reflect<Raw extends KubeObject, T>(
+    resource: Resource<Raw>,
+    store: Store<T>,
+    project: (raw: Raw) => T | undefined,
+    namespace?: string,
+  ): Running {
+    const { client, clock, random, log, onSetback } = this.#options;
+    const reflector = new Reflector<Raw, T>({
+      client,
+      resource,
+      store,
+      project,
+      clock,
+      random,
+      log,
+      ...(onSetback === undefined ? {} : { onSetback }),
+      ...(namespace === undefined ? {} : { namespace }),
+    });
+    return { resource: resource.plural, reflector };
+  }
+}

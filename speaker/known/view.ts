@@ -1,0 +1,182 @@
+/** The input of one pass: everything that a plan depends on, as plain immutable values. Types only. */
+import type { Family } from "#api/address.ts";
+import type { LargeCommunity } from "#api/community.ts";
+import type { ForwardingIds } from "#api/forwarding-ids.ts";
+import type { LabelSelector, Labels } from "#common/kube/selector.ts";
+import type { Protocol } from "../forwarding/types.ts";
+import type { Password } from "./password.ts";
+import type { Pools } from "./pools.ts";
+
+export interface ServicePort {
+  /** "" for the only, nameless one. */
+  readonly name: string;
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+/** A Service of ours that has addresses. */
+export interface ServiceView {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly uid: string;
+  /** Canonical texts, sorted. */
+  readonly vips: readonly string[];
+  /** RFC 3339, whole seconds: sorts as text. */
+  readonly createdAt: string;
+  readonly loadBalancerClass?: string;
+  readonly ids: ForwardingIds;
+  readonly ports: readonly ServicePort[];
+  /** externalTrafficPolicy Local. */
+  readonly isLocal: boolean;
+  /** sessionAffinity ClientIP. */
+  readonly hasAffinity: boolean;
+  readonly sourceRanges: readonly string[];
+}
+
+export interface EndpointView {
+  /** Canonical text. */
+  readonly address: string;
+  /** "" if the slice names no node. */
+  readonly node: string;
+  readonly isReady: boolean;
+  readonly isServing: boolean;
+  readonly isTerminating: boolean;
+}
+
+export interface SliceView {
+  readonly family: Family;
+  /** Of the Service, `namespace/name`. */
+  readonly service: string;
+  readonly ports: readonly { readonly name: string; readonly protocol: string; readonly port: number }[];
+  readonly endpoints: readonly EndpointView[];
+  /** Endpoints that no node can forward to; left out when there are none. */
+  readonly unusable?: readonly UnusableEndpoint[];
+}
+
+export interface UnusableEndpoint {
+  /** As in the slice. */
+  readonly address: string;
+  /** `is in 127.0.0.0/8 (loopback)` */
+  readonly why: string;
+}
+
+export interface NodeView {
+  readonly name: string;
+  readonly labels: Labels;
+  /** InternalIP, the first of each family. */
+  readonly addresses: { readonly IPv4?: string; readonly IPv6?: string };
+  /** All of its addresses, of any type, in canonical text: none of them is ever a Service's. */
+  readonly own: readonly string[];
+  /** Addresses of the pod network from which the node sends what it tunnels, as far as the Node object tells. */
+  readonly tunnelSources?: readonly string[];
+}
+
+export interface PoolView {
+  readonly name: string;
+  /** As in the spec: `address/length` or `first-last`. */
+  readonly addresses: readonly string[];
+  readonly protocol: string;
+  readonly nodeSelectors: readonly LabelSelector[];
+  readonly interfaces: readonly string[];
+  /** Of a pool of protocol bgp; without any, each address is advertised as it is, to all peers. */
+  readonly advertisements: readonly AdvertisementView[];
+}
+
+/** One entry of a pool's bgpAdvertisements. */
+export interface AdvertisementView {
+  /** Length of the advertised prefix. */
+  readonly aggregation: Readonly<Record<Family, number>>;
+  readonly localPref?: number;
+  readonly communities: readonly number[];
+  readonly largeCommunities: readonly LargeCommunity[];
+  /** Names of BGPPeers; none: all. */
+  readonly peers: readonly string[];
+  /** None: all nodes that advertise the pool. */
+  readonly nodeSelectors: readonly LabelSelector[];
+}
+
+/** A BGPPeer. Durations that are zero or unset are undefined. */
+export interface PeerView {
+  readonly name: string;
+  readonly address?: string;
+  /** Link of an unnumbered session. */
+  readonly link?: string;
+  readonly port: number;
+  readonly localAsn: number;
+  readonly peerAsn: number | "internal" | "external";
+  readonly routerId?: string;
+  readonly holdTimeMs?: number;
+  readonly keepaliveTimeMs?: number;
+  readonly connectTimeMs?: number;
+  readonly sourceAddress?: string;
+  readonly nodeSelectors: readonly LabelSelector[];
+  readonly password?: Password;
+  readonly passwordSecret?: string;
+  readonly isMultihop: boolean;
+  /** Packets that come over more hops are refused (RFC 5082). */
+  readonly ttlSecurityHops?: number;
+  readonly bfdProfile?: string;
+  readonly gracefulRestart: boolean;
+  readonly isDualStack: boolean;
+}
+
+/** A BFDProfile with its defaults filled in. */
+export interface ProfileView {
+  readonly name: string;
+  readonly receiveIntervalMs: number;
+  readonly transmitIntervalMs: number;
+  readonly detectMultiplier: number;
+  readonly echoMode: boolean;
+  readonly echoIntervalMs: number;
+  readonly passive: boolean;
+  readonly minimumTtl?: number;
+}
+
+/** The LoadBalancer, as far as speakers read it. */
+export interface LoadBalancerView {
+  readonly generation: number;
+  readonly isDeleting: boolean;
+  readonly nodeSelector: Labels;
+  readonly mode: "IPVS" | "KubeProxy";
+  readonly scheduler: string;
+  /** What to do where a foreign station uses an announced address. */
+  readonly addressConflict: "defend" | "yield";
+  /** Class of the Services that are ours; without one those without a class. */
+  readonly loadBalancerClass?: string;
+}
+
+/** What a speaker tells the others about itself, in its Lease. */
+export interface SpeakerState {
+  /** Its forwarding was programmed and read back, and it can announce. */
+  readonly isReady: boolean;
+  /** Links that are up, sorted by name. */
+  readonly links: readonly SpeakerLink[];
+}
+
+export interface SpeakerLink {
+  readonly name: string;
+  /** Connected prefixes of global scope, `address/length` with the link's own address, sorted. */
+  readonly prefixes: readonly string[];
+  /** 12 hex digits; undefined of speakers that did not publish it yet. */
+  readonly hardware?: string;
+}
+
+export interface Members {
+  readonly live: readonly string[];
+  readonly dead: readonly string[];
+  /** Of every node whose speaker has published one. */
+  readonly states: ReadonlyMap<string, SpeakerState>;
+}
+
+export interface View {
+  /** This node. */
+  readonly node: string;
+  readonly loadBalancer: LoadBalancerView;
+  readonly nodes: ReadonlyMap<string, NodeView>;
+  readonly pools: Pools;
+  readonly services: Iterable<ServiceView>;
+  /** Slices of a Service. */
+  readonly slicesOf: (service: string) => readonly SliceView[];
+  /** With this node's own state as it is now, not as it was published. */
+  readonly members: Members;
+}

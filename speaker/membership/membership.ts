@@ -1,0 +1,261 @@
+/** Keeps our Lease renewed, watches everybody's, and says when the judgement about who is alive changes. */
+import { ANNOTATION_SPEAKER_STATE, LABEL_SPEAKER_LEASE, speakerLease } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { isNotFound } from "#common/kube/error.ts";
+import { Reflector } from "#common/kube/reflector.ts";
+import { type Lease, leases } from "#common/kube/resource.ts";
+import type { OnSetback } from "#common/kube/setbacks.ts";
+import { Store } from "#common/kube/store.ts";
+import type { Logger } from "#common/log.ts";
+import type { Random } from "#common/random.ts";
+import { readState } from "../known/project.ts";
+import { attempt, fields, optional, text, type Unusable } from "../known/usable.ts";
+import type { SpeakerState } from "../known/view.ts";
+import { type Judgement, type LeaseRecord, LIVENESS_TIMES, Liveness } from "./liveness.ts";
+
+export interface MembershipOptions {
+  readonly client: KubeClient;
+  readonly node: string;
+  readonly namespace: string;
+  /** Of this process: the pod's name. */
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly onSetback?: OnSetback;
+  readonly onChange: (judgement: Judgement) => void;
+}
+
+const RENEW_MS = 1_000;
+/** A renewal that takes longer than the next one is worth nothing. */
+const RENEW_TIMEOUT_MS = 1_500;
+const JUDGE_MS = 250;
+const TELL_FAULT_AGAIN_MS = 300_000;
+
+interface Named {
+  readonly node: string;
+  readonly record: LeaseRecord;
+}
+
+export class Membership {
+  readonly #options: MembershipOptions;
+  readonly #liveness: Liveness;
+  readonly #store = new Store<Named>();
+  readonly #reflector: Reflector<Lease, Named>;
+  #judgement: Judgement;
+  #state = "";
+  readonly #published = Promise.withResolvers<void>();
+  #isReleased = false;
+  /** The renewal that is on its way, settled without an error when it has ended. */
+  #renewing: Promise<void> = Promise.resolve();
+  #failures = 0;
+  /** Node -> when its Lease was last told to be unusable. */
+  readonly #toldFaults = new Map<string, number>();
+  #wake: (() => void) | undefined;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.#liveness = new Liveness(options.node, LIVENESS_TIMES);
+    this.#judgement = this.#liveness.judge(options.clock.now());
+    const { client, clock, random, log, namespace, onSetback } = options;
+    this.#reflector = new Reflector<Lease, Named>({
+      client,
+      resource: leases,
+      store: this.#store,
+      project: projectLease,
+      clock,
+      random,
+      log,
+      namespace,
+      ...(onSetback === undefined ? {} : { onSetback }),
+      labelSelector: LABEL_SPEAKER_LEASE,
+      backoffMs: { baseMs: 100, capMs: 1_000 },
+    });
+    this.#store.subscribe((key) => this.#observe(key));
+  }
+
+  get judgement(): Judgement {
+    return this.#judgement;
+  }
+
+  /** Leases that cannot be used, and stayed so. */
+  unusable(): Unusable[] {
+    const { namespace } = this.#options;
+    return [...this.#judgement.faults].map(([node, why]) => ({
+      object: `Lease ${namespace}/${speakerLease(node)}`,
+      why,
+    }));
+  }
+
+  get reflector(): Reflector<Lease, Named> {
+    return this.#reflector;
+  }
+
+  /** Until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#reflector.start(signal), this.#renewals(signal), this.#judging(signal)]);
+  }
+
+  /**
+   * Tells the others at once if it is news. Nothing is renewed before the first time: a speaker that was started anew
+   * within its Lease goes on where the last one was, and nobody takes its addresses meanwhile.
+   */
+  publish(state: SpeakerState): void {
+    const text = JSON.stringify(state);
+    if (text === this.#state) return;
+    this.#state = text;
+    this.#published.resolve();
+    this.#wake?.();
+  }
+
+  /** Says goodbye: the others take over without waiting. Nothing is renewed after it. KubeError, ConnectionError. */
+  async release(): Promise<void> {
+    this.#isReleased = true;
+    if (this.#state === "") return;
+    // One that landed after the goodbye would make us alive again for a whole Lease.
+    await this.#renewing;
+    await this.#patch("", 2_000);
+  }
+
+  #observe(key: string): void {
+    const { clock } = this.#options;
+    const node = nodeOf(key);
+    const record = this.#store.get(key)?.record;
+    this.#tellFault(node, record);
+    this.#liveness.observe(node, record, clock.now());
+    this.#judge();
+  }
+
+  /** Each node's once in a while: whoever writes Leases may do so at any rate. */
+  #tellFault(node: string, record: LeaseRecord | undefined): void {
+    const { clock, log } = this.#options;
+    if (record === undefined) this.#toldFaults.delete(node);
+    if (record?.fault === undefined) return;
+    const told = this.#toldFaults.get(node);
+    if (told !== undefined && clock.now() - told < TELL_FAULT_AGAIN_MS) return;
+    this.#toldFaults.set(node, clock.now());
+    log.warn("a speaker's Lease cannot be used: what it said before goes on for a moment", {
+      lease: speakerLease(node),
+      why: record.fault,
+    });
+  }
+
+  #judge(): void {
+    const before = this.#judgement;
+    this.#judgement = this.#liveness.judge(this.#options.clock.now());
+    const { isFrozen, live, fingerprint } = this.#judgement;
+    if (isFrozen !== before.isFrozen) {
+      const words = isFrozen
+        ? "no word from the API server: owners stay as they are"
+        : "judging speakers again";
+      this.#options.log.info(words, { live });
+    }
+    this.#tellDeaths(before.dead, this.#judgement.dead);
+    if (fingerprint !== before.fingerprint || isFrozen !== before.isFrozen)
+      this.#options.onChange(this.#judgement);
+  }
+
+  /** What explains that addresses move and pods get nothing new. */
+  #tellDeaths(before: readonly string[], now: readonly string[]): void {
+    const { log } = this.#options;
+    for (const node of now) {
+      if (!before.includes(node))
+        log.warn("a speaker fell silent: its node is taken for dead", { silent: node });
+    }
+    for (const node of before) {
+      if (!now.includes(node)) log.info("a silent speaker is heard again, or gone", { silent: node });
+    }
+  }
+
+  async #judging(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(JUDGE_MS, signal);
+      this.#judge();
+    }
+  }
+
+  async #renewals(signal: AbortSignal): Promise<void> {
+    const { clock, log, identity } = this.#options;
+    signal.addEventListener("abort", () => this.#published.resolve(), { once: true });
+    await this.#published.promise;
+    while (!signal.aborted && !this.#isReleased) {
+      const began = clock.now();
+      const published = this.#state;
+      try {
+        const renewal = this.#patch(identity, RENEW_TIMEOUT_MS);
+        this.#renewing = renewal.catch(() => undefined);
+        await renewal;
+        if (this.#failures > 0) log.info("the Lease is renewed again", { failures: this.#failures });
+        this.#failures = 0;
+      } catch (error) {
+        this.#failures += 1;
+        const words = { error: errorText(error), failures: this.#failures };
+        if (this.#failures === 1) log.warn("the Lease was not renewed", words);
+        else log.debug("the Lease was not renewed", words);
+      }
+      if (published === this.#state) await this.#rest(began + RENEW_MS - clock.now(), signal);
+    }
+  }
+
+  /** Until `ms` passed or there is something to tell. */
+  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+    if (ms <= 0) return;
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    await this.#options.clock.sleep(ms, AbortSignal.any([signal, woken.signal]));
+    this.#wake = undefined;
+  }
+
+  async #patch(holderIdentity: string, timeoutMs: number): Promise<void> {
+    const { client, node, namespace, clock } = this.#options;
+    const name = speakerLease(node);
+    const body = {
+      metadata: {
+        labels: { [LABEL_SPEAKER_LEASE]: node },
+        annotations: { [ANNOTATION_SPEAKER_STATE]: this.#state },
+      },
+      spec: {
+        holderIdentity,
+        leaseDurationSeconds: LIVENESS_TIMES.leaseMs / 1_000,
+        renewTime: clock.date().toISOString().replace("Z", "000Z"),
+      },
+    };
+    try {
+      await client.patch(leases, { name, namespace, type: "merge", body, timeoutMs });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      const { metadata, spec } = body;
+      await client.create(leases, { metadata: { ...metadata, name, namespace }, spec }, { timeoutMs });
+    }
+  }
+}
+
+const PREFIX = speakerLease("");
+
+function nodeOf(key: string): string {
+  return key.slice(key.indexOf("/") + 1 + PREFIX.length);
+}
+
+/**
+ * undefined for what is no speaker's Lease. One that cannot be used says so with its node's name, and is not left out:
+ * what was known of that node must not change with the first stray write.
+ */
+export function projectLease(raw: Lease): Named | undefined {
+  const node: unknown = raw.metadata.labels?.[LABEL_SPEAKER_LEASE];
+  if (typeof node !== "string" || raw.metadata.name !== speakerLease(node)) return undefined;
+  const faults: Unusable[] = [];
+  const record = attempt(faults, node, (): LeaseRecord => {
+    const spec = fields(raw.spec, "spec");
+    const holder = optional(text, "")(spec.holderIdentity, "spec.holderIdentity");
+    const renewed = optional(text, "")(spec.renewTime, "spec.renewTime");
+    const annotations = optional(fields, {})(raw.metadata.annotations, "metadata.annotations");
+    // In our own words: nothing else that may be in it is kept, or compared.
+    const state = JSON.stringify(readState(annotations[ANNOTATION_SPEAKER_STATE]));
+    return { stamp: `${holder} ${renewed}`, isHeld: holder !== "", state };
+  });
+  const [fault] = faults;
+  const stamp = `unusable ${raw.metadata.resourceVersion}`;
+  return { node, record: record ?? { stamp, isHeld: true, state: "", fault: fault?.why ?? "" } };
+}

@@ -1,0 +1,44 @@
+/** What of a Service is left out because of its endpoints, or because the kernel does not take it, in words. Pure. */
+import { printable } from "#api/printable.ts";
+import type { Refusal } from "../forwarding/types.ts";
+import type { LeftOut } from "../plan/claims.ts";
+import type { ServicePlan } from "../plan/endpoints.ts";
+
+export function unusableEndpoints({ service, unusable }: ServicePlan): LeftOut | undefined {
+  const [first, ...others] = unusable;
+  if (first === undefined) return undefined;
+  const message = `endpoint ${first.address} of Service ${service.key} is left out: it ${first.why}${more(others)}`;
+  return { reason: "UnusableEndpoint", message: printable(message), services: [service.key] };
+}
+
+/** One for each Service, so that many refusals of one do not hide those of another. */
+export function refusedByKernel(refused: readonly Refusal[]): LeftOut[] {
+  const byService = new Map<string, Map<string, Refusal>>();
+  for (const refusal of refused) {
+    const { service = "", place = "", what } = refusal;
+    const known = byService.get(service) ?? new Map<string, Refusal>();
+    byService.set(service, known);
+    // Both tiers of a port are refused alike: that is said once.
+    known.set(`${place} ${what}`, known.get(`${place} ${what}`) ?? refusal);
+  }
+  return [...byService]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([service, refusals]) => leftOutOf(service, [...refusals.values()]));
+}
+
+function leftOutOf(service: string, [first, ...others]: readonly Refusal[]): LeftOut {
+  const { what = "", place, words = "", attempt = "", code } = first ?? {};
+  const where = place === undefined ? "" : ` of ${place}`;
+  const whose = service === "" ? "" : ` of Service ${service}`;
+  const isAsked = code !== "Unplanned";
+  const why = isAsked ? `the kernel does not take it, ${words}: ${attempt}` : words;
+  const message = `${what}${where}${whose} is left out: ${why}${more(others)}`;
+  return {
+    reason: isAsked ? "KernelRefused" : "UnusableEndpoint",
+    message,
+    services: service === "" ? [] : [service],
+  };
+}
+
+const more = (others: readonly unknown[]): string =>
+  others.length === 0 ? "" : `, and ${others.length} more of it`;

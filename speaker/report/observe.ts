@@ -1,0 +1,87 @@
+/** The speaker's figures for Prometheus. */
+import type { Clock } from "#common/clock.ts";
+import type { Loop } from "#common/loop.ts";
+import type { Metrics } from "#common/metrics.ts";
+import type { Forwarder } from "../apply.ts";
+import type { Sources } from "../known/sources.ts";
+import type { Announcer } from "../layer2/announcer.ts";
+import type { ResponderCounts } from "../layer2/messages.ts";
+import type { RoutingReport } from "../routing.ts";
+
+export function observe(
+  metrics: Metrics,
+  parts: {
+    announcer: Announcer;
+    routing: () => RoutingReport;
+    forwarder: Forwarder;
+    sources: Sources;
+    loop: Loop;
+    clock: Clock;
+  },
+): void {
+  const { announcer, forwarder, sources, loop, clock } = parts;
+  metrics.onCollect(async () => {
+    const answers = await announcer.counts().catch(() => undefined);
+    // A worker that died is started anew by the next pass, and begins to count anew.
+    if (answers !== undefined) observeAnswers(metrics, answers);
+  });
+  metrics.onCollect(() => {
+    const count = { IPv4: new Set<string>(), IPv6: new Set<string>() };
+    for (const vips of announcer.held().values()) {
+      for (const vip of vips) count[vip.includes(":") ? "IPv6" : "IPv4"].add(vip);
+    }
+    for (const family of ["IPv4", "IPv6"] as const) {
+      metrics.set("genkan_announced_addresses", { protocol: "layer2", family }, count[family].size);
+    }
+    observeRouting(metrics, parts.routing());
+    const counts = forwarder.counts();
+    for (const kind of ["virtualServers", "realServers", "routes", "elements"] as const) {
+      metrics.set("genkan_forwarding_objects", { kind }, counts[kind]);
+    }
+    for (const [reason, packets] of Object.entries(counts.turnedAway)) {
+      metrics.total("genkan_forwarding_turned_away_packets_total", { reason }, packets);
+    }
+    metrics.set("genkan_services", { state: "assigned" }, sources.services.size);
+    metrics.total("genkan_loop_passes_total", { loop: "speaker" }, loop.passes);
+    metrics.total("genkan_loop_failures_total", { loop: "speaker" }, loop.failures);
+    for (const { resource, counts: api, lastContact } of sources.reports()) {
+      metrics.set("genkan_api_contact_age_seconds", { resource }, (clock.now() - lastContact) / 1_000);
+      metrics.total("genkan_api_errors_total", { resource }, api.errors);
+    }
+  });
+}
+
+function observeAnswers(metrics: Metrics, counts: ResponderCounts): void {
+  const { arp, ndp, unasked, lost, retried, conflicts } = counts;
+  metrics.total("genkan_answers_total", { protocol: "arp" }, arp);
+  metrics.total("genkan_answers_total", { protocol: "ndp" }, ndp);
+  metrics.total("genkan_unasked_announcements_total", {}, unasked);
+  metrics.total("genkan_frames_lost_total", {}, lost);
+  metrics.total("genkan_frames_retried_total", {}, retried);
+  metrics.total("genkan_address_conflicts_total", {}, conflicts);
+  metrics.set("genkan_multicast_groups", { state: "joined" }, counts.groups);
+  metrics.set("genkan_multicast_groups", { state: "refused" }, counts.refusedGroups);
+}
+
+function observeRouting(metrics: Metrics, { sessions, bfd }: RoutingReport): void {
+  metrics.clearLabelled("peer");
+  for (const session of sessions) {
+    const peer = { peer: session.peer };
+    metrics.set("genkan_bgp_session_up", peer, session.state === "Established" ? 1 : 0);
+    metrics.set("genkan_bgp_established_timestamp_seconds", peer, secondsOf(session.establishedAt));
+    metrics.set("genkan_bgp_prefixes", { ...peer, direction: "advertised" }, session.prefixesAdvertised);
+    metrics.set("genkan_bgp_prefixes", { ...peer, direction: "received" }, session.prefixesReceived);
+    metrics.total("genkan_bgp_messages_total", { ...peer, direction: "in" }, session.messagesIn);
+    metrics.total("genkan_bgp_messages_total", { ...peer, direction: "out" }, session.messagesOut);
+    metrics.total("genkan_bgp_updates_sent_total", peer, session.updatesOut);
+    metrics.total("genkan_bgp_losses_total", peer, session.losses);
+    metrics.set("genkan_bgp_last_error_timestamp_seconds", peer, secondsOf(session.lastErrorAt));
+  }
+  for (const { key, state, losses } of bfd) {
+    metrics.set("genkan_bfd_session_up", { peer: key }, state === "Up" ? 1 : 0);
+    metrics.total("genkan_bfd_losses_total", { peer: key }, losses);
+  }
+}
+
+/** 0 where there is none. */
+const secondsOf = (time: string | undefined): number => Date.parse(time ?? "") / 1_000 || 0;

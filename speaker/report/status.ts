@@ -1,0 +1,260 @@
+/** What this node does, as the status of its SpeakerStatus. Pure. */
+import { type Condition, ConditionType, type NewCondition, setCondition } from "#api/v1beta1/conditions.ts";
+import type { Reason } from "#api/v1beta1/reasons.ts";
+import type { SpeakerStatus } from "#common/kube/resource.ts";
+import type { Trouble } from "../apply.ts";
+import type { Withheld } from "../bgp/plan.ts";
+import type { SessionReport } from "../bgp/types.ts";
+import type { ForwardingCounts } from "../forwarding/types.ts";
+import type { NodeLink } from "../known/node-links.ts";
+import type { Unusable } from "../known/usable.ts";
+import type { Conflict } from "../layer2/messages.ts";
+import type { LeftOut } from "../plan/claims.ts";
+import type { AddressPlan } from "../plan/plan.ts";
+import type { Role } from "../plan/role.ts";
+import type { RoutingReport } from "../routing.ts";
+import { conflictTrouble } from "./conflict.ts";
+
+export type Status = NonNullable<SpeakerStatus["status"]>;
+
+export interface StatusInput {
+  readonly node: string;
+  /** Which build of the speaker runs. */
+  readonly build: string;
+  readonly generation: number;
+  readonly role: Role;
+  readonly mode: "IPVS" | "KubeProxy";
+  readonly owned: readonly AddressPlan[];
+  /** Addresses that this node advertises by BGP. */
+  readonly advertised: number;
+  readonly routing: RoutingReport;
+  readonly links: readonly NodeLink[];
+  readonly counts: ForwardingCounts;
+  readonly lastWrites: number;
+  /** Pods reached with source address translation. */
+  readonly translated: number;
+  readonly forwardingTrouble: Trouble | undefined;
+  readonly announcingTrouble: Trouble | undefined;
+  /** What of Services' status this node does nothing for. */
+  readonly leftOut: readonly LeftOut[];
+  /** Objects of the API that cannot be used. */
+  readonly unusable: readonly Unusable[];
+  /** Addresses that foreign stations use, too. */
+  readonly conflicts: readonly Conflict[];
+  /** What the host firewall drops of what other nodes send. */
+  readonly firewallTrouble: Trouble<"FirewallDrops"> | undefined;
+  /** Everything of ours is out of the kernel, and nothing is announced. */
+  readonly isRemoved: boolean;
+  readonly lastError: string | undefined;
+  readonly conditions: readonly Condition[];
+  readonly now: Date;
+}
+
+/** The schema's limits. */
+const MAX_ADDRESSES = 1_000;
+const MAX_LINKS = 64;
+const MAX_ERROR = 4_096;
+const MAX_SESSIONS = 128;
+const MAX_SESSION_ERROR = 1_024;
+const MAX_WORDS = 256;
+
+export function statusOf(input: StatusInput): Status {
+  const { owned, links, counts } = input;
+  return {
+    node: input.node,
+    build: input.build,
+    observedGeneration: input.generation,
+    ownedCount: owned.length,
+    addresses: owned.slice(0, MAX_ADDRESSES).map((address) => ({
+      address: address.vip,
+      service: address.services[0] ?? "",
+      links: [...address.links],
+    })),
+    links: links
+      .filter(({ prefixes }) => prefixes.length > 0)
+      .slice(0, MAX_LINKS)
+      .map(({ name, isUp }) => ({ name, hasCarrier: isUp })),
+    forwarding: {
+      mode: input.mode,
+      virtualServers: counts.virtualServers,
+      realServers: counts.realServers,
+      lastWrites: input.lastWrites,
+    },
+    ...(hasRouting(input) ? routingOf(input) : {}),
+    ...(input.lastError === undefined ? {} : { lastError: input.lastError.slice(0, MAX_ERROR) }),
+    conditions: conditionsOf(input),
+  };
+}
+
+function hasRouting({ advertised, routing }: StatusInput): boolean {
+  return advertised > 0 || routing.sessions.length > 0 || routing.withheld.length > 0;
+}
+
+function routingOf({ advertised, routing }: StatusInput): Partial<Status> {
+  const { sessions, withheld, bfd, scheduling } = routing;
+  const bgpSessions = [...sessions.map(sessionOf), ...withheld.map(withheldOf)];
+  return {
+    advertisedCount: advertised,
+    bgpSessions: bgpSessions.sort((a, b) => (a.peer < b.peer ? -1 : 1)).slice(0, MAX_SESSIONS),
+    bfdSessions: bfd.slice(0, MAX_SESSIONS).map(({ key, address, state, diagnostic, since, ...report }) => ({
+      peer: key,
+      address,
+      state,
+      diagnostic,
+      since: seconds(since),
+      detectionTime: Math.round(report.detectionTimeMs),
+      losses: report.losses,
+    })),
+    ...(scheduling === undefined || scheduling.class === "unknown"
+      ? {}
+      : {
+          bfdScheduling: (scheduling.class === "fifo" ? "fifo" : `normal: ${scheduling.reason}`).slice(
+            0,
+            MAX_WORDS,
+          ),
+        }),
+  };
+}
+
+type BgpSession = NonNullable<Status["bgpSessions"]>[number];
+
+function sessionOf(report: SessionReport): BgpSession {
+  const { peer, address, state, establishedAt, remoteAsn, holdTimeMs, lastError, lastErrorAt } = report;
+  return {
+    peer,
+    address,
+    state,
+    advertised: report.prefixesAdvertised,
+    received: report.prefixesReceived,
+    losses: report.losses,
+    ...(establishedAt !== undefined && { since: seconds(establishedAt) }),
+    ...(remoteAsn !== undefined && { remoteASN: remoteAsn }),
+    ...(holdTimeMs !== undefined && { holdTime: Math.round(holdTimeMs / 1_000) }),
+    ...(lastError !== undefined && { lastError: lastError.slice(0, MAX_SESSION_ERROR) }),
+    ...(lastErrorAt !== undefined && { lastErrorTime: seconds(lastErrorAt) }),
+  };
+}
+
+function withheldOf({ peer, message }: Withheld): BgpSession {
+  return { peer, state: "Withheld", lastError: message.slice(0, MAX_SESSION_ERROR) };
+}
+
+/** The API server's times have no fractions. */
+function seconds(time: string): string {
+  return time.replace(/\.\d+Z$/, "Z");
+}
+
+function conditionsOf(input: StatusInput): Condition[] {
+  let conditions: readonly Condition[] = input.conditions.filter(isCondition);
+  for (const next of wantedConditions(input)) {
+    conditions = setCondition(conditions, { ...next, observedGeneration: input.generation }, input.now);
+  }
+  return [...conditions];
+}
+
+/** What an earlier process reported was read back from the API server. */
+function isCondition(value: unknown): value is Condition {
+  if (typeof value !== "object" || value === null) return false;
+  const { type, status, lastTransitionTime } = value as Partial<Record<keyof Condition, unknown>>;
+  return [type, status, lastTransitionTime].every((one) => typeof one === "string");
+}
+
+type Wanted = Pick<NewCondition, "type" | "status" | "reason" | "message">;
+
+function wantedConditions(input: StatusInput): Wanted[] {
+  const { role, isRemoved, forwardingTrouble, announcingTrouble } = input;
+  if (role !== "Active") {
+    const idle = (type: ConditionType): Wanted => ({
+      type,
+      status: "False",
+      reason: role,
+      message: ROLE_WORDS[role],
+    });
+    const trouble = forwardingTrouble ?? announcingTrouble;
+    return [
+      idle(ConditionType.ForwardingReady),
+      idle(ConditionType.AnnouncingReady),
+      idle(ConditionType.AllServed),
+      usableOf(input.unusable),
+      idle(ConditionType.FirewallOpen),
+      idle(ConditionType.Ready),
+      isRemoved
+        ? {
+            type: ConditionType.Removed,
+            status: "True",
+            reason: role,
+            message: "nothing of ours is left on the node",
+          }
+        : {
+            type: ConditionType.Removed,
+            status: "False",
+            reason: trouble?.reason ?? "Removing",
+            message: trouble?.message ?? "",
+          },
+    ];
+  }
+  const forwarding = judged(ConditionType.ForwardingReady, forwardingTrouble, forwardingWords(input));
+  const announcing = judged(ConditionType.AnnouncingReady, announcingTrouble, announcingWords(input.routing));
+  const ready = judged(ConditionType.Ready, forwardingTrouble ?? announcingTrouble, {
+    reason: "Ready",
+    message: "",
+  });
+  const served = judged(
+    ConditionType.AllServed,
+    leftOutOf(input.leftOut) ?? conflictTrouble(input.conflicts),
+    { reason: "Served", message: "" },
+  );
+  const removed: Wanted = { type: ConditionType.Removed, status: "False", reason: "InUse", message: "" };
+  const firewall = judged(ConditionType.FirewallOpen, input.firewallTrouble, {
+    reason: "NoDropSeen",
+    message: "",
+  });
+  return [forwarding, announcing, served, usableOf(input.unusable), firewall, ready, removed];
+}
+
+const ROLE_WORDS: Readonly<Record<Role, string>> = {
+  Active: "",
+  LoadBalancerAbsent: "there is no LoadBalancer",
+  LoadBalancerDeleted: "the LoadBalancer is being deleted",
+  NodeNotSelected: "spec.nodeSelector of the LoadBalancer does not select this node",
+};
+
+function judged(type: ConditionType, trouble: Trouble<Reason> | undefined, fine: Trouble<Reason>): Wanted {
+  return trouble === undefined ? { type, status: "True", ...fine } : { type, status: "False", ...trouble };
+}
+
+/** The first in full, and how many more there are. */
+function usableOf([first, ...others]: readonly Unusable[]): Wanted {
+  const more = others.length === 0 ? "" : `, and ${others.length} more`;
+  const message = `${first?.object} is left out: ${first?.why}${more}`;
+  const trouble: Trouble<Reason> | undefined = first && { reason: "Unusable", message };
+  return judged(ConditionType.InputsUsable, trouble, { reason: "Usable", message: "" });
+}
+
+/** The first in full, and how many more there are. */
+function leftOutOf([first, ...others]: readonly LeftOut[]): Trouble<Reason> | undefined {
+  if (first === undefined) return undefined;
+  const more = others.length === 0 ? "" : `, and ${others.length} more`;
+  return { reason: first.reason, message: `${first.message}${more}` };
+}
+
+/** Sessions that this node begins are not hindered. */
+function announcingWords({ listenTrouble }: RoutingReport): Trouble<Reason> {
+  if (listenTrouble === undefined) return { reason: "Announcing", message: "" };
+  return {
+    reason: "NotListening",
+    message: `routers cannot begin BGP sessions with this node: ${listenTrouble}`,
+  };
+}
+
+function forwardingWords({ mode, translated }: StatusInput): Trouble<Reason> {
+  if (mode === "KubeProxy") return { reason: "LeftToKubeProxy", message: "kube-proxy forwards" };
+  if (translated === 0) return { reason: "Programmed", message: "" };
+  const message = `pods on nodes without a ready speaker see this node's address instead of the client's: ${translated}`;
+  return { reason: "SourceTranslated", message };
+}
+
+/** Whether the API server has to hear of it; times of conditions alone are no news. */
+export function isNews(present: Status | undefined, next: Status): boolean {
+  return JSON.stringify(present) !== JSON.stringify(next);
+}
