@@ -9,10 +9,10 @@ UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'contro
 # With a real API server each, on ports of its own; most of their time they wait.
 API := 'test/integration/**/*.test.ts'
 # Under a kernel with ip_vs: in the guest, if this one has none.
-GUEST := test/netns/forwarding.test.ts test/netns/outside.test.ts test/layer2/ipvs.test.ts \
+GUEST := test/dataplane/forwarding.test.ts test/dataplane/outside.test.ts test/dataplane/ipvs.test.ts \
          test/layer2/selfprobe.test.ts test/bgp/ecmp.test.ts test/hostile/tenant.test.ts test/hostile/segment.test.ts
 # Namespaces, processes and timers that others would disturb: one after the other.
-SYSTEM := $(filter-out $(GUEST),$(wildcard $(addsuffix /*.test.ts,test/guest test/layer2 test/netns test/lab test/bfd test/bgp)))
+SYSTEM := $(filter-out $(GUEST),$(wildcard $(addsuffix /*.test.ts,test/guest test/dataplane test/layer2 test/lab test/bfd test/bgp)))
 # Routers in namespaces.
 INTEROP := 'test/interop/**/*.test.ts'
 # On a whole cluster with real pods.
@@ -55,10 +55,10 @@ test-e2e: images ## The whole of it on a real cluster with real pods
 test-long: images ## All tests again and again for HOURS (4); results in docs/results
 	@node hack/lab/main.ts programs
 	@node hack/images/main.ts build $(NEXT)
-	@node test/long/controller-kills.ts 200 2000
+	@node test/long/many-controller-kills.ts 200 2000
 	@node hack/long/main.ts --hours $(or $(HOURS),4)
-	@node test/layer2/long.ts kills $(or $(KILLS),200)
-	@node test/layer2/long.ts moves $(or $(MOVES),100)
+	@node test/long/takeovers.ts kills $(or $(KILLS),200)
+	@node test/long/takeovers.ts moves $(or $(MOVES),100)
 	@$(MAKE) bench-bfd
 
 .PHONY: test-interop
@@ -114,9 +114,9 @@ bench-pools-burst: setup addon ## 300 pools made at once beside 6,000 Services: 
 
 .PHONY: bench-bfd
 bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for MINUTES (60), in both modes
-	@node test/bfd/long.ts kills 200
-	@node test/bfd/long.ts flaps $(or $(MINUTES),60)
-	@node test/bfd/long.ts normal $(or $(MINUTES),60)
+	@node test/long/bfd-deaths.ts kills 200
+	@node test/long/bfd-deaths.ts flaps $(or $(MINUTES),60)
+	@node test/long/bfd-deaths.ts normal $(or $(MINUTES),60)
 
 .PHONY: bench-bgp
 bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/results/bgp.md
@@ -129,7 +129,7 @@ bench-forwarding: setup addon ## What forwarding adds to a request and to a pack
 .PHONY: bench-lab
 bench-lab: images ## What the lab's kernels cost, beside each other; keeps docs/results/lab.md
 	@node hack/lab/main.ts programs
-	@node test/bench/lab.ts
+	@node test/bench/lab-kernels.ts
 
 .PHONY: bench-memory
 bench-memory: setup addon ## A speaker's memory with thousands of Services

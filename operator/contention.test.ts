@@ -5,7 +5,7 @@ import { ChildContests, contendedMessage } from "#operator/contention.ts";
 import { type Plan, planOperator } from "#operator/plan.ts";
 import { statusOf } from "#operator/status.ts";
 import type { ActualChild } from "#operator/view.ts";
-import { balancer, settledChildren, view } from "#test/fakes/operator.ts";
+import { balancer, settledChildren, view } from "#test/fakes/operator-view.ts";
 
 const MIRROR = {
   manager: "kyverno",

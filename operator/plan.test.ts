@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Plan, planOperator } from "#operator/plan.ts";
 import type { OperatorView } from "#operator/view.ts";
-import { balancer, lease, pod, secondsAgo, settledChildren, speaker, view } from "#test/fakes/operator.ts";
+import {
+  balancer,
+  lease,
+  pod,
+  secondsAgo,
+  settledChildren,
+  speaker,
+  view,
+} from "#test/fakes/operator-view.ts";
 
 const applied = (plan: Plan): string[] =>
   plan.apply.map(({ child, why }) => `${child.resource.kind} ${child.object.metadata.name}: ${why}`);

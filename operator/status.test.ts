@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { planOperator } from "#operator/plan.ts";
 import { misnamedStatus, statusOf } from "#operator/status.ts";
 import type { OperatorView } from "#operator/view.ts";
-import { balancer, now, pod, secondsAgo, settledChildren, speaker, view } from "#test/fakes/operator.ts";
+import { balancer, now, pod, secondsAgo, settledChildren, speaker, view } from "#test/fakes/operator-view.ts";
 
 /** `True Reason message` of each condition. */
 function told(of: OperatorView, failures: readonly string[] = []): Record<string, string> {

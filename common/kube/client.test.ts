@@ -4,7 +4,7 @@ import { type CallOptions, createKubeClient } from "#common/kube/client.ts";
 import { ConnectionError, type ConnectionErrorCode, isGone, KubeError } from "#common/kube/error.ts";
 import { configMaps, nodes } from "#common/kube/resource.ts";
 import type { WatchEvent } from "#common/kube/watch.ts";
-import { FakeApiServer, type Fault } from "#test/fakes/apiserver.ts";
+import { FakeApiServer, type Fault } from "#test/fakes/api-server.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 

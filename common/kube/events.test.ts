@@ -4,7 +4,7 @@ import { createKubeClient } from "#common/kube/client.ts";
 import { EventRecorder } from "#common/kube/events.ts";
 import { events } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
-import { FakeApiServer } from "#test/fakes/apiserver.ts";
+import { FakeApiServer } from "#test/fakes/api-server.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
 import { fakeRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";

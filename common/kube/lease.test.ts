@@ -10,7 +10,7 @@ import {
 import { type Lease, leases } from "#common/kube/resource.ts";
 import type { Draft } from "#common/kube/wire.ts";
 import { silentLogger } from "#common/log.ts";
-import { FakeApiServer } from "#test/fakes/apiserver.ts";
+import { FakeApiServer } from "#test/fakes/api-server.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { fixedRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";

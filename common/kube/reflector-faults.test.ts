@@ -7,7 +7,7 @@ import { Reflector, type ReflectorOptions } from "#common/kube/reflector.ts";
 import { type ConfigMap, configMaps } from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import { type Fields, type Logger, silentLogger } from "#common/log.ts";
-import { FakeApiServer, type Fault, type SeenRequest } from "#test/fakes/apiserver.ts";
+import { FakeApiServer, type Fault, type SeenRequest } from "#test/fakes/api-server.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
 import { fixedRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";

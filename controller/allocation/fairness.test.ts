@@ -13,7 +13,7 @@ import type { ServiceRecord } from "#controller/allocation/service.ts";
 import type { LoadBalancerRecord } from "#controller/stores.ts";
 import { runTerm, Term } from "#controller/term.ts";
 import { addressesOf, record } from "#controller/testing/records.ts";
-import { FakeApiServer } from "#test/fakes/apiserver.ts";
+import { FakeApiServer } from "#test/fakes/api-server.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { fixedRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";

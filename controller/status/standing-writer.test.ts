@@ -4,7 +4,7 @@ import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { type BGPPeer, bgpPeers, type SpeakerStatus, speakerStatuses } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
 import { runStanding } from "#controller/status/standing-writer.ts";
-import { FakeApiServer } from "#test/fakes/apiserver.ts";
+import { FakeApiServer } from "#test/fakes/api-server.ts";
 import { fixedRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";
 

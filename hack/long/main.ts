@@ -21,7 +21,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   unit: UNIT,
   integration: ["test/integration/**/*.test.ts"],
   layer2: ["test/layer2/**/*.test.ts"],
-  netns: ["test/netns/**/*.test.ts"],
+  dataplane: ["test/dataplane/**/*.test.ts"],
   interop: ["test/interop/**/*.test.ts"],
   bfd: ["test/bfd/**/*.test.ts"],
   lab: ["test/lab/**/*.test.ts"],

@@ -7,7 +7,7 @@ import { CONTROLLER_RULES, SPEAKER_RULES } from "#operator/children/rbac.ts";
 import { speakerChildren } from "#operator/children/speaker.ts";
 import { type Settings, settingsOf } from "#operator/settings.ts";
 import type { PeeringView } from "#operator/view.ts";
-import { site } from "#test/fakes/operator.ts";
+import { site } from "#test/fakes/operator-view.ts";
 
 function podOf(children: ReturnType<typeof speakerChildren>) {
   const workload = children[0]?.object as unknown as Deployment | DaemonSet;

@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
-import { peerOf } from "#test/fakes/bfd.ts";
+import { peerOf } from "#test/fakes/bfd-pair.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { type BfdWorkerLike, createBfd, spawnBfdWorker } from "./bfd.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { End, join, peerOf } from "#test/fakes/bfd.ts";
+import { End, join, peerOf } from "#test/fakes/bfd-pair.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { SESSIONS_MAX } from "./engine.ts";
 import { decodeControl, emptyPacket } from "./packet.ts";

@@ -5,7 +5,7 @@ import { afterEach, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
 import { systemRandom } from "#common/random.ts";
-import { KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
+import { KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgp-peer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { createBgp } from "./bgp.ts";

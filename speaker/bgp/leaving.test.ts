@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
-import { KEEPALIVE, open, plainTransport, SETTINGS } from "#test/fakes/bgppeer.ts";
+import { KEEPALIVE, open, plainTransport, SETTINGS } from "#test/fakes/bgp-peer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { type Bgp, createBgp } from "./bgp.ts";

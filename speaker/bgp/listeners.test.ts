@@ -6,7 +6,7 @@ import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
 import { type ConnectOptions, connectTcp } from "#speaker/native/tcp.ts";
-import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
+import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgp-peer.ts";
 import { until } from "#test/until.ts";
 import { Password } from "../known/password.ts";
 import { type Bgp, createBgp } from "./bgp.ts";

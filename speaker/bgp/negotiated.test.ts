@@ -1,7 +1,7 @@
 /** What we say of ourselves, what two OPENs have in common, and which ones are refused. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { OPEN, SETTINGS } from "#test/fakes/bgppeer.ts";
+import { OPEN, SETTINGS } from "#test/fakes/bgp-peer.ts";
 import { negotiate, ownOpen, RESTART_TIME_SECONDS } from "./negotiated.ts";
 import type { PeerSettings } from "./types.ts";
 import type { Capabilities } from "./wire/capability.ts";

@@ -7,7 +7,7 @@ import { afterEach, test } from "node:test";
 import fc from "fast-check";
 import { silentLogger } from "#common/log.ts";
 import { systemRandom } from "#common/random.ts";
-import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
+import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgp-peer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { Session } from "./session.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
-import { KEEPALIVE, notificationIn, OPEN, open, plainTransport, SETTINGS } from "#test/fakes/bgppeer.ts";
+import { KEEPALIVE, notificationIn, OPEN, open, plainTransport, SETTINGS } from "#test/fakes/bgp-peer.ts";
 import { until } from "#test/until.ts";
 import { Password } from "../known/password.ts";
 import { type Bgp, createBgp } from "./bgp.ts";

@@ -5,7 +5,7 @@ import { afterEach, describe, test } from "node:test";
 import { silentLogger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { connectTcp, listenTcp } from "#speaker/native/tcp.ts";
-import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgppeer.ts";
+import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgp-peer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { ANSWER_MS } from "./conversation.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { OPEN, SETTINGS } from "#test/fakes/bgppeer.ts";
+import { OPEN, SETTINGS } from "#test/fakes/bgp-peer.ts";
 import { type Event, fsmSettings, IDLE, step } from "./fsm.ts";
 import { negotiate, ownOpen } from "./negotiated.ts";
 import { planBgp } from "./plan.ts";

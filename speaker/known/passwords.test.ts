@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createKubeClient } from "#common/kube/client.ts";
 import { secrets } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
-import { FakeApiServer } from "#test/fakes/apiserver.ts";
+import { FakeApiServer } from "#test/fakes/api-server.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { fixedRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Worker } from "node:worker_threads";
-import { ip, run } from "#test/netns/namespace.ts";
+import { ip, run } from "#test/network/namespace.ts";
 import { PacketSocket } from "./packet.ts";
 import { Socket, SocketError } from "./socket.ts";
 

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { errorText } from "#common/error.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { ip } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 import { Password } from "../known/password.ts";
 import type { SocketError } from "./socket.ts";

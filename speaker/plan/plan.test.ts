@@ -13,7 +13,7 @@ import {
   VIP,
   view,
   type World,
-} from "#test/fakes/view.ts";
+} from "#test/fakes/speaker-view.ts";
 import type { PoolView, ServiceView, SliceView } from "../known/view.ts";
 import { elect } from "./elect.ts";
 import { type Plan, Planner } from "./plan.ts";

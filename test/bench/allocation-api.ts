@@ -7,7 +7,7 @@ import { loadavg } from "node:os";
 import { forwardingCondition } from "#api/forwarding-ids.ts";
 import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
 import { addressPools, type Service, services } from "#common/kube/resource.ts";
-import { ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
+import { ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller-process.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 

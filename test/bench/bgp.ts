@@ -6,12 +6,12 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { Capture } from "#test/interop/capture.ts";
+import { Capture } from "#test/interop/bgp-capture.ts";
 import { Frr } from "#test/interop/frr.ts";
 import { workDirectory } from "#test/interop/router.ts";
 import { asnOf, type Session } from "#test/interop/session.ts";
-import { Topology } from "#test/interop/topology.ts";
 import { Vty } from "#test/interop/vty.ts";
+import { Topology } from "#test/network/routers.ts";
 import { until } from "#test/until.ts";
 import { type BenchSpeaker, exabgp, genkan, gobgp } from "./bgp-speakers.ts";
 

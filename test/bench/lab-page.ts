@@ -6,7 +6,7 @@ export type Figures = Readonly<Partial<Record<keyof typeof ROWS, number>>>;
 /** Name of a figure -> what it says, and its unit. */
 export const ROWS = {
   boot: ["boot, one command, stop", "s"],
-  forwarding: ["test/netns/forwarding.test.ts", "s"],
+  forwarding: ["test/dataplane/forwarding.test.ts", "s"],
   lab: ["lab of 3 nodes Ready", "s"],
   demo: ["`make demo`, everything built", "s"],
   idle: ["the guest after it, with Genkan, nothing asked of it", "% of a processor"],

@@ -6,7 +6,7 @@
 import { loadavg } from "node:os";
 import { createKubeClient } from "#common/kube/client.ts";
 import { addressPools, type Service, services } from "#common/kube/resource.ts";
-import { SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
+import { SYSTEM, startGenkan, startLeader } from "#test/integration/controller-process.ts";
 import { ipsOf } from "#test/integration/controller-world.ts";
 import { until } from "#test/until.ts";
 

@@ -24,7 +24,7 @@ import {
 import { bundle } from "#hack/images/bundle.ts";
 import { startControlPlane } from "#hack/lab/control-plane.ts";
 import { Daemon } from "#test/interop/process.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { ip } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;

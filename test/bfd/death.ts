@@ -1,7 +1,7 @@
 /** A peer that dies without a word: only its silence tells of it. */
 import assert from "node:assert/strict";
 import { until } from "#test/until.ts";
-import { type Device, tookSince } from "./device-process.ts";
+import { type Device, tookSince } from "./bfd-device.ts";
 
 /** 50 ms x 3, less what had passed of the last interval, and at most so much in all. */
 const LEAST_MS = 90;

@@ -1,8 +1,8 @@
 /** Paths between the device under test and a router: both families, on the segment, by link-local, and across a gateway. */
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import { LINK, type RouterKind, type Session, sessionsOf } from "#test/interop/session.ts";
-import type { Topology } from "#test/interop/topology.ts";
-import { run } from "#test/netns/namespace.ts";
+import { run } from "#test/network/namespace.ts";
+import type { Topology } from "#test/network/routers.ts";
 import { until } from "#test/until.ts";
 import { PROFILE } from "./profile.ts";
 

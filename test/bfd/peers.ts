@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FRR_DIRECTORY } from "#test/interop/frr.ts";
 import { Daemon, output } from "#test/interop/process.ts";
-import { run } from "#test/netns/namespace.ts";
+import { run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 /** Before everything ordinary, so that their own lateness is none of ours. */

@@ -3,9 +3,9 @@
  * several next hops. Flows are spread over them by addresses and ports.
  */
 import type { Running } from "#hack/guest/channel.ts";
-import { type Machine, script } from "#test/dataplane/machine.ts";
-import type { NodePlace, Topology } from "#test/dataplane/topology.ts";
 import { FRR_DIRECTORY } from "#test/interop/frr.ts";
+import { type Machine, script } from "#test/network/machine.ts";
+import type { NodePlace, Topology } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 export const NODES_ASN = 64_512;

@@ -1,6 +1,6 @@
 /** Short connections from the client, one after the other, seen from the test. */
 import type { Running } from "#hack/guest/channel.ts";
-import type { Machine } from "#test/dataplane/machine.ts";
+import type { Machine } from "#test/network/machine.ts";
 
 export interface RequestPlan {
   addresses: string[];

@@ -5,11 +5,20 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { bgpPeers, secrets, services } from "#common/kube/resource.ts";
-import { ControllerProcess } from "#test/integration/controller.ts";
+import { ControllerProcess } from "#test/integration/controller-process.ts";
 import { Vty } from "#test/interop/vty.ts";
-import { SYSTEM } from "#test/layer2/cluster.ts";
+import { SYSTEM } from "#test/layer2/speaker-cluster.ts";
 import { until } from "#test/until.ts";
-import { LONG, NAMES, NODES_ASN, podsOn, ROUTER, ROUTER_ASN, SECURED_SOURCE, World } from "./world.ts";
+import {
+  LONG,
+  NAMES,
+  NODES_ASN,
+  podsOn,
+  ROUTER,
+  ROUTER_ASN,
+  SECURED_SOURCE,
+  World,
+} from "./speaker-world.ts";
 
 const VIP = "198.51.100.7";
 const VIP6 = "2001:db8:51::7";

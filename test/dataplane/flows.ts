@@ -1,7 +1,7 @@
 /** Echo servers in the pods and flows from the client, seen from the test. */
 import type { Running } from "#hack/guest/channel.ts";
-import type { Machine } from "#test/dataplane/machine.ts";
-import type { Topology } from "#test/dataplane/topology.ts";
+import type { Machine } from "#test/network/machine.ts";
+import type { Topology } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 export interface FlowRequest {

@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { ANNOTATION_ADDRESSES, CONTROLLER_LEASE, OPERATOR_LEASE } from "#api/names.ts";
 import { elect } from "#speaker/plan/elect.ts";
-import { NAMESPACE } from "#test/e2e/cluster.ts";
+import { NAMESPACE } from "#test/e2e/installation.ts";
 import { until } from "#test/e2e/patience.ts";
-import { requireAnswered, requireLossless, traffic } from "#test/e2e/probe.ts";
 import {
   address4,
   answered,
@@ -19,6 +18,7 @@ import {
   stateOf,
   tell,
 } from "#test/e2e/suite.ts";
+import { requireAnswered, requireLossless, traffic } from "#test/e2e/traffic.ts";
 
 /** The tag of the second build, which the Makefile makes. */
 const NEXT = "v0.1.1";

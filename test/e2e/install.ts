@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { ROOT } from "#hack/demo/shell.ts";
-import { NAMESPACE } from "#test/e2e/cluster.ts";
+import { NAMESPACE } from "#test/e2e/installation.ts";
 import { INSTANCE, until } from "#test/e2e/patience.ts";
 import { type Answer, address4, ask, clientFor, e2e, known, lab, remember } from "#test/e2e/suite.ts";
 

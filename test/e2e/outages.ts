@@ -1,10 +1,10 @@
 /** Things that end by themselves or by somebody's hand, and what goes on meanwhile. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { NAMESPACE } from "#test/e2e/cluster.ts";
+import { NAMESPACE } from "#test/e2e/installation.ts";
 import { until } from "#test/e2e/patience.ts";
-import { requireAnswered, requireLossless, traffic } from "#test/e2e/probe.ts";
 import { address4, ask, e2e, known, lab } from "#test/e2e/suite.ts";
+import { requireAnswered, requireLossless, traffic } from "#test/e2e/traffic.ts";
 
 const API_SILENT_MS = 20_000;
 

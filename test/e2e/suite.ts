@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { describeLoad, isStarved, loadSince, readLoad } from "#hack/common/load.ts";
 import { ROOT } from "#hack/demo/shell.ts";
-import { Cluster } from "#test/e2e/cluster.ts";
+import { Cluster } from "#test/e2e/installation.ts";
 import { INSTANCE, patiently, until } from "#test/e2e/patience.ts";
 
 export const NODES = ["node1", "node2", "node3"] as const;

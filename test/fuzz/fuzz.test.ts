@@ -1,10 +1,10 @@
 /** The short form of `make fuzz`, and that it can fail. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Cluster, KINDS, originalOf } from "./cluster.ts";
 import { DECODERS } from "./decoders.ts";
 import { FuzzFailure, fuzz } from "./fuzz.ts";
 import { DOCUMENTS, fuzzObjects } from "./objects.ts";
+import { Cluster, KINDS, originalOf } from "./two-tenants.ts";
 
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 

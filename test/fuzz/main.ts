@@ -1,9 +1,9 @@
 /** `make fuzz`: a million messages and more in all. Arguments: messages for each decoder (objects: a twentieth), seed. */
 
-import { Cluster, KINDS } from "./cluster.ts";
 import { DECODERS } from "./decoders.ts";
 import { type FuzzResult, fuzz } from "./fuzz.ts";
 import { DOCUMENTS, fuzzObjects } from "./objects.ts";
+import { Cluster, KINDS } from "./two-tenants.ts";
 
 const [count = "100000", seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);
 process.stdout.write(`seed ${seed}\n`);

@@ -4,10 +4,10 @@ import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { ConnectionError } from "#common/kube/error.ts";
 import { ItemSplitter } from "#common/kube/items.ts";
 import { answer, parseReview, ReviewError } from "#controller/webhook/review.ts";
-import { type Cluster, KINDS, type Kind, originalOf } from "./cluster.ts";
 import type { Decoder } from "./decoders.ts";
 import { FuzzFailure, type FuzzResult, generator } from "./fuzz.ts";
 import { type Json, mutatedJson } from "./mutate.ts";
+import { type Cluster, KINDS, type Kind, originalOf } from "./two-tenants.ts";
 
 /** How long a Lease is left unusable, now and then: longer than its speaker's word goes on. */
 const LASTING_MS = 6_000;

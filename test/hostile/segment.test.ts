@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { script } from "#test/dataplane/machine.ts";
-import { HostileWorld } from "#test/hostile/world.ts";
-import { LONG } from "#test/layer2/ipvs-nodes.ts";
+import { LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { HostileWorld } from "#test/hostile/victim-world.ts";
+import { script } from "#test/network/machine.ts";
 import { until } from "#test/until.ts";
 
 let world: HostileWorld;

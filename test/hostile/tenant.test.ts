@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { KubeError } from "#common/kube/error.ts";
 import { leases, services } from "#common/kube/resource.ts";
-import { HostileWorld } from "#test/hostile/world.ts";
-import { LONG } from "#test/layer2/ipvs-nodes.ts";
+import { LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { HostileWorld } from "#test/hostile/victim-world.ts";
 import { until } from "#test/until.ts";
 
 let world: HostileWorld;

@@ -11,8 +11,13 @@ import { validatingWebhookConfigurations } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
 import { startWebhook, type Webhook } from "#controller/webhook/server.ts";
 import { createAuthority } from "#hack/lab/pki.ts";
-import { type AdmissionCase, type CaseObject, readCases, viewOf } from "#test/cases/admission/cases.ts";
-import { installGenkan } from "#test/integration/controller.ts";
+import {
+  type AdmissionCase,
+  type CaseObject,
+  readCases,
+  viewOf,
+} from "#test/cases/admission/admission-files.ts";
+import { installGenkan } from "#test/integration/controller-process.ts";
 import { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 

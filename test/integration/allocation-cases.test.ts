@@ -9,8 +9,13 @@ import {
   readCases,
   type ShortService,
   serviceOf,
-} from "#test/cases/allocation/cases.ts";
-import { type ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
+} from "#test/cases/allocation/allocation-files.ts";
+import {
+  type ControllerProcess,
+  SYSTEM,
+  startGenkan,
+  startLeader,
+} from "#test/integration/controller-process.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 

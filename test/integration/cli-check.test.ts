@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, test } from "node:test";
-import { installGenkan } from "#test/integration/controller.ts";
+import { installGenkan } from "#test/integration/controller-process.ts";
 import { TestPlane } from "#test/integration/plane.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;

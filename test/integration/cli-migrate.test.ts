@@ -9,7 +9,7 @@ import { after, before, test } from "node:test";
 import { readDocuments } from "#cli/documents.ts";
 import { migrate } from "#cli/migrate/convert.ts";
 import { customResourceDefinitions } from "#common/kube/resource.ts";
-import { installGenkan } from "#test/integration/controller.ts";
+import { installGenkan } from "#test/integration/controller-process.ts";
 import { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 

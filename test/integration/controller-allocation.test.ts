@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { FORWARDING_CONDITION, type ForwardingIds, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import { ANNOTATION_ADDRESSES, ANNOTATION_ALLOCATED_FROM, ANNOTATION_SHARING_KEY } from "#api/names.ts";
 import { loadBalancers, type Service, services } from "#common/kube/resource.ts";
-import { ControllerProcess, SYSTEM } from "#test/integration/controller.ts";
+import { ControllerProcess, SYSTEM } from "#test/integration/controller-process.ts";
 import { ControllerWorld, ipsOf, LONG } from "#test/integration/controller-world.ts";
 import { until } from "#test/until.ts";
 

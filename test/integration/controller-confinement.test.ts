@@ -12,7 +12,7 @@ import {
 import type { KubeClient } from "#common/kube/client.ts";
 import { KubeError } from "#common/kube/error.ts";
 import { leases, nodes, secrets, services, speakerStatuses } from "#common/kube/resource.ts";
-import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
+import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { clientOf } from "#test/integration/tokens.ts";
 import { until } from "#test/until.ts";
 

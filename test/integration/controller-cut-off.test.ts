@@ -7,7 +7,12 @@ import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { addressPools, leases, type Service, services } from "#common/kube/resource.ts";
-import { ControllerProcess, type LogRecord, SYSTEM, startGenkan } from "#test/integration/controller.ts";
+import {
+  ControllerProcess,
+  type LogRecord,
+  SYSTEM,
+  startGenkan,
+} from "#test/integration/controller-process.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
 import type { TcpProxy } from "#test/integration/proxy.ts";
 import { until } from "#test/until.ts";

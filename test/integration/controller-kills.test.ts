@@ -1,4 +1,4 @@
-/** The short form of test/long/controller-kills.ts. */
+/** The short form of test/long/many-controller-kills.ts. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { churn } from "#test/long/churn.ts";

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_POOL } from "#api/names.ts";
 import { type Service, services } from "#common/kube/resource.ts";
-import { SYSTEM, startLeader } from "#test/integration/controller.ts";
+import { SYSTEM, startLeader } from "#test/integration/controller-process.ts";
 import { ControllerWorld, ipsOf, LONG } from "#test/integration/controller-world.ts";
 import { until } from "#test/until.ts";
 

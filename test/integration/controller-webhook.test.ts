@@ -14,7 +14,7 @@ import {
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
 import { type Authority, createAuthority } from "#hack/lab/pki.ts";
-import { ControllerProcess, SYSTEM, startGenkan } from "#test/integration/controller.ts";
+import { ControllerProcess, SYSTEM, startGenkan } from "#test/integration/controller-process.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 

@@ -9,7 +9,12 @@ import {
   type Service,
   services,
 } from "#common/kube/resource.ts";
-import { type ControllerProcess, SYSTEM, startGenkan, startLeader } from "#test/integration/controller.ts";
+import {
+  type ControllerProcess,
+  SYSTEM,
+  startGenkan,
+  startLeader,
+} from "#test/integration/controller-process.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 

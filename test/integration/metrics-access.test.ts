@@ -13,7 +13,7 @@ import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { clusterRoleBindings, serviceAccounts } from "#common/kube/resource.ts";
 import { createMetrics } from "#common/metrics.ts";
 import { serveMetrics } from "#common/metrics-server.ts";
-import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
+import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { real } from "#test/integration/plane.ts";
 import type { TcpProxy } from "#test/integration/proxy.ts";
 import { until } from "#test/until.ts";

@@ -28,7 +28,7 @@ import {
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import { POLICY_NAMES } from "#operator/children/policies.ts";
-import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
+import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { until } from "#test/until.ts";
 
 const CHILDREN: readonly (readonly [Resource<KubeObject>, string])[] = [

@@ -21,7 +21,7 @@ import {
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import { managedSelector } from "#operator/children/child.ts";
-import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
+import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { until } from "#test/until.ts";
 
 let world: OperatorWorld;

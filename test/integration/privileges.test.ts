@@ -35,14 +35,14 @@ import {
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import { type Asked, Audit } from "#test/integration/audit.ts";
-import { ControllerProcess } from "#test/integration/controller.ts";
-import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
+import { ControllerProcess } from "#test/integration/controller-process.ts";
+import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { real } from "#test/integration/plane.ts";
 import { type Right, rightsOf, usedBy, wordsOf } from "#test/integration/rights.ts";
 import { changeAllChildren } from "#test/integration/strangers.ts";
 import { clientOf, kubeconfigOf } from "#test/integration/tokens.ts";
-import { BRIDGE_ADDRESS, Bridge, vip4 } from "#test/layer2/bridge.ts";
 import { SpeakerProcess } from "#test/layer2/speaker-process.ts";
+import { BRIDGE_ADDRESS, Bridge, vip4 } from "#test/network/bridge.ts";
 import { until } from "#test/until.ts";
 
 const LONG = { deadlineMs: 60_000, everyMs: 50 };

@@ -30,7 +30,7 @@ import type { Draft } from "#common/kube/wire.ts";
 import { Passwords } from "#speaker/known/passwords.ts";
 import { Membership } from "#speaker/membership/membership.ts";
 import { Reporter } from "#speaker/report/reporter.ts";
-import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
+import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { real } from "#test/integration/plane.ts";
 import { clientOf } from "#test/integration/tokens.ts";
 import { until } from "#test/until.ts";

@@ -18,7 +18,7 @@ import {
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import { managedSelector } from "#operator/children/child.ts";
-import { NAMESPACE, type OperatorWorld } from "#test/integration/operator.ts";
+import { NAMESPACE, type OperatorWorld } from "#test/integration/operator-process.ts";
 import { until } from "#test/until.ts";
 
 type Change = (object: Readonly<Record<string, unknown>>) => object;

@@ -14,7 +14,7 @@ import {
   loadBalancers,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
-import { NAMESPACE } from "#test/integration/operator.ts";
+import { NAMESPACE } from "#test/integration/operator-process.ts";
 import { inOwnNetwork } from "#test/integration/own-network.ts";
 import { WebhookWorld } from "#test/integration/webhook-world.ts";
 import { until } from "#test/until.ts";

@@ -14,7 +14,7 @@ import {
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
 import { webhookDnsNames } from "#operator/children/webhook.ts";
-import { NAMESPACE } from "#test/integration/operator.ts";
+import { NAMESPACE } from "#test/integration/operator-process.ts";
 import { inOwnNetwork, OWN_ADDRESS } from "#test/integration/own-network.ts";
 import { textOf, WebhookWorld } from "#test/integration/webhook-world.ts";
 import { until } from "#test/until.ts";

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WEBHOOK_SECRET_NAME, WEBHOOK_SERVICE_NAME } from "#api/names.ts";
 import { deployments, endpointSlices, type Secret, secrets } from "#common/kube/resource.ts";
-import { ControllerProcess } from "#test/integration/controller.ts";
-import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator.ts";
+import { ControllerProcess } from "#test/integration/controller-process.ts";
+import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { OWN_ADDRESS } from "#test/integration/own-network.ts";
 import { until } from "#test/until.ts";
 

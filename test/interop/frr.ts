@@ -2,7 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Family } from "#api/address.ts";
-import { run } from "#test/netns/namespace.ts";
+import { run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 import { Daemon, output } from "./process.ts";
 import { normalise, type Route } from "./route.ts";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { SessionReport } from "#speaker/bgp/types.ts";
 import { Password } from "#speaker/known/password.ts";
 import { until } from "#test/until.ts";
-import { Lab, plain } from "./lab.ts";
+import { Lab, plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
 import { type Session, sessionsOf } from "./session.ts";
 

@@ -3,16 +3,16 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { DeadlineError, until } from "#test/until.ts";
+import { Topology } from "../network/routers.ts";
+import { Device, type Wanted } from "./bgp-device.ts";
 import { Bird } from "./bird.ts";
 import { allExpected, expectedRoutes, FEATURES, type Feature, isExcluded, sorted } from "./cells.ts";
-import { Device, type Wanted } from "./device.ts";
 import { Exabgp } from "./exabgp.ts";
 import { Frr } from "./frr.ts";
 import { Gobgp } from "./gobgp.ts";
 import type { Route } from "./route.ts";
 import { type Router, type RouterOptions, workDirectory } from "./router.ts";
 import { FAMILIES, numberOf, type RouterKind, type Session } from "./session.ts";
-import { Topology } from "./topology.ts";
 
 export interface Cell {
   /** "frr-eBGP-IPv4-md5 communities" */

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WantedSession } from "#speaker/bgp/plan.ts";
 import { Password } from "#speaker/known/password.ts";
+import type { Wanted } from "./bgp-device.ts";
 import { FEATURES, wantedOf } from "./cells.ts";
-import type { Wanted } from "./device.ts";
 import { Matrix } from "./matrix.ts";
 import { type Session, sessionsOf } from "./session.ts";
 

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { test } from "node:test";
 import { until } from "#test/until.ts";
+import { Topology } from "../network/routers.ts";
+import { Device } from "./bgp-device.ts";
 import { peerView, planOf } from "./cells.ts";
-import { Device } from "./device.ts";
 import { Frr } from "./frr.ts";
-import { plain } from "./lab.ts";
+import { plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
 import { workDirectory } from "./router.ts";
 import { asnOf, LINK, type Session, sessionsOf } from "./session.ts";
-import { Topology } from "./topology.ts";
 
 const CONFIGURATION = [
   "no bgp ebgp-requires-policy",

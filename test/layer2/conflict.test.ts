@@ -8,7 +8,7 @@ import { addressBytes } from "#speaker/layer2/address.ts";
 import { encodeArp, gratuitousArp } from "#speaker/layer2/arp.ts";
 import { BROADCAST, parseHardwareAddress } from "#speaker/layer2/frame.ts";
 import { advertisementFor, probeSolicitation, unsolicitedAdvertisement } from "#speaker/layer2/ndp.ts";
-import { Cable, HARDWARE } from "#test/layer2/cable.ts";
+import { Cable, HARDWARE } from "#test/network/cable.ts";
 import { until } from "#test/until.ts";
 
 const OWNER = parseHardwareAddress(HARDWARE.owner) ?? assert.fail();

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ip, run } from "#test/netns/namespace.ts";
+import { ip, run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 const SWITCH = `gkms-${process.pid}`;

@@ -1,7 +1,7 @@
 /** A takeover of a thousand addresses on links that cannot take all that is said at once: every one is heard of. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Cable, HARDWARE } from "#test/layer2/cable.ts";
+import { Cable, HARDWARE } from "#test/network/cable.ts";
 import { until } from "#test/until.ts";
 
 const VIPS = Array.from({ length: 1_000 }, (_, at) => `10.9.${1 + (at >> 8)}.${at & 255}`);

@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { addressPools } from "#common/kube/resource.ts";
-import { vip4, vip6 } from "./bridge.ts";
-import { SYSTEM } from "./cluster.ts";
+import { vip4, vip6 } from "../network/bridge.ts";
+import { SYSTEM } from "./speaker-cluster.ts";
 import { expected, NAMES, podsOn, SpeakerNodes, VIP, VIP6 } from "./speaker-nodes.ts";
 
 /** Of a pool that is advertised by BGP: nobody answers for it on a link. */

@@ -7,7 +7,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { UNASKED_MS } from "#speaker/layer2/pacer.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { ip } from "#test/network/namespace.ts";
 
 const OURS = `gkr1-${process.pid}`;
 const THEIRS = `gkr2-${process.pid}`;

@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { isInside, testInside } from "#test/netns/guest.ts";
-import { ip, run } from "#test/netns/namespace.ts";
+import { isInside, testInside } from "#test/network/inside.ts";
+import { ip, run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 const NODES = [

@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { loadBalancers } from "#common/kube/resource.ts";
 import { elect } from "#speaker/plan/elect.ts";
 import { until } from "#test/until.ts";
-import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "./bridge.ts";
-import { Cluster, type Pod, SYSTEM } from "./cluster.ts";
+import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "../network/bridge.ts";
+import { Cluster, type Pod, SYSTEM } from "./speaker-cluster.ts";
 import { SpeakerProcess } from "./speaker-process.ts";
 
 export const NAMES = ["n1", "n2", "n3"];

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { until } from "#test/until.ts";
-import type { Host } from "./bridge.ts";
+import type { Host } from "../network/bridge.ts";
 
 const MAIN = fileURLToPath(new URL("../../speaker/main.ts", import.meta.url));
 

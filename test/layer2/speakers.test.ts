@@ -7,10 +7,10 @@ import { after, before, describe, test } from "node:test";
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
 import { addressPools, events, loadBalancers, services, speakerStatuses } from "#common/kube/resource.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
-import { ip, run } from "#test/netns/namespace.ts";
+import { ip, run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
-import { vip4, vip6 } from "./bridge.ts";
-import { SYSTEM } from "./cluster.ts";
+import { vip4, vip6 } from "../network/bridge.ts";
+import { SYSTEM } from "./speaker-cluster.ts";
 import { expected, LONG, NAMES, others, podsOn, SpeakerNodes, VIP, VIP6 } from "./speaker-nodes.ts";
 
 /** What a user is promised when an owner dies. */

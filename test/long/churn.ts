@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { formatAddress, parseAddress } from "#api/address.ts";
 import { addressPools, type Service, services } from "#common/kube/resource.ts";
-import { ControllerProcess, SYSTEM, startGenkan } from "#test/integration/controller.ts";
+import { ControllerProcess, SYSTEM, startGenkan } from "#test/integration/controller-process.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
-import { Witness } from "./witness.ts";
+import { Witness } from "./service-watch.ts";
 
 export interface ChurnOptions {
   readonly kills: number;

@@ -14,7 +14,7 @@ import type { Refusal } from "#api/v1beta1/refusal.ts";
 import { standingOf } from "#api/v1beta1/standing.ts";
 import { validateSchema } from "#api/v1beta1/validate.ts";
 import { checkDocuments } from "#cli/check/verdicts.ts";
-import { readCases, viewOf } from "./cases.ts";
+import { readCases, viewOf } from "./admission-files.ts";
 
 const cases = await readCases();
 const MANY = 150;

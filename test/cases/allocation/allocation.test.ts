@@ -6,7 +6,13 @@ import { Allocator } from "#controller/allocation/allocator.ts";
 import { compilePool, PoolSet } from "#controller/allocation/pool.ts";
 import { projectService, type ServiceRecord } from "#controller/allocation/service.ts";
 import { planService, SERVICE_CONDITION } from "#controller/status/plan.ts";
-import { type AllocationCase, readCases, type ShortService, type Step, serviceOf } from "./cases.ts";
+import {
+  type AllocationCase,
+  readCases,
+  type ShortService,
+  type Step,
+  serviceOf,
+} from "./allocation-files.ts";
 
 const cases = await readCases();
 const MANY = 150;

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { ip } from "#test/netns/namespace.ts";
+import { ip } from "#test/network/namespace.ts";
 
 const FIRST = 20;
 const LAST = 99;

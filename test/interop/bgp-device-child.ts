@@ -6,7 +6,7 @@ import type { Logger } from "#common/log.ts";
 import { createBgp } from "#speaker/bgp/bgp.ts";
 import { openOnLink } from "#speaker/bgp/on-link.ts";
 import { Password } from "#speaker/known/password.ts";
-import type { Answer, Order, Wanted } from "./device.ts";
+import type { Answer, Order, Wanted } from "./bgp-device.ts";
 
 const write =
   (level: string) =>

@@ -3,13 +3,13 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { WantedSession } from "#speaker/bgp/plan.ts";
 import { until } from "#test/until.ts";
-import { Capture, type CapturedMessage } from "./capture.ts";
+import { Topology } from "../network/routers.ts";
+import { Capture, type CapturedMessage } from "./bgp-capture.ts";
+import { Device } from "./bgp-device.ts";
 import { peerView, planOf } from "./cells.ts";
-import { Device } from "./device.ts";
 import { Frr, type FrrOptions } from "./frr.ts";
 import { workDirectory } from "./router.ts";
 import { LINK, type Session } from "./session.ts";
-import { Topology } from "./topology.ts";
 
 export type Advertisement = WantedSession["advertisements"][number];
 

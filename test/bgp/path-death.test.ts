@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Vty } from "#test/interop/vty.ts";
 import { until } from "#test/until.ts";
-import { LONG, NAMES, type Name, podsOn, ROUTER, ROUTER_ASN, World } from "./world.ts";
+import { LONG, NAMES, type Name, podsOn, ROUTER, ROUTER_ASN, World } from "./speaker-world.ts";
 
 const VIP = "198.51.100.7";
 const PREFIX = `${VIP}/32`;

@@ -28,7 +28,7 @@ export interface Answer {
   readonly error?: string;
 }
 
-const DRIVER = fileURLToPath(new URL("driver.ts", import.meta.url));
+const DRIVER = fileURLToPath(new URL("./bgp-device-child.ts", import.meta.url));
 /** As the image starts the speaker. */
 const FLAGS = [
   "--max-semi-space-size=1",

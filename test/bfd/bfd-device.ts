@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { BfdChange, BfdPeer, BfdReport, BfdScheduling } from "#speaker/bfd/types.ts";
 import { until } from "#test/until.ts";
 
-const PROGRAM = fileURLToPath(new URL("./device.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./bfd-child.ts", import.meta.url));
 
 export interface DeviceChange extends BfdChange {
   /** CLOCK_MONOTONIC when the main thread was told. */

@@ -1,7 +1,7 @@
 /**
  * `make bench-lab`: what the lab's kernels cost, beside each other and beside this machine's own; keeps
  * docs/results/lab.md.
- *   lab.ts [--kernels user-mode,qemu] [--demo user-mode,qemu] [--rounds 3] [--results docs/results/lab.md]
+ *   lab-kernels.ts [--kernels user-mode,qemu] [--demo user-mode,qemu] [--rounds 3] [--results docs/results/lab.md]
  * The emulator takes a quarter of an hour for a round, most of it for the demo: it gets one round.
  */
 import { writeFile } from "node:fs/promises";
@@ -16,7 +16,7 @@ import type { Guest } from "#hack/guest/boot.ts";
 import { ensureProgram } from "#hack/guest/cache.ts";
 import { startGuest } from "#hack/guest/guest.ts";
 import { type KernelKind, parseKernelKind } from "#hack/guest/kernel.ts";
-import { insideCommand } from "#test/netns/guest.ts";
+import { insideCommand } from "#test/network/inside.ts";
 import { type Figures, page, ROWS } from "./lab-page.ts";
 
 const INSTANCE = "7";
@@ -81,7 +81,7 @@ async function ofLab(kernel: KernelKind): Promise<Figures> {
 
 /** Seconds of the test of forwarding against the kernel, with the guest's start. */
 async function ofForwardingTest(kernel: KernelKind): Promise<Figures> {
-  const inside = insideCommand("test/netns/forwarding.test.ts");
+  const inside = insideCommand("test/dataplane/forwarding.test.ts");
   const took = await timed(() =>
     run([process.execPath, "hack/guest/run.ts", "--kernel", kernel, "--", ...inside], { cwd: CHECKOUT }),
   );

@@ -20,10 +20,10 @@ import { Frr, startBfdd } from "#test/interop/frr.ts";
 import { type Daemon, output } from "#test/interop/process.ts";
 import type { Route } from "#test/interop/route.ts";
 import { workDirectory } from "#test/interop/router.ts";
-import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "#test/layer2/bridge.ts";
-import { Cluster, type Pod, SYSTEM } from "#test/layer2/cluster.ts";
+import { Cluster, type Pod, SYSTEM } from "#test/layer2/speaker-cluster.ts";
 import { SpeakerProcess } from "#test/layer2/speaker-process.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "#test/network/bridge.ts";
+import { ip } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 export const NAMES = ["n1", "n2", "n3"] as const;

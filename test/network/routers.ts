@@ -3,8 +3,16 @@
  * networks behind them, so that a multihop session really crosses it.
  */
 import { spawnSync } from "node:child_process";
-import { ip, run } from "#test/netns/namespace.ts";
-import { GATEWAY, LINK, mainAddress, numberOf, ROUTERS, type RouterKind, type Session } from "./session.ts";
+import { ip, run } from "#test/network/namespace.ts";
+import {
+  GATEWAY,
+  LINK,
+  mainAddress,
+  numberOf,
+  ROUTERS,
+  type RouterKind,
+  type Session,
+} from "../interop/session.ts";
 
 /** Number of the device under test, as routers have theirs. */
 const DEVICE = 0;

@@ -4,7 +4,7 @@ import { internetChecksum } from "#speaker/checksum.ts";
 import type { Protocol } from "#speaker/forwarding/types.ts";
 import { PacketSocket } from "#speaker/native/packet.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
-import { ip, run } from "#test/netns/namespace.ts";
+import { ip, run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 /** A packet of a client to one of our ports; `extended`: with an extension header before the protocol's own (IPv6). */

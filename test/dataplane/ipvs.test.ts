@@ -10,11 +10,11 @@ import { loadBalancers, services } from "#common/kube/resource.ts";
 import { describeLoad, isStarved, loadSince, readLoad } from "#hack/common/load.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
+import { askOwner } from "#test/dataplane/arp-capture.ts";
 import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
-import type { Family } from "#test/dataplane/topology.ts";
-import { askOwner } from "#test/layer2/capture.ts";
-import { SYSTEM } from "#test/layer2/cluster.ts";
-import { IpvsNodes, LONG } from "#test/layer2/ipvs-nodes.ts";
+import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { SYSTEM } from "#test/layer2/speaker-cluster.ts";
+import type { Family } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 const FLOWS = 60;

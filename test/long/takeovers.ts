@@ -3,12 +3,12 @@
  * was killed, over many deaths; `moves`: 60+60 flows over many moves between nodes drawn by the seed. One line of JSON
  * for each result; the last of each kind is kept in docs/results/layer2-<part>.json. Ends with 1 when a bar is missed.
  *
- *     node test/layer2/long.ts kills 200 [seed] | moves 100 [seed]
+ *     node test/long/takeovers.ts kills 200 [seed] | moves 100 [seed]
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { Flows } from "#test/dataplane/flows.ts";
-import { IpvsNodes } from "#test/layer2/ipvs-nodes.ts";
+import { IpvsNodes } from "#test/dataplane/ipvs-nodes.ts";
 import { expected, others, SpeakerNodes, VIP, VIP6 } from "#test/layer2/speaker-nodes.ts";
 
 const RESULTS = new URL("../../docs/results/", import.meta.url);
@@ -101,7 +101,7 @@ async function moves(count: number, seed: number): Promise<Result> {
 const [part = "", count = "", seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);
 const run = { kills, moves }[part];
 if (run === undefined || !(Number(count) > 0)) {
-  process.stderr.write("usage: long.ts kills|moves COUNT [SEED]\n");
+  process.stderr.write("usage: takeovers.ts kills|moves COUNT [SEED]\n");
   process.exit(2);
 }
 const began = performance.now();

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { output } from "#test/interop/process.ts";
-import { Topology } from "#test/interop/topology.ts";
-import { run } from "#test/netns/namespace.ts";
+import { run } from "#test/network/namespace.ts";
+import { Topology } from "#test/network/routers.ts";
 import { until } from "#test/until.ts";
+import { Device, monotonicMs, tookSince } from "./bfd-device.ts";
 import { fallsInTime } from "./death.ts";
-import { Device, monotonicMs, tookSince } from "./device-process.ts";
 import { addPaths, bfdPeer, type Path } from "./paths.ts";
 import { FrrBfd, type FrrPeer } from "./peers.ts";
 

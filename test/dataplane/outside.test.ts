@@ -11,10 +11,10 @@ import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { planForwarding } from "#speaker/forwarding/plan.ts";
 import { FAMILIES, type ForwardedPort, type ForwardingPlan } from "#speaker/forwarding/types.ts";
-import { isInside, testInside } from "#test/netns/guest.ts";
-import { ip, run } from "#test/netns/namespace.ts";
-import { datagram, ping, syn, tooBig, tunnelled } from "#test/netns/packets.ts";
-import { Wire } from "#test/netns/wire.ts";
+import { datagram, ping, syn, tooBig, tunnelled } from "#test/dataplane/packets.ts";
+import { isInside, testInside } from "#test/network/inside.ts";
+import { ip, run } from "#test/network/namespace.ts";
+import { Wire } from "#test/network/wire.ts";
 import { until } from "#test/until.ts";
 
 /** The same cast in both families. `client(n)`: somebody beyond the router; a network of friends is admitted. */

@@ -4,7 +4,7 @@
  * garbage; `normal`: the same without real-time scheduling, where 350 ms x 3 is used. Who is killed is FRR's bfdd, who
  * stands for an hour is BIRD, which takes a quarter of the time for a packet; each in four network namespaces. Writes docs/results/bfd-<part>.json and ends with 1 when a bar is missed.
  *
- *     node test/bfd/long.ts kills 200 | flaps <minutes> | normal <minutes>
+ *     node test/long/bfd-deaths.ts kills 200 | flaps <minutes> | normal <minutes>
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -13,12 +13,12 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import { ROUTERS, type RouterKind } from "#test/interop/session.ts";
-import { Topology } from "#test/interop/topology.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { ip } from "#test/network/namespace.ts";
+import { Topology } from "#test/network/routers.ts";
 import { until } from "#test/until.ts";
-import { Device, tookSince } from "./device-process.ts";
-import { BirdBfd, type BirdPeer, FrrBfd, type FrrPeer } from "./peers.ts";
-import { PROFILE } from "./profile.ts";
+import { Device, tookSince } from "../bfd/bfd-device.ts";
+import { BirdBfd, type BirdPeer, FrrBfd, type FrrPeer } from "../bfd/peers.ts";
+import { PROFILE } from "../bfd/profile.ts";
 
 /** The size of a list of 10,000 Services. */
 const LOAD_MEGABYTES = 9;
@@ -26,7 +26,7 @@ const LOAD_MEGABYTES = 9;
 const LOAD_REST_MS = 1_000;
 const SESSIONS_PER_ROUTER = 16;
 const BAR_MS = 200;
-const WITNESS = fileURLToPath(new URL("./witness.ts", import.meta.url));
+const WITNESS = fileURLToPath(new URL("./clock-watch.ts", import.meta.url));
 const INTERVAL_MS = 50;
 
 interface Ends {
@@ -256,7 +256,7 @@ const parts: Readonly<Record<string, (amount: number) => Promise<[object, boolea
   normal: (minutes) => flaps(minutes, true),
 };
 const chosen = parts[part];
-if (chosen === undefined) throw new Error(`usage: long.ts ${Object.keys(parts).join(" | ")} <amount>`);
+if (chosen === undefined) throw new Error(`usage: bfd-deaths.ts ${Object.keys(parts).join(" | ")} <amount>`);
 const [document, isGood] = await chosen(Number(amount));
 const machine = { node: process.version, kernel: release(), cores: cpus().length };
 const text = `${JSON.stringify({ ...document, date: new Date().toISOString().slice(0, 10), machine }, null, 2)}\n`;

@@ -8,7 +8,7 @@
  * Nodes route to each other's pods by the node's address. They have what a node of a real cluster has and what could
  * disturb: loose reverse path filtering and a forward chain that drops packets without a connection (kube-proxy's).
  */
-import { type Machine, script } from "#test/dataplane/machine.ts";
+import { type Machine, script } from "#test/network/machine.ts";
 
 export interface Family {
   IPv4: string;

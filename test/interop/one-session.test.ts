@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Password } from "#speaker/known/password.ts";
 import { until } from "#test/until.ts";
-import { Lab, plain } from "./lab.ts";
+import { Lab, plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
 import { type Session, sessionsOf } from "./session.ts";
 

@@ -9,11 +9,11 @@ import { hasIpvs } from "#hack/guest/ipvs.ts";
 import { bundle } from "#hack/images/bundle.ts";
 import { elect } from "#speaker/plan/elect.ts";
 import { startEchoServers } from "#test/dataplane/flows.ts";
-import { type Machine, openMachine, script } from "#test/dataplane/machine.ts";
-import { buildTopology, type Family, type Topology } from "#test/dataplane/topology.ts";
-import { Cluster, SYSTEM } from "#test/layer2/cluster.ts";
-import { claimLink, releaseLink } from "#test/netns/claim.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { Cluster, SYSTEM } from "#test/layer2/speaker-cluster.ts";
+import { claimLink, releaseLink } from "#test/network/claim.ts";
+import { type Machine, openMachine, script } from "#test/network/machine.ts";
+import { ip } from "#test/network/namespace.ts";
+import { buildTopology, type Family, type Topology } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 /** A guest without hardware support is slow. */

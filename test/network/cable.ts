@@ -2,10 +2,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ip } from "#test/netns/namespace.ts";
+import { ip } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 export type End = "owner" | "other";
+const PROGRAMS = new URL("../layer2/", import.meta.url);
 export const HARDWARE = { owner: "02:00:00:00:0a:01", other: "02:00:00:00:0c:01" } as const;
 
 export class Cable {
@@ -35,9 +36,9 @@ export class Cable {
     return spawnSync("ip", ["netns", "exec", this.#names[end], ...command], { encoding: "utf8" }).stdout;
   }
 
-  /** A program of this folder; `say` writes a line and resolves when a line that begins with `answer` has come. */
+  /** A program of test/layer2; `say` writes a line and resolves when a line that begins with `answer` has come. */
   start(end: End, file: string, ...options: string[]): Program {
-    const path = fileURLToPath(new URL(file, import.meta.url));
+    const path = fileURLToPath(new URL(file, PROGRAMS));
     const child = spawn(
       "nsenter",
       [`--net=/run/netns/${this.#names[end]}`, process.execPath, path, ...options],

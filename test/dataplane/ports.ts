@@ -8,7 +8,7 @@ import {
   PROTOCOLS,
   type Protocol,
 } from "#speaker/forwarding/types.ts";
-import type { Probe } from "#test/netns/clients.ts";
+import type { Probe } from "#test/dataplane/clients.ts";
 
 export const endpoint = (
   address: string,

@@ -1,6 +1,6 @@
 /** A node's uplink whose other end is in our hand, and a table of its own that sees how far packets get. */
 import { PacketSocket } from "#speaker/native/packet.ts";
-import { ip, run } from "#test/netns/namespace.ts";
+import { ip, run } from "#test/network/namespace.ts";
 
 const BROADCAST = Buffer.alloc(6, 0xff);
 

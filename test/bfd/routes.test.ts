@@ -14,12 +14,12 @@ import { Frr, startBfdd } from "#test/interop/frr.ts";
 import { output } from "#test/interop/process.ts";
 import type { Route } from "#test/interop/route.ts";
 import { asnOf, type Session, sessionsOf } from "#test/interop/session.ts";
-import { Topology } from "#test/interop/topology.ts";
-import { ip } from "#test/netns/namespace.ts";
+import { ip } from "#test/network/namespace.ts";
+import { Topology } from "#test/network/routers.ts";
 import { until } from "#test/until.ts";
 import { PROFILE } from "./profile.ts";
 
-const PROGRAM = fileURLToPath(new URL("./routing-device.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./routing-child.ts", import.meta.url));
 const PREFIX = "198.51.100.7/32";
 
 interface Event {

@@ -1,10 +1,10 @@
 /** BFD with BIRD, in network namespaces. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Topology } from "#test/interop/topology.ts";
+import { Topology } from "#test/network/routers.ts";
 import { until } from "#test/until.ts";
+import { Device } from "./bfd-device.ts";
 import { fallsInTime } from "./death.ts";
-import { Device } from "./device-process.ts";
 import { addPaths, bfdPeer } from "./paths.ts";
 import { BirdBfd } from "./peers.ts";
 

@@ -10,11 +10,11 @@ import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { DEFAULT_SETTINGS, FAMILIES, type ForwardedPort, PROTOCOLS } from "#speaker/forwarding/types.ts";
+import { Clients, type Probe, probeText } from "#test/dataplane/clients.ts";
+import { endpoint, plan, probe, restricted, SOURCES, web, web6 } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
-import { Clients, type Probe, probeText } from "#test/netns/clients.ts";
-import { isInside, testInside } from "#test/netns/guest.ts";
-import { ip, run } from "#test/netns/namespace.ts";
-import { endpoint, plan, probe, restricted, SOURCES, web, web6 } from "#test/netns/ports.ts";
+import { isInside, testInside } from "#test/network/inside.ts";
+import { ip, run } from "#test/network/namespace.ts";
 
 if (!isInside) {
   testInside("forwarding", import.meta.filename);

@@ -4,8 +4,8 @@
  */
 import { execFile, spawnSync } from "node:child_process";
 import { promisify } from "node:util";
-import { claimLink } from "#test/netns/claim.ts";
-import { run as command, ip } from "#test/netns/namespace.ts";
+import { claimLink } from "#test/network/claim.ts";
+import { run as command, ip } from "#test/network/namespace.ts";
 
 const run = promisify(execFile);
 

@@ -9,10 +9,10 @@ import { promisify } from "node:util";
 import type { KubeClient } from "#common/kube/client.ts";
 import { endpointSlices, events, namespaces, type Service, services } from "#common/kube/resource.ts";
 import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
-import type { Family } from "#test/dataplane/topology.ts";
-import { type ControllerProcess, startLeader } from "#test/integration/controller.ts";
+import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { type ControllerProcess, startLeader } from "#test/integration/controller-process.ts";
 import { clientOf } from "#test/integration/tokens.ts";
-import { IpvsNodes, LONG } from "#test/layer2/ipvs-nodes.ts";
+import type { Family } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 const KUBECTL = new URL("../../.lab/bin/kubectl", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 /** Who asks for an address on a link of a namespace and who answers, as tcpdump hears it. */
 import type { Running } from "#hack/guest/channel.ts";
-import { type Machine, script } from "#test/dataplane/machine.ts";
-import { type IpvsNodes, LONG } from "#test/layer2/ipvs-nodes.ts";
+import { type IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { type Machine, script } from "#test/network/machine.ts";
 import { until } from "#test/until.ts";
 
 export class Capture {
