@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DECODERS } from "./decoders.ts";
 import { FuzzFailure, fuzz } from "./fuzz.ts";
-import { DOCUMENTS, fuzzObjects } from "./objects.ts";
+import { DOCUMENTS, fuzzObjects } from "./odd-objects.ts";
 import { Cluster, KINDS, originalOf } from "./two-tenants.ts";
 
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);

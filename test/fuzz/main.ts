@@ -2,7 +2,7 @@
 
 import { DECODERS } from "./decoders.ts";
 import { type FuzzResult, fuzz } from "./fuzz.ts";
-import { DOCUMENTS, fuzzObjects } from "./objects.ts";
+import { DOCUMENTS, fuzzObjects } from "./odd-objects.ts";
 import { Cluster, KINDS } from "./two-tenants.ts";
 
 const [count = "100000", seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);

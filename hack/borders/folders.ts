@@ -1,0 +1,58 @@
+/** Borders between the folders at the top: who may import whom, and what belongs into common/. Pure. */
+import { folderOf, type SourceFile } from "#hack/borders/source.ts";
+
+export const ROLES: readonly string[] = ["operator", "controller", "speaker", "cli"];
+
+/** Folder -> folders that its files may import, beside their own. Tests beside the code may import test/ and hack/, too. */
+const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  api: [],
+  common: ["api"],
+  operator: ["api", "common"],
+  controller: ["api", "common"],
+  speaker: ["api", "common"],
+  cli: ["api", "common"],
+  hack: ["api", "common", ...ROLES, "test"],
+  test: ["api", "common", ...ROLES, "hack"],
+};
+
+export const CODE = Object.keys(FOLDERS);
+
+export function folderFaults(files: readonly SourceFile[]): string[] {
+  return files.flatMap((file) => {
+    const folder = folderOf(file.path);
+    const allowed = [folder, ...(FOLDERS[folder] ?? []), ...(file.isTest ? ["test", "hack"] : [])];
+    return file.imports
+      .filter(({ target, isOurs }) => isOurs && !allowed.includes(folderOf(target)))
+      .map(({ target }) => `${file.path}: imports ${target}; ${folder}/ may not import ${folderOf(target)}/`);
+  });
+}
+
+/** A file in common/ is used by two roles at least, by itself or by what it is imported by. */
+export function sharingFaults(files: readonly SourceFile[]): string[] {
+  const users = usersOf(files);
+  return files
+    .filter((file) => folderOf(file.path) === "common" && !file.isTest)
+    .filter((file) => (users.get(file.path)?.size ?? 0) < 2)
+    .map((file) => {
+      const who = [...(users.get(file.path) ?? ["nobody"])].join();
+      return `${file.path}: only ${who} uses it; it belongs there`;
+    });
+}
+
+/** Follows imports: a role uses what it imports, and what that imports. */
+function usersOf(files: readonly SourceFile[]): Map<string, Set<string>> {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const users = new Map<string, Set<string>>();
+  const visit = (path: string, role: string): void => {
+    const known = users.get(path) ?? new Set();
+    if (known.has(role)) return;
+    users.set(path, known.add(role));
+    for (const { target, isOurs } of byPath.get(path)?.imports ?? []) if (isOurs) visit(target, role);
+  };
+  for (const file of files) {
+    const folder = folderOf(file.path);
+    if (file.isTest || !ROLES.includes(folder)) continue;
+    for (const { target } of file.imports) if (folderOf(target) === "common") visit(target, folder);
+  }
+  return users;
+}
