@@ -7,6 +7,7 @@ import { type HttpOptions, serveHttp } from "#common/http.ts";
 import { HttpListenError } from "#common/http-answers.ts";
 import { silentLogger } from "#common/log.ts";
 import { createMetrics } from "#common/metrics.ts";
+import { watchBars } from "#test/bar.ts";
 import { until } from "#test/until.ts";
 
 async function serving(options: Partial<HttpOptions> = {}) {
@@ -128,12 +129,15 @@ for (const [what, count, says] of CROWDS) {
     await using server = await serving({ metrics });
     await using crowd = new Crowd(server.port, count, says);
     await until("all of them", () => crowd.opened >= count);
+    const bars = await watchBars();
+    const tookMs: number[] = [];
     for (let round = 0; round < 5; round += 1) {
       const began = performance.now();
       assert.deepEqual(await server.ask("/healthz"), { code: 200, body: "ok\n" });
-      const tookMs = performance.now() - began;
-      assert.ok(tookMs < 1_000, `${tookMs} ms`);
+      tookMs.push(performance.now() - began);
     }
+    // A kubelet waits for a second.
+    await bars.hold("the slowest answer to a probe", Math.max(...tookMs), 1_000);
     assert.match(await metrics.page(), /^genkan_http_connections_closed_total [1-9]\d*$/m);
   });
 }

@@ -18,7 +18,7 @@ test("fails at the deadline with what was waited for and the last error", async 
     throw new Error("no route");
   };
   await assert.rejects(
-    until("an answer", look, { deadlineMs: 5, everyMs: 1 }),
+    until("an answer", look, { deadlineMs: 5, everyMs: 1, watch: async () => async () => undefined }),
     (error) =>
       error instanceof DeadlineError && /waited 5 ms for an answer; last look: no route/.test(error.message),
   );

@@ -1,5 +1,5 @@
 /** Waiting in tests: for a condition, with a deadline, never for a length of time. */
-import { describeLoad, isStarved, loadSince, readLoad } from "#hack/common/load.ts";
+import { watchLoad } from "#test/bar.ts";
 
 export interface UntilOptions {
   /** Milliseconds until the wait fails; default 10,000. */
@@ -58,12 +58,4 @@ export async function until<T>(
     starvation ??= await watch();
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
-}
-
-async function watchLoad(): Promise<() => Promise<string | undefined>> {
-  const before = await readLoad();
-  return async () => {
-    const load = await loadSince(before);
-    return isStarved(load) ? describeLoad(load) : undefined;
-  };
 }

@@ -139,7 +139,7 @@ describe("what ends a session, and with which words", () => {
     ["an UPDATE before its time", [open(), nlri(1)], "5/2", /UpdateMsg|finite state/],
     [
       "a prefix of 40 bits",
-      [open(), KEEPALIVE, encodeMessage(2, Buffer.from("000000002800000000 00".replace(" ", ""), "hex"))],
+      [open(), KEEPALIVE, encodeMessage(2, Buffer.from("00000000280000000000", "hex"))],
       "3/10",
       /length 40/,
     ],
