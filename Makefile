@@ -4,23 +4,10 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 ADDON := speaker/native/build/socket.node
-UNIT := 'api/**/*.test.ts' 'common/**/*.test.ts' 'operator/**/*.test.ts' 'controller/**/*.test.ts' \
-        'speaker/**/*.test.ts' 'cli/**/*.test.ts' 'hack/**/*.test.ts' 'test/*.test.ts' 'test/cases/**/*.test.ts' 'test/fuzz/*.test.ts'
-# With a real API server each, on ports of its own; most of their time they wait.
-API := 'test/integration/**/*.test.ts'
-# Under a kernel with ip_vs: in the guest, if this one has none.
-GUEST := test/dataplane/forwarding.test.ts test/dataplane/outside.test.ts test/dataplane/ipvs.test.ts \
-         test/layer2/selfprobe.test.ts test/bgp/ecmp.test.ts test/hostile/tenant.test.ts test/hostile/segment.test.ts
-# Namespaces, processes and timers that others would disturb: one after the other.
-SYSTEM := $(filter-out $(GUEST),$(wildcard $(addsuffix /*.test.ts,test/guest test/dataplane test/layer2 test/lab test/bfd test/bgp)))
-# Routers in namespaces.
-INTEROP := 'test/interop/**/*.test.ts'
-# On a whole cluster with real pods.
-E2E := 'test/e2e/**/*.test.ts'
-# The build that a cluster is upgraded to in them.
+# The build that test/e2e upgrades a cluster to.
 NEXT := v0.1.1
-NODE_TEST := node --import ./test/end.ts --test --test-reporter=spec
-ALONE := $(NODE_TEST) --test-concurrency=1
+# The list of what is tested, and how, is hack/suites/suites.ts.
+SUITES := node hack/suites/main.ts
 
 .PHONY: help
 help: ## List the goals
@@ -39,17 +26,13 @@ test: setup addon ## All tests that a change needs (what CI runs)
 	@node hack/lab/main.ts programs
 	@node hack/images/main.ts build
 	@node hack/images/main.ts build $(NEXT)
-	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
-	@$(NODE_TEST) --test-concurrency=2 $(API)
-	@$(ALONE) $(SYSTEM) $(INTEROP)
-	@$(ALONE) $(GUEST)
-	@$(ALONE) $(E2E)
+	@$(SUITES) all
 
 .PHONY: test-e2e
 test-e2e: images ## The whole of it on a real cluster with real pods
 	@node hack/lab/main.ts programs
 	@node hack/images/main.ts build $(NEXT)
-	@$(ALONE) $(E2E)
+	@$(SUITES) e2e
 
 .PHONY: test-long
 test-long: images ## All tests again and again for HOURS (4); results in docs/results
@@ -63,11 +46,11 @@ test-long: images ## All tests again and again for HOURS (4); results in docs/re
 
 .PHONY: test-interop
 test-interop: setup addon ## BGP against FRR, BIRD, GoBGP and ExaBGP
-	@$(ALONE) $(INTEROP)
+	@$(SUITES) interop
 
 .PHONY: test-unit
 test-unit: setup-base addon ## The tests beside the code: seconds
-	@$(NODE_TEST) --test-concurrency=2 $(UNIT)
+	@$(SUITES) unit
 
 .PHONY: check
 check: setup-base ## Types, lint, borders, generated files fresh

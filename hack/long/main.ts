@@ -1,10 +1,8 @@
 /**
- * `make test-long`: every group of tests again and again until the time is over, to find what fails rarely. Each run
+ * `make test-long`: every suite again and again until the time is over, to find what fails rarely. Each run
  * is counted at once in docs/results/test-long.md, so that whoever stops it keeps what it found.
- *   main.ts [--hours 4] [--only GROUP]
+ *   main.ts [--hours 4] [--only SUITE]
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
@@ -14,45 +12,26 @@ import { run } from "#hack/common/command.ts";
 import { say, watched } from "#hack/common/progress.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
 import { failedTests, page, type Run } from "#hack/long/results.ts";
+import { runSuite } from "#hack/suites/run.ts";
+import { SUITES, type Suite } from "#hack/suites/suites.ts";
 
-const UNIT = ["api", "common", "operator", "controller", "speaker"].map((folder) => `${folder}/**/*.test.ts`);
-/** Property tests draw new cases in each run; the others meet new timing. */
-const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  unit: UNIT,
-  integration: ["test/integration/**/*.test.ts"],
-  layer2: ["test/layer2/**/*.test.ts"],
-  dataplane: ["test/dataplane/**/*.test.ts"],
-  interop: ["test/interop/**/*.test.ts"],
-  bfd: ["test/bfd/**/*.test.ts"],
-  lab: ["test/lab/**/*.test.ts"],
-  e2e: ["test/e2e/**/*.test.ts"],
-};
 const RESULTS = join(CHECKOUT, "docs/results/test-long.md");
 /** Everything that failed runs printed. */
 const LOG = join(CHECKOUT, "build/test-long.log");
 
-async function runOnce(group: string, patterns: readonly string[]): Promise<Run> {
-  const began = performance.now();
-  const argv = ["--test", "--test-reporter=spec", "--test-concurrency=1", ...patterns];
-  const child = spawn(process.execPath, argv, { cwd: CHECKOUT, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-  }
-  const [code] = (await once(child, "close")) as [number | null];
+async function runOnce(suite: Suite): Promise<Run> {
+  const { passed, seconds, output } = await runSuite(suite, () => {});
   const names = failedTests(output);
-  const failed = code === 0 ? [] : names.length > 0 ? names : [`ended with ${code ?? "a signal"}`];
-  if (failed.length > 0) await appendFile(LOG, `=== ${group}\n${output}\n`);
-  return { suite: group, seconds: (performance.now() - began) / 1000, failed };
+  const failed = passed ? [] : names.length > 0 ? names : ["ended without the name of a test"];
+  if (failed.length > 0) await appendFile(LOG, `=== ${suite.name}\n${output}\n`);
+  return { suite: suite.name, seconds, failed };
 }
 
 const { values } = parseArgs({ options: { hours: { type: "string" }, only: { type: "string" } } });
 const hours = Number(values.hours ?? 4);
-const groups = Object.entries(GROUPS).filter(([name]) => values.only === undefined || values.only === name);
-if (!(hours > 0) || groups.length === 0) {
-  process.stderr.write(`usage: main.ts [--hours N] [--only ${Object.keys(GROUPS).join("|")}]\n`);
+const suites = SUITES.filter(({ name }) => values.only === undefined || values.only === name);
+if (!(hours > 0) || suites.length === 0) {
+  process.stderr.write(`usage: main.ts [--hours N] [--only ${SUITES.map(({ name }) => name).join("|")}]\n`);
   process.exit(2);
 }
 await mkdir(join(RESULTS, ".."), { recursive: true });
@@ -67,10 +46,10 @@ const circumstances = {
 const runs: Run[] = [];
 const end = performance.now() + hours * 3_600_000;
 for (let round = 1; performance.now() < end; round += 1) {
-  for (const [group, patterns] of groups) {
+  for (const suite of suites) {
     if (performance.now() >= end) break;
-    const what = `round ${round}: ${group}`;
-    const result = await watched(what, runOnce(group, patterns), say);
+    const what = `round ${round}: ${suite.name}`;
+    const result = await watched(what, runOnce(suite), say);
     runs.push(result);
     const outcome = result.failed.length === 0 ? "passed" : `FAILED: ${result.failed.join("; ")}`;
     say(`${what} ${outcome} (${result.seconds.toFixed(0)} s)`);

@@ -1,0 +1,30 @@
+/**
+ * `node hack/suites/main.ts SUITE...`, or `all`: one suite after the other; ends with 1 after the first that fails.
+ * `--list` prints what there is.
+ */
+import { say } from "#hack/common/progress.ts";
+import { runSuite } from "#hack/suites/run.ts";
+import { SUITES, type Suite } from "#hack/suites/suites.ts";
+
+const names = process.argv.slice(2);
+if (names.includes("--list")) {
+  for (const { name, patterns, sharing } of SUITES) {
+    process.stdout.write(`${name} (${sharing}): ${patterns.join(" ")}\n`);
+  }
+  process.exit(0);
+}
+const chosen: (Suite | undefined)[] = names.includes("all")
+  ? [...SUITES]
+  : names.map((name) => SUITES.find((suite) => suite.name === name));
+if (chosen.length === 0 || chosen.includes(undefined)) {
+  process.stderr.write(`usage: main.ts --list | all | ${SUITES.map(({ name }) => name).join(" | ")} ...\n`);
+  process.exit(2);
+}
+for (const suite of chosen) {
+  if (suite === undefined) continue;
+  const { passed, seconds, byFile } = await runSuite(suite, (text) => process.stdout.write(text));
+  const slowest = Object.entries(byFile).sort(([, a], [, b]) => b - a);
+  for (const [file, took] of slowest.slice(0, 5)) say(`${file} took ${took.toFixed(1)} s`);
+  say(`suite ${suite.name} ${passed ? "passed" : "FAILED"} after ${seconds.toFixed(0)} s`);
+  if (!passed) process.exit(1);
+}

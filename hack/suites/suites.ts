@@ -1,0 +1,95 @@
+/** What is tested, and how: the one list, for the Makefile's goals and for hack/long. */
+import { globSync } from "node:fs";
+
+/**
+ * How the files of a suite share the machine:
+ * - together: some at once, by one runner: they need nothing that another one has;
+ * - apart: some at once, each in a network and a mount namespace of its own;
+ * - alone: one after the other, in the machine's own network.
+ */
+export type Sharing = "together" | "apart" | "alone";
+
+export interface Suite {
+  readonly name: string;
+  /** Paths from the root, `*` and `**`. */
+  readonly patterns: readonly string[];
+  readonly sharing: Sharing;
+  /** Files at once. */
+  readonly atOnce: number;
+  /** A run that takes longer hangs. Minutes; a slow machine takes a third of it. */
+  readonly limitMinutes: number;
+}
+
+/** In the order of `make test`: what is quick and fails often comes first. */
+export const SUITES: readonly Suite[] = [
+  {
+    name: "unit",
+    patterns: [
+      ...["api", "common", "operator", "controller", "speaker", "cli", "hack"].map(
+        (folder) => `${folder}/**/*.test.ts`,
+      ),
+      ...["test/*.test.ts", "test/cases/**/*.test.ts", "test/fuzz/*.test.ts"],
+    ],
+    sharing: "together",
+    atOnce: 2,
+    limitMinutes: 20,
+  },
+  {
+    // With a real API server each, on ports of its own; most of their time they wait.
+    name: "integration",
+    patterns: ["test/integration/**/*.test.ts"],
+    sharing: "together",
+    atOnce: 2,
+    limitMinutes: 40,
+  },
+  {
+    // Speakers and hosts in namespaces. Their deadlines are seconds.
+    name: "layer2",
+    patterns: ["test/layer2/!(selfprobe).test.ts"],
+    sharing: "apart",
+    atOnce: 2,
+    limitMinutes: 20,
+  },
+  {
+    // Routers in namespaces.
+    name: "interop",
+    patterns: ["test/interop/*.test.ts"],
+    sharing: "apart",
+    atOnce: 2,
+    limitMinutes: 20,
+  },
+  {
+    // Milliseconds are measured here, or hundreds of processes started: others would disturb.
+    name: "timing",
+    patterns: ["test/{guest,bfd,lab}/*.test.ts", "test/bgp/!(ecmp).test.ts"],
+    sharing: "alone",
+    atOnce: 1,
+    limitMinutes: 30,
+  },
+  {
+    // Under a kernel with ip_vs: in the guest, if this one has none.
+    name: "ipvs",
+    patterns: [
+      "test/dataplane/*.test.ts",
+      "test/layer2/selfprobe.test.ts",
+      "test/bgp/ecmp.test.ts",
+      "test/hostile/*.test.ts",
+    ],
+    sharing: "alone",
+    atOnce: 1,
+    limitMinutes: 60,
+  },
+  {
+    // On a whole cluster with real pods.
+    name: "e2e",
+    patterns: ["test/e2e/*.test.ts"],
+    sharing: "alone",
+    atOnce: 1,
+    limitMinutes: 60,
+  },
+];
+
+/** The suite's files, sorted; paths from `root`. */
+export function filesOf(suite: Suite, root: string): string[] {
+  return globSync([...suite.patterns], { cwd: root, exclude: ["**/node_modules/**"] }).sort();
+}
