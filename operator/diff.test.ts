@@ -13,12 +13,12 @@ const things = fc.uniqueArray(
 );
 
 function diff(wanted: readonly Thing[], actual: readonly Thing[]) {
-  return difference<Thing, Thing>({
+  return difference<Thing, Thing, number>({
     wanted,
     actual,
     wantedKey: ({ key }) => key,
     actualKey: ({ key }) => key,
-    isSame: (a, b) => a.value === b.value,
+    change: (a, b) => (a.value === b.value ? undefined : a.value - b.value),
   });
 }
 

@@ -1,17 +1,18 @@
 /** The keyed difference between what is wanted and what is there. Pure; the order follows the inputs. */
 
-export interface DiffInput<W, A> {
+export interface DiffInput<W, A, C> {
   readonly wanted: Iterable<W>;
   readonly actual: Iterable<A>;
   /** Identity: what has equal keys is the same thing, perhaps in another condition. */
   readonly wantedKey: (wanted: W) => string;
   readonly actualKey: (actual: A) => string;
-  readonly isSame: (wanted: W, actual: A) => boolean;
+  /** In what the two differ; undefined if in nothing that counts. */
+  readonly change: (wanted: W, actual: A) => C | undefined;
 }
 
-export interface Difference<W, A> {
+export interface Difference<W, A, C> {
   readonly create: W[];
-  readonly update: { readonly wanted: W; readonly actual: A }[];
+  readonly update: { readonly wanted: W; readonly actual: A; readonly change: C }[];
   readonly remove: A[];
   /** How many need nothing. */
   readonly same: number;
@@ -32,14 +33,14 @@ export class DuplicateKeyError extends Error {
  * What has to be done to `actual` so that it becomes `wanted`. A key that is there twice is kept once; the others
  * go to `remove`. DuplicateKeyError if a key is wanted twice.
  */
-export function difference<W, A>(input: DiffInput<W, A>): Difference<W, A> {
+export function difference<W, A, C>(input: DiffInput<W, A, C>): Difference<W, A, C> {
   const wantedByKey = new Map<string, W>();
   for (const wanted of input.wanted) {
     const key = input.wantedKey(wanted);
     if (wantedByKey.has(key)) throw new DuplicateKeyError(key);
     wantedByKey.set(key, wanted);
   }
-  const update: { wanted: W; actual: A }[] = [];
+  const update: { wanted: W; actual: A; change: C }[] = [];
   const remove: A[] = [];
   const met = new Set<string>();
   let same = 0;
@@ -51,14 +52,15 @@ export function difference<W, A>(input: DiffInput<W, A>): Difference<W, A> {
       continue;
     }
     met.add(key);
-    if (input.isSame(wanted, actual)) same += 1;
-    else update.push({ wanted, actual });
+    const change = input.change(wanted, actual);
+    if (change === undefined) same += 1;
+    else update.push({ wanted, actual, change });
   }
   const create = [...wantedByKey].filter(([key]) => !met.has(key)).map(([, wanted]) => wanted);
   return { create, update, remove, same };
 }
 
 /** Nothing is to be done. */
-export function isEmpty(diff: Difference<unknown, unknown>): boolean {
+export function isEmpty(diff: Difference<unknown, unknown, unknown>): boolean {
   return diff.create.length + diff.update.length + diff.remove.length === 0;
 }

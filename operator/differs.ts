@@ -63,7 +63,10 @@ const SUFFIX: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-/** A Kubernetes quantity as a number, rounded to twelve digits; undefined if it is none. */
+/**
+ * A Kubernetes quantity as a number, rounded to twelve digits; undefined if it is none. @kubernetes/client-node
+ * reads quantities too, but does not export it, and throws for "1.5Gi", which the API server takes.
+ */
 export function parseQuantity(value: unknown): number | undefined {
   const match = /^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([numkKMGTPE]?i?)$/.exec(String(value));
   const factor = SUFFIX[match?.[2] ?? ""];

@@ -1,9 +1,9 @@
 /** What one pass of the operator has to change. Pure. */
-import { FIELD_MANAGER, FINALIZER } from "#api/names.ts";
+import { FINALIZER } from "#api/names.ts";
+import { type Change, changeOf, MISSING } from "#operator/change.ts";
 import { wantedChildren } from "#operator/children/all.ts";
 import { type Child, describeChild } from "#operator/children/child.ts";
 import { difference } from "#operator/diff.ts";
-import { firstDifference } from "#operator/differs.ts";
 import {
   isWebhookConfiguration,
   type Removal,
@@ -15,14 +15,8 @@ import { settingsOf } from "#operator/settings.ts";
 import { type ActualChild, childKey, type OperatorView } from "#operator/view.ts";
 import { controllerProgress, isAdmissionOn } from "#operator/workloads.ts";
 
-export interface Application {
+export interface Application extends Change {
   readonly child: Child;
-  /** For the log: `missing`, the first field that differs, or who put something in. */
-  readonly why: string;
-  /** The first field that differs; undefined if it is missing, or others only put something in. */
-  readonly path: string | undefined;
-  /** Set if other managers' fields must be taken over before they can go. */
-  readonly hasStrangers: boolean;
 }
 
 /** A child that somebody else keeps writing (contention.ts). */
@@ -80,16 +74,16 @@ function planInstallation(view: OperatorView): Plan {
   if (loadBalancer === undefined || certificate === undefined) return { ...NOTHING, phase: "Installing" };
   const settings = settingsOf(loadBalancer.spec ?? {}, view.peering);
   const wanted = wantedChildren({ site, settings, certificate, isAdmissionOn: isAdmissionOn(view) });
-  const { create, update, remove } = difference<Child, ActualChild>({
+  const { create, update, remove } = difference<Child, ActualChild, Change>({
     wanted,
     actual: view.children,
     wantedKey: ({ resource, object }) => describeChild(resource, object),
     actualKey: childKey,
-    isSame: (child, actual) => whyApply(child, actual) === undefined,
+    change: changeOf,
   });
-  const changed = new Map<Child, ActualChild | undefined>([
-    ...create.map((child) => [child, undefined] as const),
-    ...update.map((change) => [change.wanted, change.actual] as const),
+  const changes = new Map<Child, Change>([
+    ...create.map((child) => [child, MISSING] as const),
+    ...update.map(({ wanted, change }) => [wanted, change] as const),
   ]);
   const isLingering = isAdmissionOn(view) && controllerProgress(view).available === 0;
   return {
@@ -97,14 +91,8 @@ function planInstallation(view: OperatorView): Plan {
     phase: "Installing",
     finalizer: loadBalancer.metadata.finalizers?.includes(FINALIZER) === true ? undefined : "add",
     apply: wanted.flatMap((child) => {
-      if (!changed.has(child)) return [];
-      const actual = changed.get(child);
-      return {
-        child,
-        why: whyApply(child, actual) ?? "",
-        path: actual && firstDifference(child.object, actual.object),
-        hasStrangers: (actual?.strangers.length ?? 0) > 0,
-      };
+      const change = changes.get(child);
+      return change === undefined ? [] : [{ child, ...change }];
     }),
     remove: [
       ...remove.toSorted(webhooksFirst).map((leftover) => removalOf(leftover, "not wanted any longer")),
@@ -112,15 +100,6 @@ function planInstallation(view: OperatorView): Plan {
     ],
     ...(isLingering ? { retryAfterMs: LOOK_AT_ADMISSION_MS } : {}),
   };
-}
-
-/** Undefined if `actual` says all of `child` and nobody else put anything in. */
-function whyApply(child: Child, actual: ActualChild | undefined): string | undefined {
-  if (actual === undefined) return "missing";
-  const path = firstDifference(child.object, actual.object);
-  if (path !== undefined) return `${path} differs`;
-  if (actual.strangers.length === 0) return undefined;
-  return `changed by ${actual.strangers.join(", ")} besides ${FIELD_MANAGER.operator}`;
 }
 
 function webhooksFirst(left: ActualChild, right: ActualChild): number {
