@@ -1,6 +1,7 @@
 /**
  * config/crd/*.yaml (the source) -> api/v1beta1/generated/{types,schemas}.ts and docs/reference/*.md; the rights of each
- * role -> the tables in docs/security.md; the tables of metrics, conditions and events -> docs/reference.
+ * role -> the tables in docs/security.md; the tables of metrics, conditions and events -> docs/reference;
+ * docs/pictures/*.yaml -> docs/pictures/*.svg.
  * `--check` writes nothing and ends with 1 where a file is not what would be written.
  */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
@@ -8,6 +9,7 @@ import { dirname, join } from "node:path";
 import { compile, type JSONSchema } from "json-schema-to-typescript";
 import { parse, parseAllDocuments } from "yaml";
 import { METRICS } from "#common/metric-table.ts";
+import { drawPictures } from "#hack/pictures/pictures.ts";
 import { BEGIN, END, type OperatorRole, privileges } from "#hack/privileges.ts";
 import { conditionsPage, eventsPage, metricsPage } from "#hack/vocabulary.ts";
 
@@ -198,6 +200,7 @@ const wanted = new Map<string, string>([
   ["docs/reference/events.md", eventsPage()],
   ["docs/reference/metrics.md", metricsPage(METRICS)],
   ["docs/security.md", await security()],
+  ...(await drawPictures()),
 ]);
 const stale: string[] = [];
 for (const [file, text] of wanted) {
