@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
-import { filesOf, headingsOf, linksOf } from "./pages.ts";
+import { filesOf, headingsOf, linksOf, rowsUnder, symbolsOf } from "./pages.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const PAGES = globSync(["*.md", "docs/**/*.md", ".github/**/*.{md,yml}"], { cwd: ROOT }).sort();
@@ -43,6 +43,35 @@ test("every link of a page leads to a file, and to a heading that it has", () =>
 
 test("every file and test that a page names is there", () => {
   assert.deepEqual(PAGES.flatMap(fileFaults), []);
+});
+
+test("every name that a page says is in a file of ours is there", () => {
+  const faults = PAGES.flatMap((page) =>
+    symbolsOf(read(page)).flatMap(({ name, path }) => {
+      const file = found(page, path);
+      return file !== undefined && read(file).includes(name) ? [] : [`${page}: ${path} has no ${name}`];
+    }),
+  );
+  assert.deepEqual(faults, []);
+});
+
+test("each row of the table that says where to look names a file or a page", () => {
+  const rows = rowsUnder(read("docs/architecture.md"), "Where to look");
+  assert.ok(rows.length > 40, `${rows.length} rows`);
+  const empty = rows.filter(
+    ([, places = ""]) => filesOf(places).length === 0 && linksOf(places).length === 0,
+  );
+  assert.deepEqual(empty, []);
+});
+
+test("names in a file, and rows of a table", () => {
+  const page =
+    "# A\n\n## B\n\n`rule` in\n`api/a.ts`, `#own` of `b.ts`, `c` and `d.ts`\n\n| x | y |\n|---|---|\n| **z** | |\n| a \\| b | `c` |\n\n## D\n\n| e | f |\n|---|---|\n| g | h |\n";
+  assert.deepEqual(symbolsOf(page), [
+    { name: "rule", path: "api/a.ts" },
+    { name: "own", path: "b.ts" },
+  ]);
+  assert.deepEqual(rowsUnder(page, "B"), [["a \\| b", "`c`"]]);
 });
 
 test("links: relative ones, with their headings", () => {

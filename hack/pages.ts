@@ -74,3 +74,29 @@ export function filesOf(page: string): NamedFile[] {
     }))
     .filter(({ path }) => isPath(path));
 }
+
+/** Names that a page says are in a file: `name` in `file.ts`, `name` of `file.ts`. */
+export function symbolsOf(page: string): { readonly name: string; readonly path: string }[] {
+  const text = prose(page).replaceAll(/\s+/g, " ");
+  return [...text.matchAll(/`#?(\w+)` (?:in|of) `([\w./-]+\.ts)`/g)].map(([, name = "", path = ""]) => ({
+    name,
+    path,
+  }));
+}
+
+/** Rows of the tables under a heading, without those that only divide: each as its cells. */
+export function rowsUnder(page: string, heading: string): string[][] {
+  const [, after = ""] = page.split(`\n## ${heading}\n`);
+  const [part = ""] = after.split(/^## /m);
+  return part
+    .split("\n")
+    .filter((line) => /^\|(?! *-)/.test(line))
+    .slice(1)
+    .map((line) =>
+      line
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+    .filter((cells) => cells.slice(1).some((cell) => cell !== ""));
+}

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { serviceAccounts, services } from "#common/kube/resource.ts";
 import { changeOf } from "#operator/change.ts";
 import { child } from "#operator/children/child.ts";
-import { site } from "#test/fakes/operator.ts";
+import { site } from "#test/fakes/operator-view.ts";
 
 const identity = { site, name: "genkan-webhook", component: "webhook" } as const;
 const wanted = child(services, identity, { spec: { type: "ClusterIP", ports: [{ port: 443 }] } });
