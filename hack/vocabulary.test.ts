@@ -81,3 +81,17 @@ test("every condition has a reason, and every meaning is in whole sentences", ()
   ];
   for (const sentence of sentences) assert.match(sentence, /^\S+ .*\.$/);
 });
+
+test("every reason that the page of symptoms names is one that some object can have", async () => {
+  const page = await texts("docs/troubleshooting.md");
+  const known = new Set([...Object.keys(REASONS), ...Object.keys(EVENTS), ...Object.keys(CONDITIONS)]);
+  const named = [...page.matchAll(/`([A-Z][a-z]+(?:[A-Z][a-z0-9]+)+|Degraded|Valid)`/g)].map(
+    (match) => match[1] ?? "",
+  );
+  const others = ["LoadBalancer"];
+  assert.ok(named.length > 30, named.join());
+  assert.deepEqual(
+    [...new Set(named)].filter((name) => !known.has(name) && !others.includes(name)),
+    [],
+  );
+});
