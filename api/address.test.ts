@@ -6,6 +6,7 @@ import fc from "fast-check";
 import {
   AddressError,
   countOf,
+  familyOf,
   formatAddress,
   formatRange,
   mergeRanges,
@@ -154,6 +155,11 @@ test("merged ranges hold the same addresses and do not touch", () => {
       );
     }),
   );
+});
+
+test("the family of an address or a prefix", () => {
+  const texts = ["192.0.2.1", "192.0.2.0/24", "2001:db8::1", "::ffff:192.0.2.1/128", "::"];
+  assert.deepEqual(texts.map(familyOf), ["IPv4", "IPv4", "IPv6", "IPv6", "IPv6"]);
 });
 
 test("random text only ever ends in AddressError", () => {

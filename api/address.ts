@@ -44,6 +44,9 @@ export class AddressError extends Error {
   }
 }
 
+/** The family of what is known to be an address or a prefix: only IPv6 writes colons. */
+export const familyOf = (text: string): Family => (text.includes(":") ? "IPv6" : "IPv4");
+
 /** The longest spelling of two IPv6 addresses with spaces; longer input is refused unread. */
 const MAX_TEXT = 128;
 

@@ -50,6 +50,7 @@ import { Store } from "#common/kube/store.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
+import { isSilent } from "#common/silence.ts";
 import { managedSelector, type Site } from "#operator/children/child.ts";
 import type { ServingCertificate } from "#operator/children/webhook.ts";
 import { strangersIn } from "#operator/ownership.ts";
@@ -73,9 +74,6 @@ const CHILD_RESOURCES: readonly Resource<KubeObject>[] = [
   validatingAdmissionPolicyBindings,
   validatingAdmissionPolicies,
 ];
-
-/** A Lease that was not renewed for so long belongs to a dead speaker. */
-const LEASE_LIVE_MS = 6_000;
 
 export interface StoresOptions {
   readonly client: KubeClient;
@@ -233,7 +231,7 @@ export class Stores {
 
   #isLive(key: string, lease: SeenLease): boolean {
     const at = this.#renewals.get(key)?.at;
-    return !lease.isReleased && at !== undefined && this.#options.clock.now() - at < LEASE_LIVE_MS;
+    return !lease.isReleased && at !== undefined && !isSilent(at, this.#options.clock.now());
   }
 }
 

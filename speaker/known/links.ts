@@ -1,5 +1,13 @@
 /** Which links of a node carry an address. Pure; `connectedTo` is the one rule for this node and for others. */
-import { formatAddress, formatPrefix, parseAddress, prefixOf, rangeOf, WIDTH } from "#api/address.ts";
+import {
+  familyOf,
+  formatAddress,
+  formatPrefix,
+  parseAddress,
+  prefixOf,
+  rangeOf,
+  WIDTH,
+} from "#api/address.ts";
 import type { PoolView, SpeakerLink, SpeakerState } from "./view.ts";
 
 /**
@@ -18,12 +26,12 @@ export function linksFor(
   }
   const connected = links.filter((link) => connectedTo(link, vip));
   if (connected.length > 0) return connected.map(({ name }) => name);
-  const isSix = vip.includes(":");
+  const family = familyOf(vip);
   return links
     .filter(({ prefixes }) =>
       prefixes.some((prefix) => {
         const own = prefix.slice(0, prefix.indexOf("/"));
-        return own.includes(":") === isSix && nodeAddresses.includes(own);
+        return familyOf(own) === family && nodeAddresses.includes(own);
       }),
     )
     .map(({ name }) => name);

@@ -13,6 +13,8 @@
  *   in which it renews, so that a stray write moves nothing. A Lease that stays so makes its node neither live nor dead.
  */
 
+import { isSilent, SPEAKER_LEASE_MS } from "#common/silence.ts";
+
 /** What a Lease says, reduced. */
 export interface LeaseRecord {
   /** Changes with every renewal. */
@@ -48,7 +50,7 @@ export interface LivenessTimes {
   readonly graceMs: number;
 }
 
-export const LIVENESS_TIMES: LivenessTimes = { leaseMs: 4_000, confirmMs: 2_500, graceMs: 2_000 };
+export const LIVENESS_TIMES: LivenessTimes = { leaseMs: SPEAKER_LEASE_MS, confirmMs: 2_500, graceMs: 2_000 };
 
 interface Known {
   record: LeaseRecord;
@@ -151,7 +153,7 @@ export class Liveness {
     for (const node of said.states.keys()) {
       const known = this.#known.get(node);
       if (known?.record.isHeld !== true) continue;
-      known.isDead ||= node !== this.#own && !isGrace && now - known.changedAt > this.#times.leaseMs;
+      known.isDead ||= node !== this.#own && !isGrace && isSilent(known.changedAt, now, this.#times.leaseMs);
       if (known.isDead) dead.push(node);
       else if (!said.faults.has(node)) live.push(node);
     }

@@ -1,4 +1,5 @@
 /** The speaker's figures for Prometheus. */
+import { FAMILIES, familyOf } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
 import type { Loop } from "#common/loop.ts";
 import type { Metrics } from "#common/metrics.ts";
@@ -28,9 +29,9 @@ export function observe(
   metrics.onCollect(() => {
     const count = { IPv4: new Set<string>(), IPv6: new Set<string>() };
     for (const vips of announcer.held().values()) {
-      for (const vip of vips) count[vip.includes(":") ? "IPv6" : "IPv4"].add(vip);
+      for (const vip of vips) count[familyOf(vip)].add(vip);
     }
-    for (const family of ["IPv4", "IPv6"] as const) {
+    for (const family of FAMILIES) {
       metrics.set("genkan_announced_addresses", { protocol: "layer2", family }, count[family].size);
     }
     observeRouting(metrics, parts.routing());
