@@ -4,8 +4,8 @@ import { describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import type { Bfd, BfdChange } from "./bfd/types.ts";
 import type { Bgp } from "./bgp/bgp.ts";
-import type { BgpPlan, WantedSession } from "./bgp/plan.ts";
-import type { SessionReport } from "./bgp/types.ts";
+import type { BgpPlan } from "./bgp/plan.ts";
+import type { SessionReport, WantedSession } from "./bgp/types.ts";
 import { Routing } from "./routing.ts";
 
 const TIMERS = {

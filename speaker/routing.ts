@@ -5,8 +5,8 @@
 import type { Clock } from "#common/clock.ts";
 import type { Bfd, BfdPeer, BfdReport, BfdScheduling } from "./bfd/types.ts";
 import type { Bgp } from "./bgp/bgp.ts";
-import type { BgpPlan, WantedSession, Withheld } from "./bgp/plan.ts";
-import type { SessionReport } from "./bgp/types.ts";
+import type { BgpPlan, Withheld } from "./bgp/plan.ts";
+import type { SessionReport, WantedSession } from "./bgp/types.ts";
 
 export interface RoutingOptions {
   readonly clock: Clock;

@@ -10,7 +10,7 @@ import type { AcceptedConnection } from "#speaker/native/tcp.ts";
 import { Listeners } from "./listeners.ts";
 import { Session } from "./session.ts";
 import { type Transport, tcpTransport } from "./transport.ts";
-import type { PeerSettings, SessionReport, WantedPeer } from "./types.ts";
+import type { PeerSettings, SessionReport, WantedSession } from "./types.ts";
 import { Cease } from "./wire/error.ts";
 
 export interface BgpOptions {
@@ -28,7 +28,7 @@ export interface BgpOptions {
 
 export interface Bgp {
   /** By name of the BGPPeer: exactly these from now on. */
-  reconcile(wanted: ReadonlyMap<string, WantedPeer>): void;
+  reconcile(wanted: ReadonlyMap<string, WantedSession>): void;
   sessions(): SessionReport[];
   /** Peers that are not wanted any more and are being told so; sessions() still has them. */
   leaving(): ReadonlySet<string>;
@@ -54,7 +54,7 @@ class Sessions implements Bgp {
   readonly #sessions = new Map<string, Session>();
   /** Of peers that are not wanted any more: the session, and the end of its goodbye. */
   readonly #leaving = new Map<string, { readonly session: Session; readonly end: Promise<void> }>();
-  #wanted: ReadonlyMap<string, WantedPeer> = new Map();
+  #wanted: ReadonlyMap<string, WantedSession> = new Map();
   #isStopped = false;
   readonly #listeners: Listeners;
   readonly #startedAt: number;
@@ -72,7 +72,7 @@ class Sessions implements Bgp {
     });
   }
 
-  reconcile(wanted: ReadonlyMap<string, WantedPeer>): void {
+  reconcile(wanted: ReadonlyMap<string, WantedSession>): void {
     this.#wanted = wanted;
     for (const [name, session] of this.#sessions) if (!wanted.has(name)) this.#remove(name, session);
     for (const [name, { settings, advertisements }] of wanted) {

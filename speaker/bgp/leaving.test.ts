@@ -8,7 +8,7 @@ import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { type Bgp, createBgp } from "./bgp.ts";
 import { GRACEFUL_SHUTDOWN } from "./shutdown.ts";
-import type { WantedPeer } from "./types.ts";
+import type { WantedSession } from "./types.ts";
 import { MessageSplitter, MessageType } from "./wire/header.ts";
 import { decodeNotification } from "./wire/notification.ts";
 import { decodeUpdate } from "./wire/update.ts";
@@ -62,7 +62,7 @@ async function established(answer: "greets" | "silent" = "greets") {
     changes += 1;
   };
   const bgp: Bgp = createBgp({ clock, transport: plainTransport, listenPort: undefined, onChange });
-  const wanted: WantedPeer = {
+  const wanted: WantedSession = {
     settings: {
       ...SETTINGS,
       name: "tor",

@@ -11,7 +11,7 @@ import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speake
 import type { Password } from "../known/password.ts";
 import { canonicalAddress, familyOf } from "./address.ts";
 import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
-import type { Advertisement, PeerSettings } from "./types.ts";
+import type { PeerSettings, WantedSession } from "./types.ts";
 
 export interface BgpPlanInput {
   readonly node: NodeView;
@@ -21,11 +21,6 @@ export interface BgpPlanInput {
   readonly profiles: ReadonlyMap<string, ProfileView>;
   /** Of a Secret; undefined where there is none. */
   readonly password: (secret: string) => Password | undefined;
-}
-
-export interface WantedSession {
-  readonly settings: PeerSettings;
-  readonly advertisements: readonly Advertisement[];
 }
 
 /** A session that this node should hold and cannot try. */

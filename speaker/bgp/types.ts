@@ -48,7 +48,8 @@ export interface Advertisement {
   readonly largeCommunities: readonly LargeCommunity[];
 }
 
-export interface WantedPeer {
+/** A session that this node is to hold, and what it is to advertise in it. */
+export interface WantedSession {
   readonly settings: PeerSettings;
   readonly advertisements: readonly Advertisement[];
 }

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
-import type { WantedSession } from "#speaker/bgp/plan.ts";
+import type { WantedSession } from "#speaker/bgp/types.ts";
 import { watchBars } from "#test/bar.ts";
 import { Frr, startBfdd } from "#test/interop/frr.ts";
 import { output } from "#test/interop/process.ts";

@@ -8,7 +8,7 @@ import { silentLogger } from "#common/log.ts";
 import { createBfd } from "#speaker/bfd/bfd.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import { createBgp } from "#speaker/bgp/bgp.ts";
-import type { WantedSession } from "#speaker/bgp/plan.ts";
+import type { WantedSession } from "#speaker/bgp/types.ts";
 import { Routing } from "#speaker/routing.ts";
 
 type Command =

@@ -3,8 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { WantedSession } from "#speaker/bgp/plan.ts";
-import type { SessionReport } from "#speaker/bgp/types.ts";
+import type { SessionReport, WantedSession } from "#speaker/bgp/types.ts";
 
 export type Wanted = ReadonlyMap<string, WantedSession>;
 

@@ -1,4 +1,5 @@
-import { type BgpPlanInput, planBgp, type WantedSession } from "#speaker/bgp/plan.ts";
+import { type BgpPlanInput, planBgp } from "#speaker/bgp/plan.ts";
+import type { WantedSession } from "#speaker/bgp/types.ts";
 import { Password } from "#speaker/known/password.ts";
 import type { AdvertisementView, PeerView, PoolView } from "#speaker/known/view.ts";
 import { normalise, type Route } from "./route.ts";

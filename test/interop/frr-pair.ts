@@ -1,7 +1,7 @@
 /** One device under test and one FRR, for what a single session shows. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { WantedSession } from "#speaker/bgp/plan.ts";
+import type { WantedSession } from "#speaker/bgp/types.ts";
 import { until } from "#test/until.ts";
 import { Topology } from "../network/routers.ts";
 import { Capture, type CapturedMessage } from "./bgp-capture.ts";

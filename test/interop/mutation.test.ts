@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { WantedSession } from "#speaker/bgp/plan.ts";
+import type { WantedSession } from "#speaker/bgp/types.ts";
 import { Password } from "#speaker/known/password.ts";
 import type { Wanted } from "./bgp-device.ts";
 import { FEATURES, wantedOf } from "./cells.ts";
