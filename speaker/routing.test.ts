@@ -29,7 +29,6 @@ const session = (...prefixes: string[]): WantedSession => ({
     ttl: { kind: "direct" },
     gracefulRestart: true,
     families: ["IPv4"],
-    useBfd: false,
     maximumPrefixes: 10,
     nextHops: {},
   },

@@ -160,10 +160,13 @@ describe("what a session is asked for", () => {
       ttl: { kind: "direct" },
       gracefulRestart: false,
       families: ["IPv4"],
-      useBfd: false,
       maximumPrefixes: 10_000,
       nextHops: { IPv4: "172.30.0.1", IPv6: "fd30::1" },
     });
+  });
+
+  test("nothing else with a bfdProfile: whoever adds or changes it resets no session", () => {
+    assert.deepEqual(settings({ bfdProfile: "fast" }), settings({}));
   });
 
   const hops: readonly [what: string, more: Partial<PeerView>, expected: object][] = [

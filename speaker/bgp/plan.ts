@@ -102,7 +102,6 @@ function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
     ttl: ttlOf(peer),
     gracefulRestart: peer.gracefulRestart,
     families: familiesOf(peer),
-    useBfd: peer.bfdProfile !== undefined,
     maximumPrefixes: MAXIMUM_PREFIXES,
     nextHops: { ...(IPv4 === undefined ? {} : { IPv4 }), ...(IPv6 === undefined ? {} : { IPv6 }) },
     ...(peer.address === undefined ? {} : { address: canonicalAddress(peer.address) }),

@@ -31,7 +31,6 @@ export interface PeerSettings {
   readonly sourceAddress?: string;
   readonly gracefulRestart: boolean;
   readonly families: readonly Family[];
-  readonly useBfd: boolean;
   /** More of them, which nobody asked for, end the session. */
   readonly maximumPrefixes: number;
   /** This node's addresses: next hops of the family that is not the connection's own. */
@@ -48,7 +47,7 @@ export interface Advertisement {
   readonly largeCommunities: readonly LargeCommunity[];
 }
 
-/** A session that this node is to hold, and what it is to advertise in it. */
+/** A session that this node is to hold, and the whole table that the peer is to have. */
 export interface WantedSession {
   readonly settings: PeerSettings;
   readonly advertisements: readonly Advertisement[];
