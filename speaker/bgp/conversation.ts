@@ -5,15 +5,8 @@
 import type { Cancel, Clock } from "#common/clock.ts";
 import { jittered, type Random } from "#common/random.ts";
 import type { Connection } from "./connection.ts";
-import {
-  type Action,
-  type Event,
-  type FsmSettings,
-  IDLE,
-  type Machine,
-  step,
-  type TimerName,
-} from "./fsm.ts";
+import { step } from "./fsm.ts";
+import { type Action, type Event, type FsmSettings, IDLE, type Machine, type TimerName } from "./machine.ts";
 import type { Negotiated } from "./negotiated.ts";
 import { BgpError, ErrorCode } from "./wire/error.ts";
 import type { Open } from "./wire/open.ts";

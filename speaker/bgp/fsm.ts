@@ -1,105 +1,12 @@
 /**
  * The finite state machine of one BGP connection (RFC 4271 section 8.2.2), with the optional attributes DelayOpen,
  * DampPeerOscillations (as the idle hold time) and PassiveTcpEstablishment, and with the send hold timer (RFC 9687).
- * Pure: step(machine, event) -> machine and actions. Names of states, events and timers are the RFCs'.
+ * Pure: step(machine, event) -> machine and actions.
  */
+import type { Action, Event, FsmSettings, Machine, Step, TimerName } from "./machine.ts";
+import { IDLE } from "./machine.ts";
 import type { SessionState } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
-
-export type TimerName = "ConnectRetry" | "Hold" | "Keepalive" | "DelayOpen" | "IdleHold" | "SendHold";
-
-export interface FsmSettings {
-  readonly connectRetryTimeMs: number;
-  /** Until an OPEN says less: "a large value", 4 minutes is suggested. */
-  readonly openHoldTimeMs: number;
-  /** How long a peer that takes nothing is put up with, at least: twice the hold time where that is longer. */
-  readonly sendHoldTimeMs: number;
-  /**
-   * For how long who connected to us may speak first (DelayOpen); 0: an OPEN is sent at once. Connections that we made
-   * always begin with one.
-   */
-  readonly delayOpenTimeMs: number;
-  /** First and longest pause after a loss; it doubles each time. */
-  readonly idleHoldTimeMs: { readonly base: number; readonly cap: number };
-}
-
-const IDLE_HOLD_BASE_MS = 1_000;
-const OPEN_HOLD_MS = 240_000;
-/** RFC 9687: the greater of 8 minutes and twice the hold time. */
-const SEND_HOLD_MS = 480_000;
-/** Who connects says OPEN at once; a peer that waits, too, is not kept waiting for long. */
-const DELAY_OPEN_MS = 1_000;
-
-/** Those of a session whose attempts to connect are so long apart at most. */
-export function fsmSettings(connectTimeMs: number): FsmSettings {
-  return {
-    connectRetryTimeMs: connectTimeMs,
-    openHoldTimeMs: OPEN_HOLD_MS,
-    sendHoldTimeMs: SEND_HOLD_MS,
-    delayOpenTimeMs: DELAY_OPEN_MS,
-    idleHoldTimeMs: { base: IDLE_HOLD_BASE_MS, cap: Math.max(IDLE_HOLD_BASE_MS, connectTimeMs) },
-  };
-}
-
-export interface Machine {
-  readonly state: SessionState;
-  /** Of sessions and attempts that failed since one was established. */
-  readonly connectRetryCounter: number;
-  readonly isDelayingOpen: boolean;
-  readonly holdTimeMs: number;
-  readonly keepaliveTimeMs: number;
-}
-
-export type Event =
-  // Administrative.
-  | { readonly type: "ManualStart" }
-  | { readonly type: "ManualStop"; readonly error: BgpError }
-  /** Somebody else connects while we wait in Idle. */
-  | { readonly type: "AutomaticStart_with_PassiveTcpEstablishment" }
-  | { readonly type: "AutomaticStop"; readonly error: BgpError }
-  // Timers.
-  | { readonly type: `${TimerName}Timer_Expires` }
-  // TCP.
-  | { readonly type: "Tcp_CR_Acked" }
-  | { readonly type: "TcpConnectionConfirmed" }
-  | { readonly type: "TcpConnectionFails" }
-  /** The peer has taken something of what was sent since the last time. */
-  | { readonly type: "MessageTaken" }
-  // Messages.
-  | { readonly type: "BGPOpen"; readonly holdTimeMs: number; readonly keepaliveTimeMs: number }
-  | { readonly type: "BGPHeaderErr"; readonly error: BgpError }
-  | { readonly type: "BGPOpenMsgErr"; readonly error: BgpError }
-  | { readonly type: "OpenCollisionDump" }
-  | { readonly type: "NotifMsg" }
-  | { readonly type: "KeepAliveMsg" }
-  | { readonly type: "UpdateMsg" }
-  | { readonly type: "UpdateMsgErr"; readonly error: BgpError };
-
-export type Action =
-  | { readonly do: "connect" }
-  /** Closes the connection, or gives up the attempt. */
-  | { readonly do: "drop" }
-  | { readonly do: "sendOpen" }
-  | { readonly do: "sendKeepalive" }
-  | { readonly do: "sendNotification"; readonly error: BgpError }
-  | { readonly do: "start"; readonly timer: TimerName; readonly ms: number }
-  | { readonly do: "stop"; readonly timer: TimerName }
-  | { readonly do: "established" }
-  /** It was established and is not any more. */
-  | { readonly do: "lost" };
-
-export interface Step {
-  readonly machine: Machine;
-  readonly actions: readonly Action[];
-}
-
-export const IDLE: Machine = {
-  state: "Idle",
-  connectRetryCounter: 0,
-  isDelayingOpen: false,
-  holdTimeMs: 0,
-  keepaliveTimeMs: 0,
-};
 
 const ALL_TIMERS: readonly TimerName[] = [
   "ConnectRetry",
@@ -129,9 +36,8 @@ export function step(machine: Machine, event: Event, settings: FsmSettings): Ste
     case "Idle":
       return inIdle(machine, event, settings);
     case "Connect":
-      return inConnect(machine, event, settings);
     case "Active":
-      return inActive(machine, event, settings);
+      return inConnectOrActive(machine, event, settings);
     case "OpenSent":
       return inOpenSent(machine, event, settings);
     case "OpenConfirm":
@@ -156,7 +62,6 @@ function inIdle(machine: Machine, event: Event, settings: FsmSettings): Step {
         actions: [stop("IdleHold"), start("ConnectRetry", settings.connectRetryTimeMs)],
       };
     case "ManualStop":
-    case "AutomaticStop":
       return same(machine, [stop("IdleHold")]);
     // All others are ignored: what is meant for a connection comes too late.
     case "ConnectRetryTimer_Expires":
@@ -176,27 +81,24 @@ function inIdle(machine: Machine, event: Event, settings: FsmSettings): Step {
     case "KeepAliveMsg":
     case "UpdateMsg":
     case "UpdateMsgErr":
+    case "RouteRefreshMsg":
+    case "RouteRefreshMsgErr":
+    case "AutomaticStop":
       return same(machine);
   }
 }
 
-function inConnect(machine: Machine, event: Event, settings: FsmSettings): Step {
+function inConnectOrActive(machine: Machine, event: Event, settings: FsmSettings): Step {
   switch (event.type) {
     case "ConnectRetryTimer_Expires":
-      return same({ ...machine, isDelayingOpen: false }, [
-        { do: "drop" },
-        stop("DelayOpen"),
-        start("ConnectRetry", settings.connectRetryTimeMs),
-        { do: "connect" },
-      ]);
+      return connectAgain(machine, settings);
     case "DelayOpenTimer_Expires":
-      return sendOpen(machine, settings);
     case "Tcp_CR_Acked":
       return sendOpen(machine, settings);
     case "TcpConnectionConfirmed":
       return delayOpen(machine, settings);
     case "TcpConnectionFails":
-      if (!machine.isDelayingOpen) return toIdle(machine, settings);
+      if (machine.state === "Active" || !machine.isDelayingOpen) return toIdle(machine, settings);
       return {
         machine: { ...machine, state: "Active", isDelayingOpen: false },
         actions: [{ do: "drop" }, stop("DelayOpen"), start("ConnectRetry", settings.connectRetryTimeMs)],
@@ -208,13 +110,13 @@ function inConnect(machine: Machine, event: Event, settings: FsmSettings): Step 
     case "MessageTaken":
       return same(machine);
     case "ManualStop":
-    case "AutomaticStop":
       return stopped(machine);
     case "BGPHeaderErr":
     case "BGPOpenMsgErr":
       return toIdle(machine, settings, event.error);
     case "OpenCollisionDump":
       return toIdle(machine, settings, COLLISION);
+    case "AutomaticStop":
     case "HoldTimer_Expires":
     case "KeepaliveTimer_Expires":
     case "IdleHoldTimer_Expires":
@@ -223,48 +125,16 @@ function inConnect(machine: Machine, event: Event, settings: FsmSettings): Step 
     case "KeepAliveMsg":
     case "UpdateMsg":
     case "UpdateMsgErr":
+    case "RouteRefreshMsg":
+    case "RouteRefreshMsgErr":
       return toIdle(machine, settings);
   }
 }
 
-function inActive(machine: Machine, event: Event, settings: FsmSettings): Step {
-  switch (event.type) {
-    case "ConnectRetryTimer_Expires":
-      return {
-        machine: { ...machine, state: "Connect" },
-        actions: [start("ConnectRetry", settings.connectRetryTimeMs), { do: "connect" }],
-      };
-    case "DelayOpenTimer_Expires":
-      return sendOpen(machine, settings);
-    case "Tcp_CR_Acked":
-      return sendOpen(machine, settings);
-    case "TcpConnectionConfirmed":
-      return delayOpen(machine, settings);
-    case "BGPOpen":
-      return machine.isDelayingOpen ? openWhileDelaying(machine, event) : toIdle(machine, settings);
-    case "ManualStart":
-    case "AutomaticStart_with_PassiveTcpEstablishment":
-    case "MessageTaken":
-      return same(machine);
-    case "ManualStop":
-    case "AutomaticStop":
-      return stopped(machine);
-    case "BGPHeaderErr":
-    case "BGPOpenMsgErr":
-      return toIdle(machine, settings, event.error);
-    case "OpenCollisionDump":
-      return toIdle(machine, settings, COLLISION);
-    case "TcpConnectionFails":
-    case "HoldTimer_Expires":
-    case "KeepaliveTimer_Expires":
-    case "IdleHoldTimer_Expires":
-    case "SendHoldTimer_Expires":
-    case "NotifMsg":
-    case "KeepAliveMsg":
-    case "UpdateMsg":
-    case "UpdateMsgErr":
-      return toIdle(machine, settings);
-  }
+function connectAgain(machine: Machine, settings: FsmSettings): Step {
+  const retry: readonly Action[] = [start("ConnectRetry", settings.connectRetryTimeMs), { do: "connect" }];
+  if (machine.state === "Active") return { machine: { ...machine, state: "Connect" }, actions: retry };
+  return same({ ...machine, isDelayingOpen: false }, [{ do: "drop" }, stop("DelayOpen"), ...retry]);
 }
 
 function inOpenSent(machine: Machine, event: Event, settings: FsmSettings): Step {
@@ -285,13 +155,14 @@ function inOpenSent(machine: Machine, event: Event, settings: FsmSettings): Step
     case "MessageTaken":
       return same(machine);
     case "ManualStop":
-    case "AutomaticStop":
       return stopped(machine, event.error);
     case "HoldTimer_Expires":
       return toIdle(machine, settings, HOLD_TIMER);
     case "BGPHeaderErr":
     case "BGPOpenMsgErr":
     case "UpdateMsgErr":
+    case "RouteRefreshMsgErr":
+    case "AutomaticStop":
       return toIdle(machine, settings, event.error);
     case "OpenCollisionDump":
       return toIdle(machine, settings, COLLISION);
@@ -304,6 +175,7 @@ function inOpenSent(machine: Machine, event: Event, settings: FsmSettings): Step
     case "SendHoldTimer_Expires":
     case "KeepAliveMsg":
     case "UpdateMsg":
+    case "RouteRefreshMsg":
       return toIdle(machine, settings, unexpected(machine, event.type));
   }
 }
@@ -321,6 +193,9 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
       return isEstablished
         ? same(machine, restartHold(machine))
         : toIdle(machine, settings, unexpected(machine, event.type));
+    case "RouteRefreshMsg":
+      // RFC 4271 restarts the hold timer on KEEPALIVE and UPDATE only, and RFC 2918 says nothing else.
+      return isEstablished ? same(machine) : toIdle(machine, settings, unexpected(machine, event.type));
     case "KeepaliveTimer_Expires":
       return same(machine, [{ do: "sendKeepalive" }, ...startKeepalive(machine)]);
     case "MessageTaken":
@@ -331,7 +206,6 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
     case "TcpConnectionConfirmed":
       return same(machine);
     case "ManualStop":
-    case "AutomaticStop":
       return stopped(machine, event.error);
     case "HoldTimer_Expires":
       return toIdle(machine, settings, HOLD_TIMER);
@@ -340,6 +214,8 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
     case "BGPHeaderErr":
     case "BGPOpenMsgErr":
     case "UpdateMsgErr":
+    case "RouteRefreshMsgErr":
+    case "AutomaticStop":
       return toIdle(machine, settings, event.error);
     case "OpenCollisionDump":
       return toIdle(machine, settings, COLLISION);

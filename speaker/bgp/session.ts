@@ -11,7 +11,7 @@ import { canonicalAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
-import { fsmSettings } from "./fsm.ts";
+import { type Event, fsmSettings } from "./machine.ts";
 import { negotiate, ownOpen } from "./negotiated.ts";
 import { Pair } from "./pair.ts";
 import { Routes } from "./routes.ts";
@@ -155,7 +155,7 @@ export class Session {
     this.#pair.dropRival();
     if (this.state === "Idle") return;
     const error = new BgpError(ErrorCode.cease, Cease.bfdDown, "BFD says that the path is down");
-    this.#fail(this.#primary, { type: "BGPHeaderErr", error });
+    this.#fail(this.#primary, { type: "AutomaticStop", error });
   }
 
   /** Ends it so that the peer keeps our routes for a while, if both sides can; else like `leave`. */
@@ -349,29 +349,29 @@ export class Session {
       conversation.step({ type: "UpdateMsg" });
     } catch (error) {
       if (!(error instanceof BgpError)) throw error;
-      this.#fail(conversation, { type: "UpdateMsgErr", error });
+      // A limit is no error of the UPDATE's (RFC 4271 section 8.1.2, event 8).
+      const type = error.code === ErrorCode.cease ? "AutomaticStop" : "UpdateMsgErr";
+      this.#fail(conversation, { type, error });
     }
   }
 
   #onRefresh(conversation: Conversation, body: Buffer): void {
     if (conversation.machine.state !== "Established") {
-      conversation.step({ type: "UpdateMsg" });
+      conversation.step({ type: "RouteRefreshMsg" });
       return;
     }
     try {
       this.#routes.refresh(body);
       this.#flush();
+      conversation.step({ type: "RouteRefreshMsg" });
     } catch (error) {
       if (!(error instanceof BgpError)) throw error;
-      this.#fail(conversation, { type: "UpdateMsgErr", error });
+      this.#fail(conversation, { type: "RouteRefreshMsgErr", error });
     }
   }
 
   /** Ends a conversation for a reason of ours. */
-  #fail(
-    conversation: Conversation,
-    event: { type: "BGPHeaderErr" | "BGPOpenMsgErr" | "UpdateMsgErr"; error: BgpError },
-  ): void {
+  #fail(conversation: Conversation, event: Extract<Event, { error: BgpError }>): void {
     this.#tally.fail(event.error.message);
     conversation.step(event);
   }
