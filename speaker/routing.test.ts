@@ -120,25 +120,25 @@ function world() {
 test("nothing is opened before there is a peer", () => {
   const { steps, routing } = world();
   routing.withdrawOthers(plan({}));
-  routing.apply(plan({}));
+  routing.reconcile(plan({}));
   assert.deepEqual(steps, []);
 });
 
 describe("withdraw first", () => {
   test("what is not wanted any more, and nothing new, before the kernel is touched", () => {
     const { steps, routing } = world();
-    routing.apply(plan({ tor: session("a", "b") }));
+    routing.reconcile(plan({ tor: session("a", "b") }));
     steps.length = 0;
     const next = plan({ tor: session("b", "c"), spine: session("c") });
     routing.withdrawOthers(next);
     assert.deepEqual(steps, ["bgp tor[b]"]);
-    routing.apply(next);
+    routing.reconcile(next);
     assert.deepEqual(steps, ["bgp tor[b]", "bgp tor[b,c] spine[c]"]);
   });
 
   test("a peer that is gone loses its session first", () => {
     const { steps, routing } = world();
-    routing.apply(plan({ tor: session("a"), spine: session("a") }));
+    routing.reconcile(plan({ tor: session("a"), spine: session("a") }));
     steps.length = 0;
     routing.withdrawOthers(plan({ tor: session("a") }));
     assert.deepEqual(steps, ["bgp tor[a]"]);
@@ -148,24 +148,24 @@ describe("withdraw first", () => {
     const { steps, routing } = world();
     routing.withdrawOthers(plan({ tor: session("a") }));
     assert.deepEqual(steps, []);
-    routing.apply(plan({ tor: session("a") }));
+    routing.reconcile(plan({ tor: session("a") }));
     assert.deepEqual(steps, ["open bgp", "bgp tor[a]"]);
   });
 
   test("the same plan again says nothing", () => {
     const { steps, routing } = world();
     const same = plan({ tor: session("a") });
-    routing.apply(same);
+    routing.reconcile(same);
     steps.length = 0;
     routing.withdrawOthers(same);
-    routing.apply(same);
+    routing.reconcile(same);
     assert.deepEqual(steps, []);
   });
 });
 
 test("BFD's loss takes the session down; a peer that stops BFD on purpose does not", () => {
   const { steps, routing, say } = world();
-  routing.apply(plan({ tor: session("a") }, true));
+  routing.reconcile(plan({ tor: session("a") }, true));
   assert.deepEqual(steps, ["open bgp", "bgp tor[a]", "open bfd", "bfd tor"]);
   say({ isLoss: false, remoteState: "AdminDown" });
   assert.ok(!steps.includes("down tor"));
@@ -175,11 +175,11 @@ test("BFD's loss takes the session down; a peer that stops BFD on purpose does n
 
 test("a session that says goodbye keeps its BFD until that is said", () => {
   const { steps, routing, leaving, report } = world();
-  routing.apply(plan({ tor: session("a") }, true));
+  routing.reconcile(plan({ tor: session("a") }, true));
   steps.length = 0;
   leaving.add("tor");
   routing.withdrawOthers(plan({}));
-  routing.apply(plan({}));
+  routing.reconcile(plan({}));
   assert.deepEqual(steps, ["bgp ", "bfd tor", "bgp ", "bfd tor"]);
   leaving.delete("tor");
   report("Idle");
@@ -190,7 +190,7 @@ test("a session that says goodbye keeps its BFD until that is said", () => {
 
 test("an end says AdminDown by BFD before anything else", async () => {
   const { steps, routing } = world();
-  routing.apply(plan({ tor: session("a") }, true));
+  routing.reconcile(plan({ tor: session("a") }, true));
   steps.length = 0;
   await routing.stop("restart");
   assert.deepEqual(steps, ["bfd says AdminDown", "bgp stops: restart", "bfd stops"]);
@@ -200,7 +200,7 @@ test("an end says AdminDown by BFD before anything else", async () => {
 
 test("comings and losses are told once each, attempts are not", () => {
   const { sessions, routing, report } = world();
-  routing.apply(plan({ tor: session("a") }));
+  routing.reconcile(plan({ tor: session("a") }));
   for (const state of ["Connect", "OpenSent", "Established", "Established", "Idle", "Connect"] as const)
     report(state);
   assert.deepEqual(sessions, ["tor Established", "tor Idle"]);

@@ -55,12 +55,12 @@ export class Routing {
       kept.set(name, { settings: told.settings, advertisements });
     }
     if (isSame(kept, this.#told.sessions)) return;
-    this.#tell({ ...this.#told, sessions: kept });
+    this.#reconcile({ ...this.#told, sessions: kept });
   }
 
   /** Sessions and prefixes exactly as planned. */
-  apply(plan: BgpPlan): void {
-    if (plan !== this.#told) this.#tell(plan);
+  reconcile(plan: BgpPlan): void {
+    if (plan !== this.#told) this.#reconcile(plan);
   }
 
   /** `restart`: peers keep our routes while this process is replaced, where they can. */
@@ -87,7 +87,7 @@ export class Routing {
     };
   }
 
-  #tell(plan: BgpPlan): void {
+  #reconcile(plan: BgpPlan): void {
     this.#told = plan;
     if (plan.sessions.size > 0) this.#bgp ??= this.#options.openBgp(() => this.#changed());
     this.#bgp?.reconcile(plan.sessions);

@@ -211,7 +211,7 @@ export class Speaker {
     this.#isReady = !cannotSend && !applied.isUnable && (applied.forwardingTrouble === undefined || wasReady);
     // Until this node was found ready and alive its plan advertises nothing, and a peer that still has our routes from
     // before a restart would take that for all. What the kernel was not read back with is told to nobody.
-    if (this.#isReady && wasReady && this.#isCounted) routing.apply(this.#forwardedPlan());
+    if (this.#isReady && wasReady && this.#isCounted) routing.reconcile(this.#forwardedPlan());
     membership.publish(this.#ownState());
     if (this.#isReady !== wasReady) trigger();
     const troubles = [this.#forwardingTrouble, this.#announcingTrouble];

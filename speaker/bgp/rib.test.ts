@@ -67,7 +67,7 @@ const ends = ({ updates }: Told): (string | undefined)[] =>
 describe("the first table", () => {
   test("equal attributes share an UPDATE, then each family's end", () => {
     const rib = new AdjRibOut(context());
-    rib.want([
+    rib.advertise([
       path("10.0.0.1/32"),
       path("10.0.0.2/32"),
       path("fd00::1/128"),
@@ -81,7 +81,7 @@ describe("the first table", () => {
 
   test("an empty one is only its ends", () => {
     const rib = new AdjRibOut(context({ families: ["IPv4"] }));
-    rib.want([]);
+    rib.advertise([]);
     assert.deepEqual(
       drain(rib).updates.map(({ endOfRib }) => endOfRib),
       ["IPv4"],
@@ -94,7 +94,7 @@ describe("the first table", () => {
       [true, 1],
     ] as const) {
       const rib = new AdjRibOut(context({ extendedMessage }));
-      rib.want(many(3_000));
+      rib.advertise(many(3_000));
       const told = drain(rib, extendedMessage);
       assert.equal(announced(told).length, count);
       assert.equal(new Set(announced(told).flat()).size, 3_000);
@@ -105,24 +105,24 @@ describe("the first table", () => {
 describe("changes", () => {
   test("one more is one UPDATE, the same again is nothing, and so is a peer without the family", () => {
     const rib = new AdjRibOut(context());
-    rib.want(many(1_000));
+    rib.advertise(many(1_000));
     drain(rib);
-    rib.want([...many(1_000), path("192.0.2.1/32")]);
+    rib.advertise([...many(1_000), path("192.0.2.1/32")]);
     const told = drain(rib);
     assert.equal(told.updates.length, 1);
     assert.deepEqual(announced(told), [["192.0.2.1/32"]]);
-    rib.want([...many(1_000), path("192.0.2.1/32")]);
+    rib.advertise([...many(1_000), path("192.0.2.1/32")]);
     assert.deepEqual(drain(rib).updates, []);
     const only4 = new AdjRibOut(context({ families: ["IPv4"] }));
-    only4.want([path("fd00::1/128")]);
+    only4.advertise([path("fd00::1/128")]);
     assert.deepEqual(announced(drain(only4)), []);
   });
 
   test("withdrawals go first", () => {
     const rib = new AdjRibOut(context());
-    rib.want([path("10.0.0.1/32"), path("fd00::1/128")]);
+    rib.advertise([path("10.0.0.1/32"), path("fd00::1/128")]);
     drain(rib);
-    rib.want([path("10.0.0.2/32")]);
+    rib.advertise([path("10.0.0.2/32")]);
     const told = drain(rib);
     assert.deepEqual(withdrawn(told), [["10.0.0.1/32"], ["fd00::1/128"]]);
     assert.deepEqual(announced(told), [["10.0.0.2/32"]]);
@@ -131,9 +131,9 @@ describe("changes", () => {
 
   test("other attributes are told once, without a withdrawal", () => {
     const rib = new AdjRibOut(context());
-    rib.want(many(10));
+    rib.advertise(many(10));
     drain(rib);
-    rib.want(many(10, { communities: [0xffff0000] }));
+    rib.advertise(many(10, { communities: [0xffff0000] }));
     const told = drain(rib);
     assert.deepEqual(withdrawn(told), []);
     assert.equal(told.updates.length, 1);
@@ -142,47 +142,47 @@ describe("changes", () => {
 
   test("what an eBGP peer does not hear of makes neither another UPDATE nor the same one again", () => {
     const rib = new AdjRibOut(context());
-    rib.want([path("10.0.0.1/32", { localPref: 200 }), path("10.0.0.2/32")]);
+    rib.advertise([path("10.0.0.1/32", { localPref: 200 }), path("10.0.0.2/32")]);
     assert.deepEqual(announced(drain(rib)), [["10.0.0.1/32", "10.0.0.2/32"]]);
-    rib.want([path("10.0.0.1/32", { localPref: 300 }), path("10.0.0.2/32", { localPref: 100 })]);
+    rib.advertise([path("10.0.0.1/32", { localPref: 300 }), path("10.0.0.2/32", { localPref: 100 })]);
     assert.deepEqual(drain(rib).updates, []);
     const inner = new AdjRibOut(context({ isInternal: true }));
-    inner.want([path("10.0.0.1/32", { localPref: 200 }), path("10.0.0.2/32")]);
+    inner.advertise([path("10.0.0.1/32", { localPref: 200 }), path("10.0.0.2/32")]);
     assert.deepEqual(announced(drain(inner)), [["10.0.0.1/32"], ["10.0.0.2/32"]]);
-    inner.want([path("10.0.0.1/32"), path("10.0.0.2/32", { localPref: 100 })]);
+    inner.advertise([path("10.0.0.1/32"), path("10.0.0.2/32", { localPref: 100 })]);
     assert.deepEqual(announced(drain(inner)), [["10.0.0.1/32"]]);
   });
 
   test("the same communities in another order are no news", () => {
     const rib = new AdjRibOut(context());
     const large = [[1, 2, 3] as const, [1, 2, 4] as const];
-    rib.want([path("10.0.0.1/32", { communities: [1, 2], largeCommunities: large })]);
+    rib.advertise([path("10.0.0.1/32", { communities: [1, 2], largeCommunities: large })]);
     drain(rib);
-    rib.want([path("10.0.0.1/32", { communities: [2, 1], largeCommunities: large.toReversed() })]);
+    rib.advertise([path("10.0.0.1/32", { communities: [2, 1], largeCommunities: large.toReversed() })]);
     assert.deepEqual(drain(rib).updates, []);
   });
 
   test("what changes back before it was told is never told, and what goes and comes back is", () => {
     const rib = new AdjRibOut(context());
-    rib.want(many(3));
+    rib.advertise(many(3));
     drain(rib);
-    rib.want(many(3, { communities: [1] }));
-    rib.want([]);
-    rib.want(many(3));
+    rib.advertise(many(3, { communities: [1] }));
+    rib.advertise([]);
+    rib.advertise(many(3));
     assert.equal(rib.isSettled, true);
     assert.equal(rib.size, 3);
-    rib.want(many(2));
+    rib.advertise(many(2));
     assert.deepEqual(withdrawn(drain(rib)), [["10.0.0.2/32"]]);
-    rib.want(many(3));
+    rib.advertise(many(3));
     assert.deepEqual(announced(drain(rib)), [["10.0.0.2/32"]]);
     assert.equal(rib.size, 3);
   });
 
   test("what is no longer wanted before it was told is never told", () => {
     const rib = new AdjRibOut(context());
-    rib.want(many(3_000));
+    rib.advertise(many(3_000));
     rib.next();
-    rib.want([]);
+    rib.advertise([]);
     const told = drain(rib);
     assert.deepEqual(announced(told), []);
     assert.equal(rib.size, 0);
@@ -191,7 +191,7 @@ describe("changes", () => {
 
 describe("attributes", () => {
   const first = (rib: AdjRibOut): Update["attributes"] | undefined => {
-    rib.want([path("10.0.0.1/32", { localPref: 300, largeCommunities: [[1, 2, 3]] })]);
+    rib.advertise([path("10.0.0.1/32", { localPref: 300, largeCommunities: [[1, 2, 3]] })]);
     return drain(rib).updates[0]?.attributes;
   };
 
@@ -211,13 +211,13 @@ describe("attributes", () => {
 
   test("to a peer without 4-octet numbers: AS_TRANS, and the path in full beside it (RFC 6793)", () => {
     const rib = new AdjRibOut(context({ as4: false }));
-    rib.want([path("10.0.0.1/32")]);
+    rib.advertise([path("10.0.0.1/32")]);
     const [message] = new MessageSplitter().push(rib.next() ?? Buffer.alloc(0));
     const { attributes } = decodeUpdate(message?.body ?? Buffer.alloc(0), { as4: false });
     assert.deepEqual(attributes.asPath, [{ type: 2, asns: [23_456] }]);
     assert.deepEqual(attributes.as4Path, [{ type: 2, asns: [4_200_000_100] }]);
     const near = new AdjRibOut(context({ as4: false }, { localAsn: 65_000 }));
-    near.want([path("10.0.0.1/32")]);
+    near.advertise([path("10.0.0.1/32")]);
     assert.equal(drain(near).updates[0]?.attributes.as4Path, undefined);
   });
 
@@ -232,7 +232,7 @@ describe("attributes", () => {
 describe("a refresh", () => {
   test("tells the family again, and nothing else", () => {
     const rib = new AdjRibOut(context());
-    rib.want([path("10.0.0.1/32"), path("fd00::1/128")]);
+    rib.advertise([path("10.0.0.1/32"), path("fd00::1/128")]);
     drain(rib);
     rib.refresh("IPv6");
     assert.deepEqual(announced(drain(rib)), [["fd00::1/128"]]);
@@ -241,7 +241,7 @@ describe("a refresh", () => {
   test("is one, however often it is asked for before it is told", () => {
     for (const enhancedRouteRefresh of [false, true]) {
       const rib = new AdjRibOut(context({ enhancedRouteRefresh }));
-      rib.want([path("10.0.0.1/32"), path("10.0.0.2/32")]);
+      rib.advertise([path("10.0.0.1/32"), path("10.0.0.2/32")]);
       drain(rib);
       for (let count = 0; count < 1_000; count += 1) rib.refresh("IPv4");
       assert.equal(rib.isSettled, false);
@@ -252,7 +252,7 @@ describe("a refresh", () => {
 
   test("that is asked for while another is told follows it, whole", () => {
     const rib = new AdjRibOut(context({ enhancedRouteRefresh: true }));
-    rib.want(many(2_000));
+    rib.advertise(many(2_000));
     drain(rib);
     rib.refresh("IPv4");
     rib.next();
@@ -267,7 +267,7 @@ describe("a refresh", () => {
   test("goes on whole when something else is wanted meanwhile: what is not told again is gone at its end", () => {
     for (const enhancedRouteRefresh of [false, true]) {
       const rib = new AdjRibOut(context({ enhancedRouteRefresh }));
-      rib.want([...many(3_000), path("192.0.2.1/32")]);
+      rib.advertise([...many(3_000), path("192.0.2.1/32")]);
       drain(rib);
       rib.refresh("IPv4");
       const begun = [rib.next(), rib.next()].map((message) => message ?? Buffer.alloc(0));
@@ -275,7 +275,7 @@ describe("a refresh", () => {
       const changed = many(2_999).map((one) =>
         one.prefix === "10.0.7.7/32" ? { ...one, communities: [7] } : one,
       );
-      rib.want([...changed, path("192.0.2.2/32"), path("192.0.2.1/32")]);
+      rib.advertise([...changed, path("192.0.2.2/32"), path("192.0.2.1/32")]);
       const rest = drain(rib);
       const before = new MessageSplitter();
       const heard = new Set(announced(rest).flat());
@@ -295,7 +295,7 @@ describe("a refresh", () => {
 
   test("has a beginning and an end where both sides know them (RFC 7313)", () => {
     const rib = new AdjRibOut(context({ enhancedRouteRefresh: true }));
-    rib.want([path("10.0.0.1/32")]);
+    rib.advertise([path("10.0.0.1/32")]);
     drain(rib);
     rib.refresh("IPv4");
     const told = drain(rib);
@@ -328,7 +328,7 @@ test("whatever is wanted in whatever order, the peer ends with exactly that", ()
             communities: community === 0 ? [] : [community],
           }),
         );
-        rib.want(wanted);
+        rib.advertise(wanted);
         for (let count = 0; count < messages; count += 1) {
           const message = rib.next();
           if (message !== undefined) take(message);

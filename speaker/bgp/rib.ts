@@ -37,7 +37,7 @@ interface Entry {
   /** Its attributes as text: as the peer has them, and as it is to have them. */
   sent: string | undefined;
   wanted: string | undefined;
-  /** Of want(), when it was last wanted. */
+  /** Of advertise(), when it was last wanted. */
   turn: number;
   advertisement: Advertisement;
 }
@@ -49,7 +49,7 @@ const textOf = (members: readonly unknown[]): string =>
 export class AdjRibOut {
   readonly #context: RibContext;
   readonly #entries = new Map<string, Entry>();
-  /** Counts calls of want(): entries that one has not touched are not wanted. */
+  /** Counts calls of advertise(): entries that one has not touched are not wanted. */
   #turn = 0;
   /** Prefixes that the peer has. */
   #told = 0;
@@ -86,7 +86,7 @@ export class AdjRibOut {
   }
 
   /** From now on the peer is to have exactly these; the work is in what differs. */
-  want(advertisements: readonly Advertisement[]): void {
+  advertise(advertisements: readonly Advertisement[]): void {
     const [turn, before] = [this.#turn + 1, this.#entries.size];
     this.#turn = turn;
     this.#advertisements = new Map();

@@ -36,9 +36,9 @@ export class Routes {
     return this.#received.size;
   }
 
-  want(advertisements: readonly Advertisement[]): void {
+  advertise(advertisements: readonly Advertisement[]): void {
     this.#wanted = advertisements;
-    this.#told?.want(advertisements);
+    this.#told?.advertise(advertisements);
   }
 
   /** The session is established. */
@@ -50,7 +50,7 @@ export class Routes {
       localAsn,
       nextHops: nextHopsOf(localAddress, nextHops, negotiated.extendedNextHop),
     });
-    this.#told.want(this.#wanted);
+    this.#told.advertise(this.#wanted);
   }
 
   /** The session is lost, and with it what either side was told. */

@@ -11,8 +11,9 @@ import { canonicalAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
-import { type Event, fsmSettings } from "./machine.ts";
-import { negotiate, ownOpen } from "./negotiated.ts";
+import { type FailEvent, Incoming } from "./incoming.ts";
+import { fsmSettings } from "./machine.ts";
+import { ownOpen } from "./negotiated.ts";
 import { Pair } from "./pair.ts";
 import { Routes } from "./routes.ts";
 import { asGoing } from "./shutdown.ts";
@@ -21,8 +22,8 @@ import type { Transport } from "./transport.ts";
 import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 import { encodeMessage, KEEPALIVE, MessageType, type RawMessage } from "./wire/header.ts";
-import { decodeNotification, shutdown } from "./wire/notification.ts";
-import { decodeOpen, encodeOpen } from "./wire/open.ts";
+import { shutdown } from "./wire/notification.ts";
+import { encodeOpen } from "./wire/open.ts";
 
 export interface SessionOptions {
   readonly settings: PeerSettings;
@@ -50,6 +51,7 @@ export class Session {
   #isRestarting: boolean;
   #isStopped = false;
   readonly #tally: Tally;
+  readonly #incoming: Incoming;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -58,6 +60,16 @@ export class Session {
     this.#tally = new Tally(options.clock);
     this.#dialer = new Dialer(options.transport);
     this.#pair = new Pair(this.#converse(true));
+    this.#incoming = new Incoming({
+      settings: () => this.#settings,
+      isRestarting: () => this.#isRestarting,
+      routes: this.#routes,
+      tally: this.#tally,
+      log: options.log,
+      isDumped: (conversation) => this.#pair.isDumped(conversation, this.#settings),
+      fail: (conversation, event) => this.#fail(conversation, event),
+      onAsked: () => this.#flush(),
+    });
   }
 
   get settings(): PeerSettings {
@@ -90,7 +102,7 @@ export class Session {
 
   /** The whole table that the peer is to have. */
   advertise(advertisements: readonly Advertisement[]): void {
-    this.#routes.want(advertisements);
+    this.#routes.advertise(advertisements);
     this.#flush();
   }
 
@@ -250,7 +262,7 @@ export class Session {
   #take(conversation: Conversation, socket: Socket): void {
     const { clock, transport } = this.#options;
     const events = {
-      onMessage: (message: RawMessage) => this.#onMessage(conversation, message),
+      onMessage: (message: RawMessage) => this.#incoming.take(conversation, message),
       onBroken: (error: BgpError) => this.#fail(conversation, { type: "BGPHeaderErr", error }),
       onClosed: (words: string) => {
         this.#tally.fail(words);
@@ -274,49 +286,6 @@ export class Session {
     conversation.connection?.send(message);
   }
 
-  #onMessage(conversation: Conversation, message: RawMessage): void {
-    this.#tally.messagesIn += 1;
-    const { state } = conversation.machine;
-    const isEarly = (state === "Connect" || state === "Active") && !FIRST.includes(message.type);
-    // It ends without a NOTIFICATION (RFC 4271 section 8.2.2), so nobody else tells why.
-    if (isEarly) this.#tally.fail(`the peer began with a message of type ${message.type} and not with OPEN`);
-    switch (message.type) {
-      case MessageType.open:
-        this.#onOpen(conversation, message.body);
-        break;
-      case MessageType.keepalive:
-        conversation.step({ type: "KeepAliveMsg" });
-        break;
-      case MessageType.update:
-        this.#onUpdate(conversation, message.body);
-        break;
-      case MessageType.notification:
-        this.#tally.fail(`the peer said: ${decodeNotification(message.body).words}`);
-        conversation.step({ type: "NotifMsg" });
-        break;
-      case MessageType.routeRefresh:
-        this.#onRefresh(conversation, message.body);
-        break;
-    }
-  }
-
-  #onOpen(conversation: Conversation, body: Buffer): void {
-    try {
-      const open = decodeOpen(body);
-      const own = conversation.ownOpen ?? ownOpen(this.#settings, this.#isRestarting);
-      conversation.negotiated = negotiate(this.#settings, own, open);
-      conversation.peerOpen = open;
-    } catch (error) {
-      if (!(error instanceof BgpError)) throw error;
-      this.#fail(conversation, { type: "BGPOpenMsgErr", error });
-      return;
-    }
-    if (this.#pair.isDumped(conversation, this.#settings)) return;
-    const { holdTimeMs, keepaliveTimeMs, extendedMessage } = conversation.negotiated;
-    if (extendedMessage) conversation.connection?.allowExtended();
-    conversation.step({ type: "BGPOpen", holdTimeMs, keepaliveTimeMs });
-  }
-
   /** Of a conversation that ended. */
   #forget(conversation: Conversation): void {
     this.#pair.forget(conversation, (rival) => {
@@ -334,44 +303,8 @@ export class Session {
     this.#options.onChange();
   }
 
-  #onUpdate(conversation: Conversation, body: Buffer): void {
-    const { negotiated } = conversation;
-    if (negotiated === undefined || conversation.machine.state !== "Established") {
-      conversation.step({ type: "UpdateMsg" });
-      return;
-    }
-    try {
-      const broken = this.#routes.take(body, negotiated, this.#settings);
-      if (broken !== undefined) {
-        const of = { peer: this.#settings.name, why: broken };
-        this.#options.log.debug("a broken UPDATE was taken as a withdrawal", of);
-      }
-      conversation.step({ type: "UpdateMsg" });
-    } catch (error) {
-      if (!(error instanceof BgpError)) throw error;
-      // A limit is no error of the UPDATE's (RFC 4271 section 8.1.2, event 8).
-      const type = error.code === ErrorCode.cease ? "AutomaticStop" : "UpdateMsgErr";
-      this.#fail(conversation, { type, error });
-    }
-  }
-
-  #onRefresh(conversation: Conversation, body: Buffer): void {
-    if (conversation.machine.state !== "Established") {
-      conversation.step({ type: "RouteRefreshMsg" });
-      return;
-    }
-    try {
-      this.#routes.refresh(body);
-      this.#flush();
-      conversation.step({ type: "RouteRefreshMsg" });
-    } catch (error) {
-      if (!(error instanceof BgpError)) throw error;
-      this.#fail(conversation, { type: "RouteRefreshMsgErr", error });
-    }
-  }
-
   /** Ends a conversation for a reason of ours. */
-  #fail(conversation: Conversation, event: Extract<Event, { error: BgpError }>): void {
+  #fail(conversation: Conversation, event: FailEvent): void {
     this.#tally.fail(event.error.message);
     conversation.step(event);
   }
@@ -416,9 +349,6 @@ export class Session {
     if (sent > 0) this.#options.onChange();
   }
 }
-
-/** What somebody may say who has not been told our OPEN yet. */
-const FIRST: readonly MessageType[] = [MessageType.open, MessageType.notification];
 
 /** One of two connections went: no fault of the session's. */
 function isCollision({ code, subcode }: BgpError): boolean {

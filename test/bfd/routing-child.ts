@@ -38,6 +38,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     break;
   }
   const sessions = new Map(command.sessions.map((session) => [session.settings.name, session]));
-  routing.apply({ sessions, bfd: command.bfd, withheld: [] });
+  routing.reconcile({ sessions, bfd: command.bfd, withheld: [] });
 }
 process.exit(0);
