@@ -93,7 +93,7 @@ function bfdOf(session: Session): BfdPeer {
   };
 }
 
-test("BGP with BFD at FRR", { timeout: 120_000 }, async (t) => {
+test("BGP with BFD at FRR", { timeout: 600_000 }, async (t) => {
   const topology = new Topology("gkbfb");
   const sessions = sessionsOf("frr").filter(
     ({ family, transport }) => family === "IPv4" && transport === "plain",

@@ -14,7 +14,7 @@ import { startGuest } from "#hack/guest/guest.ts";
 import { SKIP } from "#test/guest/skip.ts";
 import { until } from "#test/until.ts";
 
-const OPTIONS = { skip: SKIP, timeout: 120_000 };
+const OPTIONS = { skip: SKIP, timeout: 600_000 };
 
 /** Processes of this machine by the process namespace that they are in; those that have ended are in none. */
 async function byNamespace(): Promise<Map<string, number[]>> {

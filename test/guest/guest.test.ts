@@ -12,7 +12,7 @@ import { KERNEL_KINDS } from "#hack/guest/kernel.ts";
 import { SKIP } from "#test/guest/skip.ts";
 
 for (const kernel of KERNEL_KINDS)
-  describe(`a guest of kind ${kernel}`, { skip: SKIP, timeout: 300_000 }, () => {
+  describe(`a guest of kind ${kernel}`, { skip: SKIP, timeout: 600_000 }, () => {
     let directory: string;
     let guest: Guest;
     before(async () => {

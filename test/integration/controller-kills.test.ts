@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { churn } from "#test/long/churn.ts";
 
-test("controllers killed at random: no address twice, none changed", { timeout: 240_000 }, async (t) => {
+test("controllers killed at random: no address twice, none changed", { timeout: 600_000 }, async (t) => {
   const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
   t.diagnostic(`SEED=${seed}`);
   const result = await churn({ kills: 10, services: 150, seed });

@@ -217,7 +217,7 @@ test("70 Services of 1 MiB each, which a tenant can make, arrive in a process as
       "--eval",
       IN_A_SMALL_PROCESS,
     ],
-    { env: { ...process.env, KUBECONFIG: plane.plane.kubeconfig }, timeout: 120_000 },
+    { env: { ...process.env, KUBECONFIG: plane.plane.kubeconfig }, timeout: 600_000 },
   );
   const found = JSON.parse(stdout) as { labels: number[]; grownMb: number; errors: number };
   context.diagnostic(`resident memory grew by ${found.grownMb.toFixed(0)} MB`);

@@ -8,7 +8,7 @@ import { Lab, plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
 import { type Session, sessionsOf } from "./session.ts";
 
-const TIMEOUT = { timeout: 90_000 };
+const TIMEOUT = { timeout: 400_000 };
 const PREFIX = "gkn";
 /** No router listens there. */
 const NOWHERE = { port: 1790 };

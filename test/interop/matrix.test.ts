@@ -6,7 +6,7 @@ import { FAMILIES, RELATIONS, ROUTERS, sessionsOf, TRANSPORTS } from "./session.
 
 const ALL = ROUTERS.length * RELATIONS.length * FAMILIES.length * TRANSPORTS.length * FEATURES.length;
 
-test("every router shows what was announced, over every kind of session", { timeout: 240_000 }, async (t) => {
+test("every router shows what was announced, over every kind of session", { timeout: 600_000 }, async (t) => {
   const sessions = ROUTERS.flatMap(sessionsOf);
   const unexpected = sessions.flatMap(({ router }) => FEATURES.filter((one) => isExcluded(router, one)));
   await using matrix = await Matrix.start("gki", sessions);

@@ -94,7 +94,7 @@ function mutated(sessions: readonly Session[]): Wanted {
 }
 
 test("what is taken away from a session turns its cells red, and no others", {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async (t) => {
   const sessions = [...sessionsOf("frr"), ...sessionsOf("exabgp")];
   await using matrix = await Matrix.start("gkm", sessions);

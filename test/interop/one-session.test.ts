@@ -6,7 +6,7 @@ import { Lab, plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
 import { type Session, sessionsOf } from "./session.ts";
 
-const TIMEOUT = { timeout: 90_000 };
+const TIMEOUT = { timeout: 400_000 };
 const UPDATE = 2;
 const NOTIFICATION = 3;
 const ROUTE_REFRESH = 5;

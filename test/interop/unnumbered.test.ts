@@ -30,7 +30,7 @@ interface Entry {
 }
 
 test("FRR and this speaker find each other by link-local addresses, for both families", {
-  timeout: 90_000,
+  timeout: 400_000,
 }, async (t) => {
   const topology = new Topology("gku");
   t.after(() => topology[Symbol.dispose]());

@@ -53,7 +53,7 @@ const FORMS: readonly [what: string, vip: string, frame: (vip: string) => Buffer
   ],
 ];
 
-test("every form of conflict is seen, named and answered", { timeout: 90_000 }, async (t) => {
+test("every form of conflict is seen, named and answered", { timeout: 400_000 }, async (t) => {
   const cable = new Cable(t, "cf");
   const heard = await cable.capture("other", `ether src ${HARDWARE.owner} and (arp or icmp6)`);
   const owner = cable.start("owner", "./responder-child.ts", "defend");
@@ -84,7 +84,9 @@ test("every form of conflict is seen, named and answered", { timeout: 90_000 }, 
   });
 });
 
-test("yield: who goes on gets the address, and other addresses stay ours", { timeout: 90_000 }, async (t) => {
+test("yield: who goes on gets the address, and other addresses stay ours", {
+  timeout: 400_000,
+}, async (t) => {
   const cable = new Cable(t, "cy");
   const owner = cable.start("owner", "./responder-child.ts", "yield");
   const stranger = cable.start("other", "./frames-child.ts");

@@ -80,7 +80,7 @@ function resolves(vip: string): boolean {
   return inside(CLIENT, "ip", "neigh", "show", vip).includes(HARDWARE);
 }
 
-test("behind MLD snooping", { timeout: 120_000 }, async (t) => {
+test("behind MLD snooping", { timeout: 600_000 }, async (t) => {
   const remove = () => {
     for (const name of NAMES) spawnSync("ip", ["netns", "del", name], { stdio: "ignore" });
   };

@@ -17,7 +17,7 @@ const CASES: readonly [what: string, qdisc: string | undefined, deadlineMs: numb
 ];
 
 for (const [index, [what, qdisc, deadlineMs]] of CASES.entries()) {
-  test(what, { timeout: 90_000 }, async (t) => {
+  test(what, { timeout: 400_000 }, async (t) => {
     const cable = new Cable(t, `pc${index}`);
     if (qdisc !== undefined)
       cable.run("owner", "tc", "qdisc", "add", "dev", "eth0", "root", ...qdisc.split(" "));

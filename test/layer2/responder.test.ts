@@ -21,7 +21,7 @@ function inTheirs(...command: string[]): { status: number | null; output: string
   return { status, output: `${stdout}${stderr}` };
 }
 
-test("the responder and the kernel's tools", { timeout: 60_000 }, async (t) => {
+test("the responder and the kernel's tools", { timeout: 400_000 }, async (t) => {
   for (const name of [OURS, THEIRS]) spawnSync("ip", ["netns", "del", name], { stdio: "ignore" });
   t.after(() => {
     for (const name of [OURS, THEIRS]) spawnSync("ip", ["netns", "del", name], { stdio: "ignore" });

@@ -76,7 +76,7 @@ else {
     for (const { name } of NODES) spawnSync("ip", ["netns", "del", name], { stdio: "ignore" });
   });
 
-  test("closed, opened by the one rule, then by the other", { timeout: 240_000 }, async () => {
+  test("closed, opened by the one rule, then by the other", { timeout: 600_000 }, async () => {
     await says(/^started$/);
     firewall(CLOSED);
     await says(

@@ -2,10 +2,11 @@
  * Hosts on one layer 2 for speakers: a bridge of this machine, where an API server can listen, and a network namespace
  * for each host with the link `eth0`, hardware address 02:00:00:05:00:<number>.
  */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { cableLines, namespaceLines, removeLinkLine, removeNamespaceLine } from "#hack/common/networks.ts";
 import { claimLink } from "#test/network/claim.ts";
-import { run as command, ip } from "#test/network/namespace.ts";
+import { build, run as command, ip, removeNamespaces } from "#test/network/namespace.ts";
 
 const run = promisify(execFile);
 
@@ -40,16 +41,16 @@ export class Bridge implements Disposable {
     const port = portOf(name);
     const hardware = `02:00:00:05:00:${number.toString(16).padStart(2, "0")}`;
     const addresses = { IPv4: vip4(number), IPv6: vip6(number.toString(16)) };
-    spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
-    // Its namespace may live on in a process that outlived its test.
-    spawnSync("ip", ["link", "del", port], { stdio: "ignore" });
-    ip(`netns add ${namespace}
-      link add ${port} type veth peer name eth0 netns ${namespace}
-      link set ${port} master ${BRIDGE} up
-      -n ${namespace} link set lo up
-      -n ${namespace} link set eth0 address ${hardware} up
-      -n ${namespace} addr add ${addresses.IPv4}/24 dev eth0
-      -n ${namespace} addr add ${addresses.IPv6}/64 dev eth0 nodad`);
+    build(
+      removeNamespaceLine(namespace),
+      // Its namespace may live on in a process that outlived its test.
+      removeLinkLine(port),
+      namespaceLines(namespace),
+      cableLines(
+        { link: port, bridge: BRIDGE },
+        { namespace, link: "eth0", hardware, addresses: [`${addresses.IPv4}/24`, `${addresses.IPv6}/64`] },
+      ),
+    );
     const host = { name, namespace, hardware, addresses };
     this.hosts.set(name, host);
     return host;
@@ -103,9 +104,7 @@ export class Bridge implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { namespace } of this.hosts.values()) {
-      spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
-    }
-    spawnSync("ip", ["link", "del", BRIDGE], { stdio: "ignore" });
+    removeNamespaces([...this.hosts.values()].map(({ namespace }) => namespace));
+    build(removeLinkLine(BRIDGE));
   }
 }

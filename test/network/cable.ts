@@ -2,33 +2,41 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ip } from "#test/network/namespace.ts";
+import { cableLines, type End as NetworkEnd, namespaceLines } from "#hack/common/networks.ts";
+import { build, removeNamespaces } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 export type End = "owner" | "other";
 const PROGRAMS = new URL("../layer2/", import.meta.url);
 export const HARDWARE = { owner: "02:00:00:00:0a:01", other: "02:00:00:00:0c:01" } as const;
 
+/** The owner announces without having any. */
+const OTHER_ALONE = { owner: [], other: ["10.9.0.1/16"] };
+
 export class Cable {
   readonly #names: Readonly<Record<End, string>>;
   readonly #t: TestContext;
 
-  constructor(t: TestContext, name: string) {
+  constructor(
+    t: TestContext,
+    name: string,
+    addresses: Readonly<Record<End, readonly string[]>> = OTHER_ALONE,
+  ) {
     this.#t = t;
     this.#names = { owner: `gk${name}o-${process.pid}`, other: `gk${name}t-${process.pid}` };
-    const remove = (): void => {
-      for (const one of Object.values(this.#names))
-        spawnSync("ip", ["netns", "del", one], { stdio: "ignore" });
-    };
+    const remove = (): void => removeNamespaces(Object.values(this.#names));
     remove();
     t.after(remove);
-    const { owner, other } = this.#names;
-    ip(`netns add ${owner}
-      netns add ${other}
-      link add eth0 netns ${owner} address ${HARDWARE.owner} type veth peer name eth0 netns ${other} address ${HARDWARE.other}
-      -n ${owner} link set eth0 up
-      -n ${other} link set eth0 up
-      -n ${other} addr add 10.9.0.1/16 dev eth0`);
+    const end = (which: End): NetworkEnd => ({
+      namespace: this.#names[which],
+      link: "eth0",
+      hardware: HARDWARE[which],
+      addresses: addresses[which],
+    });
+    build(
+      Object.values(this.#names).flatMap((one) => namespaceLines(one)),
+      cableLines(end("owner"), end("other")),
+    );
   }
 
   /** What the command says on standard output, whatever its exit code. */

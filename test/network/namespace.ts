@@ -1,9 +1,6 @@
-/**
- * A network namespace of a test's own. The test file re-runs itself inside with `inNamespace`, so that everything it
- * opens is there and the machine's own network is not touched.
- */
+/** Programs for tests to their end, and what hack/common/networks.ts says, done on this machine. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { removeNamespaceLine } from "#hack/common/networks.ts";
 
 /** Runs a program, gives its standard output; throws with what it said when it fails. */
 export function run(program: string, ...args: string[]): string {
@@ -22,11 +19,12 @@ export function ip(commands: string): void {
   }
 }
 
-/** Whether this kernel has IPVS or can load it. */
-export function hasIpvs(): boolean {
-  spawnSync("modprobe", ["-a", "ip_vs", "ip_vs_mh", "ipip", "ip6_tunnel"]);
-  return (
-    readFileSync("/proc/modules", "utf8").includes("ip_vs ") ||
-    spawnSync("ls", ["/proc/net/ip_vs"]).status === 0
-  );
+/** Runs lines of shell; the first that fails ends them, and is named. */
+export function build(...lines: readonly (string | readonly string[])[]): void {
+  run("sh", "-euxc", lines.flat().join("\n"));
+}
+
+/** Whether they are there or not. */
+export function removeNamespaces(names: Iterable<string>): void {
+  build([...names].map(removeNamespaceLine));
 }

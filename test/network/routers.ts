@@ -2,8 +2,9 @@
  * Network namespaces for a device under test and routers: one segment for all, and a gateway that forwards between the
  * networks behind them, so that a multihop session really crosses it.
  */
-import { spawnSync } from "node:child_process";
-import { ip, run } from "#test/network/namespace.ts";
+
+import { bridgeLines, cableLines, namespaceLines, routeLines, sysctlLines } from "#hack/common/networks.ts";
+import { build, ip, removeNamespaces } from "#test/network/namespace.ts";
 import {
   GATEWAY,
   LINK,
@@ -16,6 +17,16 @@ import {
 
 /** Number of the device under test, as routers have theirs. */
 const DEVICE = 0;
+const VIA_GATEWAY = [GATEWAY.IPv4, GATEWAY.IPv6];
+/** A gateway between two networks behind one link must not tell hosts of a shorter way. */
+const FORWARDING = [
+  "net.ipv4.ip_forward=1",
+  "net.ipv6.conf.all.forwarding=1",
+  "net.ipv4.conf.all.send_redirects=0",
+  "net.ipv4.conf.br0.send_redirects=0",
+];
+
+const mainAddresses = (number: number): string[] => [mainAddress.IPv4(number), mainAddress.IPv6(number)];
 
 export class Topology implements Disposable {
   readonly #prefix: string;
@@ -25,24 +36,19 @@ export class Topology implements Disposable {
   constructor(prefix: string) {
     this.#prefix = prefix;
     // Left over from a run that was killed.
-    for (const name of ["gateway", "device", ...ROUTERS]) this.#delete(this.#name(name));
-    this.#add("gateway");
-    ip(`-n ${this.gateway} link add br0 type bridge
-      -n ${this.gateway} link set br0 up
-      -n ${this.gateway} addr add ${GATEWAY.IPv4}/16 dev br0
-      -n ${this.gateway} addr add ${GATEWAY.IPv6}/64 dev br0 nodad`);
-    for (const setting of [
-      "ipv4.ip_forward=1",
-      "ipv6.conf.all.forwarding=1",
-      "ipv4.conf.all.send_redirects=0",
-      "ipv4.conf.br0.send_redirects=0",
-    ]) {
-      run("ip", "netns", "exec", this.gateway, "sysctl", "-qw", `net.${setting}`);
-    }
+    removeNamespaces(["gateway", "device", ...ROUTERS].map((name) => this.#name(name)));
+    const { gateway } = this;
+    const addresses = [`${GATEWAY.IPv4}/16`, `${GATEWAY.IPv6}/64`];
+    build(
+      this.#namespace("gateway"),
+      bridgeLines({ namespace: gateway, link: "br0", addresses }),
+      sysctlLines(gateway, FORWARDING),
+    );
     this.#host("device", DEVICE);
-    for (const network of ["10.9.0.0/16", "fd00:9::/64"]) this.#route(this.device, network);
-    ip(`-n ${this.gateway} route add 10.8.0.0/16 via ${mainAddress.IPv4(DEVICE)}
-      -n ${this.gateway} route add fd00:8::/64 via ${mainAddress.IPv6(DEVICE)}`);
+    build(
+      routeLines(this.device, ["10.9.0.0/16", "fd00:9::/64"], VIA_GATEWAY),
+      routeLines(gateway, ["10.8.0.0/16", "fd00:8::/64"], mainAddresses(DEVICE)),
+    );
   }
 
   get gateway(): string {
@@ -61,9 +67,10 @@ export class Topology implements Disposable {
   addRouter(router: RouterKind, sessions: readonly Session[]): string {
     const number = numberOf(router);
     const namespace = this.#host(router, number);
-    for (const network of ["10.8.0.0/16", "fd00:8::/64"]) this.#route(namespace, network);
-    ip(`-n ${this.gateway} route add 10.9.${number}.0/24 via ${mainAddress.IPv4(number)}
-      -n ${this.gateway} route add fd00:9::${number}:0/112 via ${mainAddress.IPv6(number)}`);
+    build(
+      routeLines(namespace, ["10.8.0.0/16", "fd00:8::/64"], VIA_GATEWAY),
+      routeLines(this.gateway, [`10.9.${number}.0/24`, `fd00:9::${number}:0/112`], mainAddresses(number)),
+    );
     for (const session of sessions) {
       addAddress(this.device, session, session.device.address);
       addAddress(namespace, session, session.peer.address);
@@ -72,39 +79,30 @@ export class Topology implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const namespace of this.#made.splice(0)) this.#delete(namespace);
+    removeNamespaces(this.#made.splice(0));
   }
 
   #name(part: string): string {
     return `${this.#prefix}-${part}`;
   }
 
-  #delete(namespace: string): void {
-    spawnSync("ip", ["netns", "del", namespace], { stdio: "ignore" });
-  }
-
-  #add(part: string): string {
-    const namespace = this.#name(part);
-    ip(`netns add ${namespace}
-      -n ${namespace} link set lo up`);
-    this.#made.push(namespace);
-    return namespace;
+  /** Of a namespace that is removed in the end. */
+  #namespace(part: string): string[] {
+    this.#made.push(this.#name(part));
+    return namespaceLines(this.#name(part));
   }
 
   #host(part: string, number: number): string {
-    const namespace = this.#add(part);
-    const port = `port${number}`;
-    ip(`-n ${this.gateway} link add ${port} type veth peer name ${LINK} netns ${namespace}
-      -n ${this.gateway} link set ${port} master br0 up
-      -n ${namespace} link set ${LINK} up
-      -n ${namespace} addr add ${mainAddress.IPv4(number)}/16 dev ${LINK}
-      -n ${namespace} addr add ${mainAddress.IPv6(number)}/64 dev ${LINK} nodad`);
+    const namespace = this.#name(part);
+    const addresses = [`${mainAddress.IPv4(number)}/16`, `${mainAddress.IPv6(number)}/64`];
+    build(
+      this.#namespace(part),
+      cableLines(
+        { namespace: this.gateway, link: `port${number}`, bridge: "br0" },
+        { namespace, link: LINK, addresses },
+      ),
+    );
     return namespace;
-  }
-
-  #route(namespace: string, network: string): void {
-    const gateway = network.includes(":") ? GATEWAY.IPv6 : GATEWAY.IPv4;
-    ip(`-n ${namespace} route add ${network} via ${gateway}`);
   }
 }
 
