@@ -48,7 +48,7 @@ function finished(program: string, args: string[]): Promise<{ code: number | nul
   });
 }
 
-test("packet sockets", { timeout: 30_000 }, async (t) => {
+test("packet sockets", { timeout: 120_000 }, async (t) => {
   ip(`netns add ${HOST}
     link add ${OURS} type veth peer name far netns ${HOST}
     link set ${OURS} up

@@ -21,10 +21,12 @@ import {
   nodes,
   services,
 } from "#common/kube/resource.ts";
+import { cableLines, namespaceLines, removeLinkLine, removeNamespaceLine } from "#hack/common/networks.ts";
 import { bundle } from "#hack/images/bundle.ts";
 import { startControlPlane } from "#hack/lab/control-plane.ts";
 import { Daemon } from "#test/interop/process.ts";
-import { ip } from "#test/network/namespace.ts";
+import { build } from "#test/network/namespace.ts";
+
 import { until } from "#test/until.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -83,10 +85,16 @@ if (protocol === "bgp")
     spec: { myASN: 64_512, peerASN: 65_001, peerAddress: PEER, sourceAddress: OURS, routerID: OURS },
   });
 // The speaker has to reach the API server on loopback, so it runs outside of a namespace, on a cable of its own.
-await promisify(execFile)("ip", ["link", "del", "bench0"]).catch(() => "a run that was killed leaves it");
-await promisify(execFile)("ip", ["link", "add", "bench0", "type", "veth", "peer", "name", "bench1"]);
-await promisify(execFile)("ip", ["link", "set", "bench0", "up"]);
-await promisify(execFile)("ip", ["link", "set", "bench1", "up"]);
+// A run that was killed leaves it.
+build(
+  removeNamespaceLine(PEER_SPACE),
+  removeLinkLine("bench0"),
+  namespaceLines(PEER_SPACE),
+  cableLines(
+    { link: "bench0", addresses: protocol === "bgp" ? [`${OURS}/24`] : [] },
+    { namespace: PEER_SPACE, link: "bench1", addresses: [`${PEER}/24`] },
+  ),
+);
 const bird = protocol === "bgp" ? await startPeer() : undefined;
 function startSpeaker() {
   const env = {
@@ -138,8 +146,7 @@ try {
 } finally {
   await endSpeaker();
   await bird?.stop();
-  await promisify(execFile)("ip", ["link", "del", "bench0"]);
-  if (protocol === "bgp") await promisify(execFile)("ip", ["netns", "del", PEER_SPACE]);
+  build(removeLinkLine("bench0"), removeNamespaceLine(PEER_SPACE));
   kube.close();
   await plane.stop();
   await rm(dir, { recursive: true, force: true });
@@ -147,15 +154,6 @@ try {
 
 /** BIRD behind the cable. */
 async function startPeer(): Promise<Daemon> {
-  await promisify(execFile)("ip", ["netns", "del", PEER_SPACE]).catch(
-    () => "a run that was killed leaves it",
-  );
-  ip(`netns add ${PEER_SPACE}
-    link set bench1 netns ${PEER_SPACE}
-    -n ${PEER_SPACE} link set lo up
-    -n ${PEER_SPACE} link set bench1 up
-    -n ${PEER_SPACE} addr add ${PEER}/24 dev bench1
-    addr add ${OURS}/24 dev bench0`);
   const config = join(dir, "bird.conf");
   await writeFile(
     config,

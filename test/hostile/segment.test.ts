@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { cableLines, namespaceLines, routeLines } from "#hack/common/networks.ts";
 import { LONG } from "#test/dataplane/ipvs-nodes.ts";
 import { HostileWorld } from "#test/hostile/victim-world.ts";
 import { script } from "#test/network/machine.ts";
@@ -26,14 +27,15 @@ before(async () => {
   pod = { netns: topology.pods.find((one) => one.name === name)?.netns ?? "", address: IPv4 };
   await script(
     machine,
-    `ip netns add evil
-ip link add eth0 netns evil type veth peer name evil netns ${topology.lan}
-ip -n ${topology.lan} link set evil master br0 up
-ip -n evil link set lo up
-ip -n evil link set eth0 up
-ip -n evil addr add ${host.address}/24 dev eth0
-ip -n evil route add default via ${topology.router.IPv4}
-${topology.nodes.map(({ IPv4: node, podCidr }) => `ip -n evil route add ${podCidr.IPv4} via ${node}`).join("\n")}`,
+    [
+      ...namespaceLines("evil"),
+      ...cableLines(
+        { namespace: "evil", link: "eth0", addresses: [`${host.address}/24`] },
+        { namespace: topology.lan, link: "evil", bridge: "br0" },
+      ),
+      ...routeLines("evil", ["default"], [topology.router.IPv4]),
+      ...topology.nodes.flatMap(({ IPv4: node, podCidr }) => routeLines("evil", [podCidr.IPv4], [node])),
+    ].join("\n"),
   );
 });
 after(async () => {

@@ -6,8 +6,10 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { cableLines, type End, namespaceLines } from "#hack/common/networks.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
-import { ip, run } from "#test/network/namespace.ts";
+import { build, run } from "#test/network/namespace.ts";
+
 import { until } from "#test/until.ts";
 
 const NODES = [
@@ -27,15 +29,15 @@ const said: string[] = [];
 
 function setUp(): void {
   const [a, b] = NODES;
-  ip(`netns add ${a.name}
-    netns add ${b.name}
-    link add eth0 netns ${a.name} type veth peer name eth0 netns ${b.name}`);
-  for (const { name, IPv4, IPv6 } of NODES) {
-    ip(`-n ${name} link set lo up
-      -n ${name} link set eth0 up
-      -n ${name} addr add ${IPv4}/24 dev eth0
-      -n ${name} addr add ${IPv6}/64 dev eth0 nodad`);
-  }
+  const end = ({ name, IPv4, IPv6 }: (typeof NODES)[number]): End => ({
+    namespace: name,
+    link: "eth0",
+    addresses: [`${IPv4}/24`, `${IPv6}/64`],
+  });
+  build(
+    NODES.flatMap(({ name }) => namespaceLines(name)),
+    cableLines(end(a), end(b)),
+  );
   for (const [at, { name, IPv4, IPv6 }] of NODES.entries()) {
     const other = NODES[1 - at];
     const words = JSON.stringify({ own: { IPv4, IPv6 }, other: { IPv4: other?.IPv4, IPv6: other?.IPv6 } });

@@ -39,6 +39,10 @@ export class Cable {
     );
   }
 
+  namespace(end: End): string {
+    return this.#names[end];
+  }
+
   /** What the command says on standard output, whatever its exit code. */
   run(end: End, ...command: string[]): string {
     return spawnSync("ip", ["netns", "exec", this.#names[end], ...command], { encoding: "utf8" }).stdout;

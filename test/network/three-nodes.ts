@@ -8,6 +8,7 @@
  * Nodes route to each other's pods by the node's address. They have what a node of a real cluster has and what could
  * disturb: loose reverse path filtering and a forward chain that drops packets without a connection (kube-proxy's).
  */
+import { bridgeLines, cableLines, namespaceLines, routeLines, sysctlLines } from "#hack/common/networks.ts";
 import { type Machine, script } from "#test/network/machine.ts";
 
 export interface Family {
@@ -52,10 +53,7 @@ export async function buildTopology(machine: Machine, instance: number, uplink?:
   const lines: string[] = [];
   const lan = topology.lan;
   lines.push(...namespaces(topology));
-  lines.push(
-    `ip -n ${lan} link add br0 type bridge forward_delay 0 mcast_snooping 0`,
-    `ip -n ${lan} link set br0 up`,
-  );
+  lines.push(...bridgeLines({ namespace: lan, link: "br0" }, SWITCHING));
   if (uplink !== undefined) {
     lines.push(`ip link set ${uplink} netns ${lan}`, `ip -n ${lan} link set ${uplink} master br0 up`);
   }
@@ -120,46 +118,42 @@ function netnsNames(topology: Topology): string[] {
   return [...ends, ...topology.nodes.map((node) => node.netns), ...topology.pods.map((pod) => pod.netns)];
 }
 
+/** Addresses are usable at once: duplicate address detection would cost every namespace two seconds. */
+const AT_ONCE = [
+  "net.ipv6.conf.all.accept_dad=0",
+  "net.ipv6.conf.default.accept_dad=0",
+  "net.ipv6.conf.default.router_solicitations=0",
+];
+const FORWARDING = ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"];
+const SWITCHING = "forward_delay 0 mcast_snooping 0";
+const DEFAULTS = ["0.0.0.0/0", "::/0"];
+
 function namespaces(topology: Topology): string[] {
-  const lines = [`for n in ${netnsNames(topology).join(" ")}; do`];
-  lines.push("ip netns add $n; ip -n $n link set lo up");
-  // Addresses are usable at once: duplicate address detection would cost every namespace two seconds.
-  lines.push(
-    "nsenter --net=/run/netns/$n sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 " +
-      "net.ipv6.conf.default.router_solicitations=0",
-    "done",
-  );
-  return lines;
+  return netnsNames(topology).flatMap((name) => namespaceLines(name, AT_ONCE));
 }
 
+const withLength = ({ IPv4, IPv6 }: Family): string[] => [`${IPv4}/24`, `${IPv6}/64`];
+
 function nodeLines(topology: Topology, node: NodePlace): string[] {
-  const ns = node.netns;
+  const { lan, router, nodes } = topology;
+  const namespace = node.netns;
   const gateway = (family: keyof Family): string =>
     node.podCidr[family].replace("0/24", "1/24").replace("::/64", "::1/64");
-  const batch = [
-    `link set eth0 up`,
-    `addr add ${node.IPv4}/24 dev eth0`,
-    `addr add ${node.IPv6}/64 dev eth0 nodad`,
-    `link add cni0 type bridge forward_delay 0 mcast_snooping 0`,
-    `link set cni0 up`,
-    `addr add ${gateway("IPv4")} dev cni0`,
-    `addr add ${gateway("IPv6")} dev cni0 nodad`,
-    `route add default via ${topology.router.IPv4}`,
-    `route add default via ${topology.router.IPv6}`,
-  ];
-  for (const other of topology.nodes) {
-    if (other.name === node.name) continue;
-    batch.push(
-      `route add ${other.podCidr.IPv4} via ${other.IPv4}`,
-      `route add ${other.podCidr.IPv6} via ${other.IPv6}`,
-    );
-  }
+  const pods = [gateway("IPv4"), gateway("IPv6")];
   return [
-    `ip link add eth0 netns ${ns} type veth peer name ${node.name} netns ${topology.lan}`,
-    `ip -n ${topology.lan} link set ${node.name} master br0 up`,
-    `nsenter --net=/run/netns/${ns} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=2`,
-    ...heredoc(`ip -n ${ns} -batch -`, batch),
-    ...heredoc(`nsenter --net=/run/netns/${ns} nft -f -`, [
+    ...cableLines(
+      { namespace, link: "eth0", addresses: withLength(node) },
+      { namespace: lan, link: node.name, bridge: "br0" },
+    ),
+    ...bridgeLines({ namespace, link: "cni0", addresses: pods }, SWITCHING),
+    ...routeLines(namespace, DEFAULTS, [router.IPv4, router.IPv6]),
+    ...nodes
+      .filter(({ name }) => name !== node.name)
+      .flatMap(({ podCidr, IPv4, IPv6 }) =>
+        routeLines(namespace, [podCidr.IPv4, podCidr.IPv6], [IPv4, IPv6]),
+      ),
+    ...sysctlLines(namespace, [...FORWARDING, "net.ipv4.conf.all.rp_filter=2"]),
+    ...heredoc(`nsenter --net=/run/netns/${namespace} nft -f -`, [
       "table inet proxy {",
       "chain forward { type filter hook forward priority 0; ct state invalid counter drop; }",
       "}",
@@ -169,43 +163,30 @@ function nodeLines(topology: Topology, node: NodePlace): string[] {
 
 function podLines(topology: Topology, pod: PodPlace): string[] {
   const node = topology.nodes.find((candidate) => candidate.name === pod.node);
-  const via = { IPv4: pod.IPv4.replace(/\d+$/, "1"), IPv6: pod.IPv6.replace(/[0-9a-f]+$/, "1") };
+  const via = [pod.IPv4.replace(/\d+$/, "1"), pod.IPv6.replace(/[0-9a-f]+$/, "1")];
   return [
-    `ip link add eth0 netns ${pod.netns} type veth peer name ${pod.name} netns ${node?.netns}`,
-    `ip -n ${node?.netns} link set ${pod.name} master cni0 up`,
-    ...heredoc(`ip -n ${pod.netns} -batch -`, [
-      `link set eth0 up`,
-      `addr add ${pod.IPv4}/24 dev eth0`,
-      `addr add ${pod.IPv6}/64 dev eth0 nodad`,
-      `route add default via ${via.IPv4}`,
-      `route add default via ${via.IPv6}`,
-    ]),
+    ...cableLines(
+      { namespace: pod.netns, link: "eth0", addresses: withLength(pod) },
+      { ...(node !== undefined && { namespace: node.netns }), link: pod.name, bridge: "cni0" },
+    ),
+    ...routeLines(pod.netns, DEFAULTS, via),
   ];
 }
 
 function routerLines(topology: Topology): string[] {
-  const { router, client } = topology;
+  const { router, client, lan } = topology;
   const inside = { IPv4: client.IPv4.replace(/2$/, "1"), IPv6: client.IPv6.replace(/2$/, "1") };
   return [
-    `ip link add eth0 netns ${router.netns} type veth peer name router netns ${topology.lan}`,
-    `ip -n ${topology.lan} link set router master br0 up`,
-    `ip link add eth1 netns ${router.netns} type veth peer name eth0 netns ${client.netns}`,
-    `nsenter --net=/run/netns/${router.netns} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1`,
-    ...heredoc(`ip -n ${router.netns} -batch -`, [
-      "link set eth0 up",
-      "link set eth1 up",
-      `addr add ${router.IPv4}/24 dev eth0`,
-      `addr add ${router.IPv6}/64 dev eth0 nodad`,
-      `addr add ${inside.IPv4}/24 dev eth1`,
-      `addr add ${inside.IPv6}/64 dev eth1 nodad`,
-    ]),
-    ...heredoc(`ip -n ${client.netns} -batch -`, [
-      "link set eth0 up",
-      `addr add ${client.IPv4}/24 dev eth0`,
-      `addr add ${client.IPv6}/64 dev eth0 nodad`,
-      `route add default via ${inside.IPv4}`,
-      `route add default via ${inside.IPv6}`,
-    ]),
+    ...cableLines(
+      { namespace: router.netns, link: "eth0", addresses: withLength(router) },
+      { namespace: lan, link: "router", bridge: "br0" },
+    ),
+    ...cableLines(
+      { namespace: router.netns, link: "eth1", addresses: withLength(inside) },
+      { namespace: client.netns, link: "eth0", addresses: withLength(client) },
+    ),
+    ...sysctlLines(router.netns, FORWARDING),
+    ...routeLines(client.netns, DEFAULTS, [inside.IPv4, inside.IPv6]),
   ];
 }
 
