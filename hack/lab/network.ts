@@ -2,19 +2,22 @@
 import { readFile } from "node:fs/promises";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { runScript } from "#hack/common/command.ts";
+import { bridgeLines, cableLines, routeLines, sysctlLines } from "#hack/common/networks.ts";
 import { type Layout, type NodeLayout, netnsOf } from "#hack/lab/layout.ts";
 import { namespaceScript } from "#hack/lab/node-script.ts";
 
 /** Makes the bridge, the router and the client. Nothing of the instance may be there. */
 export async function makeNetwork(layout: Layout): Promise<void> {
   const { bridge, host } = layout;
-  await runScript(`ip link add ${bridge} type bridge mcast_snooping 0
-ip link set ${bridge} alias ${CHECKOUT}
-sysctl -qw net.ipv6.conf.${bridge}.disable_ipv6=0
-ip addr add ${host.v4}/24 dev ${bridge}
-ip addr add ${host.v6}/64 dev ${bridge} nodad
-ip link set ${bridge} up
-${routerScript(layout)}`);
+  const lines = [
+    ...bridgeLines({ link: bridge }, "mcast_snooping 0"),
+    `ip link set ${bridge} alias ${CHECKOUT}`,
+    `sysctl -qw net.ipv6.conf.${bridge}.disable_ipv6=0`,
+    `ip addr add ${host.v4}/24 dev ${bridge}`,
+    `ip addr add ${host.v6}/64 dev ${bridge} nodad`,
+    ...routerLines(layout),
+  ];
+  await runScript(lines.join("\n"));
 }
 
 /** The checkout that made the network which is there now; undefined if there is none. */
@@ -23,35 +26,30 @@ export async function checkoutOf(layout: Layout): Promise<string | undefined> {
   return alias.trim() === "" ? undefined : alias.trim();
 }
 
-function routerScript(layout: Layout): string {
+function routerLines(layout: Layout): string[] {
   const { bridge, routerLink, router, gateway, client, clientRange } = layout;
   const [routerSpace, clientSpace] = [netnsOf(layout, "router"), netnsOf(layout, "client")];
-  return `${namespaceScript(routerSpace)}${namespaceScript(clientSpace)}
-sysctlOfClient() { nsenter --net=/run/netns/${clientSpace} sysctl -qw "$@"; }
-sysctlOfClient net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv6.conf.default.forwarding=0
-ip link add ${routerLink} type veth peer name eth0 netns ${routerSpace}
-ip link set ${routerLink} master ${bridge} up
-ip link add eth0 netns ${clientSpace} type veth peer name eth1 netns ${routerSpace}
-ip -n ${routerSpace} -batch - <<END
-addr add ${router.v4}/24 dev eth0
-addr add ${router.v6}/64 dev eth0 nodad
-addr add ${gateway.v4}/24 dev eth1
-addr add ${gateway.v6}/64 dev eth1 nodad
-link set eth0 up
-link set eth1 up
-END
-ip -n ${clientSpace} -batch - <<END
-addr add ${client.v4}/24 dev eth0
-addr add ${client.v6}/64 dev eth0 nodad
-link set eth0 up
-route add default via ${gateway.v4}
-route add default via ${gateway.v6}
-END
-ip -batch - <<END
-route replace ${clientRange.v4} via ${router.v4}
-route replace ${clientRange.v6} via ${router.v6}
-END
-`;
+  const of = ({ v4, v6 }: { v4: string; v6: string }): string[] => [`${v4}/24`, `${v6}/64`];
+  return [
+    namespaceScript(routerSpace),
+    namespaceScript(clientSpace),
+    ...sysctlLines(clientSpace, [
+      "net.ipv4.ip_forward=0",
+      "net.ipv6.conf.all.forwarding=0",
+      "net.ipv6.conf.default.forwarding=0",
+    ]),
+    ...cableLines(
+      { link: routerLink, bridge },
+      { namespace: routerSpace, link: "eth0", addresses: of(router) },
+    ),
+    ...cableLines(
+      { namespace: clientSpace, link: "eth0", addresses: of(client) },
+      { namespace: routerSpace, link: "eth1", addresses: of(gateway) },
+    ),
+    ...routeLines(clientSpace, ["0.0.0.0/0", "::/0"], [gateway.v4, gateway.v6]),
+    `ip route replace ${clientRange.v4} via ${router.v4}`,
+    `ip route replace ${clientRange.v6} via ${router.v6}`,
+  ];
 }
 
 /** This machine and the router know every node's pods. */

@@ -5,6 +5,7 @@
  * A node is a network namespace with a mount and a process namespace in it: whatever its programs mount and start
  * ends with its first process.
  */
+import { cableLines, namespaceLines, routeLines } from "#hack/common/networks.ts";
 import type { Layout, NodeLayout } from "#hack/lab/layout.ts";
 
 export interface NodeScriptInput {
@@ -39,10 +40,7 @@ const FORWARDING = [
 
 /** Makes a namespace that forwards. */
 export function namespaceScript(netns: string): string {
-  return `ip netns add ${netns}
-nsenter --net=/run/netns/${netns} sysctl -qw ${FORWARDING.join(" ")}
-ip -n ${netns} link set lo up
-`;
+  return `${namespaceLines(netns, FORWARDING).join("\n")}\n`;
 }
 
 /** Prints the process id of the node's first process. */
@@ -66,16 +64,14 @@ echo $!
 
 function linkScript({ layout, node }: NodeScriptInput): string {
   const { address } = node;
-  return `ip link add ${node.link} type veth peer name eth0 netns ${node.netns}
-ip link set ${node.link} master ${layout.bridge} up
-ip -n ${node.netns} -batch - <<END
-link set eth0 up
-addr add ${address.v4}/24 dev eth0
-addr add ${address.v6}/64 dev eth0 nodad
-route add default via ${layout.router.v4}
-route add default via ${layout.router.v6}
-END
-`;
+  const lines = [
+    ...cableLines(
+      { link: node.link, bridge: layout.bridge },
+      { namespace: node.netns, link: "eth0", addresses: [`${address.v4}/24`, `${address.v6}/64`] },
+    ),
+    ...routeLines(node.netns, ["0.0.0.0/0", "::/0"], [layout.router.v4, layout.router.v6]),
+  ];
+  return `${lines.join("\n")}\n`;
 }
 
 /** One root a node in each hierarchy; cgroup v1 wants its cpuset filled before anything can go in. */
