@@ -35,7 +35,7 @@ const PURPOSE: Readonly<Record<string, string>> = {
   events: "what changed, told at the object",
   secrets: "passwords of BGP sessions",
   tokenreviews: "whose token a reader of metrics shows",
-  subjectaccessreviews: "whether he may read them",
+  subjectaccessreviews: "whether they may read them",
 };
 
 /** The lines between the two marks. */
@@ -56,7 +56,7 @@ export function privileges(operator: readonly OperatorRole[]): string {
     "|---|---|",
     ...policyRows(),
     "",
-    "The operator, beside what it grants (nobody grants what he does not hold):",
+    "Kubernetes lets nobody grant a right that they do not hold, so the operator has all rights above, too. Beside them it has:",
     "",
     "| where | what | verbs |",
     "|---|---|---|",
