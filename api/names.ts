@@ -36,7 +36,10 @@ export const LABEL_COMPONENT = "app.kubernetes.io/component";
 export const LABEL_NAME = "app.kubernetes.io/name";
 export const APP_NAME = "genkan";
 
-/** Removal of what the operator made waits for this finalizer on the LoadBalancer. */
+/**
+ * Older releases put it on the LoadBalancer; the operator takes it off. An uninstall often takes away the operator's
+ * rights before the LoadBalancer, and what nobody can take off keeps its namespace from ending.
+ */
 export const FINALIZER = `${GROUP}/cleanup`;
 
 /** Field managers of server-side apply, one for each role. */

@@ -28,7 +28,7 @@ const PURPOSE: Readonly<Record<string, string>> = {
   leases: "who leads; which speakers live",
   services: "who asks for addresses, who has them",
   "services/status": "addresses, forwarding ids, conditions",
-  namespaces: "whom a pool is for",
+  namespaces: "whom a pool is for; as a node's speaker ends, whether the install namespace goes",
   nodes: "where nodes are, which are left out, which addresses are theirs",
   servicecidrs: "addresses that the cluster itself uses: no Service gets one",
   endpointslices: "where the pods are",

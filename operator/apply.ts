@@ -5,7 +5,7 @@ import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound, KubeError } from "#common/kube/error.ts";
 import type { EventRecorder } from "#common/kube/events.ts";
 import type { ManagedFields } from "#common/kube/managers.ts";
-import { apiVersionOf, type LoadBalancer, loadBalancers } from "#common/kube/resource.ts";
+import { apiVersionOf, type LoadBalancer, loadBalancers, nodes } from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
 import { describeChild } from "#operator/children/child.ts";
 import { adopted } from "#operator/ownership.ts";
@@ -76,21 +76,15 @@ async function removeOne({ client, log }: ApplyOptions, removal: Removal): Promi
   if (!isGone) log.info("removed", { event: "childRemoved", object: `${resource.kind} ${name}`, why });
 }
 
-/** The finalizers of `balancer` with or without ours; a version that was changed meanwhile is for the next pass. */
-async function setFinalizer(
-  { client }: ApplyOptions,
-  balancer: LoadBalancer,
-  verb: "add" | "remove",
-): Promise<void> {
+/** A version that was changed meanwhile is for the next pass. */
+async function removeFinalizer({ client }: ApplyOptions, balancer: LoadBalancer): Promise<void> {
   const { name, namespace = "", resourceVersion, finalizers = [] } = balancer.metadata;
   const others = finalizers.filter((finalizer) => finalizer !== FINALIZER);
-  const body = {
-    metadata: { resourceVersion, finalizers: verb === "add" ? [...others, FINALIZER] : others },
-  };
+  const body = { metadata: { resourceVersion, finalizers: others } };
   try {
     await client.patch(loadBalancers, { ...MANAGER, name, namespace, type: "merge", body });
   } catch (error) {
-    if (!isNotFound(error)) throw error;
+    if (!isNotFound(error) && !isConflict(error)) throw error;
   }
 }
 
@@ -103,9 +97,13 @@ export async function applyPlan(
   plan: Plan,
   balancer: LoadBalancer | undefined,
 ): Promise<void> {
-  if (balancer !== undefined && plan.finalizer === "add") await setFinalizer(options, balancer, "add");
-  for (const node of plan.left) if (balancer !== undefined) tellNodeLeft(options, balancer, node);
+  for (const node of plan.left) tellNodeLeft(options, node);
   const refused = new Map<string, unknown>();
+  if (balancer !== undefined && plan.hasFinalizer) {
+    await attempt(`LoadBalancer ${balancer.metadata.name}`, refused, () =>
+      removeFinalizer(options, balancer),
+    );
+  }
   for (const application of plan.apply) {
     const { resource, object } = application.child;
     await attempt(describeChild(resource, object), refused, () => applyChild(options, application));
@@ -119,10 +117,6 @@ export async function applyPlan(
       [...refused].map(([what, error]) => `${what}: ${errorText(error)}`),
       first,
     );
-  }
-  if (balancer !== undefined && plan.finalizer === "remove") {
-    await options.events.flush();
-    await setFinalizer(options, balancer, "remove");
   }
 }
 
@@ -142,11 +136,16 @@ async function attempt(
   }
 }
 
-function tellNodeLeft({ log, events }: ApplyOptions, balancer: LoadBalancer, node: string): void {
-  const message = `the speaker of node ${node} showed no life for 60 s: what it had in the node's kernel is left there`;
+/** Told at the Node, which is still there when everything of ours is gone. */
+function tellNodeLeft({ log, events }: ApplyOptions, node: string): void {
+  const message =
+    "the speaker of this node ended without a word that it has cleaned it: what Genkan had in its kernel may still be " +
+    "there (its nftables table, IPVS services, rules and tunnels); restart the node, or clean it as docs/uninstall.md says";
   log.warn(message, { event: "nodeLeft", node });
+  // Who reads a Node's events looks for its name in place of the uid (as the kubelet writes them).
+  const metadata = { name: node, uid: node };
   events.emit(
-    { apiVersion: apiVersionOf(loadBalancers), kind: loadBalancers.kind, metadata: balancer.metadata },
+    { apiVersion: "v1", kind: nodes.kind, metadata },
     { type: "Warning", reason: "NodeLeft", message },
   );
 }

@@ -20,12 +20,11 @@ const leaving = (seconds: number): ReturnType<typeof balancer> =>
 
 test("a settled installation needs nothing", () => {
   const plan = planOperator(view());
-  assert.deepEqual([applied(plan), removed(plan), plan.finalizer], [[], [], undefined]);
+  assert.deepEqual([applied(plan), removed(plan), plan.hasFinalizer], [[], [], false]);
 });
 
 test("an empty cluster gets everything but the webhooks, rights first", () => {
-  const plan = planOperator(view({ children: [], loadBalancer: balancer({ finalizers: [] }) }));
-  assert.equal(plan.finalizer, "add");
+  const plan = planOperator(view({ children: [] }));
   const kinds = plan.apply.map(({ child }) => child.resource.kind);
   assert.ok(!kinds.includes("ValidatingWebhookConfiguration"));
   assert.ok(kinds.indexOf("ServiceAccount") < kinds.indexOf("Deployment"));
@@ -87,6 +86,11 @@ test("reports of speakers that are no more go, those of speakers that work stay"
 });
 
 const WEBHOOKS = "ValidatingWebhookConfiguration genkan-validating-webhook";
+const WORKLOADS = ["Deployment controller", "DaemonSet speaker"];
+const FOREGROUND = { deletionTimestamp: secondsAgo(1), finalizers: ["foregroundDeletion"] };
+const withoutWorkloads = settledChildren().filter(
+  ({ resource }) => !["DaemonSet", "Deployment"].includes(resource.kind),
+);
 const cases: readonly {
   readonly name: string;
   readonly view: Partial<OperatorView>;
@@ -95,68 +99,103 @@ const cases: readonly {
   readonly left?: readonly string[];
 }[] = [
   {
-    name: "live speakers are waited for, however long, in their own words",
+    name: "webhooks and workloads go at once, and pods are waited for in their speakers' own words",
     view: {
-      loadBalancer: leaving(600),
+      loadBalancer: undefined,
       speakers: [
         speaker("node1", "Removed", "True"),
         speaker("node2", "Removed", "False", "NotRemoved", "busy"),
       ],
-      leases: [lease("node1", true), lease("node2", true)],
+      pods: [pod("node2"), pod("node3")],
     },
+    removed: [WEBHOOKS, ...WORKLOADS],
+    waiting: /clean their nodes and end: node2 \(busy\), node3$/,
+  },
+  {
+    name: "a LoadBalancer that somebody else's finalizer holds is one that goes",
+    view: { loadBalancer: leaving(600), pods: [pod("node2")] },
+    removed: [WEBHOOKS, ...WORKLOADS],
+    waiting: /end: node2$/,
+  },
+  {
+    name: "a namespace that ends takes all of it along, whatever its LoadBalancer says",
+    view: { home: { uid: "u-namespace", isTerminating: true }, pods: [pod("node2")] },
+    removed: [WEBHOOKS, ...WORKLOADS],
+    waiting: /end: node2$/,
+  },
+  {
+    name: "where somebody waits for the garbage collector, the workloads are its business",
+    view: { loadBalancer: balancer(FOREGROUND), pods: [pod("node2")] },
     removed: [WEBHOOKS],
-    waiting: /clean their nodes: node2 \(busy\)$/,
+    waiting: /end: node2$/,
   },
   {
-    name: "a dead one is waited for within its minute",
-    view: { loadBalancer: leaving(30), speakers: [speaker("node2")], leases: [lease("node2", false)] },
-    removed: [WEBHOOKS],
-    waiting: /no life, 30 s longer at most: node2$/,
+    name: "unless a pod does not end",
+    view: { loadBalancer: balancer(FOREGROUND), pods: [pod("node2", { goneBy: secondsAgo(16) })] },
+    removed: [WEBHOOKS, ...WORKLOADS],
+    waiting: /pods to end$/,
   },
   {
-    name: "and left after it",
-    view: { loadBalancer: leaving(61), speakers: [speaker("node2")], leases: [lease("node2", false)] },
-    removed: [WEBHOOKS, "DaemonSet speaker"],
-    waiting: /pods to end/,
-    left: ["node2"],
-  },
-  {
-    name: "a pod without a report is waited for too",
-    view: { loadBalancer: leaving(1), pods: [pod("node3")] },
-    removed: [WEBHOOKS],
-    waiting: /node3$/,
-  },
-  {
-    name: "a node that left the cluster is not",
-    view: { loadBalancer: leaving(1), speakers: [speaker("gone")], leases: [lease("gone", false)] },
-    removed: [WEBHOOKS, "DaemonSet speaker"],
-    waiting: /pods to end/,
+    name: "workloads whose pods are not there yet are waited for too",
+    view: { loadBalancer: undefined, speakers: [speaker("node1")] },
+    removed: [WEBHOOKS, ...WORKLOADS],
+    waiting: /pods to end$/,
   },
   {
     name: "pods end before their rights go",
     view: {
-      loadBalancer: leaving(5),
-      children: settledChildren().filter(({ resource }) => resource.kind !== "DaemonSet"),
+      loadBalancer: undefined,
+      children: withoutWorkloads,
       pods: [pod("node1", { goneBy: secondsAgo(10) })],
     },
     removed: [WEBHOOKS],
-    waiting: /pods to end: node1$/,
+    waiting: /end: node1$/,
   },
   {
-    name: "but not for ever",
+    name: "what a speaker reported last may still be on its way",
     view: {
-      loadBalancer: leaving(5),
-      children: settledChildren().filter(({ resource }) => resource.kind !== "DaemonSet"),
+      loadBalancer: undefined,
+      children: withoutWorkloads,
+      speakers: [speaker("node1")],
+      withoutSpeakersMs: 1_999,
+    },
+    removed: [WEBHOOKS],
+    waiting: /last reports/,
+  },
+  {
+    name: "then the nodes are named that nobody reported clean, but for those that left the cluster",
+    view: {
+      loadBalancer: undefined,
+      children: withoutWorkloads,
+      speakers: [speaker("node1", "Removed", "True"), speaker("node2", "Removed", "False"), speaker("gone")],
+      leases: [lease("node1"), lease("node2"), lease("node3"), lease("gone")],
+      withoutSpeakersMs: 2_000,
+    },
+    removed: "the rest",
+    waiting: /last objects/,
+    left: ["node2", "node3"],
+  },
+  {
+    name: "pods that a kubelet does not end are not waited for for ever, and their nodes are named",
+    view: {
+      loadBalancer: undefined,
+      children: withoutWorkloads,
+      speakers: [speaker("node1")],
       pods: [pod("node1", { goneBy: secondsAgo(16) })],
     },
     removed: "the rest",
     waiting: /last objects/,
+    left: ["node1"],
   },
   {
-    name: "without a LoadBalancer nobody reports",
-    view: { loadBalancer: undefined, speakers: [speaker("node1")], leases: [lease("node1", true)] },
-    removed: [WEBHOOKS, "DaemonSet speaker"],
-    waiting: /pods to end/,
+    name: "nobody is named twice",
+    view: {
+      loadBalancer: undefined,
+      children: withoutWorkloads,
+      pods: [pod("node1", { goneBy: secondsAgo(16) })],
+    },
+    removed: "the rest",
+    waiting: /last objects/,
   },
 ];
 
@@ -167,17 +206,35 @@ for (const expected of cases) {
     else assert.deepEqual(removed(plan), expected.removed);
     assert.match(plan.waiting, expected.waiting);
     assert.deepEqual(plan.left, expected.left ?? []);
-    assert.deepEqual([plan.finalizer, plan.apply], [undefined, []]);
+    assert.deepEqual([plan.hasFinalizer, plan.apply], [false, []]);
     assert.ok((plan.retryAfterMs ?? 0) > 0);
   });
 }
 
-test("removal: the finalizer goes when nothing is left, and is no business of ours afterwards", () => {
-  const done = planOperator(view({ loadBalancer: leaving(9), children: [] }));
-  assert.equal(done.finalizer, "remove");
-  const others = balancer({ deletionTimestamp: secondsAgo(9), finalizers: ["somebody/else"] });
-  const after = planOperator(view({ loadBalancer: others, children: [] }));
-  assert.deepEqual([after.finalizer, after.apply, after.remove], [undefined, [], []]);
-  const absent = planOperator(view({ loadBalancer: undefined, children: [] }));
-  assert.deepEqual([absent.finalizer, absent.remove], [undefined, []]);
+test("removal: nothing is left to be done where nothing is", () => {
+  for (const loadBalancer of [undefined, leaving(9)]) {
+    const { apply, remove, retryAfterMs } = planOperator(view({ loadBalancer, children: [] }));
+    assert.deepEqual([apply, remove, retryAfterMs], [[], [], undefined]);
+  }
+});
+
+test("the finalizer of an older release goes, whether the LoadBalancer stays or not", () => {
+  const finalizers = ["genkan.dev/cleanup", "somebody/else"];
+  for (const metadata of [{ finalizers }, { finalizers, deletionTimestamp: secondsAgo(1) }])
+    assert.equal(planOperator(view({ loadBalancer: balancer(metadata) })).hasFinalizer, true);
+});
+
+test("who owns what decides about what goes along", () => {
+  const { apply } = planOperator(view({ children: [] }));
+  const owners = new Map(
+    apply.map(({ child: { resource, object } }) => [
+      resource.kind,
+      object.metadata.ownerReferences?.map(({ kind, uid }) => `${kind} ${uid}`).join() ?? "",
+    ]),
+  );
+  for (const { child } of apply) {
+    const { kind, namespaced } = child.resource;
+    const expected = ["Deployment", "DaemonSet"].includes(kind) ? "LoadBalancer u" : "";
+    assert.equal(owners.get(kind), namespaced ? expected : "Namespace u-namespace", kind);
+  }
 });

@@ -31,49 +31,42 @@ export interface Contended {
 
 export interface Plan {
   readonly phase: "Absent" | "Installing" | "Removing";
-  readonly finalizer: "add" | "remove" | undefined;
+  /** An older release put a finalizer on the LoadBalancer: it has to go. */
+  readonly hasFinalizer: boolean;
   readonly apply: readonly Application[];
   readonly remove: readonly Removal[];
   /** While removing: for what the next step waits. */
   readonly waiting: string;
-  /** While removing: nodes that are given up by this very pass. */
+  /** While removing: nodes that this very pass tells of as not cleaned. */
   readonly left: readonly string[];
   readonly retryAfterMs?: number;
   /** Filled in where somebody else keeps writing. */
   readonly contended?: readonly Contended[];
 }
 
-const NOTHING = { finalizer: undefined, apply: [], remove: [], waiting: "", left: [] } as const;
+const NOTHING = { hasFinalizer: false, apply: [], remove: [], waiting: "", left: [] } as const;
 /** While admission is on without a controller, its time runs out: somebody has to look. */
 const LOOK_AT_ADMISSION_MS = 10_000;
 
 export function planOperator(view: OperatorView): Plan {
-  const { loadBalancer } = view;
-  if (loadBalancer === undefined) return planRemoval(view, undefined);
-  const { deletionTimestamp, finalizers = [] } = loadBalancer.metadata;
-  if (deletionTimestamp === undefined) return planInstallation(view);
-  if (!finalizers.includes(FINALIZER)) return { ...NOTHING, phase: "Removing" };
-  return planRemoval(view, new Date(deletionTimestamp));
+  const { loadBalancer, home } = view;
+  const hasFinalizer = loadBalancer?.metadata.finalizers?.includes(FINALIZER) === true;
+  if (loadBalancer === undefined) return planRemoval(view, "Absent");
+  const isLeaving = loadBalancer.metadata.deletionTimestamp !== undefined || home?.isTerminating === true;
+  return { ...(isLeaving ? planRemoval(view, "Removing") : planInstallation(view)), hasFinalizer };
 }
 
-function planRemoval(view: OperatorView, since: Date | undefined): Plan {
-  const { remove, waiting, left, isDone, retryAfterMs } = removalStep(view, since);
-  return {
-    ...NOTHING,
-    phase: since === undefined ? "Absent" : "Removing",
-    finalizer: since !== undefined && isDone ? "remove" : undefined,
-    remove,
-    waiting,
-    left,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  };
+function planRemoval(view: OperatorView, phase: "Absent" | "Removing"): Plan {
+  return { ...NOTHING, phase, ...removalStep(view) };
 }
 
 function planInstallation(view: OperatorView): Plan {
-  const { loadBalancer, site, certificate } = view;
-  if (loadBalancer === undefined || certificate === undefined) return { ...NOTHING, phase: "Installing" };
+  const { loadBalancer, site, certificate, home } = view;
+  if (loadBalancer === undefined || certificate === undefined || home === undefined)
+    return { ...NOTHING, phase: "Installing" };
   const settings = settingsOf(loadBalancer.spec ?? {}, view.peering);
-  const wanted = wantedChildren({ site, settings, certificate, isAdmissionOn: isAdmissionOn(view) });
+  const owners = { loadBalancer: loadBalancer.metadata, namespace: { name: site.namespace, uid: home.uid } };
+  const wanted = wantedChildren({ site, settings, certificate, owners, isAdmissionOn: isAdmissionOn(view) });
   const { create, update, remove } = difference<Child, ActualChild, Change>({
     wanted,
     actual: view.children,
@@ -89,7 +82,6 @@ function planInstallation(view: OperatorView): Plan {
   return {
     ...NOTHING,
     phase: "Installing",
-    finalizer: loadBalancer.metadata.finalizers?.includes(FINALIZER) === true ? undefined : "add",
     apply: wanted.flatMap((child) => {
       const change = changes.get(child);
       return change === undefined ? [] : [{ child, ...change }];

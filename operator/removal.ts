@@ -1,9 +1,18 @@
 /**
- * Taking everything away again, in an order in which nothing gets stuck: webhooks (nobody may wait for a judge that is
- * leaving), then the speakers clean their nodes and say so, then the DaemonSet and its pods, then the rest.
+ * Taking everything away again. There is no finalizer: whatever order an uninstall has, the operator's own rights may go
+ * before the LoadBalancer does, and then nobody could take a finalizer off. Instead each part ends by itself.
+ *
+ * - The webhook configuration goes first: nobody may wait for a judge that is leaving.
+ * - The workloads go with the LoadBalancer, which owns them (owners.ts): the garbage collector takes them away, or the
+ *   operator does, whoever is quicker. With `kubectl delete --cascade=foreground` somebody waits for the end of their
+ *   pods; then they are left to the garbage collector.
+ * - A speaker that is ended asks whether it is for good, and cleans its node then (speaker/shutdown.ts).
+ * - When the pods are gone the operator tells which nodes were left uncleaned, and takes away the rest. What of it has no
+ *   namespace is owned by the install namespace, so that it goes where the operator cannot.
+ *
  * Each pass looks at what is there, so an operator that starts in the middle goes on where the last one was. Pure.
  */
-import { speakerLease } from "#api/names.ts";
+import { CONTROLLER_NAME, SPEAKER_NAME, speakerLease } from "#api/names.ts";
 import { leases, type Resource, speakerStatuses } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import {
@@ -11,14 +20,17 @@ import {
   conditionOf,
   type LeaseView,
   type OperatorView,
+  type PodView,
   type SpeakerView,
 } from "#operator/view.ts";
 
-/** How long a removal waits for a speaker that shows no life. */
-const DEAD_SPEAKER_WAIT_MS = 60_000;
 /** How long pods may outlive the grace that they were given: a kubelet that is gone ends nothing. */
 const POD_WAIT_MS = 15_000;
+/** After the last pod went, what it reported may still be on its way to us, which comes by another watch. */
+const LAST_REPORTS_MS = 2_000;
 const LOOK_AGAIN_MS = 1_000;
+/** Kubernetes' own finalizer: the garbage collector holds an owner until what it owns is gone. */
+const FOREGROUND = "foregroundDeletion";
 
 export interface Removal {
   readonly resource: Resource<KubeObject>;
@@ -32,56 +44,53 @@ export interface RemovalStep {
   readonly remove: readonly Removal[];
   /** What the step waits for, for people. Empty if for nothing. */
   readonly waiting: string;
-  /** Nodes whose speaker is given up, said once. */
+  /** Nodes that no speaker reported clean, said once. */
   readonly left: readonly string[];
-  readonly isDone: boolean;
   readonly retryAfterMs?: number;
 }
 
-/** `since`: when the removal was asked for; undefined if there is no LoadBalancer, so that nobody reports. */
-export function removalStep(view: OperatorView, since: Date | undefined): RemovalStep {
-  const webhooks = view.children.filter(isWebhookConfiguration).map((child) => removalOf(child, "removal"));
-  const daemonSets = view.children.filter(({ resource }) => resource.kind === "DaemonSet");
-  if (daemonSets.length > 0) {
-    const pending = since === undefined ? [] : unreported(view);
-    const waiting = whomToWaitFor(view, pending, since);
-    if (waiting !== undefined) return { ...NOTHING, remove: webhooks, waiting, retryAfterMs: LOOK_AGAIN_MS };
-    const remove = [...webhooks, ...daemonSets.map((child) => removalOf(child, "removal"))];
-    return {
-      ...NOTHING,
-      remove,
-      waiting: "the speakers' pods to end",
-      left: pending,
-      retryAfterMs: LOOK_AGAIN_MS,
-    };
-  }
-  const pods = view.pods.filter((pod) => pod.component === "speaker" && !isOverdue(pod, view.now));
-  if (pods.length > 0) {
-    const waiting = `the speakers' pods to end: ${names(pods.map(({ node, name }) => node ?? name))}`;
-    return { ...NOTHING, remove: webhooks, waiting, retryAfterMs: LOOK_AGAIN_MS };
-  }
-  return lastStep(view);
+export function removalStep(view: OperatorView): RemovalStep {
+  const workloads = view.children.filter(isWorkload);
+  const speakers = view.pods.filter(({ component }) => component === "speaker");
+  const overdue = speakers.filter((pod) => isOverdue(pod, view.now));
+  const pods = speakers.filter((pod) => !overdue.includes(pod));
+  const remove = [
+    ...view.children.filter(isWebhookConfiguration),
+    ...(isLeftToCollector(view) && overdue.length === 0 ? [] : workloads),
+  ].map((child) => removalOf(child, "removal"));
+  const wait = (waiting: string): RemovalStep => ({
+    remove,
+    waiting,
+    left: [],
+    retryAfterMs: LOOK_AGAIN_MS,
+  });
+  if (pods.length > 0) return wait(`the speakers to clean their nodes and end: ${describe(view, pods)}`);
+  if (workloads.length > 0) return wait("the speakers' pods to end");
+  if (overdue.length === 0 && view.speakers.length > 0 && view.withoutSpeakersMs < LAST_REPORTS_MS)
+    return wait("the last reports of the speakers");
+  return lastStep(view, overdue);
 }
 
-const NOTHING: RemovalStep = { remove: [], waiting: "", left: [], isDone: false };
-
-function lastStep(view: OperatorView): RemovalStep {
+function lastStep(view: OperatorView, overdue: readonly PodView[]): RemovalStep {
   const remove = [
     ...view.children.map((child) => removalOf(child, "removal")),
     ...view.speakers.map((speaker) => statusRemoval(view, speaker, "removal")),
     ...view.leases.map((lease) => leaseRemoval(view, lease.name, "removal")),
   ];
-  if (remove.length === 0) return { ...NOTHING, isDone: true };
-  return { ...NOTHING, remove, waiting: "the last objects to go", retryAfterMs: LOOK_AGAIN_MS };
+  if (remove.length === 0) return { remove, waiting: "", left: [] };
+  const left = uncleaned(view, overdue);
+  return { remove, waiting: "the last objects to go", left, retryAfterMs: LOOK_AGAIN_MS };
 }
 
-/** Nodes of the cluster that have or had a speaker, without a report that they are clean; sorted. */
-function unreported(view: OperatorView): string[] {
+/** Nodes of the cluster that had a speaker, without a report that they are clean; sorted. */
+function uncleaned(view: OperatorView, overdue: readonly PodView[]): string[] {
+  // Their reports and Leases are still there in the pass that tells of them, and in no later one.
+  if (view.speakers.length + view.leases.length === 0) return [];
   const clean = new Set(view.speakers.filter(isClean).map(({ node }) => node));
   const nodes = [
     ...view.speakers.map(({ node }) => node),
     ...view.leases.map(({ node }) => node),
-    ...view.pods.filter(({ component }) => component === "speaker").flatMap(({ node }) => node ?? []),
+    ...overdue.flatMap(({ node }) => node ?? []),
   ];
   // What a node that left the cluster has in its kernel went with it.
   return [...new Set(nodes)].filter((node) => view.nodes.has(node) && !clean.has(node)).sort();
@@ -91,26 +100,22 @@ function isClean(speaker: SpeakerView): boolean {
   return conditionOf(speaker, "Removed")?.status === "True";
 }
 
-/** Undefined if nobody has to be waited for any longer. */
-function whomToWaitFor(view: OperatorView, pending: readonly string[], since?: Date): string | undefined {
-  if (pending.length === 0 || since === undefined) return undefined;
-  const live = new Set(view.leases.filter(({ isLive }) => isLive).map(({ node }) => node));
-  const alive = pending.filter((node) => live.has(node));
-  if (alive.length > 0) return `the speakers to clean their nodes: ${describe(view, alive)}`;
-  const waitedMs = view.now.getTime() - since.getTime();
-  if (waitedMs >= DEAD_SPEAKER_WAIT_MS) return undefined;
-  const leftSeconds = Math.ceil((DEAD_SPEAKER_WAIT_MS - waitedMs) / 10_000) * 10;
-  return `speakers that show no life, ${leftSeconds} s longer at most: ${names(pending)}`;
+/** Somebody deleted the LoadBalancer and waits until the garbage collector has taken away what it owns. */
+function isLeftToCollector({ loadBalancer }: OperatorView): boolean {
+  const { deletionTimestamp, finalizers = [] } = loadBalancer?.metadata ?? {};
+  return deletionTimestamp !== undefined && finalizers.includes(FOREGROUND);
 }
 
 /** Nodes with what their speaker says is in the way. */
-function describe(view: OperatorView, nodes: readonly string[]): string {
+function describe(view: OperatorView, pods: readonly PodView[]): string {
   return names(
-    nodes.map((node) => {
-      const speaker = view.speakers.find((candidate) => candidate.node === node);
-      const message = speaker === undefined ? undefined : conditionOf(speaker, "Removed")?.message;
-      return message === undefined || message === "" ? node : `${node} (${message})`;
-    }),
+    pods
+      .map(({ name, node = name }) => {
+        const speaker = view.speakers.find((candidate) => candidate.node === node);
+        const message = speaker === undefined ? undefined : conditionOf(speaker, "Removed")?.message;
+        return message === undefined || message === "" ? node : `${node} (${message})`;
+      })
+      .sort(),
   );
 }
 
@@ -120,7 +125,7 @@ export function names(all: readonly string[]): string {
   return all.length > 10 ? `${shown} and ${all.length - 10} more` : shown;
 }
 
-function isOverdue(pod: { readonly goneBy: string | undefined }, now: Date): boolean {
+function isOverdue(pod: PodView, now: Date): boolean {
   return pod.goneBy !== undefined && now.getTime() > Date.parse(pod.goneBy) + POD_WAIT_MS;
 }
 
@@ -147,6 +152,11 @@ export function removalOf({ resource, object }: ActualChild, why: string): Remov
 
 export function isWebhookConfiguration({ resource }: Pick<ActualChild, "resource">): boolean {
   return resource.kind === "ValidatingWebhookConfiguration";
+}
+
+function isWorkload({ resource, object }: ActualChild): boolean {
+  const name = { DaemonSet: SPEAKER_NAME, Deployment: CONTROLLER_NAME }[resource.kind];
+  return name !== undefined && object.metadata.name === name;
 }
 
 function statusRemoval(view: OperatorView, speaker: SpeakerView, why: string): Removal {

@@ -123,7 +123,7 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
     "a removal",
     view({
       loadBalancer: balancer({ deletionTimestamp: secondsAgo(1) }),
-      speakers: [speaker("node1")],
+      pods: [pod("node1")],
     }),
     { Available: /^False Removing/, Progressing: /^True Removing.*node1/, Degraded: /^False/ },
   ],

@@ -27,7 +27,9 @@ import {
   type LoadBalancer,
   leases,
   loadBalancers,
+  type Namespace,
   type Node,
+  namespaces,
   networkPolicies,
   nodes,
   type Pod,
@@ -50,11 +52,11 @@ import { Store } from "#common/kube/store.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
-import { isSilent } from "#common/silence.ts";
 import { managedSelector, type Site } from "#operator/children/child.ts";
 import type { ServingCertificate } from "#operator/children/webhook.ts";
+import { Memory } from "#operator/memory.ts";
 import { strangersIn } from "#operator/ownership.ts";
-import type { ActualChild, LeaseView, OperatorView, PodView, SpeakerView } from "#operator/view.ts";
+import type { ActualChild, HomeView, LeaseView, OperatorView, PodView, SpeakerView } from "#operator/view.ts";
 
 /** Every kind that a child can be of. */
 const CHILD_RESOURCES: readonly Resource<KubeObject>[] = [
@@ -84,11 +86,6 @@ export interface StoresOptions {
   readonly site: Site;
 }
 
-interface SeenLease extends Omit<LeaseView, "isLive"> {
-  readonly renewTime: string;
-  readonly isReleased: boolean;
-}
-
 export class Stores {
   readonly loadBalancers = new Store<LoadBalancer>();
   readonly #children = new Map<Resource<KubeObject>, Store<ActualChild>>();
@@ -99,14 +96,14 @@ export class Stores {
   readonly #peers = new Store<string>();
   /** BFDProfile -> whether it is a fast one. */
   readonly #profiles = new Store<{ readonly isFast: boolean }>();
-  readonly #leases = new Store<SeenLease>();
-  /** Lease -> its renewal as last seen, and when by our own clock that was. */
-  readonly #renewals = new Map<string, { renewTime: string; at: number }>();
+  readonly #leases = new Store<LeaseView>();
+  readonly #home = new Store<HomeView>();
+  readonly #memory: Memory;
   readonly #options: StoresOptions;
 
   constructor(options: StoresOptions) {
     this.#options = options;
-    this.#leases.subscribe((key) => this.#noteRenewal(key));
+    this.#memory = new Memory(options.clock);
   }
 
   /** Resolves when all lists are complete; goes on until `signal` aborts. `onChange`: something is different. */
@@ -143,7 +140,17 @@ export class Stores {
         store: this.#profiles,
         project: (profile) => ({ isFast: isFastProfile(profile) }),
       }),
-      new Reflector<Lease, SeenLease>({
+      new Reflector<Namespace, HomeView>({
+        ...common,
+        resource: namespaces,
+        store: this.#home,
+        fieldSelector: `metadata.name=${namespace}`,
+        project: ({ metadata }) => ({
+          uid: metadata.uid,
+          isTerminating: metadata.deletionTimestamp !== undefined,
+        }),
+      }),
+      new Reflector<Lease, LeaseView>({
         ...ours,
         resource: leases,
         store: this.#leases,
@@ -173,6 +180,7 @@ export class Stores {
       this.#speakers,
       this.#pods,
       this.#nodes,
+      this.#home,
       this.#peers,
       this.#profiles,
     ];
@@ -201,6 +209,7 @@ export class Stores {
     const all = this.loadBalancers.list();
     return {
       site,
+      home: this.#home.list()[0],
       now: clock.date(),
       loadBalancer: all.find((balancer) => balancer.metadata.name === LOADBALANCER_NAME),
       misnamed: all.filter((balancer) => balancer.metadata.name !== LOADBALANCER_NAME),
@@ -208,10 +217,8 @@ export class Stores {
       speakers: this.#speakers.list(),
       pods: this.#pods.list(),
       nodes: new Set(this.#nodes.keys()),
-      leases: [...this.#leases.entries()].map(([key, lease]) => ({
-        ...lease,
-        isLive: this.#isLive(key, lease),
-      })),
+      leases: this.#leases.list(),
+      withoutSpeakersMs: this.#memory.withoutSpeakersMs(this.#pods.list()),
       peering: {
         hasPeers: this.#peers.size > 0,
         hasFastProfile: this.#profiles.list().some(({ isFast }) => isFast),
@@ -219,19 +226,6 @@ export class Stores {
       },
       certificate,
     };
-  }
-
-  #noteRenewal(key: string): void {
-    const lease = this.#leases.get(key);
-    if (lease === undefined) this.#renewals.delete(key);
-    else if (this.#renewals.get(key)?.renewTime !== lease.renewTime) {
-      this.#renewals.set(key, { renewTime: lease.renewTime, at: this.#options.clock.now() });
-    }
-  }
-
-  #isLive(key: string, lease: SeenLease): boolean {
-    const at = this.#renewals.get(key)?.at;
-    return !lease.isReleased && at !== undefined && !isSilent(at, this.#options.clock.now());
   }
 }
 
@@ -277,14 +271,7 @@ function isFastProfile({ spec }: BFDProfile): boolean {
   return spec.echoMode === true || Math.min(receiveInterval, transmitInterval) < SAFE_BFD_INTERVAL_MS;
 }
 
-function leaseOf(raw: Lease): SeenLease | undefined {
-  const node = raw.metadata.labels?.[LABEL_SPEAKER_LEASE];
-  if (node === undefined) return undefined;
-  const { renewTime, holderIdentity } = raw.spec ?? {};
-  return {
-    name: raw.metadata.name,
-    node,
-    renewTime: String(renewTime ?? ""),
-    isReleased: (holderIdentity ?? "") === "",
-  };
+function leaseOf({ metadata }: Lease): LeaseView | undefined {
+  const node = metadata.labels?.[LABEL_SPEAKER_LEASE];
+  return node === undefined ? undefined : { name: metadata.name, node };
 }

@@ -41,12 +41,16 @@ export interface PodView {
   readonly goneBy: string | undefined;
 }
 
-/** A speaker's liveness Lease; read only while a removal waits for speakers. */
+/** A speaker's liveness Lease, of which the operator reads nothing: it has to be taken away in the end. */
 export interface LeaseView {
   readonly name: string;
   readonly node: string;
-  /** Renewed within the last seconds, by the operator's own watching. */
-  readonly isLive: boolean;
+}
+
+/** The install namespace. */
+export interface HomeView {
+  readonly uid: string;
+  readonly isTerminating: boolean;
 }
 
 /** What is configured that decides about the rights of speakers. */
@@ -61,6 +65,8 @@ export interface PeeringView {
 
 export interface OperatorView {
   readonly site: Site;
+  /** undefined only while nothing is known. */
+  readonly home: HomeView | undefined;
   readonly now: Date;
   readonly loadBalancer: LoadBalancer | undefined;
   /** LoadBalancers with any other name. */
@@ -71,6 +77,8 @@ export interface OperatorView {
   /** Names of the cluster's nodes. */
   readonly nodes: ReadonlySet<string>;
   readonly leases: readonly LeaseView[];
+  /** For how long, by the operator's own watching, there was no speaker's pod; 0 while there is one. */
+  readonly withoutSpeakersMs: number;
   readonly peering: PeeringView;
   /** Present while there is something to install. */
   readonly certificate: ServingCertificate | undefined;

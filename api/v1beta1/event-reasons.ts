@@ -57,10 +57,10 @@ export const EVENTS = {
     advice: "Read the error in the message, and the router's log; the node tries again by itself.",
   },
   NodeLeft: {
-    at: "LoadBalancer",
+    at: "Node",
     type: "Warning",
-    when: "The speaker of a node showed no life while the LoadBalancer was removed, so the node's kernel still has what it had.",
-    advice: "Restart the node before you use it again, if it still runs.",
+    when: "Genkan was removed, and the speaker of this node ended without saying that it has cleaned the node.",
+    advice: "Restart the node before you use it again, or clean it by hand as docs/uninstall.md says.",
   },
 } as const satisfies Readonly<Record<string, EventMeaning>>;
 

@@ -2,6 +2,7 @@
 import type { Child, Site } from "#operator/children/child.ts";
 import { controllerChildren } from "#operator/children/controller.ts";
 import { metricsChildren } from "#operator/children/metrics.ts";
+import { type Owners, withOwner } from "#operator/children/owners.ts";
 import { rbacChildren } from "#operator/children/rbac.ts";
 import { speakerChildren } from "#operator/children/speaker.ts";
 import {
@@ -16,6 +17,7 @@ export interface Wanted {
   readonly site: Site;
   readonly settings: Settings;
   readonly certificate: ServingCertificate;
+  readonly owners: Owners;
   /** Whether a controller is there to answer the webhooks. */
   readonly isAdmissionOn: boolean;
 }
@@ -24,8 +26,8 @@ export interface Wanted {
  * Rights before those who need them, the Secret before its reader. The webhooks are there only while a controller
  * answers them; then they are written before the Secret: the API server must trust a new certificate before it is served.
  */
-export function wantedChildren({ site, settings, certificate, isAdmissionOn }: Wanted): Child[] {
-  return [
+export function wantedChildren({ site, settings, certificate, owners, isAdmissionOn }: Wanted): Child[] {
+  const children = [
     ...rbacChildren(site, settings.passwordSecrets),
     ...(isAdmissionOn ? [webhookConfiguration(site, certificate)] : []),
     webhookSecret(site, certificate),
@@ -34,4 +36,5 @@ export function wantedChildren({ site, settings, certificate, isAdmissionOn }: W
     ...controllerChildren(site, settings),
     ...speakerChildren(site, settings),
   ];
+  return children.map((child) => withOwner(child, owners));
 }

@@ -36,10 +36,7 @@ export function managedSelector(namespace: string): string {
   return `${LABEL_MANAGED_BY}=${MANAGED_BY},${LABEL_INSTANCE}=${namespace}`;
 }
 
-/**
- * `fields` as a child: name, labels and kind filled in. Children have no owner reference on purpose: the garbage
- * collector would take the speakers away before they cleaned their nodes.
- */
+/** `fields` as a child: name, labels and kind filled in. What takes it along when it goes: owners.ts. */
 export function child<T extends KubeObject>(
   resource: Resource<T>,
   identity: { readonly site: Site; readonly name: string; readonly component: Component },

@@ -76,6 +76,7 @@ export const SPEAKER_RULES: RoleRules = {
     rule(GROUP, ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers"], WATCH),
     // Whether the node is to be cleaned: asked once more when a speaker ends.
     rule(GROUP, ["loadbalancers"], ["get"]),
+    rule("", ["namespaces"], ["get"]),
     rule(GROUP, ["speakerstatuses"], ["get", "create"]),
     rule(GROUP, ["speakerstatuses/status"], ["patch"]),
     rule("coordination.k8s.io", ["leases"], [...WATCH, "create", "patch"]),

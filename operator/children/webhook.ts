@@ -116,8 +116,15 @@ function webhook(
         scope: "Namespaced",
       },
     ],
-    // The operator's own writes (its finalizer) must never wait for the controller that it is about to remove.
-    matchConditions: [{ name: "not-the-operator", expression: `request.userInfo.username != '${operator}'` }],
+    matchConditions: [
+      // The operator's own writes must never wait for the controller that it is about to remove.
+      { name: "not-the-operator", expression: `request.userInfo.username != '${operator}'` },
+      // What is being deleted must be able to lose its finalizers.
+      { name: "not-leaving", expression: "object == null || !has(object.metadata.deletionTimestamp)" },
+      // An uninstall may take the operator's rights first. Then nobody is left who would take this configuration away,
+      // and it asks nobody any more.
+      { name: "installed", expression: isInstalled(site) },
+    ],
     failurePolicy: judged.failurePolicy,
     matchPolicy: "Equivalent",
     sideEffects: "None",
@@ -125,4 +132,11 @@ function webhook(
     namespaceSelector: {},
     objectSelector: {},
   };
+}
+
+/** CEL: the operator still has a right that only its installation gives. */
+function isInstalled({ namespace }: Site): string {
+  const operator = `authorizer.serviceAccount('${namespace}', '${OPERATOR_NAME}')`;
+  const status = `group('${GROUP}').resource('loadbalancers').subresource('status').namespace('${namespace}')`;
+  return `${operator}.${status}.check('patch').allowed()`;
 }

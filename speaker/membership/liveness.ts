@@ -13,7 +13,7 @@
  *   in which it renews, so that a stray write moves nothing. A Lease that stays so makes its node neither live nor dead.
  */
 
-import { isSilent, SPEAKER_LEASE_MS } from "#common/silence.ts";
+import { isSilent, SPEAKER_LEASE_MS } from "./silence.ts";
 
 /** What a Lease says, reduced. */
 export interface LeaseRecord {

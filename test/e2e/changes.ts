@@ -174,7 +174,8 @@ e2e(
 e2e("the LoadBalancer is deleted: nothing is left on any node, foreign state is as it was", async () => {
   const owner = await lab().owner(address4());
   assert.notEqual(await stateOf(owner), foundOn(owner), "there was something to remove");
-  await lab().kubectl(["delete", "loadbalancer", "loadbalancer", "-n", NAMESPACE, "--timeout=180s"]);
+  const foreground = ["--cascade=foreground", "--timeout=180s"];
+  await lab().kubectl(["delete", "loadbalancer", "loadbalancer", "-n", NAMESPACE, ...foreground]);
   for (const node of NODES) assert.equal(await stateOf(node), foundOn(node), node);
   interface Pods {
     items: { metadata: { name: string; labels?: Record<string, string> } }[];

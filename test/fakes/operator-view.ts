@@ -4,6 +4,7 @@ import { daemonSets, deployments } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import { wantedChildren } from "#operator/children/all.ts";
 import type { Site } from "#operator/children/child.ts";
+import type { Owners } from "#operator/children/owners.ts";
 import { settingsOf } from "#operator/settings.ts";
 import type { ActualChild, LeaseView, OperatorView, PodView, SpeakerView } from "#operator/view.ts";
 
@@ -14,6 +15,10 @@ export const site: Site = {
   networkPolicy: "Enabled",
 };
 export const certificate = { certificate: "CERTIFICATE", key: "KEY", authorities: "AUTHORITIES" };
+export const owners: Owners = {
+  loadBalancer: { name: "loadbalancer", uid: "u" },
+  namespace: { name: site.namespace, uid: "u-namespace" },
+};
 export const now = new Date("2026-11-21T12:00:00Z");
 export const secondsAgo = (seconds: number): string =>
   new Date(now.getTime() - seconds * 1_000).toISOString().replace(/\.\d{3}Z$/, "Z");
@@ -26,7 +31,6 @@ export function balancer(metadata: Partial<KubeObject["metadata"]> = {}, spec = 
       uid: "u",
       resourceVersion: "1",
       generation: 3,
-      finalizers: ["genkan.dev/cleanup"],
       ...metadata,
     },
     spec,
@@ -51,7 +55,8 @@ export function settledChildren(
   statuses: { readonly deployment?: object; readonly daemonSet?: object } = {},
   spec = {},
 ): ActualChild[] {
-  const wanted = wantedChildren({ site, settings: settingsOf(spec), certificate, isAdmissionOn: true });
+  const settings = settingsOf(spec);
+  const wanted = wantedChildren({ site, settings, certificate, owners, isAdmissionOn: true });
   return wanted.map(({ resource, object }) => {
     const metadata = { ...object.metadata, uid: "u", resourceVersion: "1", generation: 1 };
     const status =
@@ -68,6 +73,7 @@ export function settledChildren(
 export function view(change: Partial<OperatorView> = {}): OperatorView {
   return {
     site,
+    home: { uid: owners.namespace.uid, isTerminating: false },
     now,
     loadBalancer: balancer(),
     misnamed: [],
@@ -76,6 +82,7 @@ export function view(change: Partial<OperatorView> = {}): OperatorView {
     pods: [],
     nodes: new Set(["node1", "node2", "node3"]),
     leases: [],
+    withoutSpeakersMs: 0,
     peering: { hasPeers: false, hasFastProfile: false, passwordSecrets: [] },
     certificate,
     ...change,
@@ -105,8 +112,4 @@ export const speaker = (
   conditions: type === undefined ? [] : [{ type, status, reason, message }],
 });
 
-export const lease = (node: string, isLive: boolean): LeaseView => ({
-  name: `speaker-${node}`,
-  node,
-  isLive,
-});
+export const lease = (node: string): LeaseView => ({ name: `speaker-${node}`, node });

@@ -28,13 +28,13 @@ export class TestPlane implements AsyncDisposable {
     this.client = createKubeClient(this.connection, { userAgent: "genkan-test" });
   }
 
-  /** etcd and kube-apiserver alone: no controller touches what the tests make. */
+  /** etcd and kube-apiserver alone, if no programs are named: then no controller touches what the tests make. */
   static async start(
-    options: Pick<ControlPlaneOptions, "address" | "apiServerFlags"> = {},
+    options: Pick<ControlPlaneOptions, "address" | "apiServerFlags" | "programs"> = {},
   ): Promise<TestPlane> {
     const dir = await mkdtemp(join(tmpdir(), "genkan-kube-"));
     try {
-      return new TestPlane(dir, await startControlPlane({ ...options, dir, programs: [] }));
+      return new TestPlane(dir, await startControlPlane({ programs: [], ...options, dir }));
     } catch (error) {
       await rm(dir, { recursive: true, force: true });
       throw error;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isSilent, SPEAKER_LEASE_MS } from "#common/silence.ts";
+import { isSilent, SPEAKER_LEASE_MS } from "./silence.ts";
 
 test("a speaker is silent when its Lease has run out, and not a moment earlier", () => {
   assert.deepEqual(

@@ -1,7 +1,4 @@
-/**
- * When a speaker is dead: one rule for the other speakers, which then take over its addresses, and for the operator,
- * which then no longer waits for its word. Pure.
- */
+/** When a speaker is dead: one rule for all speakers, which then take over its addresses. Pure. */
 
 /** How long a speaker's Lease holds, in milliseconds. */
 export const SPEAKER_LEASE_MS = 4_000;

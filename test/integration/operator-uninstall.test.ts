@@ -1,0 +1,205 @@
+/**
+ * Uninstall in one stroke, in every order that people use, against a real API server with Kubernetes' own controllers:
+ * nothing stays Terminating, every node is cleaned, nothing of the operator's making is left, and an installation
+ * afterwards finds nothing in its way. The operator's process lives through all of it, with rights that go.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { afterEach, beforeEach, test } from "node:test";
+import { promisify } from "node:util";
+import { WEBHOOK_CONFIGURATION_NAME } from "#api/names.ts";
+import {
+  addressPools,
+  clusterRoleBindings,
+  clusterRoles,
+  customResourceDefinitions,
+  events,
+  namespaces,
+  type Resource,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
+  validatingWebhookConfigurations,
+} from "#common/kube/resource.ts";
+import type { KubeObject } from "#common/kube/wire.ts";
+import { managedSelector } from "#operator/children/child.ts";
+import { Kubelets } from "#test/integration/kubelets.ts";
+import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
+import { until } from "#test/until.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const NODES = ["node1", "node2"];
+const LONG = { deadlineMs: 60_000 };
+const IN_CLUSTER: readonly Resource<KubeObject>[] = [
+  clusterRoles,
+  clusterRoleBindings,
+  validatingWebhookConfigurations,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
+];
+
+let world: OperatorWorld;
+let kubelets: Kubelets;
+let operator: OperatorProcess;
+
+const kubectl = async (...argv: string[]): Promise<string> => {
+  const { kubeconfig } = world.plane.plane;
+  const all = ["--kubeconfig", kubeconfig, ...argv];
+  return (await promisify(execFile)(`${ROOT}.lab/bin/kubectl`, all, { cwd: ROOT })).stdout;
+};
+
+beforeEach(async () => {
+  world = await OperatorWorld.start(NODES, { programs: ["kube-controller-manager", "kube-scheduler"] });
+  kubelets = await Kubelets.start(world.plane, NAMESPACE, NODES);
+  operator = world.operator();
+  await world.create(addressPools, {
+    metadata: { name: "default" },
+    spec: { protocol: "layer2", addresses: ["172.30.0.200-172.30.0.250"] } as never,
+  });
+  await world.createLoadBalancer();
+  await until(
+    "everything to run",
+    async () => (await world.conditions()).Available?.startsWith("True"),
+    LONG,
+  );
+  await world.waitFor(validatingWebhookConfigurations, WEBHOOK_CONFIGURATION_NAME);
+});
+
+afterEach(async () => {
+  await operator?.stop();
+  await kubelets?.[Symbol.asyncDispose]();
+  await world?.[Symbol.asyncDispose]();
+});
+
+/** Whoever waited for us, and whatever is left. */
+async function leftovers(): Promise<string[]> {
+  const left: string[] = [];
+  for (const resource of IN_CLUSTER) {
+    const { items } = await world.client.list(resource, { labelSelector: managedSelector(NAMESPACE) });
+    left.push(...items.map(({ metadata }) => `${resource.kind} ${metadata.name}`));
+  }
+  return left;
+}
+
+async function assertAllClean(): Promise<void> {
+  await until("the speakers to end", () => NODES.every((node) => kubelets.ended.has(node)), LONG);
+  for (const node of NODES) assert.match(kubelets.ended.get(node) ?? "", /^LoadBalancer(Absent|Deleted)$/);
+}
+
+async function assertGone(resource: Resource<KubeObject>, name: string): Promise<void> {
+  const what = `${resource.kind} ${name} to be gone`;
+  await until(what, async () => (await world.client.get(resource, name)) === undefined, LONG);
+}
+
+async function assertNothingInCluster(): Promise<void> {
+  let left: string[] = [];
+  try {
+    await until(
+      "nothing to be left in the cluster",
+      async () => {
+        left = await leftovers();
+        return left.length === 0;
+      },
+      LONG,
+    );
+  } catch (error) {
+    throw new Error(`left: ${left.join(", ")}`, { cause: error });
+  }
+}
+
+async function assertNothingInNamespace(): Promise<void> {
+  const kinds = "deployments,daemonsets,pods,services,secrets,serviceaccounts,roles,rolebindings,leases";
+  const selector = `${managedSelector(NAMESPACE)}`;
+  await until(
+    "nothing to be left in the namespace",
+    async () => (await kubectl("get", kinds, "-n", NAMESPACE, "-l", selector, "-o", "name")).trim() === "",
+    LONG,
+  );
+}
+
+const deleted = (...argv: string[]) => kubectl("delete", ...argv, "--timeout=90s");
+const ALL_CRDS = ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers", "speakerstatuses"].map(
+  (plural) => `${plural}.genkan.dev`,
+);
+
+async function goneWithNamespace(): Promise<void> {
+  await assertAllClean();
+  await assertGone(namespaces, NAMESPACE);
+  await assertNothingInCluster();
+}
+
+test("kubectl delete -k config/default, with everything in place", async () => {
+  await deleted("-k", "config/default");
+  await goneWithNamespace();
+  for (const name of ALL_CRDS) await assertGone(customResourceDefinitions, name);
+});
+
+test("the same without an operator, which was down when it came", async () => {
+  await operator.stop("SIGKILL");
+  await deleted("-k", "config/default");
+  await goneWithNamespace();
+});
+
+test("kubectl delete ns, and the rest afterwards", async () => {
+  await deleted("ns", NAMESPACE);
+  await goneWithNamespace();
+  await deleted("-k", "config/default", "--ignore-not-found");
+  for (const name of ALL_CRDS) await assertGone(customResourceDefinitions, name);
+});
+
+test("the CRDs first", async () => {
+  await deleted("crd", ...ALL_CRDS);
+  await assertAllClean();
+  await assertNothingInCluster();
+  await deleted("-k", "config/default", "--ignore-not-found");
+  await goneWithNamespace();
+});
+
+test("the LoadBalancer first: who deletes it in the foreground waits until the nodes are clean", async () => {
+  await deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE, "--cascade=foreground");
+  assert.deepEqual([...kubelets.ended.keys()].sort(), NODES);
+  await assertAllClean();
+  await assertNothingInCluster();
+  await assertNothingInNamespace();
+  await deleted("-k", "config/default");
+  await goneWithNamespace();
+});
+
+test("the operator and its rights first, as helm uninstall does, which leaves the namespace", async () => {
+  await kubectl("delete", "-k", "config/operator");
+  await operator.stop();
+  await kubectl("delete", "-k", "config/rbac");
+  // What is configured can be changed: nobody is left who would take the webhook configuration away.
+  await until(
+    "a change to be let in",
+    async () => {
+      await world.patch(addressPools, "default", { metadata: { labels: { a: "b" } } });
+      return true;
+    },
+    LONG,
+  );
+  assert.equal(kubelets.ended.size, 0);
+  await deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE);
+  await assertAllClean();
+  await deleted("ns", NAMESPACE);
+  await goneWithNamespace();
+});
+
+test("a node whose kubelet is dead: an event at the node says that it was left", async () => {
+  kubelets.dead.add("node2");
+  await deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE);
+  const told = await until(
+    "a node to be told of",
+    async () => {
+      const { items } = await world.client.list(events, { namespace: "default" });
+      const left = items.filter(({ reason }) => reason === "NodeLeft");
+      return left.length > 0 ? left : undefined;
+    },
+    { deadlineMs: 120_000 },
+  );
+  assert.deepEqual(
+    told.map(({ involvedObject: { kind, name } }) => `${kind} ${name}`),
+    ["Node node2"],
+  );
+  assert.equal(kubelets.ended.get("node1"), "LoadBalancerAbsent");
+  await assertNothingInCluster();
+});
