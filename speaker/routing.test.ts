@@ -29,7 +29,6 @@ const session = (...prefixes: string[]): WantedSession => ({
     ttl: { kind: "direct" },
     gracefulRestart: true,
     families: ["IPv4"],
-    maximumPrefixes: 10,
     nextHops: {},
   },
   advertisements: prefixes.map((prefix) => ({ prefix, communities: [], largeCommunities: [] })),

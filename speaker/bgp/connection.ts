@@ -1,6 +1,7 @@
 /** One TCP connection of a session: messages in, messages out as the peer takes them. */
 import type { Socket } from "node:net";
-import type { Clock } from "#common/clock.ts";
+import type { Cancel, Clock } from "#common/clock.ts";
+import { Pace } from "./pace.ts";
 import { BgpError, ErrorCode } from "./wire/error.ts";
 import { encodeMessage, MessageSplitter, MessageType, type RawMessage } from "./wire/header.ts";
 import { encodeNotification } from "./wire/notification.ts";
@@ -25,7 +26,9 @@ const MAX_WAITING = 256 * 1024;
 
 export class Connection {
   readonly #socket: Socket;
-  readonly #clock: Pick<Clock, "after">;
+  readonly #clock: Pick<Clock, "after" | "now">;
+  readonly #pace: Pace;
+  #cancelRest: Cancel | undefined;
   readonly #splitter = new MessageSplitter();
   #isOpen = true;
   #words = "the connection was closed by the peer";
@@ -35,15 +38,16 @@ export class Connection {
   /** `acknowledged`: bytes that the peer's side has confirmed. */
   constructor(
     socket: Socket,
-    clock: Pick<Clock, "after">,
+    clock: Pick<Clock, "after" | "now">,
     events: ConnectionEvents,
     acknowledged: (socket: Socket) => number,
   ) {
     this.#socket = socket;
     this.#clock = clock;
+    this.#pace = new Pace(clock.now());
     this.#acknowledged = acknowledged;
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => this.#read(chunk, events));
+    socket.on("data", (chunk: Buffer) => this.#read(this.#splitter.push(chunk), events));
     socket.on("drain", () => {
       if (this.#isOpen) events.onDrain();
     });
@@ -51,6 +55,7 @@ export class Connection {
       this.#words = `the connection broke: ${error.code ?? error.message}`;
     });
     socket.on("close", () => {
+      this.#cancelRest?.();
       if (!this.#isOpen) return;
       this.#isOpen = false;
       events.onClosed(this.#words);
@@ -99,6 +104,9 @@ export class Connection {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#cancelRest?.();
+    // What still comes is thrown away, and does not keep the peer from closing.
+    this.#socket.resume();
     this.#socket.end();
     // A peer that does not close its side keeps nothing of ours, the kernel's memory included where it does not read.
     const cancel = this.#clock.after(LINGER_MS, () => {
@@ -121,11 +129,23 @@ export class Connection {
     return promise;
   }
 
-  #read(chunk: Buffer, events: ConnectionEvents): void {
+  /** Hands on what is whole, as fast as the pace allows; meanwhile nothing more is taken from the kernel. */
+  #read(messages: Iterator<RawMessage>, events: ConnectionEvents): void {
     try {
-      for (const message of this.#splitter.push(chunk)) {
+      for (;;) {
+        const since = this.#clock.now();
+        const next = messages.next();
+        if (next.done === true) {
+          this.#socket.resume();
+          return;
+        }
+        events.onMessage(next.value);
         if (!this.#isOpen) return;
-        events.onMessage(message);
+        const rest = this.#pace.spend(since, this.#clock.now());
+        if (rest === 0) continue;
+        this.#socket.pause();
+        this.#cancelRest = this.#clock.after(rest, () => this.#read(messages, events));
+        return;
       }
     } catch (error) {
       if (this.#isOpen) events.onBroken(asBgpError(error));

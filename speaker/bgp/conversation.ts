@@ -69,9 +69,13 @@ export class Conversation {
     if (machine.state !== before) this.#options.onState(this);
   }
 
-  /** It outlived the connection that we made: from now on it is the one that connects again. */
-  becomePrimary(connect: () => void, giveUp: () => void): void {
+  /**
+   * It outlived the connection that we made: from now on it is the one that connects again, and goes on with what is
+   * known of how long the peer's sessions last.
+   */
+  becomePrimary(connect: () => void, giveUp: () => void, { oscillations }: Machine): void {
     this.#options = { ...this.#options, connect, giveUp };
+    this.#machine = { ...this.#machine, oscillations };
   }
 
   /**
@@ -104,7 +108,8 @@ export class Conversation {
     this.#options.giveUp();
     this.connection?.close();
     this.connection = undefined;
-    this.#machine = IDLE;
+    const { state, oscillations } = this.#machine;
+    this.#machine = { ...IDLE, oscillations: oscillations + (state === "Established" ? 1 : 0) };
   }
 
   #perform(action: Action): void {

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { step } from "./fsm.ts";
-import { type Action, type Event, type FsmSettings, IDLE, type Machine } from "./machine.ts";
+import { type Action, type Event, type FsmSettings, IDLE, type Machine, type Step } from "./machine.ts";
 import type { SessionState } from "./types.ts";
-import { BgpError } from "./wire/error.ts";
+import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 
 const SETTINGS: FsmSettings = {
   connectRetryTimeMs: 120_000,
@@ -13,6 +13,9 @@ const SETTINGS: FsmSettings = {
   sendHoldTimeMs: 480_000,
   delayOpenTimeMs: 0,
   idleHoldTimeMs: { base: 1_000, cap: 8_000 },
+  dampedHoldTimeMs: { base: 1_000, cap: 120_000 },
+  limitHoldTimeMs: { base: 30_000, cap: 3_600_000 },
+  stableTimeMs: 60_000,
 };
 const DELAYING: FsmSettings = { ...SETTINGS, delayOpenTimeMs: 5_000 };
 const ERROR = new BgpError(1, 2, "test");
@@ -48,6 +51,7 @@ const STOP_ALL = [
   "stop DelayOpen",
   "stop IdleHold",
   "stop SendHold",
+  "stop Stability",
 ];
 const LEAVE = [...STOP_ALL, "drop"];
 
@@ -124,7 +128,7 @@ const CASES: readonly Case[] = [
     at("Connect", { isDelayingOpen: true }),
     { type: "TcpConnectionFails" },
     "Active",
-    ["drop", "stop DelayOpen", "start ConnectRetry 120000"],
+    ["drop", "stop DelayOpen", "stop Hold", "start ConnectRetry 1000"],
   ],
   [
     at("Connect", { isDelayingOpen: true }),
@@ -172,7 +176,7 @@ const CASES: readonly Case[] = [
     at("OpenSent"),
     { type: "TcpConnectionFails" },
     "Active",
-    ["drop", "stop Hold", "start ConnectRetry 120000"],
+    ["drop", "stop DelayOpen", "stop Hold", "start ConnectRetry 1000"],
   ],
   [at("OpenSent"), { type: "HoldTimer_Expires" }, "Idle", ["notify 4/0", ...LEAVE, "start IdleHold 1000"]],
   [
@@ -190,7 +194,7 @@ const CASES: readonly Case[] = [
     at("OpenConfirm"),
     { type: "KeepAliveMsg" },
     "Established",
-    ["start Hold 90000", "start SendHold 480000", "established"],
+    ["start Hold 90000", "start SendHold 480000", "start Stability 60000", "established"],
   ],
   [
     at("OpenConfirm"),
@@ -206,7 +210,7 @@ const CASES: readonly Case[] = [
     at("OpenConfirm", { holdTimeMs: 0 }),
     { type: "KeepAliveMsg" },
     "Established",
-    ["stop Hold", "stop SendHold", "established"],
+    ["stop Hold", "stop SendHold", "start Stability 60000", "established"],
   ],
   [at("OpenSent"), { type: "RouteRefreshMsg" }, "Idle", ["notify 5/1", ...LEAVE, "start IdleHold 1000"]],
   [at("OpenConfirm"), { type: "RouteRefreshMsg" }, "Idle", ["notify 5/2", ...LEAVE, "start IdleHold 1000"]],
@@ -292,18 +296,98 @@ describe("transitions", () => {
   }
 });
 
-test("each loss doubles the pause, up to its longest; an established session begins anew", () => {
-  const pauses: number[] = [];
-  let machine = at("Connect");
-  for (let round = 0; round < 6; round += 1) {
-    const failed = step(machine, { type: "TcpConnectionFails" }, SETTINGS);
-    const pause = failed.actions.find((action) => action.do === "start");
-    pauses.push(pause?.do === "start" ? pause.ms : 0);
-    machine = step(failed.machine, { type: "IdleHoldTimer_Expires" }, SETTINGS).machine;
+/** The pause that a step asks for. */
+function pauseOf({ actions }: Step): number {
+  const pause = actions.find(
+    (action) => action.do === "start" && (action.timer === "IdleHold" || action.timer === "ConnectRetry"),
+  );
+  return pause?.do === "start" ? pause.ms : 0;
+}
+
+/** From Idle to Established. */
+function establish(machine: Machine): Machine {
+  const events: readonly Event[] = [
+    { type: "IdleHoldTimer_Expires" },
+    { type: "Tcp_CR_Acked" },
+    OPEN,
+    { type: "KeepAliveMsg" },
+  ];
+  return events.reduce((before, event) => step(before, event, SETTINGS).machine, machine);
+}
+
+describe("pauses (RFC 4271 section 8.1.1, DampPeerOscillations)", () => {
+  test("each attempt that fails doubles the pause, up to its longest; an established session begins anew", () => {
+    const pauses: number[] = [];
+    let machine = at("Connect");
+    for (let round = 0; round < 6; round += 1) {
+      const failed = step(machine, { type: "TcpConnectionFails" }, SETTINGS);
+      pauses.push(pauseOf(failed));
+      machine = step(failed.machine, { type: "IdleHoldTimer_Expires" }, SETTINGS).machine;
+    }
+    assert.deepEqual(pauses, [1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+    const confirmed = { ...machine, state: "OpenConfirm" as const };
+    assert.equal(step(confirmed, { type: "KeepAliveMsg" }, SETTINGS).machine.connectRetryCounter, 0);
+  });
+
+  test("a router that accepts and closes is called again after such pauses, not after the ConnectRetryTime", () => {
+    const pauses: number[] = [];
+    let machine = at("OpenSent");
+    for (let round = 0; round < 5; round += 1) {
+      const failed = step(machine, { type: "TcpConnectionFails" }, SETTINGS);
+      pauses.push(pauseOf(failed));
+      assert.equal(failed.machine.state, "Active");
+      const called = step(failed.machine, { type: "ConnectRetryTimer_Expires" }, SETTINGS);
+      assert.ok(words(called.actions).includes("connect"));
+      machine = step(called.machine, { type: "Tcp_CR_Acked" }, SETTINGS).machine;
+    }
+    assert.deepEqual(pauses, [1_000, 2_000, 4_000, 8_000, 8_000]);
+  });
+
+  const deaths: readonly [what: string, event: Event, pauses: readonly number[]][] = [
+    [
+      "that the router ends",
+      { type: "NotifMsg" },
+      [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 120_000, 120_000],
+    ],
+    [
+      "that a limit of the configuration ends",
+      { type: "AutomaticStop", error: new BgpError(ErrorCode.cease, Cease.maximumPrefixes, "") },
+      [30_000, 60_000, 120_000, 240_000, 480_000, 960_000, 1_920_000, 3_600_000, 3_600_000],
+    ],
+  ];
+  for (const [what, event, pauses] of deaths) {
+    test(`sessions ${what} soon after they were established come back ever later`, () => {
+      let machine = IDLE;
+      const found = pauses.map(() => {
+        const lost = step(establish(machine), event, SETTINGS);
+        machine = lost.machine;
+        return pauseOf(lost);
+      });
+      assert.deepEqual(found, pauses);
+    });
   }
-  assert.deepEqual(pauses, [1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
-  const confirmed = { ...machine, state: "OpenConfirm" as const };
-  assert.equal(step(confirmed, { type: "KeepAliveMsg" }, SETTINGS).machine.connectRetryCounter, 0);
+
+  test("a session that has lasted makes up for those that did not", () => {
+    let machine = IDLE;
+    for (let round = 0; round < 4; round += 1) {
+      machine = step(establish(machine), { type: "NotifMsg" }, SETTINGS).machine;
+    }
+    assert.equal(machine.oscillations, 4);
+    const stable = step(establish(machine), { type: "StabilityTimer_Expires" }, SETTINGS).machine;
+    assert.equal(stable.state, "Established");
+    assert.equal(pauseOf(step(stable, { type: "NotifMsg" }, SETTINGS)), 1_000);
+  });
+
+  test("during a long pause whoever connects is refused, during a short one nobody is", () => {
+    let machine = IDLE;
+    const refused: boolean[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      machine = step(establish(machine), { type: "NotifMsg" }, SETTINGS).machine;
+      const asked = step(machine, { type: "AutomaticStart_with_PassiveTcpEstablishment" }, SETTINGS);
+      refused.push(asked.machine.state === "Idle");
+    }
+    assert.deepEqual(refused, [false, false, false, true, true]);
+  });
 });
 
 const EVENTS: readonly Event[] = [

@@ -3,34 +3,28 @@
  * DampPeerOscillations (as the idle hold time) and PassiveTcpEstablishment, and with the send hold timer (RFC 9687).
  * Pure: step(machine, event) -> machine and actions.
  */
-import type { Action, Event, FsmSettings, Machine, Step, TimerName } from "./machine.ts";
-import { IDLE } from "./machine.ts";
-import type { SessionState } from "./types.ts";
+import { type Action, type Event, type FsmSettings, IDLE, type Machine, type Step } from "./machine.ts";
+import {
+  delayOpen,
+  openReceived,
+  openWhileDelaying,
+  restartHold,
+  restartSendHold,
+  same,
+  sendOpen,
+  start,
+  startKeepalive,
+  stop,
+  stopped,
+  toActive,
+  toIdle,
+  unexpected,
+} from "./transitions.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
-
-const ALL_TIMERS: readonly TimerName[] = [
-  "ConnectRetry",
-  "Hold",
-  "Keepalive",
-  "DelayOpen",
-  "IdleHold",
-  "SendHold",
-];
-const stopAll: readonly Action[] = ALL_TIMERS.map((timer) => ({ do: "stop", timer }));
-const stop = (timer: TimerName): Action => ({ do: "stop", timer });
-const start = (timer: TimerName, ms: number): Action => ({ do: "start", timer, ms });
-const same = (machine: Machine, actions: readonly Action[] = []): Step => ({ machine, actions });
 
 const COLLISION = new BgpError(ErrorCode.cease, Cease.collision, "");
 const HOLD_TIMER = new BgpError(ErrorCode.holdTimer, 0, "the peer has said nothing");
 const SEND_HOLD_TIMER = new BgpError(ErrorCode.sendHoldTimer, 0, "the peer has taken nothing");
-/** RFC 6608: the subcode says in which state the message was not expected. */
-const UNEXPECTED: Readonly<Partial<Record<SessionState, number>>> = {
-  OpenSent: 1,
-  OpenConfirm: 2,
-  Established: 3,
-};
-
 export function step(machine: Machine, event: Event, settings: FsmSettings): Step {
   switch (machine.state) {
     case "Idle":
@@ -52,11 +46,12 @@ function inIdle(machine: Machine, event: Event, settings: FsmSettings): Step {
     case "IdleHoldTimer_Expires": {
       const connectRetryCounter = event.type === "ManualStart" ? 0 : machine.connectRetryCounter;
       return {
-        machine: { ...IDLE, state: "Connect", connectRetryCounter },
+        machine: { ...IDLE, state: "Connect", connectRetryCounter, oscillations: machine.oscillations },
         actions: [stop("IdleHold"), start("ConnectRetry", settings.connectRetryTimeMs), { do: "connect" }],
       };
     }
     case "AutomaticStart_with_PassiveTcpEstablishment":
+      if (machine.isDamping) return same(machine);
       return {
         machine: { ...machine, state: "Active" },
         actions: [stop("IdleHold"), start("ConnectRetry", settings.connectRetryTimeMs)],
@@ -69,6 +64,7 @@ function inIdle(machine: Machine, event: Event, settings: FsmSettings): Step {
     case "KeepaliveTimer_Expires":
     case "DelayOpenTimer_Expires":
     case "SendHoldTimer_Expires":
+    case "StabilityTimer_Expires":
     case "Tcp_CR_Acked":
     case "TcpConnectionConfirmed":
     case "TcpConnectionFails":
@@ -99,10 +95,7 @@ function inConnectOrActive(machine: Machine, event: Event, settings: FsmSettings
       return delayOpen(machine, settings);
     case "TcpConnectionFails":
       if (machine.state === "Active" || !machine.isDelayingOpen) return toIdle(machine, settings);
-      return {
-        machine: { ...machine, state: "Active", isDelayingOpen: false },
-        actions: [{ do: "drop" }, stop("DelayOpen"), start("ConnectRetry", settings.connectRetryTimeMs)],
-      };
+      return toActive(machine, settings);
     case "BGPOpen":
       return machine.isDelayingOpen ? openWhileDelaying(machine, event) : toIdle(machine, settings);
     case "ManualStart":
@@ -121,6 +114,7 @@ function inConnectOrActive(machine: Machine, event: Event, settings: FsmSettings
     case "KeepaliveTimer_Expires":
     case "IdleHoldTimer_Expires":
     case "SendHoldTimer_Expires":
+    case "StabilityTimer_Expires":
     case "NotifMsg":
     case "KeepAliveMsg":
     case "UpdateMsg":
@@ -142,10 +136,7 @@ function inOpenSent(machine: Machine, event: Event, settings: FsmSettings): Step
     case "BGPOpen":
       return openReceived(machine, event, [stop("ConnectRetry"), stop("DelayOpen")]);
     case "TcpConnectionFails":
-      return {
-        machine: { ...machine, state: "Active" },
-        actions: [{ do: "drop" }, stop("Hold"), start("ConnectRetry", settings.connectRetryTimeMs)],
-      };
+      return toActive(machine, settings);
     case "ManualStart":
     case "AutomaticStart_with_PassiveTcpEstablishment":
       return same(machine);
@@ -173,6 +164,7 @@ function inOpenSent(machine: Machine, event: Event, settings: FsmSettings): Step
     case "DelayOpenTimer_Expires":
     case "IdleHoldTimer_Expires":
     case "SendHoldTimer_Expires":
+    case "StabilityTimer_Expires":
     case "KeepAliveMsg":
     case "UpdateMsg":
     case "RouteRefreshMsg":
@@ -187,7 +179,12 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
       if (isEstablished) return same(machine, restartHold(machine));
       return {
         machine: { ...machine, state: "Established", connectRetryCounter: 0 },
-        actions: [...restartHold(machine), ...restartSendHold(machine, settings), { do: "established" }],
+        actions: [
+          ...restartHold(machine),
+          ...restartSendHold(machine, settings),
+          start("Stability", settings.stableTimeMs),
+          { do: "established" },
+        ],
       };
     case "UpdateMsg":
       return isEstablished
@@ -198,6 +195,8 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
       return isEstablished ? same(machine) : toIdle(machine, settings, unexpected(machine, event.type));
     case "KeepaliveTimer_Expires":
       return same(machine, [{ do: "sendKeepalive" }, ...startKeepalive(machine)]);
+    case "StabilityTimer_Expires":
+      return same({ ...machine, oscillations: 0 });
     case "MessageTaken":
       return same(machine, isEstablished ? restartSendHold(machine, settings) : []);
     case "ManualStart":
@@ -228,91 +227,4 @@ function inOpenConfirmOrEstablished(machine: Machine, event: Event, settings: Fs
     case "IdleHoldTimer_Expires":
       return toIdle(machine, settings, unexpected(machine, event.type));
   }
-}
-
-/** The peer has connected: it may say OPEN first, and then nobody is told anything who has not said who he is. */
-function delayOpen(machine: Machine, settings: FsmSettings): Step {
-  if (settings.delayOpenTimeMs === 0) return sendOpen(machine, settings);
-  return same({ ...machine, isDelayingOpen: true }, [
-    stop("ConnectRetry"),
-    start("DelayOpen", settings.delayOpenTimeMs),
-  ]);
-}
-
-function sendOpen(machine: Machine, settings: FsmSettings): Step {
-  return {
-    machine: { ...machine, state: "OpenSent", isDelayingOpen: false },
-    actions: [
-      stop("ConnectRetry"),
-      stop("DelayOpen"),
-      { do: "sendOpen" },
-      start("Hold", settings.openHoldTimeMs),
-    ],
-  };
-}
-
-type OpenEvent = Extract<Event, { type: "BGPOpen" }>;
-
-/** Event 20: the peer's OPEN comes before ours went out. */
-function openWhileDelaying(machine: Machine, event: OpenEvent): Step {
-  return openReceived(machine, event, [stop("ConnectRetry"), stop("DelayOpen"), { do: "sendOpen" }]);
-}
-
-function openReceived(machine: Machine, event: OpenEvent, before: readonly Action[]): Step {
-  const { holdTimeMs, keepaliveTimeMs } = event;
-  const next: Machine = {
-    ...machine,
-    state: "OpenConfirm",
-    isDelayingOpen: false,
-    holdTimeMs,
-    keepaliveTimeMs,
-  };
-  return {
-    machine: next,
-    actions: [...before, { do: "sendKeepalive" }, ...startKeepalive(next), ...restartHold(next)],
-  };
-}
-
-/** A negotiated hold time of zero means no timers at all. */
-function restartHold({ holdTimeMs }: Machine): Action[] {
-  return [holdTimeMs === 0 ? stop("Hold") : start("Hold", holdTimeMs)];
-}
-
-/** RFC 9687: it runs from the moment that a session is established, and with the hold timer only. */
-function restartSendHold({ holdTimeMs }: Machine, { sendHoldTimeMs }: FsmSettings): Action[] {
-  return [holdTimeMs === 0 ? stop("SendHold") : start("SendHold", Math.max(sendHoldTimeMs, 2 * holdTimeMs))];
-}
-
-function startKeepalive({ holdTimeMs, keepaliveTimeMs }: Machine): Action[] {
-  return [holdTimeMs === 0 ? stop("Keepalive") : start("Keepalive", keepaliveTimeMs)];
-}
-
-function unexpected({ state }: Machine, what: string): BgpError {
-  return new BgpError(ErrorCode.fsm, UNEXPECTED[state] ?? 0, `${what} in ${state}`);
-}
-
-/** Stays in Idle until somebody starts it. */
-function stopped(machine: Machine, error?: BgpError): Step {
-  const { actions } = leave(machine, error);
-  return { machine: IDLE, actions };
-}
-
-/** Tries again after a while, longer each time (DampPeerOscillations). */
-function toIdle(machine: Machine, settings: FsmSettings, error?: BgpError): Step {
-  const { base, cap } = settings.idleHoldTimeMs;
-  const connectRetryCounter = machine.connectRetryCounter + 1;
-  const pause = Math.min(cap, base * 2 ** Math.min(connectRetryCounter - 1, 20));
-  const { actions } = leave(machine, error);
-  return { machine: { ...IDLE, connectRetryCounter }, actions: [...actions, start("IdleHold", pause)] };
-}
-
-function leave({ state }: Machine, error: BgpError | undefined): { readonly actions: readonly Action[] } {
-  return {
-    actions: [
-      ...(error === undefined ? [] : [{ do: "sendNotification", error } as const]),
-      ...stopAll,
-      { do: "drop" },
-      ...(state === "Established" ? [{ do: "lost" } as const] : []),
-    ],
-  };
 }

@@ -2,12 +2,21 @@
  * What the state machine of a BGP connection (fsm.ts) is made of: its state, what happens to it, what it asks for.
  * Names of states, events and timers are those of RFC 4271 section 8.1; where the RFC has none, a comment says so.
  */
+import { type PauseSettings, pauseSettings } from "./pause.ts";
 import type { SessionState } from "./types.ts";
 import type { BgpError } from "./wire/error.ts";
 
-export type TimerName = "ConnectRetry" | "Hold" | "Keepalive" | "DelayOpen" | "IdleHold" | "SendHold";
+/** Those of the RFCs, and one that tells when a session has lasted (pause.ts). */
+export type TimerName =
+  | "ConnectRetry"
+  | "Hold"
+  | "Keepalive"
+  | "DelayOpen"
+  | "IdleHold"
+  | "SendHold"
+  | "Stability";
 
-export interface FsmSettings {
+export interface FsmSettings extends PauseSettings {
   readonly connectRetryTimeMs: number;
   /** Until an OPEN says less: "a large value", 4 minutes is suggested. */
   readonly openHoldTimeMs: number;
@@ -18,11 +27,8 @@ export interface FsmSettings {
    * always begin with one.
    */
   readonly delayOpenTimeMs: number;
-  /** First and longest pause after a loss; it doubles each time. */
-  readonly idleHoldTimeMs: { readonly base: number; readonly cap: number };
 }
 
-const IDLE_HOLD_BASE_MS = 1_000;
 const OPEN_HOLD_MS = 240_000;
 /** RFC 9687: the greater of 8 minutes and twice the hold time. */
 const SEND_HOLD_MS = 480_000;
@@ -36,7 +42,7 @@ export function fsmSettings(connectTimeMs: number): FsmSettings {
     openHoldTimeMs: OPEN_HOLD_MS,
     sendHoldTimeMs: SEND_HOLD_MS,
     delayOpenTimeMs: DELAY_OPEN_MS,
-    idleHoldTimeMs: { base: IDLE_HOLD_BASE_MS, cap: Math.max(IDLE_HOLD_BASE_MS, connectTimeMs) },
+    ...pauseSettings(connectTimeMs),
   };
 }
 
@@ -44,6 +50,10 @@ export interface Machine {
   readonly state: SessionState;
   /** Of sessions and attempts that failed since one was established. */
   readonly connectRetryCounter: number;
+  /** Of sessions that did not last, since one has. */
+  readonly oscillations: number;
+  /** In Idle: whoever connects is refused until the pause is over. */
+  readonly isDamping: boolean;
   readonly isDelayingOpen: boolean;
   readonly holdTimeMs: number;
   readonly keepaliveTimeMs: number;
@@ -99,6 +109,8 @@ export interface Step {
 export const IDLE: Machine = {
   state: "Idle",
   connectRetryCounter: 0,
+  oscillations: 0,
+  isDamping: false,
   isDelayingOpen: false,
   holdTimeMs: 0,
   keepaliveTimeMs: 0,

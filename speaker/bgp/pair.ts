@@ -39,14 +39,15 @@ export class Pair {
    * Of a conversation that ended: a rival is gone; a primary is replaced by the rival that goes on, which `takeOver`
    * makes the one that connects again.
    */
-  forget(conversation: Conversation, takeOver: (rival: Conversation) => void): void {
+  forget(conversation: Conversation, takeOver: (rival: Conversation, before: Conversation) => void): void {
     const { rival } = this;
     if (rival === undefined) return;
     if (conversation === rival) this.dropRival();
     if (conversation !== this.primary) return;
     this.rival = undefined;
-    this.primary.abandon();
+    const before = this.primary;
+    before.abandon();
     this.primary = rival;
-    takeOver(rival);
+    takeOver(rival, before);
   }
 }

@@ -156,11 +156,10 @@ describe("what a session is asked for", () => {
       peerAsn: 64_513,
       routerId: "172.30.0.1",
       holdTimeMs: 90_000,
-      connectTimeMs: 120_000,
+      connectTimeMs: 10_000,
       ttl: { kind: "direct" },
       gracefulRestart: false,
       families: ["IPv4"],
-      maximumPrefixes: 10_000,
       nextHops: { IPv4: "172.30.0.1", IPv6: "fd30::1" },
     });
   });

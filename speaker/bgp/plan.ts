@@ -38,10 +38,10 @@ export interface BgpPlan {
   readonly withheld: readonly Withheld[];
 }
 
-/** What is said where a profile says nothing (RFC 4271 section 10 suggests both). */
+/** What is used where the BGPPeer says nothing; the hold time is the one that RFC 4271 section 10 suggests. */
 const HOLD_TIME_MS = 90_000;
-const CONNECT_TIME_MS = 120_000;
-const MAXIMUM_PREFIXES = 10_000;
+/** Section 10 suggests 120 s. A router that comes back shall not wait for us so long: Services wait with it. */
+const CONNECT_TIME_MS = 10_000;
 
 export function planBgp(input: BgpPlanInput): BgpPlan {
   const sessions = new Map<string, WantedSession>();
@@ -102,10 +102,10 @@ function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
     ttl: ttlOf(peer),
     gracefulRestart: peer.gracefulRestart,
     families: familiesOf(peer),
-    maximumPrefixes: MAXIMUM_PREFIXES,
     nextHops: { ...(IPv4 === undefined ? {} : { IPv4 }), ...(IPv6 === undefined ? {} : { IPv6 }) },
     ...(peer.address === undefined ? {} : { address: canonicalAddress(peer.address) }),
     ...(peer.link === undefined ? {} : { link: peer.link }),
+    ...(peer.maximumPrefixes === undefined ? {} : { maximumPrefixes: peer.maximumPrefixes }),
     ...(peer.keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs: peer.keepaliveTimeMs }),
     ...(peer.sourceAddress === undefined ? {} : { sourceAddress: canonicalAddress(peer.sourceAddress) }),
     ...(password === undefined ? {} : { password }),

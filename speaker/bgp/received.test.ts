@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Received } from "./received.ts";
+import { KNOWN_PREFIXES, Received } from "./received.ts";
 
 const OWN = 64_512;
 const ipv4 = (...prefixes: string[]) => [{ family: "IPv4" as const, prefixes }];
@@ -48,4 +48,20 @@ test("a family told anew loses what is not told again, and nothing else does (RF
   assert.equal(received.size, 3);
   received.endRefresh("IPv4");
   assert.equal(received.size, 3);
+});
+
+test("a full table costs no session and no memory: what is beyond the first thousands is only known to be there", () => {
+  const received = new Received();
+  const some = (from: number, count: number) =>
+    ipv4(...Array.from({ length: count }, (_, at) => `10.${(from + at) >> 8}.${(from + at) & 255}.0/24`));
+  received.apply({ withdrawn: [], announced: some(0, KNOWN_PREFIXES), attributes: path(1) }, OWN);
+  assert.deepEqual([received.size, received.hasMore], [KNOWN_PREFIXES, false]);
+  received.apply({ withdrawn: [], announced: some(0, 10), attributes: path(1) }, OWN);
+  assert.equal(received.hasMore, false, "the same ones again are not more");
+  received.apply({ withdrawn: [], announced: some(KNOWN_PREFIXES, 30_000), attributes: path(1) }, OWN);
+  assert.deepEqual([received.size, received.hasMore], [KNOWN_PREFIXES, true]);
+  received.beginRefresh("IPv4");
+  received.apply({ withdrawn: [], announced: some(0, 10), attributes: path(1) }, OWN);
+  received.endRefresh("IPv4");
+  assert.deepEqual([received.size, received.hasMore], [10, false], "told anew, filtered");
 });

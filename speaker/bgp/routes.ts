@@ -31,9 +31,15 @@ export class Routes {
     return this.#told?.size ?? 0;
   }
 
-  /** Prefixes that the peer has told. */
+  /** Prefixes that the peer has told, as far as they are known one by one. */
   get received(): number {
     return this.#received.size;
+  }
+
+  /** What the people who run the router should change, though it harms nothing here. */
+  get warning(): string | undefined {
+    if (!this.#received.hasMore) return undefined;
+    return `the router advertises more than ${this.#received.size} prefixes, and this node uses none: filter them there`;
   }
 
   advertise(advertisements: readonly Advertisement[]): void {

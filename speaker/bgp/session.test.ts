@@ -156,7 +156,7 @@ describe("what ends a session, and with which words", () => {
       const peer = new Peer((socket) => {
         for (const bytes of says) socket.write(bytes);
       });
-      const bgp = await start(peer);
+      const bgp = await start(peer, { maximumPrefixes: 5 });
       await until("a NOTIFICATION", () => peer.notification() !== undefined);
       assert.equal(peer.notification(), notification);
       assert.match(report(bgp)?.lastError ?? "", error);
@@ -214,10 +214,27 @@ test("messages longer than 4,096 octets only where both sides said so (RFC 8654)
       const capabilities = { ...OPEN.capabilities, extendedMessage };
       socket.write(Buffer.concat([open({ capabilities }), KEEPALIVE, padded]));
     });
-    const bgp = await start(peer, { maximumPrefixes: 10_000 });
+    const bgp = await start(peer);
     if (extendedMessage) await until("it to be read", () => report(bgp)?.prefixesReceived === 2);
     else await until("a NOTIFICATION", () => peer.notification() === "1/2");
   }
+});
+
+test("a full table costs no session: it is counted as far as it goes, and status says so", async () => {
+  const attributes = Buffer.from("4001010040020602010000fde94003040a000001", "hex");
+  const update = (round: number): Buffer => {
+    const prefixes = Array.from({ length: 900 }, (_, at) => Buffer.from([24, round, at >> 8, at & 255]));
+    return encodeMessage(MessageType.update, encodeUpdate({ attributes, nlri: Buffer.concat(prefixes) }));
+  };
+  const peer = new Peer((socket) => {
+    greet(socket);
+    for (let round = 1; round <= 100; round += 1) socket.write(update(round));
+  });
+  const bgp = await start(peer);
+  await until("all of it to be read", () => (report(bgp)?.messagesIn ?? 0) >= 102, { deadlineMs: 30_000 });
+  const { state, prefixesReceived, warning, losses } = report(bgp) ?? {};
+  assert.deepEqual([state, prefixesReceived, losses], ["Established", 10_000, 0]);
+  assert.match(warning ?? "", /^the router advertises more than 10000 prefixes/);
 });
 
 test("half a message, then the end: the session goes on when the peer comes back", async () => {

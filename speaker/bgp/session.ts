@@ -128,7 +128,8 @@ export class Session {
   /** Somebody at the peer's address has connected. */
   accept(socket: Socket): void {
     const { machine } = this.#primary;
-    if (this.#isStopped || this.#pair.rival !== undefined || !this.#limitHops(socket)) {
+    const isRefused = this.#isStopped || this.#pair.rival !== undefined || machine.isDamping;
+    if (isRefused || !this.#limitHops(socket)) {
       socket.destroy();
       return;
     }
@@ -212,6 +213,7 @@ export class Session {
       negotiated: this.#primary.negotiated,
       prefixesAdvertised: this.#routes.advertised,
       prefixesReceived: this.#routes.received,
+      warning: this.#routes.warning,
     });
   }
 
@@ -288,10 +290,11 @@ export class Session {
 
   /** Of a conversation that ended. */
   #forget(conversation: Conversation): void {
-    this.#pair.forget(conversation, (rival) => {
+    this.#pair.forget(conversation, (rival, before) => {
       rival.becomePrimary(
         () => this.#connect(),
         () => this.#dialer.giveUp(),
+        before.machine,
       );
       this.#options.onChange();
     });

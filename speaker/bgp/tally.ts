@@ -10,6 +10,7 @@ export interface TallyFacts {
   readonly negotiated: Negotiated | undefined;
   readonly prefixesAdvertised: number;
   readonly prefixesReceived: number;
+  readonly warning: string | undefined;
 }
 
 export class Tally {
@@ -48,7 +49,7 @@ export class Tally {
     this.#establishedAt = undefined;
   }
 
-  report({ negotiated, ...facts }: TallyFacts): SessionReport {
+  report({ negotiated, warning, ...facts }: TallyFacts): SessionReport {
     const isEstablished = facts.state === "Established";
     return {
       ...facts,
@@ -59,6 +60,7 @@ export class Tally {
       ...(isEstablished && this.#establishedAt && { establishedAt: this.#establishedAt.toISOString() }),
       ...(isEstablished &&
         negotiated && { remoteAsn: negotiated.remoteAsn, holdTimeMs: negotiated.holdTimeMs }),
+      ...(warning !== undefined && { warning }),
       ...(this.#lastError && {
         lastError: this.#lastError.words,
         lastErrorAt: this.#lastError.at.toISOString(),

@@ -202,7 +202,7 @@ describe("a peer that takes nothing (RFC 9687)", () => {
 
   test("what waits for it is bounded, and let go with it; the kernel itself says what was taken", async () => {
     const { limitHops, acknowledged } = tcpTransport;
-    const its = world({ maximumPrefixes: 5 }, { limitHops, acknowledged });
+    const its = world({}, { limitHops, acknowledged });
     const listener = listenTcp({
       family: "IPv4",
       address: "127.0.0.1",

@@ -31,8 +31,8 @@ export interface PeerSettings {
   readonly sourceAddress?: string;
   readonly gracefulRestart: boolean;
   readonly families: readonly Family[];
-  /** More of them, which nobody asked for, end the session. */
-  readonly maximumPrefixes: number;
+  /** More prefixes than these end the session; undefined: no number of them does. */
+  readonly maximumPrefixes?: number;
   /** This node's addresses: next hops of the family that is not the connection's own. */
   readonly nextHops: Readonly<Partial<Record<Family, string>>>;
 }
@@ -66,6 +66,7 @@ export interface SessionReport {
   /** As negotiated. */
   readonly holdTimeMs?: number;
   readonly prefixesAdvertised: number;
+  /** Those that are known one by one, which are not all where `warning` says so. */
   readonly prefixesReceived: number;
   readonly messagesIn: number;
   readonly messagesOut: number;
@@ -75,4 +76,6 @@ export interface SessionReport {
   readonly lastError?: string;
   /** RFC 3339. */
   readonly lastErrorAt?: string;
+  /** What works and should not be as it is, in words. */
+  readonly warning?: string;
 }

@@ -23,6 +23,8 @@ import type { AdvertisementView, PeerView, ProfileView } from "./view.ts";
 const MAX_32 = 0xffff_ffff;
 const asn = integer(1, MAX_32);
 const no = optional(flag, false);
+/** What a speaker is asked to count one by one, at most. */
+const MAX_PREFIXES = 100_000;
 /** Longer than any interval of the schema, shorter than any timer's limit. */
 const interval = integer(1, 3_600_000);
 
@@ -70,6 +72,7 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
       holdTimeMs: read(duration, "holdTime"),
       keepaliveTimeMs: read(duration, "keepaliveTime"),
       connectTimeMs: read(duration, "connectTime"),
+      maximumPrefixes: read(optional(integer(1, MAX_PREFIXES)), "maximumPrefixes"),
       sourceAddress: read(optional(address()), "sourceAddress"),
       password: passwordOf(read(optional(secretText), "password") ?? ""),
       passwordSecret: optional(text)(secret, "spec.passwordSecret.name"),

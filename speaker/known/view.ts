@@ -108,6 +108,8 @@ export interface PeerView {
   readonly holdTimeMs?: number;
   readonly keepaliveTimeMs?: number;
   readonly connectTimeMs?: number;
+  /** More prefixes than these end the session. */
+  readonly maximumPrefixes?: number;
   readonly sourceAddress?: string;
   readonly nodeSelectors: readonly LabelSelector[];
   readonly password?: Password;

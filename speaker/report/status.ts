@@ -119,7 +119,8 @@ function routingOf({ advertised, routing }: StatusInput): Partial<Status> {
 type BgpSession = NonNullable<Status["bgpSessions"]>[number];
 
 function sessionOf(report: SessionReport): BgpSession {
-  const { peer, address, state, establishedAt, remoteAsn, holdTimeMs, lastError, lastErrorAt } = report;
+  const { peer, address, state, establishedAt, remoteAsn, holdTimeMs, lastError, lastErrorAt, warning } =
+    report;
   return {
     peer,
     address,
@@ -132,6 +133,7 @@ function sessionOf(report: SessionReport): BgpSession {
     ...(holdTimeMs !== undefined && { holdTime: Math.round(holdTimeMs / 1_000) }),
     ...(lastError !== undefined && { lastError: lastError.slice(0, MAX_SESSION_ERROR) }),
     ...(lastErrorAt !== undefined && { lastErrorTime: seconds(lastErrorAt) }),
+    ...(warning !== undefined && { warning: warning.slice(0, MAX_SESSION_ERROR) }),
   };
 }
 

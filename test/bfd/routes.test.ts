@@ -74,7 +74,6 @@ function wantedOf({ name, device, peer, relation }: Session): WantedSession {
       sourceAddress: device.address,
       gracefulRestart: true,
       families: ["IPv4"],
-      maximumPrefixes: 1_000,
       nextHops: { IPv4: device.address },
     },
     advertisements: [{ prefix: PREFIX, communities: [], largeCommunities: [] }],

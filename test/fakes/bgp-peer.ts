@@ -38,7 +38,6 @@ export const SETTINGS: PeerSettings = {
   ttl: { kind: "direct" },
   gracefulRestart: false,
   families: ["IPv4"],
-  maximumPrefixes: 5,
   nextHops: { IPv4: "127.0.0.1" },
 };
 

@@ -115,25 +115,52 @@ test(
   },
 );
 
-test("a peer that tells more prefixes than allowed is cut off, by its count", TIMEOUT, async () => {
-  await using lab = await Lab.start(PREFIX, EBGP);
-  const networks = Array.from({ length: 6 }, (_, at) => `network 203.0.113.${at}/32`);
-  await lab.configure("no bgp network import-check", "address-family ipv4 unicast", ...networks);
-  await lab.want(NETWORKS.map(plain), { maximumPrefixes: 6 });
-  await lab.established();
-  const counted = async (): Promise<boolean> => {
+test(
+  "a router with 10,100 routes that nobody uses keeps its session, and status says so",
+  TIMEOUT,
+  async () => {
+    const networks = Array.from({ length: 10_100 }, (_, at) => `network 20.${at >> 8}.${at & 255}.0/24`);
+    await using lab = await Lab.start(PREFIX, EBGP, {
+      globalLines: ["no bgp network import-check"],
+      familyLines: () => networks,
+    });
+    await lab.want(NETWORKS.map(plain));
+    await lab.established();
+    const warned = async (): Promise<boolean> => (await lab.device.sessions())[0]?.warning !== undefined;
+    await until("the warning", warned, { deadlineMs: 20_000 });
     const [report] = await lab.device.sessions();
-    if (report?.prefixesReceived === 6) return true;
-    throw new Error(JSON.stringify(report));
-  };
-  await until("FRR's prefixes to be counted", counted);
-  await lab.configure("address-family ipv4 unicast", "network 203.0.113.6/32");
-  const reason = async (): Promise<boolean> =>
-    (await lab.neighbor()).lastNotificationReason === "Cease/Maximum Number of Prefixes Reached";
-  await until("FRR to be told why", reason);
-  const [report] = await lab.device.sessions();
-  assert.match(report?.lastError ?? "", /prefix/i);
-});
+    assert.equal(
+      report?.warning,
+      "the router advertises more than 10000 prefixes, and this node uses none: filter them there",
+    );
+    assert.equal(report?.losses, 0);
+    assert.equal((await lab.neighbor()).connectionsDropped, 0);
+  },
+);
+
+test(
+  "a peer that tells more prefixes than its BGPPeer allows is cut off, by its count",
+  TIMEOUT,
+  async () => {
+    await using lab = await Lab.start(PREFIX, EBGP);
+    const networks = Array.from({ length: 6 }, (_, at) => `network 203.0.113.${at}/32`);
+    await lab.configure("no bgp network import-check", "address-family ipv4 unicast", ...networks);
+    await lab.want(NETWORKS.map(plain), { maximumPrefixes: 6 });
+    await lab.established();
+    const counted = async (): Promise<boolean> => {
+      const [report] = await lab.device.sessions();
+      if (report?.prefixesReceived === 6) return true;
+      throw new Error(JSON.stringify(report));
+    };
+    await until("FRR's prefixes to be counted", counted);
+    await lab.configure("address-family ipv4 unicast", "network 203.0.113.6/32");
+    const reason = async (): Promise<boolean> =>
+      (await lab.neighbor()).lastNotificationReason === "Cease/Maximum Number of Prefixes Reached";
+    await until("FRR to be told why", reason);
+    const [report] = await lab.device.sessions();
+    assert.match(report?.lastError ?? "", /prefix/i);
+  },
+);
 
 test("near peers only (RFC 5082): FRR at one hop is reached, with both sides looking", TIMEOUT, async () => {
   await using lab = await Lab.start(PREFIX, EBGP);

@@ -435,9 +435,13 @@ export interface BGPPeerSpec {
    */
   keepaliveTime?: string;
   /**
-   * Longest pause between two attempts to connect, a duration of whole seconds from 1s to 65535s; the pauses double up to it. 0 or unset: 120s.
+   * Longest pause between two attempts to connect, a duration of whole seconds from 1s to 65535s; the pauses double up to it. 0 or unset: 10s.
    */
   connectTime?: string;
+  /**
+   * End the session when the router advertises more prefixes than this (RFC 4486), and try again after pauses that grow to an hour. Unset, no number of prefixes ends it: none of them is used.
+   */
+  maximumPrefixes?: number;
   /**
    * BGP identifier of the speakers, written as an IPv4 address; the same on all BGPPeers that set one. Unset, the IPv4 address of each node; a node without one needs it.
    */
@@ -1001,7 +1005,7 @@ export interface SpeakerState {
      */
     advertised?: number;
     /**
-     * How many prefixes the router advertises to this node; none of them is used.
+     * How many prefixes the router advertises to this node; none of them is used. warning says so where there are more.
      */
     received?: number;
     /**
@@ -1016,6 +1020,10 @@ export interface SpeakerState {
      * When that went wrong.
      */
     lastErrorTime?: string;
+    /**
+     * What should be changed at the router though the session works. Absent if there is nothing.
+     */
+    warning?: string;
   }[];
   /**
    * BFD sessions that this node holds beside its BGP sessions, at most 128 of them.
