@@ -43,7 +43,7 @@ const SERVICE: ServiceView = {
   ports: [{ name: "", protocol: "TCP", port: 80 }],
   isLocal: false,
   hasAffinity: false,
-  sourceRanges: [],
+  sourceRanges: { IPv4: [], IPv6: [] },
 };
 const POD = { address: "10.0.0.1", node: "n1", isReady: true, isServing: true, isTerminating: false };
 const SLICE: SliceView = {
@@ -64,7 +64,7 @@ function world() {
   let triggers = 0;
   const problems: LinkProblem[] = [];
   let status: Status | undefined;
-  const services = [SERVICE];
+  const services = new Map([[SERVICE.key, SERVICE]]);
   const membership = {
     judgement: {
       live: [],
@@ -93,7 +93,8 @@ function world() {
       }),
       nodes: new Map([[NODE.name, NODE]]),
       pools: { current: () => new Pools([POOL]) },
-      services: { list: () => services, get: () => SERVICE },
+      services,
+      changed: { take: () => new Set(services.keys()) },
       peers: { list: () => [PEER] },
       profiles: { list: () => [] },
       slicesOf: () => [SLICE],
@@ -113,7 +114,7 @@ function world() {
     },
     routing: {
       withdrawOthers() {},
-      apply: ({ sessions }: BgpPlan) => {
+      reconcile: ({ sessions }: BgpPlan) => {
         const all = [...sessions.values()].flatMap(({ advertisements }) => advertisements);
         told.push(all.map(({ prefix }) => prefix));
       },
@@ -172,7 +173,7 @@ function world() {
       return [is, reason, message];
     },
     add: (service: ServiceView) => {
-      services.push(service);
+      services.set(service.key, service);
       version += 1;
     },
     judge: (judgement: Partial<Judgement>) => {

@@ -8,15 +8,16 @@ import { type Applied, Applier, type Forwarder, NOTHING_WANTED, type Trouble } f
 import { type BgpPlan, planBgp } from "./bgp/plan.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import type { ForwardingInput, Refusal } from "./forwarding/types.ts";
+import { MemberStates } from "./known/members.ts";
 import { type LinkMonitor, publishedLinks } from "./known/node-links.ts";
-import { parseState } from "./known/project.ts";
 import type { Sources } from "./known/sources.ts";
-import type { LoadBalancerView, Members, SpeakerState, View } from "./known/view.ts";
+import type { ClusterView, LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Announcer, Wanted } from "./layer2/announcer.ts";
 import type { Conflict } from "./layer2/messages.ts";
 import type { Membership } from "./membership/membership.ts";
+import type { AddressPlan } from "./plan/addresses.ts";
 import type { LeftOut } from "./plan/claims.ts";
-import { type AddressPlan, type Plan, Planner } from "./plan/plan.ts";
+import { type Plan, Planner } from "./plan/plan.ts";
 import { routedRanges, tunnelSources } from "./plan/reach.ts";
 import { type Role, roleOf } from "./plan/role.ts";
 import { rulesFor } from "./plan/rules.ts";
@@ -68,6 +69,7 @@ export class Speaker {
   readonly #planner = new Planner();
   readonly #applier: Applier;
   readonly #events: SpeakerEvents;
+  readonly #memberStates = new MemberStates();
   #plan = NO_PLAN;
   #bgpPlan = NO_PEERS;
   #reach: Pick<ForwardingInput, "members" | "routed"> = { members: [] };
@@ -295,28 +297,18 @@ export class Speaker {
     return { isReady: this.#isReady, links: publishedLinks(this.#options.monitor.links(), named) };
   }
 
-  #view(loadBalancer: LoadBalancerView, own: SpeakerState): View {
+  #view(loadBalancer: LoadBalancerView, own: SpeakerState): ClusterView {
     const { sources, node } = this.#options;
     return {
       node,
       loadBalancer,
       nodes: new Map(sources.nodes.entries()),
       pools: sources.pools.current(),
-      services: sources.services.list(),
+      services: sources.services,
+      changed: sources.changed.take(),
       slicesOf: (service) => sources.slicesOf(service),
-      members: this.#members(own),
+      members: this.#memberStates.members(this.#options.membership.judgement, node, own),
     };
-  }
-
-  #members(own: SpeakerState): Members {
-    const { live, dead, states: texts } = this.#options.membership.judgement;
-    const states = new Map<string, SpeakerState>();
-    for (const [name, text] of texts) {
-      const state = parseState(text);
-      if (state !== undefined) states.set(name, state);
-    }
-    states.set(this.#options.node, own);
-    return { live, dead, states };
   }
 
   /** A pass that only looks after the kernel goes by the plan that there is. */

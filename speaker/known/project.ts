@@ -2,7 +2,7 @@
  * What is kept of objects of the API: a projection before storing keeps memory and comparisons small, and what it keeps
  * has the types that it claims. An object that cannot be used is an UnusableError, and costs itself only. Pure.
  */
-import { type Family, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
+import { type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import { printable } from "#api/printable.ts";
 import { specialRangeOf } from "#api/special.ts";
@@ -67,7 +67,7 @@ export function projectService(raw: Service): ServiceView | undefined {
     ports: list(servicePort)(spec.ports ?? [], "spec.ports"),
     isLocal: spec.externalTrafficPolicy === "Local",
     hasAffinity: spec.sessionAffinity === "ClientIP",
-    sourceRanges: list(sourceRange)(spec.loadBalancerSourceRanges ?? [], "spec.loadBalancerSourceRanges"),
+    sourceRanges: sourceRangesOf(spec.loadBalancerSourceRanges ?? []),
   };
 }
 
@@ -78,6 +78,14 @@ function servicePort(value: unknown, field: string): ServicePort {
     protocol: optional(word(...PROTOCOLS), "TCP")(read.protocol, `${field}.protocol`),
     port: port(read.port, `${field}.port`),
   };
+}
+
+const OPEN: ServiceView["sourceRanges"] = { IPv4: [], IPv6: [] };
+
+function sourceRangesOf(value: unknown): ServiceView["sourceRanges"] {
+  const ranges = list(sourceRange)(value, "spec.loadBalancerSourceRanges");
+  const of = (family: Family): string[] => ranges.filter((range) => familyOf(range) === family);
+  return ranges.length === 0 ? OPEN : { IPv4: of("IPv4"), IPv6: of("IPv6") };
 }
 
 /** One that cannot be read would let in nobody or everybody: neither is what was asked for. */

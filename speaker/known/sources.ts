@@ -20,6 +20,7 @@ import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { AcceptedPeers, storedPeer } from "./accepted-peers.ts";
 import { AcceptedPools, storedPool } from "./accepted-pools.ts";
+import { ChangedServices } from "./changed-services.ts";
 import type { Password } from "./password.ts";
 import { Passwords } from "./passwords.ts";
 import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
@@ -65,6 +66,8 @@ export class Sources {
   readonly pools: AcceptedPools;
   readonly peers: AcceptedPeers;
   readonly profiles = new Store<ProfileView>();
+  /** Services to be planned anew. */
+  readonly changed: ChangedServices;
   readonly #passwords: Passwords;
   #isWantingSoon = false;
   readonly #slices = new Store<SliceView>();
@@ -80,6 +83,7 @@ export class Sources {
     this.peers = new AcceptedPeers(options.namespace);
     this.pools = new AcceptedPools(options);
     this.#passwords = new Passwords(options);
+    this.changed = new ChangedServices(this.services, this.#slices);
     this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
     const { namespace } = options;
     this.#ofLoadBalancers = this.#reflect(loadBalancers, this.#loadBalancers, projectLoadBalancer, namespace);

@@ -30,7 +30,8 @@ export interface ServiceView {
   readonly isLocal: boolean;
   /** sessionAffinity ClientIP. */
   readonly hasAffinity: boolean;
-  readonly sourceRanges: readonly string[];
+  /** Of a family without any everybody may come. */
+  readonly sourceRanges: Readonly<Record<Family, readonly string[]>>;
 }
 
 export interface EndpointView {
@@ -170,15 +171,21 @@ export interface Members {
   readonly states: ReadonlyMap<string, SpeakerState>;
 }
 
-export interface View {
+export interface ClusterView {
   /** This node. */
   readonly node: string;
   readonly loadBalancer: LoadBalancerView;
   readonly nodes: ReadonlyMap<string, NodeView>;
   readonly pools: Pools;
-  readonly services: Iterable<ServiceView>;
+  /** By key. */
+  readonly services: { get(key: string): ServiceView | undefined; keys(): Iterable<string> };
   /** Slices of a Service. */
   readonly slicesOf: (service: string) => readonly SliceView[];
+  /**
+   * Keys of Services of which the object or a slice may be another one than in the view before. Undefined: any may, as in
+   * the first view that a Planner gets.
+   */
+  readonly changed?: ReadonlySet<string>;
   /** With this node's own state as it is now, not as it was published. */
   readonly members: Members;
 }

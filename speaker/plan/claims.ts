@@ -1,11 +1,11 @@
 /**
  * What two Services claim at once: a forwarding id, or an address with its port. The controller gives each to one only,
- * so this is somebody else's hand or a moment between two writes. The older Service wins, on every node alike; of the
- * other one that port alone is left out. Pure.
+ * so this is somebody else's hand or a moment between two writes. The oldest Service wins, on every node alike; of the
+ * others that port alone is left out. Claims depend on Services only, and not on their endpoints.
  */
-
-import type { ForwardedPort } from "../forwarding/types.ts";
-import type { ServicePlan } from "./endpoints.ts";
+import { familyOf } from "#api/address.ts";
+import { idKey } from "#api/forwarding-ids.ts";
+import type { ServiceView } from "../known/view.ts";
 
 /** Why something of a Service is not done. */
 export interface LeftOut {
@@ -21,63 +21,136 @@ export interface LeftOut {
   readonly services: readonly string[];
 }
 
+/** One forwarded port of a Service: the `at`th of those that have an id. */
 interface Claim {
-  readonly plan: ServicePlan;
-  readonly port: ForwardedPort;
+  readonly service: ServiceView;
+  readonly at: number;
+  readonly id: number;
+  /** `192.0.2.1 TCP/80` */
+  readonly place: string;
+  readonly port: string;
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 export class Claims {
-  readonly leftOut: LeftOut[] = [];
-  readonly #byId = new Map<number, Claim>();
-  readonly #byPlace = new Map<string, Claim>();
-  /** Ports that lost, and those of addresses that are none of ours. */
-  readonly #excluded = new Set<ForwardedPort>();
-  readonly #ours: ReadonlyMap<string, unknown>;
+  readonly #ofService = new Map<string, readonly Claim[]>();
+  /** Ports at addresses that are not ours. */
+  readonly #foreign = new Map<string, ReadonlySet<number>>();
+  readonly #ids = new Holders<number>();
+  readonly #places = new Holders<string>();
+  #lost: ReadonlyMap<string, ReadonlySet<number>> = new Map();
+  #leftOut: readonly LeftOut[] = [];
 
-  /** `ours`: the addresses that count. */
-  constructor(ours: ReadonlyMap<string, unknown>) {
-    this.#ours = ours;
+  /** The Service's claims from now on; undefined: it is gone. Ports at addresses that are not ours claim nothing. */
+  set(key: string, service: ServiceView | undefined, isOurs: (vip: string) => boolean): void {
+    for (const claim of this.#ofService.get(key) ?? []) {
+      this.#ids.remove(claim.id, claim);
+      this.#places.remove(claim.place, claim);
+    }
+    this.#ofService.delete(key);
+    this.#foreign.delete(key);
+    if (service === undefined) return;
+    const { claims, foreign } = claimsOf(service, isOurs);
+    for (const claim of claims) {
+      this.#ids.add(claim.id, claim);
+      this.#places.add(claim.place, claim);
+    }
+    this.#ofService.set(key, claims);
+    if (foreign.size > 0) this.#foreign.set(key, foreign);
   }
 
-  add(plan: ServicePlan): void {
-    for (const port of plan.ports) {
-      if (!this.#ours.has(port.vip)) {
-        this.#excluded.add(port);
-        continue;
+  /** Decides what is claimed more than once. Returns the Services whose ports may be others now. */
+  settle(): ReadonlySet<string> {
+    const before = this.#lost;
+    if (before.size === 0 && this.#ids.contested.size === 0 && this.#places.contested.size === 0)
+      return new Set();
+    const lost = new Map<string, Set<number>>();
+    const said: { readonly claim: Claim; readonly leftOut: LeftOut }[] = [];
+    const decide = (rivals: Iterable<Claim>, what: (claim: Claim) => string): void => {
+      const [winner, ...losers] = [...rivals].sort(byAge);
+      for (const claim of losers) {
+        const { key } = claim.service;
+        lost.set(key, (lost.get(key) ?? new Set()).add(claim.at));
+        const message = `${claim.port} of Service ${key} is not forwarded: ${what(claim)} is of Service ${winner?.service.key}, which is older`;
+        said.push({ claim, leftOut: { reason: "DuplicateClaim", message, services: [key] } });
       }
-      const claim = { plan, port };
-      this.#settle(this.#byId, port.id, claim, ({ id }) => `forwarding id ${id}`);
-      this.#settle(this.#byPlace, placeOf(port), claim, placeOf);
-    }
+    };
+    for (const rivals of this.#ids.contested.values()) decide(rivals, ({ id }) => `forwarding id ${id}`);
+    for (const rivals of this.#places.contested.values()) decide(rivals, ({ place }) => place);
+    this.#lost = lost;
+    said.sort((a, b) => order(a.claim.service.key, b.claim.service.key) || a.claim.at - b.claim.at);
+    this.#leftOut = said.map(({ leftOut }) => leftOut);
+    return new Set([...before.keys(), ...lost.keys()]);
   }
 
-  /** Of the Services that were added, what is to be forwarded. */
-  portsOf(plan: ServicePlan): readonly ForwardedPort[] {
-    return this.#excluded.size === 0 ? plan.ports : plan.ports.filter((port) => !this.#excluded.has(port));
+  /** As of the last `settle`. */
+  get leftOut(): readonly LeftOut[] {
+    return this.#leftOut;
   }
 
-  /** `what` is put into words only where it is claimed twice: every port of every Service comes here in each plan. */
-  #settle<K>(claims: Map<K, Claim>, key: K, claim: Claim, what: (port: ForwardedPort) => string): void {
-    const held = claims.get(key);
-    if (held === undefined) {
-      claims.set(key, claim);
-      return;
-    }
-    const [winner, loser] = isOlder(held.plan, claim.plan) ? [held, claim] : [claim, held];
-    claims.set(key, winner);
-    this.#excluded.add(loser.port);
-    const { protocol, port } = loser.port;
-    this.leftOut.push({
-      reason: "DuplicateClaim",
-      message: `${protocol}/${port} of Service ${loser.plan.service.key} is not forwarded: ${what(loser.port)} is of Service ${winner.plan.service.key}, which is older`,
-      services: [loser.plan.service.key],
-    });
+  /** Of a Service's ports that have an id, those that it holds. */
+  held<T>(key: string, ports: readonly T[]): readonly T[] {
+    const foreign = this.#foreign.get(key) ?? NONE;
+    const lost = this.#lost.get(key) ?? NONE;
+    if (foreign.size + lost.size === 0) return ports;
+    return ports.filter((_, at) => !foreign.has(at) && !lost.has(at));
   }
 }
 
-const placeOf = ({ vip, protocol, port }: ForwardedPort): string => `${vip} ${protocol}/${port}`;
+/** Who claims what; almost always one claim each. */
+class Holders<K> {
+  readonly #sole = new Map<K, Claim>();
+  /** What more than one claims. */
+  readonly contested = new Map<K, Set<Claim>>();
 
-/** Of equal age the first by key; ports of one Service are told apart by their order. */
-function isOlder({ service: a }: ServicePlan, { service: b }: ServicePlan): boolean {
-  return a.createdAt === b.createdAt ? a.key <= b.key : a.createdAt < b.createdAt;
+  add(key: K, claim: Claim): void {
+    const rivals = this.contested.get(key);
+    const sole = this.#sole.get(key);
+    if (rivals !== undefined) rivals.add(claim);
+    else if (sole === undefined) this.#sole.set(key, claim);
+    else {
+      this.#sole.delete(key);
+      this.contested.set(key, new Set([sole, claim]));
+    }
+  }
+
+  remove(key: K, claim: Claim): void {
+    if (this.#sole.get(key) === claim) this.#sole.delete(key);
+    const rivals = this.contested.get(key);
+    if (rivals?.delete(claim) !== true || rivals.size > 1) return;
+    this.contested.delete(key);
+    for (const last of rivals) this.#sole.set(key, last);
+  }
+}
+
+/** In the order in which the Service's ports are forwarded (endpoints.ts). */
+function claimsOf(
+  service: ServiceView,
+  isOurs: (vip: string) => boolean,
+): { claims: readonly Claim[]; foreign: ReadonlySet<number> } {
+  const claims: Claim[] = [];
+  const foreign = new Set<number>();
+  let at = 0;
+  for (const vip of service.vips) {
+    const isForeign = !isOurs(vip);
+    for (const { protocol, port: number } of service.ports) {
+      const port = `${protocol}/${number}`;
+      const id = service.ids[idKey(familyOf(vip), port)];
+      if (id === undefined) continue;
+      if (isForeign) foreign.add(at);
+      else claims.push({ service, at, id, place: `${vip} ${port}`, port });
+      at += 1;
+    }
+  }
+  return { claims, foreign };
+}
+
+const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
+
+/** Of equal age the first by key; ports of one Service by their order. */
+function byAge(a: Claim, b: Claim): number {
+  const { service: one } = a;
+  const { service: other } = b;
+  return order(one.createdAt, other.createdAt) || order(one.key, other.key) || a.at - b.at;
 }

@@ -28,17 +28,65 @@ export function elect({ vip, candidates, present }: Election): string | undefine
   return winner;
 }
 
-/** 53 bits out of two independent 32-bit hashes, so that equal scores hardly happen; a tie goes to the first name. */
-function score(node: string, vip: string): number {
-  const text = `${node}\n${vip}`;
-  return hash(text, 0x811c9dc5) * 2 ** 21 + (hash(text, 0x9747b28c) >>> 11);
+/** Who came and who left between two lists of candidates. */
+export interface Turnover {
+  readonly came: readonly string[];
+  readonly left: ReadonlySet<string>;
 }
 
-/** FNV-1a over UTF-16 units, then MurmurHash3's finalizer: FNV alone leaves similar names with similar scores. */
-function hash(text: string, seed: number): number {
-  let value = seed;
+export function turnoverOf(before: readonly string[], now: readonly string[]): Turnover {
+  const [old, present] = [new Set(before), new Set(now)];
+  return {
+    came: now.filter((name) => !old.has(name)),
+    left: new Set(before.filter((name) => !present.has(name))),
+  };
+}
+
+/**
+ * As `elect` of all `candidates`, for whoever knows which of the earlier ones won: unless the winner left, only those who
+ * came are compared with it. So a death costs an election for the dead node's own addresses, and nothing for the others.
+ */
+export function reelect(
+  vip: string,
+  winner: string,
+  { came, left }: Turnover,
+  candidates: readonly string[],
+): string | undefined {
+  if (left.has(winner)) return elect({ vip, candidates });
+  return came.length === 0 ? winner : elect({ vip, candidates: [winner, ...came] });
+}
+
+/** 53 bits out of two independent 32-bit hashes, so that equal scores hardly happen; a tie goes to the first name. */
+function score(node: string, vip: string): number {
+  const [first, second] = startOf(node);
+  return finished(walked(first, vip)) * 2 ** 21 + (finished(walked(second, vip)) >>> 11);
+}
+
+/** Both hashes as they are after a node's name: every election of thousands of addresses begins with the same few. */
+const STARTS = new Map<string, readonly [number, number]>();
+const MAX_STARTS = 10_000;
+
+function startOf(node: string): readonly [number, number] {
+  let start = STARTS.get(node);
+  if (start === undefined) {
+    const text = `${node}\n`;
+    start = [walked(0x811c9dc5, text), walked(0x9747b28c, text)];
+    if (STARTS.size >= MAX_STARTS) STARTS.clear();
+    STARTS.set(node, start);
+  }
+  return start;
+}
+
+/** FNV-1a over UTF-16 units, from where an earlier text has led to. */
+function walked(from: number, text: string): number {
+  let value = from;
   for (let at = 0; at < text.length; at += 1) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  return value;
+}
+
+/** MurmurHash3's finalizer: FNV alone leaves similar names with similar scores. */
+function finished(walked: number): number {
+  let value = Math.imul(walked ^ (walked >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return (value ^ (value >>> 16)) >>> 0;
 }

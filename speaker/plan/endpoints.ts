@@ -1,83 +1,91 @@
 /**
- * A Service and its EndpointSlices -> its forwarded ports and the nodes that have a usable endpoint. Pure.
+ * A Service and its EndpointSlices -> its endpoints by port, and the nodes that have a usable one. Nothing here depends
+ * on which nodes are alive, so that a node's death changes none of it. Pure.
  *
  * Usable is a ready endpoint; where a port has none, one that terminates but still serves (as kube-proxy does since
- * KEP-1669). An endpoint that terminates, or is not ready any more, while others are usable keeps its connections and
- * gets no new ones: it may well finish what it has begun. The pods of a node whose speaker fell silent get no new ones
- * either, while others are left.
+ * KEP-1669).
  */
-import type { Family } from "#api/address.ts";
+import { type Family, familyOf } from "#api/address.ts";
 import { idKey } from "#api/forwarding-ids.ts";
-import type { ForwardedEndpoint, ForwardedPort } from "../forwarding/types.ts";
 import type { EndpointView, ServicePort, ServiceView, SliceView, UnusableEndpoint } from "../known/view.ts";
 
-/** What else the result depends on; kept as the same object while nothing in it changes. */
-export interface EndpointContext {
-  readonly node: string;
-  readonly scheduler: string;
-  /** Nodes that can answer clients themselves: their speaker has programmed the kernel. */
-  readonly forwardingNodes: ReadonlySet<string>;
-  /** Nodes whose speaker fell silent. */
-  readonly deadNodes: ReadonlySet<string>;
-  /** Broadcast addresses of this node's links, each with its prefix: a packet to one is for nobody alone. */
-  readonly broadcasts: ReadonlyMap<string, string>;
+/** An endpoint at a port of its own. */
+export interface Backend {
+  readonly view: EndpointView;
+  readonly port: number;
 }
 
-export interface ServicePlan {
+/** One port of a Service at one of its addresses. */
+export interface ServedPort {
+  readonly vip: string;
+  readonly family: Family;
+  readonly port: ServicePort;
+  /** Forwarding id; undefined while the controller has given none: then nothing is forwarded yet. */
+  readonly id: number | undefined;
+  /** Each address and port once, sorted. */
+  readonly backends: readonly Backend[];
+}
+
+export interface ServiceEndpoints {
   readonly service: ServiceView;
-  readonly ports: readonly ForwardedPort[];
-  /** By family: nodes with a usable endpoint of any port ("" for endpoints without a node), and whether there is one. */
+  /** What it was made of. */
+  readonly slices: readonly SliceView[];
+  /** By address, then in the order of the Service. */
+  readonly ports: readonly ServedPort[];
+  /** Nodes with a usable endpoint of any port; "" stands for endpoints without a node. */
   readonly usableNodes: Readonly<Record<Family, ReadonlySet<string>>>;
-  /** Endpoints, by family, that are reached with source address translation since their node has no speaker. */
-  readonly translated: number;
   /** Endpoints that are left out of all ports. */
   readonly unusable: readonly UnusableEndpoint[];
 }
 
+/** Broadcast addresses of this node's links, each with its prefix: a packet to one is for nobody alone. */
+export type Broadcasts = ReadonlyMap<string, string>;
+
 /** Many slices may name them: the first ones are enough to find the rest by. */
 const MAX_UNUSABLE = 16;
 
-export function planService(
+export function endpointsOf(
   service: ServiceView,
   all: readonly SliceView[],
-  context: EndpointContext,
-): ServicePlan {
-  const { slices, unusable } = usable(all, context);
+  broadcasts: Broadcasts,
+): ServiceEndpoints {
+  const { slices, unusable } = usable(all, broadcasts);
   const usableNodes = { IPv4: new Set<string>(), IPv6: new Set<string>() };
-  const ports: ForwardedPort[] = [];
-  const translated = new Set<string>();
-  for (const vip of service.vips) {
-    const family: Family = vip.includes(":") ? "IPv6" : "IPv4";
-    for (const port of service.ports) {
-      const found = endpointsOf(port, slices, family);
-      for (const { view } of found) if (isUsable(view, found)) usableNodes[family].add(view.node);
-      const id = service.ids[idKey(family, `${port.protocol}/${port.port}`)];
-      const endpoints = forwarded(found, port, context);
-      for (const { address, isServing, returnPath } of endpoints)
-        if (isServing && returnPath === "snat") translated.add(address);
-      if (id === undefined) continue;
-      ports.push({
-        service: service.key,
-        id,
-        family,
+  const known: Record<Family, Map<ServicePort, readonly Backend[]>> = { IPv4: new Map(), IPv6: new Map() };
+  const backendsOf = (port: ServicePort, family: Family): readonly Backend[] => {
+    const before = known[family].get(port);
+    if (before !== undefined) return before;
+    const backends = backendsAt(port, slices, family);
+    known[family].set(port, backends);
+    const isUsable = usability(backends);
+    for (const { view } of backends) if (isUsable(view)) usableNodes[family].add(view.node);
+    return backends;
+  };
+  const ports = service.vips.flatMap((vip) => {
+    const family = familyOf(vip);
+    return service.ports.map(
+      (port): ServedPort => ({
         vip,
-        protocol: port.protocol,
-        port: port.port,
-        scheduler: context.scheduler,
-        affinity: service.hasAffinity,
-        preferLocal: service.isLocal,
-        ...sourceRanges(service, family),
-        endpoints,
-      });
-    }
-  }
-  return { service, ports, usableNodes, translated: translated.size, unusable };
+        family,
+        port,
+        id: service.ids[idKey(family, `${port.protocol}/${port.port}`)],
+        backends: backendsOf(port, family),
+      }),
+    );
+  });
+  return { service, slices: all, ports, usableNodes, unusable };
+}
+
+/** Which of a port's endpoints are usable. */
+export function usability(backends: readonly Backend[]): (view: EndpointView) => boolean {
+  const hasReady = backends.some(({ view }) => view.isReady);
+  return hasReady ? ({ isReady }) => isReady : ({ isServing, isTerminating }) => isServing && isTerminating;
 }
 
 /** Slices without what nobody can forward to, and what that was, each address once. */
 function usable(
   slices: readonly SliceView[],
-  { broadcasts }: EndpointContext,
+  broadcasts: Broadcasts,
 ): { slices: readonly SliceView[]; unusable: readonly UnusableEndpoint[] } {
   const unusable = new Map<string, UnusableEndpoint>();
   const note = (one: UnusableEndpoint): void => {
@@ -94,14 +102,9 @@ function usable(
   return { slices: kept, unusable: [...unusable.values()] };
 }
 
-interface Found {
-  readonly view: EndpointView;
-  readonly port: number;
-}
-
-/** Each address and port once: the same pod may be in two slices for a moment. Sorted. */
-function endpointsOf(port: ServicePort, slices: readonly SliceView[], family: Family): Found[] {
-  const found = new Map<string, Found>();
+/** The same pod may be in two slices for a moment: it counts once, and as ready if either says so. */
+function backendsAt(port: ServicePort, slices: readonly SliceView[], family: Family): Backend[] {
+  const found = new Map<string, Backend>();
   for (const slice of slices) {
     if (slice.family !== family) continue;
     const own = slice.ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol);
@@ -114,49 +117,4 @@ function endpointsOf(port: ServicePort, slices: readonly SliceView[], family: Fa
     }
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
-}
-
-function isUsable(view: EndpointView, all: readonly Found[]): boolean {
-  if (view.isReady) return true;
-  return view.isServing && view.isTerminating && !all.some((other) => other.view.isReady);
-}
-
-/**
- * An endpoint that was never ready has none, but whether it was nobody can read back, and all nodes need the same list.
- * UDP has no connections that end: a client that keeps its port would stay with it for good.
- */
-function mayHaveConnections(view: EndpointView, { protocol }: ServicePort): boolean {
-  return protocol !== "UDP" || (view.isServing && view.isTerminating);
-}
-
-function forwarded(
-  found: readonly Found[],
-  servicePort: ServicePort,
-  context: EndpointContext,
-): ForwardedEndpoint[] {
-  const usable = found.filter(({ view }) => isUsable(view, found));
-  const isAlive = ({ view }: Found): boolean => !context.deadNodes.has(view.node);
-  const serving = new Set(usable.some(isAlive) ? usable.filter(isAlive) : usable);
-  // Without a usable one the port refuses all.
-  if (usable.length === 0) return [];
-  return found
-    .filter(({ view }) => view.isReady || mayHaveConnections(view, servicePort))
-    .map((endpoint) => {
-      const { view, port } = endpoint;
-      const isLocal = view.node === context.node;
-      return {
-        address: view.address,
-        port,
-        isLocal,
-        isServing: serving.has(endpoint),
-        returnPath: isLocal || context.forwardingNodes.has(view.node) ? "direct" : "snat",
-      };
-    });
-}
-
-/** A family of which a Service names no range is open, as with kube-proxy. */
-function sourceRanges(service: ServiceView, family: Family): { sourceRanges?: readonly string[] } {
-  const isSix = family === "IPv6";
-  const ranges = service.sourceRanges.filter((range) => range.includes(":") === isSix);
-  return ranges.length === 0 ? {} : { sourceRanges: ranges };
 }

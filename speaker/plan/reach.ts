@@ -13,7 +13,7 @@ import {
   type Range,
   rangeOf,
 } from "#api/address.ts";
-import type { PoolView, SpeakerState, View } from "../known/view.ts";
+import type { ClusterView, PoolView, SpeakerState } from "../known/view.ts";
 
 /** Of one node: a Lease and a Node object are its own to write, and a set in the kernel holds what they say. */
 const MAX_SOURCES = 64;
@@ -22,7 +22,7 @@ const MAX_SOURCES = 64;
  * Outer addresses of tunnels: any address of a node, of a link that its speaker tells of (VXLAN devices, cilium_host,
  * bridges), and what its CNI says in the Node object. Sorted.
  */
-export function tunnelSources({ nodes, members }: Pick<View, "nodes" | "members">): string[] {
+export function tunnelSources({ nodes, members }: Pick<ClusterView, "nodes" | "members">): string[] {
   const all = new Set<string>();
   for (const [name, { own, tunnelSources: said = [] }] of nodes) {
     const links = members.states.get(name)?.links ?? [];

@@ -1,12 +1,12 @@
 /** Which hardware addresses are our nodes', and what is done about others that use our addresses. Pure. */
 
 import type { NodeLink } from "../known/node-links.ts";
-import type { View } from "../known/view.ts";
+import type { ClusterView } from "../known/view.ts";
 import type { Rules } from "../layer2/messages.ts";
 
 /** A speaker of an older build does not publish its links' hardware addresses: then any station may be its. */
 export function rulesFor(
-  { node, loadBalancer, members }: Pick<View, "node" | "loadBalancer" | "members">,
+  { node, loadBalancer, members }: Pick<ClusterView, "node" | "loadBalancer" | "members">,
   links: readonly Pick<NodeLink, "hardware">[],
 ): Rules {
   const others = new Set<string>();

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import type { EventContent, EventTarget } from "#common/kube/events.ts";
 import { silentLogger } from "#common/log.ts";
+import type { AddressPlan } from "../plan/addresses.ts";
 import type { LeftOut } from "../plan/claims.ts";
-import type { AddressPlan } from "../plan/plan.ts";
 import { SpeakerEvents } from "./events.ts";
 
 describe("what people are told", () => {

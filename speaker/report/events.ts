@@ -5,8 +5,8 @@ import type { Logger } from "#common/log.ts";
 import type { Trouble } from "../apply.ts";
 import type { SessionReport } from "../bgp/types.ts";
 import type { Conflict } from "../layer2/messages.ts";
+import type { AddressPlan } from "../plan/addresses.ts";
 import type { LeftOut } from "../plan/claims.ts";
-import type { AddressPlan } from "../plan/plan.ts";
 import { conflictText, hardwareText } from "./conflict.ts";
 
 export interface SpeakerEventsOptions {

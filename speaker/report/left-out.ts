@@ -2,9 +2,9 @@
 import { printable } from "#api/printable.ts";
 import type { Refusal } from "../forwarding/types.ts";
 import type { LeftOut } from "../plan/claims.ts";
-import type { ServicePlan } from "../plan/endpoints.ts";
+import type { ServiceEndpoints } from "../plan/endpoints.ts";
 
-export function unusableEndpoints({ service, unusable }: ServicePlan): LeftOut | undefined {
+export function unusableEndpoints({ service, unusable }: ServiceEndpoints): LeftOut | undefined {
   const [first, ...others] = unusable;
   if (first === undefined) return undefined;
   const message = `endpoint ${first.address} of Service ${service.key} is left out: it ${first.why}${more(others)}`;

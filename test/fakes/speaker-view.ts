@@ -1,13 +1,13 @@
 /** What a speaker knows of a cluster of three nodes with one Service, each part to be changed by a test. */
 import { Pools } from "#speaker/known/pools.ts";
 import type {
+  ClusterView,
   EndpointView,
   NodeView,
   PoolView,
   ServiceView,
   SliceView,
   SpeakerState,
-  View,
 } from "#speaker/known/view.ts";
 
 export const NAMES = ["n1", "n2", "n3"];
@@ -35,7 +35,7 @@ export const service = (changes: Partial<ServiceView> = {}): ServiceView => ({
   ports: [{ name: "http", protocol: "TCP", port: 80 }],
   isLocal: false,
   hasAffinity: false,
-  sourceRanges: [],
+  sourceRanges: { IPv4: [], IPv6: [] },
   ...changes,
 });
 
@@ -77,7 +77,7 @@ export const POOL: PoolView = {
   advertisements: [],
 };
 
-export function view(world: World, own = "n1"): View {
+export function view(world: World, own = "n1"): ClusterView {
   const nodes = world.nodes ?? NAMES.map((name) => node(name));
   const states = world.states ?? Object.fromEntries(NAMES.map((name) => [name, state(name)]));
   return {
@@ -92,7 +92,7 @@ export function view(world: World, own = "n1"): View {
     },
     nodes: new Map(nodes.map((entry) => [entry.name, entry])),
     pools: new Pools(world.pools ?? [POOL]),
-    services: world.services ?? [service()],
+    services: new Map((world.services ?? [service()]).map((one) => [one.key, one])),
     slicesOf: (key) => (world.slices ?? [slice([endpoint(1, "n1")])]).filter((one) => one.service === key),
     members: { live: world.live ?? NAMES, dead: world.dead ?? [], states: new Map(Object.entries(states)) },
   };

@@ -14,7 +14,7 @@ import { planBgp } from "#speaker/bgp/plan.ts";
 import { planForwarding } from "#speaker/forwarding/plan.ts";
 import { parseState } from "#speaker/known/project.ts";
 import { Sources } from "#speaker/known/sources.ts";
-import type { SpeakerState, View } from "#speaker/known/view.ts";
+import type { ClusterView, SpeakerState } from "#speaker/known/view.ts";
 import { Liveness } from "#speaker/membership/liveness.ts";
 import { projectLease } from "#speaker/membership/membership.ts";
 import { Planner } from "#speaker/plan/plan.ts";
@@ -233,12 +233,12 @@ export class Cluster {
     const loadBalancer = sources.loadBalancer();
     const node = sources.nodes.get(OWN);
     if (loadBalancer === undefined || node === undefined) throw new Error("the sound objects are not there");
-    const view: View = {
+    const view: ClusterView = {
       node: OWN,
       loadBalancer,
       nodes: new Map(sources.nodes.entries()),
       pools: sources.pools.current(),
-      services: sources.services.list(),
+      services: sources.services,
       slicesOf: (service) => sources.slicesOf(service),
       members: { live, dead, states },
     };

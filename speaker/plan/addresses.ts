@@ -1,0 +1,196 @@
+/** Who attracts which address. Kept while neither its Services' usable endpoints nor its place changes. */
+import { familyOf } from "#api/address.ts";
+import { elect, reelect, type Turnover, turnoverOf } from "./elect.ts";
+import type { ServiceEndpoints } from "./endpoints.ts";
+import type { GivenAddresses } from "./given.ts";
+import type { Place, Places } from "./places.ts";
+import type { Services } from "./services.ts";
+import { placeOf, sameItems, withKeys } from "./sorted-keys.ts";
+
+/** Why nobody attracts an address. */
+export type Unowned = "NoUsableEndpoint" | "NoCandidate";
+
+/** One address given to Services. */
+export interface AddressPlan {
+  readonly vip: string;
+  /** `namespace/name`, sorted; several share an address. */
+  readonly services: readonly string[];
+  readonly pool: string;
+  /** Nodes that may attract the address (layer 2), or that all do (BGP). */
+  readonly candidates: readonly string[];
+  /** Layer 2 only. */
+  readonly owner?: string;
+  readonly unowned?: Unowned;
+  /** Links of ours to announce on; empty on other nodes. */
+  readonly links: readonly string[];
+  /** This node advertises it by BGP. */
+  readonly isAdvertised: boolean;
+}
+
+interface Kept {
+  readonly place: Place;
+  /** Only nodes with a usable endpoint may attract it: the candidates are not all of the place's. */
+  readonly isLocal: boolean;
+  readonly plan: AddressPlan;
+}
+
+export interface AddressesInput {
+  readonly node: string;
+  readonly services: Services;
+  readonly given: GivenAddresses;
+  /** Addresses to look at again even if their place is the same. */
+  readonly changed: ReadonlySet<string>;
+  readonly places: Places;
+}
+
+const NONE: readonly string[] = [];
+
+export class Addresses {
+  readonly #kept = new Map<string, Kept>();
+  #places: Places | undefined;
+  #vips: readonly string[] = [];
+  #list: readonly AddressPlan[] = [];
+
+  /** Of all addresses of ours, sorted; the same list while nothing in it changes. */
+  get list(): readonly AddressPlan[] {
+    return this.#list;
+  }
+
+  /** Sorted; the same list while no address comes or goes. */
+  get vips(): readonly string[] {
+    return this.#vips;
+  }
+
+  update(input: AddressesInput): void {
+    const added = new Set<string>();
+    const removed = new Set<string>();
+    const turnovers = new Turnovers();
+    const others: AddressPlan[] = [];
+    const look = (vip: string): void => {
+      const before = this.#kept.get(vip);
+      const place = input.given.isOurs(vip) ? input.places.of(vip) : undefined;
+      if (place === undefined) {
+        if (this.#kept.delete(vip)) removed.add(vip);
+        return;
+      }
+      if (before?.place === place && !input.changed.has(vip)) return;
+      const next = keptOf(vip, place, { before, input, turnovers });
+      if (before === undefined) added.add(vip);
+      if (next.plan !== before?.plan) others.push(next.plan);
+      this.#kept.set(vip, next);
+    };
+    for (const vip of input.changed) look(vip);
+    if (input.places !== this.#places) for (const vip of input.given.vips()) look(vip);
+    this.#places = input.places;
+    this.#vips = withKeys(this.#vips, added, removed);
+    if (added.size > 0 || removed.size > 0) this.#list = this.#whole();
+    else if (others.length > 0) this.#list = this.#with(others);
+  }
+
+  #whole(): AddressPlan[] {
+    const list: AddressPlan[] = [];
+    for (const vip of this.#vips) {
+      const kept = this.#kept.get(vip);
+      if (kept !== undefined) list.push(kept.plan);
+    }
+    return list;
+  }
+
+  #with(others: readonly AddressPlan[]): AddressPlan[] {
+    const list = [...this.#list];
+    for (const plan of others) list[placeOf(this.#vips, plan.vip)] = plan;
+    return list;
+  }
+}
+
+/** Many addresses have the same place before and after: what is between the two is worked out once. */
+class Turnovers {
+  readonly #known = new Map<Place, Map<Place, Turnover>>();
+
+  between(before: Place, now: Place): Turnover {
+    const ofBefore = this.#known.get(before) ?? new Map<Place, Turnover>();
+    this.#known.set(before, ofBefore);
+    let turnover = ofBefore.get(now);
+    if (turnover === undefined) {
+      turnover = turnoverOf(before.candidates, now.candidates);
+      ofBefore.set(now, turnover);
+    }
+    return turnover;
+  }
+}
+
+function keptOf(
+  vip: string,
+  place: Place,
+  pass: { readonly before: Kept | undefined; readonly input: AddressesInput; readonly turnovers: Turnovers },
+): Kept {
+  const { before, input, turnovers } = pass;
+  if (before?.plan.owner !== undefined && !before.isLocal && !input.changed.has(vip)) {
+    const moved = movedOf(before, place, before.plan.owner, pass);
+    if (moved !== undefined) return moved;
+  }
+  const keys = input.given.sharing(vip) ?? new Set<string>();
+  const sharing = [...keys].flatMap((key) => input.services.get(key) ?? []);
+  // Local: a node attracts the address only with a usable pod of its own, of any Service that shares it.
+  const isLocal = sharing.every(({ service }) => service.isLocal);
+  const winner = before?.plan.owner;
+  const owner = (candidates: readonly string[]): string | undefined =>
+    before === undefined || winner === undefined || before.isLocal || isLocal
+      ? elect({ vip, candidates })
+      : reelect(vip, winner, turnovers.between(before.place, place), candidates);
+  const services = keys.size === 1 ? [...keys] : [...keys].sort();
+  const plan = planAddress({ vip, services, sharing, isLocal, place, node: input.node, owner });
+  const isSame = before !== undefined && isSamePlan(before.plan, plan);
+  return { place, isLocal, plan: isSame ? before.plan : plan };
+}
+
+/** Only nodes came or went, so that all but the owner is known: with thousands of addresses this is what a death costs. */
+function movedOf(
+  { plan, place: from }: Kept,
+  place: Place,
+  winner: string,
+  { input, turnovers }: { readonly input: AddressesInput; readonly turnovers: Turnovers },
+): Kept | undefined {
+  const { candidates } = place;
+  if (place.pool !== from.pool || place.isAdvertised || candidates.length === 0) return undefined;
+  const owner = reelect(plan.vip, winner, turnovers.between(from, place), candidates);
+  if (owner === undefined) return undefined;
+  const links = owner === input.node ? place.links : NONE;
+  return { place, isLocal: false, plan: { ...plan, candidates, owner, links } };
+}
+
+function planAddress(of: {
+  readonly vip: string;
+  readonly services: readonly string[];
+  readonly sharing: readonly ServiceEndpoints[];
+  readonly isLocal: boolean;
+  readonly place: Place;
+  readonly node: string;
+  readonly owner: (candidates: readonly string[]) => string | undefined;
+}): AddressPlan {
+  const { vip, services, sharing, isLocal, place, node } = of;
+  const family = familyOf(vip);
+  const base = { vip, services, pool: place.pool, candidates: NONE, links: NONE, isAdvertised: false };
+  if (sharing.every(({ usableNodes }) => usableNodes[family].size === 0))
+    return { ...base, unowned: "NoUsableEndpoint" };
+  const hasEndpoint = (name: string): boolean =>
+    sharing.some(({ usableNodes }) => usableNodes[family].has(name));
+  const candidates = isLocal ? place.candidates.filter(hasEndpoint) : place.candidates;
+  if (candidates.length === 0) return { ...base, unowned: "NoCandidate" };
+  if (place.isAdvertised) return { ...base, candidates, isAdvertised: candidates.includes(node) };
+  const owner = of.owner(candidates);
+  if (owner === undefined) return { ...base, unowned: "NoCandidate" };
+  return { ...base, candidates, owner, links: owner === node ? place.links : NONE };
+}
+
+function isSamePlan(a: AddressPlan, b: AddressPlan): boolean {
+  return (
+    a.owner === b.owner &&
+    a.unowned === b.unowned &&
+    a.pool === b.pool &&
+    a.isAdvertised === b.isAdvertised &&
+    sameItems(a.links, b.links) &&
+    sameItems(a.services, b.services) &&
+    sameItems(a.candidates, b.candidates)
+  );
+}

@@ -1,0 +1,126 @@
+/**
+ * Which nodes may attract an address, and on which links this node would: the same for all addresses of a pool that lie
+ * in the same networks, so it is worked out once for all of them. Pure.
+ */
+import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
+import { hasLabels, selectsAny } from "#common/kube/selector.ts";
+import { linksFor } from "../known/links.ts";
+import type { ClusterView, NodeView, PoolView, SpeakerState } from "../known/view.ts";
+import { Networks } from "./networks.ts";
+import { sameItems } from "./sorted-keys.ts";
+
+/** Where addresses may be attracted. The same object as before while all of it is the same. */
+export interface Place {
+  readonly pool: string;
+  readonly isAdvertised: boolean;
+  /** Nodes that may attract the addresses (layer 2), or that all do (BGP), in the order of the live ones. */
+  readonly candidates: readonly string[];
+  /** Layer 2: links of this node to announce on. */
+  readonly links: readonly string[];
+}
+
+type Surroundings = Pick<ClusterView, "node" | "loadBalancer" | "nodes" | "pools" | "members">;
+
+/** Links by what they depend on, as long as a speaker's state is the same object. */
+const LINKS = new WeakMap<SpeakerState, Map<string, readonly string[]>>();
+const MAX_LINKS = 1_000;
+const NONE: readonly string[] = [];
+
+export class Places {
+  readonly #view: Surroundings;
+  /** Alive, selected, not excluded, ready. */
+  readonly #able: readonly string[];
+  readonly #networks: Networks;
+  readonly #places = new Map<string, Place>();
+  readonly #before: ReadonlyMap<string, Place>;
+
+  constructor(view: Surroundings, before?: Places) {
+    this.#view = view;
+    this.#before = before === undefined ? new Map() : before.#places;
+    const { live, states } = view.members;
+    this.#able = live.filter((name) => {
+      const labels = view.nodes.get(name)?.labels;
+      if (labels === undefined || labels[LABEL_EXCLUDE_NODE] !== undefined) return false;
+      return hasLabels(labels, view.loadBalancer.nodeSelector) && states.get(name)?.isReady === true;
+    });
+    const isSame =
+      before !== undefined && sameItems([...states.values()], [...before.#view.members.states.values()]);
+    this.#networks = isSame ? before.#networks : new Networks(states.values());
+  }
+
+  /** Undefined for an address of no pool. */
+  of(vip: string): Place | undefined {
+    const pool = this.#view.pools.of(vip);
+    if (pool === undefined) return undefined;
+    const key = keyOf(pool, vip, this.#networks);
+    let place = this.#places.get(key);
+    if (place === undefined) {
+      place = this.#place(vip, pool);
+      const before = this.#before.get(key);
+      if (before !== undefined && isSamePlace(before, place)) place = before;
+      this.#places.set(key, place);
+    }
+    return place;
+  }
+
+  /** Pools (layer 2) that name links of which this node, though selected, has none. */
+  poolsWithoutLink(): string[] {
+    const { node, nodes, members, pools } = this.#view;
+    const own = nodes.get(node);
+    const state = members.states.get(node);
+    if (own === undefined || state === undefined) return [];
+    return pools
+      .list()
+      .filter(({ protocol, nodeSelectors }) => protocol === "layer2" && selectsAny(nodeSelectors, own.labels))
+      .filter(({ interfaces }) =>
+        interfaces.length === 0
+          ? state.links.length === 0
+          : !state.links.some(({ name }) => interfaces.includes(name)),
+      )
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  #place(vip: string, pool: PoolView): Place {
+    const { node, nodes } = this.#view;
+    const isAdvertised = pool.protocol === "bgp";
+    const candidates = this.#able.filter((name) => {
+      const candidate = nodes.get(name);
+      if (candidate === undefined || !selectsAny(pool.nodeSelectors, candidate.labels)) return false;
+      return isAdvertised || this.#linksOf(candidate, vip, pool).length > 0;
+    });
+    const own = nodes.get(node);
+    const links = isAdvertised || own === undefined ? NONE : this.#linksOf(own, vip, pool);
+    return { pool: pool.name, isAdvertised, candidates, links };
+  }
+
+  #linksOf({ name, addresses }: NodeView, vip: string, pool: PoolView): readonly string[] {
+    const state = this.#view.members.states.get(name);
+    if (state === undefined) return NONE;
+    const own = Object.values(addresses);
+    const key = JSON.stringify([pool.interfaces, own, this.#networks.keyOf(vip)]);
+    const known = LINKS.get(state) ?? new Map<string, readonly string[]>();
+    LINKS.set(state, known);
+    let links = known.get(key);
+    if (links === undefined) {
+      links = linksFor(vip, pool, state, own);
+      if (known.size >= MAX_LINKS) known.clear();
+      known.set(key, links);
+    }
+    return links;
+  }
+}
+
+/** What an address's place depends on beside its pool: nothing where links do not matter or are named. */
+function keyOf({ name, protocol, interfaces }: PoolView, vip: string, networks: Networks): string {
+  return protocol === "bgp" || interfaces.length > 0 ? name : `${name} ${networks.keyOf(vip)}`;
+}
+
+function isSamePlace(a: Place, b: Place): boolean {
+  return (
+    a.pool === b.pool &&
+    a.isAdvertised === b.isAdvertised &&
+    sameItems(a.candidates, b.candidates) &&
+    sameItems(a.links, b.links)
+  );
+}

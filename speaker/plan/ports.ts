@@ -1,0 +1,138 @@
+/** What this node forwards of all Services, kept for each Service while nothing of it changes. */
+import type { ForwardedPort } from "../forwarding/types.ts";
+import { unusableEndpoints } from "../report/left-out.ts";
+import { Claims, type LeftOut } from "./claims.ts";
+import { type ForwardedService, type ForwardingContext, forwardService, isTouchedBy } from "./forward.ts";
+import type { GivenAddresses } from "./given.ts";
+import type { ServiceChanges, Services } from "./services.ts";
+import { placeOf, withKeys } from "./sorted-keys.ts";
+
+export interface PortsInput {
+  readonly changes: ServiceChanges;
+  /** Services of which an address came to be ours, or stopped being so. */
+  readonly affected: ReadonlySet<string>;
+  readonly services: Services;
+  readonly given: GivenAddresses;
+  readonly context: ForwardingContext;
+}
+
+export class Ports {
+  readonly #kept = new Map<string, ForwardedService>();
+  readonly #claims = new Claims();
+  readonly #badEndpoints = new Map<string, LeftOut>();
+  #context: ForwardingContext | undefined;
+  #keys: readonly string[] = [];
+  /** Where in the list each Service's ports begin, and the list's end. */
+  #begins: readonly number[] = [0];
+  #list: readonly ForwardedPort[] = [];
+  #translated = 0;
+
+  /** By Service, then in its order; the same list while nothing in it changes. */
+  get list(): readonly ForwardedPort[] {
+    return this.#list;
+  }
+
+  /** Endpoints that are reached with source address translation. */
+  get translated(): number {
+    return this.#translated;
+  }
+
+  update(input: PortsInput): void {
+    const { changes, services, context } = input;
+    const added = new Set<string>();
+    const removed = new Set<string>();
+    const others = new Set<string>();
+    const hasNewClaims = this.#claim(input);
+    const look = (key: string): void => {
+      const endpoints = services.get(key);
+      const before = this.#kept.get(key);
+      const next = endpoints === undefined ? undefined : forwardService(endpoints, context, before);
+      if (next === before) return;
+      others.add(key);
+      this.#translated += (next?.translated ?? 0) - (before?.translated ?? 0);
+      if (next === undefined) this.#kept.delete(key);
+      else this.#kept.set(key, next);
+      if (before === undefined) added.add(key);
+      if (next === undefined) removed.add(key);
+    };
+    for (const key of changes.keys()) look(key);
+    const moved = movedNodes(this.#context, context);
+    this.#context = context;
+    if (moved === undefined || moved.size > 0) {
+      for (const [key, endpoints] of services.entries())
+        if (moved === undefined || isTouchedBy(endpoints, moved)) look(key);
+    }
+    this.#keys = withKeys(this.#keys, added, removed);
+    if (hasNewClaims || added.size > 0 || removed.size > 0 || !this.#replace(others)) this.#listAll();
+  }
+
+  #held(key: string): readonly ForwardedPort[] {
+    return this.#claims.held(key, this.#kept.get(key)?.ports ?? []);
+  }
+
+  /** Puts what is new of these Services in the place of what was. False: they have more or fewer ports than before. */
+  #replace(keys: ReadonlySet<string>): boolean {
+    if (keys.size === 0) return true;
+    const list = [...this.#list];
+    for (const key of keys) {
+      const at = placeOf(this.#keys, key);
+      const [begin = 0, end = 0] = [this.#begins[at], this.#begins[at + 1]];
+      const held = this.#held(key);
+      if (held.length !== end - begin) return false;
+      for (const [offset, port] of held.entries()) list[begin + offset] = port;
+    }
+    this.#list = list;
+    return true;
+  }
+
+  #listAll(): void {
+    const list: ForwardedPort[] = [];
+    const begins: number[] = [];
+    for (const key of this.#keys) {
+      begins.push(list.length);
+      for (const port of this.#held(key)) list.push(port);
+    }
+    this.#list = list;
+    this.#begins = [...begins, list.length];
+  }
+
+  /** What Services claim twice, and endpoints that nobody can use. */
+  get leftOut(): readonly LeftOut[] {
+    return [...sortedValues(this.#badEndpoints), ...this.#claims.leftOut];
+  }
+
+  /** Returns whether other ports are held now, whatever their endpoints are. */
+  #claim({ changes, affected, services, given }: PortsInput): boolean {
+    const isOurs = (vip: string): boolean => given.isOurs(vip);
+    for (const [key, before] of changes) {
+      const endpoints = services.get(key);
+      const bad = endpoints === undefined ? undefined : unusableEndpoints(endpoints);
+      if (bad === undefined) this.#badEndpoints.delete(key);
+      else this.#badEndpoints.set(key, bad);
+      if (endpoints === undefined || before?.service !== endpoints.service)
+        this.#claims.set(key, endpoints?.service, isOurs);
+    }
+    for (const key of affected) this.#claims.set(key, services.get(key)?.service, isOurs);
+    return this.#claims.settle().size > 0 || affected.size > 0;
+  }
+}
+
+/** Nodes of which something else is known now; undefined: everything may be different. */
+function movedNodes(
+  before: ForwardingContext | undefined,
+  now: ForwardingContext,
+): ReadonlySet<string> | undefined {
+  if (before === now) return new Set();
+  if (before === undefined || before.node !== now.node || before.scheduler !== now.scheduler)
+    return undefined;
+  const moved = new Set<string>();
+  for (const which of ["forwardingNodes", "deadNodes"] as const) {
+    for (const name of before[which].symmetricDifference(now[which])) moved.add(name);
+  }
+  return moved;
+}
+
+/** In the order of the keys. */
+export function sortedValues<T>(map: ReadonlyMap<string, T>): T[] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+}

@@ -1,0 +1,83 @@
+/**
+ * What a plan takes from a view beside Services, in the form in which it is asked for. Each part is the same object as
+ * for the view before while nothing in it changed, so that what depends on it is left alone. Pure.
+ */
+import { hasLabels } from "#common/kube/selector.ts";
+import { broadcastsOf } from "../known/links.ts";
+import type { ClusterView } from "../known/view.ts";
+import type { Broadcasts } from "./endpoints.ts";
+import type { ForwardingContext } from "./forward.ts";
+import type { OwnershipRules } from "./given.ts";
+import { Places } from "./places.ts";
+import { sameItems } from "./sorted-keys.ts";
+
+export interface Surroundings {
+  /** Of which view this is. */
+  readonly view: ClusterView;
+  readonly places: Places;
+  readonly context: ForwardingContext;
+  readonly broadcasts: Broadcasts;
+  readonly rules: OwnershipRules;
+  /** Pools (layer 2) for which this node, though asked to, has no link. */
+  readonly poolsWithoutLink: readonly string[];
+}
+
+export function surroundingsOf(view: ClusterView, before: Surroundings | undefined): Surroundings {
+  const isSameMap = sameMap(view.nodes, before?.view.nodes);
+  const isSamePools = view.pools === before?.view.pools;
+  if (before !== undefined && isSameMap && isSamePools && isSameRest(view, before.view)) return before;
+  const context = contextOf(view);
+  const places = new Places(view, before?.places);
+  return {
+    view,
+    places,
+    context: before !== undefined && isSameContext(before.context, context) ? before.context : context,
+    broadcasts: broadcastsOf(view.members.states.get(view.node)?.links ?? []),
+    rules: before !== undefined && isSameMap && isSamePools ? before.rules : rulesOf(view),
+    poolsWithoutLink: places.poolsWithoutLink(),
+  };
+}
+
+function isSameRest(a: ClusterView, b: ClusterView): boolean {
+  return (
+    a.node === b.node &&
+    a.loadBalancer === b.loadBalancer &&
+    sameItems(a.members.live, b.members.live) &&
+    sameItems(a.members.dead, b.members.dead) &&
+    sameMap(a.members.states, b.members.states)
+  );
+}
+
+function contextOf({ node, loadBalancer, nodes, members }: ClusterView): ForwardingContext {
+  const { nodeSelector, scheduler } = loadBalancer;
+  const forwardingNodes = new Set<string>();
+  for (const { name, labels } of nodes.values())
+    if (members.states.get(name)?.isReady === true && hasLabels(labels, nodeSelector))
+      forwardingNodes.add(name);
+  return { node, scheduler, forwardingNodes, deadNodes: new Set(members.dead) };
+}
+
+function isSameContext(a: ForwardingContext, b: ForwardingContext): boolean {
+  return (
+    a.node === b.node &&
+    a.scheduler === b.scheduler &&
+    sameSet(a.forwardingNodes, b.forwardingNodes) &&
+    sameSet(a.deadNodes, b.deadNodes)
+  );
+}
+
+function rulesOf({ nodes, pools }: ClusterView): OwnershipRules {
+  const byAddress = new Map([...nodes.values()].flatMap(({ name, own }) => own.map((one) => [one, name])));
+  return { nodeOf: (vip) => byAddress.get(vip), isInPool: (vip) => pools.of(vip) !== undefined };
+}
+
+const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
+  a.size === b.size && a.isSubsetOf(b);
+
+/** Whether both hold the same values; the order of the keys is no matter. */
+function sameMap<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V> | undefined): boolean {
+  if (a === b) return true;
+  if (b === undefined || a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
+}
