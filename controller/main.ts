@@ -17,7 +17,7 @@ import { whileLeading } from "#controller/leading.ts";
 import { observeTerm } from "#controller/observe.ts";
 import { readOptions } from "#controller/options.ts";
 import { Announcements } from "#controller/status/announcements.ts";
-import { runStanding } from "#controller/status/standing-writer.ts";
+import { runBgpStatus } from "#controller/status/bgp-status.ts";
 import { runTerm, type Term } from "#controller/term.ts";
 import { Webhooks } from "#controller/webhook/webhooks.ts";
 
@@ -107,7 +107,7 @@ async function main(signal: AbortSignal): Promise<void> {
       const allocating = runTerm({ ...ours, events }, lost, (started) => {
         term = started;
       });
-      await Promise.all([allocating, runStanding(ours, lost)]);
+      await Promise.all([allocating, runBgpStatus(ours, lost)]);
       term = undefined;
     },
   });

@@ -298,8 +298,8 @@ export class Term {
 
   #poolFacts(name: string): ReturnType<PoolWriterOptions["facts"]> {
     const pool = this.#configuration?.judged.pools.get(name);
-    const refusals = this.#configuration?.judged.refusals.get(name);
-    return pool && refusals && { use: this.allocator.ledger.use(pool), refusals };
+    const faults = this.#configuration?.judged.faults.get(name);
+    return pool && faults && { use: this.allocator.ledger.use(pool), faults };
   }
 
   #tell(service: ServiceRecord, plan: ServicePlan): void {

@@ -91,9 +91,10 @@ async function types(kinds: readonly Kind[]): Promise<string> {
   const parts = [
     BANNER,
     'import type { V1ObjectMeta } from "@kubernetes/client-node";\n',
-    "/** Metadata as JSON has it: client-node's type says Date where a string arrives. */",
-    'export type ObjectMeta = Omit<V1ObjectMeta, "creationTimestamp" | "deletionTimestamp" | "managedFields"> & {',
-    "  creationTimestamp?: string;\n  deletionTimestamp?: string;\n};\n",
+    "/** Metadata as JSON has it: client-node's type says Date where a string arrives, and that a name may be missing. */",
+    "export type ObjectMeta = Omit<",
+    '  V1ObjectMeta,\n  "name" | "creationTimestamp" | "deletionTimestamp" | "managedFields"\n> & {',
+    "  name: string;\n  creationTimestamp?: string;\n  deletionTimestamp?: string;\n};\n",
   ];
   for (const { name, schema } of kinds) {
     for (const part of ["spec", "status"] as const) {
@@ -113,7 +114,7 @@ async function types(kinds: readonly Kind[]): Promise<string> {
     const status = name === "SpeakerStatus" ? "SpeakerState" : `${name}Status`;
     const spec = schema.properties?.spec === undefined ? "" : `\n  spec: ${name}Spec;`;
     parts.push(
-      `/** ${schema.description ?? name} */\nexport interface ${name} {\n  apiVersion: string;\n  kind: string;\n  metadata: ObjectMeta;${spec}\n  status?: ${status};\n}\n`,
+      `/** ${schema.description ?? name} */\nexport interface ${name} {\n  /** Items of a list do not say what they are. */\n  apiVersion?: string;\n  kind?: string;\n  metadata: ObjectMeta;${spec}\n  status?: ${status};\n}\n`,
     );
   }
   return parts.join("\n");

@@ -10,6 +10,7 @@ import {
   type NewCondition,
   setCondition,
 } from "#api/v1beta1/conditions.ts";
+import { faultText } from "#api/v1beta1/fault.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
 import type { LoadBalancer } from "#common/kube/resource.ts";
 import { contendedMessage } from "#operator/contention.ts";
@@ -55,7 +56,7 @@ function podProblems(view: OperatorView, component?: PodView["component"], forMs
 }
 
 function validity(view: OperatorView, balancer: LoadBalancer): Word {
-  const { refusals } = judge(
+  const { faults } = judge(
     {
       operation: "UPDATE",
       kind: "LoadBalancer",
@@ -64,9 +65,9 @@ function validity(view: OperatorView, balancer: LoadBalancer): Word {
     },
     emptyView(view.site.namespace),
   );
-  return refusals.length === 0
+  return faults.length === 0
     ? word(ConditionType.Valid, true, "Valid", "")
-    : word(ConditionType.Valid, false, "Invalid", refusals.map((refusal) => refusal.message).join("; "));
+    : word(ConditionType.Valid, false, "Invalid", faults.map(faultText).join("; "));
 }
 
 function removing(plan: Plan, failures: readonly string[]): Word[] {

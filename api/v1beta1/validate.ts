@@ -1,7 +1,7 @@
 /** Our kinds against their own schemas, by ajv: what the API server refuses by schema is refused offline too. */
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
@@ -110,11 +110,11 @@ function at(object: unknown, instancePath: string): unknown {
 }
 
 /** Refusals by the schema of `kind`; an unknown kind is refused too. Never throws on any input. */
-export function validateSchema(kind: string, object: unknown): Refusal[] {
+export function validateSchema(kind: string, object: unknown): Fault[] {
   const validate = validatorOf(kind);
-  if (validate === undefined) return [refusal("kind", `"${kind}" is not a kind of ours`)];
+  if (validate === undefined) return [fault("kind", `"${kind}" is not a kind of ours`)];
   if (validate(object)) return [];
   return (validate.errors ?? [])
     .filter((error) => error.keyword !== "anyOf")
-    .map((error) => refusal(pathOf(error), wordsOf(error, at(object, error.instancePath))));
+    .map((error) => fault(pathOf(error), wordsOf(error, at(object, error.instancePath))));
 }

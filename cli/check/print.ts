@@ -1,5 +1,6 @@
 /** A report of check, for people and for programs. Pure. */
 import { printable } from "#api/printable.ts";
+import { faultText } from "#api/v1beta1/fault.ts";
 import type { CheckReport } from "#cli/check/verdicts.ts";
 import { printableJson } from "#cli/json.ts";
 
@@ -13,9 +14,9 @@ export function exitCodeOf({ objects, unreadable }: CheckReport): 0 | 1 | 2 {
 }
 
 export function forPeople(report: CheckReport): string {
-  const lines = report.objects.flatMap(({ file, line, kind, name, admitted, refusals, warnings }) => [
+  const lines = report.objects.flatMap(({ file, line, kind, name, admitted, faults, warnings }) => [
     printable(`${file}:${line}: ${kind} "${name}" ${admitted ? "admitted" : "refused"}`),
-    ...refusals.map(({ message }) => `  ${message}`),
+    ...faults.map((each) => `  ${faultText(each)}`),
     ...warnings.map((warning) => `  warning: ${warning}`),
   ]);
   const broken = report.unreadable.map(({ file, line, message }) =>
@@ -41,9 +42,14 @@ function summary({ objects, passedOver, unreadable, notManifests }: CheckReport)
   ].join("; ");
 }
 
+/** `refusals`, each with its field and the whole sentence: docs/check.md promises these names. */
 export function forPrograms(report: CheckReport): string {
   const admitted = report.objects.filter((object) => object.admitted).length;
+  const objects = report.objects.map(({ file, line, kind, name, admitted, faults, warnings }) => {
+    const refusals = faults.map((each) => ({ field: each.field, message: faultText(each) }));
+    return { file, line, kind, name, admitted, refusals, warnings };
+  });
   const passedOver = Object.fromEntries(report.passedOver);
-  const counts = { admitted, refused: report.objects.length - admitted };
-  return printableJson({ ...counts, ...report, passedOver });
+  const counts = { admitted, refused: objects.length - admitted };
+  return printableJson({ ...counts, ...report, objects, passedOver });
 }

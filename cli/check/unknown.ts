@@ -1,6 +1,7 @@
 /** Fields that a kind does not have: kubectl refuses them (its strict validation), so a repository's CI does. Pure. */
+
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
@@ -14,15 +15,15 @@ export function ownOf<T>(map: Readonly<Record<string, T>> | undefined, name: str
   return map !== undefined && Object.hasOwn(map, name) ? map[name] : undefined;
 }
 
-/** One refusal for each; metadata is Kubernetes' own. */
-export function unknownFields(kind: string, object: Readonly<Record<string, unknown>>): Refusal[] {
+/** One fault for each; metadata is Kubernetes' own. */
+export function unknownFields(kind: string, object: Readonly<Record<string, unknown>>): Fault[] {
   const schema = ownOf(SCHEMAS as Readonly<Record<string, Schema>>, kind);
   if (schema === undefined) return [];
   const { metadata: _metadata, ...rest } = object;
   return strangers(schema, rest, "");
 }
 
-function strangers(schema: Schema, value: unknown, path: string): Refusal[] {
+function strangers(schema: Schema, value: unknown, path: string): Fault[] {
   if (typeof value !== "object" || value === null) return [];
   if (Array.isArray(value)) {
     const { items } = schema;
@@ -34,6 +35,6 @@ function strangers(schema: Schema, value: unknown, path: string): Refusal[] {
   return Object.entries(value).flatMap(([name, inner]) => {
     const field = path === "" ? name : `${path}.${name}`;
     const property = ownOf(schema.properties, name);
-    return property === undefined ? [refusal(field, "unknown field")] : strangers(property, inner, field);
+    return property === undefined ? [fault(field, "unknown field")] : strangers(property, inner, field);
   });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { faultText } from "#api/v1beta1/fault.ts";
 import { forPeople, forPrograms } from "#cli/check/print.ts";
 import { type CheckReport, checkDocuments } from "#cli/check/verdicts.ts";
 import { readDocuments } from "#cli/documents.ts";
@@ -7,7 +8,7 @@ import { readDocuments } from "#cli/documents.ts";
 const OPTIONS = { namespace: "genkan-system", isNamespaceGiven: true };
 const check = (text: string, file = "f"): CheckReport => checkDocuments(readDocuments(file, text), OPTIONS);
 const messagesOf = ({ objects }: CheckReport): readonly string[] =>
-  objects.flatMap(({ refusals }) => refusals.map(({ message }) => message));
+  objects.flatMap(({ faults }) => faults.map(faultText));
 
 const pool = (name: string, spec: string, kind = "AddressPool"): string =>
   `---\napiVersion: genkan.dev/v1beta1\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: { protocol: layer2, ${spec} }\n`;
@@ -53,9 +54,7 @@ test("control and bidi characters of names, fields and files are printed as esca
     ].join("\n"),
   );
   const [field] = check(pool("a", 'addresses: [10.0.0.0/24], "x\\u2066\\n": 1')).objects;
-  assert.deepEqual(field?.refusals, [
-    { field: "spec.x\\u2066\\u000a", message: "spec.x\\u2066\\u000a: unknown field" },
-  ]);
+  assert.deepEqual(field?.faults, [{ field: "spec.x\\u2066\\u000a", message: "unknown field" }]);
   const json = forPrograms(report);
   assert.doesNotMatch(json.replaceAll("\n", ""), /[\p{Bidi_Control}\p{Cc}]/u);
   // A program gets the very name.

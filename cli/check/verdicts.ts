@@ -1,9 +1,11 @@
 /** Found objects -> verdicts, as if they were applied one after the other into an empty cluster. Pure. */
 import { API_VERSION, GROUP } from "#api/names.ts";
-import { type Judged, refusalsOf, warningsOf } from "#api/v1beta1/admission/judge.ts";
-import type { View } from "#api/v1beta1/admission/view.ts";
+import { faultsOf, warningsOf } from "#api/v1beta1/admission/judge.ts";
+import { rulesOfKind } from "#api/v1beta1/admission/kinds.ts";
+import type { Judged } from "#api/v1beta1/admission/question.ts";
+import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { AddressPool, BFDProfile, BGPPeer, ObjectMeta } from "#api/v1beta1/generated/types.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 import { unknownFields } from "#cli/check/unknown.ts";
 import type { Documents, Found, Manifest, Unreadable } from "#cli/documents.ts";
 
@@ -14,7 +16,7 @@ export interface ObjectVerdict {
   readonly name: string;
   readonly admitted: boolean;
   /** Empty if it is admitted. */
-  readonly refusals: readonly Refusal[];
+  readonly faults: readonly Fault[];
   readonly warnings: readonly string[];
 }
 
@@ -39,7 +41,7 @@ const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 export function checkDocuments(documents: Documents, options: CheckOptions): CheckReport {
   const passedOver = new Map<string, number>();
   const seen = new Map<string, Found>();
-  const judged: { found: Found; object: Judged; refusals: readonly Refusal[] }[] = [];
+  const judged: { found: Found; object: Judged; faults: readonly Fault[] }[] = [];
   const set = new AdmittedSet(options.namespace);
   for (const found of documents.found) {
     const group = groupOf(found.object);
@@ -48,19 +50,19 @@ export function checkDocuments(documents: Documents, options: CheckOptions): Che
       continue;
     }
     const object = inNamespace(found.object, options.namespace);
-    const refusals = refusalsOffline(found, object, { view: set, seen });
-    if (refusals.length === 0) set.add(object);
-    judged.push({ found, object, refusals });
+    const faults = faultsOffline(found, object, { view: set, seen });
+    if (faults.length === 0) set.add(object);
+    judged.push({ found, object, faults });
   }
-  const objects = judged.map(({ found: { file, line, object: written }, object, refusals }) => {
-    const admitted = refusals.length === 0;
+  const objects = judged.map(({ found: { file, line, object: written }, object, faults }) => {
+    const admitted = faults.length === 0;
     return {
       file,
       line,
       kind: object.kind,
-      name: object.metadata.name ?? "",
+      name: object.metadata.name,
       admitted,
-      refusals,
+      faults,
       // In the light of all that was admitted: a file may name what a later one brings.
       warnings: admitted ? [...warningsOf(object, set), ...namespaceWarning(written, options)] : [],
     };
@@ -74,13 +76,17 @@ function groupOf({ apiVersion }: Manifest): string {
   return slash < 0 ? "" : apiVersion.slice(0, slash);
 }
 
-function metadataOf({ metadata }: Manifest): ObjectMeta {
+/** As it is written: a name may be missing, which is a fault of its own (nameFaults). */
+function metadataOf({ metadata }: Manifest): Partial<ObjectMeta> {
   const isMap = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
-  return isMap ? (metadata as ObjectMeta) : {};
+  return isMap ? (metadata as Partial<ObjectMeta>) : {};
 }
 
 function inNamespace(object: Manifest, namespace: string): Manifest & Judged {
-  return { ...(withoutNulls(object) as Manifest), metadata: { namespace, ...metadataOf(object) } };
+  const metadata = metadataOf(object);
+  // Whether it has a name at all is asked of the manifest itself: the name here is for what is printed.
+  const name = String(metadata.name ?? "");
+  return { ...(withoutNulls(object) as Manifest), metadata: { namespace, ...metadata, name } };
 }
 
 /** A field without a value is not there: the API server takes it so. */
@@ -97,36 +103,36 @@ function namespaceWarning(written: Manifest, { namespace, isNamespaceGiven }: Ch
 }
 
 interface Context {
-  readonly view: View;
+  readonly view: AdmissionView;
   readonly seen: Map<string, Found>;
 }
 
 /** What the API server itself would say first, then the rules of admission. */
-function refusalsOffline(found: Found, object: Manifest & Judged, { view, seen }: Context): Refusal[] {
+function faultsOffline(found: Found, object: Manifest & Judged, { view, seen }: Context): Fault[] {
   if (object.apiVersion !== API_VERSION) {
-    return [refusal("apiVersion", `"${object.apiVersion}": only ${API_VERSION} is served`)];
+    return [fault("apiVersion", `"${object.apiVersion}": only ${API_VERSION} is served`)];
   }
-  const named = nameRefusals(object);
+  const named = nameFaults(found.object);
   if (named.length > 0) return named;
-  const key = `${object.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
+  const key = `${object.kind}/${object.metadata.namespace}/${object.metadata.name}`;
   const first = seen.get(key);
   if (first !== undefined) {
     const where = `${first.file}:${first.line}`;
-    return [refusal("metadata.name", `${object.kind} "${object.metadata.name}" is already in ${where}`)];
+    return [fault("metadata.name", `${object.kind} "${object.metadata.name}" is already in ${where}`)];
   }
   seen.set(key, found);
-  return [...unknownFields(object.kind, object), ...refusalsOf(object, view)];
+  return [...unknownFields(object.kind, object), ...faultsOf(object, view)];
 }
 
-function nameRefusals({ metadata }: Judged): Refusal[] {
-  const { name } = metadata;
-  if (name === undefined) return [refusal("metadata.name", "is missing")];
+function nameFaults(manifest: Manifest): Fault[] {
+  const { name } = metadataOf(manifest);
+  if (name === undefined) return [fault("metadata.name", "is missing")];
   if (typeof name === "string" && name.length <= 253 && NAME.test(name)) return [];
-  return [refusal("metadata.name", `${JSON.stringify(name)} is not a name: lower case, digits, - and .`)];
+  return [fault("metadata.name", `${JSON.stringify(name)} is not a name: lower case, digits, - and .`)];
 }
 
 /** What was admitted so far. It only ever grows, which is what the rules' indexes ask for (growing.ts). */
-class AdmittedSet implements View {
+class AdmittedSet implements AdmissionView {
   readonly namespace: string;
   readonly pools: AddressPool[] = [];
   readonly peers: BGPPeer[] = [];
@@ -138,8 +144,8 @@ class AdmittedSet implements View {
   }
 
   add(object: Judged): void {
-    if (object.kind === "AddressPool") this.pools.push(object as AddressPool);
-    else if (object.kind === "BGPPeer") this.peers.push(object as BGPPeer);
-    else if (object.kind === "BFDProfile") this.profiles.push(object as BFDProfile);
+    const list = rulesOfKind(object.kind)?.list;
+    // The list of a kind holds objects of that kind, and this one's schema holds.
+    if (list !== undefined) this[list].push(object as never);
   }
 }

@@ -1,6 +1,6 @@
 /** L2Advertisements and BGPAdvertisements: which pools they select, and what they say about them. */
 import { advertisementKey } from "#api/v1beta1/admission/advertisements.ts";
-import { canonical } from "#api/v1beta1/admission/list.ts";
+import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import { type Selector, selectorKey } from "#api/v1beta1/admission/selectors.ts";
 import { ownOf } from "#cli/check/unknown.ts";
 import type { Aliases } from "#cli/migrate/communities.ts";

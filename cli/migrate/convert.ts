@@ -2,7 +2,9 @@
  * MetalLB's configuration -> ours. Nothing is dropped silently: whatever is not carried over as it was has a note, and
  * what comes out is judged as `genkan check` does, so that it is admitted.
  */
+
 import { API_VERSION, LOADBALANCER_NAME } from "#api/names.ts";
+import { faultText } from "#api/v1beta1/fault.ts";
 import type { ObjectMeta } from "#api/v1beta1/generated/types.ts";
 import { checkDocuments } from "#cli/check/verdicts.ts";
 import type { Documents, Found, Manifest } from "#cli/documents.ts";
@@ -125,8 +127,8 @@ function admitted(made: readonly Made[], { namespace }: MigrateOptions, notes: N
   const documents = { found, unreadable: [], strangers: [] };
   const { objects } = checkDocuments(documents, { namespace, isNamespaceGiven: true });
   return made.flatMap(({ source, object }, at) => {
-    const refusals = objects[at]?.refusals ?? [];
-    for (const { message } of refusals) notes.add(source, `is not carried over: ${message}`);
-    return refusals.length === 0 ? [object] : [];
+    const faults = objects[at]?.faults ?? [];
+    for (const fault of faults) notes.add(source, `is not carried over: ${faultText(fault)}`);
+    return faults.length === 0 ? [object] : [];
   });
 }

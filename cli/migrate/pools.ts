@@ -3,6 +3,7 @@ import { AddressError, formatRange, parseRange } from "#api/address.ts";
 import { GROUP } from "#api/names.ts";
 import { whySpecial } from "#api/special.ts";
 import { aggregationNotTooWide } from "#api/v1beta1/admission/advertisements.ts";
+import { faultText } from "#api/v1beta1/fault.ts";
 import type { AddressPool } from "#api/v1beta1/generated/types.ts";
 import {
   BGP_FIELDS,
@@ -122,12 +123,14 @@ function tidyAllocation(source: Source, spec: Spec, notes: Notes): void {
 
 /** MetalLB would have refused it, but it may have slipped in. */
 function narrow(source: Source, spec: Spec, notes: Notes): void {
-  for (const { field, message } of aggregationNotTooWide({ metadata: {}, spec } as unknown as AddressPool)) {
-    const [, at = "", name = ""] = /^spec\.bgpAdvertisements\[(\d+)\]\.(\w+)$/.exec(field) ?? [];
+  // MetalLB's spec has the very fields that this rule reads.
+  const pool = { metadata: { name: source.name }, spec: spec as unknown as AddressPool["spec"] };
+  for (const fault of aggregationNotTooWide(pool)) {
+    const [, at = "", name = ""] = /^spec\.bgpAdvertisements\[(\d+)\]\.(\w+)$/.exec(fault.field) ?? [];
     const entry = listOf<Spec>(spec, "bgpAdvertisements")[Number(at)];
     if (entry?.[name] === undefined) continue;
     delete entry[name];
-    notes.add(source, `${message}: it is not carried over`);
+    notes.add(source, `${faultText(fault)}: it is not carried over`);
   }
   // Without it two of them may say the same.
   const entries = listOf<Spec>(spec, "bgpAdvertisements");

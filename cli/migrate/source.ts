@@ -40,8 +40,9 @@ export class Notes {
   }
 }
 
-export function metadataOf({ metadata }: Manifest): ObjectMeta {
-  return isMap(metadata) ? (metadata as ObjectMeta) : {};
+/** As it is written: a name may be missing. */
+export function metadataOf({ metadata }: Manifest): Partial<ObjectMeta> {
+  return isMap(metadata) ? (metadata as Partial<ObjectMeta>) : {};
 }
 
 export function sourceOf(found: Found): Source {

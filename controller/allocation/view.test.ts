@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseAddress } from "#api/address.ts";
+import { faultText } from "#api/v1beta1/fault.ts";
 import type { AddressPool } from "#common/kube/resource.ts";
 import { type JudgedPools, PoolJudge, settingsOf } from "#controller/allocation/view.ts";
 import { planPoolStatus } from "#controller/status/pool-status.ts";
@@ -24,7 +25,7 @@ const poolOf = (judged: JudgedPools, text: string): string | undefined => {
 };
 const judge = (on: PoolJudge, ...pools: AddressPool[]): JudgedPools => on.judge(pools, () => undefined);
 const words = (judged: JudgedPools, name: string): string =>
-  (judged.refusals.get(name) ?? []).map(({ message }) => message).join("\n");
+  (judged.faults.get(name) ?? []).map(faultText).join("\n");
 
 test("pools that came in unjudged are judged oldest first, with the webhook's words", () => {
   const judged = judge(
@@ -93,7 +94,7 @@ test("a pool's status has counts within what JSON holds, and is written only whe
   const use = { assigned: { IPv4: 2n, IPv6: 0n }, available: { IPv4: 5n, IPv6: 2n ** 64n } };
   const object = pool("a", ["10.0.0.0/24"]);
   object.metadata.generation = 3;
-  const facts = { pool: object as Parameters<typeof planPoolStatus>[1]["pool"], use, refusals: [] };
+  const facts = { pool: object as Parameters<typeof planPoolStatus>[1]["pool"], use, faults: [] };
   const status = planPoolStatus(undefined, facts, new Date("2026-11-21T00:00:00.000Z"));
   assert.deepEqual(status, {
     assignedIPv4: 2,
@@ -112,7 +113,7 @@ test("a pool's status has counts within what JSON holds, and is written only whe
     ],
   });
   assert.equal(planPoolStatus(status, facts, new Date()), undefined);
-  const refused = { ...facts, refusals: [{ field: "spec.addresses[0]", message: "spec.addresses[0]: no" }] };
+  const refused = { ...facts, faults: [{ field: "spec.addresses[0]", message: "no" }] };
   assert.equal(
     planPoolStatus(status, refused, new Date())?.conditions?.[0]?.message,
     "spec.addresses[0]: no",

@@ -1,13 +1,13 @@
 /** AddressPools, namespaces and the LoadBalancer -> what allocation works with. Pure but for what it remembers. */
 
-import { LOADBALANCER_NAME } from "#api/names.ts";
+import { API_VERSION, LOADBALANCER_NAME } from "#api/names.ts";
 import { NOTHING_RESERVED, type Reserved } from "#api/reserved.ts";
-import { refusalsOf } from "#api/v1beta1/admission/judge.ts";
+import { faultsOf } from "#api/v1beta1/admission/judge.ts";
 import { LastValid } from "#api/v1beta1/admission/last-valid.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
-import type { AddressPool, LoadBalancer } from "#api/v1beta1/generated/types.ts";
-import type { Refusal } from "#api/v1beta1/refusal.ts";
-import type { AddressPool as StoredPool } from "#common/kube/resource.ts";
+import type { Fault } from "#api/v1beta1/fault.ts";
+import type { LoadBalancer } from "#api/v1beta1/generated/types.ts";
+import { addressPools, type AddressPool as StoredPool } from "#common/kube/resource.ts";
 import { compilePool, type NamespaceLabels, PoolSet } from "#controller/allocation/pool.ts";
 import type { IpMode } from "#controller/status/plan.ts";
 
@@ -31,8 +31,8 @@ export function settingsOf(
 
 export interface JudgedPools {
   readonly pools: PoolSet;
-  /** Pool -> why its present configuration is refused; empty if it is not. */
-  readonly refusals: ReadonlyMap<string, readonly Refusal[]>;
+  /** Pool -> what is wrong with its present configuration; empty if nothing is. */
+  readonly faults: ReadonlyMap<string, readonly Fault[]>;
 }
 
 /**
@@ -41,11 +41,11 @@ export interface JudgedPools {
  * it stays.
  */
 export class PoolJudge {
-  readonly #judge: LastValid<AddressPool>;
+  readonly #judge: LastValid<StoredPool & { readonly kind: string }>;
 
   constructor(namespace: string) {
     const view = emptyView(namespace);
-    this.#judge = new LastValid((pool, pools) => refusalsOf(pool, { ...view, pools }));
+    this.#judge = new LastValid((pool, pools) => faultsOf(pool, { ...view, pools }));
   }
 
   judge(
@@ -53,16 +53,14 @@ export class PoolJudge {
     labelsOf: NamespaceLabels,
     reserved: Reserved = NOTHING_RESERVED,
   ): JudgedPools {
-    const objects = stored.map(
-      (pool): AddressPool =>
-        ({ ...pool, apiVersion: "genkan.dev/v1beta1", kind: "AddressPool" }) as AddressPool,
-    );
+    // Items of a list do not say what they are.
+    const objects = stored.map((pool) => ({ ...pool, apiVersion: API_VERSION, kind: addressPools.kind }));
     const judged = this.#judge.judge(objects);
     return {
       pools: new PoolSet(
         judged.map(({ object, effective }) =>
           compilePool(
-            object.metadata.name ?? "",
+            object.metadata.name,
             (effective ?? object).spec ?? {},
             effective !== undefined,
             reserved,
@@ -71,7 +69,7 @@ export class PoolJudge {
         labelsOf,
         reserved,
       ),
-      refusals: new Map(judged.map(({ object, refusals }) => [object.metadata.name ?? "", refusals])),
+      faults: new Map(judged.map(({ object, faults }) => [object.metadata.name, faults])),
     };
   }
 }

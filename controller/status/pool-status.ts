@@ -1,14 +1,14 @@
 /** What an AddressPool's status says: how many addresses are given, and whether its configuration is valid. Pure. */
 import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
+import type { Fault } from "#api/v1beta1/fault.ts";
 import type { AddressPool, AddressPoolStatus } from "#api/v1beta1/generated/types.ts";
-import type { Refusal } from "#api/v1beta1/refusal.ts";
-import { validCondition } from "#api/v1beta1/standing.ts";
+import { validCondition } from "#api/v1beta1/valid-condition.ts";
 import type { PoolUse } from "#controller/allocation/ledger.ts";
 
 export interface PoolFacts {
   readonly pool: Pick<AddressPool, "metadata" | "spec">;
   readonly use: PoolUse;
-  readonly refusals: readonly Refusal[];
+  readonly faults: readonly Fault[];
 }
 
 const COUNTS = ["assignedIPv4", "assignedIPv6", "availableIPv4", "availableIPv6"] as const;
@@ -27,7 +27,7 @@ export function planPoolStatus(
     availableIPv6: countOf(available.IPv6),
   };
   const before: readonly Condition[] = present?.conditions ?? [];
-  const valid = validCondition(facts.refusals, facts.pool.metadata.generation);
+  const valid = validCondition(facts.faults, facts.pool.metadata.generation);
   const conditions = setCondition(before, valid, now);
   if (conditions === before && COUNTS.every((name) => present?.[name] === counts[name])) return undefined;
   return { ...counts, conditions: [...conditions] };

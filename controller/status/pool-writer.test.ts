@@ -43,7 +43,7 @@ function world() {
     pools,
     facts: () => ({
       use: { assigned: { IPv4: assigned, IPv6: 0n }, available: { IPv4: 16n - assigned, IPv6: 0n } },
-      refusals: [],
+      faults: [],
     }),
   });
   pools.subscribe(() => writer.trigger());

@@ -1,7 +1,7 @@
 /** Writes the status of AddressPools when it changed, at most so often. */
 
 import { FIELD_MANAGER } from "#api/names.ts";
-import type { Refusal } from "#api/v1beta1/refusal.ts";
+import type { Fault } from "#api/v1beta1/fault.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound } from "#common/kube/error.ts";
@@ -20,9 +20,7 @@ export interface PoolWriterOptions {
   readonly log: Logger;
   readonly pools: ReadStore<AddressPool>;
   /** undefined while nothing is known about the pool. */
-  readonly facts: (
-    name: string,
-  ) => { readonly use: PoolUse; readonly refusals: readonly Refusal[] } | undefined;
+  readonly facts: (name: string) => { readonly use: PoolUse; readonly faults: readonly Fault[] } | undefined;
 }
 
 /** Counts change with every Service; they are for people. */
@@ -82,11 +80,11 @@ export class PoolWriter {
       });
       // What changed nothing is shown by no watch: to wait for another version would be to wait for ever.
       if (answer.metadata.resourceVersion !== resourceVersion) this.#written.set(name, resourceVersion);
-      const isValid = facts.refusals.length === 0;
+      const isValid = facts.faults.length === 0;
       const wasValid =
         pool.status?.conditions?.find((condition) => condition.type === "Valid")?.status !== "False";
       if (!isValid && wasValid)
-        this.#options.log.warn("AddressPool is not valid", { pool: name, refusals: facts.refusals });
+        this.#options.log.warn("AddressPool is not valid", { pool: name, faults: facts.faults });
     } catch (error) {
       // Somebody wrote first, or it is gone: the watch shows that, and asks for another pass.
       if (!isConflict(error) && !isNotFound(error)) throw error;

@@ -2,7 +2,7 @@
  * What is said about one object, kept to what somebody can read: an object may have more faults than its answer should
  * have lines, and texts of users are in each of them. Pure.
  */
-import type { Refusal } from "#api/v1beta1/refusal.ts";
+import { type Fault, faultText } from "#api/v1beta1/fault.ts";
 
 /** A page or two in a terminal. */
 const MOST = 64;
@@ -29,23 +29,17 @@ function firstOf<T>(items: readonly T[], lengthOf: (item: T) => number, rest: (c
   return end < 0 ? [...items] : [...items.slice(0, end), rest(items.length - end)];
 }
 
-export function briefRefusals(refusals: readonly Refusal[]): Refusal[] {
+export function briefFaults(faults: readonly Fault[]): Fault[] {
   const some = firstOf(
-    refusals,
-    ({ message }) => Math.min(message.length, LONGEST),
-    (count) => ({ field: "object", message: `object: and ${count} more` }),
+    faults,
+    (each) => Math.min(faultText(each).length, LONGEST),
+    (count) => ({ field: "object", message: `and ${count} more` }),
   );
-  return some.map(({ field, message }) =>
-    message.length <= LONGEST ? { field, message } : shortenedRefusal(field, message),
-  );
+  return some.map((each) => (faultText(each).length <= LONGEST ? each : shortenedFault(each)));
 }
 
-/** The message goes on to begin with the field. */
-function shortenedRefusal(field: string, message: string): Refusal {
-  const start = `${field}: `;
-  const words = message.startsWith(start) ? message.slice(start.length) : message;
-  const shortField = shortened(field, LONGEST / 4);
-  return { field: shortField, message: `${shortField}: ${shortened(words, LONGEST / 2)}` };
+function shortenedFault({ field, message }: Fault): Fault {
+  return { field: shortened(field, LONGEST / 4), message: shortened(message, LONGEST / 2) };
 }
 
 export function briefWarnings(warnings: readonly string[]): string[] {

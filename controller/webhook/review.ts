@@ -1,17 +1,28 @@
 /** AdmissionReview (admission.k8s.io/v1) in, verdict, AdmissionReview out. Pure. */
 import { GROUP } from "#api/names.ts";
-import { type Judged, judge } from "#api/v1beta1/admission/judge.ts";
-import type { View } from "#api/v1beta1/admission/view.ts";
-import type { Refusal } from "#api/v1beta1/refusal.ts";
-import { briefRefusals, briefWarnings, shortened } from "#controller/webhook/brief.ts";
+import { judge } from "#api/v1beta1/admission/judge.ts";
+import type { Judged, Question } from "#api/v1beta1/admission/question.ts";
+import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
+import { type Fault, faultText } from "#api/v1beta1/fault.ts";
+import { briefFaults, briefWarnings, shortened } from "#controller/webhook/brief.ts";
 import { measure } from "#controller/webhook/measure.ts";
 
+/** The `request` of an AdmissionReview, as far as we read it. */
 interface ReviewRequest {
   readonly uid: string;
   readonly operation: string;
   readonly kind: { readonly kind: string };
-  readonly object?: Judged | null;
-  readonly oldObject?: Judged | null;
+  readonly object?: JudgedInput | null;
+  readonly oldObject?: JudgedInput | null;
+}
+
+/** Nothing says yet that it has a name. */
+type JudgedInput = Omit<Judged, "metadata"> & { readonly metadata: Partial<Judged["metadata"]> };
+
+export interface Review {
+  /** By which the answer says what it answers. */
+  readonly uid: string;
+  readonly question: Question;
 }
 
 interface ReviewStatus {
@@ -54,7 +65,7 @@ const DEEPEST = 64;
 const LONGEST_NAME = 253;
 
 /** Throws a ReviewError for what is no AdmissionReview request, or more than one review may hold. */
-export function parseReview(body: Buffer): ReviewRequest {
+export function parseReview(body: Buffer): Review {
   const { values, depth } = measure(body);
   if (values > MOST_VALUES) {
     throw new ReviewError(`the review holds ${values} values, ${MOST_VALUES} at most are judged`);
@@ -83,7 +94,18 @@ export function parseReview(body: Buffer): ReviewRequest {
     if (!isJudged(request[name] ?? undefined))
       throw new ReviewError(`request.${name} has no kind and metadata`);
   }
-  return request as ReviewRequest;
+  const { uid, operation, kind, object, oldObject } = request as ReviewRequest;
+  return {
+    uid,
+    question: { operation, kind: kind.kind, object: named(object), oldObject: named(oldObject) },
+  };
+}
+
+/** The API server gives every object a name before it asks; who else comes here is not known. */
+function named(object: JudgedInput | null | undefined): Judged | undefined {
+  if (object === null || object === undefined) return undefined;
+  const { metadata } = object;
+  return { ...object, metadata: { ...metadata, name: metadata.name ?? "" } };
 }
 
 /** Nothing, or what every object of Kubernetes has; the rest is for the schema to say. */
@@ -94,60 +116,29 @@ function isJudged(object: unknown): boolean {
   return TEXTS.every((name) => metadata[name] === undefined || typeof metadata[name] === "string");
 }
 
-/** What is put into words, and compared. The API server has checked it; who else comes here is not known. */
+/** Fields of metadata that are compared, and put into messages. */
 const TEXTS = ["name", "namespace", "uid", "creationTimestamp"] as const;
 
-const OPERATIONS = ["CREATE", "UPDATE", "DELETE"] as const;
-
-export function answer(request: ReviewRequest, view: View): ReviewResponse {
-  const operation = OPERATIONS.find((name) => name === request.operation);
+export function answer({ uid, question }: Review, view: AdmissionView): ReviewResponse {
   const envelope = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" } as const;
-  if (operation === undefined) return { ...envelope, response: { uid: request.uid, allowed: true } };
-  const verdict = judge(
-    {
-      operation,
-      kind: request.kind.kind,
-      object: request.object ?? undefined,
-      oldObject: request.oldObject ?? undefined,
-    },
-    view,
-  );
-  const warnings = verdict.warnings.length > 0 ? { warnings: briefWarnings(verdict.warnings) } : {};
-  if (verdict.refusals.length === 0) {
-    return { ...envelope, response: { uid: request.uid, allowed: true, ...warnings } };
-  }
-  const object = request.object ?? request.oldObject ?? undefined;
-  return {
-    ...envelope,
-    response: {
-      uid: request.uid,
-      allowed: false,
-      status: statusOf(request.kind.kind, nameOf(object), briefRefusals(verdict.refusals)),
-      ...warnings,
-    },
-  };
+  const { faults, warnings } = judge(question, view);
+  const said = warnings.length > 0 ? { warnings: briefWarnings(warnings) } : {};
+  if (faults.length === 0) return { ...envelope, response: { uid, allowed: true, ...said } };
+  const status = statusOf(question, briefFaults(faults));
+  return { ...envelope, response: { uid, allowed: false, status, ...said } };
 }
 
-/** As it came in: nothing says yet that it is a text. */
-function nameOf(object: Judged | undefined): string {
-  const name: unknown = object?.metadata.name;
-  return typeof name === "string" ? shortened(name, LONGEST_NAME) : "";
-}
-
-function statusOf(kind: string, name: string, refusals: readonly Refusal[]): ReviewStatus {
+function statusOf({ kind, object, oldObject }: Question, faults: readonly Fault[]): ReviewStatus {
+  const { name = "" } = (object ?? oldObject)?.metadata ?? {};
   return {
     code: 422,
     reason: "Invalid",
-    message: refusals.map(({ message }) => message).join("\n"),
+    message: faults.map(faultText).join("\n"),
     details: {
       group: GROUP,
       kind,
-      name,
-      causes: refusals.map(({ field, message }) => ({
-        reason: "FieldValueInvalid",
-        field,
-        message: message.slice(`${field}: `.length),
-      })),
+      name: shortened(name, LONGEST_NAME),
+      causes: faults.map((each) => ({ reason: "FieldValueInvalid", ...each })),
     },
   };
 }

@@ -7,8 +7,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Asked } from "#api/v1beta1/admission/judge.ts";
-import type { View } from "#api/v1beta1/admission/view.ts";
+import type { Question } from "#api/v1beta1/admission/question.ts";
+import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
 import type { Clock } from "#common/clock.ts";
 import { Connections } from "#common/connections.ts";
 import { SERVER_TIMES, SILENCE_MS } from "#common/http-limits.ts";
@@ -33,7 +33,7 @@ const MAX_HEADER = 16 * 1024;
 /** How often the log says that connections are closed for others. */
 const TELL_MS = 60_000;
 const PATH = "/validate";
-/** Of a refusal's words in the log, which whoever asks could fill. */
+/** Characters of a refusal in the log, which whoever asks could fill. */
 const LOGGED = 1_024;
 
 export interface WebhookOptions {
@@ -45,15 +45,15 @@ export interface WebhookOptions {
    * What the question is judged with; undefined until enough is known to judge: the request is answered 503, and the
    * API server says so.
    */
-  readonly view: (question: Asked) => View | undefined | Promise<View | undefined>;
+  readonly view: (question: Question) => AdmissionView | undefined | Promise<AdmissionView | undefined>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Told of each review: its kind, or "" if there is none, and what became of it. */
-  readonly onReviewed?: (kind: string, verdict: Verdict) => void;
+  readonly onReviewed?: (kind: string, outcome: ReviewOutcome) => void;
 }
 
 /** `failed`: no judgement, because of who asked, of what was asked, or of us. */
-export type Verdict = "allowed" | "refused" | "failed";
+export type ReviewOutcome = "allowed" | "refused" | "failed";
 
 export interface Webhook {
   readonly port: number;
@@ -122,11 +122,10 @@ async function judged(request: IncomingMessage, body: Buffer, shared: Shared): P
   const isWanted = (): boolean => !socket.destroyed;
   const review = await turns.take(body.length, isWanted, () => parseReview(body));
   if (review === undefined) return undefined;
-  const view = await connections.during(socket, async () =>
-    shared.view({ ...review, kind: review.kind.kind }),
-  );
+  const { kind } = review.question;
+  const view = await connections.during(socket, async () => shared.view(review.question));
   if (view === undefined) {
-    shared.onReviewed?.(review.kind.kind, "failed");
+    shared.onReviewed?.(kind, "failed");
     return failure(
       503,
       "ServiceUnavailable",
@@ -135,11 +134,10 @@ async function judged(request: IncomingMessage, body: Buffer, shared: Shared): P
   }
   const answered = await turns.take(body.length, isWanted, () => answer(review, view));
   if (answered === undefined) return undefined;
-  shared.onReviewed?.(review.kind.kind, answered.response.allowed ? "allowed" : "refused");
-  if (!answered.response.allowed) {
-    const message = shortened(answered.response.status?.message ?? "", LOGGED);
-    log.info("refused by webhook", { kind: review.kind.kind, message });
-  }
+  shared.onReviewed?.(kind, answered.response.allowed ? "allowed" : "refused");
+  const { status } = answered.response;
+  if (status !== undefined)
+    log.info("refused by webhook", { kind, message: shortened(status.message, LOGGED) });
   return { status: 200, body: JSON.stringify(answered), type: "application/json" };
 }
 

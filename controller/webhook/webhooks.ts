@@ -1,9 +1,10 @@
 /** The validating webhook of one replica: what it judges with, and waiting for its certificate. Leader or not. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Asked, looksAtServices } from "#api/v1beta1/admission/judge.ts";
-import type { ServiceInUse, View } from "#api/v1beta1/admission/view.ts";
-import type * as generated from "#api/v1beta1/generated/types.ts";
+import { looksAtServices } from "#api/v1beta1/admission/judge.ts";
+import { JUDGED_KINDS } from "#api/v1beta1/admission/kinds.ts";
+import type { Question } from "#api/v1beta1/admission/question.ts";
+import type { AdmissionView, ServiceInUse } from "#api/v1beta1/admission/view.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -14,7 +15,6 @@ import {
   type BGPPeer,
   bfdProfiles,
   bgpPeers,
-  loadBalancers,
   type Service,
   type AddressPool as StoredPool,
   services,
@@ -43,8 +43,6 @@ export interface WebhooksOptions {
   readonly metrics: Metrics;
 }
 
-/** Kinds by which reviews are counted: whoever asks may make others up. */
-const JUDGED = [addressPools, bgpPeers, bfdProfiles, loadBalancers].map(({ kind }) => kind);
 const CERTIFICATE_RETRY_MS = 1_000;
 /** Services in a page, and milliseconds for all: the API server waits 5 s for a verdict. */
 const PAGE = 500;
@@ -110,7 +108,8 @@ export class Webhooks {
             ...(await readClients(clientsDirectory)),
           }),
           onReviewed: (kind, verdict) => {
-            const label = JUDGED.includes(kind) ? kind : "other";
+            // Whoever asks may make kinds up.
+            const label = JUDGED_KINDS.includes(kind) ? kind : "other";
             metrics.count("genkan_webhook_reviews_total", { kind: label, verdict });
           },
         });
@@ -122,13 +121,13 @@ export class Webhooks {
     }
   }
 
-  async #view(question: Asked): Promise<View | undefined> {
+  async #view(question: Question): Promise<AdmissionView | undefined> {
     if (!this.#isSynced) return undefined;
     return {
       namespace: this.#options.namespace,
-      pools: this.#pools.list() as unknown as readonly generated.AddressPool[],
-      peers: this.#peers.list() as unknown as readonly generated.BGPPeer[],
-      profiles: this.#profiles.list() as unknown as readonly generated.BFDProfile[],
+      pools: this.#pools.list(),
+      peers: this.#peers.list(),
+      profiles: this.#profiles.list(),
       reserved: this.#reserved.reserved,
       services: this.#mayHearOfServices(question) ? await this.#servicesInUse() : [],
     };
@@ -139,7 +138,7 @@ export class Webhooks {
    * the UID of one that is there is known to the API server and to who may read it. A pool that is newer than what this
    * replica has read goes without a warning.
    */
-  #mayHearOfServices(question: Asked): boolean {
+  #mayHearOfServices(question: Question): boolean {
     const uid = question.oldObject?.metadata.uid;
     if (uid === undefined || !looksAtServices(question)) return false;
     return this.#pools.list().some(({ metadata }) => metadata.uid === uid);

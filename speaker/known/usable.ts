@@ -4,6 +4,7 @@
  */
 import { type Family, parseAddress } from "#api/address.ts";
 import { printable } from "#api/printable.ts";
+import { type Fault, faultText } from "#api/v1beta1/fault.ts";
 import { errorText } from "#common/error.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
 import type { ObjectMeta } from "#common/kube/wire.ts";
@@ -49,13 +50,13 @@ export function refusedOf(
   kind: string,
   standings: Iterable<{
     readonly object: { readonly metadata: { readonly name?: string } };
-    readonly refusals: readonly { readonly message: string }[];
+    readonly faults: readonly Fault[];
   }>,
 ): Unusable[] {
-  return [...standings].flatMap(({ object, refusals: [first] }) =>
+  return [...standings].flatMap(({ object, faults: [first] }) =>
     first === undefined
       ? []
-      : [{ object: `${kind} ${object.metadata.name ?? ""}`, why: first.message.slice(0, MAX_WHY) }],
+      : [{ object: `${kind} ${object.metadata.name ?? ""}`, why: faultText(first).slice(0, MAX_WHY) }],
   );
 }
 

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, before, test } from "node:test";
-import { emptyView, type View } from "#api/v1beta1/admission/view.ts";
+import { type AdmissionView, emptyView } from "#api/v1beta1/admission/view.ts";
 import { systemClock } from "#common/clock.ts";
 import { validatingWebhookConfigurations } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
@@ -26,7 +26,7 @@ const cases = (await readCases()).filter(({ isOffline }) => !isOffline);
 
 let plane: TestPlane;
 let webhook: Webhook;
-let view: View = emptyView("genkan-system");
+let view: AdmissionView = emptyView("genkan-system");
 let given: readonly CaseObject[] = [];
 
 interface Said {

@@ -14,7 +14,7 @@ import {
   customResourceDefinitions,
 } from "#common/kube/resource.ts";
 import type { Draft } from "#common/kube/wire.ts";
-import { runStanding } from "#controller/status/standing-writer.ts";
+import { runBgpStatus } from "#controller/status/bgp-status.ts";
 import { real, TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
@@ -52,7 +52,7 @@ test("BGPPeer and BFDProfile say whether they are valid, in the webhook's words,
     });
   }
   const stop = new AbortController();
-  const running = runStanding({ ...real, client, namespace }, stop.signal);
+  const running = runBgpStatus({ ...real, client, namespace }, stop.signal);
   try {
     const metadata = { name: "r", namespace };
     await client.create(bgpPeers, { metadata, spec: { myASN: 1, peerASN: 2, peerAddress: "10.0.0.1" } });

@@ -23,11 +23,11 @@ test("an overlap with another pool is found where there is one, whatever lies be
       const found = noOverlapWithOthers(pool("it", mine), { ...emptyView("n"), pools });
       const expected = mine.filter((one) => theirs.flat().some((other) => overlaps(one, other)));
       assert.deepEqual(
-        found.map(({ message }) => message.split(" ")[1]),
+        found.map(({ message }) => message.split(" ")[0]),
         expected.map(formatRange),
       );
       for (const { message } of found) {
-        const [, mineText = "", theirText = ""] = /: (\S+) overlaps (\S+) of AddressPool/.exec(message) ?? [];
+        const [, mineText = "", theirText = ""] = /^(\S+) overlaps (\S+) of AddressPool/.exec(message) ?? [];
         assert.ok(overlaps(parseRange(mineText), parseRange(theirText)), message);
       }
     }),

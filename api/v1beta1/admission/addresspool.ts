@@ -15,37 +15,37 @@ import { twice } from "#api/v1beta1/admission/list.ts";
 import { spansOf, understood, type Written } from "#api/v1beta1/admission/ranges.ts";
 import { selectorsOnce, selectorsValid } from "#api/v1beta1/admission/selectors.ts";
 import { SpanIndex } from "#api/v1beta1/admission/spans.ts";
-import type { View } from "#api/v1beta1/admission/view.ts";
+import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { AddressPool, BGPPeer } from "#api/v1beta1/generated/types.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
-export function addressesParse(pool: AddressPool): Refusal[] {
+export function addressesParse(pool: AddressPool): Fault[] {
   return pool.spec.addresses.flatMap((text, at) => {
     const span = understood(text);
-    if (span instanceof AddressError) return [refusal(`spec.addresses[${at}]`, `${text} ${span.rule}`)];
+    if (span instanceof AddressError) return [fault(`spec.addresses[${at}]`, `${text} ${span.rule}`)];
     // The rule in the CRD does not take that spelling either.
     return span.family === "IPv6" && text.includes(".")
-      ? [refusal(`spec.addresses[${at}]`, `${text} is IPv6 with dots: write it without`)]
+      ? [fault(`spec.addresses[${at}]`, `${text} is IPv6 with dots: write it without`)]
       : [];
   });
 }
 
 /** What admission, the offline command and loading all refuse: such addresses work nowhere. */
-function noSpecialAddresses(pool: AddressPool): Refusal[] {
+function noSpecialAddresses(pool: AddressPool): Fault[] {
   return spansOf(pool).flatMap(({ text, at, span }) => {
     const why = whySpecial(span);
-    return why === undefined ? [] : [refusal(`spec.addresses[${at}]`, `${text} ${why}`)];
+    return why === undefined ? [] : [fault(`spec.addresses[${at}]`, `${text} ${why}`)];
   });
 }
 
-function noOverlapWithin(pool: AddressPool): Refusal[] {
+function noOverlapWithin(pool: AddressPool): Fault[] {
   const before = new SpanIndex<Written>();
   return spansOf(pool).flatMap((one) => {
     const other = before.find(one.span)?.owner;
     before.add([{ range: one.span, owner: one }]);
     if (other === undefined) return [];
     const whose = `${other.text} of spec.addresses[${other.at}]`;
-    return [refusal(`spec.addresses[${one.at}]`, `${one.text} overlaps ${whose}`)];
+    return [fault(`spec.addresses[${one.at}]`, `${one.text} overlaps ${whose}`)];
   });
 }
 
@@ -64,17 +64,17 @@ const rangesOfAll = growing<AddressPool, SpanIndex<Owned>>(
     ),
 );
 
-export function noOverlapWithOthers(pool: AddressPool, view: View): Refusal[] {
+export function noOverlapWithOthers(pool: AddressPool, view: AdmissionView): Fault[] {
   const { name } = pool.metadata;
   return spansOf(pool).flatMap((one) => {
     const other = rangesOfAll(view.pools).find(one.span, (owner) => owner.pool !== name)?.owner;
     if (other === undefined) return [];
     const whose = `${other.text} of AddressPool "${other.pool ?? ""}"`;
-    return [refusal(`spec.addresses[${one.at}]`, `${one.text} overlaps ${whose}`)];
+    return [fault(`spec.addresses[${one.at}]`, `${one.text} overlaps ${whose}`)];
   });
 }
 
-function selectorsAreValid(pool: AddressPool): Refusal[] {
+function selectorsAreValid(pool: AddressPool): Fault[] {
   const { serviceAllocation: allocation, nodeSelectors, bgpAdvertisements } = pool.spec;
   return [
     ...selectorsValid("spec.nodeSelectors", nodeSelectors),
@@ -88,7 +88,7 @@ function selectorsAreValid(pool: AddressPool): Refusal[] {
 
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
-function namespacesAreNames(pool: AddressPool): Refusal[] {
+function namespacesAreNames(pool: AddressPool): Fault[] {
   const named = [
     ...(pool.spec.serviceAllocation?.namespaces ?? []).map(
       (name, at) => [`spec.serviceAllocation.namespaces[${at}]`, name] as const,
@@ -98,20 +98,20 @@ function namespacesAreNames(pool: AddressPool): Refusal[] {
     ),
   ];
   return named.flatMap(([field, name]) =>
-    NAMESPACE.test(name) ? [] : [refusal(field, `"${name}" is not a namespace's name`)],
+    NAMESPACE.test(name) ? [] : [fault(field, `"${name}" is not a namespace's name`)],
   );
 }
 
 /** What the kernel takes as the name of a link (dev_valid_name). */
-function interfacesAreLinks(pool: AddressPool): Refusal[] {
+function interfacesAreLinks(pool: AddressPool): Fault[] {
   return (pool.spec.interfaces ?? []).flatMap((name, at) =>
     name === "." || name === ".." || /[/:\s]/.test(name)
-      ? [refusal(`spec.interfaces[${at}]`, `"${name}" is not a link's name`)]
+      ? [fault(`spec.interfaces[${at}]`, `"${name}" is not a link's name`)]
       : [],
   );
 }
 
-function nothingTwice(pool: AddressPool): Refusal[] {
+function nothingTwice(pool: AddressPool): Fault[] {
   const { serviceAllocation: allocation, nodeSelectors, interfaces, bgpAdvertisements } = pool.spec;
   return [
     ...selectorsOnce("spec.nodeSelectors", nodeSelectors),
@@ -129,15 +129,15 @@ function nothingTwice(pool: AddressPool): Refusal[] {
   ];
 }
 
-function quotasSaySomething(pool: AddressPool): Refusal[] {
+function quotasSaySomething(pool: AddressPool): Fault[] {
   return (pool.spec.quotas ?? []).flatMap(({ addresses, ports }, at) =>
     addresses === undefined && ports === undefined
-      ? [refusal(`spec.quotas[${at}]`, "neither addresses nor ports: one of them, or both")]
+      ? [fault(`spec.quotas[${at}]`, "neither addresses nor ports: one of them, or both")]
       : [],
   );
 }
 
-export const ADDRESSPOOL_RULES: readonly ((pool: AddressPool, view: View) => Refusal[])[] = [
+export const ADDRESSPOOL_RULES: readonly ((pool: AddressPool, view: AdmissionView) => Fault[])[] = [
   addressesParse,
   noSpecialAddresses,
   noOverlapWithin,
@@ -157,7 +157,11 @@ export const ADDRESSPOOL_RULES: readonly ((pool: AddressPool, view: View) => Ref
 const NAMED = 10;
 
 /** Services whose address `next` (undefined: the pool goes) no longer has. */
-export function addressesTakenAway(old: AddressPool, next: AddressPool | undefined, view: View): string[] {
+export function addressesTakenAway(
+  old: AddressPool,
+  next: AddressPool | undefined,
+  view: AdmissionView,
+): string[] {
   const before = spansOf(old);
   const after = next === undefined ? [] : spansOf(next);
   const hit = view.services.flatMap((service) =>
@@ -184,7 +188,7 @@ export function addressesTakenAway(old: AddressPool, next: AddressPool | undefin
 
 const peersByName = groupedBy<BGPPeer>(({ metadata }) => metadata.name);
 
-export function poolWarnings(pool: AddressPool, view: View): string[] {
+export function poolWarnings(pool: AddressPool, view: AdmissionView): string[] {
   return [...reservedWithin(pool, view), ...peersMissing(pool, view)];
 }
 
@@ -192,7 +196,7 @@ export function poolWarnings(pool: AddressPool, view: View): string[] {
 const PARTS = 3;
 
 /** Addresses that the cluster itself uses: they are given to nobody, which may be a surprise. */
-function reservedWithin(pool: AddressPool, { reserved }: View): string[] {
+function reservedWithin(pool: AddressPool, { reserved }: AdmissionView): string[] {
   if (reserved === undefined) return [];
   return spansOf(pool).flatMap(({ text, at, span }) => {
     const parts = reserved.within(span);
@@ -209,7 +213,7 @@ function reservedWithin(pool: AddressPool, { reserved }: View): string[] {
 }
 
 /** Peers that advertisements name and that are not there: nothing is said to them. */
-function peersMissing(pool: AddressPool, view: View): string[] {
+function peersMissing(pool: AddressPool, view: AdmissionView): string[] {
   return (pool.spec.bgpAdvertisements ?? []).flatMap((advertisement, at) =>
     (advertisement.peers ?? []).flatMap((name, index) =>
       peersByName(view.peers).has(name)

@@ -1,36 +1,36 @@
 /** The rules of what AddressPools say to BGP peers, one function each. */
 import { prefixesOf, WIDTH } from "#api/address.ts";
 import { parseCommunity } from "#api/community.ts";
-import { canonical } from "#api/v1beta1/admission/list.ts";
+import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import { spansOf } from "#api/v1beta1/admission/ranges.ts";
 import { selectorKey } from "#api/v1beta1/admission/selectors.ts";
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { AddressPool } from "#api/v1beta1/generated/types.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
 type Advertisement = NonNullable<AddressPool["spec"]["bgpAdvertisements"]>[number];
 
-export function advertisementsOnlyWithBgp(pool: AddressPool): Refusal[] {
+export function advertisementsOnlyWithBgp(pool: AddressPool): Fault[] {
   const count = pool.spec.bgpAdvertisements?.length ?? 0;
   return pool.spec.protocol === "bgp" || count === 0
     ? []
     : [
-        refusal(
+        fault(
           "spec.bgpAdvertisements",
           `${count} given, but spec.protocol is ${pool.spec.protocol}: only bgp has them`,
         ),
       ];
 }
 
-export function aggregationNotTooWide(pool: AddressPool): Refusal[] {
-  const refusals: Refusal[] = [];
+export function aggregationNotTooWide(pool: AddressPool): Fault[] {
+  const faults: Fault[] = [];
   for (const [at, advertisement] of (pool.spec.bgpAdvertisements ?? []).entries()) {
     for (const { text, span } of spansOf(pool)) {
       const name = span.family === "IPv4" ? "aggregationLength" : "aggregationLengthV6";
       const length = advertisement[name] ?? WIDTH[span.family];
       const widest = Math.min(...prefixesOf(span).map((prefix) => prefix.length));
       if (length < widest) {
-        refusals.push(
-          refusal(
+        faults.push(
+          fault(
             `spec.bgpAdvertisements[${at}].${name}`,
             `${length} is wider than ${text}: at least ${widest}`,
           ),
@@ -38,7 +38,7 @@ export function aggregationNotTooWide(pool: AddressPool): Refusal[] {
       }
     }
   }
-  return refusals;
+  return faults;
 }
 
 const LARGEST = { standard: 65_535, large: 4_294_967_295 } as const;
@@ -46,14 +46,14 @@ const NOT_A_COMMUNITY =
   "is not a community: two numbers (65000:100), large: and three (large:65000:1:2), or a well-known name";
 
 /** Numbers of a community are 16 bits each, those of a large one 32. */
-export function communitiesAreOnes(pool: AddressPool): Refusal[] {
+export function communitiesAreOnes(pool: AddressPool): Fault[] {
   return (pool.spec.bgpAdvertisements ?? []).flatMap((advertisement, at) =>
     (advertisement.communities ?? []).flatMap((text, index) => {
       if (parseCommunity(text) !== undefined) return [];
       const numbers = /^(?:large:\d+:\d+:\d+|\d+:\d+)$/.test(text);
       const limit = LARGEST[text.startsWith("large:") ? "large" : "standard"];
       const why = numbers ? `has a number above ${limit}` : NOT_A_COMMUNITY;
-      return [refusal(`spec.bgpAdvertisements[${at}].communities[${index}]`, `"${text}" ${why}`)];
+      return [fault(`spec.bgpAdvertisements[${at}].communities[${index}]`, `"${text}" ${why}`)];
     }),
   );
 }
@@ -89,7 +89,7 @@ export const advertisementKey = (advertisement: Advertisement): string =>
   ]);
 
 /** Two that say where the same prefixes go must not differ in how they are preferred there. */
-export function preferencesAgree(pool: AddressPool): Refusal[] {
+export function preferencesAgree(pool: AddressPool): Fault[] {
   const firsts = new Map<string, number>();
   const advertisements = pool.spec.bgpAdvertisements ?? [];
   return advertisements.flatMap((advertisement, at) => {
@@ -99,7 +99,7 @@ export function preferencesAgree(pool: AddressPool): Refusal[] {
     const other = advertisements[first];
     if (first === at || other?.localPref === advertisement.localPref) return [];
     return [
-      refusal(
+      fault(
         `spec.bgpAdvertisements[${at}].localPref`,
         `${advertisement.localPref ?? "unset"} differs from ${other?.localPref ?? "unset"} of spec.bgpAdvertisements[${first}], for the same peers, nodes and prefixes`,
       ),

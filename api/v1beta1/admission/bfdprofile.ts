@@ -2,14 +2,14 @@
 import { parseAddress } from "#api/address.ts";
 import { isInternal } from "#api/v1beta1/admission/bgppeer.ts";
 import { groupedBy } from "#api/v1beta1/admission/growing.ts";
-import type { View } from "#api/v1beta1/admission/view.ts";
+import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
 const byProfile = groupedBy<BGPPeer>(({ spec }) => spec.bfdProfile);
 
 /** Peers that name the profile and stay. */
-function usersOf(profile: BFDProfile, view: View): readonly BGPPeer[] {
+function usersOf(profile: BFDProfile, view: AdmissionView): readonly BGPPeer[] {
   const users = byProfile(view.peers).get(profile.metadata.name ?? "") ?? [];
   return users.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
@@ -17,11 +17,11 @@ function usersOf(profile: BFDProfile, view: View): readonly BGPPeer[] {
 const namesOf = (peers: readonly BGPPeer[]): string =>
   peers.map(({ metadata }) => `"${metadata.name ?? ""}"`).join(", ");
 
-export function notDeletedWhileNamed(profile: BFDProfile, view: View): Refusal[] {
+export function notDeletedWhileNamed(profile: BFDProfile, view: AdmissionView): Fault[] {
   const users = usersOf(profile, view);
   if (users.length === 0) return [];
   return [
-    refusal(
+    fault(
       "metadata.name",
       `BFDProfile "${profile.metadata.name ?? ""}" is named by spec.bfdProfile of BGPPeer ${namesOf(users)}: change that first`,
     ),
@@ -33,7 +33,7 @@ const isFar = (peer: BGPPeer): boolean =>
   peer.spec.ebgpMultiHop === true || (isInternal(peer) && peer.spec.ttlSecurityHops === undefined);
 const isOverIPv6 = ({ spec }: BGPPeer): boolean => parseAddress(spec.peerAddress ?? "")?.family !== "IPv4";
 
-export function profileWarnings(profile: BFDProfile, view: View): string[] {
+export function profileWarnings(profile: BFDProfile, view: AdmissionView): string[] {
   const { echoMode = false, echoInterval, minimumTtl } = profile.spec;
   const users = usersOf(profile, view);
   const warnings: string[] = [];

@@ -1,14 +1,14 @@
 /** The rules of BGPPeers, one function each; every one looks at one thing and names field, value, other object. */
 import { type Address, formatAddress, parseAddress } from "#api/address.ts";
 import { parseDuration } from "#api/duration.ts";
+import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import { groupedBy } from "#api/v1beta1/admission/growing.ts";
-import { canonical } from "#api/v1beta1/admission/list.ts";
 import { selectorKey, selectorsOnce, selectorsValid } from "#api/v1beta1/admission/selectors.ts";
-import type { View } from "#api/v1beta1/admission/view.ts";
+import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
-type Rule = (peer: BGPPeer, view: View) => Refusal[];
+type Rule = (peer: BGPPeer, view: AdmissionView) => Fault[];
 
 /** The longest hold time that an OPEN can say (RFC 4271 section 4.2), and the shortest but 0. */
 const LONGEST_HOLD_MS = 65_535_000;
@@ -23,24 +23,24 @@ export function isInternal({ spec }: BGPPeer): boolean {
   return spec.dynamicASN === "internal" || spec.peerASN === (spec.localASN ?? spec.myASN);
 }
 
-function oneAsnOfPeer({ spec }: BGPPeer): Refusal[] {
+function oneAsnOfPeer({ spec }: BGPPeer): Fault[] {
   if ((spec.peerASN === undefined) !== (spec.dynamicASN === undefined)) return [];
   return spec.peerASN === undefined
-    ? [refusal("spec.peerASN", "neither it nor spec.dynamicASN is set: exactly one of them must be")]
+    ? [fault("spec.peerASN", "neither it nor spec.dynamicASN is set: exactly one of them must be")]
     : [
-        refusal(
+        fault(
           "spec.dynamicASN",
           `"${spec.dynamicASN}" beside spec.peerASN ${spec.peerASN}: exactly one of them must be set`,
         ),
       ];
 }
 
-function oneWayToPeer({ spec }: BGPPeer): Refusal[] {
+function oneWayToPeer({ spec }: BGPPeer): Fault[] {
   if ((spec.peerAddress === undefined) !== (spec.interface === undefined)) return [];
   return spec.peerAddress === undefined
-    ? [refusal("spec.peerAddress", "neither it nor spec.interface is set: exactly one of them must be")]
+    ? [fault("spec.peerAddress", "neither it nor spec.interface is set: exactly one of them must be")]
     : [
-        refusal(
+        fault(
           "spec.interface",
           `"${spec.interface}" beside spec.peerAddress ${spec.peerAddress}: exactly one of them must be set`,
         ),
@@ -59,20 +59,20 @@ function hostOf(text: string): Address | undefined {
   return address !== undefined && isHost(address) ? address : undefined;
 }
 
-export function addressesAreHosts({ spec }: BGPPeer): Refusal[] {
+export function addressesAreHosts({ spec }: BGPPeer): Fault[] {
   return (["peerAddress", "sourceAddress"] as const).flatMap((name) => {
     const text = spec[name];
     if (text === undefined || hostOf(text) !== undefined) return [];
-    return [refusal(`spec.${name}`, `"${text}" is not the IP address of a host`)];
+    return [fault(`spec.${name}`, `"${text}" is not the IP address of a host`)];
   });
 }
 
-function sourceIsOfPeersFamily({ spec }: BGPPeer): Refusal[] {
+function sourceIsOfPeersFamily({ spec }: BGPPeer): Fault[] {
   const peer = parseAddress(spec.peerAddress ?? "");
   const source = parseAddress(spec.sourceAddress ?? "");
   if (peer === undefined || source === undefined || peer.family === source.family) return [];
   return [
-    refusal(
+    fault(
       "spec.sourceAddress",
       `${spec.sourceAddress} is ${source.family}, spec.peerAddress ${spec.peerAddress} is ${peer.family}`,
     ),
@@ -80,71 +80,71 @@ function sourceIsOfPeersFamily({ spec }: BGPPeer): Refusal[] {
 }
 
 /** RFC 6286 section 2.1: any number but 0; written as an IPv4 address. */
-export function routerIdIsOne({ spec }: BGPPeer): Refusal[] {
+export function routerIdIsOne({ spec }: BGPPeer): Fault[] {
   const { routerID } = spec;
   if (routerID === undefined) return [];
   const address = parseAddress(routerID);
   if (address?.family === "IPv4" && address.value !== 0n) return [];
-  return [refusal("spec.routerID", `"${routerID}" is not an IPv4 address other than 0.0.0.0`)];
+  return [fault("spec.routerID", `"${routerID}" is not an IPv4 address other than 0.0.0.0`)];
 }
 
-function holdTimeInRange({ spec }: BGPPeer): Refusal[] {
+function holdTimeInRange({ spec }: BGPPeer): Fault[] {
   const hold = setDuration(spec.holdTime);
   if (hold === undefined || (hold >= SHORTEST_HOLD_MS && hold <= LONGEST_HOLD_MS)) return [];
-  return [refusal("spec.holdTime", `${spec.holdTime} must be 0s or at least 3s, and at most 65535s`)];
+  return [fault("spec.holdTime", `${spec.holdTime} must be 0s or at least 3s, and at most 65535s`)];
 }
 
-function keepaliveNeedsHoldTime({ spec }: BGPPeer): Refusal[] {
+function keepaliveNeedsHoldTime({ spec }: BGPPeer): Fault[] {
   if (setDuration(spec.keepaliveTime) === undefined || setDuration(spec.holdTime) !== undefined) return [];
-  return [refusal("spec.keepaliveTime", `${spec.keepaliveTime} needs spec.holdTime`)];
+  return [fault("spec.keepaliveTime", `${spec.keepaliveTime} needs spec.holdTime`)];
 }
 
-function keepaliveBelowHoldTime({ spec }: BGPPeer): Refusal[] {
+function keepaliveBelowHoldTime({ spec }: BGPPeer): Fault[] {
   const keepalive = setDuration(spec.keepaliveTime);
   const hold = setDuration(spec.holdTime);
   if (keepalive === undefined || hold === undefined || keepalive < hold) return [];
   return [
-    refusal("spec.keepaliveTime", `${spec.keepaliveTime} must be less than spec.holdTime ${spec.holdTime}`),
+    fault("spec.keepaliveTime", `${spec.keepaliveTime} must be less than spec.holdTime ${spec.holdTime}`),
   ];
 }
 
-function connectTimeInWholeSeconds({ spec }: BGPPeer): Refusal[] {
+function connectTimeInWholeSeconds({ spec }: BGPPeer): Fault[] {
   const connect = setDuration(spec.connectTime);
   if (connect === undefined) return [];
   if (connect >= 1_000 && connect <= LONGEST_HOLD_MS && Math.trunc(connect) % 1_000 === 0) return [];
-  return [refusal("spec.connectTime", `${spec.connectTime} must be 0s, or 1s to 65535s in whole seconds`)];
+  return [fault("spec.connectTime", `${spec.connectTime} must be 0s, or 1s to 65535s in whole seconds`)];
 }
 
-function onePassword({ spec }: BGPPeer): Refusal[] {
+function onePassword({ spec }: BGPPeer): Fault[] {
   const { password = "", passwordSecret } = spec;
   if (password === "" || passwordSecret === undefined) return [];
   return [
-    refusal("spec.passwordSecret", `"${passwordSecret.name}" beside spec.password: they exclude each other`),
+    fault("spec.passwordSecret", `"${passwordSecret.name}" beside spec.password: they exclude each other`),
   ];
 }
 
-function secretInOurNamespace({ spec }: BGPPeer, view: View): Refusal[] {
+function secretInOurNamespace({ spec }: BGPPeer, view: AdmissionView): Fault[] {
   const { namespace = "" } = spec.passwordSecret ?? {};
   if (namespace === "" || namespace === view.namespace) return [];
   return [
-    refusal("spec.passwordSecret.namespace", `"${namespace}": Secrets are read in "${view.namespace}" alone`),
+    fault("spec.passwordSecret.namespace", `"${namespace}": Secrets are read in "${view.namespace}" alone`),
   ];
 }
 
-function multihopOnlyWithEbgp(peer: BGPPeer): Refusal[] {
+function multihopOnlyWithEbgp(peer: BGPPeer): Fault[] {
   const { spec } = peer;
   if (spec.ebgpMultiHop !== true || !isInternal(peer)) return [];
   const why =
     spec.peerASN === undefined
       ? "spec.dynamicASN is internal"
       : `spec.peerASN ${spec.peerASN} is our own AS number`;
-  return [refusal("spec.ebgpMultiHop", `true: not with iBGP (${why})`)];
+  return [fault("spec.ebgpMultiHop", `true: not with iBGP (${why})`)];
 }
 
-function hopLimitWithoutMultihop({ spec }: BGPPeer): Refusal[] {
+function hopLimitWithoutMultihop({ spec }: BGPPeer): Fault[] {
   if (spec.ttlSecurityHops === undefined || spec.ebgpMultiHop !== true) return [];
   return [
-    refusal(
+    fault(
       "spec.ttlSecurityHops",
       `${spec.ttlSecurityHops} beside spec.ebgpMultiHop true: they exclude each other`,
     ),
@@ -178,12 +178,12 @@ function endpointOf({ spec }: BGPPeer): string | undefined {
 
 const byEndpoint = groupedBy(endpointOf);
 
-function onePeerPerAddress(peer: BGPPeer, view: View): Refusal[] {
+function onePeerPerAddress(peer: BGPPeer, view: AdmissionView): Fault[] {
   const mine = endpointOf(peer);
   if (mine === undefined) return [];
   const other = otherThan(peer, byEndpoint(view.peers).get(mine));
   if (other === undefined) return [];
-  return [refusal("spec.peerAddress", `${peer.spec.peerAddress} is the address of ${nameOf(other)}`)];
+  return [fault("spec.peerAddress", `${peer.spec.peerAddress} is the address of ${nameOf(other)}`)];
 }
 
 /** The same link on other nodes leads to another router; on the same nodes it is the same one. */
@@ -194,13 +194,13 @@ function linkOf({ spec }: BGPPeer): string | undefined {
 
 const byLink = groupedBy(linkOf);
 
-function onePeerPerLink(peer: BGPPeer, view: View): Refusal[] {
+function onePeerPerLink(peer: BGPPeer, view: AdmissionView): Fault[] {
   const link = linkOf(peer);
   if (link === undefined) return [];
   const other = otherThan(peer, byLink(view.peers).get(link));
   if (other === undefined) return [];
   return [
-    refusal(
+    fault(
       "spec.interface",
       `"${peer.spec.interface}" is the interface of ${nameOf(other)} on the same nodes`,
     ),
@@ -209,12 +209,12 @@ function onePeerPerLink(peer: BGPPeer, view: View): Refusal[] {
 
 const byMyAsn = groupedBy<BGPPeer>(({ spec }) => String(spec.myASN));
 
-function sameMyAsn(peer: BGPPeer, view: View): Refusal[] {
+function sameMyAsn(peer: BGPPeer, view: AdmissionView): Fault[] {
   const { myASN } = peer.spec;
   const other = otherOf(peer, byMyAsn(view.peers), String(myASN));
   if (other === undefined) return [];
   return [
-    refusal(
+    fault(
       "spec.myASN",
       `${myASN} differs from ${other.spec.myASN} of ${nameOf(other)}: all have the same; spec.localASN shows one peer another`,
     ),
@@ -223,20 +223,20 @@ function sameMyAsn(peer: BGPPeer, view: View): Refusal[] {
 
 const byRouterId = groupedBy<BGPPeer>(({ spec }) => spec.routerID);
 
-function sameRouterId(peer: BGPPeer, view: View): Refusal[] {
+function sameRouterId(peer: BGPPeer, view: AdmissionView): Fault[] {
   const { routerID } = peer.spec;
   if (routerID === undefined) return [];
   const other = otherOf(peer, byRouterId(view.peers), routerID);
   if (other === undefined) return [];
   return [
-    refusal(
+    fault(
       "spec.routerID",
       `${routerID} differs from ${other.spec.routerID} of ${nameOf(other)}: all that set one have the same`,
     ),
   ];
 }
 
-function nodesValidAndNotTwice({ spec }: BGPPeer): Refusal[] {
+function nodesValidAndNotTwice({ spec }: BGPPeer): Fault[] {
   const field = "spec.nodeSelectors";
   return [...selectorsValid(field, spec.nodeSelectors), ...selectorsOnce(field, spec.nodeSelectors)];
 }
@@ -265,7 +265,7 @@ export const BGPPEER_RULES: readonly Rule[] = [
 const profilesByName = groupedBy<BFDProfile>(({ metadata }) => metadata.name);
 
 /** What is admitted and will not do all that it says. */
-export function peerWarnings(peer: BGPPeer, view: View): string[] {
+export function peerWarnings(peer: BGPPeer, view: AdmissionView): string[] {
   const { holdTime, bfdProfile = "", interface: link, ebgpMultiHop } = peer.spec;
   const hold = setDuration(holdTime);
   const warnings: string[] = [];

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Judged, judge, looksAtServices } from "#api/v1beta1/admission/judge.ts";
+import { judge, looksAtServices } from "#api/v1beta1/admission/judge.ts";
+import type { Judged } from "#api/v1beta1/admission/question.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
+import { faultText } from "#api/v1beta1/fault.ts";
 
 const NAMESPACE = "genkan-system";
 
@@ -12,7 +14,7 @@ const balancer = (name: string, spec: object): Judged =>
     metadata: { name, namespace: NAMESPACE },
     spec,
   }) as Judged;
-/** name, object, the refusals' messages (none: admitted). The rules have theirs in test/cases/admission. */
+/** name, object, the faults' messages (none: admitted). The rules have theirs in test/cases/admission. */
 const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
   [
     "a tunnel that is not there yet",
@@ -36,10 +38,7 @@ for (const [name, object, expected] of CASES) {
   test(`admission: ${name}`, () => {
     const view = emptyView(NAMESPACE);
     const verdict = judge({ operation: "CREATE", kind: object.kind, object, oldObject: undefined }, view);
-    assert.deepEqual(
-      verdict.refusals.map((refusal) => refusal.message),
-      expected,
-    );
+    assert.deepEqual(verdict.faults.map(faultText), expected);
   });
 }
 
@@ -52,10 +51,9 @@ test("Services are looked at only where a pool may lose addresses", () => {
     ["CREATE", "AddressPool", before, undefined, false],
     ["UPDATE", "AddressPool", pool(["10.0.0.0/24"], false), before, false],
     ["UPDATE", "AddressPool", after, before, true],
-    ["DELETE", "AddressPool", null, before, true],
-    ["DELETE", "BFDProfile", null, { kind: "BFDProfile", metadata: { name: "p" } }, false],
+    ["DELETE", "AddressPool", undefined, before, true],
+    ["DELETE", "BFDProfile", undefined, { kind: "BFDProfile", metadata: { name: "p" } }, false],
   ] as const) {
-    const asked = { operation, kind, object, ...(oldObject && { oldObject }) };
-    assert.equal(looksAtServices(asked), expected, `${operation} ${kind}`);
+    assert.equal(looksAtServices({ operation, kind, object, oldObject }), expected, `${operation} ${kind}`);
   }
 });

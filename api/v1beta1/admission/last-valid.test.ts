@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { LastValid } from "#api/v1beta1/admission/last-valid.ts";
-import { refusal } from "#api/v1beta1/refusal.ts";
+import { fault, faultText } from "#api/v1beta1/fault.ts";
 
 interface Thing {
   readonly metadata: { readonly name: string; readonly uid: string; readonly creationTimestamp: string };
@@ -17,15 +17,17 @@ const thing = (name: string, seat: number, age = 0): Thing => ({
 /** One thing in each seat; seat 0 is no seat. */
 const judge = (): LastValid<Thing> =>
   new LastValid(({ spec }, others) => {
-    if (spec.seat === 0) return [refusal("spec.seat", "0 is no seat")];
+    if (spec.seat === 0) return [fault("spec.seat", "0 is no seat")];
     const other = others.find((each) => each.spec.seat === spec.seat);
-    return other === undefined ? [] : [refusal("spec.seat", `taken by ${other.metadata.name}`)];
+    return other === undefined ? [] : [fault("spec.seat", `taken by ${other.metadata.name}`)];
   });
 
 const seats = (standings: ReturnType<LastValid<Thing>["judge"]>): Record<string, number | undefined> =>
   Object.fromEntries(standings.map(({ object, effective }) => [object.metadata.name, effective?.spec.seat]));
 const words = (standings: ReturnType<LastValid<Thing>["judge"]>): Record<string, string | undefined> =>
-  Object.fromEntries(standings.map(({ object, refusals }) => [object.metadata.name, refusals[0]?.message]));
+  Object.fromEntries(
+    standings.map(({ object, faults }) => [object.metadata.name, faults[0] && faultText(faults[0])]),
+  );
 
 test("the oldest has the seat; the other never had one", () => {
   const standings = judge().judge([thing("young", 1), thing("old", 1, 3)]);

@@ -2,8 +2,9 @@
  * Objects that must agree with each other and came in unjudged: which of them count. An object whose new configuration
  * is refused goes on with its last valid one. Pure but for what it remembers.
  */
+
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { ObjectMeta } from "#api/v1beta1/generated/types.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
 
 const MAX_ERROR = 500;
 
@@ -20,17 +21,18 @@ interface Accepted {
   readonly text: string;
 }
 
-export interface Standing<T> {
+/** What an object counts for. */
+export interface Ruling<T> {
   /** The object as it is now. */
   readonly object: T;
-  /** Why its present configuration is refused; empty if it is not. */
-  readonly refusals: readonly Refusal[];
+  /** What is wrong with its present configuration; empty if it is not. */
+  readonly faults: readonly Fault[];
   /** What counts of it: itself, or itself as it was last valid; undefined if it never was beside the others. */
   readonly effective: T | undefined;
 }
 
 /** The rules of one object beside `others`, which count. */
-export type Rules<T> = (object: T, others: readonly T[]) => readonly Refusal[];
+export type Rules<T> = (object: T, others: readonly T[]) => readonly Fault[];
 
 /**
  * Of objects that cannot be together the one that was accepted before stays, else the oldest, else the first by name:
@@ -45,18 +47,18 @@ export class LastValid<T extends Configured> {
   }
 
   /** Never throws: an object that the rules cannot read is refused, and costs itself only. */
-  judge(objects: readonly T[]): readonly Standing<T>[] {
+  judge(objects: readonly T[]): readonly Ruling<T>[] {
     const names = new Set(objects.map(({ metadata }) => metadata.name));
     for (const name of this.#accepted.keys()) if (!names.has(name)) this.#accepted.delete(name);
     const counting: T[] = [];
     return objects
-      .toSorted((a, b) => this.#byStanding(a, b))
+      .toSorted((a, b) => this.#byPrecedence(a, b))
       .map((object) => {
-        const refusals = this.#refusals(object, counting);
-        const effective = refusals.length === 0 ? object : this.#lastValid(object, counting);
-        if (refusals.length === 0) this.#accept(object);
+        const faults = this.#faults(object, counting);
+        const effective = faults.length === 0 ? object : this.#lastValid(object, counting);
+        if (faults.length === 0) this.#accept(object);
         if (effective !== undefined) counting.push(effective);
-        return { object, refusals, effective };
+        return { object, faults, effective };
       });
   }
 
@@ -69,18 +71,18 @@ export class LastValid<T extends Configured> {
     const accepted = this.#accepted.get(object.metadata.name ?? "");
     if (accepted === undefined || accepted.uid !== (object.metadata.uid ?? "")) return undefined;
     const last = { ...object, spec: accepted.spec };
-    return this.#refusals(last, others).length === 0 ? last : undefined;
+    return this.#faults(last, others).length === 0 ? last : undefined;
   }
 
-  #refusals(object: T, others: readonly T[]): readonly Refusal[] {
+  #faults(object: T, others: readonly T[]): readonly Fault[] {
     try {
       return this.#rules(object, others);
     } catch (error) {
-      return [refusal("object", `it cannot be read: ${String(error).slice(0, MAX_ERROR)}`)];
+      return [fault("object", `it cannot be read: ${String(error).slice(0, MAX_ERROR)}`)];
     }
   }
 
-  #byStanding(a: T, b: T): number {
+  #byPrecedence(a: T, b: T): number {
     const isChanged = ({ metadata, spec }: T): number =>
       this.#accepted.get(metadata.name ?? "")?.text === JSON.stringify(spec) ? 0 : 1;
     if (isChanged(a) !== isChanged(b)) return isChanged(a) - isChanged(b);

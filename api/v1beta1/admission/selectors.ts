@@ -1,6 +1,7 @@
 /** Label selectors and label maps: what Kubernetes takes as a key, a value, an operator. Pure. */
-import { canonical, twice } from "#api/v1beta1/admission/list.ts";
-import { type Refusal, refusal } from "#api/v1beta1/refusal.ts";
+import { canonical } from "#api/v1beta1/admission/canonical.ts";
+import { twice } from "#api/v1beta1/admission/list.ts";
+import { type Fault, fault } from "#api/v1beta1/fault.ts";
 
 export interface Selector {
   readonly matchLabels?: Readonly<Record<string, string>>;
@@ -23,7 +24,7 @@ export function isQualifiedName(key: string): boolean {
 }
 
 /** Keys and values of a map of labels. */
-export function labelsValid(field: string, labels: Readonly<Record<string, string>> | undefined): Refusal[] {
+export function labelsValid(field: string, labels: Readonly<Record<string, string>> | undefined): Fault[] {
   return Object.entries(labels ?? {}).flatMap(([key, value]) => [
     ...keyValid(field, key),
     ...valueValid(`${field}[${JSON.stringify(key)}]`, value),
@@ -31,7 +32,7 @@ export function labelsValid(field: string, labels: Readonly<Record<string, strin
 }
 
 /** Everything about a list of selectors: keys, values, and whether an operator has the values that it needs. */
-export function selectorsValid(field: string, selectors: readonly Selector[] | undefined): Refusal[] {
+export function selectorsValid(field: string, selectors: readonly Selector[] | undefined): Fault[] {
   return (selectors ?? []).flatMap((selector, at) => [
     ...labelsValid(`${field}[${at}].matchLabels`, selector.matchLabels),
     ...(selector.matchExpressions ?? []).flatMap((expression, index) =>
@@ -51,7 +52,7 @@ export function selectorKey({ matchLabels = {}, matchExpressions = [] }: Selecto
 }
 
 /** No selector twice in the list, no expression twice in a selector, no value twice in an expression. */
-export function selectorsOnce(field: string, selectors: readonly Selector[] | undefined): Refusal[] {
+export function selectorsOnce(field: string, selectors: readonly Selector[] | undefined): Fault[] {
   return [
     ...(selectors ?? []).flatMap(({ matchExpressions }, at) => {
       const expressions = `${field}[${at}].matchExpressions`;
@@ -66,22 +67,22 @@ export function selectorsOnce(field: string, selectors: readonly Selector[] | un
   ];
 }
 
-function expressionValid(field: string, { key, operator, values = [] }: Expression): Refusal[] {
+function expressionValid(field: string, { key, operator, values = [] }: Expression): Fault[] {
   const needsValues = operator === "In" || operator === "NotIn";
   const faults = keyValid(`${field}.key`, key);
   if (needsValues && values.length === 0) {
-    faults.push(refusal(`${field}.values`, `operator ${operator} needs at least one`));
+    faults.push(fault(`${field}.values`, `operator ${operator} needs at least one`));
   }
   if (!needsValues && values.length > 0) {
-    faults.push(refusal(`${field}.values`, `${JSON.stringify(values)}: operator ${operator} takes none`));
+    faults.push(fault(`${field}.values`, `${JSON.stringify(values)}: operator ${operator} takes none`));
   }
   return [...faults, ...values.flatMap((value, at) => valueValid(`${field}.values[${at}]`, value))];
 }
 
-function keyValid(field: string, key: string): Refusal[] {
-  return isQualifiedName(key) ? [] : [refusal(field, `"${key}" is not a label's key`)];
+function keyValid(field: string, key: string): Fault[] {
+  return isQualifiedName(key) ? [] : [fault(field, `"${key}" is not a label's key`)];
 }
 
-function valueValid(field: string, value: string): Refusal[] {
-  return VALUE.test(value) ? [] : [refusal(field, `"${value}" is not a label's value`)];
+function valueValid(field: string, value: string): Fault[] {
+  return VALUE.test(value) ? [] : [fault(field, `"${value}" is not a label's value`)];
 }

@@ -1,4 +1,4 @@
-/** What rules across objects look at. */
+/** The rest of the cluster, as rules about one object see it. */
 import type { Reserved } from "#api/reserved.ts";
 import type { AddressPool, BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
 
@@ -9,7 +9,7 @@ export interface ServiceInUse {
 }
 
 /** Lists may have more appended between two questions, and are changed in no other way: indexes are kept with them. */
-export interface View {
+export interface AdmissionView {
   /** The only namespace that our kinds may be in. */
   readonly namespace: string;
   readonly pools: readonly AddressPool[];
@@ -21,6 +21,6 @@ export interface View {
 }
 
 /** A cluster in which there is nothing yet. */
-export function emptyView(namespace: string): View {
+export function emptyView(namespace: string): AdmissionView {
   return { namespace, pools: [], peers: [], profiles: [], services: [] };
 }

@@ -2,8 +2,12 @@
 
 import type { V1ObjectMeta } from "@kubernetes/client-node";
 
-/** Metadata as JSON has it: client-node's type says Date where a string arrives. */
-export type ObjectMeta = Omit<V1ObjectMeta, "creationTimestamp" | "deletionTimestamp" | "managedFields"> & {
+/** Metadata as JSON has it: client-node's type says Date where a string arrives, and that a name may be missing. */
+export type ObjectMeta = Omit<
+  V1ObjectMeta,
+  "name" | "creationTimestamp" | "deletionTimestamp" | "managedFields"
+> & {
+  name: string;
   creationTimestamp?: string;
   deletionTimestamp?: string;
 };
@@ -299,8 +303,9 @@ export interface AddressPoolStatus {
 
 /** Addresses to give to Services, and how they are announced. */
 export interface AddressPool {
-  apiVersion: string;
-  kind: string;
+  /** Items of a list do not say what they are. */
+  apiVersion?: string;
+  kind?: string;
   metadata: ObjectMeta;
   spec: AddressPoolSpec;
   status?: AddressPoolStatus;
@@ -383,8 +388,9 @@ export interface BFDProfileStatus {
 
 /** Timers of BFD sessions. */
 export interface BFDProfile {
-  apiVersion: string;
-  kind: string;
+  /** Items of a list do not say what they are. */
+  apiVersion?: string;
+  kind?: string;
   metadata: ObjectMeta;
   spec: BFDProfileSpec;
   status?: BFDProfileStatus;
@@ -570,8 +576,9 @@ export interface BGPPeerStatus {
 
 /** A router that speakers hold BGP sessions with. */
 export interface BGPPeer {
-  apiVersion: string;
-  kind: string;
+  /** Items of a list do not say what they are. */
+  apiVersion?: string;
+  kind?: string;
   metadata: ObjectMeta;
   spec: BGPPeerSpec;
   status?: BGPPeerStatus;
@@ -882,8 +889,9 @@ export interface LoadBalancerStatus {
 
 /** The installation: from this one object the operator makes the controller and the speakers. Its name is `loadbalancer`. */
 export interface LoadBalancer {
-  apiVersion: string;
-  kind: string;
+  /** Items of a list do not say what they are. */
+  apiVersion?: string;
+  kind?: string;
   metadata: ObjectMeta;
   spec: LoadBalancerSpec;
   status?: LoadBalancerStatus;
@@ -1103,8 +1111,9 @@ export interface SpeakerState {
 
 /** What the speaker of one node does. Written by that speaker alone; its name is the node's. */
 export interface SpeakerStatus {
-  apiVersion: string;
-  kind: string;
+  /** Items of a list do not say what they are. */
+  apiVersion?: string;
+  kind?: string;
   metadata: ObjectMeta;
   status?: SpeakerState;
 }

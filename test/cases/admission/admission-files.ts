@@ -2,11 +2,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { API_VERSION, DEFAULT_NAMESPACE } from "#api/names.ts";
-import type { Judged, Question } from "#api/v1beta1/admission/judge.ts";
-import { emptyView, type ServiceInUse, type View } from "#api/v1beta1/admission/view.ts";
+import type { Judged } from "#api/v1beta1/admission/question.ts";
+import { type AdmissionView, emptyView, type ServiceInUse } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool, BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
 
-export type Operation = Question["operation"];
+export type Operation = "CREATE" | "UPDATE" | "DELETE";
 
 /** An object as a file spells it. */
 interface Written {
@@ -92,7 +92,7 @@ function objectOf({ kind, name, namespace = DEFAULT_NAMESPACE, spec = {} }: Writ
 }
 
 /** The cluster of a case as rules across objects see it. */
-export function viewOf({ given, services }: AdmissionCase): View {
+export function viewOf({ given, services }: AdmissionCase): AdmissionView {
   const of = <T>(kind: string): T[] => given.filter((object) => object.kind === kind) as unknown as T[];
   return {
     ...emptyView(DEFAULT_NAMESPACE),

@@ -7,11 +7,11 @@ import { test } from "node:test";
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { ADDRESSPOOL_RULES } from "#api/v1beta1/admission/addresspool.ts";
 import { BGPPEER_RULES } from "#api/v1beta1/admission/bgppeer.ts";
-import { judge } from "#api/v1beta1/admission/judge.ts";
+import { faultsOf, judge } from "#api/v1beta1/admission/judge.ts";
 import { LOADBALANCER_RULES } from "#api/v1beta1/admission/loadbalancer.ts";
-import type { View } from "#api/v1beta1/admission/view.ts";
-import type { Refusal } from "#api/v1beta1/refusal.ts";
-import { standingOf } from "#api/v1beta1/standing.ts";
+import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
+import { type Fault, faultText } from "#api/v1beta1/fault.ts";
+import { validCondition } from "#api/v1beta1/valid-condition.ts";
 import { validateSchema } from "#api/v1beta1/validate.ts";
 import { checkDocuments } from "#cli/check/verdicts.ts";
 import { readCases, viewOf } from "./admission-files.ts";
@@ -24,11 +24,11 @@ test(`there are at least ${MANY} cases, no two of one name`, () => {
   assert.equal(new Set(cases.map(({ name }) => name)).size, cases.length);
 });
 
-/** Its field is refused as a whole while membership has not landed (api/v1beta1/standing.test.ts has it). */
+/** Its field is refused as a whole while membership has not landed (api/v1beta1/valid-condition.test.ts has it). */
 const ELSEWHERE = ["gossipPortIsFree"];
 
 test("every rule has a case that it refuses, and one that it lets be", () => {
-  type Rule = (object: never, view: View) => readonly Refusal[];
+  type Rule = (object: never, view: AdmissionView) => readonly Fault[];
   const tables: Readonly<Record<string, readonly Rule[]>> = {
     AddressPool: ADDRESSPOOL_RULES,
     BGPPeer: BGPPEER_RULES,
@@ -50,10 +50,7 @@ for (const each of cases) {
   test(name, () => {
     const { kind = "" } = object ?? oldObject ?? {};
     const verdict = judge({ operation, kind, object, oldObject }, viewOf(each));
-    assert.deepEqual(
-      verdict.refusals.map(({ message }) => message),
-      refused,
-    );
+    assert.deepEqual(verdict.faults.map(faultText), refused);
     assert.deepEqual(verdict.warnings, warned);
   });
 }
@@ -62,17 +59,14 @@ for (const each of cases.filter(({ operation, isOffline }) => operation === "CRE
   const { name, object, given, refused } = each;
   if (object === undefined) continue;
   test(`${name}: the condition and the offline command say the same`, () => {
-    const [valid] = standingOf(object, viewOf(each)).filter(({ type }) => type === "Valid");
-    assert.equal(valid?.status, refused.length === 0 ? "True" : "False");
-    assert.equal(valid?.message, refused.join("\n"));
+    const valid = validCondition(faultsOf(object, viewOf(each)), object.metadata.generation);
+    assert.equal(valid.status, refused.length === 0 ? "True" : "False");
+    assert.equal(valid.message, refused.join("\n"));
     const found = [...given, object].map((one, line) => ({ file: "f", line, object: { ...one } }));
     const report = checkDocuments(
       { found, unreadable: [], strangers: [] },
       { namespace: DEFAULT_NAMESPACE, isNamespaceGiven: true },
     );
-    assert.deepEqual(
-      report.objects.at(-1)?.refusals.map(({ message }) => message),
-      refused,
-    );
+    assert.deepEqual(report.objects.at(-1)?.faults.map(faultText), refused);
   });
 }

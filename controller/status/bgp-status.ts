@@ -4,13 +4,12 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { FIELD_MANAGER } from "#api/names.ts";
-import { type Judged, refusalsOf } from "#api/v1beta1/admission/judge.ts";
+import { faultsOf } from "#api/v1beta1/admission/judge.ts";
 import { LastValid } from "#api/v1beta1/admission/last-valid.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
-import type * as generated from "#api/v1beta1/generated/types.ts";
-import type { Refusal } from "#api/v1beta1/refusal.ts";
-import { standingFor } from "#api/v1beta1/standing.ts";
+import type { Fault } from "#api/v1beta1/fault.ts";
+import { validCondition } from "#api/v1beta1/valid-condition.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound } from "#common/kube/error.ts";
@@ -33,7 +32,7 @@ import { createLoop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
 import { peerStatusOf, sessionsWith } from "#controller/status/peer-status.ts";
 
-export interface StandingOptions {
+export interface BgpStatusOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: Random;
@@ -45,30 +44,29 @@ export interface StandingOptions {
 const MIN_INTERVAL_MS = 500;
 
 /** Runs until `signal` aborts. */
-export async function runStanding(options: StandingOptions, signal: AbortSignal): Promise<void> {
+export async function runBgpStatus(options: BgpStatusOptions, signal: AbortSignal): Promise<void> {
   const peers = new Store<BGPPeer>();
   const profiles = new Store<BFDProfile>();
   const speakers = new Store<SpeakerStatus>();
   const view = emptyView(options.namespace);
-  const judgePeers = new LastValid<JudgedPeer>((peer, others) =>
-    refusalsOf(peer, { ...view, peers: others }),
+  const judgePeers = new LastValid<Typed<BGPPeer>>((peer, others) =>
+    faultsOf(peer, { ...view, peers: others }),
   );
   const loop = createLoop({
     ...options,
-    name: "standing",
+    name: "bgp-status",
     minIntervalMs: MIN_INTERVAL_MS,
     pass: async () => {
-      for (const { object, refusals } of judgePeers.judge(peers.list().map(judged(bgpPeers)))) {
-        const peer = object as unknown as BGPPeer;
-        const conditions = judgedConditions(object, refusals, options);
+      for (const { object: peer, faults } of judgePeers.judge(peers.list().map(typed(bgpPeers)))) {
+        const conditions = judgedConditions(peer, faults, options);
         const sessions = sessionsWith(peer.metadata.name, speakers.list());
         const before = { conditions, generation: peer.metadata.generation };
         const status = peerStatusOf(sessions, before, options.clock.date());
         await write(bgpPeers, peer, { status, options, signal });
       }
       for (const profile of profiles.list()) {
-        const object = judged(bfdProfiles)(profile);
-        const conditions = [...judgedConditions(object, refusalsOf(object, view), options)];
+        const faults = faultsOf(typed(bfdProfiles)(profile), view);
+        const conditions = [...judgedConditions(profile, faults, options)];
         const users = peers.list().filter(({ spec }) => spec.bfdProfile === profile.metadata.name);
         const status = { peers: users.length, conditions };
         await write(bfdProfiles, profile, { status, options, signal });
@@ -90,29 +88,25 @@ interface Judgeable extends KubeObject {
   status?: { conditions?: Condition[] };
 }
 
-type JudgedPeer = generated.BGPPeer & Judged;
+/** With the kind, which items of a list leave out. */
+type Typed<T> = T & { readonly apiVersion: string; readonly kind: string };
 
-/** Lists leave out what an object is. */
-const judged =
+const typed =
   <T extends Judgeable>(resource: Resource<T>) =>
-  (object: T): JudgedPeer =>
-    ({ ...object, apiVersion: apiVersionOf(resource), kind: resource.kind }) as unknown as JudgedPeer;
+  (object: T): Typed<T> => ({ ...object, apiVersion: apiVersionOf(resource), kind: resource.kind });
 
 function judgedConditions(
-  object: JudgedPeer,
-  refusals: readonly Refusal[],
-  { clock }: StandingOptions,
+  { metadata, status }: Judgeable,
+  faults: readonly Fault[],
+  { clock }: BgpStatusOptions,
 ): readonly Condition[] {
-  return standingFor(object, refusals).reduce(
-    (list: readonly Condition[], each) => setCondition(list, each, clock.date()),
-    object.status?.conditions ?? [],
-  );
+  return setCondition(status?.conditions ?? [], validCondition(faults, metadata.generation), clock.date());
 }
 
 async function write<T extends Judgeable>(
   resource: Resource<T>,
   object: T,
-  to: { readonly status: object; readonly options: StandingOptions; readonly signal: AbortSignal },
+  to: { readonly status: object; readonly options: BgpStatusOptions; readonly signal: AbortSignal },
 ): Promise<void> {
   const { client, namespace } = to.options;
   if (isDeepStrictEqual({ ...object.status, ...to.status }, object.status)) return;

@@ -3,7 +3,7 @@ import { systemClock } from "#common/clock.ts";
 import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { type BGPPeer, bgpPeers, type SpeakerStatus, speakerStatuses } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
-import { runStanding } from "#controller/status/standing-writer.ts";
+import { runBgpStatus } from "#controller/status/bgp-status.ts";
 import { FakeApiServer } from "#test/fakes/api-server.ts";
 import { fixedRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";
@@ -40,7 +40,7 @@ test("a session that goes and comes back during a write is established in the en
       } as unknown as Partial<SpeakerStatus>,
     });
   const stop = new AbortController();
-  const running = runStanding(
+  const running = runBgpStatus(
     { client: slow, clock: systemClock, random: fixedRandom(), log: silentLogger, namespace },
     stop.signal,
   );
