@@ -53,9 +53,10 @@ test-unit: setup-base addon ## The tests beside the code: seconds
 	@$(SUITES) unit
 
 .PHONY: check
-check: setup-base ## Types, lint, borders, generated files fresh
+check: setup-base ## Types, lint, dead code, borders, generated files fresh
 	@tsc --noEmit
 	@biome check --error-on-warnings .
+	@knip
 	@node hack/check-layout.ts
 	@node hack/generate.ts --check
 

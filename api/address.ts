@@ -1,8 +1,17 @@
 /**
  * Addresses, prefixes and ranges of both families as numbers: strict parsing, one canonical spelling, arithmetic.
- * The text rules are node:net's (inet_pton); what it accepts and we do not want (zones, IPv4-mapped) is refused here.
+ *
+ * Which texts are addresses is node:net's rule (inet_pton); what it accepts and we do not want (zones, IPv4-mapped) is
+ * refused here. The number of such a text, and the text of a number, are ip-bigint's: it is right about all of them and
+ * several times as fast as shifting groups. It checks nothing: to it `1.2.3.4.5`, `10.0.0.256` and `1::2::3` are
+ * addresses with some number, so it is asked about texts alone that node:net has accepted.
+ *
+ * Prefixes and ranges are our own. cidr-tools takes 10.0.0.0/33, 10.0.0.0/08 and 010.0.0.1/8, knows no `first-last`, and
+ * asks of texts what we ask of numbers, which have been parsed once (address.test.ts compares the two where both are
+ * right; parsing every time makes its overlap three times as slow, and merging no faster).
  */
 import { isIPv4, isIPv6 } from "node:net";
+import { parseIp, stringifyIp } from "ip-bigint";
 import { printable } from "#api/printable.ts";
 
 export type Family = "IPv4" | "IPv6";
@@ -53,9 +62,9 @@ const MAX_TEXT = 128;
 /** The address, or undefined if the text is not exactly one: no zone, no spaces, no IPv4-mapped IPv6, no leading zeros. */
 export function parseAddress(text: string): Address | undefined {
   if (text.length > MAX_TEXT) return undefined;
-  if (isIPv4(text)) return { family: "IPv4", value: parseIPv4(text) };
+  if (isIPv4(text)) return { family: "IPv4", value: parseIp(text).number };
   if (!isIPv6(text) || text.includes("%")) return undefined;
-  const value = parseIPv6(text);
+  const value = parseIp(text).number;
   return isMapped(value) ? undefined : { family: "IPv6", value };
 }
 
@@ -104,17 +113,7 @@ export function parseRange(text: string): Range {
 
 /** Canonical text: dotted decimal, or RFC 5952 (lower case, longest run of zeros shortened, first of equals). */
 export function formatAddress({ family, value }: Address): string {
-  if (family === "IPv4") {
-    return [24n, 16n, 8n, 0n].map((shift) => ((value >> shift) & 0xffn).toString()).join(".");
-  }
-  const groups = Array.from({ length: 8 }, (_, index) =>
-    Number((value >> BigInt(16 * (7 - index))) & 0xffffn),
-  );
-  const run = longestZeroRun(groups);
-  const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(":");
-  // RFC 5952 section 4.2.2: one group of zeros alone is not shortened.
-  if (run.length < 2) return hex(groups);
-  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}`;
+  return stringifyIp({ number: value, version: family === "IPv4" ? 4 : 6 });
 }
 
 /** `address/length`. */
@@ -143,11 +142,6 @@ export function prefixOf(address: Address, length: number): Prefix {
 /** All addresses of a prefix, network and broadcast address included. */
 export function rangeOf({ family, value, length }: Prefix): Range {
   return { family, first: value, last: value | hostMask(family, length) };
-}
-
-/** Whether every address of `inner` is in `outer`. */
-export function covers(outer: Range, inner: Range): boolean {
-  return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
 }
 
 export function overlaps(a: Range, b: Range): boolean {
@@ -201,36 +195,6 @@ function requireAddress(text: string, part: string): Address {
     throw new AddressError(text, `is not understood: ${JSON.stringify(part.slice(0, 60))} is not an address`);
   }
   return address;
-}
-
-function parseIPv4(text: string): bigint {
-  return text.split(".").reduce((value, octet) => (value << 8n) | BigInt(octet), 0n);
-}
-
-/** `text` is known to be IPv6: the embedded dotted form and one `::` are possible. */
-function parseIPv6(text: string): bigint {
-  const colon = text.lastIndexOf(":");
-  const tail = text.slice(colon + 1);
-  const embedded = tail.includes(".") ? parseIPv4(tail) : undefined;
-  const plain =
-    embedded === undefined
-      ? text
-      : `${text.slice(0, colon + 1)}${(embedded >> 16n).toString(16)}:${(embedded & 0xffffn).toString(16)}`;
-  const [head = "", rest] = plain.split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = rest === undefined || rest === "" ? [] : rest.split(":");
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => "0");
-  return [...before, ...zeros, ...after].reduce((value, group) => (value << 16n) | BigInt(`0x${group}`), 0n);
-}
-
-function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
-  let best = { start: 0, length: 0 };
-  let run = { start: 0, length: 0 };
-  for (const [index, group] of groups.entries()) {
-    run = group !== 0 ? { start: index + 1, length: 0 } : { ...run, length: run.length + 1 };
-    if (run.length > best.length) best = run;
-  }
-  return best;
 }
 
 function hostMask(family: Family, length: number): bigint {

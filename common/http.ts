@@ -71,7 +71,7 @@ function verdict(reason: string | undefined): Answer {
 }
 
 function isLoopback(address: string | undefined): boolean {
-  return address === "::1" || /^(::ffff:)?127\./.test(address ?? "");
+  return address !== undefined && (address === "::1" || /^(::ffff:)?127\./.test(address));
 }
 
 const json = (value: unknown): Answer => ({

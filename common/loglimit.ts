@@ -78,8 +78,16 @@ const SUBJECTS = ["service", "object", "pool", "peer", "ip", "node", "resource"]
  */
 export function causeOf(level: string, message: string, fields: Readonly<Record<string, unknown>>): string {
   const { event, loop, lease } = fields;
-  const subject = event === undefined ? "" : (SUBJECTS.map((name) => fields[name]).find(Boolean) ?? "");
-  return JSON.stringify([level, message, event, loop, lease, String(subject)]).slice(0, MAX_CAUSE);
+  // A change that is about nothing in particular, as leadership, has no subject.
+  const subject = event === undefined ? undefined : SUBJECTS.map((name) => fields[name]).find(Boolean);
+  return JSON.stringify([
+    level,
+    message,
+    event,
+    loop,
+    lease,
+    subject === undefined ? "" : String(subject),
+  ]).slice(0, MAX_CAUSE);
 }
 
 const MAX_CAUSE = 512;

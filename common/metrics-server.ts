@@ -120,6 +120,7 @@ export async function serveMetrics(options: MetricsServerOptions, signal: AbortS
     counters: metrics,
     answer: async (path, { headers, socket }) => {
       if (path !== "/metrics") return NOT_FOUND;
+      // A socket that is closed by now has no address any more; nobody reads the answer.
       const verdict = await gate.admit(bearerOf(headers.authorization), socket.remoteAddress ?? "");
       metrics.count("genkan_metrics_requests_total", { verdict });
       return verdict === "allowed" ? await metricsPage(metrics) : REFUSALS[verdict];

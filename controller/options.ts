@@ -56,8 +56,8 @@ function readMetricsAccess({ METRICS_ACCESS: text }: Environment): MetricsAccess
 }
 
 function readPort(env: Environment, name: string, otherwise: number): number {
-  const text = env[name] ?? "";
-  if (text === "") return otherwise;
+  const text = env[name];
+  if (text === undefined || text === "") return otherwise;
   const port = Number(text);
   if (!/^[0-9]+$/.test(text) || port > 65_535)
     throw new OptionError(`${name} is "${text}", which is no port`);

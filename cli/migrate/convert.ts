@@ -74,7 +74,7 @@ function inOrder(notes: readonly Note[], found: readonly Found[]): Note[] {
 /** False: it is nothing that has to do with MetalLB. */
 function tellOther(found: Found, notes: Notes): boolean {
   const { apiVersion, kind, data } = found.object;
-  if (kind === "ConfigMap" && isMap(data) && /^address-pools:|^peers:/m.test(String(data.config ?? ""))) {
+  if (kind === "ConfigMap" && isMap(data) && /^address-pools:|^peers:/m.test(String(data.config))) {
     notes.addFound(found, "is not carried over: the ConfigMap of MetalLB before 0.13 is not read");
     return true;
   }

@@ -36,7 +36,8 @@ export class Notes {
 
   /** For what is about a manifest as a whole. */
   addFound(found: Found, message: string): void {
-    this.add({ found, kind: found.object.kind, name: metadataOf(found.object).name ?? "" }, message);
+    const { name = "" } = metadataOf(found.object);
+    this.add({ found, kind: found.object.kind, name }, message);
   }
 }
 
@@ -51,7 +52,7 @@ export function sourceOf(found: Found): Source {
   return {
     found,
     kind,
-    version: apiVersion.split("/")[1] ?? "",
+    version: apiVersion.slice(apiVersion.indexOf("/") + 1),
     name,
     labels,
     spec: isMap(spec) ? structuredClone(spec) : {},

@@ -143,5 +143,5 @@ function remember(addresses: Set<string>, address: string): void {
 
 /** Of `Authorization: Bearer ...` (RFC 6750 section 2.1; the scheme in any case, RFC 9110 section 11.1). */
 export function bearerOf(header: string | undefined): string | undefined {
-  return /^bearer +([\w.~+/=-]+) *$/i.exec(header ?? "")?.[1];
+  return header === undefined ? undefined : /^bearer +([\w.~+/=-]+) *$/i.exec(header)?.[1];
 }

@@ -59,6 +59,7 @@ export function readCalls(transport: Transport): Pick<KubeClient, "get" | "list"
     },
     async version(options: CallOptions = {}) {
       const answer = await transport.json({ ...options, method: "GET", path: "/version" });
+      // What answers may be no API server: a version that it does not have is no version.
       return String((answer as { gitVersion?: unknown } | null)?.gitVersion ?? "");
     },
   };

@@ -183,7 +183,7 @@ class Election {
     if (lease === undefined)
       return this.#write(() => client.create(leases, this.#draft(undefined), { timeoutMs, signal }));
     this.#observe(lease);
-    const holder = lease.spec?.holderIdentity ?? "";
+    const holder = holderOf(lease);
     const heldMs = (lease.spec?.leaseDurationSeconds ?? 0) * 1_000;
     const isHeld = holder !== "" && holder !== identity && clock.now() < this.#observed.since + heldMs;
     if (isHeld) return false;
@@ -204,7 +204,7 @@ class Election {
   #observe(lease: Lease): void {
     const record = JSON.stringify(lease.spec ?? {});
     if (record !== this.#observed.record) this.#observed = { record, since: this.#options.clock.now() };
-    const holder = lease.spec?.holderIdentity ?? "";
+    const holder = holderOf(lease);
     if (holder !== this.#knownHolder && holder !== "") this.#log.info("leader", { holder });
     this.#knownHolder = holder;
   }
@@ -267,3 +267,6 @@ function settled(work: Promise<void>): Promise<Outcome> {
     (error: unknown) => ({ error }),
   );
 }
+
+/** "" where nobody has it: whoever gives a Lease up empties the field or takes it out. */
+const holderOf = ({ spec }: Lease): string => spec?.holderIdentity ?? "";

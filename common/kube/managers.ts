@@ -30,6 +30,7 @@ export function otherWriterOf(
   for (const entry of (entries ?? []) as readonly ManagedFields[]) {
     if (entry.manager === undefined || entry.manager === who.ours) continue;
     if (entry.subresource !== who.subresource || !has(entry.fieldsV1 ?? {}, path)) continue;
+    // The API server says when each wrote; one without a time counts as written before all others.
     if (last === undefined || (entry.time ?? "") >= (last.time ?? "")) last = entry;
   }
   return last?.manager;

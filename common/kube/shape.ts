@@ -37,6 +37,7 @@ export function listMeta(
   if (!Array.isArray(value.items)) throw wrong(what, "the answer is no list: items are missing");
   // They were taken out one by one before; what is left has hidden its name from the splitter.
   if (value.items.length > 0) throw wrong(what, "the answer is no list: items are not where they belong");
+  // The last page has none, or an empty one.
   const token = value.metadata.continue ?? "";
   if (typeof token !== "string") throw wrong(what, "the answer is no list: metadata.continue is no text");
   return {

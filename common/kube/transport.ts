@@ -139,13 +139,13 @@ class HttpTransport implements Transport {
     const credentials = this.#readCredentials();
     const agents = this.#agentsFor(credentials);
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    const query = request.query?.toString() ?? "";
+    const query = request.query === undefined || request.query.size === 0 ? "" : `?${request.query}`;
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const outgoing = (this.#isTls ? https : http).request({
       agent: how.keepAlive ? agents.requests : agents.watches,
       host: bracketless(this.#connection.server.hostname),
       port: this.#connection.server.port || (this.#isTls ? 443 : 80),
-      path: joinPath(this.#connection.server.pathname, request.path) + (query === "" ? "" : `?${query}`),
+      path: joinPath(this.#connection.server.pathname, request.path) + query,
       method: request.method,
       headers: this.#headers(request, credentials, body),
     });

@@ -3,13 +3,7 @@
  * Service's own entry), changes nothing.
  */
 import type { Family } from "#api/address.ts";
-import {
-  inNoPool,
-  isFreeToGive,
-  lacksFamily,
-  mayGive,
-  poolIsRequested,
-} from "#controller/allocation/checks.ts";
+import { inNoPool, isFreeToGive, lacksFamily, mayGive } from "#controller/allocation/checks.ts";
 import { byFamily, type Lost, type Share, vipOf } from "#controller/allocation/keep.ts";
 import type { Ledger, Vip } from "#controller/allocation/ledger.ts";
 import { isReserved, type Pool } from "#controller/allocation/pool.ts";
@@ -67,9 +61,11 @@ function fillAddresses(request: AllocationRequest, kept: Share, ledger: Ledger):
   if ("reason" in requested) return { vips: [], ports: [], refusal: requested, lost: [] };
   const present = [...kept.vips, ...requested].sort(byFamily);
   const rest = missing.filter((family) => !requested.some((vip) => vip.family === family));
-  if (rest.length === 0) return { vips: present, ports, refusal: undefined, lost: [] };
-  if (present.length === 0) return giveFresh(request, ledger);
-  return giveSecond({ request, kept, present, family: rest[0] ?? "IPv4" }, ledger);
+  const [family] = rest;
+  if (family === undefined) return { vips: present, ports, refusal: undefined, lost: [] };
+  const [first] = present;
+  if (first === undefined) return giveFresh(request, ledger);
+  return giveSecond({ request, kept, first, family }, ledger);
 }
 
 interface Wanting {
@@ -84,9 +80,9 @@ function giveRequested({ request, kept, missing }: Wanting, ledger: Ledger): rea
     if (!missing.includes(family)) continue;
     const pool = ledger.pools.poolOf(family, value);
     if (pool === undefined) return inNoPool(family, value, { pools: ledger.pools, field });
-    if (poolIsRequested(pool, request) !== undefined) {
-      const wanted = request.pool?.name ?? "";
-      const message = `${field}: ${text} is in AddressPool "${pool.name}", annotation ${request.pool?.field ?? ""} asks for "${wanted}"`;
+    const asked = request.pool;
+    if (asked !== undefined && asked.name !== pool.name) {
+      const message = `${field}: ${text} is in AddressPool "${pool.name}", annotation ${asked.field} asks for "${asked.name}"`;
       return refuse(RefusalReason.AddressNotInPool, message);
     }
     const other = [...kept.vips, ...vips].find((vip) => vip.pool !== pool.name);
@@ -109,21 +105,21 @@ function giveRequested({ request, kept, missing }: Wanting, ledger: Ledger): rea
 interface Second {
   readonly request: AllocationRequest;
   readonly kept: Share;
-  /** One address, kept or requested. */
-  readonly present: readonly Vip[];
+  /** The address that it has, kept or requested. */
+  readonly first: Vip;
   readonly family: Family;
 }
 
 /** The other family for a Service that has one. */
-function giveSecond({ request, kept, present, family }: Second, ledger: Ledger): Filled {
-  const pool = ledger.pools.get(present[0]?.pool ?? "");
+function giveSecond({ request, kept, first, family }: Second, ledger: Ledger): Filled {
+  const pool = ledger.pools.get(first.pool);
   const { ports } = kept;
   // What the Service has is not in the ledger, and counts too.
-  const given = pool && give(pool, [family], request, { ledger, ports, besides: present });
+  const given = pool && give(pool, [family], request, { ledger, ports, besides: [first] });
   if (given !== undefined && !("reason" in given)) {
-    return { vips: [...present, ...given].sort(byFamily), ports, refusal: undefined, lost: [] };
+    return { vips: [first, ...given].sort(byFamily), ports, refusal: undefined, lost: [] };
   }
-  if (request.policy !== "RequireDualStack") return { vips: present, ports, refusal: undefined, lost: [] };
+  if (request.policy !== "RequireDualStack") return { vips: [first], ports, refusal: undefined, lost: [] };
   const refusal = given ?? exhausted([], [family]);
   // An address that was asked for stands or falls with the whole request; one that is there may move, both together.
   if (kept.vips.length === 0) return { vips: [], ports: [], refusal, lost: [] };

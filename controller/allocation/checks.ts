@@ -14,7 +14,7 @@ type PoolRule = (pool: Pool, request: AllocationRequest, ledger: Ledger) => Refu
 type VipRule = (vip: Vip, request: AllocationRequest, ledger: Ledger) => Refusal | undefined;
 
 /** The Service's pool annotation, if there is one, names this pool. */
-export function poolIsRequested(pool: Pool, request: AllocationRequest): Refusal | undefined {
+function poolIsRequested(pool: Pool, request: AllocationRequest): Refusal | undefined {
   if (request.pool === undefined || request.pool.name === pool.name) return undefined;
   const { name, field } = request.pool;
   return refuse(

@@ -116,8 +116,8 @@ function sharingOf(service: ServiceRecord, key: string | undefined): Sharing | u
 /** The value under any of its spellings; empty counts as absent; two that differ are refused. */
 function readAnnotation(service: ServiceRecord, spellings: readonly string[]): Read<string | undefined> {
   const found = spellings.flatMap((field) => {
-    const value = service.annotations[field]?.trim() ?? "";
-    return value === "" ? [] : [{ field, value }];
+    const value = service.annotations[field]?.trim();
+    return value === undefined || value === "" ? [] : [{ field, value }];
   });
   const [first, ...others] = found;
   if (first === undefined) return ABSENT;

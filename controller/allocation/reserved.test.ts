@@ -1,6 +1,7 @@
 /** A pool whose ranges hold addresses that the cluster itself uses. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { familyOf } from "#api/address.ts";
 import { Reserved } from "#api/reserved.ts";
 import { Allocator } from "#controller/allocation/allocator.ts";
 import { compilePool, PoolSet, type PoolSpec } from "#controller/allocation/pool.ts";
@@ -38,7 +39,7 @@ test("asked for, they are refused with the reason", () => {
   const node = { addresses: ["10.0.0.0"], podCIDRs: ["fd00::4/127"] };
   const reserved = new Reserved([node], ["10.0.0.6/31"]);
   const asks = (loadBalancerIp: string): string | undefined => {
-    const families = loadBalancerIp.includes(":") ? (["IPv6"] as const) : (["IPv4"] as const);
+    const families = [familyOf(loadBalancerIp)];
     const spec = { addresses: ["10.0.0.0/29", "fd00::/124"] };
     const refusal = settle(spec, reserved, services(1, { loadBalancerIp, families })).outcome(
       "default/s0",

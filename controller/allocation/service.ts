@@ -1,6 +1,6 @@
 /** What the controller keeps of a Service. Everything else is dropped before it is stored. */
 
-import type { Family } from "#api/address.ts";
+import { type Family, familyOf } from "#api/address.ts";
 import { FORWARDING_CONDITION } from "#api/forwarding-ids.ts";
 import {
   ANNOTATION_ADDRESSES,
@@ -73,10 +73,12 @@ export function projectService(raw: Service): ServiceRecord | undefined {
   const statusManager = otherWriterOf(metadata.managedFields, LOAD_BALANCER, STATUS);
   return {
     key: keyOf(raw),
+    // Every Service has one; the type is also that of objects without.
     namespace: metadata.namespace ?? "",
     name: metadata.name,
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
+    // The API server sets it on every object; the type is also that of objects on their way there.
     createdAt: metadata.creationTimestamp ?? "",
     isTerminating: metadata.deletionTimestamp !== undefined,
     type,
@@ -129,7 +131,8 @@ function familiesOf(raw: Service): readonly Family[] {
     (family): family is Family => family === "IPv4" || family === "IPv6",
   );
   if (families.length > 0) return families;
-  return [raw.spec?.clusterIP?.includes(":") === true ? "IPv6" : "IPv4"];
+  const { clusterIP } = raw.spec ?? {};
+  return [clusterIP === undefined ? "IPv4" : familyOf(clusterIP)];
 }
 
 function projectIngress(ingress: { ip?: string; ipMode?: string; hostname?: string }): Ingress {

@@ -20,5 +20,5 @@ export function sharingMark(sharing: Sharing | undefined): string | undefined {
 /** undefined: it shared with nobody, or the condition is of a controller that wrote no mark. */
 export function sharingMarkOf(conditions: readonly Condition[]): string | undefined {
   const message = conditions.find(({ type }) => type === FORWARDING_CONDITION)?.message;
-  return / sharing=([0-9a-f]{32})$/.exec(message ?? "")?.[1];
+  return message === undefined ? undefined : / sharing=([0-9a-f]{32})$/.exec(message)?.[1];
 }

@@ -27,7 +27,7 @@ type Ingress = NonNullable<ServicePatch["status"]>["loadBalancer"];
 export class ContestedServices {
   readonly #contests: Contests;
   /** Of contested Services alone. */
-  readonly #managers = new Map<string, string>();
+  readonly #managers = new Map<string, string | undefined>();
 
   constructor(contests = new Contests()) {
     this.#contests = contests;
@@ -49,9 +49,9 @@ export class ContestedServices {
       return PEACE;
     }
     const manager = service.statusManager ?? this.#managers.get(key);
-    this.#managers.set(key, manager ?? "");
+    this.#managers.set(key, manager);
     return {
-      contest: { manager: manager === "" ? undefined : manager, yields: waitMs > 0 },
+      contest: { manager, yields: waitMs > 0 },
       againMs: waitMs > 0 ? waitMs : this.#contests.calmInMs(key, now),
     };
   }

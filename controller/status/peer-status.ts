@@ -59,9 +59,9 @@ function establishedCondition(sessions: readonly NodeSession[], down: readonly N
 }
 
 function lastLossOf(sessions: readonly NodeSession[]): string | undefined {
-  const [last] = sessions
-    .filter(({ session }) => session.lastErrorTime !== undefined && session.lastError !== undefined)
-    .sort((a, b) => ((a.session.lastErrorTime ?? "") > (b.session.lastErrorTime ?? "") ? -1 : 1));
-  if (last === undefined) return undefined;
-  return `${last.node} at ${last.session.lastErrorTime}: ${last.session.lastError}`.slice(0, MAX_LOSS);
+  const losses = sessions.flatMap(({ node, session: { lastErrorTime: time, lastError: error } }) =>
+    time === undefined || error === undefined ? [] : [{ node, time, error }],
+  );
+  const [last] = losses.sort((a, b) => (a.time > b.time ? -1 : 1));
+  return last && `${last.node} at ${last.time}: ${last.error}`.slice(0, MAX_LOSS);
 }

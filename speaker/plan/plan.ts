@@ -33,7 +33,6 @@ export interface PortPlan {
 
 export interface Plan extends AttractionPlan, PortPlan {}
 
-export const NOTHING_ATTRACTED: AttractionPlan = { addresses: [], vips: [], poolsWithoutLink: [] };
 export const NOTHING_FORWARDED: PortPlan = { ports: [], leftOut: [], translated: 0 };
 
 export class Planner {

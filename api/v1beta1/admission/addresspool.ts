@@ -50,7 +50,7 @@ function noOverlapWithin(pool: AddressPool): Fault[] {
 }
 
 interface Owned {
-  readonly pool: string | undefined;
+  readonly pool: string;
   readonly text: string;
 }
 
@@ -69,7 +69,7 @@ export function noOverlapWithOthers(pool: AddressPool, view: AdmissionView): Fau
   return spansOf(pool).flatMap((one) => {
     const other = rangesOfAll(view.pools).find(one.span, (owner) => owner.pool !== name)?.owner;
     if (other === undefined) return [];
-    const whose = `${other.text} of AddressPool "${other.pool ?? ""}"`;
+    const whose = `${other.text} of AddressPool "${other.pool}"`;
     return [fault(`spec.addresses[${one.at}]`, `${one.text} overlaps ${whose}`)];
   });
 }
@@ -165,24 +165,19 @@ export function addressesTakenAway(
   const before = spansOf(old);
   const after = next === undefined ? [] : spansOf(next);
   const hit = view.services.flatMap((service) =>
-    service.addresses
-      .filter((text) => {
-        const address = parseAddress(text);
-        if (address === undefined) return false;
-        const span = { family: address.family, first: address.value, last: address.value };
-        return (
-          before.some((one) => overlaps(one.span, span)) && !after.some((one) => overlaps(one.span, span))
-        );
-      })
-      .map(
-        (text) => `${service.key} (${formatAddress(parseAddress(text) ?? { family: "IPv4", value: 0n })})`,
-      ),
+    service.addresses.flatMap((text) => {
+      const address = parseAddress(text);
+      if (address === undefined) return [];
+      const span = { family: address.family, first: address.value, last: address.value };
+      const has = (spans: readonly Written[]): boolean => spans.some((one) => overlaps(one.span, span));
+      return has(before) && !has(after) ? [`${service.key} (${formatAddress(address)})`] : [];
+    }),
   );
   if (hit.length === 0) return [];
   const more = hit.length > NAMED ? ` and ${hit.length - NAMED} more` : "";
   const what = next === undefined ? "deleted" : "shrunk";
   return [
-    `AddressPool "${old.metadata.name ?? ""}" is ${what} while in use: these Services get other addresses: ${hit.slice(0, NAMED).join(", ")}${more}`,
+    `AddressPool "${old.metadata.name}" is ${what} while in use: these Services get other addresses: ${hit.slice(0, NAMED).join(", ")}${more}`,
   ];
 }
 

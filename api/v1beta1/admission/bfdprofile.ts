@@ -10,12 +10,12 @@ const byProfile = groupedBy<BGPPeer>(({ spec }) => spec.bfdProfile);
 
 /** Peers that name the profile and stay. */
 function usersOf(profile: BFDProfile, view: AdmissionView): readonly BGPPeer[] {
-  const users = byProfile(view.peers).get(profile.metadata.name ?? "") ?? [];
+  const users = byProfile(view.peers).get(profile.metadata.name) ?? [];
   return users.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
 const namesOf = (peers: readonly BGPPeer[]): string =>
-  peers.map(({ metadata }) => `"${metadata.name ?? ""}"`).join(", ");
+  peers.map(({ metadata }) => `"${metadata.name}"`).join(", ");
 
 export function notDeletedWhileNamed(profile: BFDProfile, view: AdmissionView): Fault[] {
   const users = usersOf(profile, view);
@@ -23,7 +23,7 @@ export function notDeletedWhileNamed(profile: BFDProfile, view: AdmissionView): 
   return [
     fault(
       "metadata.name",
-      `BFDProfile "${profile.metadata.name ?? ""}" is named by spec.bfdProfile of BGPPeer ${namesOf(users)}: change that first`,
+      `BFDProfile "${profile.metadata.name}" is named by spec.bfdProfile of BGPPeer ${namesOf(users)}: change that first`,
     ),
   ];
 }
@@ -31,7 +31,9 @@ export function notDeletedWhileNamed(profile: BFDProfile, view: AdmissionView): 
 /** More than one hop away: over several routers there is no echo (RFC 5883 section 3). */
 const isFar = (peer: BGPPeer): boolean =>
   peer.spec.ebgpMultiHop === true || (isInternal(peer) && peer.spec.ttlSecurityHops === undefined);
-const isOverIPv6 = ({ spec }: BGPPeer): boolean => parseAddress(spec.peerAddress ?? "")?.family !== "IPv4";
+/** An unnumbered peer is reached at its link-local address. */
+const isOverIPv6 = ({ spec }: BGPPeer): boolean =>
+  spec.peerAddress === undefined || parseAddress(spec.peerAddress)?.family !== "IPv4";
 
 export function profileWarnings(profile: BFDProfile, view: AdmissionView): string[] {
   const { echoMode = false, echoInterval, minimumTtl } = profile.spec;

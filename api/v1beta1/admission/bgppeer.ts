@@ -1,5 +1,5 @@
 /** The rules of BGPPeers, one function each; every one looks at one thing and names field, value, other object. */
-import { type Address, formatAddress, parseAddress } from "#api/address.ts";
+import { type Address, familyOf, formatAddress, parseAddress } from "#api/address.ts";
 import { parseDuration } from "#api/duration.ts";
 import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import { groupedBy } from "#api/v1beta1/admission/growing.ts";
@@ -47,6 +47,9 @@ function oneWayToPeer({ spec }: BGPPeer): Fault[] {
       ];
 }
 
+const addressOf = (text: string | undefined): Address | undefined =>
+  text === undefined ? undefined : parseAddress(text);
+
 /** Of one host: not 0.0.0.0, not ::, not multicast. */
 function isHost({ family, value }: Address): boolean {
   if (value === 0n) return false;
@@ -55,7 +58,7 @@ function isHost({ family, value }: Address): boolean {
 
 function hostOf(text: string): Address | undefined {
   // The rule in the CRD does not take the dotted spelling of IPv6.
-  const address = text.includes(":") && text.includes(".") ? undefined : parseAddress(text);
+  const address = familyOf(text) === "IPv6" && text.includes(".") ? undefined : parseAddress(text);
   return address !== undefined && isHost(address) ? address : undefined;
 }
 
@@ -68,8 +71,8 @@ export function addressesAreHosts({ spec }: BGPPeer): Fault[] {
 }
 
 function sourceIsOfPeersFamily({ spec }: BGPPeer): Fault[] {
-  const peer = parseAddress(spec.peerAddress ?? "");
-  const source = parseAddress(spec.sourceAddress ?? "");
+  const peer = addressOf(spec.peerAddress);
+  const source = addressOf(spec.sourceAddress);
   if (peer === undefined || source === undefined || peer.family === source.family) return [];
   return [
     fault(
@@ -151,7 +154,7 @@ function hopLimitWithoutMultihop({ spec }: BGPPeer): Fault[] {
   ];
 }
 
-const nameOf = (peer: BGPPeer): string => `BGPPeer "${peer.metadata.name ?? ""}"`;
+const nameOf = (peer: BGPPeer): string => `BGPPeer "${peer.metadata.name}"`;
 
 /** The first of `peers` that is another one than `peer`. */
 const otherThan = (peer: BGPPeer, peers: readonly BGPPeer[] = []): BGPPeer | undefined =>
@@ -172,7 +175,7 @@ function otherOf(
 
 /** One spelling for each address. */
 function endpointOf({ spec }: BGPPeer): string | undefined {
-  const address = parseAddress(spec.peerAddress ?? "");
+  const address = addressOf(spec.peerAddress);
   return address === undefined ? undefined : formatAddress(address);
 }
 

@@ -15,7 +15,7 @@ interface Configured {
 
 /** A configuration that was found valid. */
 interface Accepted {
-  readonly uid: string;
+  readonly uid: string | undefined;
   readonly spec: unknown;
   /** To tell whether it is still the same. */
   readonly text: string;
@@ -62,14 +62,14 @@ export class LastValid<T extends Configured> {
       });
   }
 
-  #accept({ metadata: { name = "", uid = "" }, spec }: T): void {
+  #accept({ metadata: { name, uid }, spec }: T): void {
     this.#accepted.set(name, { uid, spec, text: JSON.stringify(spec) });
   }
 
   /** The object as it was when it was last valid, if it still is beside `others`. */
   #lastValid(object: T, others: readonly T[]): T | undefined {
-    const accepted = this.#accepted.get(object.metadata.name ?? "");
-    if (accepted === undefined || accepted.uid !== (object.metadata.uid ?? "")) return undefined;
+    const accepted = this.#accepted.get(object.metadata.name);
+    if (accepted === undefined || accepted.uid !== object.metadata.uid) return undefined;
     const last = { ...object, spec: accepted.spec };
     return this.#faults(last, others).length === 0 ? last : undefined;
   }
@@ -84,9 +84,9 @@ export class LastValid<T extends Configured> {
 
   #byPrecedence(a: T, b: T): number {
     const isChanged = ({ metadata, spec }: T): number =>
-      this.#accepted.get(metadata.name ?? "")?.text === JSON.stringify(spec) ? 0 : 1;
+      this.#accepted.get(metadata.name)?.text === JSON.stringify(spec) ? 0 : 1;
     if (isChanged(a) !== isChanged(b)) return isChanged(a) - isChanged(b);
-    const age = ({ metadata }: T): string => `${metadata.creationTimestamp ?? ""} ${metadata.name ?? ""}`;
+    const age = ({ metadata }: T): string => [metadata.creationTimestamp, metadata.name].join(" ");
     return age(a) < age(b) ? -1 : 1;
   }
 }
