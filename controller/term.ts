@@ -3,7 +3,6 @@
  * What a change touches is settled at once; a new configuration settles everything anew.
  */
 
-import { parseAddress } from "#api/address.ts";
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -13,13 +12,11 @@ import type { Logger } from "#common/log.ts";
 import { createLoop, type Loop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
 import { Allocator } from "#controller/allocation/allocator.ts";
-import { isReservedOtherwise, type PoolSet } from "#controller/allocation/pool.ts";
-import { isOurs } from "#controller/allocation/request.ts";
-import type { ServiceRecord } from "#controller/allocation/service.ts";
-import { type JudgedPools, PoolJudge, type Settings, settingsOf } from "#controller/allocation/view.ts";
+import { hasOrphans } from "#controller/allocation/orphans.ts";
+import { isReservedOtherwise } from "#controller/allocation/pool.ts";
+import { type Configuration, PoolJudge, settingsOf } from "#controller/allocation/view.ts";
 import { Pace } from "#controller/pace.ts";
-import { ContestedServices } from "#controller/status/contested.ts";
-import { type PlanContext, planService, type ServicePlan } from "#controller/status/plan.ts";
+import { StatusDecisions } from "#controller/status/decisions.ts";
 import { PoolWriter, type PoolWriterOptions } from "#controller/status/pool-writer.ts";
 import { ServiceWriter } from "#controller/status/writer.ts";
 import { openStores, type Stores } from "#controller/stores.ts";
@@ -53,11 +50,6 @@ const PACE = { share: 10, minMs: 0, maxMs: 500 } as const;
  */
 const WAKE_PACE = { share: 9, minMs: 0, maxMs: 1_000 } as const;
 
-interface Configuration {
-  readonly settings: Settings;
-  readonly judged: JudgedPools;
-}
-
 /** Runs until `signal` aborts. */
 export async function runTerm(
   options: LeaderOptions,
@@ -79,11 +71,11 @@ export class Term {
   readonly #stores: Stores;
   readonly #judge: PoolJudge;
   readonly #loop: Loop;
+  readonly #decisions: StatusDecisions;
   readonly #writer: ServiceWriter;
   readonly #pools: PoolWriter;
   readonly #dirty = new Set<string>();
   readonly #pace = new Pace(PACE);
-  readonly #contested = new ContestedServices();
   /** Pool -> its configuration as last seen: a change of its status alone settles nothing anew. */
   readonly #poolTexts = new Map<string, string>();
   #configuration: Configuration | undefined;
@@ -100,14 +92,21 @@ export class Term {
     this.#judge = new PoolJudge(options.namespace);
     this.#staleSince = clock.now();
     this.#loop = createLoop({ name: "allocate", pass: () => this.#pass(), clock, random, log });
+    this.#decisions = new StatusDecisions({
+      clock,
+      log,
+      events: options.events,
+      services: stores.services,
+      allocator: this.allocator,
+      configuration: () => this.#configuration,
+      isStale: () => this.#isStale,
+    });
     this.#writer = new ServiceWriter({
       client,
       clock,
       random,
       log,
-      observe: (key) => stores.services.get(key),
-      plan: (service) => this.#plan(service),
-      onWritten: (service, plan) => this.#tell(service, plan),
+      decisions: this.#decisions,
     });
     this.#pools = new PoolWriter({ ...options, pools: stores.pools, facts: (name) => this.#poolFacts(name) });
   }
@@ -125,7 +124,7 @@ export class Term {
       pendingWrites: this.#writer.pending,
       writes: this.#writer.writes,
       conflicts: this.#writer.conflicts,
-      contested: this.#contested.size,
+      contested: this.#decisions.contested,
       services: Object.fromEntries(
         [...this.allocator.outcomes()].map(([key, { allocation, refusal }]) => [
           key,
@@ -190,7 +189,7 @@ export class Term {
     const { services } = this.#stores;
     const changes = [...this.#dirty].map((key) => [key, services.get(key)] as const);
     this.#dirty.clear();
-    for (const [key, service] of changes) if (service === undefined) this.#forgetDeleted(key);
+    for (const [key, service] of changes) if (service === undefined) this.#decisions.deleted(key);
     if (changes.length > 0 || this.allocator.owesWake) this.#enqueue(this.#update(changes));
     const wakeMs = this.allocator.owesWake ? Math.max(1, this.#wakePace.waitMs(clock.now())) : 0;
     const waits = [waitMs, wakeMs].filter((ms) => ms > 0);
@@ -238,10 +237,10 @@ export class Term {
       stores.namespaces.get(name);
     const judged = this.#judge.judge(stores.pools.list(), labelsOf, stores.reserved.reserved);
     const leftMs = this.#staleSince + ORPHAN_GRACE_MS - this.#options.clock.now();
-    if (leftMs > 0 && this.#hasOrphans(judged.pools, settings)) return leftMs;
+    if (leftMs > 0 && hasOrphans(stores.services.list(), judged.pools, settings)) return leftMs;
     this.#isStale = false;
     this.#configuration = { settings, judged };
-    for (const key of this.#dirty) if (!stores.services.has(key)) this.#forgetDeleted(key);
+    for (const key of this.#dirty) if (!stores.services.has(key)) this.#decisions.deleted(key);
     this.#dirty.clear();
     const config = {
       pools: judged.pools,
@@ -252,88 +251,14 @@ export class Term {
     return 0;
   }
 
-  /** Whether a Service of ours has an address that no pool has. */
-  #hasOrphans(pools: PoolSet, settings: Settings): boolean {
-    const isOrphan = (text: string | undefined): boolean => {
-      const address = text === undefined ? undefined : parseAddress(text);
-      return address !== undefined && pools.poolOf(address.family, address.value) === undefined;
-    };
-    return this.#stores.services
-      .list()
-      .some(
-        (service) =>
-          isOurs(service, settings.loadBalancerClass) && service.ingress.some(({ ip }) => isOrphan(ip)),
-      );
-  }
-
   #enqueue(keys: Iterable<string>): void {
     for (const key of keys) this.#writer.enqueue(key);
     this.#pools.trigger();
-  }
-
-  #plan(service: ServiceRecord): ServicePlan | undefined {
-    const { settings, judged } = this.#configuration ?? {};
-    if (settings === undefined || judged === undefined) return undefined;
-    const outcome = this.allocator.outcome(service.key);
-    // Seen by the watch, but not settled yet: the pass that settles it asks again.
-    if (outcome === undefined && isOurs(service, settings.loadBalancerClass)) return undefined;
-    // A pool that would serve it may have come in and not been settled yet: nobody is refused anything for that.
-    const hasNothing = outcome?.allocation === undefined && service.ingress.length === 0;
-    if (this.#isStale && hasNothing && outcome?.refusal !== undefined) return undefined;
-    const { clock } = this.#options;
-    const context: PlanContext = {
-      ipMode: settings.ipMode,
-      now: clock.date(),
-      isOurAddress: (text) => {
-        const address = parseAddress(text);
-        return address !== undefined && judged.pools.poolOf(address.family, address.value) !== undefined;
-      },
-    };
-    const plan = planService(service, outcome, context);
-    const wanted = plan?.patch.status?.loadBalancer;
-    const { contest, againMs } = this.#contested.judge(service, wanted, clock.now());
-    if (againMs !== undefined) this.#writer.enqueueLater(service.key, againMs);
-    return contest === undefined ? plan : planService(service, outcome, { ...context, contest });
   }
 
   #poolFacts(name: string): ReturnType<PoolWriterOptions["facts"]> {
     const pool = this.#configuration?.judged.pools.get(name);
     const faults = this.#configuration?.judged.faults.get(name);
     return pool && faults && { use: this.allocator.ledger.use(pool), faults };
-  }
-
-  #tell(service: ServiceRecord, plan: ServicePlan): void {
-    const { log, events, clock } = this.#options;
-    this.#contested.wrote(service.key, plan.patch, clock.now());
-    for (const { address, why } of plan.released) this.#tellReleased(service.key, address, why);
-    for (const vip of plan.assigned) {
-      log.info("IP address assigned by controller", {
-        event: "ipAllocated",
-        ip: vip.address,
-        service: service.key,
-        pool: vip.pool,
-      });
-    }
-    if (plan.refusal !== undefined) {
-      log.warn("no IP address for Service", {
-        event: "allocationFailed",
-        service: service.key,
-        ...plan.refusal,
-      });
-    }
-    const { name, namespace, uid } = service;
-    for (const event of plan.events) {
-      events.emit({ apiVersion: "v1", kind: "Service", metadata: { name, namespace, uid } }, event);
-    }
-  }
-
-  #forgetDeleted(key: string): void {
-    this.#contested.forget(key);
-    for (const vip of this.allocator.ledger.get(key)?.vips ?? [])
-      this.#tellReleased(key, vip.address, undefined);
-  }
-
-  #tellReleased(service: string, ip: string, why: string | undefined): void {
-    this.#options.log.info("IP address released by controller", { event: "ipReleased", ip, service, why });
   }
 }

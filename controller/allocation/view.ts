@@ -35,6 +35,12 @@ export interface JudgedPools {
   readonly faults: ReadonlyMap<string, readonly Fault[]>;
 }
 
+/** What allocation works under. */
+export interface Configuration {
+  readonly settings: Settings;
+  readonly judged: JudgedPools;
+}
+
 /**
  * Judges what came in with the webhook's own rules, for it may have come in while no webhook was up. A pool whose new
  * configuration is refused goes on with its last valid one; one that never had any gives nothing, and what is held of

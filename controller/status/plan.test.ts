@@ -4,12 +4,7 @@ import { FORWARDING_CONDITION, forwardingCondition } from "#api/forwarding-ids.t
 import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
 import { Allocator } from "#controller/allocation/allocator.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
-import {
-  type PlanContext,
-  planService,
-  SERVICE_CONDITION,
-  type ServicePlan,
-} from "#controller/status/plan.ts";
+import { type PlanContext, planStatus, SERVICE_CONDITION, type StatusPlan } from "#controller/status/plan.ts";
 import { DUAL, given, poolSet, record, written } from "#controller/testing/records.ts";
 
 const NOW = new Date("2026-11-21T00:00:00Z");
@@ -25,8 +20,8 @@ function settled(service: ServiceRecord, pools: Parameters<typeof poolSet>[0] = 
 function planned(
   service: ServiceRecord,
   pools: Parameters<typeof poolSet>[0] = POOLS,
-): ServicePlan | undefined {
-  return planService(service, settled(service, pools).outcome(service.key), CONTEXT);
+): StatusPlan | undefined {
+  return planStatus(service, settled(service, pools).outcome(service.key), CONTEXT);
 }
 
 test("a new address: status, ipMode, ids, the pool for people and one event in one patch with the version that was seen", () => {
@@ -62,14 +57,14 @@ test("what was written once is not written again, and says nothing", () => {
   const service = record("s");
   const allocator = settled(service);
   const after = written(service, allocator.outcome(service.key));
-  assert.equal(planService(after, allocator.outcome(service.key), CONTEXT), undefined);
+  assert.equal(planStatus(after, allocator.outcome(service.key), CONTEXT), undefined);
 });
 
 test("another ipMode is written without an event", () => {
   const service = record("s");
   const allocator = settled(service);
   const outcome = allocator.outcome(service.key);
-  const plan = planService(written(service, outcome), outcome, { ...CONTEXT, ipMode: "VIP" });
+  const plan = planStatus(written(service, outcome), outcome, { ...CONTEXT, ipMode: "VIP" });
   assert.deepEqual(plan?.patch.status, { loadBalancer: { ingress: [{ ip: "10.0.0.0", ipMode: "VIP" }] } });
   assert.deepEqual(plan?.events, []);
 });
@@ -120,7 +115,7 @@ const MARKED = { annotations: { [ANNOTATION_ALLOCATED_FROM]: "a" }, conditions: 
 
 test("a Service that is no longer a load balancer is cleared", () => {
   const service = record("s", { type: "ClusterIP", ...MARKED, ingress: [{ ip: "10.0.0.0" }] });
-  assert.deepEqual(planService(service, undefined, CONTEXT)?.patch, {
+  assert.deepEqual(planStatus(service, undefined, CONTEXT)?.patch, {
     metadata: {
       resourceVersion: "1",
       annotations: { [ANNOTATION_ALLOCATED_FROM]: null },
@@ -144,6 +139,6 @@ for (const [name, service, isTouched] of [
   ["marked by copying, with none yet", record("s", { loadBalancerClass: "x/y", ...MARKED }), false],
 ] as const) {
   test(`a Service of another class, ${name}, is ${isTouched ? "cleared" : "left alone"}`, () => {
-    assert.equal(planService(service, undefined, CONTEXT) !== undefined, isTouched);
+    assert.equal(planStatus(service, undefined, CONTEXT) !== undefined, isTouched);
   });
 }

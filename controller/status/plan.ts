@@ -41,7 +41,7 @@ export interface ServicePatch {
   };
 }
 
-export interface ServicePlan {
+export interface StatusPlan {
   readonly patch: ServicePatch;
   readonly assigned: readonly Vip[];
   readonly released: readonly { readonly address: string; readonly why: string | undefined }[];
@@ -59,11 +59,11 @@ export interface PlanContext {
 }
 
 /** `outcome` undefined: the Service is not ours (any more). */
-export function planService(
+export function planStatus(
   service: ServiceRecord,
   outcome: Outcome | undefined,
   context: PlanContext,
-): ServicePlan | undefined {
+): StatusPlan | undefined {
   if (outcome === undefined && !mayClear(service, context)) return undefined;
   const vips = outcome?.allocation?.vips ?? [];
   const ingress = vips.map((vip) => ({ ip: vip.address, ipMode: context.ipMode }));
@@ -186,7 +186,7 @@ function eventsOf({
   assigned,
   released,
   refusal,
-}: Pick<ServicePlan, "assigned" | "released" | "refusal">): PlannedEvent[] {
+}: Pick<StatusPlan, "assigned" | "released" | "refusal">): PlannedEvent[] {
   const events: PlannedEvent[] = [];
   for (const { address, why } of released) {
     const message = `${address} is no longer this Service's address${why === undefined ? "" : `: ${why}`}`;

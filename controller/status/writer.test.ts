@@ -5,7 +5,7 @@ import { KubeError } from "#common/kube/error.ts";
 import type { Service } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
-import type { ServicePlan } from "#controller/status/plan.ts";
+import type { StatusPlan } from "#controller/status/plan.ts";
 import { ServiceWriter } from "#controller/status/writer.ts";
 import { record } from "#controller/testing/records.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
@@ -40,13 +40,15 @@ function setUp(concurrency = 2) {
     random: fixedRandom(),
     log: silentLogger,
     concurrency,
-    observe: (key) => observed.get(key),
-    plan: (service) => {
-      const want = wanted.get(service.key) ?? "";
-      if (service.labels.has === want) return undefined;
-      return { patch: { annotations: want } } as unknown as ServicePlan;
+    decisions: {
+      observe: (key) => observed.get(key),
+      decide: (service) => {
+        const want = wanted.get(service.key) ?? "";
+        const plan = { patch: { annotations: want } } as unknown as StatusPlan;
+        return { plan: service.labels.has === want ? undefined : plan, againMs: undefined };
+      },
+      written: (service) => told.push(service.key),
     },
-    onWritten: (service) => told.push(service.key),
   });
   const stop = new AbortController();
   const ended = writer.run(stop.signal);

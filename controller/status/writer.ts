@@ -1,8 +1,8 @@
 /**
- * Writes plans to Services: a queue of keys, each at most once, and a few writes at a time; namespaces take turns. What to write is decided
- * when a key's turn comes, so that many changes become one write and nothing is written where nothing is to change.
+ * Writes the status of Services: a queue of keys, each at most once, and a few writes at a time; namespaces take turns.
+ * What to write is decided when a key's turn comes, so that many changes become one write and nothing is written where
+ * nothing is to change.
  */
-
 import { FIELD_MANAGER } from "#api/names.ts";
 import type { Cancel, Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
@@ -13,19 +13,31 @@ import type { Logger } from "#common/log.ts";
 import { backoff, type Random } from "#common/random.ts";
 import { projectService, type ServiceRecord } from "#controller/allocation/service.ts";
 import { Turns } from "#controller/allocation/turns.ts";
-import type { ServicePlan } from "#controller/status/plan.ts";
+import type { StatusPlan } from "#controller/status/plan.ts";
+
+/** What is to be done about one Service now. */
+export interface Decision {
+  /** What to write; undefined: nothing. */
+  readonly plan: StatusPlan | undefined;
+  /** Milliseconds until another look is worth it although nothing changed; undefined: a change alone is. */
+  readonly againMs: number | undefined;
+}
+
+/** The seam between what is decided and what is written: the writer asks, and says what it has written. */
+export interface ServiceDecisions {
+  /** The Service as the watch shows it. */
+  observe(key: string): ServiceRecord | undefined;
+  decide(service: ServiceRecord): Decision;
+  /** The API server took the plan. */
+  written(service: ServiceRecord, plan: StatusPlan): void;
+}
 
 export interface WriterOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** The Service as the watch shows it. */
-  readonly observe: (key: string) => ServiceRecord | undefined;
-  /** What is to be written to it now. */
-  readonly plan: (service: ServiceRecord) => ServicePlan | undefined;
-  /** Told of each plan that was written. */
-  readonly onWritten: (service: ServiceRecord, plan: ServicePlan) => void;
+  readonly decisions: ServiceDecisions;
   /** Writes under way at once; default 8. */
   readonly concurrency?: number;
 }
@@ -41,7 +53,7 @@ const RETRY = { baseMs: 50, capMs: 5_000 } as const;
 
 /** What we wrote, until the watch shows it: the version that the watch showed before, and the record that came back. */
 interface Written {
-  readonly over: string;
+  readonly over: string | undefined;
   readonly record: ServiceRecord | undefined;
 }
 
@@ -112,16 +124,18 @@ export class ServiceWriter {
   }
 
   async #write(key: string, signal: AbortSignal): Promise<void> {
+    const { client, decisions } = this.#options;
     // Before the wait: if the watch shows something else afterwards, that is newer than what we saw.
-    const over = this.#options.observe(key)?.resourceVersion ?? "";
+    const over = decisions.observe(key)?.resourceVersion;
     const service = this.#present(key);
-    const plan = service && this.#options.plan(service);
+    const { plan, againMs } = service === undefined ? {} : decisions.decide(service);
+    if (againMs !== undefined) this.enqueueLater(key, againMs);
     if (service === undefined || plan === undefined) {
       this.#failures.delete(key);
       return;
     }
     try {
-      const raw = await this.#options.client.patch(services, {
+      const raw = await client.patch(services, {
         name: service.name,
         namespace: service.namespace,
         subresource: "status",
@@ -134,7 +148,7 @@ export class ServiceWriter {
       this.writes += 1;
       this.#written.set(key, { over, record: projectService(raw) });
       this.#failures.delete(key);
-      this.#options.onWritten(service, plan);
+      decisions.written(service, plan);
     } catch (error) {
       this.#onError(key, error, signal);
     }
@@ -142,7 +156,7 @@ export class ServiceWriter {
 
   /** The watch's record, or what came back from our last write as long as the watch has not moved on. */
   #present(key: string): ServiceRecord | undefined {
-    const observed = this.#options.observe(key);
+    const observed = this.#options.decisions.observe(key);
     const written = this.#written.get(key);
     if (written === undefined) return observed;
     if (observed !== undefined && observed.resourceVersion === written.over) return written.record;

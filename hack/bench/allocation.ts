@@ -9,7 +9,7 @@ import { ANNOTATION_SHARING_KEY } from "#api/names.ts";
 import { Allocator } from "#controller/allocation/allocator.ts";
 import { compilePool, PoolSet } from "#controller/allocation/pool.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
-import { planService } from "#controller/status/plan.ts";
+import { planStatus } from "#controller/status/plan.ts";
 import { record } from "#controller/testing/records.ts";
 
 interface Figure {
@@ -81,7 +81,7 @@ function measure(run: Run): Figure {
   for (const [at, service] of services.entries()) {
     const start = performance.now();
     for (const key of allocator.update([[service.key, service]])) {
-      const plan = planService(service, allocator.outcome(key), CONTEXT);
+      const plan = planStatus(service, allocator.outcome(key), CONTEXT);
       if (plan?.assigned.length !== 1) throw new Error(`${run.name}: ${key} got no address`);
     }
     times[at] = performance.now() - start;

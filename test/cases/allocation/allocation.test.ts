@@ -5,7 +5,7 @@ import type { Service } from "#common/kube/resource.ts";
 import { Allocator } from "#controller/allocation/allocator.ts";
 import { compilePool, PoolSet } from "#controller/allocation/pool.ts";
 import { projectService, type ServiceRecord } from "#controller/allocation/service.ts";
-import { planService, SERVICE_CONDITION } from "#controller/status/plan.ts";
+import { planStatus, SERVICE_CONDITION } from "#controller/status/plan.ts";
 import {
   type AllocationCase,
   readCases,
@@ -139,7 +139,7 @@ class World {
       const object = this.#objects.get(key);
       const record = object && projectService(object);
       if (object === undefined || record === undefined) continue;
-      const plan = planService(record, this.#allocator.outcome(key), {
+      const plan = planStatus(record, this.#allocator.outcome(key), {
         ipMode: "Proxy",
         now: new Date(0),
         isOurAddress: () => true,
@@ -162,7 +162,7 @@ const ours = ({ metadata }: Service): Record<string, string> =>
     Object.entries(metadata.annotations ?? {}).filter(([name]) => /allocated-from|forwarding-ids/.test(name)),
   );
 
-function merged(object: Service, patch: NonNullable<ReturnType<typeof planService>>["patch"]): Service {
+function merged(object: Service, patch: NonNullable<ReturnType<typeof planStatus>>["patch"]): Service {
   const annotations = { ...object.metadata.annotations };
   for (const [name, value] of Object.entries(patch.metadata.annotations ?? {})) {
     if (value === null) delete annotations[name];
