@@ -52,6 +52,8 @@ function world(present: readonly string[], first?: ForwardingFault | Error) {
       fail();
     },
     counts: () => NO_COUNTS,
+    difference: () => undefined,
+    close: () => {},
   };
   return {
     steps,

@@ -23,6 +23,10 @@ export interface Forwarder {
   /** Takes away everything that is ours, and puts back the sysctls; does nothing where nothing is. */
   remove(): Promise<void>;
   counts(): ForwardingCounts;
+  /** What in the kernel is not as wanted at present, for people; undefined where nothing was forwarded yet. */
+  difference(): unknown;
+  /** Leaves what is in the kernel, and looks after it no more. */
+  close(): void;
 }
 
 /** Answers for addresses; layer2/announcer.ts is the real one. */

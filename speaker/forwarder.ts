@@ -1,54 +1,30 @@
 /**
- * The kernel behind a plan of Services: opened with the first pass that needs it (a node in mode KubeProxy needs no
- * rights for it), planned anew only when something changed.
+ * Opens the kernel with the first pass that needs it (a node in mode KubeProxy needs no rights for it), counts what is
+ * written there, and says so when somebody else's doing was put right.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
 import type { Forwarder } from "./apply.ts";
-import { planForwarding } from "./forwarding/plan.ts";
-import {
-  type ForwardingCounts,
-  type ForwardingInput,
-  type ForwardingPlan,
-  NO_COUNTS,
-  type Reconciled,
-} from "./forwarding/types.ts";
+import { type ForwardingInput, NO_COUNTS, type Reconciled } from "./forwarding/types.ts";
 
 export interface ForwarderOptions {
-  readonly open: () => Kernel;
+  /** forwarding/forwarding.ts is the real one. */
+  readonly open: () => Forwarder;
   readonly metrics: Pick<Metrics, "count">;
   readonly log: Logger;
-}
-
-/** forwarding/forwarding.ts is the real one. */
-export interface Kernel {
-  reconcile(plan: ForwardingPlan): Promise<Reconciled>;
-  remove(): Promise<void>;
-  counts(): ForwardingCounts;
-}
-
-interface Planned {
-  readonly input: ForwardingInput;
-  readonly plan: ForwardingPlan;
 }
 
 const SAID = 20;
 
 export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwarder {
-  let kernel: Kernel | undefined;
-  let planned: Planned | undefined;
-  /** What the kernel had when it was last read back. */
-  let made: ForwardingPlan | undefined;
+  let opened: Forwarder | undefined;
+  /** What the kernel was made to be when it was last read back. */
+  let made: ForwardingInput | undefined;
 
-  const opened = (): Kernel => {
-    kernel ??= open();
-    return kernel;
-  };
-  const planFor = (input: ForwardingInput): ForwardingPlan => {
-    if (planned === undefined || !isSame(planned.input, input))
-      planned = { input, plan: planForwarding(input) };
-    return planned.plan;
+  const forwarding = (): Forwarder => {
+    opened ??= open();
+    return opened;
   };
   const tell = (reconciled: Reconciled, isRepair: boolean): void => {
     for (const { action, kind, name } of reconciled.changes) {
@@ -69,19 +45,20 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
 
   return {
     async reconcile(input) {
-      const plan = planFor(input);
-      const isRepair = plan === made;
+      const isRepair = made !== undefined && isSame(made, input);
       made = undefined;
-      const reconciled = await opened().reconcile(plan);
-      made = plan;
+      const reconciled = await forwarding().reconcile(input);
+      made = input;
       tell(reconciled, isRepair);
       return reconciled;
     },
     async remove() {
       made = undefined;
-      await opened().remove();
+      await forwarding().remove();
     },
-    counts: () => kernel?.counts() ?? NO_COUNTS,
+    counts: () => opened?.counts() ?? NO_COUNTS,
+    difference: () => opened?.difference(),
+    close: () => opened?.close(),
   };
 }
 

@@ -18,7 +18,7 @@ import { createBgp } from "./bgp/bgp.ts";
 import { openOnLink } from "./bgp/on-link.ts";
 import { createForwarder } from "./forwarder.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
-import { openForwardingKernel } from "./forwarding/kernel.ts";
+import { openForwardingKernel } from "./forwarding/open-kernel.ts";
 import { serveSpeaker } from "./http.ts";
 import { monitorLinks } from "./known/node-links.ts";
 import { Sources } from "./known/sources.ts";
@@ -82,7 +82,11 @@ async function main(signal: AbortSignal): Promise<void> {
   });
   const forwarder = createForwarder({
     open: () =>
-      new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot }), { clock: systemClock }),
+      new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot }), {
+        clock: systemClock,
+        // No reason to plan anew.
+        onDrift: () => loop.trigger(),
+      }),
     metrics,
     log,
   });
@@ -189,6 +193,7 @@ async function main(signal: AbortSignal): Promise<void> {
   }
   background.abort();
   await Promise.all(running);
+  forwarder.close();
   await announcer.close();
   monitor.close();
   onLink.close();

@@ -180,7 +180,7 @@ export class Speaker {
       routing: { plan: this.#bgpPlan, ...routing.report() },
       links: monitor.links(),
       members: membership.judgement,
-      forwarding: forwarder.counts(),
+      forwarding: { ...forwarder.counts(), difference: forwarder.difference() },
       forwardingTrouble: this.#forwardingTrouble,
       announcingTrouble: this.#announcingTrouble,
       lastError: this.#lastError,

@@ -2,14 +2,14 @@
  * Writes elements of our sets and maps. The kernel takes a transaction whole or not at all: when it refuses one, the
  * owner (a port of a Service, an address) whose elements it does not take is found, and everybody else's are written.
  */
-import { markValue, ownerOf } from "#speaker/forwarding/elements.ts";
-import { faultOf, isOfAll } from "#speaker/forwarding/fault.ts";
+import { elementText, markValue, ownerOf } from "#speaker/forwarding/elements.ts";
+import { faultOf } from "#speaker/forwarding/fault.ts";
 import { isolate } from "#speaker/forwarding/isolate.ts";
+import type { ElementTable } from "#speaker/forwarding/kernel.ts";
 import type { Owners } from "#speaker/forwarding/owners.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
 import { type Change, type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
 import { NetlinkError } from "#speaker/netlink/error.ts";
-import type { NftTable } from "#speaker/netlink/nftables.ts";
 
 /** Transactions of one call: enough to find about ten refused owners among 60,000. */
 const TRANSACTIONS = 200;
@@ -20,7 +20,7 @@ export interface ElementDifference {
   readonly remove: Elements;
 }
 
-type Table = Pick<NftTable, "change" | "read">;
+type Table = Pick<ElementTable, "change" | "exists">;
 
 export class ElementWriter {
   readonly #table: Table;
@@ -38,7 +38,7 @@ export class ElementWriter {
    * not there; the marks of the latter stay ours.
    */
   difference(
-    wanted: Readonly<Record<string, readonly Element[]>>,
+    wanted: ReadonlyMap<string, readonly Element[]>,
     present: ReadonlyMap<string, readonly Element[]>,
     without: { readonly others: readonly VirtualServer[]; readonly unusable: readonly VirtualServer[] },
   ): ElementDifference {
@@ -47,7 +47,7 @@ export class ElementWriter {
     const unmarked = new Set([...foreign, ...without.unusable.map(({ mark }) => markValue(mark))]);
     const isUsable = (set: string, { key, value }: Element): boolean =>
       set === "marks" ? !foreign.has(key) : value === undefined || !unmarked.has(value);
-    for (const [set, elements] of Object.entries(wanted)) {
+    for (const [set, elements] of wanted) {
       const usable = unmarked.size === 0 ? elements : elements.filter((element) => isUsable(set, element));
       const there = new Set((present.get(set) ?? []).map(elementText));
       const should = new Set(usable.map(elementText));
@@ -59,6 +59,24 @@ export class ElementWriter {
     return this.#due(difference);
   }
 
+  /** The same in parts of about `limit` elements, with all elements of one owner in one of them. */
+  parts(difference: ElementDifference, limit: number): ElementDifference[] {
+    if (sizeOf(difference) === 0) return [];
+    if (sizeOf(difference) <= limit) return [difference];
+    const parts: ElementDifference[] = [];
+    let some: ElementDifference[] = [];
+    let size = 0;
+    for (const part of byOwner(difference).values()) {
+      some.push(part);
+      size += sizeOf(part);
+      if (size < limit) continue;
+      parts.push(joined(some));
+      some = [];
+      size = 0;
+    }
+    return some.length === 0 ? parts : [...parts, joined(some)];
+  }
+
   /** Throws where the kernel takes nobody's elements. */
   write(difference: ElementDifference, changes: Change[]): void {
     if (difference.add.size + difference.remove.size === 0) return;
@@ -67,7 +85,7 @@ export class ElementWriter {
       changes.push(...changesOf(difference));
       return;
     }
-    if (this.#table.read() === undefined) throw faultOf(error);
+    if (!this.#table.exists()) throw faultOf(error);
     const parts = [...byOwner(difference)];
     const refused = isolate(
       parts,
@@ -108,7 +126,7 @@ export class ElementWriter {
       return undefined;
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
-      if (isOfAll(error)) throw new ForwardingError(faultOf(error).code, error.message, { cause: error });
+      if (error.code === "EPERM") throw new ForwardingError("NoNetAdmin", error.message, { cause: error });
       return error;
     }
   }
@@ -116,8 +134,11 @@ export class ElementWriter {
 
 const keyOf = (owner: string): string => `element ${owner}`;
 
-const elementText = (element: Element): string =>
-  `${element.key}|${element.keyEnd ?? ""}|${element.value ?? ""}`;
+function sizeOf({ add, remove }: ElementDifference): number {
+  let size = 0;
+  for (const elements of [add, remove]) for (const list of elements.values()) size += list.length;
+  return size;
+}
 
 /** What changes, by whose it is. */
 function byOwner({ add, remove }: ElementDifference): Map<string, ElementDifference> {

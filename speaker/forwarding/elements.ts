@@ -1,6 +1,6 @@
 /** Keys and values of our nftables sets and maps: each part padded to 4 bytes, as hex. Pure. */
 
-import type { Family, Protocol } from "#speaker/forwarding/types.ts";
+import { type Element, type Family, PROTOCOLS, type Protocol } from "#speaker/forwarding/types.ts";
 import { parseAddress as parse } from "#speaker/netlink/bytes.ts";
 
 const NUMBER: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 };
@@ -36,6 +36,46 @@ export function markValue(mark: number): string {
 /** The set of the sources that restricted ports of the protocol admit. */
 export const admittedSet = (protocol: Protocol) =>
   `admitted_${protocol.toLowerCase() as Lowercase<Protocol>}` as const;
+
+/** Sets and maps of the table, without the family's digit; sets.ts declares them. */
+export const SETS = [
+  "ports",
+  "vips",
+  "tier1v",
+  "tier2v",
+  "error1v",
+  "error2v",
+  "local",
+  "hairpin",
+  "translated",
+  "restricted",
+  ...PROTOCOLS.map(admittedSet),
+  "guarded",
+  "admitted_ping",
+  "members",
+  "carried",
+  "routed",
+] as const;
+export type SetName = (typeof SETS)[number];
+
+/** Maps whose values are marks: what is in them is marked. */
+export const MARKING = [
+  "tier1v4",
+  "tier2v4",
+  "error1v4",
+  "error2v4",
+  "tier1v6",
+  "tier2v6",
+  "error1v6",
+  "error2v6",
+];
+
+/** Equal for the same element of a set, whatever its value is. */
+export const elementKey = ({ key, keyEnd }: Element): string => (keyEnd === undefined ? key : key + keyEnd);
+
+/** Equal for elements that say the same. */
+export const elementText = ({ key, keyEnd, value }: Element): string =>
+  `${key}|${keyEnd ?? ""}|${value ?? ""}`;
 
 /** `set4` or `set6`. */
 export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;

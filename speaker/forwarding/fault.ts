@@ -1,31 +1,33 @@
 /** What the kernel's errors mean for a node. Pure. */
 import { ForwardingError } from "#speaker/forwarding/types.ts";
-import { NetlinkError } from "#speaker/netlink/error.ts";
+import { NetlinkError, NoFamilyError } from "#speaker/netlink/error.ts";
+import type { Operation } from "#speaker/netlink/ipvs.ts";
 
 /** The kernel's refusal as the reason of a condition. */
 export function faultOf(error: unknown): ForwardingError {
   if (error instanceof ForwardingError) return error;
   if (!(error instanceof NetlinkError)) throw error;
+  if (error instanceof NoFamilyError) {
+    return new ForwardingError("NoIpvs", "the kernel has no ip_vs", { cause: error });
+  }
   const { code, attempt } = error;
   if (code === "EPERM")
     return new ForwardingError("NoNetAdmin", `${attempt}: the right NET_ADMIN is missing`, { cause: error });
-  if (code === "ENOENT" && attempt.includes("IPVS")) {
-    return new ForwardingError("NoIpvs", "the kernel has no ip_vs", { cause: error });
-  }
-  if (isWithoutScheduler(error)) {
-    return new ForwardingError("NoScheduler", `${attempt}: the kernel has no such scheduler`, {
-      cause: error,
-    });
-  }
-  if (attempt.includes("link genkan4") || attempt.includes("link genkan6")) {
-    return new ForwardingError("NoTunnel", `${attempt}: the kernel has no such tunnel`, { cause: error });
-  }
   return new ForwardingError("KernelRefused", error.message, { cause: error });
 }
 
-/** The refusal is the machine's: it would refuse the same of every Service. */
-export const isOfAll = (error: NetlinkError): boolean => error.code === "EPERM" || isWithoutScheduler(error);
+/** All Services have the same scheduler: the kernel that has it not would refuse all of them. */
+export function isWithoutScheduler({ kind }: Operation, { code }: NetlinkError): boolean {
+  return code === "ENOENT" && (kind === "addService" || kind === "editService");
+}
 
-/** All Services have the same one.. */
-const isWithoutScheduler = ({ code, attempt }: NetlinkError): boolean =>
-  code === "ENOENT" && attempt.includes("scheduler");
+export function noScheduler(error: NetlinkError): ForwardingError {
+  const message = `${error.attempt}: the kernel has no such scheduler`;
+  return new ForwardingError("NoScheduler", message, { cause: error });
+}
+
+/** What a tunnel device of ours is refused for, unless this process may do nothing at all. */
+export function noTunnel(error: unknown): ForwardingError {
+  if (!(error instanceof NetlinkError) || error.code === "EPERM") return faultOf(error);
+  return new ForwardingError("NoTunnel", `${error.attempt}: the kernel has no such tunnel`, { cause: error });
+}

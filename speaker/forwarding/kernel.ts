@@ -1,91 +1,93 @@
-/** The sockets, files and the one child process through which forwarding reaches the kernel. */
-import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { SysctlFiles } from "#speaker/forwarding/sysctl.ts";
-import { ForwardingError } from "#speaker/forwarding/types.ts";
-import { NetlinkSocket, PROTOCOL, type WriteCounter } from "#speaker/netlink/socket.ts";
+/**
+ * The kernel as forwarding sees it: three tables of entries that Services need, which can be read whole part by part, read
+ * by key, and written; and the skeleton that all of them stand on. test/fakes/forwarding-kernel.ts is another one.
+ */
 
-const NFT_TIMEOUT_MS = 20_000;
-const OUTPUT_LIMIT = 8192;
+import type { Change, Element, ForwardingPlan } from "#speaker/forwarding/types.ts";
+import type { NetlinkError } from "#speaker/netlink/error.ts";
+import type {
+  MarkService,
+  Operation,
+  ReadDestination,
+  RefusedOperation,
+  ServiceKey,
+} from "#speaker/netlink/ipvs.ts";
+import type { SetElement } from "#speaker/netlink/nftables.ts";
+
+/** IPVS services that are found by mark. Requests throw NoFamilyError where the kernel has no IPVS. */
+export interface ServerTable {
+  /** All of them, part by part: other work may come between two parts. */
+  walk(): Iterable<readonly MarkService[]>;
+  /** In the order of the keys; undefined where there is none. */
+  find(keys: readonly ServiceKey[]): (MarkService | undefined)[];
+  /** None of a service that is not there. */
+  destinations(key: ServiceKey): readonly ReadDestination[];
+  /** Later operations run though earlier ones were refused. Refusals may get lost: only reading back shows what is there. */
+  write(operations: readonly Operation[]): RefusedOperation[];
+}
+
+/** Sets and maps of our nftables table. */
+export interface ElementTable {
+  /** Whether our table is there. */
+  exists(): boolean;
+  /** Names of its sets and maps. */
+  sets(): string[];
+  /** All elements of a set, part by part; none of a set that is not there. */
+  walk(set: string): Iterable<readonly SetElement[]>;
+  /** In the order of the keys; undefined where there is none. */
+  find(set: string, keys: readonly Pick<Element, "key" | "keyEnd">[]): (SetElement | undefined)[];
+  /** One transaction, what goes before what comes. Throws NetlinkError, and then nothing has changed. */
+  change(changes: {
+    readonly remove: ReadonlyMap<string, readonly Element[]>;
+    readonly add: ReadonlyMap<string, readonly Element[]>;
+  }): void;
+  /** Another number once anything in nftables was changed but by `change`. */
+  epoch(): number;
+  /** Packets, by name of the counter. */
+  counters(): ReadonlyMap<string, number>;
+}
+
+/** A route that the kernel refused. */
+export interface RefusedRoute {
+  readonly vip: string;
+  readonly error: NetlinkError;
+}
+
+/** `local` routes of our own table, by address in canonical text. */
+export interface RouteTable {
+  walk(): Iterable<readonly string[]>;
+  /** Whether it is there, in the order of the addresses. */
+  find(vips: readonly string[]): boolean[];
+  /** What is there already stays, and what is gone already is gone. */
+  write(changes: { readonly add: readonly string[]; readonly remove: readonly string[] }): RefusedRoute[];
+}
+
+/** What the skeleton is made of. */
+export interface SkeletonInput extends Pick<ForwardingPlan, "settings" | "nodeAddresses" | "knowsMembers"> {
+  /** Some remote pods: the way to them decides the segment size. */
+  readonly remoteEndpoints: readonly string[];
+  /** Elements of sets whose being empty turns somebody away, by set. */
+  readonly admitting: () => ReadonlyMap<string, readonly Element[]>;
+  /** Writes such elements: before rules come that look into those sets. */
+  readonly fill: (add: Map<string, readonly Element[]>) => void;
+}
+
+/** What all Services need: devices, policy rules, the table with its chains, settings. skeleton.ts is the real one. */
+export interface Skeleton {
+  /** What was not as wanted. Throws ForwardingError, NetlinkError. */
+  ensure(wanted: SkeletonInput): Promise<Change[]>;
+  /** The policy rules away: no packet sees our routes any more. Begins a removal. */
+  closeWay(): void;
+  /** All the rest away, and what was found put back. */
+  remove(): void;
+}
 
 export interface ForwardingKernel {
-  readonly route: NetlinkSocket;
-  readonly netfilter: NetlinkSocket;
-  readonly generic: NetlinkSocket;
-  /** What all three sockets have written. */
-  readonly counter: WriteCounter;
-  readonly sysctls: SysctlFiles;
-  /** Runs `nft -f -`; throws ForwardingError with what nft says. */
-  readonly nft: (text: string) => Promise<void>;
+  readonly servers: ServerTable;
+  readonly elements: ElementTable;
+  readonly routes: RouteTable;
+  readonly skeleton: Skeleton;
+  /** What was written to all of them: messages, child processes, settings. */
+  readonly counter: { readonly written: number };
   close(): void;
-}
-
-function sysctlFiles(root: string, counter: WriteCounter): SysctlFiles {
-  const path = (name: string): string => join(root, name.replaceAll(".", "/"));
-  return {
-    read(name) {
-      try {
-        return readFileSync(path(name), "utf8").trim();
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-        throw error;
-      }
-    },
-    write(name, value) {
-      counter.written += 1;
-      try {
-        writeFileSync(path(name), value);
-      } catch (cause) {
-        const { code = "" } = cause as NodeJS.ErrnoException;
-        throw new ForwardingError("SysctlNotWritable", `${path(name)} = ${value}: ${code}`, { cause });
-      }
-    },
-  };
-}
-
-function runNft(text: string, counter: WriteCounter): Promise<void> {
-  counter.written += 1;
-  return new Promise((resolve, reject) => {
-    const child = spawn("nft", ["-f", "-"], { stdio: ["pipe", "ignore", "pipe"], timeout: NFT_TIMEOUT_MS });
-    let said = "";
-    child.stderr.on("data", (chunk: Buffer) => {
-      if (said.length < OUTPUT_LIMIT) said += chunk.toString();
-    });
-    child.on("error", (cause) =>
-      reject(new ForwardingError("NoNftables", `nft does not start: ${cause.message}`, { cause })),
-    );
-    child.on("close", (status) => {
-      if (status === 0) resolve();
-      else {
-        const fault = said.includes("Operation not permitted") ? "NoNetAdmin" : "NoNftables";
-        reject(
-          new ForwardingError(fault, `nft ended with ${status ?? "a signal"}: ${said.slice(0, 1000).trim()}`),
-        );
-      }
-    });
-    // nft may end before it has read everything; its exit status says why.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(text);
-  });
-}
-
-/** `sysctlRoot`: /proc/sys, or where it is mounted writably. Throws SocketError. */
-export function openForwardingKernel({ sysctlRoot }: { readonly sysctlRoot: string }): ForwardingKernel {
-  const counter: WriteCounter = { written: 0 };
-  const sockets = [PROTOCOL.route, PROTOCOL.netfilter, PROTOCOL.generic].map(
-    (protocol) => new NetlinkSocket(protocol, counter),
-  );
-  const [route, netfilter, generic] = sockets as [NetlinkSocket, NetlinkSocket, NetlinkSocket];
-  return {
-    route,
-    netfilter,
-    generic,
-    counter,
-    sysctls: sysctlFiles(sysctlRoot, counter),
-    nft: (text) => runNft(text, counter),
-    close: () => {
-      for (const socket of sockets) socket.close();
-    },
-  };
 }

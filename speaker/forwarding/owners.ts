@@ -1,19 +1,26 @@
 /** Whose a refused thing is, and the words for it. Looks things up only once the kernel has refused something. Pure. */
 import { ownerOf, portKey } from "#speaker/forwarding/elements.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
-import type { ForwardedPort, ForwardingPlan, Refusal } from "#speaker/forwarding/types.ts";
+import type { ForwardedPort, ForwardingSettings, Refusal } from "#speaker/forwarding/types.ts";
 import type { Subject } from "#speaker/forwarding/virtual-servers.ts";
 import { formatAddress } from "#speaker/netlink/bytes.ts";
 import { errnoWords, type NetlinkError } from "#speaker/netlink/error.ts";
+import { attemptOf, type Operation } from "#speaker/netlink/ipvs.ts";
 
 const UNVERIFIED = "read back, it was not as written";
 
+/** Whom marks and elements belong to. */
+export interface Owning {
+  readonly settings: ForwardingSettings;
+  readonly ports: readonly ForwardedPort[];
+}
+
 export class Owners {
-  readonly #plan: ForwardingPlan;
+  readonly #plan: Owning;
   #byMark: Map<number, ForwardedPort> | undefined;
   #byKey: Map<string, ForwardedPort> | undefined;
 
-  constructor(plan: ForwardingPlan) {
+  constructor(plan: Owning) {
     this.#plan = plan;
   }
 
@@ -25,7 +32,9 @@ export class Owners {
     };
   }
 
-  unverified(about: Subject, attempt: string): Refusal {
+  /** `operation`: undefined for a route. */
+  unverified(about: Subject, operation?: Operation): Refusal {
+    const attempt = operation === undefined ? wordsOf(about) : attemptOf(operation);
     return { ...this.#about(about, attempt), code: "NotVerified", words: UNVERIFIED };
   }
 

@@ -150,8 +150,8 @@ for (const [what, bad] of [
 ] as const) {
   test(`${what} costs its own port alone`, () => {
     const sound = port([local, remote], { id: 2, port: 81 });
-    const { leftOut, ports: _, ...found } = plan(port([remote], bad), sound);
-    const { leftOut: __, ports: ___, ...alone } = plan(sound);
+    const { leftOut, ...found } = plan(port([remote], bad), sound);
+    const { leftOut: _, ...alone } = plan(sound);
     assert.deepEqual(found, alone);
     assert.deepEqual(
       leftOut.map(({ code, what: thing }) => [code, thing]),
@@ -163,13 +163,13 @@ for (const [what, bad] of [
 test("of two ports that claim one id, or one address and port, the later one is left out whole", () => {
   const victim = port([local], { service: "bank/web" });
   const other = { service: "tenant/evil", endpoints: [remote] };
-  const { ports: _, ...alone } = plan(victim);
+  const alone = plan(victim);
   for (const [claim, words] of [
     [{ port: 81 }, "forwarding id 1 is of bank/web already"],
     [{ id: 2 }, `${VIP} TCP/80 is of bank/web already`],
     [{}, "forwarding id 1 is of bank/web already"],
   ] as const) {
-    const { leftOut, ports: __, ...found } = plan(victim, { ...victim, ...other, ...claim });
+    const { leftOut, ...found } = plan(victim, { ...victim, ...other, ...claim });
     const told = leftOut.map((one) => [one.service, one.what, one.words]);
     assert.deepEqual(told, [["tenant/evil", "the port", words]]);
     assert.deepEqual({ ...found, leftOut: [] }, alone);
@@ -197,7 +197,7 @@ test("the order of ports and endpoints does not matter", () => {
       shuffled([local, remote, draining, far]),
       (some, endpoints) => {
         const shuffledPlan = plan(...some.map((one) => ({ ...one, endpoints })));
-        assert.deepEqual({ ...shuffledPlan, ports: [] }, { ...wanted, ports: [] });
+        assert.deepEqual(shuffledPlan, wanted);
       },
     ),
     { verbose: 1 },

@@ -96,8 +96,6 @@ export interface Element {
 
 export interface ForwardingPlan {
   settings: ForwardingSettings;
-  /** Whom marks and elements belong to: asked only when the kernel refuses one. */
-  ports: readonly ForwardedPort[];
   /** What of them no kernel could do. */
   leftOut: readonly Refusal[];
   nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };

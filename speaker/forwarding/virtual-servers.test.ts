@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { attributes } from "#speaker/netlink/attribute.ts";
-import { text, u16 } from "#speaker/netlink/bytes.ts";
-import { encodeGeneric } from "#speaker/netlink/genl.ts";
-import { Ipvs, METHOD, type ReadDestination } from "#speaker/netlink/ipvs.ts";
-import type { NetlinkSocket } from "#speaker/netlink/socket.ts";
+import { METHOD, type Operation, type ReadDestination } from "#speaker/netlink/ipvs.ts";
 import type { RealServer, VirtualServer } from "./types.ts";
-import { differServers, type PresentServer } from "./virtual-servers.ts";
-
-const controller = attributes({ id: [1, u16], name: [2, text] });
-const answer = { payload: encodeGeneric(1, 1, controller.encode({ id: 30, name: "IPVS" })) };
-/** A kernel that knows the family's number and is asked nothing else. */
-const ipvs = new Ipvs({ get: () => answer } as unknown as NetlinkSocket);
+import { differServers, isAsWanted, keyOfServer, type PresentServer } from "./virtual-servers.ts";
 
 const real = (address: string, weight = 1): RealServer => ({
   address,
@@ -39,6 +30,26 @@ const present = (one: VirtualServer, scheduler = one.scheduler): Map<string, Pre
   return new Map([[`2/${one.mark}`, { service, destinations: one.realServers.map(read) }]]);
 };
 
+/** As few words as tell one operation from any other. */
+function wordsOf(operation: Operation): string {
+  switch (operation.kind) {
+    case "removeService":
+      return `remove ${operation.service.mark}`;
+    case "addService":
+    case "editService": {
+      const { mark, scheduler, flags } = operation.service;
+      return `${operation.kind} ${mark} ${scheduler} flags ${flags}`;
+    }
+    case "removeDestination":
+      return `remove ${operation.destination.address} of ${operation.service.mark}`;
+    case "addDestination":
+    case "editDestination": {
+      const { address, port, method, weight } = operation.destination;
+      return `${operation.kind} ${address} ${port} method ${method} weight ${weight} of ${operation.service.mark}`;
+    }
+  }
+}
+
 interface Case {
   readonly what: string;
   readonly wanted: readonly VirtualServer[];
@@ -54,9 +65,9 @@ const CASES: readonly Case[] = [
     wanted: [server(a)],
     present: new Map(),
     add: [
-      "add service fwmark 4097 IPv4 scheduler none",
-      "add destination 10.1.0.1 port 80 of fwmark 4097 IPv4",
-      "edit service fwmark 4097 IPv4 scheduler mh",
+      "addService 4097 none flags 24",
+      "addDestination 10.1.0.1 80 method 2 weight 1 of 4097",
+      "editService 4097 mh flags 24",
     ],
   },
   {
@@ -64,47 +75,64 @@ const CASES: readonly Case[] = [
     wanted: [server(a, real("10.1.0.2", 0))],
     present: present(server(a)),
     add: [
-      "add destination 10.1.0.2 port 80 of fwmark 4097 IPv4",
-      "edit destination 10.1.0.2 port 80 of fwmark 4097 IPv4",
+      "addDestination 10.1.0.2 80 method 2 weight 1 of 4097",
+      "editDestination 10.1.0.2 80 method 2 weight 0 of 4097",
     ],
   },
   {
     what: "another weight is edited, never removed and added",
     wanted: [server(real("10.1.0.1", 0))],
     present: present(server(a)),
-    add: ["edit destination 10.1.0.1 port 80 of fwmark 4097 IPv4"],
+    add: ["editDestination 10.1.0.1 80 method 2 weight 0 of 4097"],
+  },
+  {
+    what: "another way to it is edited",
+    wanted: [server({ ...a, forwarding: "masquerade" })],
+    present: present(server(a)),
+    add: ["editDestination 10.1.0.1 80 method 0 weight 1 of 4097"],
   },
   {
     what: "one that is gone goes by itself",
     wanted: [server(a)],
     present: present(server(a, b)),
     add: [],
-    remove: ["remove destination 10.1.0.2 port 80 of fwmark 4097 IPv4"],
+    remove: ["remove 10.1.0.2 of 4097"],
   },
   {
     what: "one left half filled gets its scheduler",
     wanted: [server(a)],
     present: present(server(a), "none"),
-    add: ["edit service fwmark 4097 IPv4 scheduler mh"],
+    add: ["editService 4097 mh flags 24"],
+  },
+  {
+    what: "another scheduler, and other flags, are edited",
+    wanted: [{ ...server(a), scheduler: "rr", flags: 0 }],
+    present: present(server(a)),
+    add: ["editService 4097 rr flags 0"],
   },
   {
     what: "a service that is not wanted goes whole",
     wanted: [],
     present: present(server(a, b)),
     add: [],
-    remove: ["remove service fwmark 4097 IPv4"],
+    remove: ["remove 4097"],
   },
 ];
 for (const one of CASES) {
   test(one.what, () => {
-    const difference = differServers(ipvs, one.wanted, one.present);
+    const wanted = new Map(one.wanted.map((each) => [keyOfServer(each), each]));
+    const difference = differServers(wanted, one.present);
     assert.deepEqual(
-      difference.add.map(({ request }) => request.attempt),
+      difference.add.map(({ operation }) => wordsOf(operation)),
       one.add,
     );
     assert.deepEqual(
-      difference.remove.map(({ request }) => request.attempt),
+      difference.remove.map(({ operation }) => wordsOf(operation)),
       one.remove ?? [],
     );
+    const [[key, should] = []] = wanted;
+    const there = key === undefined ? undefined : one.present.get(key);
+    if (should !== undefined && there !== undefined)
+      assert.equal(isAsWanted(should, there), one.add.length + (one.remove ?? []).length === 0);
   });
 }

@@ -1,21 +1,20 @@
-/** The difference of wanted and present virtual servers, as requests to IPVS, in an order that loses nothing. Pure. */
+/** The difference of wanted and present virtual servers, as operations of IPVS, in an order that loses nothing. Pure. */
 import type { Change, RealServer, Refusal, VirtualServer } from "#speaker/forwarding/types.ts";
 import {
   type Destination,
-  type Ipvs,
   type MarkService,
   METHOD,
-  type ReadDestination,
+  type Operation,
+  type ServiceKey,
 } from "#speaker/netlink/ipvs.ts";
 import { AF_INET, AF_INET6 } from "#speaker/netlink/route.ts";
-import type { Request } from "#speaker/netlink/socket.ts";
 
 /** The scheduler of a service while it is filled: tables are built once, when the true one comes. */
 const NONE = "none";
 
 export interface PresentServer {
   readonly service: MarkService;
-  readonly destinations: readonly ReadDestination[];
+  readonly destinations: readonly Destination[];
 }
 
 /** It was made, and its true scheduler has not come yet. */
@@ -38,7 +37,7 @@ export const keyOfSubject = ({ kind, own, parent }: Subject): string => `${kind}
 export const keyOfParent = (parent: string): string => keyOfSubject({ kind: "virtualServer", own: parent });
 
 export interface Step {
-  readonly request: Request;
+  readonly operation: Operation;
   readonly about: Subject;
 }
 
@@ -54,6 +53,17 @@ export const serverKey = (family: number, mark: number): string => `${family}/${
 export const keyOfServer = (server: VirtualServer): string => serverKey(familyNumber(server), server.mark);
 const nameOf = (server: VirtualServer): string => `${server.family} mark 0x${server.mark.toString(16)}`;
 const placeOf = (real: { address: string; port: number }): string => `${real.address} ${real.port}`;
+
+function serviceOf(server: VirtualServer): MarkService {
+  const { mark, flags, scheduler } = server;
+  return { family: familyNumber(server), mark, flags, scheduler };
+}
+
+/** The family and mark of a key as of `serverKey`. */
+export function parseServerKey(key: string): ServiceKey {
+  const [family, mark] = key.split("/");
+  return { family: Number(family), mark: Number(mark) };
+}
 
 function aboutServer(action: Change["action"], key: string, mark: number, name: string): Subject {
   return { kind: "virtualServer", own: key, mark, change: { action, kind: "virtualServer", name } };
@@ -75,82 +85,83 @@ function destinationOf(real: RealServer, weight: number): Destination {
 }
 
 /** A real server that ends at weight 0 is added with 1 first: mh keeps the place of its last weight above 0. */
-function addReal(ipvs: Ipvs, key: MarkService, real: RealServer, about: Subject): Step[] {
-  const add = { request: ipvs.addDestination(key, destinationOf(real, 1)), about };
+function addReal(service: ServiceKey, real: RealServer, about: Subject): Step[] {
+  const add: Step = {
+    operation: { kind: "addDestination", service, destination: destinationOf(real, 1) },
+    about,
+  };
   if (real.weight === 1) return [add];
-  return [add, { request: ipvs.editDestination(key, destinationOf(real, real.weight)), about }];
+  const destination = destinationOf(real, real.weight);
+  return [add, { operation: { kind: "editDestination", service, destination }, about }];
 }
 
-function createServer(ipvs: Ipvs, server: VirtualServer): Step[] {
-  const key = { family: familyNumber(server), mark: server.mark, flags: server.flags };
-  const filling = { ...key, scheduler: NONE };
+function createServer(server: VirtualServer): Step[] {
+  const service = serviceOf(server);
+  const filling = { ...service, scheduler: NONE };
   const { mark } = server;
   const parent = keyOfServer(server);
   const about = aboutServer("create", parent, mark, nameOf(server));
   return [
-    { request: ipvs.addService(filling), about },
+    { operation: { kind: "addService", service: filling }, about },
     ...server.realServers.flatMap((real) =>
-      addReal(ipvs, filling, real, { kind: "realServer", own: placeOf(real), parent, mark }),
+      addReal(filling, real, { kind: "realServer", own: placeOf(real), parent, mark }),
     ),
-    { request: ipvs.editService({ ...key, scheduler: server.scheduler }), about },
+    { operation: { kind: "editService", service }, about },
   ];
 }
 
-function updateServer(
-  ipvs: Ipvs,
-  server: VirtualServer,
-  present: PresentServer,
-  into: ServerDifference,
-): void {
-  const key = {
-    family: familyNumber(server),
-    mark: server.mark,
-    flags: server.flags,
-    scheduler: server.scheduler,
-  };
+function updateServer(server: VirtualServer, present: PresentServer, into: ServerDifference): void {
+  const service = serviceOf(server);
   const actual = new Map(present.destinations.map((destination) => [placeOf(destination), destination]));
   if (present.service.scheduler !== server.scheduler || present.service.flags !== server.flags) {
     const about = aboutServer("update", keyOfServer(server), server.mark, nameOf(server));
-    into.add.push({ request: ipvs.editService(key), about });
+    into.add.push({ operation: { kind: "editService", service }, about });
   }
   for (const real of server.realServers) {
     const found = actual.get(placeOf(real));
     actual.delete(placeOf(real));
-    const wanted = destinationOf(real, real.weight);
+    const destination = destinationOf(real, real.weight);
     if (found === undefined) {
-      into.add.push(...addReal(ipvs, key, real, aboutReal("create", server, real)));
-    } else if (found.weight !== wanted.weight || found.method !== wanted.method) {
+      into.add.push(...addReal(service, real, aboutReal("create", server, real)));
+    } else if (found.weight !== destination.weight || found.method !== destination.method) {
       const about = aboutReal("update", server, real);
-      into.add.push({ request: ipvs.editDestination(key, wanted), about });
+      into.add.push({ operation: { kind: "editDestination", service, destination }, about });
     }
   }
-  for (const gone of actual.values()) {
+  for (const { address, port } of actual.values()) {
+    const destination = { address, port };
     into.remove.push({
-      request: ipvs.removeDestination(key, gone),
-      about: aboutReal("remove", server, gone),
+      operation: { kind: "removeDestination", service, destination },
+      about: aboutReal("remove", server, destination),
     });
   }
 }
 
-/** `present` holds services of ours only. */
+/** Whether there is nothing to write. */
+export function isAsWanted(server: VirtualServer, present: PresentServer): boolean {
+  const { service, destinations } = present;
+  if (service.scheduler !== server.scheduler || service.flags !== server.flags) return false;
+  if (destinations.length !== server.realServers.length) return false;
+  const difference: ServerDifference = { add: [], remove: [] };
+  updateServer(server, present, difference);
+  return difference.add.length === 0 && difference.remove.length === 0;
+}
+
+/** `wanted` and `present` (services of ours only) by `keyOfServer`. */
 export function differServers(
-  ipvs: Ipvs,
-  wanted: readonly VirtualServer[],
+  wanted: ReadonlyMap<string, VirtualServer>,
   present: ReadonlyMap<string, PresentServer>,
 ): ServerDifference {
   const difference: ServerDifference = { add: [], remove: [] };
-  const kept = new Set<string>();
-  for (const server of wanted) {
-    const key = keyOfServer(server);
-    kept.add(key);
+  for (const [key, server] of wanted) {
     const actual = present.get(key);
-    if (actual === undefined) difference.add.push(...createServer(ipvs, server));
-    else updateServer(ipvs, server, actual, difference);
+    if (actual === undefined) difference.add.push(...createServer(server));
+    else updateServer(server, actual, difference);
   }
   for (const [key, { service }] of present) {
-    if (kept.has(key)) continue;
+    if (wanted.has(key)) continue;
     const about = aboutServer("remove", key, service.mark, `mark 0x${service.mark.toString(16)}`);
-    difference.remove.push({ request: ipvs.removeService(service), about });
+    difference.remove.push({ operation: { kind: "removeService", service }, about });
   }
   return difference;
 }

@@ -65,5 +65,13 @@ export class NetlinkError extends Error {
   }
 }
 
+/** The kernel has no generic netlink family of the name, and found no module that has. */
+export class NoFamilyError extends NetlinkError {
+  constructor(attempt: string, options?: ErrorOptions) {
+    super(attempt, 2, undefined, options);
+    this.name = "NoFamilyError";
+  }
+}
+
 export const isErrno = (error: unknown, ...codes: string[]): error is NetlinkError =>
   error instanceof NetlinkError && codes.includes(error.code);

@@ -1,6 +1,8 @@
 /** Generic netlink: messages of a family that is found by name (linux/genetlink.h). */
 import { attributes } from "./attribute.ts";
 import { DecodeError, text, u16 } from "./bytes.ts";
+import { isErrno, NoFamilyError } from "./error.ts";
+import type { Message } from "./header.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
 const CONTROLLER = 0x10;
@@ -20,15 +22,19 @@ export function decodeGeneric(payload: Buffer): { command: number; body: Buffer 
 }
 
 /**
- * The message type of a family. Asking makes the kernel load the module that has it. Throws NetlinkError ENOENT when
- * there is none.
+ * The message type of a family. Asking makes the kernel load the module that has it. Throws NoFamilyError when there is
+ * none.
  */
-export function resolveFamily(socket: NetlinkSocket, name: string): number {
-  const answer = socket.get({
-    type: CONTROLLER,
-    payload: encodeGeneric(CTRL_CMD_GETFAMILY, 1, family.encode({ name })),
-    attempt: `find generic netlink family ${name}`,
-  });
+export function resolveFamily(socket: Pick<NetlinkSocket, "get">, name: string): number {
+  const attempt = `find generic netlink family ${name}`;
+  const payload = encodeGeneric(CTRL_CMD_GETFAMILY, 1, family.encode({ name }));
+  let answer: Message;
+  try {
+    answer = socket.get({ type: CONTROLLER, payload, attempt });
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) throw new NoFamilyError(attempt, { cause: error });
+    throw error;
+  }
   const { id } = family.decode(decodeGeneric(answer.payload).body);
   if (id === undefined) throw new DecodeError(`family ${name} without an id`);
   return id;

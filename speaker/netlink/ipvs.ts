@@ -16,6 +16,7 @@ import {
   u32,
   writeU32,
 } from "./bytes.ts";
+import { NetlinkError } from "./error.ts";
 import { decodeGeneric, encodeGeneric, resolveFamily } from "./genl.ts";
 import { AF_INET, AF_INET6 } from "./route.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
@@ -130,35 +131,121 @@ export function decodeDestination(body: Buffer): ReadDestination {
   };
 }
 
-/** Requests of the family; `open` finds its number and makes the kernel load ip_vs. */
-export class Ipvs {
-  readonly #socket: NetlinkSocket;
-  readonly #type: number;
+/** One change of IPVS. */
+export type Operation =
+  | { readonly kind: "addService" | "editService"; readonly service: MarkService }
+  | { readonly kind: "removeService"; readonly service: ServiceKey }
+  | {
+      readonly kind: "addDestination" | "editDestination";
+      readonly service: ServiceKey;
+      readonly destination: Destination;
+    }
+  | {
+      readonly kind: "removeDestination";
+      readonly service: ServiceKey;
+      readonly destination: Pick<Destination, "address" | "port">;
+    };
 
-  /** Throws NetlinkError ENOENT where the kernel has no IPVS. */
-  constructor(socket: NetlinkSocket) {
-    this.#socket = socket;
-    this.#type = resolveFamily(socket, "IPVS");
+/** A change that the kernel refused: its index, and why. */
+export interface RefusedOperation {
+  readonly index: number;
+  readonly error: NetlinkError;
+}
+
+/** For people and errors. */
+export function attemptOf(operation: Operation): string {
+  const verb = /^[a-z]+/.exec(operation.kind)?.[0] ?? operation.kind;
+  const name = keyName(operation.service);
+  switch (operation.kind) {
+    case "removeService":
+      return `${verb} service ${name}`;
+    case "addService":
+    case "editService":
+      return `${verb} service ${name} scheduler ${operation.service.scheduler}`;
+    default: {
+      const { address, port } = operation.destination;
+      return `${verb} destination ${address} port ${port} of ${name}`;
+    }
   }
+}
 
-  /** Services by mark, and how many others there are. */
-  services(): { byMark: MarkService[]; others: number } {
-    const answers = this.#socket.dump(this.#request(COMMAND.getService, Buffer.alloc(0), "list services"));
-    const byMark: MarkService[] = [];
-    for (const answer of answers) {
-      const decoded = command.decode(decodeGeneric(answer.payload).body).service;
-      if (!decoded?.mark) continue;
-      byMark.push({
-        family: decoded.family ?? AF_INET,
-        mark: decoded.mark,
-        scheduler: decoded.scheduler ?? "none",
-        flags: (decoded.flags ?? 0) & SCHEDULER_FLAGS,
+const NUMBER: Readonly<Record<Operation["kind"], number>> = {
+  addService: COMMAND.newService,
+  editService: COMMAND.setService,
+  removeService: COMMAND.removeService,
+  addDestination: COMMAND.newDestination,
+  editDestination: COMMAND.setDestination,
+  removeDestination: COMMAND.removeDestination,
+};
+
+function bodyOf(operation: Operation): Buffer {
+  const { family, mark } = operation.service;
+  switch (operation.kind) {
+    case "removeService":
+      return command.encode({ service: { family, mark } });
+    case "addService":
+    case "editService": {
+      const { scheduler, flags: schedulerFlags } = operation.service;
+      return command.encode({
+        service: { family, mark, scheduler, flags: schedulerFlags, timeout: 0, netmask: netmask(family) },
       });
     }
-    return { byMark, others: answers.length - byMark.length };
+    case "removeDestination": {
+      const { address, port } = operation.destination;
+      return command.encode({
+        service: { family, mark },
+        destination: { address: addressBytes(address), port, family },
+      });
+    }
+    default: {
+      const { address, port, method, weight } = operation.destination;
+      const values = { port, method, weight, upperThreshold: 0, lowerThreshold: 0, family };
+      return command.encode({
+        service: { family, mark },
+        destination: { address: addressBytes(address), ...values },
+      });
+    }
+  }
+}
+
+type Asking = Pick<NetlinkSocket, "get" | "gets" | "dump" | "batch">;
+
+/** The kernel's virtual servers that are found by mark. The first request makes it load ip_vs; NoFamilyError if it has none. */
+export class Ipvs {
+  readonly #socket: Asking;
+  readonly #walker: Pick<NetlinkSocket, "walk">;
+  #type: number | undefined;
+
+  /** `walker`: a socket of its own, which may be in the middle of a list while the other one works. */
+  constructor(socket: Asking, walker: Pick<NetlinkSocket, "walk">) {
+    this.#socket = socket;
+    this.#walker = walker;
   }
 
-  /** In the kernel's order: the one added last comes first. */
+  /** All of them, part by part. */
+  *walk(): Generator<readonly MarkService[], void> {
+    const request = this.#request(COMMAND.getService, Buffer.alloc(0), "list services");
+    for (const part of this.#walker.walk(request))
+      yield part.flatMap(({ payload }) => decodeService(payload) ?? []);
+  }
+
+  /** In the order of the keys; undefined where there is none. */
+  find(keys: readonly ServiceKey[]): (MarkService | undefined)[] {
+    const requests = keys.map((key) =>
+      this.#request(
+        COMMAND.getService,
+        command.encode({ service: { family: key.family, mark: key.mark } }),
+        `get service ${keyName(key)}`,
+      ),
+    );
+    return this.#socket.gets(requests).map((answer) => {
+      if (!(answer instanceof NetlinkError)) return decodeService(answer.payload);
+      if (answer.code === "ESRCH" || answer.code === "ENOENT") return undefined;
+      throw answer;
+    });
+  }
+
+  /** In the kernel's order: the one added last comes first. None of a service that is not there. */
   destinations(key: ServiceKey): ReadDestination[] {
     const body = command.encode({ service: { family: key.family, mark: key.mark } });
     return this.#socket
@@ -166,66 +253,29 @@ export class Ipvs {
       .map((answer) => decodeDestination(decodeGeneric(answer.payload).body));
   }
 
-  addService(value: MarkService): Request {
-    return this.#writeService(COMMAND.newService, value, "add service");
-  }
-
-  /** Scheduler and flags. */
-  editService(value: MarkService): Request {
-    return this.#writeService(COMMAND.setService, value, "edit service");
-  }
-
-  removeService(key: ServiceKey): Request {
-    const body = command.encode({ service: { family: key.family, mark: key.mark } });
-    return this.#request(COMMAND.removeService, body, `remove service ${keyName(key)}`);
-  }
-
-  addDestination(key: ServiceKey, value: Destination): Request {
-    return this.#writeDestination(COMMAND.newDestination, key, value, "add");
-  }
-
-  editDestination(key: ServiceKey, value: Destination): Request {
-    return this.#writeDestination(COMMAND.setDestination, key, value, "edit");
-  }
-
-  removeDestination(key: ServiceKey, value: Pick<Destination, "address" | "port">): Request {
-    const body = command.encode({
-      service: { family: key.family, mark: key.mark },
-      destination: { address: addressBytes(value.address), port: value.port, family: key.family },
-    });
-    const attempt = `remove destination ${value.address} port ${value.port} of ${keyName(key)}`;
-    return this.#request(COMMAND.removeDestination, body, attempt);
-  }
-
-  #writeService(number: number, value: MarkService, verb: string): Request {
-    const { family, mark, scheduler } = value;
-    const body = command.encode({
-      service: { family, mark, scheduler, flags: value.flags, timeout: 0, netmask: netmask(family) },
-    });
-    return this.#request(number, body, `${verb} ${keyName(value)} scheduler ${scheduler}`);
-  }
-
-  #writeDestination(number: number, key: ServiceKey, value: Destination, verb: string): Request {
-    const body = command.encode({
-      service: { family: key.family, mark: key.mark },
-      destination: {
-        address: addressBytes(value.address),
-        port: value.port,
-        method: value.method,
-        weight: value.weight,
-        upperThreshold: 0,
-        lowerThreshold: 0,
-        family: key.family,
-      },
-    });
-    return this.#request(
-      number,
-      body,
-      `${verb} destination ${value.address} port ${value.port} of ${keyName(key)}`,
+  /** Later ones run though earlier ones were refused; only reading back shows what is there. */
+  write(operations: readonly Operation[]): RefusedOperation[] {
+    return this.#socket.batch(
+      operations.map((operation) =>
+        this.#request(NUMBER[operation.kind], bodyOf(operation), attemptOf(operation)),
+      ),
     );
   }
 
   #request(number: number, body: Buffer, attempt: string): Request {
+    this.#type ??= resolveFamily(this.#socket, "IPVS");
     return { type: this.#type, payload: encodeGeneric(number, VERSION, body), attempt };
   }
+}
+
+/** Undefined: it is found by address, and none of ours. */
+function decodeService(payload: Buffer): MarkService | undefined {
+  const decoded = command.decode(decodeGeneric(payload).body).service;
+  if (!decoded?.mark) return undefined;
+  return {
+    family: decoded.family ?? AF_INET,
+    mark: decoded.mark,
+    scheduler: decoded.scheduler ?? "none",
+    flags: (decoded.flags ?? 0) & SCHEDULER_FLAGS,
+  };
 }

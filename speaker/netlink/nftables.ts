@@ -4,7 +4,7 @@
  */
 import { attribute, attributes, eachAttribute } from "./attribute.ts";
 import { type Codec, DecodeError, raw, text, u32be } from "./bytes.ts";
-import { isErrno } from "./error.ts";
+import { isErrno, NetlinkError } from "./error.ts";
 import { FLAG } from "./header.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
@@ -95,10 +95,15 @@ export interface ReadRule {
 /** Everything of one table of the inet family. */
 export class NftTable {
   readonly #socket: NetlinkSocket;
+  readonly #walker: Pick<NetlinkSocket, "walk">;
   readonly name: string;
+  /** Each of them raises the kernel's generation by one. */
+  #commits = 0;
 
-  constructor(socket: NetlinkSocket, name: string) {
+  /** `walker`: a socket of its own, which may be in the middle of a list while the other one works. */
+  constructor(socket: NetlinkSocket, name: string, walker: Pick<NetlinkSocket, "walk"> = socket) {
     this.#socket = socket;
+    this.#walker = walker;
     this.name = name;
   }
 
@@ -131,6 +136,10 @@ export class NftTable {
     }
   }
 
+  exists(): boolean {
+    return this.read() !== undefined;
+  }
+
   /** Names and hooks of chains, in the kernel's order. */
   chains(): { name: string; hook: string }[] {
     return this.#list(MESSAGE.getChain, Buffer.alloc(0), "chains")
@@ -161,8 +170,41 @@ export class NftTable {
   }
 
   elements(name: string): SetElement[] {
-    const request = Buffer.concat([attribute(1, text.encode(this.name)), attribute(2, text.encode(name))]);
-    return this.#list(MESSAGE.getElements, request, `elements of ${name}`).flatMap(decodeElements);
+    return this.#list(MESSAGE.getElements, this.#setName(name), `elements of ${name}`).flatMap(
+      decodeElements,
+    );
+  }
+
+  /** The same part by part; nothing of a set that is not there. */
+  *walk(name: string): Generator<readonly SetElement[], void> {
+    const payload = Buffer.concat([header(FAMILY_INET), this.#setName(name)]);
+    const attempt = `list elements of ${name} of table ${this.name}`;
+    try {
+      const request = { type: type(MESSAGE.getElements), payload, attempt };
+      for (const part of this.#walker.walk(request))
+        yield part.flatMap((answer) => decodeElements(body(answer.payload)));
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+  }
+
+  /** Single ones by key, in the order of the keys; undefined where there is none. */
+  find(name: string, keys: readonly Pick<SetElement, "key" | "keyEnd">[]): (SetElement | undefined)[] {
+    const requests = keys.map(({ key, keyEnd }) => ({
+      type: type(MESSAGE.getElements),
+      payload: encodeElements(this.name, name, [{ key, ...(keyEnd !== undefined && { keyEnd }) }]),
+      attempt: `get element ${key} of ${name} of table ${this.name}`,
+    }));
+    return this.#socket.gets(requests).map((answer) => {
+      if (!(answer instanceof NetlinkError)) return decodeElements(body(answer.payload))[0];
+      if (answer.code === "ENOENT") return undefined;
+      throw answer;
+    });
+  }
+
+  /** Another number once anybody has changed nftables but by `change` of this object. */
+  epoch(): number {
+    return (this.generation() - this.#commits) >>> 0;
   }
 
   /** Packets that named counters have seen, by name. */
@@ -180,8 +222,8 @@ export class NftTable {
 
   /** In one transaction: first what goes, then what comes. Throws NetlinkError, and then nothing has changed. */
   change(changes: {
-    remove: Map<string, readonly SetElement[]>;
-    add: Map<string, readonly SetElement[]>;
+    readonly remove: ReadonlyMap<string, readonly SetElement[]>;
+    readonly add: ReadonlyMap<string, readonly SetElement[]>;
   }): void {
     const requests = [
       ...[...changes.remove].flatMap(([name, elements]) => this.#elements("remove", name, elements)),
@@ -197,9 +239,15 @@ export class NftTable {
     this.#transaction([{ type: type(MESSAGE.removeTable), payload, attempt }], attempt);
   }
 
+  #setName(name: string): Buffer {
+    return Buffer.concat([attribute(1, text.encode(this.name)), attribute(2, text.encode(name))]);
+  }
+
   #transaction(requests: readonly Request[], attempt: string): void {
+    if (requests.length === 0) return;
     const frame = { payload: header(0, SUBSYSTEM), attempt };
     this.#socket.transaction({ type: BATCH_BEGIN, ...frame }, requests, { type: BATCH_END, ...frame });
+    this.#commits += 1;
   }
 
   #elements(verb: "add" | "remove", name: string, elements: readonly SetElement[]): Request[] {

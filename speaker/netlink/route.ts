@@ -1,7 +1,17 @@
 /** Routes (rtnetlink(7), struct rtmsg): the local ones of our own table, and the way that the kernel would go. */
 import { attributes } from "./attribute.ts";
-import { address, align, type Codec, DecodeError, formatAddress, parseAddress, u32 } from "./bytes.ts";
-import { FLAG, type Message } from "./header.ts";
+import {
+  address,
+  align,
+  type Codec,
+  DecodeError,
+  formatAddress,
+  parseAddress,
+  u32,
+  writeU32,
+} from "./bytes.ts";
+import { isErrno, NetlinkError } from "./error.ts";
+import { FLAG } from "./header.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
 export const AF_INET = 2;
@@ -11,9 +21,10 @@ const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 const HEADER = 12;
 const TABLE_COMPAT = 252;
-const TYPE_LOCAL = 2;
+export const TYPE_LOCAL = 2;
 const SCOPE_HOST = 254;
 const SCOPE_NOWHERE = 255;
+const RTM_F_LOOKUP_TABLE = 0x1000;
 
 /** Marks our routes and rules (rt_protos: 192 and above are free for administrators). */
 export const ROUTE_PROTOCOL = 207;
@@ -26,6 +37,7 @@ const fields = attributes({
   priority: [6, u32],
   metrics: [8, metrics],
   table: [15, u32],
+  mark: [16, u32],
 });
 
 export interface Route {
@@ -116,24 +128,46 @@ export function removeRoute(route: Route): Request {
   };
 }
 
-/** The routes of one table that have our protocol number. */
-export function ownRoutes(socket: NetlinkSocket, family: number, table: number): Route[] {
+/** The routes of one table that have our protocol number, part by part. */
+export function* walkOwnRoutes(
+  socket: Pick<NetlinkSocket, "walk">,
+  family: number,
+  table: number,
+): Generator<readonly Route[], void> {
   const payload = Buffer.concat([
     header(family, { length: 0, protocol: 0, scope: 0, type: 0 }),
     fields.encode({ table }),
   ]);
-  const attempt = `list routes of table ${table}`;
-  let answers: Message[];
+  const request = { type: RTM_GETROUTE, payload, attempt: `list routes of table ${table}` };
   try {
-    answers = socket.dump({ type: RTM_GETROUTE, payload, attempt });
+    for (const part of socket.walk(request)) {
+      yield part
+        .map((message) => routeCodec.decode(message.payload))
+        .filter((route) => route.table === table && route.protocol === ROUTE_PROTOCOL);
+    }
   } catch (error) {
     // Strict checking answers ENOENT while the table has never had a route.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-    throw error;
+    if (!isErrno(error, "ENOENT")) throw error;
   }
-  return answers
-    .map((message) => routeCodec.decode(message.payload))
-    .filter((route) => route.table === table && route.protocol === ROUTE_PROTOCOL);
+}
+
+/** The way of packets with a mark, as the rules for it lead them, or why there is none; in the order of the addresses. */
+export function waysWithMark(
+  socket: Pick<NetlinkSocket, "gets">,
+  addresses: readonly string[],
+  mark: number,
+): (Route | NetlinkError)[] {
+  const requests = addresses.map((destination) => {
+    const family = familyOf(destination);
+    const head = header(family, { length: bitsOf(family), protocol: 0, scope: 0, type: 0 });
+    // IPv6 tells its table unasked, and refuses to be asked.
+    if (family === AF_INET) writeU32(head, RTM_F_LOOKUP_TABLE, 8);
+    const payload = Buffer.concat([head, fields.encode({ destination, mark })]);
+    return { type: RTM_GETROUTE, payload, attempt: `find the route to ${destination}` };
+  });
+  return socket
+    .gets(requests)
+    .map((answer) => (answer instanceof NetlinkError ? answer : routeCodec.decode(answer.payload)));
 }
 
 /** Which link, and which path MTU if the route has one, the kernel takes to an address. Throws ENETUNREACH. */

@@ -22,6 +22,9 @@ const SOCKET_BUFFER_BYTES = 8 << 20;
 const RECEIVE_BYTES = 1 << 18;
 const SEND_BYTES = 1 << 18;
 const DUMP_TRIES = 8;
+/** Answers to them have to fit into the socket's buffer, of whatever size that is. */
+const GETS_AT_ONCE = 64;
+const EAGAIN = 11;
 
 /** What to ask; `attempt` names it in errors. */
 export interface Request {
@@ -93,6 +96,73 @@ export class NetlinkSocket {
     const [answer] = this.#ask(request, FLAG.request | (request.flags ?? 0), false);
     if (!answer) throw new NetlinkError(request.attempt, 2, "no answer");
     return answer;
+  }
+
+  /**
+   * Many objects by few system calls: what the kernel answers to each request, or why it does not. A request that was not
+   * answered at all has EAGAIN. Payloads are copies.
+   */
+  gets(requests: readonly Request[]): (Message | NetlinkError)[] {
+    const answers: (Message | NetlinkError)[] = [];
+    for (let start = 0; start < requests.length; start += GETS_AT_ONCE) {
+      const some = requests.slice(start, start + GETS_AT_ONCE);
+      const first = this.#sequence;
+      const parts = some.map((request) => this.#encode(request, FLAG.request | (request.flags ?? 0)));
+      this.#send(Buffer.concat(parts), some[0]?.attempt ?? "gets");
+      const found = new Array<Message | NetlinkError | undefined>(some.length);
+      for (;;) {
+        const datagram = this.#nextOrLost(some[0]?.attempt ?? "gets");
+        if (datagram === "lost") continue;
+        if (datagram === undefined) break;
+        for (const message of datagram) {
+          const index = message.sequence - first;
+          const request = some[index];
+          if (request === undefined) continue;
+          if (message.type !== TYPE.error)
+            found[index] = { ...message, payload: Buffer.from(message.payload) };
+          else if (found[index] === undefined) {
+            const { errno, explanation } = decodeError(message);
+            if (errno !== 0) found[index] = new NetlinkError(request.attempt, errno, explanation);
+          }
+        }
+      }
+      for (const [index, request] of some.entries())
+        answers.push(found[index] ?? unanswered(request.attempt));
+    }
+    return answers;
+  }
+
+  /**
+   * All objects, a datagram at a time, so that the caller may do something else between them. What changes meanwhile may
+   * be missed, or come twice. The socket can do nothing else until the walk is over or given up; payloads are copies.
+   */
+  *walk(request: Request): Generator<Message[], void> {
+    const sequence = this.#sequence;
+    this.#send(this.#encode(request, FLAG.request | FLAG.dump | (request.flags ?? 0)), request.attempt);
+    let isOver = false;
+    try {
+      while (!isOver) {
+        const datagram = this.#next(request.attempt);
+        if (!datagram) throw new NetlinkError(request.attempt, EAGAIN, "the kernel's answer is not complete");
+        const part: Message[] = [];
+        for (const message of datagram) {
+          if (message.sequence !== sequence) continue;
+          if (message.type === TYPE.error || message.type === TYPE.done) {
+            isOver = true;
+            const { errno, explanation } = message.payload.length ? decodeError(message) : { errno: 0 };
+            if (errno !== 0) throw new NetlinkError(request.attempt, errno, explanation);
+          } else part.push({ ...message, payload: Buffer.from(message.payload) });
+        }
+        yield part;
+      }
+    } finally {
+      // Given up half way: the kernel goes on only as far as it is read, and refuses another dump until then.
+      while (!isOver) {
+        const rest = this.#nextOrLost(request.attempt);
+        if (rest === undefined) break;
+        isOver = rest !== "lost" && rest.some(({ type }) => type === TYPE.error || type === TYPE.done);
+      }
+    }
   }
 
   /** All objects. Starts again when the kernel says that it changed meanwhile; payloads are copies. */
@@ -218,7 +288,7 @@ export class NetlinkSocket {
     const messages: Message[] = [];
     for (;;) {
       const datagram = this.#next(request.attempt);
-      if (!datagram) throw new NetlinkError(request.attempt, 11, "the kernel's answer is not complete");
+      if (!datagram) throw new NetlinkError(request.attempt, EAGAIN, "the kernel's answer is not complete");
       for (const message of datagram) {
         if (message.sequence !== sequence) continue; // left over from a request that failed half way
         if (message.type === TYPE.error || message.type === TYPE.done) {
@@ -277,7 +347,7 @@ export class NetlinkSocket {
   }
 }
 
-const unanswered = (attempt: string): NetlinkError => new NetlinkError(attempt, 11, "no acknowledgement");
+const unanswered = (attempt: string): NetlinkError => new NetlinkError(attempt, EAGAIN, "no acknowledgement");
 
 /** struct sockaddr_nl; port id 0: the kernel chooses. */
 function netlinkAddress(): Buffer {

@@ -7,11 +7,18 @@ import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { markValue } from "#speaker/forwarding/elements.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
-import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import type { ElementTable, ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
-import { DEFAULT_SETTINGS, FAMILIES, type ForwardedPort, PROTOCOLS } from "#speaker/forwarding/types.ts";
+import { type KernelOptions, openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import {
+  DEFAULT_SETTINGS,
+  type Element,
+  FAMILIES,
+  type ForwardedPort,
+  PROTOCOLS,
+} from "#speaker/forwarding/types.ts";
 import { Clients, type Probe, probeText } from "#test/dataplane/clients.ts";
-import { endpoint, plan, probe, restricted, SOURCES, web, web6 } from "#test/dataplane/ports.ts";
+import { endpoint, probe, restricted, SOURCES, wanting, web, web6 } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
@@ -23,6 +30,33 @@ if (!isInside) {
   let forwarding: Forwarding;
   const clock = new FakeClock();
   let found: string;
+
+  const opened = (more: Partial<KernelOptions> = {}): ForwardingKernel & Disposable => {
+    const other = openForwardingKernel({ sysctlRoot: "/proc/sys", ...more });
+    return { ...other, [Symbol.dispose]: () => other.close() };
+  };
+
+  /** What becomes of an element on its way to the kernel. */
+  let damage: (set: string, element: Element) => Element = (_set, element) => element;
+  const damaging = (sound: ForwardingKernel): ForwardingKernel => {
+    const { elements } = sound;
+    const change: ElementTable["change"] = ({ add, remove }) => {
+      const damaged = [...add].map(([set, list]) => [set, list.map((one) => damage(set, one))] as const);
+      elements.change({ remove, add: new Map(damaged) });
+    };
+    return {
+      ...sound,
+      elements: {
+        change,
+        exists: () => elements.exists(),
+        sets: () => elements.sets(),
+        walk: (set) => elements.walk(set),
+        find: (set, keys) => elements.find(set, keys),
+        epoch: () => elements.epoch(),
+        counters: () => elements.counters(),
+      },
+    };
+  };
 
   const state = (): string =>
     [
@@ -67,13 +101,13 @@ if (!isInside) {
     );
     ip("rule add pref 50 fwmark 0x4000 lookup 50\nroute add local 10.9.9.9 dev lo table 50");
     found = state();
-    kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+    kernel = damaging(openForwardingKernel({ sysctlRoot: "/proc/sys" }));
     forwarding = new Forwarding(kernel, { clock });
   });
   after(() => kernel?.close());
 
   test("a first pass makes what is planned, a second one writes nothing", async () => {
-    const first = await forwarding.reconcile(plan([web(), web6()]));
+    const first = await forwarding.reconcile(wanting([web(), web6()]));
     assert.ok(first.writes > 0);
     assert.deepEqual(first.conflicts, []);
     const mark = (id: number, tier: 1 | 2) => markOf(id, tier, DEFAULT_SETTINGS.routingBit);
@@ -90,19 +124,15 @@ if (!isInside) {
     assert.match(saved, new RegExp(`-a -f ${mark(5000, 1)} -r 10.244.2.10:8080 -i -w 1`));
     assert.match(saved, new RegExp(`-a -f ${mark(5000, 2)} -r 10.244.2.10:8080 -i -w 0`));
     assert.match(saved, new RegExp(`-a -f ${mark(5001, 2)} -6 -r \\[fd44:2::10\\]:8080 -i -w 0`));
-    const second = await forwarding.reconcile(plan([web(), web6()]));
+    const second = await forwarding.reconcile(wanting([web(), web6()]));
     assert.deepEqual(second, { writes: 0, changes: [], conflicts: [], refused: [] });
   });
 
   test("another process that starts finds it all, and only loads the chains anew", async () => {
-    const other = openForwardingKernel({ sysctlRoot: "/proc/sys" });
-    try {
-      const { changes } = await new Forwarding(other, { clock }).reconcile(plan([web(), web6()]));
-      assert.deepEqual(changes, [{ action: "update", kind: "ruleset", name: "genkan" }]);
-    } finally {
-      other.close();
-    }
-    const again = await forwarding.reconcile(plan([web(), web6()]));
+    using other = opened();
+    const { changes } = await new Forwarding(other, { clock }).reconcile(wanting([web(), web6()]));
+    assert.deepEqual(changes, [{ action: "update", kind: "ruleset", name: "genkan" }]);
+    const again = await forwarding.reconcile(wanting([web(), web6()]));
     assert.ok(again.changes.every((change) => change.kind === "ruleset"));
   });
 
@@ -143,7 +173,7 @@ if (!isInside) {
     return spawnSync("nft", [rules.join("\n")]).status === 0;
   }
 
-  const damages: readonly (readonly [string, () => void, string])[] = [
+  const DAMAGES: readonly (readonly [string, () => void, string])[] = [
     ["a service", () => run("ipvsadm", "-D", "-f", String(markOf(5000, 1, 0x1000))), "virtualServer"],
     [
       "a real server",
@@ -184,10 +214,11 @@ if (!isInside) {
       "link",
     ],
   ];
-  for (const [what, damage, kind] of damages) {
+  for (const [what, doDamage, kind] of DAMAGES) {
     test(`repaired: ${what}`, async () => {
-      const wanted = plan([web(), web6()]);
-      damage();
+      const wanted = wanting([web(), web6()]);
+      doDamage();
+      await forwarding.audit();
       const { changes } = await forwarding.reconcile(wanted);
       assert.ok(
         changes.some((change) => change.kind === kind),
@@ -200,24 +231,24 @@ if (!isInside) {
   test("draining, preferring local pods, affinity and other schedulers show in IPVS", async () => {
     const t1 = markOf(5000, 1, 0x1000);
     await forwarding.reconcile(
-      plan([
+      wanting([
         web({
           endpoints: [endpoint("10.244.1.10", true, { isServing: false }), endpoint("10.244.2.10", false)],
         }),
       ]),
     );
     assert.match(run("ipvsadm", "-Sn"), new RegExp(`-a -f ${t1} -r 10.244.1.10:8080 -m -w 0`));
-    await forwarding.reconcile(plan([web({ preferLocal: true, affinity: true })]));
+    await forwarding.reconcile(wanting([web({ preferLocal: true, affinity: true })]));
     const local = run("ipvsadm", "-Sn");
     assert.match(local, new RegExp(`-a -f ${t1} -r 10.244.2.10:8080 -i -w 0`));
     assert.match(local, new RegExp(`-A -f ${t1} -s mh -b mh-fallback\\s`));
-    await forwarding.reconcile(plan([web({ scheduler: "rr" })]));
+    await forwarding.reconcile(wanting([web({ scheduler: "rr" })]));
     assert.match(run("ipvsadm", "-Sn"), new RegExp(`-A -f ${t1} -s rr`));
   });
 
   test("source ranges, endpoints behind SNAT and a port without endpoints show in the sets", async () => {
     await forwarding.reconcile(
-      plan([
+      wanting([
         web({
           sourceRanges: ["10.0.0.0/8", "10.1.0.0/16", "192.168.0.0/24"],
           endpoints: [endpoint("10.244.9.9", false, { returnPath: "snat" })],
@@ -241,7 +272,7 @@ if (!isInside) {
 
   test("a restricted port lets through whom its own ranges admit, and nobody else", async () => {
     using clients = new Clients();
-    await forwarding.reconcile(plan([...restricted(), web({ id: 7200, port: 81 })]));
+    await forwarding.reconcile(wanting([...restricted(), web({ id: 7200, port: 81 })]));
     const everybody = FAMILIES.flatMap((family) =>
       PROTOCOLS.flatMap((protocol) => SOURCES[family].map((source) => probe(family, protocol, source))),
     );
@@ -263,7 +294,7 @@ if (!isInside) {
 
   test("the sets of an older build go away, and meanwhile whom they admit gets through", async (t) => {
     using clients = new Clients();
-    const wanted = plan(restricted());
+    const wanted = wanting(restricted());
     await forwarding.reconcile(wanted);
     const shown = linesOfTable();
     const hadRules = makeOlder();
@@ -271,11 +302,13 @@ if (!isInside) {
       t.diagnostic("nft and this kernel do not take the older build's rules: tried with its sets alone");
     const [admitted, stranger] = [probe("IPv4", "TCP", "172.16.0.1"), probe("IPv4", "TCP", "172.16.0.128")];
     const reached: string[][] = [];
-    const nft = async (text: string): Promise<void> => {
-      await kernel.nft(text);
-      reached.push(await clients.reached(admitted, stranger));
-    };
-    const newer = new Forwarding({ ...kernel, nft }, { clock });
+    using newerKernel = opened({
+      aroundNft: async (run, text) => {
+        await run(text);
+        reached.push(await clients.reached(admitted, stranger));
+      },
+    });
+    const newer = new Forwarding(newerKernel, { clock });
     await newer.reconcile(wanted);
     // The new sets are loaded first, beside the older rules, if there were any; then the new rules.
     assert.deepEqual(reached, [
@@ -295,7 +328,7 @@ if (!isInside) {
   }
 
   test("tunnels that an older build raised are put back, and forgotten", async () => {
-    const wanted = plan([web(), web6()]);
+    const wanted = wanting([web(), web6()]);
     await forwarding.reconcile(wanted);
     raiseOldTunnels();
     await forwarding.reconcile(wanted);
@@ -307,7 +340,7 @@ if (!isInside) {
   });
 
   test("a tunnel that an older build raised and that others use by now stays", async () => {
-    const wanted = plan([web(), web6()]);
+    const wanted = wanting([web(), web6()]);
     await forwarding.reconcile(wanted);
     raiseOldTunnels();
     ip("addr add 10.244.1.77/32 dev tunl0");
@@ -332,8 +365,8 @@ if (!isInside) {
 
   test("an endpoint that IPVS refuses costs itself alone: all others are served, and it is asked again ever later", async () => {
     using clients = new Clients();
-    await forwarding.reconcile(plan(beside()));
-    const wanted = plan([careless(BROADCAST, "10.244.7.7"), ...beside()]);
+    await forwarding.reconcile(wanting(beside()));
+    const wanted = wanting([careless(BROADCAST, "10.244.7.7"), ...beside()]);
     const first = await forwarding.reconcile(wanted);
     const mark = markOf(8000, 1, 0x1000);
     assert.deepEqual(
@@ -365,7 +398,7 @@ if (!isInside) {
       [false, false, true, false, false, false, true, false, false, false],
       "after 2 s, then after 4 more",
     );
-    const sound = plan([careless("10.244.7.7"), ...beside()]);
+    const sound = wanting([careless("10.244.7.7"), ...beside()]);
     assert.deepEqual((await forwarding.reconcile(sound)).refused, []);
   });
 
@@ -373,7 +406,7 @@ if (!isInside) {
     using clients = new Clients();
     const more = web({ id: 8001, vip: "192.168.50.102", endpoints: [endpoint("10.244.7.8", true)] });
     const { refused } = await forwarding.reconcile(
-      plan([careless(BROADCAST, "239.1.1.1"), more, ...beside()]),
+      wanting([careless(BROADCAST, "239.1.1.1"), more, ...beside()]),
     );
     assert.equal(new Set(refused.map(({ what }) => what)).size, 2);
     const to = (vip: string): Probe => probe("IPv4", "TCP", "172.16.0.1", { vip });
@@ -385,21 +418,22 @@ if (!isInside) {
 
   test("elements that nftables refuses cost their own port alone", async () => {
     using clients = new Clients();
-    const wanted = plan([careless("10.244.7.7"), ...beside()]);
-    const tier1 = (wanted.elements.tier1v4 ?? []).map((element) =>
-      element.value === markValue(markOf(8000, 1, 0x1000)) ? { ...element, value: "00" } : element,
-    );
-    await forwarding.reconcile(plan([]));
-    const elements = { ...wanted.elements, tier1v4: tier1 };
-    const { refused } = await forwarding.reconcile({ ...wanted, elements });
+    const wanted = wanting([careless("10.244.7.7"), ...beside()]);
+    await forwarding.reconcile(wanting([]));
+    damage = (set, element) =>
+      set === "tier1v4" && element.value === markValue(markOf(8000, 1, 0x1000))
+        ? { ...element, value: "00" }
+        : element;
+    const { refused } = await forwarding.reconcile(wanted);
     assert.deepEqual(
       refused.map(({ kind, service, place, code }) => [kind, service, place, code]),
       [["element", "tenant/careless", "192.168.50.101 TCP/80", "EINVAL"]],
     );
     const to = (vip: string): Probe => probe("IPv4", "TCP", "172.16.0.1", { vip });
     assert.deepEqual(await clients.left(to("192.168.50.100")), [`172.16.0.1 ${GOOD}`]);
-    assert.equal((await forwarding.reconcile({ ...wanted, elements })).writes, 0);
-    assert.deepEqual((await forwarding.reconcile(plan(beside()))).refused, []);
+    assert.equal((await forwarding.reconcile(wanted)).writes, 0);
+    damage = (_set, element) => element;
+    assert.deepEqual((await forwarding.reconcile(wanting(beside()))).refused, []);
   });
 
   test("another Service that names a pod as one behind SNAT does not change the source that the pod sees", async () => {
@@ -410,7 +444,7 @@ if (!isInside) {
       vip: "192.168.50.103",
       endpoints: [endpoint(GOOD, false, { returnPath: "snat" })],
     });
-    await forwarding.reconcile(plan([thief, ...beside()]));
+    await forwarding.reconcile(wanting([thief, ...beside()]));
     const from = (source: string, vip: string): Probe => probe("IPv4", "TCP", source, { vip });
     assert.deepEqual(
       await clients.left(from("172.16.0.1", "192.168.50.100"), from("172.16.0.2", "192.168.50.103")),
@@ -422,15 +456,15 @@ if (!isInside) {
     const id = 7;
     const mark = markOf(id, 1, 0x1000);
     run("ipvsadm", "-A", "-f", String(mark), "-s", "rr");
-    const { conflicts } = await forwarding.reconcile(plan([web({ id, port: 82 })]));
+    const { conflicts } = await forwarding.reconcile(wanting([web({ id, port: 82 })]));
     assert.deepEqual(conflicts, [`mark 0x${mark.toString(16)} belongs to a foreign IPVS service`]);
     assert.match(run("ipvsadm", "-Sn"), new RegExp(`-A -f ${mark} -s rr`));
     run("ipvsadm", "-D", "-f", String(mark));
-    assert.deepEqual((await forwarding.reconcile(plan([web({ id, port: 82 })]))).conflicts, []);
+    assert.deepEqual((await forwarding.reconcile(wanting([web({ id, port: 82 })]))).conflicts, []);
   });
 
   test("removal leaves what was found, and twice is once", async () => {
-    await forwarding.reconcile(plan([web(), web6()]));
+    await forwarding.reconcile(wanting([web(), web6()]));
     await forwarding.remove();
     assert.equal(state(), found);
     await forwarding.remove();

@@ -8,9 +8,9 @@ import { after, before, test } from "node:test";
 import { parseRange } from "#api/address.ts";
 import { systemClock } from "#common/clock.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
-import { type ForwardingKernel, openForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { planForwarding } from "#speaker/forwarding/plan.ts";
-import { FAMILIES, type ForwardedPort, type ForwardingPlan } from "#speaker/forwarding/types.ts";
+import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import { FAMILIES, type ForwardedPort, type ForwardingInput } from "#speaker/forwarding/types.ts";
 import { datagram, ping, syn, tooBig, tunnelled } from "#test/dataplane/packets.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
@@ -70,7 +70,7 @@ const portOf = (family: (typeof FAMILIES)[number], more: Partial<ForwardedPort>)
   ...more,
 });
 
-function planned(): ForwardingPlan {
+function wanted(): ForwardingInput {
   const ports = FAMILIES.flatMap((family, at) => {
     const { guarded, friends } = CAST[family];
     const of = (id: number, more: Partial<ForwardedPort>) => portOf(family, { id: at * 100 + id, ...more });
@@ -88,13 +88,13 @@ function planned(): ForwardingPlan {
       }),
     ];
   });
-  return planForwarding({
+  return {
     nodeAddresses: { IPv4: CAST.IPv4.node, IPv6: CAST.IPv6.node },
     ports,
     vips: FAMILIES.flatMap((family) => [CAST[family].vip, CAST[family].guarded]),
     members: FAMILIES.map((family) => CAST[family].member),
     routed: ["203.0.113.0-203.0.113.255", "2001:db8:51::-2001:db8:51::ffff"].map(parseRange),
-  });
+  };
 }
 
 if (!isInside) {
@@ -108,7 +108,7 @@ if (!isInside) {
     wire = new Wire();
     kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
     forwarding = new Forwarding(kernel, { clock: systemClock });
-    await forwarding.reconcile(planned());
+    await forwarding.reconcile(wanted());
   });
   after(() => {
     wire?.[Symbol.dispose]();

@@ -1,10 +1,10 @@
 /** Ports of Services for tests of forwarding: two that are alike in both families, and restricted ones. */
-import { planForwarding } from "#speaker/forwarding/plan.ts";
 import {
   FAMILIES,
   type Family,
   type ForwardedEndpoint,
   type ForwardedPort,
+  type ForwardingInput,
   PROTOCOLS,
   type Protocol,
 } from "#speaker/forwarding/types.ts";
@@ -39,8 +39,10 @@ export const web6 = (): ForwardedPort => ({
   ...web({ id: 5001, family: "IPv6", vip: "fd50::100" }),
   endpoints: [endpoint("fd44:1::10", true), endpoint("fd44:2::10", false)],
 });
-export const plan = (ports: ForwardedPort[], vips = [...new Set(ports.map((port) => port.vip))]) =>
-  planForwarding({ nodeAddresses: { IPv4: "192.168.50.11", IPv6: "fd50::11" }, ports, vips });
+export const wanting = (
+  ports: ForwardedPort[],
+  vips = [...new Set(ports.map((port) => port.vip))],
+): ForwardingInput => ({ nodeAddresses: { IPv4: "192.168.50.11", IPv6: "fd50::11" }, ports, vips });
 
 /** What a port of each protocol admits: each something else, and SCTP nobody. */
 export const RANGES: Readonly<Record<Protocol, readonly string[]>> = {

@@ -2,8 +2,7 @@
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
-import { openForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { planForwarding } from "#speaker/forwarding/plan.ts";
+import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
 import { type Addresses, SelfProbe } from "#speaker/selfprobe/selfprobe.ts";
 
 interface Arguments {
@@ -13,14 +12,12 @@ interface Arguments {
 
 const { own, other } = JSON.parse(process.argv[2] ?? "") as Arguments;
 const kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
-await new Forwarding(kernel, { clock: systemClock }).reconcile(
-  planForwarding({
-    nodeAddresses: own,
-    ports: [],
-    vips: [],
-    members: [other].flatMap(({ IPv4, IPv6 }) => [IPv4, IPv6].filter((one) => one !== undefined)),
-  }),
-);
+await new Forwarding(kernel, { clock: systemClock }).reconcile({
+  nodeAddresses: own,
+  ports: [],
+  vips: [],
+  members: [other].flatMap(({ IPv4, IPv6 }) => [IPv4, IPv6].filter((one) => one !== undefined)),
+});
 const probe = new SelfProbe({
   clock: systemClock,
   log: silentLogger,

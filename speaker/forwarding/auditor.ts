@@ -1,0 +1,96 @@
+/**
+ * The audit that goes on all the time while nothing else is done: slice by slice, round after round. nftables says when
+ * somebody else has changed it, so its sets are looked at then, and else now and then; IPVS says nothing, so the list of its
+ * services is looked at every few seconds, and what is in them in turn.
+ */
+import type { Clock } from "#common/clock.ts";
+import type { Audit, Piece } from "#speaker/forwarding/audit.ts";
+import { SLICE_MS } from "#speaker/forwarding/slices.ts";
+
+/** From slice to slice: an audit takes at most about a twentieth of the thread's time. */
+export const SLICE_EVERY_MS = 150;
+/** From one list of services to the next. */
+const SERVICES_EVERY_MS = 3_000;
+/** From one look at all sets to the next, though nftables says that nobody has touched them. */
+const ELEMENTS_EVERY_MS = 60_000;
+/** From the begin of a round to that of the next. */
+const ROUND_MS = 5_000;
+
+export interface AuditorOptions {
+  readonly audit: Audit;
+  readonly clock: Pick<Clock, "now">;
+  /** Another number once somebody else has changed nftables. */
+  readonly epoch: () => number;
+}
+
+export class Auditor {
+  readonly #options: AuditorOptions;
+  #work: Generator<Piece | "rest">;
+  #epoch: number | undefined;
+  #isTouched = false;
+  #elementsAt: number;
+  #servicesAt: number;
+  /** When the last whole round ended, and how long it took. */
+  #lastRound: { readonly endedAt: number; readonly tookMs: number } | undefined;
+
+  /** Everything was audited just now. */
+  constructor(options: AuditorOptions) {
+    this.#options = options;
+    this.#elementsAt = options.clock.now();
+    this.#servicesAt = options.clock.now();
+    this.#work = this.#rounds();
+  }
+
+  get lastRound(): { readonly endedAt: number; readonly tookMs: number } | undefined {
+    return this.#lastRound;
+  }
+
+  /** Works until the slice is used up, or there is nothing to do for now. */
+  slice(): void {
+    const { clock, epoch } = this.#options;
+    const startedAt = clock.now();
+    const now = epoch();
+    if (this.#epoch !== now && this.#epoch !== undefined) this.#isTouched = true;
+    this.#epoch = now;
+    try {
+      while (clock.now() - startedAt < SLICE_MS) {
+        const { value } = this.#work.next();
+        if (value === "rest") return;
+      }
+    } catch (error) {
+      // A generator that threw is over: the next slice begins another round.
+      this.#work = this.#rounds();
+      throw error;
+    }
+  }
+
+  *#rounds(): Generator<Piece | "rest"> {
+    const { audit, clock } = this.#options;
+    for (;;) {
+      const startedAt = clock.now();
+      for (const _ of audit.destinations()) {
+        yield;
+        yield* this.#urgent();
+      }
+      yield* audit.routes();
+      this.#lastRound = { endedAt: clock.now(), tookMs: clock.now() - startedAt };
+      do {
+        yield* this.#urgent();
+        yield "rest";
+      } while (clock.now() < startedAt + ROUND_MS);
+    }
+  }
+
+  *#urgent(): Generator<Piece> {
+    const { audit, clock } = this.#options;
+    if (this.#isTouched || clock.now() >= this.#elementsAt + ELEMENTS_EVERY_MS) {
+      this.#isTouched = false;
+      this.#elementsAt = clock.now();
+      yield* audit.elements();
+    }
+    if (clock.now() >= this.#servicesAt + SERVICES_EVERY_MS) {
+      this.#servicesAt = clock.now();
+      yield* audit.services();
+    }
+  }
+}

@@ -1,0 +1,279 @@
+/** What a pass does with a kernel that refuses, loses answers, or forgets what it took; and that it touches its own alone. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Operation } from "#speaker/netlink/ipvs.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
+import { Forwarding } from "./forwarding.ts";
+import type { ForwardedPort, ForwardingInput } from "./types.ts";
+
+const BAD = "192.0.2.255";
+const port = (id: number, ...addresses: string[]): ForwardedPort => ({
+  service: `team-${id}/web`,
+  id,
+  family: "IPv4",
+  vip: `203.0.113.${id}`,
+  protocol: "TCP",
+  port: 80,
+  scheduler: "mh",
+  affinity: false,
+  preferLocal: false,
+  endpoints: addresses.map((address) => ({
+    address,
+    port: 8080,
+    isLocal: false,
+    isServing: true,
+    returnPath: "snat",
+  })),
+});
+const wanting = (...ports: ForwardedPort[]): ForwardingInput => ({
+  nodeAddresses: {},
+  ports,
+  vips: [],
+});
+const isAbout = (operation: Operation, address: string): boolean =>
+  "destination" in operation && operation.destination.address === address;
+
+function world() {
+  const kernel = new FakeForwardingKernel();
+  const clock = new FakeClock();
+  let drifts = 0;
+  const onDrift = (): void => {
+    drifts += 1;
+  };
+  const forwarding = new Forwarding(kernel, { clock, onDrift });
+  const { servers, sets } = kernel.present;
+  return {
+    kernel,
+    clock,
+    forwarding,
+    drifts: () => drifts,
+    async pass(input: ForwardingInput) {
+      const { refused, ...rest } = await forwarding.reconcile(input);
+      return { ...rest, refused: refused.map(({ service, what, code }) => `${service}: ${what}: ${code}`) };
+    },
+    reals: (mark: number) => [...(servers.get(`2/${mark}`)?.reals.keys() ?? [])].sort(),
+    ports: () => [...(sets.get("ports4")?.keys() ?? [])].map((key) => Number(`0x${key.slice(6, 8)}`)),
+  };
+}
+
+test("a refused endpoint is left out alone, and said with its Service", async () => {
+  const { kernel, pass, reals, ports } = world();
+  kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
+  const { refused, changes } = await pass(wanting(port(1, BAD, "10.0.0.1"), port(2, "10.0.0.2")));
+  assert.deepEqual(refused, [`team-1/web: endpoint ${BAD} port 8080: EINVAL`]);
+  assert.deepEqual([reals(0x1001), reals(0x1002)], [["10.0.0.1 8080"], ["10.0.0.2 8080"]]);
+  assert.deepEqual(ports(), [1, 2]);
+  assert.ok(!changes.some(({ name }) => name.includes(BAD)), "what was refused is no change");
+});
+
+test("a Service that the kernel does not take is not marked; what is refused for that reason alone is not said", async () => {
+  const { kernel, pass, ports } = world();
+  kernel.refuse = ({ kind, service }) =>
+    kind === "addService" && service.mark === 0x1001 ? "ENOMEM" : undefined;
+  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
+  assert.deepEqual((await pass(wanted)).refused, ["team-1/web: the virtual server: ENOMEM"]);
+  assert.deepEqual(ports(), [1, 2], "its clients are refused");
+  assert.deepEqual(
+    [...(kernel.present.sets.get("tier1v4")?.values() ?? [])].map(({ value }) => value),
+    ["02100000"],
+  );
+});
+
+test("one that stays without its scheduler is not marked either, until it has it", async () => {
+  const { kernel, clock, pass } = world();
+  kernel.refuse = ({ kind, service }) =>
+    kind === "editService" && service.mark === 0x1001 ? "ENOMEM" : undefined;
+  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
+  const marked = (): number => kernel.present.sets.get("tier1v4")?.size ?? 0;
+  await pass(wanted);
+  assert.equal(marked(), 1);
+  assert.equal((await pass(wanted)).writes, 0);
+  assert.equal(marked(), 1);
+  kernel.refuse = () => undefined;
+  await clock.advance(2_000);
+  assert.deepEqual((await pass(wanted)).refused, []);
+  assert.equal(marked(), 2);
+});
+
+test("what is refused again and again is asked ever later, and at once when it is wanted otherwise", async () => {
+  const { kernel, clock, pass } = world();
+  kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
+  const wanted = wanting(port(1, BAD, "10.0.0.1"), port(2, "10.0.0.2"));
+  await pass(wanted);
+  const asked: number[] = [];
+  for (let second = 1; second <= 900; second += 1) {
+    await clock.advance(1_000);
+    if ((await pass(wanted)).writes > 0) asked.push(second);
+  }
+  assert.deepEqual(asked, [2, 6, 14, 30, 62, 126, 254, 510, 810]);
+  assert.deepEqual((await pass(wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2")))).refused, []);
+  assert.ok((await pass(wanted)).writes > 0, "forgotten when it was wanted no more");
+});
+
+test("refusals that get lost are found by reading back", async () => {
+  const { kernel, pass, reals } = world();
+  kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
+  kernel.isDeaf = true;
+  const wanted = wanting(port(1, BAD, "10.0.0.1"), port(2, "10.0.0.2"));
+  assert.deepEqual((await pass(wanted)).refused, [`team-1/web: endpoint ${BAD} port 8080: NotVerified`]);
+  assert.deepEqual(reals(0x1002), ["10.0.0.2 8080"]);
+  assert.equal((await pass(wanted)).writes, 0);
+});
+
+test("what is acknowledged each time, and is never there, is asked ever later as well", async () => {
+  const { kernel, clock, pass } = world();
+  kernel.forget = (operation) => isAbout(operation, BAD);
+  const wanted = wanting(port(1, BAD, "10.0.0.1"), port(2, "10.0.0.2"));
+  await pass(wanted);
+  const asked: number[] = [];
+  for (let second = 1; second <= 40; second += 1) {
+    await clock.advance(1_000);
+    if ((await pass(wanted)).writes > 0) asked.push(second);
+  }
+  assert.deepEqual(asked, [2, 6, 14, 30]);
+});
+
+test("a kernel that takes nothing of anybody fails the pass", async () => {
+  const { kernel, pass } = world();
+  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
+  kernel.forget = ({ kind }) => kind === "addService";
+  await assert.rejects(pass(wanted), { name: "ForwardingError", code: "KernelRefused" });
+});
+
+test("a right that is missing fails the pass at once", async () => {
+  const { kernel, pass } = world();
+  kernel.refuse = () => "EPERM";
+  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
+  await assert.rejects(pass(wanted), { name: "ForwardingError", code: "NoNetAdmin" });
+});
+
+test("elements that nftables does not take cost their owner alone, and few transactions", async () => {
+  const { kernel, pass } = world();
+  const ports = Array.from({ length: 250 }, (_, index) => port(index + 1, "10.0.0.1"));
+  kernel.refuseElement = ({ key }) => key.startsWith("cb007107");
+  const { refused } = await pass(wanting(...ports));
+  assert.deepEqual(refused, ["team-7/web: its nftables elements: EINVAL"]);
+  assert.equal(kernel.present.sets.get("tier1v4")?.size, 249);
+  assert.ok(kernel.transactions < 30, String(kernel.transactions));
+  assert.equal((await pass(wanting(...ports))).writes, 0);
+});
+
+const many = (count: number): ForwardedPort[] =>
+  Array.from({ length: count }, (_, index) => ({
+    ...port(index + 1, "10.0.0.1", "10.0.0.2"),
+    vip: `203.0.${index >> 8}.${index & 255}`,
+  }));
+
+test("one endpoint that changes among many costs reads and writes of its own Service alone", async () => {
+  const { kernel, pass } = world();
+  const ports = many(1_000);
+  await pass(wanting(...ports));
+  const next = ports.with(500, { ...(ports[500] as ForwardedPort), ...port(501, "10.0.0.1", "10.0.0.3") });
+  const [read, transactions] = [kernel.read, kernel.transactions];
+  const { writes } = await pass(wanting(...next));
+  // Two endpoints behind SNAT: an element each beside the real servers.
+  assert.ok(kernel.read - read <= 20, `${kernel.read - read} entries read`);
+  assert.ok(writes <= 10, `${writes} written`);
+  assert.ok(kernel.transactions - transactions <= 2);
+});
+
+test("a pass without changes reads and writes no entry", async () => {
+  const { kernel, pass } = world();
+  const wanted = wanting(...many(1_000));
+  await pass(wanted);
+  const { read } = kernel;
+  assert.equal((await pass(wanted)).writes, 0);
+  assert.equal(kernel.read, read);
+});
+
+/** What others do, and within how long it is found. */
+const DRIFTS: readonly [what: string, damage: (kernel: FakeForwardingKernel) => void, withinMs: number][] = [
+  ["a service that is removed", ({ present }) => void present.servers.delete("2/4097"), 5_000],
+  [
+    "a service with another scheduler",
+    ({ present }) => {
+      const server = present.servers.get("2/4097");
+      if (server !== undefined) server.service = { ...server.service, scheduler: "rr" };
+    },
+    5_000,
+  ],
+  [
+    "a real server that is removed",
+    ({ present }) => void present.servers.get("2/4097")?.reals.clear(),
+    60_000,
+  ],
+  [
+    "an element that is removed",
+    (kernel) => kernel.dropElement("tier1v4", "cb007101" + "0600000000500000"),
+    5_000,
+  ],
+  ["an element that is added", (kernel) => kernel.addElement("vips4", { key: "0a000009" }), 5_000],
+  ["the table that is removed", (kernel) => kernel.dropTable(), 5_000],
+  ["a route that is removed", ({ present }) => void present.routes.delete("203.0.113.1"), 60_000],
+  ["a route that is added", ({ present }) => void present.routes.add("203.0.113.99"), 60_000],
+];
+for (const [what, damage, withinMs] of DRIFTS) {
+  test(`found by itself, and put right by the next pass: ${what}`, async () => {
+    const { kernel, clock, forwarding, drifts } = world();
+    const wanted = { ...wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2")), vips: ["203.0.113.1"] };
+    await forwarding.reconcile(wanted);
+    await clock.advance(20_000);
+    assert.equal(drifts(), 0, "nothing is found where nothing is wrong");
+    const right = kernel.describe();
+    damage(kernel);
+    assert.notDeepEqual(kernel.describe(), right);
+    await clock.advance(withinMs);
+    // The table itself is looked at in each pass.
+    if (kernel.present.hasTable) assert.ok(drifts() > 0);
+    await forwarding.reconcile(wanted);
+    assert.deepEqual(kernel.describe(), right);
+    assert.equal((await forwarding.reconcile(wanted)).writes, 0);
+    forwarding.close();
+  });
+}
+
+test("what differs is shown beside what is wanted", async () => {
+  const { kernel, forwarding } = world();
+  await forwarding.reconcile(wanting(port(1, "10.0.0.1")));
+  assert.equal(forwarding.difference().entries, 0);
+  kernel.present.servers.get("2/4097")?.reals.clear();
+  await forwarding.audit();
+  const { entries, virtualServers } = forwarding.difference();
+  assert.equal(entries, 1);
+  assert.equal(virtualServers[0]?.wanted?.realServers[0]?.address, "10.0.0.1");
+  assert.deepEqual(virtualServers[0]?.there?.destinations, []);
+});
+
+test("a foreign service with a mark of ours is left alone until it goes, and its port is not marked meanwhile", async () => {
+  const { kernel, forwarding, ports } = world();
+  const service = { family: 2, mark: 0x1001, scheduler: "rr", flags: 0 };
+  kernel.present.servers.set("2/4097", { service, reals: new Map() });
+  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
+  const { conflicts } = await forwarding.reconcile(wanted);
+  assert.deepEqual(conflicts, ["mark 0x1001 belongs to a foreign IPVS service"]);
+  assert.deepEqual((await forwarding.reconcile(wanted)).conflicts, conflicts);
+  assert.equal(kernel.present.servers.get("2/4097")?.service.scheduler, "rr");
+  assert.deepEqual(
+    [...(kernel.present.sets.get("tier1v4")?.values() ?? [])].map(({ value }) => value),
+    ["02100000"],
+  );
+  kernel.present.servers.delete("2/4097");
+  assert.deepEqual((await forwarding.reconcile(wanted)).conflicts, []);
+  assert.equal(kernel.present.servers.get("2/4097")?.service.scheduler, "mh");
+  assert.equal(kernel.present.sets.get("tier1v4")?.size, 2);
+  assert.deepEqual(ports(), [1, 2]);
+});
+
+test("removal takes away all of ours, leaves the foreign, and a pass after it makes everything anew", async () => {
+  const { kernel, forwarding } = world();
+  const foreign = { family: 2, mark: 77, scheduler: "rr", flags: 0 };
+  kernel.present.servers.set("2/77", { service: foreign, reals: new Map() });
+  const wanted = { ...wanting(port(1, "10.0.0.1")), vips: ["203.0.113.1"] };
+  await forwarding.reconcile(wanted);
+  const made = kernel.describe();
+  await forwarding.remove();
+  assert.deepEqual(kernel.describe(), { servers: [["2/77", "rr", 0, []]], sets: [], routes: [] });
+  await forwarding.reconcile(wanted);
+  assert.deepEqual(kernel.describe(), made);
+});

@@ -1,0 +1,181 @@
+/**
+ * What one port of a Service wants in the kernel: "two marks, one list" (docs/dataplane.md). Pure; the same port gives the
+ * same on every node but for what is local there.
+ */
+import { AddressError, mergeRanges, parsePrefix, type Range, rangeOf } from "#api/address.ts";
+import {
+  addressKey,
+  admittedSet,
+  markValue,
+  named,
+  portKey,
+  type SetName,
+  sourceKey,
+  valueKey,
+} from "#speaker/forwarding/elements.ts";
+import { markOf } from "#speaker/forwarding/mark.ts";
+import type {
+  Element,
+  Family,
+  ForwardedEndpoint,
+  ForwardedPort,
+  ForwardingSettings,
+  RealServer,
+  VirtualServer,
+} from "#speaker/forwarding/types.ts";
+import { MH } from "#speaker/netlink/ipvs.ts";
+
+export type SetElement = readonly [set: string, element: Element];
+
+export interface PortPlan {
+  readonly servers: readonly VirtualServer[];
+  readonly elements: readonly SetElement[];
+}
+
+interface Keyed {
+  readonly endpoint: ForwardedEndpoint;
+  /** Its address as an element's key. */
+  readonly key: string;
+}
+
+/** One order on every node: by bytes of the address, then by port. */
+function byAddress({ key: left, endpoint: a }: Keyed, { key: right, endpoint: b }: Keyed): number {
+  return left < right ? -1 : left > right ? 1 : a.port - b.port;
+}
+
+export const isTunnelled = (endpoint: ForwardedEndpoint): boolean =>
+  !endpoint.isLocal && endpoint.returnPath === "direct";
+
+function realServer(endpoint: ForwardedEndpoint, weight: number): RealServer {
+  const forwarding = isTunnelled(endpoint) ? "tunnel" : "masquerade";
+  return { address: endpoint.address, port: endpoint.port, forwarding, weight };
+}
+
+function schedulerFlags(port: ForwardedPort): number {
+  if (port.scheduler !== "mh") return 0;
+  return port.affinity ? MH.fallback : MH.fallback | MH.port;
+}
+
+function server(
+  port: ForwardedPort,
+  mark: number,
+  sorted: readonly Keyed[],
+  weightOf: (endpoint: ForwardedEndpoint) => 0 | 1,
+): VirtualServer {
+  return {
+    mark,
+    family: port.family,
+    scheduler: port.scheduler,
+    flags: schedulerFlags(port),
+    realServers: sorted.map(({ endpoint }) => realServer(endpoint, weightOf(endpoint))),
+  };
+}
+
+/** Tier 1: new connections go to what serves; with preferLocal only to this node's pods while it has one. */
+function tier1(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): VirtualServer {
+  const hasLocal = port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing);
+  return server(port, mark, sorted, (endpoint) =>
+    endpoint.isServing && (endpoint.isLocal || !port.preferLocal || !hasLocal) ? 1 : 0,
+  );
+}
+
+/**
+ * Tier 2: what came out of a tunnel ends at a pod of this node. A new connection that tier 1 gave to another pod since
+ * its own drains has to find that other one here, too; flows of the draining one have their entries.
+ */
+function tier2(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): VirtualServer {
+  return server(port, mark, sorted, (endpoint) => (endpoint.isLocal && endpoint.isServing ? 1 : 0));
+}
+
+function rangeOfText(text: string): Range[] {
+  try {
+    return [rangeOf(parsePrefix(text.trim()))];
+  } catch (error) {
+    if (error instanceof AddressError) return [];
+    throw error;
+  }
+}
+
+/** Their source ranges, joined: the kernel refuses intervals that overlap. What is no prefix of the family is left out. */
+function admittedBy(ports: readonly ForwardedPort[]): Range[] {
+  const own = ports.flatMap(({ family, sourceRanges = [] }) =>
+    sourceRanges.flatMap(rangeOfText).filter((range) => range.family === family),
+  );
+  return mergeRanges(own);
+}
+
+/** Of ports that share an address: whoever none of them admits may not ping it either. */
+export function planPings(sharing: readonly ForwardedPort[]): SetElement[] {
+  const [first] = sharing;
+  if (first === undefined || sharing.some(({ sourceRanges }) => sourceRanges === undefined)) return [];
+  const { family, vip } = first;
+  const end = (source: bigint): string => addressKey(vip) + valueKey(family, source);
+  return [
+    [named("guarded", family), { key: addressKey(vip) }],
+    ...admittedBy(sharing).map(
+      ({ first: from, last }): SetElement => [
+        named("admitted_ping", family),
+        { key: end(from), keyEnd: end(last) },
+      ],
+    ),
+  ];
+}
+
+function sourceElements(port: ForwardedPort, key: string): SetElement[] {
+  if (port.sourceRanges === undefined) return [];
+  const end = (source: bigint): string => sourceKey(port.vip, port.port, source);
+  return [
+    [named("restricted", port.family), { key }],
+    ...admittedBy([port]).map(
+      ({ first, last }): SetElement => [
+        named(admittedSet(port.protocol), port.family),
+        { key: end(first), keyEnd: end(last) },
+      ],
+    ),
+  ];
+}
+
+/** By port and pod where a source is translated: another Service that names the same pod changes nothing for this one. */
+function endpointElements(family: Family, endpoints: readonly Keyed[], place: string): SetElement[] {
+  return endpoints.flatMap(({ endpoint, key }): SetElement[] => {
+    if (endpoint.isLocal)
+      return [
+        [named("local", family), { key }],
+        [named("hairpin", family), { key: key + key }],
+      ];
+    return endpoint.returnPath === "snat" ? [[named("translated", family), { key: place + key }]] : [];
+  });
+}
+
+function marking(port: ForwardedPort, maps: readonly SetName[], key: string, mark: number): SetElement[] {
+  const value = markValue(mark);
+  return [
+    ...maps.map((map): SetElement => [named(map, port.family), { key, value }]),
+    ["marks", { key: value }],
+  ];
+}
+
+/** Throws for values that no port can have. */
+export function planPort(port: ForwardedPort, { routingBit }: ForwardingSettings): PortPlan {
+  const key = portKey(port.vip, port.protocol, port.port);
+  // In no set: as a port that no Service has.
+  if (port.endpoints.length === 0) return { servers: [], elements: [] };
+  const [mark1, mark2] = [markOf(port.id, 1, routingBit), markOf(port.id, 2, routingBit)];
+  const sorted = port.endpoints
+    .map((endpoint): Keyed => ({ endpoint, key: addressKey(endpoint.address) }))
+    .sort(byAddress);
+  const elements: SetElement[] = [
+    [named("ports", port.family), { key }],
+    // An ICMP error names the port as the source of the packet inside it: the same bytes.
+    ...marking(port, ["tier1v", "error1v"], key, mark1),
+    ...sourceElements(port, key),
+    ...endpointElements(port.family, sorted, key),
+  ];
+  const first = tier1(port, mark1, sorted);
+  // Never hit on a node without a pod of the port, and 37 KB of kernel memory.
+  if (!port.endpoints.some((endpoint) => endpoint.isLocal)) return { servers: [first], elements };
+  return {
+    servers: [first, tier2(port, mark2, sorted)],
+    elements: [...elements, ...marking(port, ["tier2v", "error2v"], key, mark2)],
+  };
+}

@@ -1,0 +1,142 @@
+/** Reads entries of the kernel by their keys: few of them one by one, many of them as a list. */
+import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
+import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import type { Slices } from "#speaker/forwarding/slices.ts";
+import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
+import {
+  isAsWanted,
+  type PresentServer,
+  parseServerKey,
+  serverKey,
+} from "#speaker/forwarding/virtual-servers.ts";
+import type { Wanted } from "#speaker/forwarding/wanted.ts";
+import type { MarkService } from "#speaker/netlink/ipvs.ts";
+
+/** More than so many are not asked for one by one. */
+const ONE_BY_ONE = 256;
+
+/** Virtual servers by `keyOfServer`. */
+export interface Servers {
+  /** As wanted, or gone as wanted. Nothing else is kept of them: there may be very many. */
+  readonly settled: ReadonlySet<string>;
+  /** The others that are wanted, and whose marks are ours. */
+  readonly wanted: ReadonlyMap<string, VirtualServer>;
+  /** Of ours that are not settled, what is there. */
+  readonly present: ReadonlyMap<string, PresentServer>;
+  /** There, and of somebody else. */
+  readonly foreign: ReadonlySet<string>;
+}
+
+export class Reader {
+  readonly #kernel: Pick<ForwardingKernel, "servers" | "elements">;
+  readonly #wanted: Wanted;
+  readonly #own: ReadonlySet<string>;
+
+  constructor(
+    kernel: Pick<ForwardingKernel, "servers" | "elements">,
+    wanted: Wanted,
+    own: ReadonlySet<string>,
+  ) {
+    this.#kernel = kernel;
+    this.#wanted = wanted;
+    this.#own = own;
+  }
+
+  async servers(keys: ReadonlySet<string>, slices: Slices): Promise<Servers> {
+    const found = {
+      settled: new Set<string>(),
+      wanted: new Map<string, VirtualServer>(),
+      present: new Map<string, PresentServer>(),
+      foreign: new Set<string>(),
+    };
+    const services = await this.#services(keys, slices);
+    for (const key of keys) {
+      const service = services.get(key);
+      const server = this.#wanted.servers.get(key);
+      if (service !== undefined && !this.#own.has(markValue(service.mark))) {
+        // Of somebody else, and wanted by nobody of ours: as it should be.
+        (server === undefined ? found.settled : found.foreign).add(key);
+        continue;
+      }
+      if (service === undefined) {
+        if (server === undefined) found.settled.add(key);
+        else found.wanted.set(key, server);
+        continue;
+      }
+      const destinations = this.#kernel.servers.destinations(service);
+      const present = { service, destinations };
+      await slices.breathe();
+      if (server !== undefined && isAsWanted(server, present)) {
+        found.settled.add(key);
+        continue;
+      }
+      found.present.set(key, present);
+      if (server !== undefined) found.wanted.set(key, server);
+    }
+    return found;
+  }
+
+  /** By set: those of the keys that are there. */
+  async elements(
+    due: ReadonlyMap<string, ReadonlySet<string>>,
+    slices: Slices,
+  ): Promise<Map<string, readonly Element[]>> {
+    const found = new Map<string, readonly Element[]>();
+    for (const [set, keys] of due) {
+      found.set(set, await this.#elementsOf(set, keys, slices));
+      await slices.breathe();
+    }
+    return found;
+  }
+
+  async #services(keys: ReadonlySet<string>, slices: Slices): Promise<Map<string, MarkService>> {
+    const services = new Map<string, MarkService>();
+    if (keys.size <= ONE_BY_ONE) {
+      const list = [...keys];
+      const answers = list.length === 0 ? [] : this.#kernel.servers.find(list.map(parseServerKey));
+      for (const [at, service] of answers.entries())
+        if (service !== undefined) services.set(list[at] ?? "", service);
+      return services;
+    }
+    for (const part of this.#kernel.servers.walk()) {
+      for (const service of part) {
+        const key = serverKey(service.family, service.mark);
+        if (keys.has(key)) services.set(key, service);
+      }
+      await slices.breathe();
+    }
+    return services;
+  }
+
+  async #elementsOf(set: string, keys: ReadonlySet<string>, slices: Slices): Promise<Element[]> {
+    const found: Element[] = [];
+    if (keys.size <= ONE_BY_ONE) {
+      const list = [...keys];
+      if (list.length === 0) return [];
+      const answers = this.#kernel.elements.find(
+        set,
+        list.map((key) => this.#asked(set, key)),
+      );
+      // Of an interval the kernel finds the one that its first end is in, which may be another one.
+      return answers.flatMap((element, at) =>
+        element !== undefined && elementKey(element) === list[at] ? element : [],
+      );
+    }
+    for (const part of this.#kernel.elements.walk(set)) {
+      for (const element of part) if (keys.has(elementKey(element))) found.push(element);
+      await slices.breathe();
+    }
+    return found;
+  }
+
+  /** Of an element that is wanted no more only the key is known; both ends of an interval are in it, equally long. */
+  #asked(set: string, key: string): Pick<Element, "key" | "keyEnd"> {
+    const wanted = this.#wanted.elements.get(set)?.get(key);
+    if (wanted !== undefined) return wanted;
+    if (!isOfIntervals(set)) return { key };
+    return { key: key.slice(0, key.length / 2), keyEnd: key.slice(key.length / 2) };
+  }
+}
+
+/** Sets whose elements have two ends (sets.ts). */
+const isOfIntervals = (set: string): boolean => /^(admitted_|routed)/.test(set);

@@ -1,0 +1,78 @@
+/** The `local` routes of our addresses in our own routing table, by rtnetlink. */
+import type { RefusedRoute, RouteTable } from "#speaker/forwarding/kernel.ts";
+import { DEFAULT_SETTINGS, type ForwardingSettings } from "#speaker/forwarding/types.ts";
+import { isErrno, NetlinkError } from "#speaker/netlink/error.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  addRoute,
+  localRoute,
+  removeRoute,
+  TYPE_LOCAL,
+  walkOwnRoutes,
+  waysWithMark,
+} from "#speaker/netlink/route.ts";
+import type { NetlinkSocket } from "#speaker/netlink/socket.ts";
+
+const LOOPBACK = 1;
+/** The kernel knows no way to the address, in our table or another. */
+const NO_WAY: readonly string[] = ["ENETUNREACH", "EHOSTUNREACH"];
+export const FAMILY_NUMBERS = [AF_INET, AF_INET6] as const;
+
+export class KernelRoutes implements RouteTable {
+  readonly #socket: Pick<NetlinkSocket, "gets" | "batch">;
+  readonly #walker: Pick<NetlinkSocket, "walk">;
+  readonly #settings: ForwardingSettings;
+
+  /** `walker`: a socket of its own, which may be in the middle of a list while the other one works. */
+  constructor(
+    socket: Pick<NetlinkSocket, "gets" | "batch">,
+    walker: Pick<NetlinkSocket, "walk">,
+    settings: ForwardingSettings = DEFAULT_SETTINGS,
+  ) {
+    this.#socket = socket;
+    this.#walker = walker;
+    this.#settings = settings;
+  }
+
+  *walk(): Generator<readonly string[], void> {
+    for (const family of FAMILY_NUMBERS) {
+      for (const part of walkOwnRoutes(this.#walker, family, this.#settings.table))
+        yield part.map(({ destination }) => destination ?? "");
+    }
+  }
+
+  find(vips: readonly string[]): boolean[] {
+    const { table, routingBit } = this.#settings;
+    let isSure = true;
+    const found = waysWithMark(this.#socket, vips, routingBit).map((way) => {
+      if (way instanceof NetlinkError) isSure &&= NO_WAY.includes(way.code);
+      else if (way.type === TYPE_LOCAL && way.table === table) return true;
+      // Local by another table, which is asked before ours.
+      else isSure &&= way.type !== TYPE_LOCAL;
+      return false;
+    });
+    if (isSure) return found;
+    // Only the list shows what is in our table.
+    const all = new Set([...this.walk()].flat());
+    return vips.map((vip) => all.has(vip));
+  }
+
+  write({
+    add,
+    remove,
+  }: {
+    readonly add: readonly string[];
+    readonly remove: readonly string[];
+  }): RefusedRoute[] {
+    const { table } = this.#settings;
+    const coming = add.map((vip) => addRoute(localRoute(vip, table, LOOPBACK)));
+    const going = remove.map((vip) => removeRoute(localRoute(vip, table, LOOPBACK)));
+    const vips = [...add, ...remove];
+    return this.#socket.batch([...coming, ...going]).flatMap(({ index, error }) => {
+      const isGoing = index >= add.length;
+      const isDone = isGoing ? isErrno(error, "ESRCH", "ENOENT") : isErrno(error, "EEXIST");
+      return isDone ? [] : [{ vip: vips[index] ?? "", error }];
+    });
+  }
+}

@@ -1,0 +1,404 @@
+/**
+ * What is wanted in the kernel, kept from one input to the next: of each new input only the ports, addresses and groups
+ * that changed are planned anew, and what became different of it is handed out. What is kept always equals what a new
+ * `Wanted` would make of the same input (property test).
+ */
+import { isDeepStrictEqual } from "node:util";
+import { mergeRanges, type Range, WIDTH } from "#api/address.ts";
+import { errorText } from "#common/error.ts";
+import {
+  addressKey,
+  elementKey,
+  elementText,
+  MARKING,
+  named,
+  SETS,
+  valueKey,
+} from "#speaker/forwarding/elements.ts";
+import { Entries } from "#speaker/forwarding/entries.ts";
+import { type PortPlan, planPings, planPort, type SetElement } from "#speaker/forwarding/plan-port.ts";
+import {
+  DEFAULT_SETTINGS,
+  type Element,
+  FAMILIES,
+  type Family,
+  type ForwardedPort,
+  type ForwardingCounts,
+  type ForwardingInput,
+  type ForwardingSettings,
+  type Refusal,
+  type VirtualServer,
+} from "#speaker/forwarding/types.ts";
+import { keyOfServer } from "#speaker/forwarding/virtual-servers.ts";
+import { canonical } from "#speaker/netlink/route.ts";
+
+/** How many remote endpoints are asked for the way to them. */
+const WAYS = 4;
+
+/** What an input port came to. */
+interface Planned {
+  /** `192.0.2.1 TCP/80`. */
+  readonly place: string;
+  /** Without endpoints that nobody may forward to. */
+  readonly port: ForwardedPort;
+  readonly leftOut: readonly Refusal[];
+  /** No kernel could be given it. */
+  readonly isFailed: boolean;
+}
+
+const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
+const placeOf = ({ vip, protocol, port }: ForwardedPort): string => `${vip} ${protocol}/${port}`;
+
+export class Wanted {
+  /** By `keyOfServer`. */
+  readonly servers = new Map<string, VirtualServer>();
+  /** By set, then by `elementKey`; every set of ours has an entry. */
+  readonly elements = new Map<string, Map<string, Element>>();
+  /** Addresses that are local for marked packets, in canonical text. */
+  readonly routes = new Set<string>();
+  #input: ForwardingInput | undefined;
+  #settings: ForwardingSettings = DEFAULT_SETTINGS;
+  #planned = new Map<ForwardedPort, Planned>();
+  #leftOut: readonly Refusal[] = [];
+  readonly #vips = new Set<string>();
+  readonly #portsOfVip = new Map<string, Set<ForwardedPort>>();
+  /** Elements that no single port has alone, by what they are of: an address's pings, `members`, `routed`. */
+  readonly #groups = new Map<string, readonly SetElement[]>();
+  /** Of elements that several ports have: how many more than one. */
+  readonly #shared = new Map<string, number>();
+  #realServers = 0;
+  #before = new Before();
+
+  constructor() {
+    for (const set of SETS) for (const family of FAMILIES) this.elements.set(named(set, family), new Map());
+    this.elements.set("marks", new Map());
+  }
+
+  get settings(): ForwardingSettings {
+    return this.#settings;
+  }
+
+  /** Whom marks and elements belong to. */
+  get ports(): readonly ForwardedPort[] {
+    return this.#input?.ports ?? [];
+  }
+
+  /** What of the input no kernel could do. */
+  get leftOut(): readonly Refusal[] {
+    return this.#leftOut;
+  }
+
+  get nodeAddresses(): ForwardingInput["nodeAddresses"] {
+    return this.#input?.nodeAddresses ?? {};
+  }
+
+  /** The sets `members4` and `members6` say who may tunnel to this node. */
+  get knowsMembers(): boolean {
+    return this.#input?.members !== undefined;
+  }
+
+  counts(): Pick<ForwardingCounts, "virtualServers" | "realServers" | "routes" | "elements"> {
+    let elements = 0;
+    for (const set of this.elements.values()) elements += set.size;
+    const { servers, routes } = this;
+    return { virtualServers: servers.size, realServers: this.#realServers, routes: routes.size, elements };
+  }
+
+  /** What is wanted otherwise than before. */
+  update(input: ForwardingInput): Entries {
+    this.#before = new Before();
+    const last = this.#input;
+    const settings = input.settings ?? DEFAULT_SETTINGS;
+    const isAnew = !isDeepStrictEqual(settings, this.#settings);
+    // Their plans hold marks made of the old bit.
+    const touched = isAnew ? this.#removePorts(() => false) : new Set<string>();
+    this.#settings = settings;
+    const changedVips = input.vips === last?.vips ? NONE : this.#updateVips(input.vips);
+    if (isAnew || changedVips.size > 0 || input.ports !== last?.ports)
+      this.#updatePorts(input.ports, changedVips, touched);
+    if (!isDeepStrictEqual(input.members, last?.members)) this.#replace("members", members(input));
+    if (!isDeepStrictEqual(input.routed, last?.routed)) this.#replace("routed", routed(input.routed ?? []));
+    this.#input = input;
+    return this.#before.differing(this);
+  }
+
+  /** Elements that mark packets with one of the marks, and the marks themselves: by `markValue`. */
+  *elementsOfMarks(marks: ReadonlySet<string>): Generator<readonly [set: string, key: string], void> {
+    for (const mark of marks) yield ["marks", mark];
+    for (const set of MARKING) {
+      for (const [key, { value }] of this.elements.get(set) ?? [])
+        if (value !== undefined && marks.has(value)) yield [set, key];
+    }
+  }
+
+  /** Some remote endpoints that are reached through a tunnel: the way to them decides the segment size. */
+  sampleRemotes(): string[] {
+    const lowest: { mark: number; address: string }[] = [];
+    for (const { mark, realServers } of this.servers.values()) {
+      const worst = lowest.length < WAYS ? Number.POSITIVE_INFINITY : (lowest.at(-1)?.mark ?? 0);
+      if (mark >= worst) continue;
+      const remote = realServers.find(({ forwarding }) => forwarding === "tunnel");
+      if (remote === undefined) continue;
+      lowest.push({ mark, address: remote.address });
+      lowest.sort((a, b) => a.mark - b.mark);
+      if (lowest.length > WAYS) lowest.pop();
+    }
+    return [...new Set(lowest.map(({ address }) => address))].sort();
+  }
+
+  // --- ports
+
+  /** `touched`: addresses of ports that went already. */
+  #updatePorts(
+    ports: readonly ForwardedPort[],
+    changedVips: ReadonlySet<string>,
+    touched: Set<string>,
+  ): void {
+    const leftOut: Refusal[] = [];
+    const next = new Map<ForwardedPort, Planned>();
+    const held = new Map<number | string, ForwardedPort>();
+    const added: [Planned, PortPlan][] = [];
+    for (const port of ports) {
+      const known = this.#planned.get(port);
+      const place = known?.place ?? placeOf(port);
+      const why = taken(held, port, place);
+      if (why !== undefined) {
+        leftOut.push(unplanned(port, "the port", why));
+        continue;
+      }
+      const isKept =
+        known !== undefined &&
+        !(changedVips.size > 0 && port.endpoints.some(({ address }) => changedVips.has(address)));
+      const planned = isKept ? known : this.#planOne(port, place, added);
+      next.set(port, planned);
+      leftOut.push(...planned.leftOut);
+      if (planned.isFailed) continue;
+      held.set(port.id, port);
+      held.set(place, port);
+    }
+    for (const vip of this.#removePorts((port, planned) => next.get(port) === planned)) touched.add(vip);
+    for (const [{ port }, plan] of added) {
+      touched.add(port.vip);
+      this.#put(port, plan);
+    }
+    this.#planned = next;
+    this.#leftOut = leftOut;
+    for (const vip of touched)
+      this.#replace(`ping ${vip}`, planPings([...(this.#portsOfVip.get(vip) ?? [])]));
+  }
+
+  #planOne(port: ForwardedPort, place: string, added: [Planned, PortPlan][]): Planned {
+    const leftOut: Refusal[] = [];
+    const sound = withoutVips(port, this.#vips, leftOut);
+    try {
+      const planned = { place, port: sound, leftOut, isFailed: false };
+      added.push([planned, planPort(sound, this.#settings)]);
+      return planned;
+    } catch (error) {
+      return {
+        place,
+        port: sound,
+        leftOut: [...leftOut, unplanned(port, "the port", errorText(error))],
+        isFailed: true,
+      };
+    }
+  }
+
+  #put(port: ForwardedPort, { servers, elements }: PortPlan): void {
+    const sharing = this.#portsOfVip.get(port.vip);
+    if (sharing === undefined) this.#portsOfVip.set(port.vip, new Set([port]));
+    else sharing.add(port);
+    for (const server of servers) this.#setServer(keyOfServer(server), server);
+    for (const one of elements) this.#add(one);
+  }
+
+  /** Returns the addresses of those that went. */
+  #removePorts(isKept: (port: ForwardedPort, planned: Planned) => boolean): Set<string> {
+    const vips = new Set<string>();
+    for (const [key, planned] of this.#planned) {
+      if (isKept(key, planned)) continue;
+      this.#planned.delete(key);
+      if (planned.isFailed) continue;
+      const { port } = planned;
+      vips.add(port.vip);
+      const sharing = this.#portsOfVip.get(port.vip);
+      sharing?.delete(port);
+      if (sharing?.size === 0) this.#portsOfVip.delete(port.vip);
+      // The same as when it was put: to make it again costs less than to keep it for each of them.
+      const { servers, elements } = planPort(port, this.#settings);
+      for (const server of servers) this.#setServer(keyOfServer(server), undefined);
+      for (const one of elements) this.#remove(one);
+    }
+    return vips;
+  }
+
+  // --- addresses
+
+  /** Those that came or went. */
+  #updateVips(vips: readonly string[]): Set<string> {
+    const now = new Set(vips);
+    const changed = new Set<string>();
+    for (const vip of this.#vips) if (!now.has(vip)) changed.add(vip);
+    for (const vip of now) if (!this.#vips.has(vip)) changed.add(vip);
+    for (const vip of changed) {
+      const key = addressKey(vip);
+      const route = canonical(vip);
+      const isComing = now.has(vip);
+      for (const set of ["vips", "carried"] as const) {
+        const one: SetElement = [named(set, familyOf(vip)), { key }];
+        if (isComing) this.#add(one);
+        else this.#remove(one);
+      }
+      this.#before.route(route, this.routes.has(route));
+      if (isComing) {
+        this.#vips.add(vip);
+        this.routes.add(route);
+      } else {
+        this.#vips.delete(vip);
+        this.routes.delete(route);
+      }
+    }
+    return changed;
+  }
+
+  // --- what is kept
+
+  #replace(group: string, elements: readonly SetElement[]): void {
+    for (const one of this.#groups.get(group) ?? []) this.#remove(one);
+    for (const one of elements) this.#add(one);
+    if (elements.length === 0) this.#groups.delete(group);
+    else this.#groups.set(group, elements);
+  }
+
+  #setServer(key: string, server: VirtualServer | undefined): void {
+    const present = this.servers.get(key);
+    this.#before.server(key, present);
+    const before = this.#before.servers.get(key);
+    this.#realServers += (server?.realServers.length ?? 0) - (present?.realServers.length ?? 0);
+    if (server === undefined) this.servers.delete(key);
+    else this.servers.set(key, before !== undefined && isDeepStrictEqual(before, server) ? before : server);
+  }
+
+  #add([set, element]: SetElement): void {
+    const elements = this.elements.get(set);
+    if (elements === undefined) return;
+    const key = elementKey(element);
+    const present = elements.get(key);
+    if (present !== undefined) {
+      const shared = `${set} ${key}`;
+      this.#shared.set(shared, (this.#shared.get(shared) ?? 0) + 1);
+      return;
+    }
+    this.#before.element(set, key, present);
+    elements.set(key, element);
+  }
+
+  #remove([set, element]: SetElement): void {
+    const elements = this.elements.get(set);
+    const key = elementKey(element);
+    const present = elements?.get(key);
+    if (elements === undefined || present === undefined) return;
+    const shared = `${set} ${key}`;
+    const more = this.#shared.get(shared) ?? 0;
+    if (more > 1) this.#shared.set(shared, more - 1);
+    else if (more === 1) this.#shared.delete(shared);
+    else {
+      this.#before.element(set, key, present);
+      elements.delete(key);
+    }
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** What was wanted of each entry before the first change of an update. */
+class Before {
+  readonly servers = new Map<string, VirtualServer | undefined>();
+  readonly #elements = new Map<string, Map<string, Element | undefined>>();
+  readonly #routes = new Map<string, boolean>();
+
+  server(key: string, server: VirtualServer | undefined): void {
+    if (!this.servers.has(key)) this.servers.set(key, server);
+  }
+
+  element(set: string, key: string, element: Element | undefined): void {
+    const known = this.#elements.get(set) ?? new Map<string, Element | undefined>();
+    this.#elements.set(set, known);
+    if (!known.has(key)) known.set(key, element);
+  }
+
+  route(vip: string, isWanted: boolean): void {
+    if (!this.#routes.has(vip)) this.#routes.set(vip, isWanted);
+  }
+
+  differing(now: Wanted): Entries {
+    const entries = new Entries();
+    for (const [key, server] of this.servers) if (now.servers.get(key) !== server) entries.servers.add(key);
+    for (const [vip, was] of this.#routes) if (now.routes.has(vip) !== was) entries.routes.add(vip);
+    for (const [set, elements] of this.#elements) {
+      for (const [key, element] of elements)
+        if (textOf(now.elements.get(set)?.get(key)) !== textOf(element)) entries.addElement(set, key);
+    }
+    return entries;
+  }
+}
+
+const textOf = (element: Element | undefined): string => (element === undefined ? "" : elementText(element));
+
+function members({ members: all = [] }: ForwardingInput): SetElement[] {
+  return [...new Set(all)].map((member) => [named("members", familyOf(member)), { key: addressKey(member) }]);
+}
+
+function routed(ranges: readonly Range[]): SetElement[] {
+  return mergeRanges(ranges).map(({ family, first, last }) => {
+    const all = (1n << BigInt(WIDTH[family])) - 1n;
+    return [
+      named("routed", family),
+      {
+        key: valueKey(family, first) + valueKey(family, 0n),
+        keyEnd: valueKey(family, last) + valueKey(family, all),
+      },
+    ];
+  });
+}
+
+/**
+ * Without endpoints that are addresses of Services: their packets would go from node to node until their time is over. (Of
+ * cluster addresses Kubernetes says the same: "Services without selectors".)
+ */
+function withoutVips(port: ForwardedPort, vips: ReadonlySet<string>, leftOut: Refusal[]): ForwardedPort {
+  if (!port.endpoints.some(({ address }) => vips.has(address))) return port;
+  for (const { address, port: number } of port.endpoints.filter((one) => vips.has(one.address)))
+    leftOut.push(unplanned(port, `endpoint ${address} port ${number}`, "it is an address of Services"));
+  return { ...port, endpoints: port.endpoints.filter(({ address }) => !vips.has(address)) };
+}
+
+function unplanned(port: ForwardedPort, what: string, words: string): Refusal {
+  const { service } = port;
+  const kind = "realServer";
+  return {
+    attempt: "",
+    kind,
+    what,
+    place: placeOf(port),
+    code: "Unplanned",
+    words,
+    ...(service !== undefined && { service }),
+  };
+}
+
+/**
+ * What of a port's id and place is another's already. The planner gives neither twice (speaker/plan/claims.ts says who keeps
+ * it); should it ever, then two Services in one virtual server are what must not be: each would answer the other's clients.
+ */
+function taken(
+  held: ReadonlyMap<number | string, ForwardedPort>,
+  port: ForwardedPort,
+  place: string,
+): string | undefined {
+  const ofId = held.get(port.id);
+  const holder = ofId ?? held.get(place);
+  if (holder === undefined) return undefined;
+  const claim = ofId === undefined ? place : `forwarding id ${port.id}`;
+  return `${claim} is of ${holder.service ?? placeOf(holder)} already`;
+}
