@@ -2,7 +2,7 @@
  * Writes elements of our sets and maps. The kernel takes a transaction whole or not at all: when it refuses one, the
  * owner (a port of a Service, an address) whose elements it does not take is found, and everybody else's are written.
  */
-import { elementText, markValue, ownerOf } from "#speaker/forwarding/elements.ts";
+import { elementKey, markValue, ownerOf } from "#speaker/forwarding/elements.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import { isolate } from "#speaker/forwarding/isolate.ts";
 import type { ElementTable } from "#speaker/forwarding/kernel.ts";
@@ -49,10 +49,12 @@ export class ElementWriter {
       set === "marks" ? !foreign.has(key) : value === undefined || !unmarked.has(value);
     for (const [set, elements] of wanted) {
       const usable = unmarked.size === 0 ? elements : elements.filter((element) => isUsable(set, element));
-      const there = new Set((present.get(set) ?? []).map(elementText));
-      const should = new Set(usable.map(elementText));
-      const missing = usable.filter((element) => !there.has(elementText(element)));
-      const leftover = (present.get(set) ?? []).filter((element) => !should.has(elementText(element)));
+      const found = present.get(set) ?? [];
+      const there = new Map(found.map((element) => [elementKey(element), element]));
+      const should = new Map(found.length === 0 ? [] : usable.map((one) => [elementKey(one), one]));
+      const isSame = (a: Element | undefined, b: Element): boolean => a !== undefined && a.value === b.value;
+      const missing = usable.filter((element) => !isSame(there.get(elementKey(element)), element));
+      const leftover = found.filter((element) => !isSame(should.get(elementKey(element)), element));
       if (missing.length > 0) difference.add.set(set, missing);
       if (leftover.length > 0) difference.remove.set(set, leftover);
     }

@@ -1,6 +1,6 @@
 /** Keys and values of our nftables sets and maps: each part padded to 4 bytes, as hex. Pure. */
 
-import { type Element, type Family, PROTOCOLS, type Protocol } from "#speaker/forwarding/types.ts";
+import { type Element, FAMILIES, type Family, PROTOCOLS, type Protocol } from "#speaker/forwarding/types.ts";
 import { parseAddress as parse } from "#speaker/netlink/bytes.ts";
 
 const NUMBER: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 };
@@ -81,18 +81,36 @@ export const elementText = ({ key, keyEnd, value }: Element): string =>
 export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;
 
 /** Sets whose elements are about an address, and no port. */
-const OF_ADDRESSES = /^(vips|local|hairpin|guarded|admitted_ping|members|carried|routed)[46]$/;
+const OF_ADDRESSES = ["vips", "local", "hairpin", "guarded", "admitted_ping", "members", "carried", "routed"];
+
+/** How a set's keys tell their owner: so many digits are the address, and the protocol is the set's own. */
+interface Ownership {
+  readonly isOfAddress: boolean;
+  readonly digits: 8 | 32;
+  /** Two digits: the set is for one protocol alone, and its keys have none. */
+  readonly protocol?: string;
+}
+
+const OWNERSHIP: ReadonlyMap<string, Ownership> = new Map(
+  SETS.flatMap((set) =>
+    FAMILIES.map((family): [string, Ownership] => {
+      const protocol = PROTOCOLS.find((one) => set === admittedSet(one));
+      const isOfAddress = OF_ADDRESSES.includes(set);
+      const digits = family === "IPv4" ? 8 : 32;
+      const number = protocol && NUMBER[protocol].toString(16).padStart(2, "0");
+      return [named(set, family), { isOfAddress, digits, ...(number !== undefined && { protocol: number }) }];
+    }),
+  ),
+);
 
 /**
  * Which port of a Service, or which address, an element of a set is about: elements of one owner come and go together.
  * Keys begin with the address; those of sources have no protocol, their set has.
  */
 export function ownerOf(set: string, key: string): string {
-  if (set === "marks") return `mark ${key}`;
-  const [, protocol = "", digit = ""] = /(?:^admitted_(\w+)|^\w+?)([46])$/.exec(set) ?? [];
-  const address = digit === "4" ? 8 : 32;
-  if (OF_ADDRESSES.test(set)) return `address ${key.slice(0, address)}`;
-  if (protocol === "") return `port ${key.slice(0, address + 16)}`;
-  const number = NUMBER[protocol.toUpperCase() as Protocol].toString(16).padStart(2, "0");
-  return `port ${key.slice(0, address)}${number}000000${key.slice(address, address + 8)}`;
+  const { isOfAddress, digits, protocol } = OWNERSHIP.get(set) ?? { isOfAddress: false, digits: 0 };
+  if (digits === 0) return `mark ${key}`;
+  if (isOfAddress) return `address ${key.slice(0, digits)}`;
+  if (protocol === undefined) return `port ${key.slice(0, digits + 16)}`;
+  return `port ${key.slice(0, digits)}${protocol}000000${key.slice(digits, digits + 8)}`;
 }

@@ -103,6 +103,11 @@ export class Forwarding {
     return this.#news();
   }
 
+  /** The last whole round of the audit in the background, by the clock of this object. */
+  get lastAudit(): { readonly endedAt: number; readonly tookMs: number } | undefined {
+    return this.#kept.auditor?.lastRound;
+  }
+
   /** Takes away everything of ours and puts back what was found. Idempotent. */
   async remove(): Promise<void> {
     this.#stopAudit();

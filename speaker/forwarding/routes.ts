@@ -1,7 +1,7 @@
 /** The `local` routes of our addresses in our own routing table, by rtnetlink. */
 import type { RefusedRoute, RouteTable } from "#speaker/forwarding/kernel.ts";
 import { DEFAULT_SETTINGS, type ForwardingSettings } from "#speaker/forwarding/types.ts";
-import { isErrno, NetlinkError } from "#speaker/netlink/error.ts";
+import { isErrno, NO_WAY } from "#speaker/netlink/error.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -15,8 +15,6 @@ import {
 import type { NetlinkSocket } from "#speaker/netlink/socket.ts";
 
 const LOOPBACK = 1;
-/** The kernel knows no way to the address, in our table or another. */
-const NO_WAY: readonly string[] = ["ENETUNREACH", "EHOSTUNREACH"];
 export const FAMILY_NUMBERS = [AF_INET, AF_INET6] as const;
 
 export class KernelRoutes implements RouteTable {
@@ -46,7 +44,7 @@ export class KernelRoutes implements RouteTable {
     const { table, routingBit } = this.#settings;
     let isSure = true;
     const found = waysWithMark(this.#socket, vips, routingBit).map((way) => {
-      if (way instanceof NetlinkError) isSure &&= NO_WAY.includes(way.code);
+      if ("errno" in way) isSure &&= NO_WAY.includes(way.errno);
       else if (way.type === TYPE_LOCAL && way.table === table) return true;
       // Local by another table, which is asked before ours.
       else isSure &&= way.type !== TYPE_LOCAL;

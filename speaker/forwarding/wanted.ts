@@ -44,6 +44,13 @@ interface Planned {
   readonly leftOut: readonly Refusal[];
   /** No kernel could be given it. */
   readonly isFailed: boolean;
+  /** Number of the last update that had it. */
+  seenIn: number;
+}
+
+interface Sampled {
+  readonly mark: number;
+  readonly address: string;
 }
 
 const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
@@ -67,6 +74,11 @@ export class Wanted {
   /** Of elements that several ports have: how many more than one. */
   readonly #shared = new Map<string, number>();
   #realServers = 0;
+  /** Of `sampleRemotes`, until one of its servers changes. */
+  #sample: readonly Sampled[] | undefined;
+  /** Which port has an id or a place; of ports that were left out, none. */
+  #held = new Map<number | string, ForwardedPort>();
+  #updates = 0;
   #before = new Before();
 
   constructor() {
@@ -113,7 +125,7 @@ export class Wanted {
     // Their plans hold marks made of the old bit.
     const touched = isAnew ? this.#removePorts(() => false) : new Set<string>();
     this.#settings = settings;
-    const changedVips = input.vips === last?.vips ? NONE : this.#updateVips(input.vips);
+    const changedVips = isSameList(input.vips, last?.vips) ? NONE : this.#updateVips(input.vips);
     if (isAnew || changedVips.size > 0 || input.ports !== last?.ports)
       this.#updatePorts(input.ports, changedVips, touched);
     if (!isDeepStrictEqual(input.members, last?.members)) this.#replace("members", members(input));
@@ -133,17 +145,28 @@ export class Wanted {
 
   /** Some remote endpoints that are reached through a tunnel: the way to them decides the segment size. */
   sampleRemotes(): string[] {
-    const lowest: { mark: number; address: string }[] = [];
+    this.#sample ??= this.#findSample();
+    return [...new Set(this.#sample.map(({ address }) => address))].sort();
+  }
+
+  /** Of the servers with the lowest marks the first remote endpoint each. */
+  #findSample(): Sampled[] {
+    const lowest: Sampled[] = [];
     for (const { mark, realServers } of this.servers.values()) {
-      const worst = lowest.length < WAYS ? Number.POSITIVE_INFINITY : (lowest.at(-1)?.mark ?? 0);
-      if (mark >= worst) continue;
+      if (lowest.length === WAYS && mark > (lowest.at(-1)?.mark ?? 0)) continue;
       const remote = realServers.find(({ forwarding }) => forwarding === "tunnel");
       if (remote === undefined) continue;
       lowest.push({ mark, address: remote.address });
       lowest.sort((a, b) => a.mark - b.mark);
       if (lowest.length > WAYS) lowest.pop();
     }
-    return [...new Set(lowest.map(({ address }) => address))].sort();
+    return lowest;
+  }
+
+  /** Whether a server with the mark is, or may come to be, one of the sample. */
+  #isInSample(mark: number): boolean {
+    if (this.#sample === undefined || this.#sample.length < WAYS) return true;
+    return mark <= (this.#sample.at(-1)?.mark ?? 0);
   }
 
   // --- ports
@@ -154,6 +177,7 @@ export class Wanted {
     changedVips: ReadonlySet<string>,
     touched: Set<string>,
   ): void {
+    if (this.#updateFew(ports, changedVips, touched)) return;
     const leftOut: Refusal[] = [];
     const next = new Map<ForwardedPort, Planned>();
     const held = new Map<number | string, ForwardedPort>();
@@ -187,11 +211,75 @@ export class Wanted {
       this.#replace(`ping ${vip}`, planPings([...(this.#portsOfVip.get(vip) ?? [])]));
   }
 
+  /**
+   * The same at less cost, where no port was left out before and none of the new ones claims what another one has. False,
+   * and nothing done, where it is not so.
+   */
+  #updateFew(
+    ports: readonly ForwardedPort[],
+    changedVips: ReadonlySet<string>,
+    touched: Set<string>,
+  ): boolean {
+    if (this.#leftOut.length > 0 || changedVips.size > 0 || this.#planned.size === 0) return false;
+    this.#updates += 1;
+    const fresh: ForwardedPort[] = [];
+    let kept = 0;
+    for (const port of ports) {
+      const known = this.#planned.get(port);
+      if (known === undefined) fresh.push(port);
+      else if (known.seenIn === this.#updates) return false;
+      else {
+        known.seenIn = this.#updates;
+        kept += 1;
+      }
+    }
+    if (fresh.length > kept) return false;
+    const gone =
+      kept === this.#planned.size ? [] : [...this.#planned].filter(([, one]) => !this.#isSeen(one));
+    const free = new Set<number | string>(gone.flatMap(([port, { place }]) => [port.id, place]));
+    const claimed = new Set<number | string>();
+    for (const port of fresh) {
+      for (const claim of [port.id, placeOf(port)]) {
+        if (claimed.has(claim) || (this.#held.has(claim) && !free.has(claim))) return false;
+        claimed.add(claim);
+      }
+    }
+    for (const claim of free) this.#held.delete(claim);
+    for (const vip of this.#removePorts((_, planned) => this.#isSeen(planned), gone)) touched.add(vip);
+    const added: [Planned, PortPlan][] = [];
+    for (const port of fresh) {
+      const planned = this.#planOne(port, placeOf(port), added);
+      this.#planned.set(port, planned);
+      if (planned.leftOut.length > 0) this.#leftOut = [...this.#leftOut, ...planned.leftOut];
+      if (planned.isFailed) continue;
+      this.#held.set(port.id, port);
+      this.#held.set(planned.place, port);
+    }
+    this.#putAll(added, touched);
+    this.#planPings(touched);
+    return true;
+  }
+
+  #isSeen({ seenIn }: Planned): boolean {
+    return seenIn === this.#updates;
+  }
+
+  #putAll(added: readonly [Planned, PortPlan][], touched: Set<string>): void {
+    for (const [{ port }, plan] of added) {
+      touched.add(port.vip);
+      this.#put(port, plan);
+    }
+  }
+
+  #planPings(vips: ReadonlySet<string>): void {
+    for (const vip of vips) this.#replace(`ping ${vip}`, planPings([...(this.#portsOfVip.get(vip) ?? [])]));
+  }
+
   #planOne(port: ForwardedPort, place: string, added: [Planned, PortPlan][]): Planned {
     const leftOut: Refusal[] = [];
     const sound = withoutVips(port, this.#vips, leftOut);
     try {
-      const planned = { place, port: sound, leftOut, isFailed: false };
+      const planned = { place, port: sound, leftOut, isFailed: false, seenIn: 0 };
       added.push([planned, planPort(sound, this.#settings)]);
       return planned;
     } catch (error) {
@@ -200,6 +288,7 @@ export class Wanted {
         port: sound,
         leftOut: [...leftOut, unplanned(port, "the port", errorText(error))],
         isFailed: true,
+        seenIn: 0,
       };
     }
   }
@@ -213,9 +302,12 @@ export class Wanted {
   }
 
   /** Returns the addresses of those that went. */
-  #removePorts(isKept: (port: ForwardedPort, planned: Planned) => boolean): Set<string> {
+  #removePorts(
+    isKept: (port: ForwardedPort, planned: Planned) => boolean,
+    among: Iterable<[ForwardedPort, Planned]> = this.#planned,
+  ): Set<string> {
     const vips = new Set<string>();
-    for (const [key, planned] of this.#planned) {
+    for (const [key, planned] of among) {
       if (isKept(key, planned)) continue;
       this.#planned.delete(key);
       if (planned.isFailed) continue;
@@ -275,6 +367,8 @@ export class Wanted {
     this.#before.server(key, present);
     const before = this.#before.servers.get(key);
     this.#realServers += (server?.realServers.length ?? 0) - (present?.realServers.length ?? 0);
+    const mark = server?.mark ?? present?.mark ?? 0;
+    if (this.#isInSample(mark)) this.#sample = undefined;
     if (server === undefined) this.servers.delete(key);
     else this.servers.set(key, before !== undefined && isDeepStrictEqual(before, server) ? before : server);
   }
@@ -307,6 +401,10 @@ export class Wanted {
       elements.delete(key);
     }
   }
+}
+
+function isSameList(a: readonly string[], b: readonly string[] | undefined): boolean {
+  return a === b || (a.length === b?.length && a.every((one, at) => one === b[at]));
 }
 
 const NONE: ReadonlySet<string> = new Set();

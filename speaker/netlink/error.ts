@@ -28,6 +28,11 @@ const NAMES: Readonly<Record<number, string>> = {
   113: "EHOSTUNREACH",
 };
 
+/** Errnos that say that there is no such thing. */
+export const NOT_THERE: readonly number[] = [2, 3];
+/** Errnos that say that no way leads to an address: ENETUNREACH, EHOSTUNREACH. */
+export const NO_WAY: readonly number[] = [101, 113];
+
 const WORDS: Readonly<Record<string, string>> = {
   EPERM: "not permitted",
   ENOENT: "there is no such thing",

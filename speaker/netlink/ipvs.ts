@@ -16,7 +16,7 @@ import {
   u32,
   writeU32,
 } from "./bytes.ts";
-import { NetlinkError } from "./error.ts";
+import { NetlinkError, NOT_THERE } from "./error.ts";
 import { decodeGeneric, encodeGeneric, resolveFamily } from "./genl.ts";
 import { AF_INET, AF_INET6 } from "./route.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
@@ -238,10 +238,10 @@ export class Ipvs {
         `get service ${keyName(key)}`,
       ),
     );
-    return this.#socket.gets(requests).map((answer) => {
-      if (!(answer instanceof NetlinkError)) return decodeService(answer.payload);
-      if (answer.code === "ESRCH" || answer.code === "ENOENT") return undefined;
-      throw answer;
+    return this.#socket.gets(requests).map((answer, at) => {
+      if ("payload" in answer) return decodeService(answer.payload);
+      if (NOT_THERE.includes(answer.errno)) return undefined;
+      throw new NetlinkError(requests[at]?.attempt ?? "get services", answer.errno);
     });
   }
 

@@ -4,7 +4,7 @@
  */
 import { attribute, attributes, eachAttribute } from "./attribute.ts";
 import { type Codec, DecodeError, raw, text, u32be } from "./bytes.ts";
-import { isErrno, NetlinkError } from "./error.ts";
+import { isErrno, NetlinkError, NOT_THERE } from "./error.ts";
 import { FLAG } from "./header.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
@@ -195,10 +195,10 @@ export class NftTable {
       payload: encodeElements(this.name, name, [{ key, ...(keyEnd !== undefined && { keyEnd }) }]),
       attempt: `get element ${key} of ${name} of table ${this.name}`,
     }));
-    return this.#socket.gets(requests).map((answer) => {
-      if (!(answer instanceof NetlinkError)) return decodeElements(body(answer.payload))[0];
-      if (answer.code === "ENOENT") return undefined;
-      throw answer;
+    return this.#socket.gets(requests).map((answer, at) => {
+      if ("payload" in answer) return decodeElements(body(answer.payload))[0];
+      if (NOT_THERE.includes(answer.errno)) return undefined;
+      throw new NetlinkError(requests[at]?.attempt ?? "get elements", answer.errno);
     });
   }
 

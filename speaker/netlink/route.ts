@@ -10,9 +10,9 @@ import {
   u32,
   writeU32,
 } from "./bytes.ts";
-import { isErrno, NetlinkError } from "./error.ts";
+import { isErrno } from "./error.ts";
 import { FLAG } from "./header.ts";
-import type { NetlinkSocket, Request } from "./socket.ts";
+import type { NetlinkSocket, Request, Unanswered } from "./socket.ts";
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -156,7 +156,7 @@ export function waysWithMark(
   socket: Pick<NetlinkSocket, "gets">,
   addresses: readonly string[],
   mark: number,
-): (Route | NetlinkError)[] {
+): (Route | Unanswered)[] {
   const requests = addresses.map((destination) => {
     const family = familyOf(destination);
     const head = header(family, { length: bitsOf(family), protocol: 0, scope: 0, type: 0 });
@@ -167,7 +167,7 @@ export function waysWithMark(
   });
   return socket
     .gets(requests)
-    .map((answer) => (answer instanceof NetlinkError ? answer : routeCodec.decode(answer.payload)));
+    .map((answer) => ("payload" in answer ? routeCodec.decode(answer.payload) : answer));
 }
 
 /** Which link, and which path MTU if the route has one, the kernel takes to an address. Throws ENETUNREACH. */

@@ -40,6 +40,11 @@ export interface Refused {
   error: NetlinkError;
 }
 
+/** Instead of an answer. Most often there is no such thing, which is no error: so it is none before somebody says so. */
+export interface Unanswered {
+  errno: number;
+}
+
 /** Counts what this process writes: a pass that changes nothing must not raise it. */
 export interface WriteCounter {
   written: number;
@@ -99,17 +104,17 @@ export class NetlinkSocket {
   }
 
   /**
-   * Many objects by few system calls: what the kernel answers to each request, or why it does not. A request that was not
-   * answered at all has EAGAIN. Payloads are copies.
+   * Many objects by few system calls: what the kernel answers to each request, or the errno for which it does not. A request
+   * that was not answered at all has EAGAIN. Payloads are copies.
    */
-  gets(requests: readonly Request[]): (Message | NetlinkError)[] {
-    const answers: (Message | NetlinkError)[] = [];
+  gets(requests: readonly Request[]): (Message | Unanswered)[] {
+    const answers: (Message | Unanswered)[] = [];
     for (let start = 0; start < requests.length; start += GETS_AT_ONCE) {
       const some = requests.slice(start, start + GETS_AT_ONCE);
       const first = this.#sequence;
       const parts = some.map((request) => this.#encode(request, FLAG.request | (request.flags ?? 0)));
       this.#send(Buffer.concat(parts), some[0]?.attempt ?? "gets");
-      const found = new Array<Message | NetlinkError | undefined>(some.length);
+      const found = new Array<Message | Unanswered | undefined>(some.length);
       for (;;) {
         const datagram = this.#nextOrLost(some[0]?.attempt ?? "gets");
         if (datagram === "lost") continue;
@@ -121,13 +126,12 @@ export class NetlinkSocket {
           if (message.type !== TYPE.error)
             found[index] = { ...message, payload: Buffer.from(message.payload) };
           else if (found[index] === undefined) {
-            const { errno, explanation } = decodeError(message);
-            if (errno !== 0) found[index] = new NetlinkError(request.attempt, errno, explanation);
+            const { errno } = decodeError(message);
+            if (errno !== 0) found[index] = { errno };
           }
         }
       }
-      for (const [index, request] of some.entries())
-        answers.push(found[index] ?? unanswered(request.attempt));
+      for (const index of some.keys()) answers.push(found[index] ?? { errno: EAGAIN });
     }
     return answers;
   }

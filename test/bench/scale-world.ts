@@ -1,0 +1,75 @@
+/** A cluster of three nodes with as many Services of ten pods each as is asked for, as a speaker's stores hold it. */
+import { Pools } from "#speaker/known/pools.ts";
+import type { PoolView, ServiceView, SliceView, View } from "#speaker/known/view.ts";
+import { NAMES, node, service, slice, state } from "#test/fakes/speaker-view.ts";
+
+const POOL: PoolView = {
+  name: "office",
+  addresses: ["10.200.0.0/16"],
+  protocol: "layer2",
+  nodeSelectors: [],
+  interfaces: [],
+  advertisements: [],
+};
+
+export class ScaleWorld {
+  readonly #services: ServiceView[] = [];
+  readonly #slices = new Map<string, readonly SliceView[]>();
+  readonly #endpoints: number;
+  readonly #pools = new Pools([POOL]);
+
+  constructor(services: number, endpoints: number) {
+    this.#endpoints = endpoints;
+    for (let at = 0; at < services; at += 1) {
+      const key = `default/s${at}`;
+      this.#services.push(
+        service({
+          key,
+          uid: `u${at}`,
+          vips: [`10.200.${at >> 8}.${at & 255}`],
+          ids: { "IPv4/TCP/80": at + 1 },
+        }),
+      );
+      this.#slices.set(key, [this.#slice(at)]);
+    }
+  }
+
+  /** Its first pod is ready, or is not. */
+  setReady(at: number, isReady: boolean): void {
+    this.#slices.set(`default/s${at}`, [this.#slice(at, isReady)]);
+  }
+
+  view(): View {
+    return {
+      node: "n1",
+      loadBalancer: {
+        generation: 1,
+        isDeleting: false,
+        nodeSelector: {},
+        mode: "IPVS",
+        scheduler: "mh",
+        addressConflict: "defend",
+      },
+      nodes: new Map(NAMES.map((name) => [name, node(name)])),
+      pools: this.#pools,
+      services: this.#services,
+      slicesOf: (key) => this.#slices.get(key) ?? [],
+      members: { live: NAMES, dead: [], states: new Map(NAMES.map((name) => [name, state(name)])) },
+    };
+  }
+
+  /** Pods of Services are others each; with 10 each, 4 of a Service are on this node. */
+  #slice(at: number, isReady = true): SliceView {
+    const endpoints = Array.from({ length: this.#endpoints }, (_, index) => {
+      const number = at * this.#endpoints + index;
+      return {
+        address: `10.${100 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`,
+        node: NAMES[index % NAMES.length] ?? "",
+        isReady: isReady || index > 0,
+        isServing: isReady || index > 0,
+        isTerminating: false,
+      };
+    });
+    return slice(endpoints, { service: `default/s${at}` });
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * What many Services cost a speaker: from what its stores hold to what the kernel was read back with. One JSON object a
+ * line. With --kernel fake the kernel is one in memory and only this program's own work is measured; with --kernel real it
+ * is that of the network namespace that this runs in, which has to have ip_vs (hack/guest/run.ts).
+ *
+ *   node test/bench/scale.ts [--services 10000] [--endpoints 10] [--changes 300] [--kernel fake|real]
+ */
+import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import { systemClock } from "#common/clock.ts";
+import { Forwarding } from "#speaker/forwarding/forwarding.ts";
+import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import type { ForwardingInput } from "#speaker/forwarding/types.ts";
+import { Planner } from "#speaker/plan/plan.ts";
+import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
+import { programTheSame } from "./scale-programs.ts";
+import { ScaleWorld } from "./scale-world.ts";
+
+const { values } = parseArgs({
+  options: {
+    services: { type: "string", default: "10000" },
+    endpoints: { type: "string", default: "10" },
+    changes: { type: "string", default: "300" },
+    kernel: { type: "string", default: "fake" },
+  },
+});
+const [services, endpoints, changes] = [values.services, values.endpoints, values.changes].map(Number) as [
+  number,
+  number,
+  number,
+];
+const isReal = values.kernel === "real";
+const SIZE = `${services}x${endpoints}`;
+const kernel: ForwardingKernel = isReal
+  ? openForwardingKernel({ sysctlRoot: "/proc/sys" })
+  : new FakeForwardingKernel();
+let drifts = 0;
+const forwarding = new Forwarding(kernel, {
+  clock: systemClock,
+  onDrift: () => {
+    drifts += 1;
+  },
+});
+const world = new ScaleWorld(services, endpoints);
+const planner = new Planner();
+
+function print(name: string, figures: Record<string, unknown>): void {
+  process.stdout.write(`${JSON.stringify({ name: `${name}-${SIZE}`, kernel: values.kernel, ...figures })}\n`);
+}
+
+const round = (ms: number): number => Math.round(ms * 100) / 100;
+function percentile(samples: readonly number[], part: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN);
+}
+
+function planned(): ForwardingInput {
+  const { ports, vips } = planner.plan(world.view());
+  return { nodeAddresses: { IPv4: "172.30.0.1" }, ports, vips, members: ["172.30.0.2", "172.30.0.3"] };
+}
+
+/** A pass; how long its planning and its programming took. */
+async function pass(): Promise<{
+  planMs: number;
+  forwardMs: number;
+  input: ForwardingInput;
+  writes: number;
+}> {
+  const startedAt = performance.now();
+  const input = planned();
+  const plannedAt = performance.now();
+  const { writes, refused, conflicts } = await forwarding.reconcile(input);
+  if (refused.length + conflicts.length > 0)
+    throw new Error(`refused: ${JSON.stringify(refused.slice(0, 3))} ${conflicts.slice(0, 3).join()}`);
+  return { planMs: plannedAt - startedAt, forwardMs: performance.now() - plannedAt, input, writes };
+}
+
+const delays = monitorEventLoopDelay({ resolution: 2 });
+/** Prints by how much timers were late, and begins anew. */
+function printDelays(name: string, bar: boolean): void {
+  delays.disable();
+  const [p99, max] = [delays.percentile(99) / 1e6, delays.max / 1e6];
+  print(name, { p99_ms: round(p99), max_ms: round(max), ...(bar && { bar: 50, met: p99 <= 50 }) });
+  delays.reset();
+}
+
+delays.enable();
+const cold = await pass();
+printDelays("event-loop-cold", true);
+
+const idle: number[] = [];
+let idleWrites = 0;
+for (let at = 0; at < 50; at += 1) {
+  const startedAt = performance.now();
+  idleWrites += (await forwarding.reconcile(cold.input)).writes;
+  idle.push(performance.now() - startedAt);
+  await systemClock.sleep(20);
+}
+const idleMs = percentile(idle, 0.5);
+print("idle-pass", {
+  ms: idleMs,
+  p99_ms: percentile(idle, 0.99),
+  writes: idleWrites,
+  bar: 5,
+  met: idleMs <= 5 && idleWrites === 0,
+});
+
+const whole: number[] = [];
+const ofForwarding: number[] = [];
+delays.enable();
+for (let at = 0; at < changes; at += 1) {
+  world.setReady((at * 7919) % services, at % 2 === 1);
+  const { planMs, forwardMs, writes } = await pass();
+  if (writes === 0 && at % 2 === 0) throw new Error("a change wrote nothing");
+  whole.push(planMs + forwardMs);
+  ofForwarding.push(forwardMs);
+  await systemClock.sleep(20);
+}
+const changeMs = percentile(whole, 0.99);
+print("change-one-endpoint", {
+  p50_ms: percentile(whole, 0.5),
+  p99_ms: changeMs,
+  forwarding_p50_ms: percentile(ofForwarding, 0.5),
+  forwarding_p99_ms: percentile(ofForwarding, 0.99),
+  of: changes,
+  bar: 20,
+  met: changeMs <= 20,
+});
+printDelays("event-loop-changes", true);
+
+// Slices alone: as the background has them.
+delays.enable();
+const cpu = process.cpuUsage();
+const startedAt = performance.now();
+await systemClock.sleep(10_000);
+const { user, system } = process.cpuUsage(cpu);
+const used = (user + system) / 1000 / (performance.now() - startedAt);
+printDelays("event-loop-audit", true);
+print("audit", {
+  cpu_percent: round(used * 100),
+  round_ms: round(forwarding.lastAudit?.tookMs ?? Number.NaN),
+  drifts,
+});
+const memory = process.memoryUsage();
+print("speaker-rss", {
+  mib: Math.round(memory.rss / 2 ** 20),
+  heap_mib: Math.round(memory.heapUsed / 2 ** 20),
+  ...(isReal && { bar: 200, met: memory.rss <= 200 * 2 ** 20 }),
+});
+forwarding.close();
+
+const coldMs = cold.planMs + cold.forwardMs;
+const figures = { ms: round(coldMs), forwarding_ms: round(cold.forwardMs), writes: cold.writes };
+if (isReal) {
+  const { ms, ...parts } = programTheSame();
+  const ratio = round(cold.forwardMs / ms);
+  print("cold", { ...figures, ...parts, ratio, against: "ipvsadm-and-nft", bar: 1.5, met: ratio <= 1.5 });
+} else print("cold", figures);
+process.exit(0);
