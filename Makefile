@@ -78,6 +78,10 @@ images: setup addon ## The lab's container images, into .lab/images
 lab: setup-lab ## A cluster without Genkan (npm run lab -- status, exec, env, down)
 	@node hack/lab/main.ts up
 
+.PHONY: mutants
+mutants: setup-base addon ## Faults made on purpose: do the fast tests notice? ONLY=path for some of them
+	@node hack/mutants/main.ts $(ONLY)
+
 .PHONY: fuzz
 fuzz: setup-base addon ## Every decoder with two million messages of noise and mutations
 	@node --expose-gc test/fuzz/main.ts
