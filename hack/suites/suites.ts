@@ -31,7 +31,8 @@ export const SUITES: readonly Suite[] = [
       ...["test/*.test.ts", "test/cases/**/*.test.ts", "test/fuzz/*.test.ts"],
     ],
     sharing: "together",
-    atOnce: 2,
+    // Many of them wait for sockets and timers most of their time.
+    atOnce: 4,
     limitMinutes: 20,
   },
   {
@@ -67,14 +68,17 @@ export const SUITES: readonly Suite[] = [
     limitMinutes: 30,
   },
   {
-    // Under a kernel with ip_vs: in the guest, if this one has none.
+    // Under kernels with ip_vs, one after the other: guests, if this one has none. A guest has one processor.
+    name: "kernels",
+    patterns: ["test/dataplane/!(ipvs).test.ts", "test/layer2/selfprobe.test.ts"],
+    sharing: "apart",
+    atOnce: 2,
+    limitMinutes: 60,
+  },
+  {
+    // Three nodes with speakers and pods under a kernel with ip_vs, an API server and clients beside them.
     name: "ipvs",
-    patterns: [
-      "test/dataplane/*.test.ts",
-      "test/layer2/selfprobe.test.ts",
-      "test/bgp/ecmp.test.ts",
-      "test/hostile/*.test.ts",
-    ],
+    patterns: ["test/dataplane/ipvs.test.ts", "test/bgp/ecmp.test.ts", "test/hostile/*.test.ts"],
     sharing: "alone",
     atOnce: 1,
     limitMinutes: 60,
