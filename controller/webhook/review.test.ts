@@ -55,3 +55,31 @@ test("whatever arrives is answered or is a ReviewError", () => {
     { numRuns: 500 },
   );
 });
+
+test("kubectl reads each cause once: its field is no part of its message", () => {
+  const { response } = answer(
+    parseReview(
+      Buffer.from(
+        JSON.stringify({
+          kind: "AdmissionReview",
+          request: {
+            uid: "u",
+            operation: "CREATE",
+            kind: { kind: "AddressPool" },
+            object: {
+              apiVersion: "genkan.dev/v1beta1",
+              kind: "AddressPool",
+              metadata: { name: "web", namespace: "genkan-system" },
+              spec: { protocol: "layer2", addresses: ["127.0.0.1"] },
+            },
+          },
+        }),
+      ),
+    ),
+    VIEW,
+  );
+  const [cause] = response.status?.details.causes ?? [];
+  assert.equal(cause?.field, "spec.addresses[0]");
+  assert.match(cause?.message ?? "", /^127\.0\.0\.1/);
+  assert.equal(response.status?.message, `${cause?.field}: ${cause?.message}`);
+});

@@ -99,10 +99,19 @@ export class HostileWorld implements AsyncDisposable {
     const summary = await this.#flows.summary();
     assert.deepEqual(harmOf(summary), NO_HARM, JSON.stringify(summary));
     assert.equal(await this.#victim(), this.#service);
-    for (const [name, lines] of this.#programmed)
-      assert.deepEqual(await this.#programmedFor(name), lines, name);
+    // A speaker that a busy machine keeps from renewing its Lease is rightly taken for dead for a moment. Harm stays.
+    await until(
+      "all that is programmed for the victim to be as it was",
+      async () => {
+        for (const [name, lines] of this.#programmed)
+          assert.deepEqual(await this.#programmedFor(name), lines, name);
+        return true;
+      },
+      LONG,
+    );
     for (const name of this.nodes.names()) {
-      assert.ok(await this.nodes.cluster.hasCondition(name, "Ready", "True"), `${name} is ready`);
+      const isReady = () => this.nodes.cluster.hasCondition(name, "Ready", "True");
+      await until(`${name} to be ready`, isReady, LONG);
     }
   }
 
