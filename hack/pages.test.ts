@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
-import { filesOf, headingsOf, linksOf, rowsUnder, symbolsOf } from "./pages.ts";
+import { filesOf, headingsOf, linksOf, rowsUnder, sentencesOf, symbolsOf } from "./pages.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const PAGES = globSync(["*.md", "docs/**/*.md", ".github/**/*.{md,yml}"], { cwd: ROOT }).sort();
@@ -62,6 +62,40 @@ test("each row of the table that says where to look names a file or a page", () 
     ([, places = ""]) => filesOf(places).length === 0 && linksOf(places).length === 0,
   );
   assert.deepEqual(empty, []);
+});
+
+/** For a reader who is tired and whose first language is another. */
+const MOST_WORDS = 40;
+
+test("a sentence of a page is short enough to be read once, and people are they", () => {
+  const faults = PAGES.filter((page) => !page.startsWith("docs/results/")).flatMap((page) =>
+    sentencesOf(read(page))
+      .filter(
+        (sentence) =>
+          sentence.split(" ").filter((word) => /\w/.test(word)).length > MOST_WORDS ||
+          /\b(he|his|him|she|her)\b/.test(sentence),
+      )
+      .map((sentence) => `${page}: ${sentence}`),
+  );
+  assert.deepEqual(faults, []);
+});
+
+test("sentences: of paragraphs, lists and tables, without what is fenced or a comment", () => {
+  const page =
+    "# A head\n\nOne of\ntwo lines. And: more.\n\n- a\n- b\n\n| c | d |\n|---|---|\n| e. f | g |\n\n```sh\nh\n```\n<!-- i -->\n";
+  assert.deepEqual(sentencesOf(page), [
+    "# A head",
+    "One of two lines.",
+    "And:",
+    "more.",
+    "- a",
+    "- b",
+    "c",
+    "d",
+    "e.",
+    "f",
+    "g",
+  ]);
 });
 
 test("names in a file, and rows of a table", () => {

@@ -100,3 +100,15 @@ export function rowsUnder(page: string, heading: string): string[][] {
     )
     .filter((cells) => cells.slice(1).some((cell) => cell !== ""));
 }
+
+/** A page's sentences, on one line each: those of paragraphs, points of lists and cells of tables. */
+export function sentencesOf(page: string): string[] {
+  const blocks = prose(page.replaceAll(/<!--[\s\S]*?-->/g, "")).split(
+    /\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=\s*\|)|\n(?=#)/,
+  );
+  return blocks
+    .flatMap((block) => (/^\s*\|/.test(block) ? block.split("|") : [block]))
+    .flatMap((text) => text.replaceAll(/\s+/g, " ").split(/(?<=[.?!:;]) /))
+    .map((sentence) => sentence.trim())
+    .filter((sentence) => /\w/.test(sentence));
+}

@@ -33,8 +33,8 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
   },
   Contested: {
     of: "LoadBalancer",
-    isTrue: "Somebody else keeps writing what the operator writes; stop him.",
-    otherwise: "False: he has stopped. It is not there while nobody ever did.",
+    isTrue: "Another program keeps writing what the operator writes; stop it.",
+    otherwise: "False: it has stopped. The condition is missing while that has never happened.",
   },
   Valid: {
     of: "all kinds that users write",
