@@ -34,7 +34,7 @@ export function conditionsPage(): string {
     return `\n## ${type}\n\nOf: ${of}. True: ${isTrue} ${otherwise}\n\n| reason | when | what to do |\n|---|---|---|\n${rows.join("\n")}\n`;
   });
   const words =
-    "What the status of each object says: `kubectl describe` shows it. The message of a condition has names and values; this page\nsays when a reason is there, and what to do.";
+    "What the status of each object says: `kubectl describe` shows it. The message of a condition has names and values; this page\nsays when a reason is there, and what to do. [When something does not work](../troubleshooting.md) begins with what a user sees.\n`kubectl get service NAME -o yaml` shows the conditions of a Service, which `kubectl describe service` does not.";
   return `${made("api/v1beta1/condition-meanings.ts and reasons.ts", "Conditions", words)}${sections.join("")}`;
 }
 
