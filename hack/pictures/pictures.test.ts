@@ -1,15 +1,27 @@
 /** Every picture can be read: nothing stands on anything else, in the widest of its fonts, on a light and a dark page. */
 import assert from "node:assert/strict";
+import { glob, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { readPicture } from "./description.ts";
-import { readPictures, sceneOf } from "./pictures.ts";
-import { isInside, type Line, overlap, type Rectangle, type Scene, spaceOf, type Words } from "./scene.ts";
+import { FOLDER, readPictures, sceneOf } from "./pictures.ts";
+import {
+  isInside,
+  type Line,
+  overlap,
+  type Point,
+  type Rectangle,
+  type Scene,
+  spaceOf,
+  type Words,
+} from "./scene.ts";
 import { type Colours, DARK, LIGHT, svgOf } from "./svg.ts";
 import { widthOf, wrap } from "./text.ts";
 
 const SCENES = [...(await readPictures())].map(([file, picture]) => ({
   file,
   kind: picture.kind,
+  legend: picture.legend.length,
   scene: sceneOf(picture),
 }));
 
@@ -62,17 +74,54 @@ const crossings = ({ shapes, lines }: Scene): string[] =>
     return crossed.map(({ x, y }) => `line ${at} goes through the box at ${Math.round(x)}, ${Math.round(y)}`);
   });
 
-for (const { file, kind, scene } of SCENES) {
+const isOnEdge = ({ x, y }: Point, box: Rectangle): boolean => {
+  const [right, bottom] = [box.x + box.width, box.y + box.height];
+  const isAt = (one: number, other: number): boolean => Math.abs(one - other) < 0.01;
+  const isLevel = y >= box.y && y <= bottom && (isAt(x, box.x) || isAt(x, right));
+  return isLevel || (x >= box.x && x <= right && (isAt(y, box.y) || isAt(y, bottom)));
+};
+
+/** Arrows that hang in the air, or lean. */
+function loose({ shapes, lines }: Scene, legend: number): string[] {
+  const ends = shapes.filter(({ kind }) => kind === "box" || kind === "frame");
+  return lines.slice(0, lines.length - legend).flatMap((line, at) => {
+    const outer = [line.points[0], line.points.at(-1)];
+    const isHeld = outer.every((point) => point !== undefined && ends.some((box) => isOnEdge(point, box)));
+    const isStraight = stretches(line).every(({ width, height }) => width < 0.01 || height < 0.01);
+    return [
+      ...(isHeld ? [] : [`arrow ${at} does not go from box to box`]),
+      ...(isStraight ? [] : [`arrow ${at} leans`]),
+    ];
+  });
+}
+
+for (const { file, kind, scene, legend } of SCENES) {
   test(`${file}: no text stands on another, on a line or on an edge`, () =>
     assert.deepEqual(faultsOf(scene), []));
   if (kind === "boxes")
-    test(`${file}: no arrow goes through a box`, () => assert.deepEqual(crossings(scene), []));
+    test(`${file}: each arrow goes from box to box, level or upright, and through none`, () =>
+      assert.deepEqual([...crossings(scene), ...loose(scene, legend)], []));
   test(`${file}: whoever does not see it reads what it shows`, () => {
     const svg = svgOf(scene, file);
     assert.match(svg, /<title id="title">[^<]{10,}<\/title>\n<desc id="desc">[^<]{100,}<\/desc>/);
     assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
   });
 }
+
+test("every picture is shown by a page, and none is left from a description that went", async () => {
+  const root = new URL("../../", import.meta.url).pathname;
+  const files = async (pattern: string): Promise<string[]> =>
+    (await Array.fromAsync(glob(pattern, { cwd: root }))).sort();
+  const drawn = await files(`${FOLDER}/*.svg`);
+  assert.deepEqual(
+    drawn,
+    SCENES.map(({ file }) => file.replace(/yaml$/, "svg")),
+  );
+  const pages = [...(await files("*.md")), ...(await files("docs/*.md"))];
+  const texts = await Promise.all(pages.map((page) => readFile(join(root, page), "utf8")));
+  const unused = drawn.filter((file) => !texts.some((text) => text.includes(file.replace("docs/", ""))));
+  assert.deepEqual(unused, []);
+});
 
 test("faults are seen: a text on a line, on an edge, on another, beyond the page; an arrow through a box", () => {
   const font = { size: 10, isBold: false };
@@ -115,6 +164,7 @@ test("faults are seen: a text on a line, on an edge, on another, beyond the page
     '"one" stands on "other"',
   ]);
   assert.deepEqual(crossings(scene), ["line 0 goes through the box at 50, 50"]);
+  assert.deepEqual(loose(scene, 0), ["arrow 0 does not go from box to box"]);
 });
 
 test("text: as wide as its characters, broken at spaces and where it says so", () => {
