@@ -1,9 +1,9 @@
 /** What IPVS is asked for, value by value: the weights, flags and methods that a request's name does not say. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Destination, type Ipvs, type MarkService, METHOD } from "#speaker/netlink/ipvs.ts";
+import { METHOD, type Operation } from "#speaker/netlink/ipvs.ts";
 import type { RealServer, VirtualServer } from "./types.ts";
-import { differServers, type PresentServer } from "./virtual-servers.ts";
+import { differServers, keyOfServer, type PresentServer } from "./virtual-servers.ts";
 
 const FAMILY = { IPv4: 2, IPv6: 10 } as const;
 const METHODS: Readonly<Record<number, string>> = {
@@ -11,23 +11,26 @@ const METHODS: Readonly<Record<number, string>> = {
   [METHOD.masquerade]: "masquerade",
 };
 
-const ofService = ({ family, mark, flags, scheduler }: MarkService): string =>
-  `${family}/${mark} ${scheduler} flags ${flags}`;
-const ofDestination = (
-  { family, mark }: Pick<MarkService, "family" | "mark">,
-  { address, port, method, weight }: Destination,
-): string => `${family}/${mark} ${address} ${port} ${METHODS[method]} weight ${weight}`;
-
-/** Instead of requests in bytes: words. */
-const words = {
-  addService: (service: MarkService) => `add ${ofService(service)}`,
-  editService: (service: MarkService) => `edit ${ofService(service)}`,
-  removeService: (service: MarkService) => `remove ${service.family}/${service.mark}`,
-  addDestination: (service: MarkService, one: Destination) => `add ${ofDestination(service, one)}`,
-  editDestination: (service: MarkService, one: Destination) => `edit ${ofDestination(service, one)}`,
-  removeDestination: (service: MarkService, { address }: Destination) =>
-    `remove ${service.family}/${service.mark} ${address}`,
-} as unknown as Ipvs;
+function wordsOf(operation: Operation): string {
+  const { family, mark } = operation.service;
+  switch (operation.kind) {
+    case "addService":
+    case "editService": {
+      const { scheduler, flags } = operation.service;
+      return `${operation.kind === "addService" ? "add" : "edit"} ${family}/${mark} ${scheduler} flags ${flags}`;
+    }
+    case "removeService":
+      return `remove ${family}/${mark}`;
+    case "addDestination":
+    case "editDestination": {
+      const { address, port, method, weight } = operation.destination;
+      const verb = operation.kind === "addDestination" ? "add" : "edit";
+      return `${verb} ${family}/${mark} ${address} ${port} ${METHODS[method]} weight ${weight}`;
+    }
+    case "removeDestination":
+      return `remove ${family}/${mark} ${operation.destination.address}`;
+  }
+}
 
 const real = (address: string, changes: Partial<RealServer> = {}): RealServer => ({
   address,
@@ -125,12 +128,11 @@ const CASES: readonly {
 for (const { what, wanted, before, asked } of CASES) {
   test(what, () => {
     const { add, remove } = differServers(
-      words,
-      [wanted],
+      new Map([[keyOfServer(wanted), wanted]]),
       new Map(before === undefined ? [] : [present(before)]),
     );
     assert.deepEqual(
-      [...add, ...remove].map(({ request }) => request as unknown as string),
+      [...add, ...remove].map(({ operation }) => wordsOf(operation)),
       asked,
     );
   });

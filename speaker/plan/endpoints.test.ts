@@ -2,15 +2,27 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endpoint, service, slice } from "#test/fakes/speaker-view.ts";
 import type { ServiceView, SliceView } from "../known/view.ts";
-import { type EndpointContext, planService } from "./endpoints.ts";
+import { type Broadcasts, endpointsOf, type ServiceEndpoints } from "./endpoints.ts";
+import { type ForwardedService, type ForwardingContext, forwardService } from "./forward.ts";
 
-const CONTEXT: EndpointContext = {
+type Context = ForwardingContext & { readonly broadcasts: Broadcasts };
+
+const CONTEXT: Context = {
   node: "n1",
   scheduler: "mh",
   forwardingNodes: new Set(["n1", "n2", "n3"]),
   deadNodes: new Set(),
   broadcasts: new Map(),
 };
+
+function forwarded(
+  of: Partial<ServiceView>,
+  slices: readonly SliceView[],
+  context: Context,
+): { readonly found: ServiceEndpoints; readonly plan: ForwardedService } {
+  const found = endpointsOf(service(of), slices, context.broadcasts);
+  return { found, plan: forwardService(found, context) };
+}
 
 const starting = { isReady: false, isServing: false };
 const unready = { isReady: false, isServing: true };
@@ -23,9 +35,9 @@ const udpSlice = { ports: [{ name: "http", protocol: "UDP", port: 8080 }] };
 function planned(
   slices: readonly SliceView[],
   of: Partial<ServiceView> = {},
-  context: Partial<EndpointContext> = {},
+  context: Partial<Context> = {},
 ): string[][] {
-  const { ports } = planService(service(of), slices, { ...CONTEXT, ...context });
+  const { ports } = forwarded(of, slices, { ...CONTEXT, ...context }).plan;
   return ports.map(({ endpoints }) =>
     endpoints.map(
       (one) => `${one.address} ${one.port}${one.isServing ? "" : "!"}${one.returnPath === "snat" ? "*" : ""}`,
@@ -127,8 +139,8 @@ const CASES: readonly (readonly [what: string, found: readonly string[][], wante
 for (const [what, found, wanted] of CASES) test(what, () => assert.deepEqual(found, wanted));
 
 test("a family whose ranges are not named is open", () => {
-  const of = { vips: ["172.30.0.200", "fd30::200"], sourceRanges: ["10.0.0.0/8"] };
-  const { ports } = planService(service(of), [], CONTEXT);
+  const of = { vips: ["172.30.0.200", "fd30::200"], sourceRanges: { IPv4: ["10.0.0.0/8"], IPv6: [] } };
+  const { ports } = forwarded(of, [], CONTEXT).plan;
   assert.deepEqual(
     ports.map(({ sourceRanges }) => sourceRanges),
     [["10.0.0.0/8"], undefined],
@@ -141,7 +153,7 @@ test("the nodes with a usable endpoint, by family, and the endpoints behind sour
     slice([endpoint(1, "n2", { address: "fd44::1" })], { family: "IPv6" }),
   ];
   const of = { vips: ["172.30.0.200", "fd30::200"] };
-  const plan = planService(service(of), slices, { ...CONTEXT, forwardingNodes: new Set(["n1", "n2"]) });
-  assert.deepEqual(plan.usableNodes, { IPv4: new Set(["n1", "n3"]), IPv6: new Set(["n2"]) });
+  const { found, plan } = forwarded(of, slices, { ...CONTEXT, forwardingNodes: new Set(["n1", "n2"]) });
+  assert.deepEqual(found.usableNodes, { IPv4: new Set(["n1", "n3"]), IPv6: new Set(["n2"]) });
   assert.equal(plan.translated, 1);
 });

@@ -1,6 +1,6 @@
 /** A cluster of three nodes with as many Services of ten pods each as is asked for, as a speaker's stores hold it. */
 import { Pools } from "#speaker/known/pools.ts";
-import type { PoolView, ServiceView, SliceView, View } from "#speaker/known/view.ts";
+import type { ClusterView, PoolView, ServiceView, SliceView } from "#speaker/known/view.ts";
 import { NAMES, node, service, slice, state } from "#test/fakes/speaker-view.ts";
 
 const POOL: PoolView = {
@@ -13,7 +13,7 @@ const POOL: PoolView = {
 };
 
 export class ScaleWorld {
-  readonly #services: ServiceView[] = [];
+  readonly #services = new Map<string, ServiceView>();
   readonly #slices = new Map<string, readonly SliceView[]>();
   readonly #endpoints: number;
   readonly #pools = new Pools([POOL]);
@@ -22,7 +22,8 @@ export class ScaleWorld {
     this.#endpoints = endpoints;
     for (let at = 0; at < services; at += 1) {
       const key = `default/s${at}`;
-      this.#services.push(
+      this.#services.set(
+        key,
         service({
           key,
           uid: `u${at}`,
@@ -39,7 +40,7 @@ export class ScaleWorld {
     this.#slices.set(`default/s${at}`, [this.#slice(at, isReady)]);
   }
 
-  view(): View {
+  view(): ClusterView {
     return {
       node: "n1",
       loadBalancer: {
