@@ -28,7 +28,7 @@ export const SUITES: readonly Suite[] = [
       ...["api", "common", "operator", "controller", "speaker", "cli", "hack"].map(
         (folder) => `${folder}/**/*.test.ts`,
       ),
-      ...["test/*.test.ts", "test/cases/**/*.test.ts", "test/fuzz/*.test.ts"],
+      ...["test/*.test.ts", "test/cases/**/*.test.ts", "test/{fuzz,gossip}/*.test.ts"],
     ],
     sharing: "together",
     // Many of them wait for sockets and timers most of their time.

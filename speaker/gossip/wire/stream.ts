@@ -20,14 +20,14 @@ const HEAD = 5;
 export const STATES = ["alive", "suspect", "dead", "left"] as const;
 export type MemberState = (typeof STATES)[number];
 
-export interface Record extends Omit<Alive, "type"> {
+export interface MemberRecord extends Omit<Alive, "type"> {
   readonly state: MemberState;
 }
 
 export interface PushPull {
   readonly type: "pushPull";
   readonly join: boolean;
-  readonly records: readonly Record[];
+  readonly records: readonly MemberRecord[];
 }
 export interface Refusal {
   readonly type: "error";
@@ -45,7 +45,7 @@ export function encodePushPull({ join, records }: Omit<PushPull, "type">): Buffe
   return Buffer.concat([Uint8Array.of(TYPE.pushPull), head, ...records.map(packRecord)]);
 }
 
-function packRecord(record: Record): Buffer {
+function packRecord(record: MemberRecord): Buffer {
   return pack({
     Addr: parseAddress(record.address),
     Incarnation: record.incarnation,
@@ -110,7 +110,7 @@ function decodePushPull(body: Uint8Array): PushPull {
   const userOctets = uintOf(head, "UserStateLen", body.length);
   const maps = unpackAll(body.subarray(0, body.length - userOctets), count + 1).slice(1);
   if (maps.length !== count) throw malformed(`${maps.length} records where ${count} are named`);
-  const records = maps.map((fields): Record => {
+  const records = maps.map((fields): MemberRecord => {
     const state = STATES[uintOf(fields, "State", STATES.length - 1)] ?? "dead";
     return { node: nameOf(fields, "Name"), state, ...placeOf(fields) };
   });

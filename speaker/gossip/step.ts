@@ -1,0 +1,269 @@
+/**
+ * SWIM's gossip with Lifeguard, without sockets and clocks: `step` takes what happened and the time, and says what to
+ * do. It changes the state that it is given; the same state, events and chance give the same actions.
+ *
+ * Left out of memberlist's: pings over TCP are answered by the session and not sent (a speaker that only TCP reaches is
+ * of no use to ARP either), messages of an application are passed over, and no name may change its place.
+ */
+import { Broadcasts } from "./broadcasts.ts";
+import {
+  aliveCount,
+  drop,
+  expire,
+  hearAccusation,
+  hearAlive,
+  OUR_VERSIONS,
+  ownAlive,
+  takePeers,
+  worsen,
+} from "./members.ts";
+import { Outbox } from "./outbox.ts";
+import {
+  chooseMembers,
+  hearAck,
+  hearIndirectPing,
+  hearNack,
+  hearPing,
+  isUp,
+  pull,
+  runLooks,
+  runProbe,
+  runRelays,
+  startProbe,
+  startReach,
+} from "./probe.ts";
+import { pushPullMs } from "./timing.ts";
+import {
+  type Gossip,
+  type GossipAction,
+  type GossipEvent,
+  type Member,
+  type Peer,
+  placeOf,
+} from "./types.ts";
+import { encodeMessage, type Message } from "./wire/message.ts";
+import { roomOf } from "./wire/packet.ts";
+import type { MemberRecord } from "./wire/stream.ts";
+
+export interface GossipStart extends Pick<Gossip, "own" | "settings" | "random"> {
+  readonly label: string;
+  /** Greater than in any earlier life of this node, so that nobody holds that one's end against this one. */
+  readonly incarnation: number;
+  readonly now: number;
+}
+
+export function startGossip({ own, settings, random, label, incarnation, now }: GossipStart): Gossip {
+  const meta = new Uint8Array(0);
+  const self: Member = {
+    ...own,
+    incarnation,
+    state: "alive",
+    since: now,
+    answeredAt: now,
+    meta,
+    versions: OUR_VERSIONS,
+    suspicion: undefined,
+  };
+  return {
+    own,
+    settings,
+    random,
+    room: roomOf({ label }),
+    counts: { dropped: {}, failedProbes: 0, suspicions: 0, deaths: 0, refutations: 0, stalls: 0 },
+    broadcasts: new Broadcasts(),
+    peers: new Map(),
+    places: new Map(),
+    members: new Map([[own.name, self]]),
+    list: [self],
+    self,
+    suspects: new Set(),
+    downCount: 0,
+    probe: undefined,
+    // Not all in step.
+    probeAt: now + settings.probeIntervalMs * random.number(),
+    probeIndex: 0,
+    gossipAt: now,
+    pushPullAt: now + settings.pushPullIntervalMs * (0.5 + random.number()),
+    reachAt: now,
+    reachIndex: Math.floor(random.number() * 2 ** 16),
+    relays: new Map(),
+    reaches: new Map(),
+    objections: new Set(),
+    pullAt: now,
+    health: 0,
+    sequence: Math.floor(random.number() * 2 ** 32),
+    isJoined: false,
+    isLeaving: false,
+  };
+}
+
+/** When `wake` is due; infinite while there is nobody to talk to. */
+export function dueAt(gossip: Gossip): number {
+  if (gossip.peers.size === 0 || gossip.isLeaving) return Number.POSITIVE_INFINITY;
+  let due = Math.min(gossip.pushPullAt, gossip.reachAt);
+  const { probe } = gossip;
+  due = Math.min(due, probe === undefined ? gossip.probeAt : (probe.askAt ?? probe.endAt));
+  if (gossip.broadcasts.size > 0) due = Math.min(due, gossip.gossipAt);
+  for (const { suspicion } of gossip.suspects)
+    if (suspicion !== undefined) due = Math.min(due, suspicion.deadline, suspicion.lookAt);
+  // In the order in which they end.
+  for (const { endAt } of gossip.relays.values()) return Math.min(due, endAt);
+  return due;
+}
+
+export function step(gossip: Gossip, event: GossipEvent, now: number): GossipAction[] {
+  const out = new Outbox(gossip);
+  if (gossip.isLeaving) return [];
+  forgiveStall(gossip, now);
+  take(gossip, event, out, now);
+  if (gossip.isLeaving) return out.actions;
+  object(gossip, out);
+  run(gossip, out, now);
+  return out.actions;
+}
+
+/** Whoever slept through a deadline has heard nobody meanwhile: it is its own silence, and proves nothing. */
+function forgiveStall(gossip: Gossip, now: number): void {
+  const lateMs = now - dueAt(gossip);
+  if (lateMs < gossip.settings.stallMs) return;
+  gossip.counts.stalls += 1;
+  worsen(gossip, 1);
+  if (gossip.probe !== undefined) {
+    if (gossip.probe.askAt !== undefined) gossip.probe.askAt += lateMs;
+    gossip.probe.endAt += lateMs;
+  }
+  gossip.probeAt += lateMs;
+  for (const { suspicion } of gossip.suspects) if (suspicion !== undefined) suspicion.deadline += lateMs;
+  for (const relay of gossip.relays.values()) relay.endAt += lateMs;
+}
+
+function take(gossip: Gossip, event: GossipEvent, out: Outbox, now: number): void {
+  switch (event.type) {
+    case "wake":
+      return;
+    case "peers":
+      takePeers(gossip, event.peers);
+      return;
+    case "dropped":
+      drop(gossip, event.reason);
+      return;
+    case "packet": {
+      const sender = gossip.places.get(placeOf(event.from));
+      if (sender === undefined) {
+        drop(gossip, "stranger");
+        return;
+      }
+      for (const message of event.messages) hear(gossip, message, sender, out, now);
+      return;
+    }
+    case "pushPull": {
+      const sender = [...gossip.peers.values()].find(({ address }) => address === event.from);
+      if (sender === undefined) {
+        drop(gossip, "stranger");
+        return;
+      }
+      gossip.isJoined = true;
+      for (const record of event.records) out.actions.push(...merge(gossip, record, sender, now));
+      return;
+    }
+    case "leave":
+      leave(gossip, out);
+      return;
+  }
+}
+
+function hear(gossip: Gossip, message: Message, sender: Peer, out: Outbox, now: number): void {
+  switch (message.type) {
+    case "ping":
+      hearPing(gossip, message, sender, out);
+      return;
+    case "indirectPing":
+      hearIndirectPing(gossip, message, sender, out, now);
+      return;
+    case "ack":
+      hearAck(gossip, message, sender, out, now);
+      return;
+    case "nack":
+      hearNack(gossip, message, sender);
+      return;
+    case "alive":
+      out.actions.push(...hearAlive(gossip, message, now));
+      return;
+    case "suspect":
+    case "dead":
+      out.actions.push(...hearAccusation(gossip, message, sender, now));
+      return;
+    case "user":
+      return;
+  }
+}
+
+/** A record of a whole state. What it says of the dead is old: it is an accusation, and no death. */
+function merge(gossip: Gossip, record: MemberRecord, sender: Peer, now: number): GossipAction[] {
+  const { state, node, incarnation } = record;
+  if (state === "alive") return hearAlive(gossip, { ...record, type: "alive" }, now);
+  const isOwnGoodbye = state === "left" && node === sender.name;
+  const accusation = isOwnGoodbye
+    ? ({ type: "dead", node, incarnation, from: node } as const)
+    : ({ type: "suspect", node, incarnation, from: sender.name } as const);
+  return hearAccusation(gossip, accusation, sender, now);
+}
+
+/** The other side's half of a push/pull: all that we know. */
+export function recordsOf(gossip: Gossip): MemberRecord[] {
+  return gossip.list.map(({ name, address, port, incarnation, state, meta, versions }) => ({
+    node: name,
+    address,
+    port,
+    incarnation,
+    state,
+    meta,
+    versions,
+  }));
+}
+
+/** To everybody at once: news that travels takes longer than we stay. */
+function leave(gossip: Gossip, out: Outbox): void {
+  const { name, incarnation } = gossip.self;
+  const goodbye = encodeMessage({ type: "dead", node: name, incarnation, from: name });
+  for (const member of gossip.list)
+    if (member !== gossip.self && isUp(member)) out.sendOnly(member, [goodbye]);
+  gossip.self.state = "left";
+  gossip.isLeaving = true;
+}
+
+function object(gossip: Gossip, out: Outbox): void {
+  if (gossip.objections.size === 0) return;
+  const alive = ownAlive(gossip);
+  for (const accuser of gossip.objections) out.sendOnly(accuser, [alive]);
+  gossip.objections.clear();
+}
+
+/** Whatever is due. */
+function run(gossip: Gossip, out: Outbox, now: number): void {
+  if (gossip.peers.size === 0) return;
+  runRelays(gossip, out, now);
+  runProbe(gossip, out, now);
+  if (gossip.probe === undefined && now >= gossip.probeAt) startProbe(gossip, out, now);
+  for (const member of gossip.suspects) {
+    runLooks(gossip, member, out, now);
+    const deadline = member.suspicion?.deadline ?? Number.POSITIVE_INFINITY;
+    if (now >= deadline) out.actions.push(...expire(gossip, member, now));
+  }
+  if (now >= gossip.gossipAt && gossip.broadcasts.size > 0) spread(gossip, out, now);
+  if (now >= gossip.reachAt) startReach(gossip, out, now);
+  if (now >= gossip.pushPullAt) {
+    gossip.pushPullAt = now + pushPullMs(aliveCount(gossip), gossip.settings);
+    const [member] = chooseMembers(gossip, 1, (one) => one !== gossip.self && one.state === "alive");
+    if (member !== undefined) pull(gossip, member, out, now);
+  }
+}
+
+function spread(gossip: Gossip, out: Outbox, now: number): void {
+  const { settings } = gossip;
+  gossip.gossipAt = now + settings.gossipIntervalMs;
+  const accept = (member: Member): boolean =>
+    member !== gossip.self &&
+    (isUp(member) || (member.state === "dead" && now - member.since < settings.gossipToTheDeadMs));
+  for (const member of chooseMembers(gossip, settings.gossipNodes, accept)) if (!out.sendNews(member)) return;
+}
