@@ -146,58 +146,38 @@ const BY_PATH: Readonly<Record<string, readonly (readonly [what: string, before:
     ],
     "speaker/plan/endpoints.ts": [
       [
+        "one that terminates is usable beside a ready one",
+        "return hasReady ? ({ isReady }) => isReady :",
+        "return hasReady ? ({ isReady, isServing, isTerminating }) => isReady || (isServing && isTerminating) :",
+      ],
+      [
+        "one that does not serve is usable",
+        "({ isServing, isTerminating }) => isServing && isTerminating",
+        "({ isTerminating }) => isTerminating",
+      ],
+      [
+        "one that never was ready is usable",
+        "({ isServing, isTerminating }) => isServing && isTerminating",
+        "({ isServing }) => isServing",
+      ],
+
+      [
         "a ready twin in another slice is ignored",
         "known === undefined || (view.isReady && !known.view.isReady)",
         "known === undefined",
       ],
-      [
-        "UDP keeps its clients as TCP does",
-        'protocol !== "UDP" || (view.isServing && view.isTerminating)',
-        'protocol !== "UDP" || protocol === "UDP"',
-      ],
-      [
-        "one that terminates is usable beside a ready one",
-        "return view.isServing && view.isTerminating && !all.some((other) => other.view.isReady);",
-        "return view.isServing && view.isTerminating;",
-      ],
-      [
-        "one that does not serve is usable",
-        "return view.isServing && view.isTerminating && !all",
-        "return view.isTerminating && !all",
-      ],
-      [
-        "a silent node's pods get new connections",
-        "usable.some(isAlive) ? usable.filter(isAlive) : usable",
-        "usable",
-      ],
-      [
-        "when all speakers are silent nobody serves",
-        "usable.some(isAlive) ? usable.filter(isAlive) : usable",
-        "usable.filter(isAlive)",
-      ],
-      [
-        "a node without a speaker answers directly",
-        'context.forwardingNodes.has(view.node) ? "direct" : "snat"',
-        'context.forwardingNodes.has(view.node) ? "direct" : "direct"',
-      ],
+
       ["slices of the other family count", "if (slice.family !== family) continue;", ""],
       [
         "the port's protocol does not matter",
         "name === port.name && protocol === port.protocol",
         "name === port.name",
       ],
-      ["source ranges of the other family count", 'range.includes(":") === isSix', 'range !== ""'],
+
       [
         "a broadcast address is an endpoint",
         "slice.endpoints.filter((view) => !isBroadcast(view))",
         "slice.endpoints",
-      ],
-    ],
-    "speaker/plan/plan.ts": [
-      [
-        "changed slices are not seen",
-        "known?.plan.service === service && sameItems(known.slices, slices)",
-        "known?.plan.service === service",
       ],
     ],
     "controller/allocation/ledger.ts": [
@@ -343,15 +323,13 @@ const BY_PATH: Readonly<Record<string, readonly (readonly [what: string, before:
     "api/v1beta1/admission/loadbalancer.ts": [
       ["tolerationSeconds with any effect", 'effect !== "NoExecute"', "effect === undefined"],
     ],
-    "api/v1beta1/admission/list.ts": [
-      ["two selectors that differ in order alone are two", ".sort(([a], [b]) => (a < b ? -1 : 1))", ""],
-    ],
     "api/v1beta1/admission/last-valid.ts": [
       [
         "a refused object counts as it is",
-        "refusals.length === 0 ? object : this.#lastValid(object, counting)",
+        "faults.length === 0 ? object : this.#lastValid(object, counting)",
         "object",
       ],
+
       [
         "a new object of an old name goes on as the old one",
         ' || accepted.uid !== (object.metadata.uid ?? "")',
@@ -365,11 +343,50 @@ const BY_PATH: Readonly<Record<string, readonly (readonly [what: string, before:
         "entry === undefined",
       ],
     ],
+    "speaker/plan/forward.ts": [
+      [
+        "UDP keeps its clients as TCP does",
+        'protocol !== "UDP" || (view.isServing && view.isTerminating)',
+        'protocol !== "UDP" || protocol === "UDP"',
+      ],
+      [
+        "a silent node's pods get new connections",
+        "isUsable(view) && (!hasLiving || isAlive(view))",
+        "isUsable(view)",
+      ],
+      [
+        "when all speakers are silent nobody serves",
+        "isUsable(view) && (!hasLiving || isAlive(view))",
+        "isUsable(view) && isAlive(view)",
+      ],
+      [
+        "a node without a speaker answers directly",
+        'isLocal || forwardingNodes.has(view.node) ? "direct" : "snat"',
+        'isLocal || forwardingNodes.has(view.node) ? "direct" : "direct"',
+      ],
+      ["a port without a usable endpoint keeps the others", "if (!hasUsable) return NO_ENDPOINTS;", ""],
+      ["another weight of an endpoint is not seen", "    before.isServing === isServing &&\n", ""],
+      [
+        "other source ranges are not seen",
+        "    a.preferLocal === b.preferLocal &&\n    sameItems(a.sourceRanges ?? [], b.sourceRanges ?? [])",
+        "    a.preferLocal === b.preferLocal",
+      ],
+    ],
+    "speaker/plan/services.ts": [
+      [
+        "changed slices are not seen",
+        "before?.service === service && sameItems(before.slices, slices)",
+        "before?.service === service",
+      ],
+    ],
+    "api/v1beta1/admission/canonical.ts": [
+      ["two selectors that differ in order alone are two", ".sort(([a], [b]) => (a < b ? -1 : 1))", ""],
+    ],
     "controller/webhook/review.ts": [
       [
         "the field stands twice in what kubectl prints",
-        "message: message.slice(`${field}: `.length)",
-        "message",
+        '({ reason: "FieldValueInvalid", ...each })',
+        '({ reason: "FieldValueInvalid", ...each, message: faultText(each) })',
       ],
     ],
   };

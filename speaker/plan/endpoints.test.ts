@@ -1,28 +1,10 @@
+/** From a Service and its EndpointSlices to what this node (n1) forwards to. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { endpoint, service, slice } from "#test/fakes/speaker-view.ts";
+import { endpoint, NAMES, service, slice, state, view, type World } from "#test/fakes/speaker-view.ts";
 import type { ServiceView, SliceView } from "../known/view.ts";
-import { type Broadcasts, endpointsOf, type ServiceEndpoints } from "./endpoints.ts";
-import { type ForwardedService, type ForwardingContext, forwardService } from "./forward.ts";
-
-type Context = ForwardingContext & { readonly broadcasts: Broadcasts };
-
-const CONTEXT: Context = {
-  node: "n1",
-  scheduler: "mh",
-  forwardingNodes: new Set(["n1", "n2", "n3"]),
-  deadNodes: new Set(),
-  broadcasts: new Map(),
-};
-
-function forwarded(
-  of: Partial<ServiceView>,
-  slices: readonly SliceView[],
-  context: Context,
-): { readonly found: ServiceEndpoints; readonly plan: ForwardedService } {
-  const found = endpointsOf(service(of), slices, context.broadcasts);
-  return { found, plan: forwardService(found, context) };
-}
+import { endpointsOf } from "./endpoints.ts";
+import { Planner } from "./plan.ts";
 
 const starting = { isReady: false, isServing: false };
 const unready = { isReady: false, isServing: true };
@@ -32,12 +14,8 @@ const UDP = { ports: [{ name: "http", protocol: "UDP" as const, port: 80 }], ids
 const udpSlice = { ports: [{ name: "http", protocol: "UDP", port: 8080 }] };
 
 /** Of each port: `address port`, with `!` where it gets no new connections and `*` where it is reached by source NAT. */
-function planned(
-  slices: readonly SliceView[],
-  of: Partial<ServiceView> = {},
-  context: Partial<Context> = {},
-): string[][] {
-  const { ports } = forwarded(of, slices, { ...CONTEXT, ...context }).plan;
+function planned(slices: readonly SliceView[], of: Partial<ServiceView> = {}, world: World = {}): string[][] {
+  const { ports } = new Planner().plan(view({ services: [service(of)], slices, ...world }));
   return ports.map(({ endpoints }) =>
     endpoints.map(
       (one) => `${one.address} ${one.port}${one.isServing ? "" : "!"}${one.returnPath === "snat" ? "*" : ""}`,
@@ -94,17 +72,21 @@ const CASES: readonly (readonly [what: string, found: readonly string[][], wante
   ["one that never was ready is not used", planned([slice([endpoint(1, "n1", unready)])]), [[]]],
   [
     "the pods of a silent node get no new connections while others are left",
-    planned([slice([endpoint(1, "n1"), endpoint(2, "n2")])], {}, { deadNodes: new Set(["n2"]) }),
+    planned([slice([endpoint(1, "n1"), endpoint(2, "n2")])], {}, { live: ["n1", "n3"], dead: ["n2"] }),
     [["10.244.0.1 8080", "10.244.0.2 8080!"]],
   ],
   [
     "all nodes of the pods are silent: all serve",
-    planned([slice([endpoint(1, "n1"), endpoint(2, "n2")])], {}, { deadNodes: new Set(["n1", "n2"]) }),
+    planned([slice([endpoint(1, "n1"), endpoint(2, "n2")])], {}, { live: ["n3"], dead: ["n1", "n2"] }),
     [["10.244.0.1 8080", "10.244.0.2 8080"]],
   ],
   [
     "a node without a speaker cannot answer clients itself; this one can",
-    planned([slice([endpoint(1, "n1"), endpoint(2, "n2")])], {}, { forwardingNodes: new Set() }),
+    planned(
+      [slice([endpoint(1, "n1"), endpoint(2, "n2")])],
+      {},
+      { states: { n1: state("n1"), n3: state("n3") } },
+    ),
     [["10.244.0.1 8080", "10.244.0.2 8080*"]],
   ],
   [
@@ -131,7 +113,12 @@ const CASES: readonly (readonly [what: string, found: readonly string[][], wante
     planned(
       [slice([endpoint(1, "n1"), endpoint(255, "n2")])],
       {},
-      { broadcasts: new Map([["10.244.0.255", "10.244.0.0/24"]]) },
+      {
+        states: {
+          ...Object.fromEntries(NAMES.map((name) => [name, state(name)])),
+          n1: state("n1", { links: [{ name: "eth0", prefixes: ["10.244.0.9/24"] }] }),
+        },
+      },
     ),
     [["10.244.0.1 8080"]],
   ],
@@ -140,20 +127,18 @@ for (const [what, found, wanted] of CASES) test(what, () => assert.deepEqual(fou
 
 test("a family whose ranges are not named is open", () => {
   const of = { vips: ["172.30.0.200", "fd30::200"], sourceRanges: { IPv4: ["10.0.0.0/8"], IPv6: [] } };
-  const { ports } = forwarded(of, [], CONTEXT).plan;
+  const { ports } = new Planner().plan(view({ services: [service(of)] }));
   assert.deepEqual(
     ports.map(({ sourceRanges }) => sourceRanges),
     [["10.0.0.0/8"], undefined],
   );
 });
 
-test("the nodes with a usable endpoint, by family, and the endpoints behind source NAT", () => {
+test("the nodes with a usable endpoint, by family", () => {
   const slices = [
     slice([endpoint(1, "n1"), endpoint(2, "n2", unready), endpoint(3, "n3")]),
     slice([endpoint(1, "n2", { address: "fd44::1" })], { family: "IPv6" }),
   ];
-  const of = { vips: ["172.30.0.200", "fd30::200"] };
-  const { found, plan } = forwarded(of, slices, { ...CONTEXT, forwardingNodes: new Set(["n1", "n2"]) });
-  assert.deepEqual(found.usableNodes, { IPv4: new Set(["n1", "n3"]), IPv6: new Set(["n2"]) });
-  assert.equal(plan.translated, 1);
+  const { usableNodes } = endpointsOf(service({ vips: ["172.30.0.200", "fd30::200"] }), slices, new Map());
+  assert.deepEqual(usableNodes, { IPv4: new Set(["n1", "n3"]), IPv6: new Set(["n2"]) });
 });
