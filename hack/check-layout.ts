@@ -4,7 +4,7 @@
  */
 import { CODE, folderFaults, sharingFaults } from "#hack/borders/folders.ts";
 import { ambientFaults, lengthFaults, lengthNotes, nameFaults } from "#hack/borders/names.ts";
-import { circleFaults, roomFaults, shellFaults } from "#hack/borders/rooms.ts";
+import { circleFaults, roomFaults, shellFaults, staleRules } from "#hack/borders/rooms.ts";
 import { readSources } from "#hack/borders/source.ts";
 
 const files = await readSources(new URL("../", import.meta.url).pathname, CODE);
@@ -14,6 +14,7 @@ const faults = [
   roomFaults,
   circleFaults,
   shellFaults,
+  staleRules,
   ambientFaults,
   nameFaults,
   lengthFaults,
