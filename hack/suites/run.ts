@@ -22,7 +22,11 @@ export interface Job {
 
 /** Most of the time of a small test is to make JavaScript of TypeScript: what one process did the next ones need not do. */
 const COMPILED = join(CHECKOUT, "build/compile-cache");
-const RUNNER = ["node", "--import", "./test/end.ts", "--test", "--test-reporter=spec"];
+const RUNNER = ["node", "--import", "./test/end.ts", "--test"];
+const REPORTERS = ["spec", "./hack/suites/slowest.ts"].flatMap((reporter) => [
+  `--test-reporter=${reporter}`,
+  "--test-reporter-destination=stdout",
+]);
 
 /**
  * A network and a mount namespace for the program that follows, with /sys and /run/netns of that network. Cgroups stay
@@ -38,10 +42,22 @@ exec "$@"`;
 /** The runs that a suite is made of: one, or one for each file. Pure. */
 export function jobsOf(suite: Suite, files: readonly string[]): Job[] {
   if (suite.sharing !== "apart") {
-    return [{ argv: [...RUNNER, `--test-concurrency=${suite.atOnce}`, ...files] }];
+    return [{ argv: [...RUNNER, ...REPORTERS, `--test-concurrency=${suite.atOnce}`, ...files] }];
   }
   return files.map((file) => ({
-    argv: ["unshare", "-n", "-m", "sh", "-c", APART, "sh", ...RUNNER, "--test-concurrency=1", file],
+    argv: [
+      "unshare",
+      "-n",
+      "-m",
+      "sh",
+      "-c",
+      APART,
+      "sh",
+      ...RUNNER,
+      "--test-reporter=spec",
+      "--test-concurrency=1",
+      file,
+    ],
     file,
   }));
 }
