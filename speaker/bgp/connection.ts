@@ -14,6 +14,8 @@ export interface ConnectionEvents {
   onClosed(words: string): void;
   /** It takes more again. */
   onDrain(): void;
+  /** We are about to end it: what is said now is the last, and the peer should hear it. */
+  onEnding(): void;
 }
 
 const LINGER_MS = 1_000;
@@ -33,6 +35,7 @@ export class Connection {
   #isOpen = true;
   #words = "the connection was closed by the peer";
   readonly #acknowledged: (socket: Socket) => number;
+  readonly #onEnding: () => void;
   #taken = 0;
 
   /** `acknowledged`: bytes that the peer's side has confirmed. */
@@ -44,6 +47,7 @@ export class Connection {
   ) {
     this.#socket = socket;
     this.#clock = clock;
+    this.#onEnding = () => events.onEnding();
     this.#pace = new Pace(clock.now());
     this.#acknowledged = acknowledged;
     socket.setNoDelay(true);
@@ -97,12 +101,14 @@ export class Connection {
   }
 
   sendNotification(error: BgpError): void {
+    if (this.#isOpen) this.#onEnding();
     this.send(encodeMessage(MessageType.notification, encodeNotification(error)));
   }
 
   /** After what was sent, if the peer still takes it. */
   close(): void {
     if (!this.#isOpen) return;
+    this.#onEnding();
     this.#isOpen = false;
     this.#cancelRest?.();
     // What still comes is thrown away, and does not keep the peer from closing.

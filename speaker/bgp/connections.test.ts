@@ -26,7 +26,7 @@ async function pair(): Promise<{ ours: Socket; theirs: Socket }> {
   return ends;
 }
 
-const NO_EVENTS = { onMessage() {}, onBroken() {}, onClosed() {}, onDrain() {} };
+const NO_EVENTS = { onMessage() {}, onBroken() {}, onClosed() {}, onDrain() {}, onEnding() {} };
 
 test("a peer that does not read holds up nobody who leaves", async () => {
   const { ours, theirs } = await pair();

@@ -163,6 +163,20 @@ export class Session {
     }
   }
 
+  /**
+   * So that the peer hears of the end: one that takes near packets only (RFC 5082) while we send with 1 hop to live has
+   * heard nothing on a connection that it made, would keep it for minutes, and refuse our next one for its sake.
+   */
+  #openHops(socket: Socket): void {
+    const { ttl } = this.#settings;
+    if (ttl.kind !== "direct" || socket.destroyed) return;
+    try {
+      this.#options.transport.limitHops(socket, this.address ?? "", { kind: "multihop" });
+    } catch {
+      // The connection ends in any case; only that the peer notices later.
+    }
+  }
+
   /** The path to the peer is gone (RFC 5882 section 4.3, RFC 9384). */
   bfdDown(): void {
     this.#pair.dropRival();
@@ -272,6 +286,7 @@ export class Session {
         this.#forget(conversation);
       },
       onDrain: () => this.#flush(),
+      onEnding: () => this.#openHops(socket),
     };
     const connection = new Connection(socket, clock, events, (one) => transport.acknowledged(one));
     conversation.connection = connection;

@@ -274,6 +274,16 @@ test("BFD's word ends both of two connections: they go by one path", async () =>
   await until("the other's end", () => second.theirs.readableEnded);
 });
 
+test("the last words of a session with a near peer are sent for as many hops as there may be (RFC 5082)", async () => {
+  const limits: string[] = [];
+  const { session } = world({}, { limitHops: (_socket, _address, { kind }) => void limits.push(kind) });
+  const { ear } = await established(session);
+  assert.deepEqual(limits, ["direct"]);
+  session.stop(6, "the configuration was changed");
+  await until("the NOTIFICATION", () => ear.notification === "6/6");
+  assert.equal(limits[1], "multihop", "before the NOTIFICATION");
+});
+
 describe("who connected to us speaks first (DelayOpen)", () => {
   test("and is answered at once", async () => {
     const { session } = world();

@@ -170,6 +170,24 @@ test("near peers only (RFC 5082): FRR at one hop is reached, with both sides loo
   await lab.shows(NETWORKS);
 });
 
+test(
+  "a router that takes near packets only has the session within 15 s of our learning so (RFC 5082)",
+  TIMEOUT,
+  async (t) => {
+    await using lab = await Lab.start(PREFIX, EBGP);
+    await lab.configure(`neighbor ${EBGP.device.address} ttl-security hops 1`);
+    await lab.want(NETWORKS.map(plain));
+    // FRR's connection reaches us, and what we say on it does not reach FRR.
+    const isHalfOpen = async (): Promise<boolean> => (await lab.neighbor()).bgpState === "OpenSent";
+    await until("a connection that is half dead", isHalfOpen, { deadlineMs: 30_000 });
+    await lab.want(NETWORKS.map(plain), { ttl: { kind: "gtsm", hops: 1 } });
+    const isUp = async (): Promise<boolean> => (await lab.neighbor()).bgpState === "Established";
+    const began = performance.now();
+    await until("the session", isUp, { deadlineMs: 15_000, everyMs: 100 });
+    t.diagnostic(`${Math.round(performance.now() - began)} ms`);
+  },
+);
+
 test("any AS of the kind that was asked for is taken: external, internal", TIMEOUT, async (t) => {
   for (const [session, peerAsn, wrong] of [
     [EBGP, "external", "internal"],
