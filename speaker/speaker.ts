@@ -8,6 +8,7 @@ import { type Applied, Applier, type Forwarder, NOTHING_WANTED, type Trouble } f
 import { type BgpPlan, planBgp } from "./bgp/plan.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import type { ForwardingInput, Refusal } from "./forwarding/types.ts";
+import { endOnNode } from "./known/departure.ts";
 import { MemberStates } from "./known/members.ts";
 import { type LinkMonitor, publishedLinks } from "./known/node-links.ts";
 import type { Sources } from "./known/sources.ts";
@@ -137,7 +138,8 @@ export class Speaker {
    * kernel stays. Throws AnnouncerError.
    */
   async pause(): Promise<void> {
-    await this.#options.routing.stop("restart");
+    const { routing, sources, node } = this.#options;
+    await routing.stop(endOnNode(sources.nodes.get(node)));
     await this.#withdraw();
   }
 

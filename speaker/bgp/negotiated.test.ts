@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { OPEN, SETTINGS } from "#test/fakes/bgp-peer.ts";
-import { negotiate, ownOpen, RESTART_TIME_SECONDS } from "./negotiated.ts";
+import { negotiate, ownOpen } from "./negotiated.ts";
 import type { PeerSettings } from "./types.ts";
 import type { Capabilities } from "./wire/capability.ts";
 import { BgpError } from "./wire/error.ts";
@@ -43,7 +43,7 @@ test("graceful restart: the kernel forwards without us, R only after a start", (
       {
         isRestarting,
         coversNotifications: false,
-        timeSeconds: RESTART_TIME_SECONDS,
+        timeSeconds: 30,
         families: [{ family: "IPv4", isForwarding: true }],
       },
     );

@@ -24,12 +24,17 @@ export interface Negotiated {
   readonly gracefulRestart: GracefulRestart | undefined;
 }
 
-/** How long routers are asked to keep our routes while the speaker is replaced. */
-export const RESTART_TIME_SECONDS = 120;
+/**
+ * How long routers are asked to keep our routes while the speaker is replaced, unless the BGPPeer says so: as long as that
+ * takes, and not much longer, since after a crash of the whole node they forward to nobody until then.
+ */
+const RESTART_TIME_MS = 30_000;
+/** RFC 4724 section 3: 12 bits. */
+const LONGEST_RESTART_SECONDS = 4_095;
 
 /** `isRestarting`: this is the first session since the process started. */
 export function ownOpen(settings: PeerSettings, isRestarting: boolean): Open {
-  const { families, gracefulRestart } = settings;
+  const { families, gracefulRestart, restartTimeMs = RESTART_TIME_MS } = settings;
   const capabilities: Capabilities = {
     families,
     asn: settings.localAsn,
@@ -41,7 +46,7 @@ export function ownOpen(settings: PeerSettings, isRestarting: boolean): Open {
       gracefulRestart: {
         isRestarting,
         coversNotifications: false,
-        timeSeconds: RESTART_TIME_SECONDS,
+        timeSeconds: Math.min(LONGEST_RESTART_SECONDS, Math.round(restartTimeMs / 1_000)),
         // The kernel goes on forwarding without us: that is what F says.
         families: families.map((family) => ({ family, isForwarding: true })),
       },

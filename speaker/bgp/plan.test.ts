@@ -168,6 +168,11 @@ describe("what a session is asked for", () => {
     assert.deepEqual(settings({ bfdProfile: "fast" }), settings({}));
   });
 
+  test("a restart time of its own, and a limit", () => {
+    const { restartTimeMs, maximumPrefixes } = settings({ restartTimeMs: 60_000, maximumPrefixes: 7 }) ?? {};
+    assert.deepEqual([restartTimeMs, maximumPrefixes], [60_000, 7]);
+  });
+
   const hops: readonly [what: string, more: Partial<PeerView>, expected: object][] = [
     ["eBGP is direct", {}, { kind: "direct" }],
     ["multihop", { isMultihop: true }, { kind: "multihop" }],
@@ -184,6 +189,16 @@ describe("what a session is asked for", () => {
     const password = (name: string) => (name === "tor" ? new Password("b") : undefined);
     assert.equal(settings({ passwordSecret: "tor" }, { password })?.password?.reveal(), "b");
   });
+});
+
+test("a node that goes away says so of all that it advertises, in one list for peers that hear the same (RFC 8326)", () => {
+  const own = advertisement({ communities: [7], localPref: 300 });
+  const pools = new Map([["web", pool(own)]]);
+  const peers = [peer({ name: "a" }), peer({ name: "b" })];
+  const { sessions } = plan({ pools, peers, node: { ...node(), isGoing: true } });
+  const [first] = sessions.get("a")?.advertisements ?? [];
+  assert.deepEqual([first?.communities, first?.localPref], [[7, 0xffff0000], 0]);
+  assert.equal(sessions.get("a")?.advertisements, sessions.get("b")?.advertisements);
 });
 
 describe("a session that cannot be tried", () => {

@@ -11,7 +11,8 @@ import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speake
 import type { Password } from "../known/password.ts";
 import { canonicalAddress, familyOf } from "./address.ts";
 import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
-import type { PeerSettings, WantedSession } from "./types.ts";
+import { asGoing } from "./shutdown.ts";
+import type { Advertisement, PeerSettings, WantedSession } from "./types.ts";
 
 export interface BgpPlanInput {
   readonly node: NodeView;
@@ -59,7 +60,10 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
     const unusable: Unusable[] = [];
     const planned = attempt(unusable, peer.name, () => ({
       settings: settingsOf(peer, input),
-      advertisements: advertisements.to(familiesOf(peer), (pool) => advertisementsOf(pool, peer, input)),
+      advertisements: told(
+        advertisements.to(familiesOf(peer), (pool) => advertisementsOf(pool, peer, input)),
+        input.node,
+      ),
       bfd: profile === undefined ? [] : [bfdPeerOf(peer, profile)],
     }));
     withheld.push(
@@ -70,6 +74,19 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
     bfd.push(...planned.bfd);
   }
   return { sessions, bfd, withheld };
+}
+
+const GOING = new WeakMap<readonly Advertisement[], readonly Advertisement[]>();
+
+/**
+ * A node that goes says so first (RFC 8326): routers prefer what other nodes advertise, and keep to this one where there
+ * is no other.
+ */
+function told(advertisements: readonly Advertisement[], { isGoing }: NodeView): readonly Advertisement[] {
+  if (isGoing !== true) return advertisements;
+  const going = GOING.get(advertisements) ?? asGoing(advertisements);
+  GOING.set(advertisements, going);
+  return going;
 }
 
 function obstacleOf(peer: PeerView, input: BgpPlanInput): Withheld | undefined {
@@ -105,6 +122,7 @@ function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
     nextHops: { ...(IPv4 === undefined ? {} : { IPv4 }), ...(IPv6 === undefined ? {} : { IPv6 }) },
     ...(peer.address === undefined ? {} : { address: canonicalAddress(peer.address) }),
     ...(peer.link === undefined ? {} : { link: peer.link }),
+    ...(peer.restartTimeMs === undefined ? {} : { restartTimeMs: peer.restartTimeMs }),
     ...(peer.maximumPrefixes === undefined ? {} : { maximumPrefixes: peer.maximumPrefixes }),
     ...(peer.keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs: peer.keepaliveTimeMs }),
     ...(peer.sourceAddress === undefined ? {} : { sourceAddress: canonicalAddress(peer.sourceAddress) }),

@@ -30,6 +30,8 @@ export interface PeerSettings {
   readonly ttl: Ttl;
   readonly sourceAddress?: string;
   readonly gracefulRestart: boolean;
+  /** How long the peer is asked to keep our routes while the speaker is replaced; 30 s when not given. */
+  readonly restartTimeMs?: number;
   readonly families: readonly Family[];
   /** More prefixes than these end the session; undefined: no number of them does. */
   readonly maximumPrefixes?: number;

@@ -72,6 +72,7 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
       holdTimeMs: read(duration, "holdTime"),
       keepaliveTimeMs: read(duration, "keepaliveTime"),
       connectTimeMs: read(duration, "connectTime"),
+      restartTimeMs: read(duration, "gracefulRestartTime"),
       maximumPrefixes: read(optional(integer(1, MAX_PREFIXES)), "maximumPrefixes"),
       sourceAddress: read(optional(address()), "sourceAddress"),
       password: passwordOf(read(optional(secretText), "password") ?? ""),

@@ -8,6 +8,7 @@ import { printable } from "#api/printable.ts";
 import { specialRangeOf } from "#api/special.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
+import { isGoing } from "./departure.ts";
 import { projectAdvertisement } from "./project-bgp.ts";
 import { tunnelSourcesOf } from "./tunnel-sources.ts";
 import {
@@ -171,6 +172,7 @@ export function projectNode(raw: Node): NodeView {
     name: text(raw.metadata.name, "metadata.name"),
     labels: optional(labels, NO_FIELDS)(raw.metadata.labels, "metadata.labels"),
     addresses,
+    ...(isGoing(raw) && { isGoing: true }),
     own: [...own],
     tunnelSources: tunnelSourcesOf(
       annotations,

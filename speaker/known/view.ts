@@ -64,6 +64,8 @@ export interface UnusableEndpoint {
 export interface NodeView {
   readonly name: string;
   readonly labels: Labels;
+  /** It is being drained or shut down: what ends there is not replaced. */
+  readonly isGoing?: true;
   /** InternalIP, the first of each family. */
   readonly addresses: { readonly IPv4?: string; readonly IPv6?: string };
   /** All of its addresses, of any type, in canonical text: none of them is ever a Service's. */
@@ -120,6 +122,8 @@ export interface PeerView {
   readonly ttlSecurityHops?: number;
   readonly bfdProfile?: string;
   readonly gracefulRestart: boolean;
+  /** How long the router is asked to keep routes over a restart. */
+  readonly restartTimeMs?: number;
   readonly isDualStack: boolean;
 }
 

@@ -162,6 +162,31 @@ test(
   },
 );
 
+test(
+  "routes of a node that is gone without a word are kept for the restart time (RFC 4724)",
+  TIMEOUT,
+  async () => {
+    await using lab = await Lab.start(PREFIX, EBGP);
+    await lab.want(NETWORKS.map(plain), { gracefulRestart: true, restartTimeMs: 5_000 });
+    await lab.established();
+    await lab.shows(NETWORKS);
+    await lab.device.kill();
+    const isNoticed = async (): Promise<boolean> => (await lab.neighbor()).bgpState !== "Established";
+    await until("the loss", isNoticed);
+    assert.deepEqual(await lab.prefixes(), NETWORKS, "kept for a speaker that comes back");
+    await lab.shows([]);
+  },
+);
+
+test("a node that leaves withdraws its routes, graceful restart or not (RFC 8326)", TIMEOUT, async () => {
+  await using lab = await Lab.start(PREFIX, EBGP);
+  await lab.want(NETWORKS.map(plain), { gracefulRestart: true });
+  await lab.established();
+  await lab.shows(NETWORKS);
+  await lab.device.stop("leave");
+  assert.deepEqual(await lab.prefixes(), []);
+});
+
 test("near peers only (RFC 5082): FRR at one hop is reached, with both sides looking", TIMEOUT, async () => {
   await using lab = await Lab.start(PREFIX, EBGP);
   await lab.configure(`neighbor ${EBGP.device.address} ttl-security hops 1`);

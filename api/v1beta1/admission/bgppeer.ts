@@ -118,6 +118,21 @@ function connectTimeInWholeSeconds({ spec }: BGPPeer): Fault[] {
   return [fault("spec.connectTime", `${spec.connectTime} must be 0s, or 1s to 65535s in whole seconds`)];
 }
 
+/** RFC 4724 section 3: 12 bits of seconds. */
+const LONGEST_RESTART_MS = 4_095_000;
+
+function restartTimeInWholeSeconds({ spec }: BGPPeer): Fault[] {
+  const restart = setDuration(spec.gracefulRestartTime);
+  if (restart === undefined) return [];
+  if (restart >= 1_000 && restart <= LONGEST_RESTART_MS && Math.trunc(restart) % 1_000 === 0) return [];
+  return [
+    fault(
+      "spec.gracefulRestartTime",
+      `${spec.gracefulRestartTime} must be 0s, or 1s to 4095s in whole seconds`,
+    ),
+  ];
+}
+
 function onePassword({ spec }: BGPPeer): Fault[] {
   const { password = "", passwordSecret } = spec;
   if (password === "" || passwordSecret === undefined) return [];
@@ -254,6 +269,7 @@ export const BGPPEER_RULES: readonly Rule[] = [
   keepaliveNeedsHoldTime,
   keepaliveBelowHoldTime,
   connectTimeInWholeSeconds,
+  restartTimeInWholeSeconds,
   onePassword,
   secretInOurNamespace,
   multihopOnlyWithEbgp,

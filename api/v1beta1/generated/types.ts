@@ -516,9 +516,13 @@ export interface BGPPeerSpec {
    */
   bfdProfile?: string;
   /**
-   * Ask the router to keep the routes up to 120 s while a speaker restarts (RFC 4724). The default is false: it drops them at once.
+   * Ask the router to keep the routes while a speaker is replaced (RFC 4724), up to gracefulRestartTime. The default is false: it drops them at once. On a node that is drained or shut down they are withdrawn in any case.
    */
   enableGracefulRestart?: boolean;
+  /**
+   * How long the router is asked to keep the routes of a speaker that restarts, a duration of whole seconds from 1s to 4095s; longer than a pod takes to be replaced. If the node itself is gone, the router forwards to it in vain until then. 0 or unset: 30s.
+   */
+  gracefulRestartTime?: string;
   /**
    * Exchange IPv4 and IPv6 routes over this session. With false, the default, only those of peerAddress' family. Sessions with interface always exchange both.
    */
