@@ -43,6 +43,7 @@ const plan = (sessions: Record<string, WantedSession>, isWatched = false): BgpPl
 
 function world() {
   const steps: string[] = [];
+  let watched: string[] = [];
   let reports: SessionReport[] = [];
   const leaving = new Set<string>();
   let changed = (): void => {};
@@ -61,7 +62,10 @@ function world() {
     stop: async ({ mode }) => void steps.push(`bgp stops: ${mode}`),
   };
   const bfd: Bfd = {
-    reconcile: (peers) => void steps.push(`bfd ${peers.map(({ key }) => key).join()}`),
+    reconcile: (peers) => {
+      watched = peers.map(({ address, link }) => `${address}%${link ?? ""}`);
+      steps.push(`bfd ${peers.map(({ key }) => key).join()}`);
+    },
     onState: (callback) => {
       told = callback;
       return () => {};
@@ -102,7 +106,9 @@ function world() {
         isLoss: true,
         ...change,
       }),
-    report: (state: SessionReport["state"]) => {
+    /** Where BFD looks for whom. */
+    watched: () => watched,
+    report: (state: SessionReport["state"], address = "10.0.0.1") => {
       const counts = {
         prefixesAdvertised: 0,
         prefixesReceived: 0,
@@ -110,7 +116,7 @@ function world() {
         messagesOut: 0,
         updatesOut: 0,
       };
-      reports = [{ peer: "tor", address: "10.0.0.1", state, losses: 0, ...counts }];
+      reports = [{ peer: "tor", address, state, losses: 0, ...counts }];
       changed();
     },
   };
@@ -170,6 +176,21 @@ test("BFD's loss takes the session down; a peer that stops BFD on purpose does n
   assert.ok(!steps.includes("down tor"));
   say({});
   assert.equal(steps.at(-1), "down tor");
+});
+
+test("BFD of an unnumbered peer is where its session is, follows it, and outlives its address (RFC 5882)", () => {
+  const { steps, routing, report, watched } = world();
+  const bfd = [{ key: "tor", address: "", multihop: false, link: "eth1", profile: TIMERS } as const];
+  routing.reconcile({ ...plan({ tor: session("a") }), bfd });
+  assert.ok(!steps.includes("open bfd"), "nobody knows yet where the router is");
+  report("Established", "fe80::1");
+  assert.deepEqual(watched(), ["fe80::1%eth1"]);
+  const before = steps.length;
+  report("Established", "fe80::1");
+  report("Idle", "");
+  assert.equal(steps.length, before);
+  report("Established", "fe80::2");
+  assert.deepEqual(watched(), ["fe80::2%eth1"]);
 });
 
 test("a session that says goodbye keeps its BFD until that is said", () => {

@@ -95,9 +95,34 @@ export class Routing {
     this.#changed();
   }
 
+  /**
+   * What the plan wants BFD for, with addresses. That of an unnumbered peer is where its session is; one that is not
+   * known any more, as with a link that is down, stays the last one, so that BFD tells of the loss.
+   */
+  #located(): BfdPeer[] {
+    const isPlanned = this.#told.bfd.every(({ address }) => address !== "");
+    const found = new Map(
+      isPlanned ? [] : this.#bgp?.sessions().map(({ peer, address }) => [peer, address] as const),
+    );
+    const last = new Map(this.#watched.map(({ key, address }) => [key, address]));
+    return this.#told.bfd
+      .map((peer) => {
+        const address = peer.address || found.get(peer.key) || last.get(peer.key) || "";
+        return { ...peer, address };
+      })
+      .filter(({ address }) => address !== "");
+  }
+
+  /** An unnumbered peer is somewhere else than where BFD looks for it, or has only now been found. */
+  #hasMoved(): boolean {
+    if (this.#told.bfd.every(({ address }) => address !== "")) return false;
+    const watched = new Map(this.#watched.map(({ key, address }) => [key, address]));
+    return this.#located().some(({ key, address }) => watched.get(key) !== address);
+  }
+
   /** A session that says goodbye keeps its BFD: some routers take that one's end for a broken path. */
   #watch(): void {
-    const wanted = this.#told.bfd.filter(({ address }) => address !== "");
+    const wanted = this.#located();
     const leaving = this.#bgp?.leaving() ?? new Set();
     const going = this.#watched.filter(
       ({ key }) => leaving.has(key) && !wanted.some((peer) => peer.key === key),
@@ -121,7 +146,7 @@ export class Routing {
   }
 
   #changed(): void {
-    if (this.#watched.some(({ key }) => this.#isOver(key))) this.#watch();
+    if (this.#watched.some(({ key }) => this.#isOver(key)) || this.#hasMoved()) this.#watch();
     for (const report of this.#bgp?.sessions() ?? []) {
       const before = this.#states.get(report.peer);
       this.#states.set(report.peer, report.state);

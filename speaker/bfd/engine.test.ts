@@ -86,6 +86,29 @@ test("silence: down after the detection time, told once as a loss; up again when
   assert.equal(a.changes.at(-1)?.state, "Up");
 });
 
+test("a link that loses its carrier is a loss, told each time, whenever it goes (RFC 5882 section 4.2)", () => {
+  const clock = new FakeClock();
+  const a = new End({ clock, address: A, seed: 1 });
+  const b = new End({ clock, address: B, seed: 2 });
+  const cable = join(a, b);
+  a.connected.add(B);
+  a.engine.reconcile([{ ...peerOf(B), multihop: "unlessConnected" }]);
+  b.engine.reconcile([peerOf(A)]);
+  for (let round = 1; round <= 12; round += 1) {
+    // At another moment of the lookups that come every five seconds.
+    clock.advanceSync(10_000 + round * 430);
+    assert.equal(a.changes.at(-1)?.state, "Up");
+    cable.isIn = false;
+    a.connected.delete(B);
+    // A pass of the speaker at the very moment gives the same list again.
+    if (round % 2 === 0) a.engine.reconcile([{ ...peerOf(B), multihop: "unlessConnected" }]);
+    clock.advanceSync(1_000);
+    assert.equal(a.changes.filter(({ isLoss }) => isLoss).length, round);
+    cable.isIn = true;
+    a.connected.add(B);
+  }
+});
+
 test("a thread that did not run looks into its socket before it judges", async () => {
   const { clock, a, cable } = pair();
   clock.advanceSync(5_000);

@@ -200,12 +200,19 @@ export class Engine {
     });
   }
 
+  /**
+   * Where the node cannot know how far away the peer is, its networks say so. A link without a carrier has none; a session
+   * that is up keeps its path then, until its detection time is over: its loss has to be told, and not to begin anew.
+   */
   #placed(peer: BfdPeer): PathPeer {
     const { multihop } = peer;
-    return {
-      ...peer,
-      multihop: multihop === "unlessConnected" ? !this.#io.isConnected(peer.address) : multihop,
-    };
+    if (multihop !== "unlessConnected") return { ...peer, multihop };
+    const known = this.#entries.get(peer.key);
+    if (known?.isUp === true) {
+      const same = { ...peer, multihop: known.peer.multihop };
+      if (isSamePath(same, known.peer)) return same;
+    }
+    return { ...peer, multihop: !this.#io.isConnected(peer.address) };
   }
 
   #add(peer: PathPeer): void {

@@ -82,6 +82,11 @@ export class Entry {
     return this.#peer;
   }
 
+  /** The peer is heard, and its silence would be a loss. */
+  get isUp(): boolean {
+    return this.#session?.session.state === "Up";
+  }
+
   get due(): number {
     return this.#session?.due ?? Number.POSITIVE_INFINITY;
   }

@@ -13,7 +13,7 @@ const SETTINGS: FsmSettings = {
   sendHoldTimeMs: 480_000,
   delayOpenTimeMs: 0,
   idleHoldTimeMs: { base: 1_000, cap: 8_000 },
-  dampedHoldTimeMs: { base: 1_000, cap: 120_000 },
+  dampedHoldTimeMs: { base: 1_000, cap: 60_000 },
   limitHoldTimeMs: { base: 30_000, cap: 3_600_000 },
   stableTimeMs: 60_000,
 };
@@ -347,7 +347,7 @@ describe("pauses (RFC 4271 section 8.1.1, DampPeerOscillations)", () => {
     [
       "that the router ends",
       { type: "NotifMsg" },
-      [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 120_000, 120_000],
+      [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000],
     ],
     [
       "that a limit of the configuration ends",

@@ -28,7 +28,7 @@ export const IDLE_HOLD_BASE_MS = 1_000;
 export function pauseSettings(connectTimeMs: number): PauseSettings {
   return {
     idleHoldTimeMs: { base: IDLE_HOLD_BASE_MS, cap: Math.max(IDLE_HOLD_BASE_MS, connectTimeMs) },
-    dampedHoldTimeMs: { base: IDLE_HOLD_BASE_MS, cap: Math.max(120_000, connectTimeMs) },
+    dampedHoldTimeMs: { base: IDLE_HOLD_BASE_MS, cap: Math.max(60_000, connectTimeMs) },
     limitHoldTimeMs: { base: 30_000, cap: 3_600_000 },
     stableTimeMs: 60_000,
   };

@@ -88,9 +88,9 @@ export class End {
         for (const kind of kinds) this.listening.add(kind);
         return new Map();
       },
-      openWire: () => {
+      openWire: ({ multihop }) => {
         if (this.wireProblem !== undefined) throw new Error(this.wireProblem);
-        return { send: (packet) => this.#send(packet), close: () => {} };
+        return { send: (packet) => this.#send(packet, multihop), close: () => {} };
       },
       openEcho: () => undefined,
       loopsEcho: () => true,
@@ -100,10 +100,11 @@ export class End {
     };
   }
 
-  #send(packet: Buffer): boolean {
+  /** The other end listens on the port for one hop, and does not hear what goes to the other port. */
+  #send(packet: Buffer, isMultihop: boolean): boolean {
     const bytes = Buffer.from(packet);
     this.sent.push({ at: this.#clock.now(), bytes });
-    this.#clock.after(LATENCY_MS, () => this.deliver(bytes));
+    if (!isMultihop) this.#clock.after(LATENCY_MS, () => this.deliver(bytes));
     return true;
   }
 
