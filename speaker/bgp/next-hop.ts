@@ -1,27 +1,85 @@
-/** Which next hops prefixes are told with: this node, as the peer reaches it. Pure. */
+/**
+ * Which next hops prefixes are advertised with: this node, on the link towards the peer, since a router may know no way
+ * to the node's other addresses (RFC 4271 section 5.1.3, RFC 4760 section 3, RFC 2545 section 3). Pure.
+ */
 import type { Family } from "#api/address.ts";
+import { prefixContains } from "#speaker/known/links.ts";
+import { familyOf } from "./address.ts";
 
+/** The first one is used; the second one, where there is one, is link-local. A family without any is not advertised. */
 export type NextHops = Readonly<Partial<Record<Family, readonly string[]>>>;
 
-/**
- * Of the connection's own family its own address; of the other family this node's, as configured. Over a link-local
- * connection IPv6 has the node's address first (RFC 2545 section 3), and IPv4 goes with IPv6 next hops where the peer
- * takes them (RFC 8950). A family without a next hop is not told.
- */
-export function nextHopsOf(
-  local: string,
-  configured: Readonly<Partial<Record<Family, string>>>,
-  takesExtended: boolean,
-): NextHops {
-  const isIpv6 = local.includes(":");
-  const ipv6 = isIpv6 ? ipv6Of(local, configured.IPv6) : listOf(configured.IPv6);
-  const ipv4 = isIpv6 ? (takesExtended ? ipv6 : listOf(configured.IPv4)) : [local];
+/** An address of this node. */
+export interface LinkAddress {
+  readonly link: string;
+  readonly address: string;
+  /** `address/length`. */
+  readonly prefix: string;
+}
+
+export interface NextHopInput {
+  /** This node's end of the connection. */
+  readonly local: string;
+  /** The peer's end. */
+  readonly peer: string;
+  /** Where a link-local connection is. */
+  readonly link: string | undefined;
+  /** All of this node. */
+  readonly addresses: readonly LinkAddress[];
+  /** The node's InternalIPs: what is used where its links say nothing. */
+  readonly node: Readonly<Partial<Record<Family, string>>>;
+  /** The peer takes IPv4 prefixes with IPv6 next hops (RFC 8950). */
+  readonly takesExtended: boolean;
+}
+
+const isLinkLocal = (address: string): boolean => /^fe[89ab]/.test(address);
+const isLoopback = (address: string): boolean => address === "::1" || address.startsWith("127.");
+
+export function nextHopsOf(input: NextHopInput): NextHops {
+  const own = onLinkOf(input);
+  const ipv6 = ipv6Of(input, own);
+  const ipv4 = ipv4Of(input, own, ipv6);
   return { ...(ipv4 !== undefined && { IPv4: ipv4 }), ...(ipv6 !== undefined && { IPv6: ipv6 }) };
 }
 
-function ipv6Of(local: string, global: string | undefined): readonly string[] {
-  const isLinkLocal = /^fe[89ab]/.test(local);
-  return isLinkLocal && global !== undefined ? [global, local] : [local];
+/** The addresses of the link that has this end of the connection. */
+function onLinkOf({ local, link, addresses }: NextHopInput): readonly LinkAddress[] {
+  const found = addresses.find((one) => one.address === local && (link === undefined || one.link === link));
+  return found === undefined ? [] : addresses.filter((one) => one.link === found.link);
+}
+
+function ipv4Of(
+  { local, node, takesExtended }: NextHopInput,
+  own: readonly LinkAddress[],
+  ipv6: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (familyOf(local) === "IPv4") return [local];
+  return takesExtended ? ipv6 : listOf(globalOf("IPv4", own, node) ?? node.IPv4);
+}
+
+function ipv6Of(
+  { local, peer, node }: NextHopInput,
+  own: readonly LinkAddress[],
+): readonly string[] | undefined {
+  const isOnLink = isLinkLocal(peer) || own.some(({ prefix }) => prefixContains(prefix, peer));
+  const linkLocal = isLinkLocal(local) ? local : own.find(({ address }) => isLinkLocal(address))?.address;
+  const own6 = familyOf(local) === "IPv6" && !isLinkLocal(local) ? local : globalOf("IPv6", own, node);
+  // RFC 2545 section 3: the link-local one goes with it if and only if the peer shares the link.
+  if (!isOnLink || linkLocal === undefined) return listOf(own6 ?? node.IPv6);
+  // A global one of another link would be no neighbour of the peer's: it is left out then.
+  return own6 === undefined ? [linkLocal] : [own6, linkLocal];
+}
+
+/** The link's address of that family: the node's InternalIP if the link has it, else the first one. */
+function globalOf(
+  family: Family,
+  own: readonly LinkAddress[],
+  node: NextHopInput["node"],
+): string | undefined {
+  const candidates = own
+    .map(({ address }) => address)
+    .filter((address) => familyOf(address) === family && !isLinkLocal(address) && !isLoopback(address));
+  return candidates.find((address) => address === node[family]) ?? candidates[0];
 }
 
 function listOf(address: string | undefined): readonly string[] | undefined {

@@ -3,7 +3,7 @@
  * and end with the session; what is wanted stays.
  */
 import type { Negotiated } from "./negotiated.ts";
-import { nextHopsOf } from "./next-hop.ts";
+import { type LinkAddress, nextHopsOf } from "./next-hop.ts";
 import { Received } from "./received.ts";
 import { AdjRibOut } from "./rib.ts";
 import type { Advertisement, PeerSettings } from "./types.ts";
@@ -12,8 +12,11 @@ import { decodeRefresh, RefreshKind } from "./wire/refresh.ts";
 export interface RoutesBeginning {
   readonly negotiated: Negotiated;
   readonly settings: PeerSettings;
-  /** This node's own end of the connection. */
+  /** This node's own end of the connection, and the peer's. */
   readonly localAddress: string;
+  readonly peerAddress: string;
+  /** All addresses of this node. */
+  readonly addresses: readonly LinkAddress[];
 }
 
 export class Routes {
@@ -48,13 +51,20 @@ export class Routes {
   }
 
   /** The session is established. */
-  begin({ negotiated, settings, localAddress }: RoutesBeginning): void {
-    const { localAsn, nextHops } = settings;
+  begin({ negotiated, settings, localAddress, peerAddress, addresses }: RoutesBeginning): void {
+    const { localAsn, nextHops, link } = settings;
     this.#received = new Received();
     this.#told = new AdjRibOut({
       negotiated,
       localAsn,
-      nextHops: nextHopsOf(localAddress, nextHops, negotiated.extendedNextHop),
+      nextHops: nextHopsOf({
+        local: localAddress,
+        peer: peerAddress,
+        link,
+        addresses,
+        node: nextHops,
+        takesExtended: negotiated.extendedNextHop,
+      }),
     });
     this.#told.advertise(this.#wanted);
   }

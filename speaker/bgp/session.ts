@@ -334,7 +334,13 @@ export class Session {
     this.#tally.established();
     // R is for the first session after a start; on the next one nothing restarted but the connection.
     this.#isRestarting = false;
-    this.#routes.begin({ negotiated, settings: this.#settings, localAddress: connection.localAddress });
+    this.#routes.begin({
+      negotiated,
+      settings: this.#settings,
+      localAddress: connection.localAddress,
+      peerAddress: this.address ?? "",
+      addresses: this.#options.transport.linkAddresses(),
+    });
     const { remoteAsn, holdTimeMs } = negotiated;
     this.#options.log.info("BGP session established", {
       peer: this.#settings.name,

@@ -1,5 +1,6 @@
 /** How sessions reach their peers: TCP as speaker/native/tcp.ts has it, and nothing of BGP. */
 import type { Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import type { Family } from "#api/address.ts";
 import {
   type AcceptedConnection,
@@ -12,6 +13,7 @@ import {
 } from "#speaker/native/tcp.ts";
 import type { Password } from "../known/password.ts";
 import { familyOf } from "./address.ts";
+import type { LinkAddress } from "./next-hop.ts";
 import type { PeerSettings } from "./types.ts";
 
 export interface Transport {
@@ -21,6 +23,8 @@ export interface Transport {
   changePassword(socket: Socket, address: string, link: string | undefined, password: Password): void;
   /** Gives an accepted connection the hop limits of its peer; throws where the kernel cannot. */
   limitHops(socket: Socket, address: string, ttl: PeerSettings["ttl"]): void;
+  /** The addresses of this node's links. */
+  linkAddresses(): readonly LinkAddress[];
   /** Bytes that the peer's side has confirmed; it grows as long as the peer takes what is sent. */
   acknowledged(socket: Socket): number;
 }
@@ -58,6 +62,10 @@ export const tcpTransport: Transport = {
     setMd5(socket, { family: familyOf(address), address, ...(link !== undefined && { link }) }, password);
   },
   limitHops: (socket, address, ttl) => setHopLimits(socket, familyOf(address), hops(ttl)),
+  linkAddresses: () =>
+    Object.entries(networkInterfaces()).flatMap(([link, addresses = []]) =>
+      addresses.map(({ address, cidr }) => ({ link, address, prefix: cidr ?? address })),
+    ),
   acknowledged: acknowledgedBytes,
 };
 

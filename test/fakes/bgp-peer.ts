@@ -51,6 +51,7 @@ export const plainTransport: Transport = {
   listen: (_family, port) => ({ port, setMd5() {}, close() {} }),
   changePassword() {},
   limitHops() {},
+  linkAddresses: () => [],
   acknowledged: ({ bytesWritten, writableLength }) => bytesWritten - writableLength,
 };
 
