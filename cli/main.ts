@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** The `genkan` command. Wiring only. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
@@ -10,8 +9,6 @@ import { readInputs } from "#cli/files.ts";
 import { runMigrate } from "#cli/migrate/command.ts";
 import { readCluster } from "#cli/migrate/live.ts";
 import { errorText } from "#common/error.ts";
-import { createKubeClient } from "#common/kube/client.ts";
-import { connectionFromEnvironment, connectionFromKubeconfig } from "#common/kube/connection.ts";
 
 const UNUSABLE = 2;
 
@@ -62,17 +59,9 @@ interface MigrateFlags {
 /** The files, or what the cluster has. */
 async function metallbOf({ filename, kubeconfig }: MigrateFlags): Promise<Documents> {
   if (filename !== undefined) return readInputs(filename, { stdin });
-  const readFile = (path: string): string => readFileSync(path, "utf8");
-  const connection =
-    kubeconfig === undefined
-      ? connectionFromEnvironment({ env: process.env, readFile })
-      : connectionFromKubeconfig(kubeconfig, readFile);
-  const client = createKubeClient(connection, { userAgent: "genkan-cli" });
-  try {
-    return await readCluster(client, connection.server.host);
-  } finally {
-    client.close();
-  }
+  // Loaded only where a cluster is read: it takes longer than all the rest of a command.
+  const { openCluster } = await import("#cli/cluster.ts");
+  return readCluster(openCluster(kubeconfig ?? process.env.KUBECONFIG));
 }
 
 program
@@ -81,7 +70,7 @@ program
     "Make our manifests of MetalLB's, with a line for everything that is not carried over as it was.",
   )
   .option("-f, --filename <path>", "as in check; without it the cluster is read", collect)
-  .option("--kubeconfig <path>", "of the cluster; $KUBECONFIG without it")
+  .option("--kubeconfig <path>", "of the cluster; without it $KUBECONFIG, else ~/.kube/config")
   .addOption(namespaceOption())
   .addOption(
     new Option("--prefer <protocol>", "for pools that are announced both ways")

@@ -1,5 +1,11 @@
-/** Where the API server is and who we are to it: from a pod's service account or a kubeconfig file. */
+/**
+ * Where the API server is and who we are to it, for the processes that run in pods: the service account. Outside of pods,
+ * in development and tests, they read one kubeconfig with certificates or tokens as well. What else a kubeconfig can say
+ * (plugins, OIDC, proxies, several files) is for cli/cluster.ts: client-node, which reads all of it, takes 80 MB and half
+ * a second of CPU to load, and a speaker under test should weigh what it weighs in a pod.
+ */
 import { parse } from "yaml";
+import { familyOf } from "#api/address.ts";
 import { ConfigurationError } from "#common/kube/error.ts";
 
 /** What proves the server to us and us to the server; PEM texts. */
@@ -32,12 +38,11 @@ export interface ConnectionEnvironment {
 const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /**
- * KUBECONFIG if set (its first file; current-context, CA, client certificate, token or token file), else the
- * service account of the pod. ConfigurationError if there is neither, or the file asks for what we cannot do
- * (exec plugins, auth providers, passwords).
+ * $KUBECONFIG if it is set (its first file; current-context, CA, client certificate, token or token file), else the
+ * service account of the pod. ConfigurationError if there is neither, or the file asks for a plugin or a password.
  */
 export function connectionFromEnvironment(from: ConnectionEnvironment): Connection {
-  const kubeconfig = (from.env.KUBECONFIG ?? "").split(":").find((path) => path !== "");
+  const kubeconfig = from.env.KUBECONFIG?.split(":").find((path) => path !== "");
   if (kubeconfig !== undefined) return connectionFromKubeconfig(kubeconfig, from.readFile);
   const host = from.env.KUBERNETES_SERVICE_HOST;
   if (host === undefined || host === "") {
@@ -47,7 +52,7 @@ export function connectionFromEnvironment(from: ConnectionEnvironment): Connecti
   }
   const port = from.env.KUBERNETES_SERVICE_PORT ?? "443";
   return {
-    server: new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`),
+    server: new URL(`https://${familyOf(host) === "IPv6" ? `[${host}]` : host}:${port}`),
     credentials: () => ({
       ca: from.readFile(`${SERVICE_ACCOUNT}/ca.crt`),
       token: from.readFile(`${SERVICE_ACCOUNT}/token`).trim(),
@@ -72,11 +77,11 @@ export function connectionFromKubeconfig(path: string, readFile: (path: string) 
   const context = named(config, { list: "contexts", name: contextName, inner: "context", path });
   const cluster = named(config, {
     list: "clusters",
-    name: text(context.cluster) ?? "",
+    name: text(context.cluster),
     inner: "cluster",
     path,
   });
-  const user = named(config, { list: "users", name: text(context.user) ?? "", inner: "user", path });
+  const user = named(config, { list: "users", name: text(context.user), inner: "user", path });
   for (const unsupported of ["exec", "auth-provider", "username"]) {
     if (user[unsupported] !== undefined) {
       throw new ConfigurationError(
@@ -87,7 +92,7 @@ export function connectionFromKubeconfig(path: string, readFile: (path: string) 
   const server = text(cluster.server);
   if (server === undefined || !URL.canParse(server)) {
     throw new ConfigurationError(
-      `${path}: server "${server ?? ""}" of cluster "${text(context.cluster)}" is no URL`,
+      `${path}: server ${JSON.stringify(server ?? null)} of cluster "${text(context.cluster)}" is no URL`,
     );
   }
   const namespace = text(context.namespace);
@@ -126,13 +131,19 @@ function fileReader(kubeconfig: string, readFile: (path: string) => string): (na
 
 function named(
   config: Section,
-  want: { readonly list: string; readonly name: string; readonly inner: string; readonly path: string },
+  want: {
+    readonly list: string;
+    readonly name: string | undefined;
+    readonly inner: string;
+    readonly path: string;
+  },
 ): Section {
   const list = config[want.list];
   const found = Array.isArray(list)
-    ? list.find((entry: unknown) => (entry as Section | null)?.name === want.name)
+    ? list.find((entry: unknown) => want.name !== undefined && (entry as Section | null)?.name === want.name)
     : undefined;
-  if (found === undefined) throw new ConfigurationError(`${want.path}: ${want.list} has no "${want.name}"`);
+  if (found === undefined)
+    throw new ConfigurationError(`${want.path}: ${want.list} has no ${JSON.stringify(want.name ?? null)}`);
   return section((found as Section)[want.inner], `${want.path}: ${want.inner} "${want.name}"`);
 }
 
