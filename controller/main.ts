@@ -16,8 +16,8 @@ import { BUILD } from "#common/version.ts";
 import { whileLeading } from "#controller/leading.ts";
 import { observeTerm } from "#controller/observe.ts";
 import { readOptions } from "#controller/options.ts";
-import { Announcements } from "#controller/status/announcements.ts";
 import { runBgpStatus } from "#controller/status/bgp-status.ts";
+import { EventQueue } from "#controller/status/event-queue.ts";
 import { runTerm, type Term } from "#controller/term.ts";
 import { Webhooks } from "#controller/webhook/webhooks.ts";
 
@@ -51,7 +51,7 @@ async function main(signal: AbortSignal): Promise<void> {
     instance: identity,
   });
   let term: Term | undefined;
-  const events = new Announcements(recorder, {
+  const events = new EventQueue(recorder, {
     clock: systemClock,
     log,
     writes: () => term?.writes ?? 0,

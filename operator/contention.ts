@@ -5,8 +5,8 @@
  */
 import { FIELD_MANAGER } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
-import { Contests } from "#common/contest.ts";
 import { otherWriterOf } from "#common/kube/managers.ts";
+import { WriteContests } from "#common/write-contest.ts";
 import { describeChild } from "#operator/children/child.ts";
 import { fingerprint } from "#operator/differs.ts";
 import type { Application, Contended, Plan } from "#operator/plan.ts";
@@ -22,12 +22,12 @@ interface Sent {
 }
 
 export class ChildContests {
-  readonly #contests: Contests;
+  readonly #contests: WriteContests;
   /** Last writes, until the watch shows another version. */
   readonly #sent = new Map<string, Sent>();
   readonly #contended = new Map<string, Contended>();
 
-  constructor(contests = new Contests()) {
+  constructor(contests = new WriteContests()) {
     this.#contests = contests;
   }
 

@@ -1,4 +1,5 @@
 /** Condition types, all of them, and how a list of conditions changes. Pure. */
+import { GROUP } from "#api/names.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
 
 /** What each says: condition-meanings.ts. */
@@ -22,8 +23,8 @@ export type ConditionType = (typeof ConditionType)[keyof typeof ConditionType];
 
 /** Of Services, beside those of others. */
 export const ServiceConditionType = {
-  AddressAllocated: "genkan.dev/AddressAllocated",
-  ForwardingIds: "genkan.dev/ForwardingIds",
+  AddressAllocated: `${GROUP}/AddressAllocated`,
+  ForwardingIds: `${GROUP}/ForwardingIds`,
 } as const;
 export type AnyConditionType =
   | ConditionType

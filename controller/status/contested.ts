@@ -2,7 +2,7 @@
  * Services whose status somebody else keeps overwriting: when we may write again, and who he is. What is seen of a
  * Service goes in, what to write about it comes out; the caller looks again when it is time.
  */
-import { Contests } from "#common/contest.ts";
+import { WriteContests } from "#common/write-contest.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
 import type { ServicePatch } from "#controller/status/plan.ts";
 
@@ -13,23 +13,23 @@ export interface Contest {
   readonly yields: boolean;
 }
 
-export interface Verdict {
+export interface ContestState {
   /** undefined: nobody fights over it. */
   readonly contest: Contest | undefined;
   /** Milliseconds until something may be otherwise without a change; undefined: never. */
   readonly againMs: number | undefined;
 }
 
-const PEACE: Verdict = { contest: undefined, againMs: undefined };
+const PEACE: ContestState = { contest: undefined, againMs: undefined };
 
 type Ingress = NonNullable<ServicePatch["status"]>["loadBalancer"];
 
 export class ContestedServices {
-  readonly #contests: Contests;
+  readonly #contests: WriteContests;
   /** Of contested Services alone. */
   readonly #managers = new Map<string, string | undefined>();
 
-  constructor(contests = new Contests()) {
+  constructor(contests = new WriteContests()) {
     this.#contests = contests;
   }
 
@@ -39,7 +39,7 @@ export class ContestedServices {
   }
 
   /** `wanted`: what its status has to say of addresses, undefined if it says so. */
-  judge(service: Pick<ServiceRecord, "key" | "statusManager">, wanted: Ingress, now: number): Verdict {
+  judge(service: Pick<ServiceRecord, "key" | "statusManager">, wanted: Ingress, now: number): ContestState {
     const { key } = service;
     let waitMs = 0;
     if (wanted === undefined) this.#contests.stands(key);

@@ -1,6 +1,7 @@
 /** Writes the status of AddressPools when it changed, at most so often. */
 
 import { FIELD_MANAGER } from "#api/names.ts";
+import { ConditionType } from "#api/v1beta1/conditions.ts";
 import type { Fault } from "#api/v1beta1/fault.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -82,7 +83,8 @@ export class PoolWriter {
       if (answer.metadata.resourceVersion !== resourceVersion) this.#written.set(name, resourceVersion);
       const isValid = facts.faults.length === 0;
       const wasValid =
-        pool.status?.conditions?.find((condition) => condition.type === "Valid")?.status !== "False";
+        pool.status?.conditions?.find((condition) => condition.type === ConditionType.Valid)?.status !==
+        "False";
       if (!isValid && wasValid)
         this.#options.log.warn("AddressPool is not valid", { pool: name, faults: facts.faults });
     } catch (error) {

@@ -11,8 +11,8 @@ import { isConflict, isNotFound } from "#common/kube/error.ts";
 import { services } from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
 import { backoff, type Random } from "#common/random.ts";
+import { NamespaceTurns } from "#controller/allocation/namespace-turns.ts";
 import { projectService, type ServiceRecord } from "#controller/allocation/service.ts";
-import { Turns } from "#controller/allocation/turns.ts";
 import type { StatusPlan } from "#controller/status/plan.ts";
 
 /** What is to be done about one Service now. */
@@ -59,7 +59,7 @@ interface Written {
 
 export class ServiceWriter {
   readonly #options: WriterOptions;
-  readonly #queue = new Turns();
+  readonly #queue = new NamespaceTurns();
   readonly #busy = new Set<string>();
   readonly #written = new Map<string, Written>();
   readonly #failures = new Map<string, number>();

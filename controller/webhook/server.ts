@@ -18,7 +18,7 @@ import { readBody, TooLargeError } from "#controller/webhook/body.ts";
 import { shortened } from "#controller/webhook/brief.ts";
 import { Clients, type WebhookPair } from "#controller/webhook/clients.ts";
 import { answer, parseReview, ReviewError } from "#controller/webhook/review.ts";
-import { Turns } from "#controller/webhook/turns.ts";
+import { ReviewQueue } from "#controller/webhook/review-queue.ts";
 
 /** An API server opens one for each review that is under way, and keeps 25. */
 const MOST_CONNECTIONS = 128;
@@ -73,7 +73,7 @@ function failure(status: number, reason: string, message: string): Reply {
 interface Shared extends WebhookOptions {
   readonly clients: Clients;
   readonly connections: Connections;
-  readonly turns: Turns;
+  readonly reviews: ReviewQueue;
 }
 
 interface Reply {
@@ -118,9 +118,9 @@ async function replyTo(request: IncomingMessage, shared: Shared): Promise<Reply 
 
 async function judged(request: IncomingMessage, body: Buffer, shared: Shared): Promise<Reply | undefined> {
   const { socket } = request;
-  const { connections, turns, log } = shared;
+  const { connections, reviews, log } = shared;
   const isWanted = (): boolean => !socket.destroyed;
-  const review = await turns.take(body.length, isWanted, () => parseReview(body));
+  const review = await reviews.take(body.length, isWanted, () => parseReview(body));
   if (review === undefined) return undefined;
   const { kind } = review.question;
   const view = await connections.during(socket, async () => shared.view(review.question));
@@ -132,7 +132,7 @@ async function judged(request: IncomingMessage, body: Buffer, shared: Shared): P
       "the controller has not read the cluster's pools yet; try again",
     );
   }
-  const answered = await turns.take(body.length, isWanted, () => answer(review, view));
+  const answered = await reviews.take(body.length, isWanted, () => answer(review, view));
   if (answered === undefined) return undefined;
   shared.onReviewed?.(kind, answered.response.allowed ? "allowed" : "refused");
   const { status } = answered.response;
@@ -179,7 +179,7 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
     onClosed: tellNowAndThen(options),
   });
   const clients = new Clients(pair);
-  const shared: Shared = { ...options, connections, clients, turns: new Turns(options.clock) };
+  const shared: Shared = { ...options, connections, clients, reviews: new ReviewQueue(options.clock) };
   const server = createServer(
     {
       ...pair,

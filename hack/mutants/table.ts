@@ -259,7 +259,7 @@ const BY_PATH: Readonly<Record<string, readonly (readonly [what: string, before:
       ],
       ["regained beside a quota", "!pool.quotas.has(request.namespace) && mayGive", "mayGive"],
     ],
-    "controller/allocation/turns.ts": [
+    "controller/allocation/namespace-turns.ts": [
       [
         "a namespace does not wait for the others",
         "        this.#namespaces.delete(namespace);\n        if (keys.size > 0) this.#namespaces.set(namespace, keys);",

@@ -2,7 +2,7 @@
  * Keys `namespace/name` that wait, each once, whose namespaces take turns: a namespace with thousands of them delays
  * another's first one by one key, however fast it adds more.
  */
-export class Turns {
+export class NamespaceTurns {
   /** Namespaces in the order of their turns; none is empty. */
   readonly #namespaces = new Map<string, Set<string>>();
   size = 0;

@@ -4,7 +4,7 @@
  * edited it; then after growing pauses, in which it stays as the other one wants it. Pure but for what it remembers.
  */
 
-export interface ContestLimits {
+export interface WriteContestLimits {
   /** So often it is put right at once. */
   readonly free: number;
   /** The first pause, which doubles, and the longest, in milliseconds. */
@@ -14,7 +14,7 @@ export interface ContestLimits {
   readonly calmMs: number;
 }
 
-export const CONTEST_LIMITS: ContestLimits = { free: 3, baseMs: 1_000, capMs: 300_000, calmMs: 60_000 };
+export const CONTEST_LIMITS: WriteContestLimits = { free: 3, baseMs: 1_000, capMs: 300_000, calmMs: 60_000 };
 
 interface Round {
   /** What we write. */
@@ -29,12 +29,12 @@ interface Round {
 /** What was written: so many are remembered, the latest. A Service more costs one more write at once. */
 const MAX_KNOWN = 20_000;
 
-export class Contests {
-  readonly #limits: ContestLimits;
+export class WriteContests {
+  readonly #limits: WriteContestLimits;
   readonly #maxKnown: number;
   readonly #rounds = new Map<string, Round>();
 
-  constructor(limits: ContestLimits = CONTEST_LIMITS, maxKnown = MAX_KNOWN) {
+  constructor(limits: WriteContestLimits = CONTEST_LIMITS, maxKnown = MAX_KNOWN) {
     this.#limits = limits;
     this.#maxKnown = maxKnown;
   }

@@ -19,7 +19,7 @@ const MOMENT_MS = 250;
 const MANY = 5;
 const PATIENCE_MS = 30_000;
 
-export interface AnnouncementsOptions {
+export interface EventQueueOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** How many addresses were written so far. */
@@ -32,15 +32,15 @@ interface Waiting {
   times: number;
 }
 
-export class Announcements {
+export class EventQueue {
   readonly #recorder: Pick<EventRecorder, "emit" | "flush">;
-  readonly #options: AnnouncementsOptions;
+  readonly #options: EventQueueOptions;
   readonly #waiting = new FairQueue<Waiting>({ total: MAX_WAITING, perOwner: MAX_WAITING_OF_ONE });
   #running: Promise<void> | undefined;
   #isEnding = false;
   dropped = 0;
 
-  constructor(recorder: Pick<EventRecorder, "emit" | "flush">, options: AnnouncementsOptions) {
+  constructor(recorder: Pick<EventRecorder, "emit" | "flush">, options: EventQueueOptions) {
     this.#recorder = recorder;
     this.#options = options;
   }

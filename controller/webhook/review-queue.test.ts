@@ -1,27 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Turns } from "#controller/webhook/turns.ts";
+import { ReviewQueue } from "#controller/webhook/review-queue.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
 
 const always = (): boolean => true;
 
 test("one after the other, the lightest of those that wait first", async () => {
-  const turns = new Turns(new FakeClock());
+  const reviews = new ReviewQueue(new FakeClock());
   const order: string[] = [];
-  const take = (name: string, weight: number) => turns.take(weight, always, () => order.push(name));
+  const take = (name: string, weight: number) => reviews.take(weight, always, () => order.push(name));
   await Promise.all([take("first", 9), take("large", 5), take("small", 1), take("small too", 1)]);
   assert.deepEqual(order, ["first", "small", "small too", "large"]);
 });
 
 test("after a long one the thread is left alone for as long", async () => {
   const clock = new FakeClock();
-  const turns = new Turns(clock);
+  const reviews = new ReviewQueue(clock);
   let done = 0;
   const work = (): void => {
     clock.advanceSync(300);
     done += 1;
   };
-  const both = [turns.take(1, always, work), turns.take(1, always, work)];
+  const both = [reviews.take(1, always, work), reviews.take(1, always, work)];
   await both[0];
   await clock.advance(299);
   assert.equal(done, 1);
@@ -31,18 +31,18 @@ test("after a long one the thread is left alone for as long", async () => {
 });
 
 test("what throws, and who is gone, stop nobody", async () => {
-  const turns = new Turns(new FakeClock());
-  const failing = turns.take(1, always, () => {
+  const reviews = new ReviewQueue(new FakeClock());
+  const failing = reviews.take(1, always, () => {
     throw new RangeError("too deep");
   });
-  const gone = turns.take(
+  const gone = reviews.take(
     1,
     () => false,
     () => assert.fail("nobody waits for it"),
   );
-  const last = turns.take(1, always, () => "judged");
+  const last = reviews.take(1, always, () => "judged");
   await assert.rejects(failing, RangeError);
   assert.deepEqual([await gone, await last], [undefined, "judged"]);
   await settle();
-  assert.equal(await turns.take(1, always, () => "again"), "again");
+  assert.equal(await reviews.take(1, always, () => "again"), "again");
 });

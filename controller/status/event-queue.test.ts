@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "#common/log.ts";
-import { Announcements } from "#controller/status/announcements.ts";
+import { EventQueue } from "#controller/status/event-queue.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
 
 const target = { apiVersion: "v1", kind: "Service", metadata: { name: "s" } };
@@ -26,13 +26,13 @@ test("a burst reaches the recorder whole, in order, and never more at once than 
     },
   };
   const clock = new FakeClock();
-  const announcements = new Announcements(recorder, {
+  const queue = new EventQueue(recorder, {
     clock,
     log: silentLogger,
     writes: () => 0,
   });
   const emit = (at: number): void =>
-    announcements.emit(service(`s${at}`), { type: "Normal", reason: "IPAllocated", message: `${at}` });
+    queue.emit(service(`s${at}`), { type: "Normal", reason: "IPAllocated", message: `${at}` });
   for (let at = 0; at < 2_000; at += 1) emit(at);
   await clock.advance(60_000);
   emit(2_000);
@@ -42,7 +42,7 @@ test("a burst reaches the recorder whole, in order, and never more at once than 
     Array.from({ length: 2_001 }, (_, at) => `${at}`),
   );
   assert.ok(most <= 512, `${most} at once`);
-  assert.equal(announcements.dropped, 0);
+  assert.equal(queue.dropped, 0);
 });
 
 test("in a burst of writes nothing is told, but not for ever, and at the end at once", async () => {
@@ -54,9 +54,9 @@ test("in a burst of writes nothing is told, but not for ever, and at the end at 
     flush: async (): Promise<void> => undefined,
   };
   const writes = (): number => (clock.now() / 1_000) * perSecond;
-  const announcements = new Announcements(recorder, { clock, log: silentLogger, writes });
+  const queue = new EventQueue(recorder, { clock, log: silentLogger, writes });
   const emit = (message: string): void =>
-    announcements.emit(target, { type: "Normal", reason: "IPAllocated", message });
+    queue.emit(target, { type: "Normal", reason: "IPAllocated", message });
   emit("waits");
   await clock.advance(5_000);
   assert.deepEqual(seen, []);
@@ -71,7 +71,7 @@ test("in a burst of writes nothing is told, but not for ever, and at the end at 
   assert.equal(seen.length, 2);
   emit("is last");
   await settle();
-  const flushed = announcements.flush();
+  const flushed = queue.flush();
   await clock.advance(250);
   await flushed;
   assert.deepEqual(seen.at(-1), "is last");
@@ -85,12 +85,12 @@ test("one object's thousands are merged before the queue, and delay no other's f
       void seen.push([metadata.name, message, times]),
     flush: async (): Promise<void> => undefined,
   };
-  const announcements = new Announcements(recorder, { clock, log: silentLogger, writes: () => 0 });
+  const queue = new EventQueue(recorder, { clock, log: silentLogger, writes: () => 0 });
   for (let at = 0; at < 10_000; at += 1) {
-    announcements.emit(service("loud"), { type: "Normal", reason: "IPAllocated", message: `${at}` });
+    queue.emit(service("loud"), { type: "Normal", reason: "IPAllocated", message: `${at}` });
   }
-  announcements.emit(service("quiet"), { type: "Normal", reason: "IPAllocated", message: "first" });
-  announcements.emit(service("elsewhere", "other"), {
+  queue.emit(service("quiet"), { type: "Normal", reason: "IPAllocated", message: "first" });
+  queue.emit(service("elsewhere", "other"), {
     type: "Normal",
     reason: "IPAllocated",
     message: "first",
@@ -107,5 +107,5 @@ test("one object's thousands are merged before the queue, and delay no other's f
     10_000,
   );
   assert.equal(loud.at(-1)?.[1], "9999", "what was said last is told");
-  assert.equal(announcements.dropped, 0);
+  assert.equal(queue.dropped, 0);
 });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { parseAddress } from "#api/address.ts";
 import { faultText } from "#api/v1beta1/fault.ts";
 import type { AddressPool } from "#common/kube/resource.ts";
-import { type JudgedPools, PoolJudge, settingsOf } from "#controller/allocation/view.ts";
+import { type JudgedPools, PoolJudge, settingsOf } from "#controller/allocation/configuration.ts";
 import { planPoolStatus } from "#controller/status/pool-status.ts";
 
 function pool(name: string, addresses: string[], createdAt = "2026-01-01T00:00:00Z"): AddressPool {

@@ -14,7 +14,7 @@ interface Waiting {
 /** What is shorter needs no rest: other work gets its turn between two of them. */
 const LONG_MS = 5;
 
-export class Turns {
+export class ReviewQueue {
   readonly #clock: Clock;
   readonly #waiting: Waiting[] = [];
   #isRunning = false;
