@@ -1,7 +1,7 @@
-/** The leader's client: reads pass, and no write leaves it once the Lease may be another's. */
+/** The leader's client: it always reads, and it sends no write once another replica may hold the Lease. */
 import type { KubeClient } from "#common/kube/client.ts";
 
-/** A write that was not sent. */
+/** A write was not sent, because another replica may hold the Lease by now. */
 export class NotLeadingError extends Error {
   override readonly name = "NotLeadingError";
   readonly code = "NOT_LEADING";

@@ -21,11 +21,11 @@ import { EventQueue } from "#controller/status/event-queue.ts";
 import { runTerm, type Term } from "#controller/term.ts";
 import { Webhooks } from "#controller/webhook/webhooks.ts";
 
-/** A dead leader is replaced after 4 s at most and a moment; a leader that cannot renew stops 1 s before that. */
+/** Another replica takes over about 4 s after a leader died; a leader that cannot renew stops 1 s before that. */
 const LEASE = { leaseDurationMs: 4_000, renewDeadlineMs: 3_000, retryMs: 600 } as const;
-/** Events that were not written by then are lost: a process that ends must end. */
+/** How long the end of the process waits for events to be written; the others are lost. */
 const FLUSH_MS = 3_000;
-/** Writes under way at once, and room for the lists beside them. */
+/** The writes that may be under way at once (8), and room for lists beside them. */
 const MAX_SOCKETS = 12;
 
 const options = readOptions(process.env);

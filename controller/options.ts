@@ -9,21 +9,21 @@ export interface ControllerOptions {
   /** Where our own kinds and the Lease are. */
   readonly namespace: string;
   readonly logLevel: LogLevel;
-  /** Health and the plan; 0 takes a free one. */
+  /** Health and the plan; 0 takes a free port. */
   readonly httpPort: number;
   readonly webhookPort: number;
   readonly metricsAccess: MetricsAccess;
-  /** Metrics for who has a token; 0 takes a free one. */
+  /** Metrics, for callers with a token; 0 takes a free port. */
   readonly metricsPort: number;
   /** May hold the certificate of metrics. */
   readonly metricsCertificateDirectory: string;
   /** Holds tls.crt and tls.key; they may come later. */
   readonly certificateDirectory: string;
-  /** May hold ca.crt and allowed-names: whose client certificates the webhook wants. */
+  /** May hold ca.crt and allowed-names, which say whose client certificates the webhook accepts. */
   readonly clientsDirectory: string;
 }
 
-/** A variable of the environment says something that it may not say. */
+/** A variable of the environment has a value that it may not have. */
 export class OptionError extends Error {
   override readonly name = "OptionError";
   readonly code = "OPTION";

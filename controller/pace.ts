@@ -1,7 +1,7 @@
 /**
- * How often work may be done that costs more the more there is: the first time at once, and then not again before it
- * has rested for several times as long as it took. A burst of changes becomes few passes, and whatever else the process
- * has to do (its Lease, Services that wait for an address) gets most of the time. Pure.
+ * Limits how often work is done whose cost grows with the cluster. The first time it is done at once; then it rests for
+ * several times as long as it took. So a burst of changes becomes a few passes, and the rest of the process (its Lease,
+ * Services that wait for an address) keeps most of the time. Pure.
  */
 
 export interface PaceLimits {
@@ -25,7 +25,7 @@ export class Pace {
     return Math.max(0, this.#freeAt - now);
   }
 
-  /** It was done, from one Clock.now() to another. */
+  /** Call it after the work, with Clock.now() before and after it. */
   spent(from: number, to: number): void {
     const { share, minMs, maxMs } = this.#limits;
     this.#freeAt = to + Math.min(maxMs, Math.max(minMs, (to - from) * share));

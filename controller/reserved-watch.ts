@@ -21,10 +21,10 @@ export class ReservedWatch {
   readonly #options: ReservedWatchOptions;
   readonly #nodes = new Store<NodeAddresses>();
   readonly #services = new Store<readonly string[]>();
-  /** What was last seen of each object: a Node says often that it is well, and seldom anything else. */
+  /** What was last seen of each object. A Node is updated every few seconds, and seldom in what matters here. */
   readonly #texts = new Map<string, string>();
   readonly #listeners = new Set<() => void>();
-  /** undefined: to be made anew. */
+  /** undefined: something changed, and it has to be made again. */
   #reserved: Reserved | undefined = NOTHING_RESERVED;
 
   constructor(options: ReservedWatchOptions) {
@@ -70,7 +70,9 @@ export class ReservedWatch {
     return { ended };
   }
 
-  /** A watch of what is not there would ask for ever, and whoever waits for its list would wait as long. */
+  /**
+   * An older API server has no ServiceCIDRs: a watch would ask for ever, and so would everybody who waits for its list.
+   */
   async #hasServiceCIDRs(signal: AbortSignal): Promise<boolean> {
     const { client, log } = this.#options;
     try {

@@ -1,4 +1,7 @@
-/** What the leader watches. Made anew for each term: a list that is older than the Lease may miss an address. */
+/**
+ * What the leader watches. Each term reads everything again: a list from before it may lack addresses that another
+ * gave.
+ */
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -21,7 +24,7 @@ import { projectService, type ServiceRecord } from "#controller/allocation/servi
 import { ReservedWatch } from "#controller/reserved-watch.ts";
 
 export type Labels = Readonly<Record<string, string>>;
-/** The part of the LoadBalancer that allocation looks at: changes of its status tell nobody. */
+/** The part of the LoadBalancer that allocation looks at, so that a change of its status causes no pass. */
 export type LoadBalancerRecord = Pick<LoadBalancer, "spec"> & {
   readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
 };
@@ -44,7 +47,9 @@ export interface StoresOptions {
   readonly namespace: string;
 }
 
-/** Resolves when every list is complete, or the signal aborted. `ended` resolves after the signal, when all is still. */
+/**
+ * Resolves when every list is complete, or the signal aborted. `ended` resolves after the signal, when all is still.
+ */
 export async function openStores(
   options: StoresOptions,
   signal: AbortSignal,

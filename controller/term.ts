@@ -1,6 +1,6 @@
 /**
- * One term of the leading controller: stores -> allocator -> writes. Everything is adopted before anything is given.
- * What a change touches is settled at once; a new configuration settles everything anew.
+ * One term of the leading controller: stores -> allocator -> writes. It takes over every address that Services have
+ * before it gives out new ones. A changed Service is settled at once; a new configuration settles all Services again.
  */
 
 import { LOADBALANCER_NAME } from "#api/names.ts";
@@ -32,21 +32,21 @@ export interface LeaderOptions {
 }
 
 /**
- * A pool that is renamed, split or joined is for a moment no pool: addresses that lost theirs are taken away only if
- * no other pool has them after so long.
+ * While a user renames, splits or joins pools, some addresses are in no pool for a moment. They are taken from their
+ * Services only if no pool has them after this time.
  */
 const ORPHAN_GRACE_MS = 3_000;
 
 /**
- * Settling everything anew costs as much as there are Services and pools (50 ms at 6,000 and 300), so it rests in between.
- * Services that change meanwhile wait for it: whoever makes a pool and then a Service means that pool, and nobody may be
- * given an address of one that is gone.
+ * Settling all Services takes time in proportion to Services and pools (50 ms at 6,000 and 300), so it rests in
+ * between. Services that change meanwhile wait for it: a Service that comes right after its pool means that pool, and
+ * no Service may get an address of a pool that is gone.
  */
 const PACE = { share: 10, minMs: 0, maxMs: 500 } as const;
 
 /**
- * Whoever frees and takes something in a loop makes all who wait be looked at each time: that takes one part of so many
- * of the time at most, and whatever else changed is settled in the others.
+ * A Service that frees and takes something in a loop would have all waiting Services looked at each time. Looking at
+ * them may take a tenth of the time; the rest is for other changes.
  */
 const WAKE_PACE = { share: 9, minMs: 0, maxMs: 1_000 } as const;
 
@@ -82,7 +82,7 @@ export class Term {
   #isStale = true;
   #mayBeReserved = false;
   #staleSince: number;
-  /** Those who wait are looked at then at the earliest; clock.now(). */
+  /** When Services that wait for an address may be looked at again. */
   readonly #wakePace = new Pace(WAKE_PACE);
 
   constructor(options: LeaderOptions, stores: Stores) {
@@ -196,7 +196,7 @@ export class Term {
     return waits.length === 0 ? {} : { retryAfterMs: Math.min(...waits) };
   }
 
-  /** Nodes come and go; few are in a pool. */
+  /** Nodes come and go, and few have an address that is in a pool: only such a change settles everything again. */
   #lookAtReserved(): void {
     if (!this.#mayBeReserved) return;
     this.#mayBeReserved = false;
@@ -214,7 +214,7 @@ export class Term {
     return touched;
   }
 
-  /** Settles everything, and rests afterwards by what it took; what it says is as of `reconfigure`. */
+  /** Settles everything, then rests in proportion to the time that it took. Returns what `reconfigure` returns. */
   #reconfigureInTurn(): number {
     const { clock } = this.#options;
     const began = clock.now();
@@ -223,7 +223,9 @@ export class Term {
     return leftMs;
   }
 
-  /** Settles everything under the present configuration; milliseconds to wait if that would orphan an address. */
+  /**
+   * Settles everything under the present configuration. If that took an address from a Service, it waits: milliseconds.
+   */
   #reconfigure(): number {
     const stores = this.#stores;
     const settings = settingsOf(stores.loadBalancers.get(`${this.#options.namespace}/${LOADBALANCER_NAME}`));

@@ -1,6 +1,6 @@
 /**
- * What a Service gets: only what is missing beside what it keeps (keep.ts). Pure: reads the ledger (without the
- * Service's own entry), changes nothing.
+ * Gives a Service what it lacks beside what it keeps (keep.ts). Pure: reads the ledger (without the Service's own
+ * entry) and changes nothing.
  */
 import type { Family } from "#api/address.ts";
 import { inNoPool, isFreeToGive, lacksFamily, mayGive } from "#controller/allocation/checks.ts";
@@ -16,12 +16,12 @@ import { hasRoom, mayJoin } from "#controller/allocation/sharing.ts";
 export interface Filled extends Share {
   /** Set if something that the Service must have is missing. */
   readonly refusal: Refusal | undefined;
-  /** What it had and gives up for this. */
+  /** The addresses that it had and gives up for this. */
   readonly lost: readonly Lost[];
 }
 
 interface FillRules {
-  /** Who forwards (kube-proxy) takes all ports of a Service: none of them can be left out. */
+  /** kube-proxy forwards all ports of a Service, so none of them can be left out. */
   readonly isWhole: boolean;
 }
 
@@ -114,14 +114,14 @@ interface Second {
 function giveSecond({ request, kept, first, family }: Second, ledger: Ledger): Filled {
   const pool = ledger.pools.get(first.pool);
   const { ports } = kept;
-  // What the Service has is not in the ledger, and counts too.
+  // The ledger is without the Service: what it has already counts against the quota, too.
   const given = pool && give(pool, [family], request, { ledger, ports, besides: [first] });
   if (given !== undefined && !("reason" in given)) {
     return { vips: [first, ...given].sort(byFamily), ports, refusal: undefined, lost: [] };
   }
   if (request.policy !== "RequireDualStack") return { vips: [first], ports, refusal: undefined, lost: [] };
   const refusal = given ?? exhausted([], [family]);
-  // An address that was asked for stands or falls with the whole request; one that is there may move, both together.
+  // A requested address is given only with the whole request. Kept addresses may move to another pool together.
   if (kept.vips.length === 0) return { vips: [], ports: [], refusal, lost: [] };
   if (request.addresses.length > 0) return { ...kept, refusal, lost: [] };
   const moved = giveFresh(request, ledger);
@@ -149,13 +149,13 @@ function giveFresh(request: AllocationRequest, ledger: Ledger): Filled {
 
 interface Giving {
   readonly ledger: Ledger;
-  /** To have at each address. */
+  /** The ports that the Service is to have at each address. */
   readonly ports: readonly string[];
   /** What the Service has or is to get of the pool as well. */
   readonly besides: readonly Vip[];
 }
 
-/** An address of each family out of one pool, or why not. */
+/** One address of each family, all of one pool; or the reason why not. */
 function give(
   pool: Pool,
   families: readonly Family[],

@@ -28,7 +28,7 @@ import { sharingMark, sharingMarkOf } from "#controller/allocation/sharing-mark.
 export interface Outcome {
   readonly record: ServiceRecord;
   readonly request: AllocationRequest;
-  /** What it asks for can be understood. */
+  /** Its request can be understood (request.ts). */
   readonly isSound: boolean;
   /** undefined: it has no address. */
   readonly allocation: Allocation | undefined;
@@ -41,11 +41,13 @@ export interface Outcome {
 export interface AllocatorConfig {
   readonly pools: PoolSet;
   readonly loadBalancerClass: string | undefined;
-  /** kube-proxy forwards: it takes all ports of a Service, so none can be left out. */
+  /** kube-proxy forwards: it forwards all ports of a Service, so none can be left out. */
   readonly isWhole?: boolean;
 }
 
-/** Rounds after something was freed within a round: each one needs a Service that moved, so few are enough. */
+/**
+ * How many rounds may follow each other because one freed something. A Service has to move for that, so few are needed.
+ */
 const MAX_ROUNDS = 4;
 
 export class Allocator {
@@ -68,7 +70,7 @@ export class Allocator {
     return this.#waiting.size;
   }
 
-  /** Something was freed, and those who wait were not looked at since. */
+  /** Something was freed, and the waiting Services have not been looked at since. */
   get owesWake(): boolean {
     return this.#owesWake;
   }
@@ -100,8 +102,8 @@ export class Allocator {
     }
     const claims = all.sort(byAge).map((record) => ({ record, before: before.get(record.key) }));
     const read = claims.map((claim) => ({ ...claim, read: readRequest(claim.record) }));
-    // Those who share as they did when they got their address come first: who has changed that since, with nobody
-    // looking, takes it from nobody, however old.
+    // Services that still share as they did when they got their address come first. One that changed its sharing while
+    // no controller ran takes the address from none of them, even if it is older.
     const settled = [...read.filter((each) => !hasTurned(each)), ...read.filter(hasTurned)].map((claim) =>
       this.#adopt(claim),
     );
@@ -167,7 +169,7 @@ export class Allocator {
       refusal === undefined ? keep(request, held, this.#ledger) : refuseAll(held.addresses, refusal);
     const ids = present?.ids ?? forwardingIdsOf(record.conditions);
     const allocation = this.#put(request, kept, ids);
-    // Why an address went stays known until a later loss: the status may still be unwritten.
+    // The reason why an address was lost is kept until the next loss: the status may not say it yet.
     const lost = kept.lost.length === 0 && before !== undefined ? before.lost : kept.lost;
     return this.#settle({ record, request, isSound: refusal === undefined, allocation, refusal, lost });
   }
@@ -191,7 +193,7 @@ export class Allocator {
       const allocation = this.#put(request, share, ids);
       if (frees(present, allocation)) isFreed = true;
       this.#settle({ ...outcome, allocation, refusal, lost: lost.length === 0 ? outcome.lost : lost });
-      // Of thousands that wait for one address most wait on, for the same reason: nothing is to be written to them.
+      // Most of the thousands that wait for one address go on waiting, for the same reason: their status stays.
       const isSame = isSameShare(present, allocation) && refusal?.message === outcome.refusal?.message;
       if (!isSame) touched?.add(record.key);
     }
@@ -245,7 +247,7 @@ interface Claim {
 
 const NOTHING: Share = { vips: [], ports: [] };
 
-/** Of a Service that we gave something the ports are those with ids; of any other nobody knows. */
+/** The ports of a Service that we gave an address are those with ids; for any other they are not known. */
 function heldByStatus({ ingress, conditions }: ServiceRecord): Held {
   const addresses = ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
   if (addresses.length === 0 || !isMarked(conditions)) return { addresses, ports: undefined };

@@ -69,9 +69,9 @@ export function isFreeToGive(vip: Vip, pool: Pool, { pools }: Ledger): Refusal |
   return refuse(RefusalReason.AddressReserved, `AddressPool "${pool.name}" does not give it: ${why}`);
 }
 
-/** For a pool that would give a new address. */
+/** Asked of a pool before it gives a new address. */
 const GIVE_POOL: readonly PoolRule[] = [poolIsOpen, poolAdmits];
-/** For an address that the Service has: what has become of autoAssign or of the pool's validity does not matter. */
+/** Asked of a pool whose address the Service has: autoAssign and the validity of the pool do not matter for that. */
 const KEEP_POOL: readonly PoolRule[] = [poolIsRequested, poolAdmits];
 const KEEP_VIP: readonly VipRule[] = [familyIsWanted, addressIsRequested, holdersAgree];
 

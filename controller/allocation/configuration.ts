@@ -42,9 +42,9 @@ export interface Configuration {
 }
 
 /**
- * Judges what came in with the webhook's own rules, for it may have come in while no webhook was up. A pool whose new
- * configuration is refused goes on with its last valid one; one that never had any gives nothing, and what is held of
- * it stays.
+ * Judges pools by the webhook's own rules, since they may have come in while no webhook was up. A pool whose new
+ * configuration is refused goes on with its last valid one. A pool that never had a valid one gives no addresses, and
+ * Services keep those that they have of it.
  */
 export class PoolJudge {
   readonly #judge: LastValid<StoredPool & { readonly kind: string }>;

@@ -29,7 +29,7 @@ export class IdSet {
   constructor(max: number = MAX_FORWARDING_ID) {
     this.#max = max;
     this.#used = new IndexSet(BigInt(max) + 1n);
-    // 0 marks nothing.
+    // 0 is the mark of a packet without a mark.
     this.#used.add(0n);
   }
 

@@ -1,4 +1,6 @@
-/** One address and those who hold it: almost always one Service, several only with equal Sharing and different ports. */
+/**
+ * One address and those who hold it: almost always one Service, several only with equal Sharing and different ports.
+ */
 import type { Allocation, Vip } from "#controller/allocation/ledger.ts";
 import type { Sharing } from "#controller/allocation/request.ts";
 
@@ -15,7 +17,7 @@ interface Sharers {
 export class Holding {
   readonly vip: Vip;
   readonly sharing: Sharing | undefined;
-  /** The only one, as long as there is one: maps of one entry are most of the memory of thousands of Services. */
+  /** The only holder, as long as there is one: a map for each of thousands of addresses would be most of our memory. */
   #only: Allocation | undefined;
   #shared: Sharers | undefined;
 
@@ -35,7 +37,7 @@ export class Holding {
     return this.#shared?.ports.get(port);
   }
 
-  /** Of the Services of the namespace that hold it, the one that has for longest. */
+  /** The Service of the namespace that has held it for longest. */
   holderIn(namespace: string): string | undefined {
     const only = this.#only?.service;
     if (only !== undefined) return namespaceOf(only) === namespace ? only : undefined;
@@ -59,7 +61,8 @@ export class Holding {
     this.#shared = shared;
     for (const one of joined) {
       shared.allocations.set(one.service, one);
-      // A port that is held is nobody else's: the caller has looked (checks.ts), and this does not take it away either.
+      // The caller has checked that the ports are free (checks.ts); a port that is held stays with its holder in any
+      // case.
       for (const port of one.ports) if (!shared.ports.has(port)) shared.ports.set(port, one.service);
       const namespace = namespaceOf(one.service);
       const services = shared.namespaces.get(namespace) ?? new Set();

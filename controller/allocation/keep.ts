@@ -35,7 +35,7 @@ export interface Held {
   readonly ports: readonly string[] | undefined;
 }
 
-/** The same object for the many that come without an address: they are kept. */
+/** One object for the many Services that come without an address, to save memory. */
 const NOTHING_HELD: Kept = { vips: [], ports: [], lost: [] };
 
 /** Adoption: what the Service may keep of what it has. A port that it has not yet is no part of that. */
@@ -51,7 +51,7 @@ export function keep(request: AllocationRequest, held: Held, ledger: Ledger): Ke
       lost.push({ address: text, refusal: found });
       continue;
     }
-    // A second address of one family is nothing that we ever gave.
+    // We never give two addresses of one family: somebody else wrote the second one.
     const isSurplus = vips.some((vip) => vip.family === found.vip.family);
     const refusal = isSurplus
       ? refuse(RefusalReason.FamilyMismatch, `${text} is a second address of ${found.vip.family}`)
@@ -61,7 +61,7 @@ export function keep(request: AllocationRequest, held: Held, ledger: Ledger): Ke
   }
   if (vips.length === 0) return { ...NOTHING_HELD, lost };
   const ports = claimed.filter((port) => vips.every((vip) => isFree(port, vip)));
-  // Almost always that is all of them: one list for both is a list less for each of thousands of Services.
+  // Almost always these are all of them: then the same list is used, which saves memory with thousands of Services.
   return { vips: vips.sort(byFamily), ports: ports.length === claimed.length ? claimed : ports, lost };
 }
 
@@ -70,7 +70,7 @@ function intersection(wanted: readonly string[], held: readonly string[]): reado
   return wanted.every((port) => has.has(port)) ? wanted : wanted.filter((port) => has.has(port));
 }
 
-/** Two that claim every port of one address: it is not the younger one's. */
+/** Two Services claim every port of one address: the older one keeps it. */
 function allTaken(
   claimed: readonly string[],
   vip: Vip,
@@ -93,8 +93,8 @@ const GIVEN_BY_NO_POOL: readonly RefusalReason[] = [
 ];
 
 /**
- * Of the addresses that were lost because no pool had them, those that a pool has again that would give the Service one
- * now: a pool that was away for a while, under whatever name, moves nobody who got no other meanwhile.
+ * Addresses that were lost because no pool had them, and that a pool has again and would give to the Service now. So a
+ * pool that was away for a while, even under another name, moves no Service that got nothing else meanwhile.
  */
 export function regain(request: AllocationRequest, lost: readonly Lost[], ledger: Ledger): readonly string[] {
   return lost
@@ -103,11 +103,11 @@ export function regain(request: AllocationRequest, lost: readonly Lost[], ledger
       const found = locate(address, ledger);
       if ("reason" in found) return false;
       const { pool } = found;
-      // It had the address, but has it no more: to share it is as new as to anybody else.
+      // It lost the address in between, so it has to ask to share it like any other Service.
       const holding = ledger.holding(found.vip.address);
       if (holding !== undefined && !mayMeet(holding, request.namespace, pool)) return false;
       const isAsked = pool.autoAssign || request.pool !== undefined || request.addresses.length > 0;
-      // A quota counts what all have, and here not all have theirs yet.
+      // Quotas are not asked here: they count what all Services have, and some are not in the ledger yet.
       return isAsked && !pool.quotas.has(request.namespace) && mayGive(pool, request, ledger) === undefined;
     })
     .map(({ address }) => address);

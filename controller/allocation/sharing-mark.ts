@@ -1,14 +1,14 @@
 /**
- * How a Service shared when it got its addresses, as a word of its condition of forwarding ids, where only the controller
- * may write. A controller that starts anew knows by it who has changed his key, his selector or his policy since: the
- * address stays with those who have not. Pure.
+ * How a Service shared its addresses when it got them, kept as one word of the condition that has its forwarding ids:
+ * only the controller may write there. A new controller sees by it which Services changed their key, selector or policy
+ * since; the address stays with those that did not. Pure.
  */
 import { hash } from "node:crypto";
 import { FORWARDING_CONDITION } from "#api/forwarding-ids.ts";
 import type { Condition } from "#api/v1beta1/conditions.ts";
 import type { Sharing } from "#controller/allocation/request.ts";
 
-/** Nobody finds a second key with the digits of the one that he shares by. */
+/** 128 bits: nobody finds a second key with the same digits. */
 const DIGITS = 32;
 
 /** undefined: it shares with nobody. */

@@ -1,8 +1,8 @@
 /**
- * Several Services on one address: who may have it beside those who hold it, and what he is told who may not. Pure.
+ * Several Services on one address: which Service may join its holders, and what a Service is told that may not. Pure.
  *
- * A Service of another namespace is never named, nor its sharing key, nor whether it has one: whoever asks with a wrong
- * key, or where the pool shares nothing across namespaces, reads the same words whatever they hold it by.
+ * No message names a Service of another namespace or its sharing key, or says whether it has one. Whoever asks with a
+ * wrong key, or in a pool that shares nothing across namespaces, reads the same message in every case.
  */
 import type { Holding } from "#controller/allocation/holding.ts";
 import type { Ledger, Vip } from "#controller/allocation/ledger.ts";
@@ -13,8 +13,8 @@ import type { AllocationRequest } from "#controller/allocation/request.ts";
 const STRANGER = "a Service of another namespace";
 
 /**
- * Nobody else has the address, or all who do share it by the same key and the same backend. For a Service that has it
- * already this is all: shares across namespaces that are there stay, whatever the pool says.
+ * The address is free, or all its holders share it by the same key and the same backend. A Service that has the address
+ * already needs no more: it keeps sharing across namespaces even if the pool has stopped to allow it.
  */
 export function holdersAgree(vip: Vip, request: AllocationRequest, ledger: Ledger): Refusal | undefined {
   const holding = ledger.holding(vip.address);
@@ -91,7 +91,7 @@ export function portTaken(
   return refuse(RefusalReason.SharingConflict, `port ${port} of ${vip.address} is held by ${who}`);
 }
 
-/** What mayJoin asks, without words: under one key many addresses may be looked at. */
+/** The same question as mayJoin without a message, which costs: many addresses may be looked at under one key. */
 export function hasRoom(
   holding: Holding,
   ports: readonly string[],

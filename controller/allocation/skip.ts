@@ -1,6 +1,6 @@
 /**
- * What of a range is never given: in each block of a power of two, a few addresses at its beginning and its end. How
- * many are given below an address, and which is the nth, is arithmetic. Pure.
+ * Addresses of a range that are never given: the first and the last few of each block, whose size is a power of two.
+ * How many are given below an address, and which one is the nth, is computed without a list. Pure.
  */
 import { type Range, WIDTH } from "#api/address.ts";
 

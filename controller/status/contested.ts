@@ -1,6 +1,6 @@
 /**
- * Services whose status somebody else keeps overwriting: when we may write again, and who he is. What is seen of a
- * Service goes in, what to write about it comes out; the caller looks again when it is time.
+ * Services whose status another controller keeps overwriting: when we may write again, and which controller it is. The
+ * caller says what it sees of a Service, learns what to write about it, and looks again when told to.
  */
 import { WriteContests } from "#common/write-contest.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
@@ -9,14 +9,14 @@ import type { ServicePatch } from "#controller/status/plan.ts";
 export interface Contest {
   /** The other writer; undefined if the API server does not say. */
   readonly manager: string | undefined;
-  /** The pause is not over: his addresses stay. */
+  /** We still pause: the addresses that the other controller wrote stay for now. */
   readonly yields: boolean;
 }
 
 export interface ContestState {
-  /** undefined: nobody fights over it. */
+  /** undefined: no other controller writes it. */
   readonly contest: Contest | undefined;
-  /** Milliseconds until something may be otherwise without a change; undefined: never. */
+  /** Milliseconds after which to look again although nothing changed; undefined: a change alone asks for it. */
   readonly againMs: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export class ContestedServices {
     return this.#managers.size;
   }
 
-  /** `wanted`: what its status has to say of addresses, undefined if it says so. */
+  /** `wanted`: the addresses that its status should have; undefined if it has them. */
   judge(service: Pick<ServiceRecord, "key" | "statusManager">, wanted: Ingress, now: number): ContestState {
     const { key } = service;
     let waitMs = 0;

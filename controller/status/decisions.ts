@@ -52,9 +52,9 @@ export class StatusDecisions implements ServiceDecisions {
     if (current === undefined) return NOTHING;
     const { settings, judged } = current;
     const outcome = allocator.outcome(service.key);
-    // Seen by the watch, but not settled yet: the pass that settles it asks again.
+    // The watch has shown it, but no pass has settled it yet; the pass that does will ask again.
     if (outcome === undefined && isOurs(service, settings.loadBalancerClass)) return NOTHING;
-    // A pool that would serve it may have come in and not been settled yet: nobody is refused anything for that.
+    // A pool that would serve it may wait to be settled: the Service is not refused anything before that.
     const hasNothing = outcome?.allocation === undefined && service.ingress.length === 0;
     if (isStale() && hasNothing && outcome?.refusal !== undefined) return NOTHING;
     const context: PlanContext = {

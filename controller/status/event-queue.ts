@@ -1,23 +1,27 @@
 /**
- * Events on their way to the recorder, whose queue is short: a burst of allocations waits here instead of being
- * dropped there, holds nothing up, and is told when the addresses are written, which people wait for more. What is said
- * again of an object while it waits is merged; objects and namespaces take turns.
+ * Events wait here on their way to the recorder, whose own queue is short. In a burst of allocations none is dropped,
+ * none delays a write of an address, and all are emitted when the burst is over. Equal events of an object are merged
+ * while they wait; objects and namespaces take turns.
  */
 import type { Clock } from "#common/clock.ts";
 import type { EventContent, EventRecorder, EventTarget } from "#common/kube/events.ts";
 import { FairQueue } from "#common/kube/fair-queue.ts";
 import type { Logger } from "#common/log.ts";
 
-/** Two for each of so many Services that change at once; beyond that the newest are dropped, and that is said once. */
+/**
+ * Two events for each of 25,000 Services that change at once. Beyond that the newest are dropped, which is logged once.
+ */
 const MAX_WAITING = 50_000;
-/** Of one object: more are merged. */
+/** Events of one object that may wait; more are merged into these. */
 const MAX_WAITING_OF_ONE = 8;
 /** Given to the recorder at once: less than its queue takes. */
 const BATCH = 16;
-/** A moment; so many writes in one are a burst; and how long a burst may keep events waiting. */
-const MOMENT_MS = 250;
-const MANY = 5;
-const PATIENCE_MS = 30_000;
+/** Writes are counted over this time. */
+const BURST_WINDOW_MS = 250;
+/** So many writes in a window are a burst, and events wait for its end. */
+const BURST_WRITES = 5;
+/** A burst keeps events waiting no longer than this. */
+const MAX_DELAY_MS = 30_000;
 
 export interface EventQueueOptions {
   readonly clock: Clock;
@@ -81,16 +85,19 @@ export class EventQueue {
 
   async #turn(): Promise<void> {
     const { clock, writes } = this.#options;
-    const end = clock.now() + PATIENCE_MS;
+    const end = clock.now() + MAX_DELAY_MS;
     for (let isBurst = true; isBurst && !this.#isEnding && clock.now() < end; ) {
       const before = writes();
-      await clock.sleep(MOMENT_MS);
-      isBurst = writes() - before >= MANY;
+      await clock.sleep(BURST_WINDOW_MS);
+      isBurst = writes() - before >= BURST_WRITES;
     }
   }
 }
 
-/** Into the same that waits; where no more of the object may wait, into the last like it. What is said last counts. */
+/**
+ * Merges into the equal event that waits, or, where the object has its share, into the last of the same reason. The
+ * newest text counts.
+ */
 function merged(waiting: readonly Waiting[], content: EventContent): boolean {
   const isLike = ({ content: { type, reason } }: Waiting): boolean =>
     type === content.type && reason === content.reason;

@@ -78,9 +78,9 @@ export function planStatus(
     ...(isConditionSame ? {} : { conditions }),
   };
   const had = service.ingress.flatMap(({ ip, hostname }) => ip ?? hostname ?? []);
-  // What goes to and fro is told once, by the contest's own event.
+  // While another controller keeps writing, addresses change to and fro: StatusContested says so, once.
   const assigned = contest === undefined ? vips.filter((vip) => !had.includes(vip.address)) : [];
-  // A refused request takes along what it did not ask about.
+  // If the request is refused as a whole, the Service loses addresses that it did not ask about, too.
   const refused = vips.length === 0 ? outcome?.refusal : undefined;
   const released = (contest === undefined ? had : [])
     .filter((address) => !vips.some((vip) => vip.address === address))
@@ -108,8 +108,8 @@ export function planStatus(
 }
 
 /**
- * A Service that is not ours is touched only if it bears our mark, and, where it is for another load balancer (its
- * manifest may be a copy of one of ours), only if its addresses are ours.
+ * A Service that is not ours is written to only if it bears our mark. If it is for another load balancer, its addresses
+ * must be ours as well: its manifest may be a copy of one of our Services.
  */
 function mayClear(service: ServiceRecord, context: PlanContext): boolean {
   if (!isMarked(service.conditions)) return false;
@@ -140,7 +140,7 @@ function sameIngress(a: readonly Ingress[], b: readonly Ingress[]): boolean {
   );
 }
 
-/** The very list if nothing is to change. A Service that has all it asks for is not said to be refused anything. */
+/** The same list if nothing is to change. A Service that has all it asks for has no condition about a refusal. */
 function wantedConditions(
   service: ServiceRecord,
   outcome: Outcome | undefined,

@@ -1,4 +1,4 @@
-/** Writes the status of AddressPools when it changed, at most so often. */
+/** Writes the status of AddressPools when it changed, at most once a second. */
 
 import { FIELD_MANAGER } from "#api/names.ts";
 import { ConditionType } from "#api/v1beta1/conditions.ts";
@@ -24,7 +24,7 @@ export interface PoolWriterOptions {
   readonly facts: (name: string) => { readonly use: PoolUse; readonly faults: readonly Fault[] } | undefined;
 }
 
-/** Counts change with every Service; they are for people. */
+/** The counts change with every Service, and only people read them. */
 const MIN_INTERVAL_MS = 1_000;
 
 export class PoolWriter {
@@ -79,7 +79,7 @@ export class PoolWriter {
         fieldManager: FIELD_MANAGER.controller,
         signal,
       });
-      // What changed nothing is shown by no watch: to wait for another version would be to wait for ever.
+      // A write that changed nothing makes no new version, so the watch will not show one.
       if (answer.metadata.resourceVersion !== resourceVersion) this.#written.set(name, resourceVersion);
       const isValid = facts.faults.length === 0;
       const wasValid =

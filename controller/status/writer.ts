@@ -43,15 +43,20 @@ export interface WriterOptions {
 }
 
 /**
- * Milliseconds for one write. With the Lease it is given up at once; one that is on its way all the same is for the
- * version that we saw, and is refused if anybody wrote since.
+ * Milliseconds for one write. It is given up at once with the Lease; a write that is on its way all the same names the
+ * version that we saw, so the API server refuses it if anybody wrote since.
  */
 const WRITE_TIMEOUT_MS = 5_000;
-/** Looks that end in no write, in one go; then others have their turn: no such look waits for anything. */
+/**
+ * So many looks without a write follow each other; then the event loop gets a turn, since none of them waits for
+ * anything.
+ */
 const LOOKS = 256;
 const RETRY = { baseMs: 50, capMs: 5_000 } as const;
 
-/** What we wrote, until the watch shows it: the version that the watch showed before, and the record that came back. */
+/**
+ * A write that the watch has not shown yet: the version that the watch showed before it, and the record that came back.
+ */
 interface Written {
   readonly over: string | undefined;
   readonly record: ServiceRecord | undefined;
@@ -125,7 +130,7 @@ export class ServiceWriter {
 
   async #write(key: string, signal: AbortSignal): Promise<void> {
     const { client, decisions } = this.#options;
-    // Before the wait: if the watch shows something else afterwards, that is newer than what we saw.
+    // Read before the write: if the watch shows another version afterwards, that is newer than this one.
     const over = decisions.observe(key)?.resourceVersion;
     const service = this.#present(key);
     const { plan, againMs } = service === undefined ? {} : decisions.decide(service);

@@ -2,11 +2,11 @@
 import type { IncomingMessage } from "node:http";
 
 /**
- * An API server takes requests of 3 MiB, and the object before the change was one, too; what JSON escapes and the
- * envelope make longer has as much room as one of them less.
+ * An API server takes requests of 3 MiB, and the object before the change was one of them, too. The remaining 2 MiB are
+ * for what JSON escapes and the envelope add.
  */
 const BODY_LIMIT = 8 * 1024 * 1024;
-/** What a piece costs beside its bytes: somebody may send single ones. */
+/** The cost of a piece beside its bytes: somebody may send one byte at a time. */
 const PIECE_BYTES = 512;
 
 export class TooLargeError extends Error {

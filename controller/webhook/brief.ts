@@ -1,6 +1,6 @@
 /**
- * What is said about one object, kept to what somebody can read: an object may have more faults than its answer should
- * have lines, and texts of users are in each of them. Pure.
+ * Keeps the answer about one object short enough to read: an object may have thousands of faults, and the texts in them
+ * are the user's. Pure.
  */
 import { type Fault, faultText } from "#api/v1beta1/fault.ts";
 
@@ -8,13 +8,13 @@ import { type Fault, faultText } from "#api/v1beta1/fault.ts";
 const MOST = 64;
 /** UTF-16 units of one text. The longest of ours that a person should see whole names ten Services. */
 const LONGEST = 2_048;
-/** All of them together; the first one is said in any case. */
+/** UTF-16 units of all texts together; the first one is always part of the answer. */
 const LONGEST_ALL = 32_768;
 
 /** The text, or its beginning and how much of it is missing. */
 export function shortened(text: string, longest = LONGEST): string {
   if (text.length <= longest) return text;
-  // Half of a surrogate pair is no character.
+  // Does not cut between the two halves of a surrogate pair.
   const end = /[\ud800-\udbff]/.test(text.charAt(longest - 1)) ? longest - 1 : longest;
   return `${text.slice(0, end)}... and ${text.length - end} more characters`;
 }

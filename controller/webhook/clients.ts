@@ -1,7 +1,8 @@
 /**
  * Whose certificates clients of the webhook must show, if the cluster says so: an authority (ca.crt), and the common
  * names that count if it signs for others too (allowed-names), as an API server is told for its own front proxies.
- * Nothing is asked for where there is no ca.crt: an API server shows a certificate only if its administrator gave it one.
+ * Nothing is asked for where there is no ca.crt: an API server shows a certificate only if its administrator gave it
+ * one.
  */
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
@@ -15,7 +16,7 @@ export interface WebhookPair extends KeyPair {
   readonly allowedNames?: string;
 }
 
-/** What says whose certificates are wanted cannot be used. */
+/** ca.crt or allowed-names cannot be used. */
 export class ClientsError extends Error {
   override readonly name = "ClientsError";
   readonly code = "CLIENTS";
@@ -34,7 +35,7 @@ export async function readClients(directory: string): Promise<Pick<WebhookPair, 
     }),
   );
   if (ca === undefined) return {};
-  // Of an empty text TLS would make "whoever a public authority signed for", and of other words "nobody".
+  // TLS would take an empty text as "every public authority", and any other text as "no authority".
   if (!ca.includes("-----BEGIN CERTIFICATE-----"))
     throw new ClientsError(`${directory}/ca.crt holds no certificate`);
   return { ca, ...(allowedNames === undefined ? {} : { allowedNames }) };
@@ -49,7 +50,7 @@ export class Clients {
     this.#wanted = { ...(ca !== undefined && { ca }), ...(allowedNames !== undefined && { allowedNames }) };
   }
 
-  /** A handshake is over. */
+  /** Call it when a handshake is over. */
   accepted(socket: Socket): void {
     this.#known.add(socket);
   }
@@ -59,7 +60,7 @@ export class Clients {
     return this.#known.has(socket);
   }
 
-  /** True if others are wanted from now on: connections that are there say nothing any more. */
+  /** True if other certificates are wanted from now on: present connections were judged by the old setting. */
   change({ ca, allowedNames }: WebhookPair): boolean {
     if (ca === this.#wanted.ca && allowedNames === this.#wanted.allowedNames) return false;
     this.#wanted = { ...(ca !== undefined && { ca }), ...(allowedNames !== undefined && { allowedNames }) };

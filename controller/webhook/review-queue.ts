@@ -1,7 +1,7 @@
 /**
- * Who judges next, on the one thread that also leads, renews its Lease and writes addresses: one review at a time, and
- * after a long one the thread is left to the others for as long as that one took. However many reviews come in, half of
- * the thread stays.
+ * Decides which review is judged next. Reviews share one thread with allocation and the renewal of the Lease: one
+ * review is judged at a time, and after a long one the thread is free for as long as that one took. So half of the
+ * thread stays for the rest, however many reviews come in.
  */
 import { scheduler } from "node:timers/promises";
 import type { Clock } from "#common/clock.ts";
@@ -11,7 +11,7 @@ interface Waiting {
   readonly start: () => Promise<void>;
 }
 
-/** What is shorter needs no rest: other work gets its turn between two of them. */
+/** A shorter review needs no rest after it: other work gets its turn between two of them anyway. */
 const LONG_MS = 5;
 
 export class ReviewQueue {

@@ -16,11 +16,11 @@ interface ReviewRequest {
   readonly oldObject?: JudgedInput | null;
 }
 
-/** Nothing says yet that it has a name. */
+/** An object as it arrives: it may have no name. */
 type JudgedInput = Omit<Judged, "metadata"> & { readonly metadata: Partial<Judged["metadata"]> };
 
 export interface Review {
-  /** By which the answer says what it answers. */
+  /** The answer repeats it, so that the API server knows what it answers. */
   readonly uid: string;
   readonly question: Question;
 }
@@ -55,13 +55,14 @@ export class ReviewError extends Error {
 }
 
 /**
- * Values in the old and the new object together. A pool of 256 ranges and 64 advertisements, each with some 150 peers,
- * communities and values of selectors, has 10,000; what the schema alone would admit takes seconds to judge.
+ * The largest number of values in the old and the new object together. A pool of 256 ranges and 64 advertisements, each
+ * with some 150 peers, communities and values of selectors, has 10,000; the most that the schema alone would admit
+ * takes seconds to judge.
  */
 const MOST_VALUES = 32_768;
-/** The deepest field of ours is 12 levels into a review, and functions that call themselves read all of it. */
+/** Our deepest field is 12 levels into a review. A deeper one would use up the stack of the functions that read it. */
 const DEEPEST = 64;
-/** What comes back in the answer. */
+/** The longest uid and kind, which come back in the answer. */
 const LONGEST_NAME = 253;
 
 /** Throws a ReviewError for what is no AdmissionReview request, or more than one review may hold. */

@@ -1,7 +1,8 @@
 /**
- * The HTTPS server of the validating webhook. Unless it was told whose certificates its clients show (clients.ts),
- * whoever reaches the port may ask: connections, bytes, time and answers are bounded for all of them together, and what
- * is at a bound is taken from who has waited longest. Its own certificate is swapped under it (common/key-pair.ts).
+ * The HTTPS server of the validating webhook. Unless it is told whose certificates its clients show (clients.ts),
+ * everybody who reaches the port may ask. So connections, bytes, time and answers have bounds for all clients together,
+ * and at a bound the connection that has waited longest is closed. The server's own certificate is renewed while it
+ * runs (common/key-pair.ts).
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
@@ -31,7 +32,7 @@ const MOST_BYTES = 32 * 1024 * 1024;
 const KEEP_ALIVE_MS = 100_000;
 const MAX_HEADER = 16 * 1024;
 /** How often the log says that connections are closed for others. */
-const TELL_MS = 60_000;
+const LOG_MS = 60_000;
 const PATH = "/validate";
 /** Characters of a refusal in the log, which whoever asks could fill. */
 const LOGGED = 1_024;
@@ -52,7 +53,7 @@ export interface WebhookOptions {
   readonly onReviewed?: (kind: string, outcome: ReviewOutcome) => void;
 }
 
-/** `failed`: no judgement, because of who asked, of what was asked, or of us. */
+/** `failed`: not judged, because of the client, of the request, or of ourselves. */
 export type ReviewOutcome = "allowed" | "refused" | "failed";
 
 export interface Webhook {
@@ -61,8 +62,8 @@ export interface Webhook {
 }
 
 /**
- * Why there is no verdict. In this form, a Status of Kubernetes, the API server shows the words to who applied the object;
- * of a plain text it says no more than "for an unknown reason".
+ * An answer without a verdict. It is a Status of Kubernetes, whose message the API server shows to the user who applied
+ * the object; of a plain text the API server would say no more than "for an unknown reason".
  */
 function failure(status: number, reason: string, message: string): Reply {
   const body = { kind: "Status", apiVersion: "v1", status: "Failure", code: status, reason, message };
@@ -96,7 +97,7 @@ function respond(request: IncomingMessage, response: ServerResponse, reply: Repl
   response.end(body);
 }
 
-/** undefined: who asked is gone. */
+/** undefined: the client is gone. */
 async function replyTo(request: IncomingMessage, shared: Shared): Promise<Reply | undefined> {
   const path = request.url?.split("?")[0];
   if (path !== PATH || request.method !== "POST") {
@@ -146,7 +147,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, shared
     const reply = await replyTo(request, shared);
     if (reply !== undefined) respond(request, response, reply, shared);
   } catch (error) {
-    // Closed by the other side, by a timeout, or for others: nobody is left to be told.
+    // The connection was closed by the client, a timeout or a bound: nobody would read an answer.
     if (request.socket.destroyed) return;
     shared.onReviewed?.("", "failed");
     if (error instanceof TooLargeError) {
@@ -158,8 +159,10 @@ async function handle(request: IncomingMessage, response: ServerResponse, shared
   }
 }
 
-/** Somebody holds more than an API server would: said at once, and then with a number once a minute. */
-function tellNowAndThen({ clock, log }: WebhookOptions): () => void {
+/**
+ * Logs that somebody holds more connections than an API server would: at once, then once a minute with their number.
+ */
+function logNowAndThen({ clock, log }: WebhookOptions): () => void {
   let count = 0;
   let nextAt = clock.now();
   return () => {
@@ -167,7 +170,7 @@ function tellNowAndThen({ clock, log }: WebhookOptions): () => void {
     if (clock.now() < nextAt) return;
     log.warn("connections to the webhook are closed so that others can ask", { count });
     count = 0;
-    nextAt = clock.now() + TELL_MS;
+    nextAt = clock.now() + LOG_MS;
   };
 }
 
@@ -176,7 +179,7 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   const connections = new Connections({
     most: MOST_CONNECTIONS,
     mostBytes: MOST_BYTES,
-    onClosed: tellNowAndThen(options),
+    onClosed: logNowAndThen(options),
   });
   const clients = new Clients(pair);
   const shared: Shared = { ...options, connections, clients, reviews: new ReviewQueue(options.clock) };
@@ -187,7 +190,8 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
       keepAliveTimeout: KEEP_ALIVE_MS,
       minVersion: "TLSv1.2",
       maxHeaderSize: MAX_HEADER,
-      // Judged with the request (clients.ts), where a refusal has words and the setting may have changed.
+      // The certificate is judged with each request (clients.ts): there a refusal can have a message, and the setting
+      // is the newest.
       requestCert: true,
       rejectUnauthorized: false,
     },
@@ -207,7 +211,7 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
   const { readPair, clock, log } = options;
   const onChange = (next: WebhookPair): void => {
     if (!clients.change(next)) return;
-    // A handshake that is under way judges by what it began with.
+    // A handshake that is under way still uses the old setting.
     connections.closeUnready();
     server.closeIdleConnections();
   };

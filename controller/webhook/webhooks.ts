@@ -81,7 +81,7 @@ export class Webhooks {
       new Reflector<BFDProfile>({ ...ours, resource: bfdProfiles, store: this.#profiles }),
     ];
     const ended = Promise.all(reflectors.map((reflector) => reflector.start(signal)));
-    // Nobody waits for it: it is for warnings.
+    // Only warnings need it, so the start does not wait for it.
     const reserved = this.#reserved.start(signal).then((watch) => watch.ended);
     const synced = Promise.all(reflectors.map((reflector) => reflector.synced())).then(() => {
       this.#isSynced = true;
@@ -92,7 +92,7 @@ export class Webhooks {
     await this.#server?.close();
   }
 
-  /** The operator makes the certificate, and the kubelet brings it: it may be later than we are. */
+  /** The operator makes the certificate and the kubelet mounts it, which may take longer than our own start. */
   async #serve(signal: AbortSignal): Promise<void> {
     const { port, clock, log, certificateDirectory, clientsDirectory, metrics } = this.#options;
     for (let attempt = 0; !signal.aborted && this.#server === undefined; attempt += 1) {
@@ -134,9 +134,9 @@ export class Webhooks {
   }
 
   /**
-   * The names of Services are for who changes a pool that is there. Whoever reaches the port can ask, and make a pool up;
-   * the UID of one that is there is known to the API server and to who may read it. A pool that is newer than what this
-   * replica has read goes without a warning.
+   * Only somebody who changes an existing pool learns names of Services. Everybody who reaches the port can make up a
+   * pool, but the UID of an existing one is known only to the API server and to whoever may read it. A pool that is
+   * newer than what this replica has read goes without a warning.
    */
   #mayHearOfServices(question: Question): boolean {
     const uid = question.oldObject?.metadata.uid;
@@ -145,8 +145,8 @@ export class Webhooks {
   }
 
   /**
-   * Read when somebody asks, which is seldom: a watch on every replica would cost the API server more. Those who ask
-   * while it is being read get what is found: a warning needs to be no newer than that.
+   * Read when somebody asks, which is seldom: a watch on every replica would cost the API server more. Questions that
+   * come while it is being read share the result: a warning needs to be no newer than that.
    */
   #servicesInUse(): Promise<readonly ServiceInUse[]> {
     this.#reading ??= this.#readServices().finally(() => {
