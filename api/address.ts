@@ -6,9 +6,9 @@
  * several times as fast as shifting groups. It checks nothing: to it `1.2.3.4.5`, `10.0.0.256` and `1::2::3` are
  * addresses with some number, so it is asked about texts alone that node:net has accepted.
  *
- * Prefixes and ranges are our own. cidr-tools takes 10.0.0.0/33, 10.0.0.0/08 and 010.0.0.1/8, knows no `first-last`, and
- * asks of texts what we ask of numbers, which have been parsed once (address.test.ts compares the two where both are
- * right; parsing every time makes its overlap three times as slow, and merging no faster).
+ * Prefixes and ranges are our own. cidr-tools takes 10.0.0.0/33, 10.0.0.0/08 and 010.0.0.1/8, knows no `first-last`,
+ * and asks of texts what we ask of numbers, which have been parsed once (address.test.ts compares the two where both
+ * are right; parsing every time makes its overlap three times as slow, and merging no faster).
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { parseIp, stringifyIp } from "ip-bigint";
@@ -40,7 +40,7 @@ export interface Range {
   readonly last: bigint;
 }
 
-/** The text is not what it should be; `rule` says why in words for the user, without the text itself. */
+/** The text is no address, prefix or range. `rule` tells the user why, without repeating the text. */
 export class AddressError extends Error {
   readonly code = "BadAddress";
   readonly text: string;
@@ -59,7 +59,9 @@ export const familyOf = (text: string): Family => (text.includes(":") ? "IPv6" :
 /** The longest spelling of two IPv6 addresses with spaces; longer input is refused unread. */
 const MAX_TEXT = 128;
 
-/** The address, or undefined if the text is not exactly one: no zone, no spaces, no IPv4-mapped IPv6, no leading zeros. */
+/**
+ * The address, or undefined if the text is not exactly one: no zone, no spaces, no IPv4-mapped IPv6, no leading zeros.
+ */
 export function parseAddress(text: string): Address | undefined {
   if (text.length > MAX_TEXT) return undefined;
   if (isIPv4(text)) return { family: "IPv4", value: parseIp(text).number };

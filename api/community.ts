@@ -21,7 +21,7 @@ const WELL_KNOWN_COMMUNITIES: ReadonlyMap<string, number> = new Map([
 const MAX_16 = 0xffff;
 const MAX_32 = 0xffffffff;
 
-/** undefined for what is no community, or has a part that is too large. */
+/** undefined if the text is no community or one of its numbers is too large. */
 export function parseCommunity(text: string): Community | undefined {
   const known = WELL_KNOWN_COMMUNITIES.get(text);
   if (known !== undefined) return { kind: "standard", value: known };

@@ -11,7 +11,7 @@ const UNIT_MS = {
 const WHOLE = /^(?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+$/;
 const PART = /(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g;
 
-/** Milliseconds, perhaps a fraction; undefined for what is no duration. A plain `0` is one. */
+/** Milliseconds, possibly a fraction; undefined if the text is no duration. A plain `0` is a duration. */
 export function parseDuration(text: string): number | undefined {
   if (text === "0") return 0;
   if (!WHOLE.test(text)) return undefined;

@@ -2,8 +2,8 @@
  * Forwarding ids, as the controller gives them and speakers read them: a number for each port and family of a Service
  * that has an address, the same on every node (speakers turn it into firewall marks: speaker/forwarding/mark.ts).
  *
- * They are kept in a condition of the Service's status. Whoever edits Services may write every annotation and label, but
- * not the status: ids in an annotation let one tenant take over the traffic of another.
+ * They are kept in a condition of the Service's status. Whoever edits Services may write every annotation and label,
+ * but not the status: ids in an annotation let one tenant take over the traffic of another.
  */
 import type { Family } from "#api/address.ts";
 import { type NewCondition, ServiceConditionType } from "#api/v1beta1/conditions.ts";
@@ -46,7 +46,7 @@ export function formatForwarding(pools: readonly string[], ids: ForwardingIds): 
   return `AddressPool ${names}: ${list.sort().join(" ")}`;
 }
 
-/** The ids of a Service's conditions; words that are no id are left out. */
+/** The ids in a Service's conditions. Words of the message that are no id are ignored. */
 export function forwardingIdsOf(
   conditions: ReadonlyArray<{ readonly type: string; readonly message?: string }> | undefined,
 ): ForwardingIds {

@@ -1,4 +1,6 @@
-/** YAML or JSON text -> the objects in it, with the line of each. Pure. Whatever the text is, it ends in bounded work. */
+/**
+ * YAML or JSON text -> the objects in it, with the line of each. Pure. Whatever the text is, it ends in bounded work.
+ */
 import { type Document, isMap, isSeq, LineCounter, parseAllDocuments, type ScalarTag } from "yaml";
 
 export interface Manifest {
@@ -44,7 +46,9 @@ const MAX_ALIASES = 1_000;
 /** Lists in lists. */
 const MAX_DEPTH = 4;
 
-/** kubectl reads booleans as YAML 1.1 has them, and nothing else of 1.1 that matters: 65000:30 is no number in base 60. */
+/**
+ * kubectl reads booleans as YAML 1.1 has them, and nothing else of 1.1 that matters: 65000:30 is no number in base 60.
+ */
 const booleanTag = (value: boolean, test: RegExp): ScalarTag => ({
   tag: "tag:yaml.org,2002:bool",
   default: true,
@@ -57,7 +61,9 @@ const BOOLEANS = [
   booleanTag(false, /^(?:n|N|no|No|NO|off|Off|OFF)$/),
 ];
 
-/** All objects of `text`, items of lists one by one; what is none is told with its line. */
+/**
+ * All objects of `text`, with the items of lists as objects of their own. Everything else is reported with its line.
+ */
 export function readDocuments(file: string, text: string): Documents {
   if (text.length > MAX_TEXT) {
     return failed(file, `is longer than ${MAX_TEXT} characters`);

@@ -29,7 +29,7 @@ export async function readInputs(paths: readonly string[], input: Input): Promis
       const read = readDocuments(file === "-" ? "stdin" : file, text);
       found.push(...read.found);
       unreadable.push(...read.unreadable);
-      // What is named itself was meant to be read; a folder holds other things too.
+      // A file that the user names is meant to be read; a folder may hold other files, too.
       (file === path ? unreadable : strangers).push(...read.strangers);
     }
   }

@@ -90,7 +90,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  // Commander has said what is wrong; help is asked for and right.
+  // Commander has printed what is wrong already; a call for help ends with 0.
   if (!(error instanceof CommanderError)) process.stderr.write(`${printable(errorText(error))}\n`);
   process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : UNUSABLE;
 }

@@ -1,7 +1,9 @@
-/** How long strangers may take, for every server of ours: one that waits for ever is locked by who never ends. */
+/**
+ * Time limits for the clients of all our servers. Without them clients that never finish would use up all connections.
+ */
 
 export const SERVER_TIMES = {
-  /** For the handshake, for the header, and for all of a request: who has a question asks it within one second. */
+  /** For the handshake, for the header, and for a whole request. An honest client needs less than a second. */
   handshakeTimeout: 5_000,
   headersTimeout: 5_000,
   requestTimeout: 10_000,

@@ -1,4 +1,6 @@
-/** Health, readiness and the present plan over HTTP; metrics too, for callers on this host, where they are asked to be. */
+/**
+ * Health, readiness and the present plan over HTTP; metrics too, for callers on this host, where they are asked to be.
+ */
 import type { IncomingMessage } from "node:http";
 import { type Answer, type HttpServer, NOT_FOUND, serveAnswers } from "#common/http-answers.ts";
 import type { Logger } from "#common/log.ts";
@@ -12,9 +14,11 @@ export interface HttpOptions {
   readonly log: Logger;
   /** Counts what this server does. */
   readonly metrics?: Metrics;
-  /** /metrics is answered, without a token, to callers on this host; default false (metrics-server.ts answers others). */
+  /**
+   * /metrics is answered, without a token, to callers on this host; default false (metrics-server.ts answers others).
+   */
   readonly showsMetrics?: boolean;
-  /** /healthz: undefined if the process works, else why it should be started anew. Default: works. */
+  /** /healthz: undefined if the process works, else why it should be restarted. Default: works. */
   readonly unhealthy?: () => string | undefined;
   /** /readyz: undefined if ready, else what is missing. Default: ready. */
   readonly unready?: () => string | undefined;

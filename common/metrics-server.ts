@@ -81,11 +81,13 @@ export interface MetricsRunOptions extends Omit<MetricsServerOptions, "client"> 
   readonly userAgent: string;
 }
 
-/** Answers until `signal` aborts, if access is by token; never rejects. While the port cannot be had, it is tried again. */
+/**
+ * Answers until `signal` aborts, if access is by token; never rejects. While the port cannot be had, it is tried again.
+ */
 export async function runMetricsServer(options: MetricsRunOptions, signal: AbortSignal): Promise<void> {
   const { access, clock, log, port, host, connection, userAgent } = options;
   if (access === "Loopback") return;
-  // Its own connections: who reads metrics waits behind no burst of writes, and holds up none.
+  // Its own connections, so that metrics and bursts of writes do not wait for each other.
   const client = createKubeClient(connection, { userAgent, maxSockets: REVIEWS_AT_ONCE, keptSockets: 1 });
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {

@@ -44,7 +44,9 @@ export class Metrics {
     this.#counter(name).inc(labels, by);
   }
 
-  /** Shows what is counted elsewhere. A count that began anew is shown as it is: Prometheus takes that for a restart. */
+  /**
+   * Shows a count that is kept elsewhere. If that count starts again, Prometheus takes it for a restart of the process.
+   */
   total<N extends NamesOf<"counter">>(name: N, labels: LabelsOf<N>, value: number): void {
     const counter = this.#counter(name);
     counter.remove(labels);
@@ -60,7 +62,7 @@ export class Metrics {
     return counter;
   }
 
-  /** `collect` runs before each page, to set what is cheap to ask for and dull to keep up to date. */
+  /** `collect` runs before each scrape, for gauges that are cheaper to read than to maintain. */
   onCollect(collect: () => void | Promise<void>): void {
     this.#collectors.push(collect);
   }

@@ -1,7 +1,7 @@
 /**
- * Somebody else writes what we write, and each of us puts it right again: a fight that nobody wins, and that the API
- * server and everybody who watches pay for. What is overwritten is put right at once a few times, for a person may have
- * edited it; then after growing pauses, in which it stays as the other one wants it. Pure but for what it remembers.
+ * Another writer changes what we write, and each of us puts it right again. Nobody wins such a fight, and the API
+ * server and all watchers pay for it. We put a change right at once a few times, since a person may have made it; after
+ * that we wait for growing pauses, in which it stays as the other writer wants it. Pure but for what it remembers.
  */
 
 export interface WriteContestLimits {
@@ -22,7 +22,7 @@ interface Round {
   /** How often we wrote it over somebody else's since it last stayed. */
   overwrites: number;
   writtenAt: number;
-  /** When it was first seen to be otherwise after our last write; undefined while it is ours. */
+  /** When somebody else's text was first seen after our last write; undefined while ours is there. */
   lostAt: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export class WriteContests {
     const isRepeated = round?.text === text && round.lostAt !== undefined;
     const isCalm = isRepeated && this.#stayed(round, round.lostAt ?? now) >= this.#calmMs(round);
     const overwrites = isRepeated && !isCalm ? round.overwrites + 1 : 0;
-    // The latest is last: what is forgotten first was written longest ago.
+    // The newest is last in the map, so the one that is forgotten first was written longest ago.
     this.#rounds.delete(key);
     this.#rounds.set(key, { text, overwrites, writtenAt: now, lostAt: undefined });
     if (this.#rounds.size <= this.#maxKnown) return;
@@ -63,7 +63,7 @@ export class WriteContests {
     return Math.max(0, round.lostAt + this.#pauseMs(round.overwrites) - now);
   }
 
-  /** It says what we want: a view of it that was old, and said otherwise, counts for nothing. */
+  /** Our text is there. If an old view showed another one before, that no longer counts. */
   stands(key: string): void {
     const round = this.#rounds.get(key);
     if (round !== undefined) round.lostAt = undefined;
@@ -80,7 +80,9 @@ export class WriteContests {
     return isMany && this.#stayed(round, round.lostAt ?? now) < this.#calmMs(round);
   }
 
-  /** Milliseconds until a contested `key` that stays as it is counts as ours again; undefined if there is no contest. */
+  /**
+   * Milliseconds until a contested `key` that stays as it is counts as ours again; undefined if there is no contest.
+   */
   calmInMs(key: string, now: number): number | undefined {
     const round = this.#rounds.get(key);
     if (round === undefined || round.lostAt !== undefined || !this.isContested(key, now)) return undefined;

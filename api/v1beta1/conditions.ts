@@ -30,7 +30,7 @@ export type AnyConditionType =
   | ConditionType
   | (typeof ServiceConditionType)[keyof typeof ServiceConditionType];
 
-/** Somebody else keeps writing the same fields; the message has his field manager and what to do. */
+/** Another writer keeps writing the same fields. The message names its field manager and says what to do. */
 export const ContestedReason = {
   /** Of a Service's condition genkan.dev/AddressAllocated: status.loadBalancer. */
   StatusContested: "StatusContested",

@@ -1,4 +1,6 @@
-/** What is wrong with an object, in one field: the webhook, the condition Valid and the offline command all say it. */
+/**
+ * One rule that an object breaks in one field. The webhook, the condition Valid and the offline command all show it.
+ */
 import { printable } from "#api/printable.ts";
 
 export interface Fault {

@@ -55,7 +55,7 @@ function pathOf(error: ErrorObject): string {
   );
 }
 
-/** What a pattern of the schemas means, in words. */
+/** Patterns of the schemas, and what to say where one does not match. */
 const PATTERN_WORDS: readonly (readonly [pattern: string, words: string])[] = [
   ["ns|us|ms", "is not a duration such as 90s"],
   ["[-a-z0-9.]*[a-z0-9])?/)?", "is not a class: a name, or prefix/name"],

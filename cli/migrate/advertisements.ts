@@ -31,7 +31,7 @@ function matches(selector: Selector, labels: Readonly<Record<string, string>>): 
   );
 }
 
-/** What is wrong with an advertisement whatever it selects: told once, not for each pool. */
+/** Notes about an advertisement itself: once, and not for each pool that it selects. */
 export function tellUnsupported(
   advertisement: Source,
   pools: readonly Source[],
@@ -112,7 +112,7 @@ export const BGP_FIELDS = [
   "nodeSelectors",
 ] as const;
 
-/** One entry of spec.bgpAdvertisements. What is said twice is said once. */
+/** One entry of spec.bgpAdvertisements. Equal entries become one. */
 export function bgpEntries(
   advertisements: readonly { source: Source; spec: Spec }[],
   aliases: Aliases,

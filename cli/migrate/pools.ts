@@ -17,7 +17,7 @@ import {
 import type { Aliases } from "#cli/migrate/communities.ts";
 import { isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
 
-/** Matches no node: such a pool gives addresses that nobody announces. */
+/** A selector that matches no node: the pool gives addresses, and no node announces them. */
 const NOWHERE = [{ matchExpressions: [{ key: `${GROUP}/nowhere`, operator: "Exists" }] }];
 
 export interface PoolInput {
@@ -88,7 +88,7 @@ function announcedPool(source: Source, { layer2, bgp, aliases, prefer }: PoolInp
   return { protocol, bgpAdvertisements: entries };
 }
 
-/** The addresses that ours takes; the others are told. */
+/** The addresses that an AddressPool of ours accepts; there is a note for each of the others. */
 function readable(source: Source, notes: Notes): string[] {
   return listOf(source.spec, "addresses")
     .map(String)

@@ -1,4 +1,4 @@
-/** MetalLB's objects as they were found, and what is to be said of them. */
+/** MetalLB's objects as they were found, and the notes about them. */
 import type { ObjectMeta } from "#api/v1beta1/generated/types.ts";
 import type { Found, Manifest } from "#cli/documents.ts";
 
@@ -16,7 +16,7 @@ export interface Source {
   readonly spec: Spec;
 }
 
-/** A line for people: what is not carried over as it was, and where it stood. */
+/** A line for people: what the conversion changed or left out, and where it stood. */
 export interface Note {
   readonly file: string;
   readonly line: number;
@@ -34,7 +34,7 @@ export class Notes {
     this.list.push({ file, line, object: `${source.kind} "${source.name}"`, message });
   }
 
-  /** For what is about a manifest as a whole. */
+  /** A note about a manifest as a whole. */
   addFound(found: Found, message: string): void {
     const { name = "" } = metadataOf(found.object);
     this.add({ found, kind: found.object.kind, name }, message);

@@ -36,7 +36,7 @@ export class Allowance {
     this.#together = { left: options.together.burst, at: options.clock.now() };
   }
 
-  /** Whether whoever is at `address` may ask now. `isApart`: what all others asked counts for nothing. */
+  /** Whether the client at `address` may ask now. `isApart`: only its own questions count, not those of all others. */
   take(address: string, isApart = false): boolean {
     const { clock, forOne, together } = this.#options;
     const now = clock.now();
@@ -65,7 +65,7 @@ function refill(store: Store, { burst, perSecond }: Rate, now: number): void {
   store.at = now;
 }
 
-/** Who has one IPv6 address has all of its /64. Node writes IPv4 over an IPv6 socket as ::ffff:192.0.2.1. */
+/** A client with one IPv6 address has its whole /64. Node writes IPv4 over an IPv6 socket as ::ffff:192.0.2.1. */
 export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/, "").replace(/%.*$/, "");
   const parsed = parseAddress(plain);

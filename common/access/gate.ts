@@ -32,7 +32,7 @@ const DENIED = { forMs: 10_000, atMostMs: 10_000, most: 512 } as const;
 /** Who was allowed asks no API server that did not answer a moment ago: scrapers wait for seconds only. */
 const AWAY_MS = 5_000;
 const MOST_UNDER_WAY = 16;
-/** Addresses from which somebody came who was allowed. */
+/** Addresses of clients that were allowed. */
 const MOST_GOOD_ADDRESSES = 64;
 /** Questions about tokens that are not known. */
 const FOR_ONE = { burst: 10, perSecond: 1 } as const;
@@ -123,7 +123,7 @@ export class Gate {
     if (into.size > most && oldest !== undefined) into.delete(oldest);
   }
 
-  /** The cause alone: a server's words may hold what it was asked. */
+  /** Only the cause: a server's message may repeat the token that it was asked about. */
   #tell(error: unknown, now: number): void {
     if (now < this.#tellAt) return;
     this.#tellAt = now + TELL_MS;

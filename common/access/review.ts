@@ -40,7 +40,7 @@ export function reviewer(client: Pick<KubeClient, "create">): (token: string) =>
     const found = await client.create(tokenReviews, { metadata: NAMELESS, spec: { token } }, { timeoutMs });
     if (found.status?.authenticated !== true) return "unknown";
     const { username, uid, groups, extra } = found.status.user ?? {};
-    // Of nobody everybody's rights would be asked.
+    // Without a user name the API server would be asked about the rights of everybody.
     if (username === undefined || username === "") return "unknown";
     const spec = {
       user: username,

@@ -79,7 +79,7 @@ export function answerOf({ code, body, retryAfter, date }: ErrorAnswer): KubeAns
   try {
     return { ...statusOf(JSON.parse(text), code), ...wait(secondsOf(retryAfter, date)) };
   } catch {
-    // Not the API server's own words: a proxy's page, or plain text ("Unauthorized"). Its beginning must do.
+    // Not a Status of the API server but a proxy's page or plain text ("Unauthorized"): the message is its beginning.
     return {
       code,
       status: "Failure",

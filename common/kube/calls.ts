@@ -218,7 +218,7 @@ async function onePage<T extends KubeObject>(
   const query = selectors(options);
   if (limit !== undefined) query.set("limit", String(limit));
   if (options.continueToken !== undefined) query.set("continue", options.continueToken);
-  // Items of a list do not say what they are; objects of a watch do. Whoever compares the two must not find that.
+  // Items of a list have no kind, objects of a watch do: without this an unchanged object would look changed.
   const identity = { apiVersion: apiVersionOf(resource), kind: resource.kind };
   const items: T[] = [];
   const keep = options.take ?? ((item: T): void => void items.push(item));

@@ -134,7 +134,7 @@ export interface KubeClientOptions {
   readonly userAgent?: string;
   /** Simultaneous requests, watches not counted; default 8. */
   readonly maxSockets?: number;
-  /** Connections kept while nobody needs them; default 2. Who writes in bursts keeps as many as he uses. */
+  /** Idle connections that are kept; default 2. A process that writes in bursts keeps as many as it uses. */
   readonly keptSockets?: number;
 }
 

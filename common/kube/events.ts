@@ -15,7 +15,9 @@ import type { Draft } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 
-/** The object that an Event is about; a received object fits, if apiVersion and kind are given (lists leave them out). */
+/**
+ * The object that an Event is about; a received object fits, if apiVersion and kind are given (lists leave them out).
+ */
 export interface EventTarget {
   readonly apiVersion: string;
   readonly kind: string;
@@ -31,7 +33,7 @@ export interface EventContent {
 
 export interface EventRecorderOptions {
   readonly client: KubeClient;
-  /** Who says it, for example "genkan-controller". */
+  /** The component that emits it, for example "genkan-controller". */
   readonly component: string;
   /** The pod's or node's name. */
   readonly instance: string;
@@ -91,7 +93,7 @@ export class EventRecorder {
     return this.#dropped;
   }
 
-  /** `times`: how often it came; a caller that merged equal ones tells. */
+  /** `times`: how many equal ones the caller has merged into this one. */
   emit(target: EventTarget, content: EventContent, times = 1): void {
     const now = this.#options.clock.now();
     const date = `${this.#options.clock.date().toISOString().slice(0, 19)}Z`;
@@ -262,7 +264,7 @@ function objectOf({ kind, metadata: { namespace, name, uid } }: EventTarget): st
   return JSON.stringify([kind, namespace, name, uid]);
 }
 
-/** Into the last one that waits and says the like, else into the last of all: what is said last is the present. */
+/** Merges into the last waiting one of the same reason, else into the last of all: the newest text counts. */
 function merge(waiting: readonly Record[], record: Record): void {
   const { type, reason } = record.content;
   const isLike = ({ content }: Record): boolean => content.type === type && content.reason === reason;

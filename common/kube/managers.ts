@@ -1,4 +1,4 @@
-/** metadata.managedFields: who wrote which fields last, as the API server keeps it. Pure. */
+/** Reads metadata.managedFields: which manager wrote which fields last. Pure. */
 
 /** An entry of metadata.managedFields. */
 export interface ManagedFields {
@@ -12,7 +12,9 @@ export interface ManagedFields {
   readonly subresource?: string;
 }
 
-/** Sets of paths as the API server writes them: `{"f:spec": {"f:replicas": {}}}`; items of lists are `k:`, `v:`, `i:`. */
+/**
+ * Sets of paths as the API server writes them: `{"f:spec": {"f:replicas": {}}}`; items of lists are `k:`, `v:`, `i:`.
+ */
 export interface FieldSet {
   readonly [key: string]: FieldSet;
 }

@@ -35,7 +35,8 @@ export interface ReflectorOptions<Raw extends KubeObject, T> {
   readonly store: Store<T>;
   /**
    * What to keep of an object; undefined keeps nothing of it, and so does an error, which is told. An object whose
-   * projection did not change tells nobody. Without it the object itself is stored, without managedFields (then Raw must be T).
+   * projection did not change tells nobody. Without it the object itself is stored, without managedFields (then Raw
+   * must be T).
    */
   readonly project?: (raw: Raw) => T | undefined;
   readonly clock: Clock;
@@ -194,7 +195,7 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     const silence = new AbortController();
     const onStop = (): void => silence.abort(signal.reason);
     signal.addEventListener("abort", onStop, { once: true });
-    // It may have aborted while the list's end was told.
+    // A listener may have aborted it at the end of the list.
     if (signal.aborted) onStop();
     let cancel = (): void => undefined;
     let stoodSince: number | undefined;
@@ -262,7 +263,7 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     else if (project === undefined || !isDeepStrictEqual(store.get(key), value)) store.set(key, value);
   }
 
-  /** One object that nobody can read, however it came to be, must not keep all others from arriving. */
+  /** One object that cannot be read must not keep all others from arriving. */
   #projected(project: (raw: Raw) => T | undefined, object: Raw): T | undefined {
     try {
       return project(object);

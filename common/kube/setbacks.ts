@@ -68,7 +68,7 @@ export class Setbacks {
     this.#goneInRow = 0;
   }
 
-  /** Counts and tells `error`; milliseconds to wait. */
+  /** Counts and logs `error`; returns the milliseconds to wait. */
   note(error: unknown): number {
     const { backoffMs, random } = this.#options;
     const failures = isGone(error) ? ++this.#goneInRow : ++this.#inRow;
@@ -82,7 +82,7 @@ export class Setbacks {
     return waitMs;
   }
 
-  /** Counts `cause` and warns of it, unless it was told of a short while ago. */
+  /** Counts `cause` and logs a warning, unless there was one a short while ago. */
   tell(cause: string, message: string, fields: Readonly<Record<string, unknown>>): void {
     const { clock, log, onCause } = this.#options;
     const now = clock.now();
@@ -99,7 +99,7 @@ export class Setbacks {
   }
 }
 
-/** Codes that an API server, or a proxy before it, answers with; of others the class is told. */
+/** Codes that API servers and proxies answer with; for any other code the class is reported. */
 const HTTP_CODES: ReadonlySet<number> = new Set([
   400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 422, 429, 500, 501, 502, 503, 504,
 ]);

@@ -32,7 +32,7 @@ export function listMeta(
   if (!isMap(value) || !isMap(value.metadata) || !isText(value.metadata.resourceVersion)) {
     throw wrong(what, "the answer is no list: metadata.resourceVersion is missing");
   }
-  // The API server says [] where there is nothing. Who says less may mean something else, and taking it for an
+  // The API server sends [] for an empty list. An answer without it may mean something else, and taking it for an
   // empty list would remove everything.
   if (!Array.isArray(value.items)) throw wrong(what, "the answer is no list: items are missing");
   // They were taken out one by one before; what is left has hidden its name from the splitter.

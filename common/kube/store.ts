@@ -62,7 +62,7 @@ export class Store<T> implements ReadStore<T> {
     return index;
   }
 
-  /** Always notifies: whoever sets has found a difference. */
+  /** Always notifies: the caller has found a difference. */
   set(key: string, value: T): void {
     const before = this.#values.get(key);
     for (const index of this.#indexes) {

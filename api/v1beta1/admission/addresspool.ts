@@ -102,7 +102,7 @@ function namespacesAreNames(pool: AddressPool): Fault[] {
   );
 }
 
-/** What the kernel takes as the name of a link (dev_valid_name). */
+/** Names that the kernel accepts for a link (dev_valid_name). */
 function interfacesAreLinks(pool: AddressPool): Fault[] {
   return (pool.spec.interfaces ?? []).flatMap((name, at) =>
     name === "." || name === ".." || /[/:\s]/.test(name)
@@ -190,7 +190,7 @@ export function poolWarnings(pool: AddressPool, view: AdmissionView): string[] {
 /** How many parts of a range a warning names. */
 const PARTS = 3;
 
-/** Addresses that the cluster itself uses: they are given to nobody, which may be a surprise. */
+/** Addresses that the cluster itself uses. No Service gets them, so the user is warned. */
 function reservedWithin(pool: AddressPool, { reserved }: AdmissionView): string[] {
   if (reserved === undefined) return [];
   return spansOf(pool).flatMap(({ text, at, span }) => {

@@ -1,4 +1,4 @@
-/** The rules of BFDProfiles. Their ranges are the schema's; what is left is what others make of them. */
+/** The rules of BFDProfiles. The schema has the ranges of their fields; these rules look at the peers that use them. */
 import { parseAddress } from "#api/address.ts";
 import { isInternal } from "#api/v1beta1/admission/bgppeer.ts";
 import { groupedBy } from "#api/v1beta1/admission/growing.ts";
@@ -8,7 +8,7 @@ import type { BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
 
 const byProfile = groupedBy<BGPPeer>(({ spec }) => spec.bfdProfile);
 
-/** Peers that name the profile and stay. */
+/** Peers that name the profile, but for those that are being deleted. */
 function usersOf(profile: BFDProfile, view: AdmissionView): readonly BGPPeer[] {
   const users = byProfile(view.peers).get(profile.metadata.name) ?? [];
   return users.filter(({ metadata }) => metadata.deletionTimestamp === undefined);

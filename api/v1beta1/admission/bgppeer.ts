@@ -283,7 +283,7 @@ export const BGPPEER_RULES: readonly Rule[] = [
 
 const profilesByName = groupedBy<BFDProfile>(({ metadata }) => metadata.name);
 
-/** What is admitted and will not do all that it says. */
+/** Settings that are admitted although part of them has no effect. */
 export function peerWarnings(peer: BGPPeer, view: AdmissionView): string[] {
   const { holdTime, bfdProfile = "", interface: link, ebgpMultiHop } = peer.spec;
   const hold = setDuration(holdTime);

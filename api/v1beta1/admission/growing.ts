@@ -1,11 +1,11 @@
 /**
- * Indexes over lists that objects are only ever appended to: a set of files is judged one object after the other beside
- * all before it, and an index made anew for each would make the time grow with the square of their number.
+ * Indexes over lists that only ever grow. Many files are judged one object after the other, each beside all before it;
+ * a new index for each would take time with the square of their number.
  */
 
 /**
- * The index of a list, kept with the list: what was appended since it was last asked for is `taken` in. A list that
- * became shorter was changed in another way; its index is made anew.
+ * The index of a list, kept with the list. Items that were appended since the last call go through `take`. If the list
+ * became shorter it was changed in another way, and its index is made again.
  */
 export function growing<T, I>(
   create: () => I,

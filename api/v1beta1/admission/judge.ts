@@ -11,7 +11,9 @@ import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
 import { type Fault, fault, faultText } from "#api/v1beta1/fault.ts";
 import { validateSchema } from "#api/v1beta1/validate.ts";
 
-/** Whether the answer depends on the Services that have addresses: only taking addresses from a pool may concern them. */
+/**
+ * Whether the answer depends on the Services that have addresses: only taking addresses from a pool may concern them.
+ */
 export function looksAtServices({ operation, kind, object, oldObject }: Question): boolean {
   const partOf = rulesOfKind(kind)?.servicesDependOn;
   if (partOf === undefined || operation === "CREATE") return false;
@@ -19,7 +21,9 @@ export function looksAtServices({ operation, kind, object, oldObject }: Question
   return operation === "DELETE" || textOf(object) !== textOf(oldObject);
 }
 
-/** All faults of an object as it stands, in the order of the rules; where the schema does not hold, its faults alone. */
+/**
+ * All faults of an object as it stands, in the order of the rules; where the schema does not hold, its faults alone.
+ */
 export function faultsOf(object: Judged, view: AdmissionView): Fault[] {
   const faults = validateSchema(object.kind, object);
   if (faults.length > 0) return faults;
@@ -38,7 +42,7 @@ function inOurNamespace(object: Judged, view: AdmissionView): Fault[] {
   return [fault("metadata.namespace", message)];
 }
 
-/** What is said of an object that is admitted. */
+/** Warnings about an object that is admitted. */
 export function warningsOf(object: Judged, view: AdmissionView): string[] {
   return (rulesOfKind(object.kind)?.warnings(object, view) ?? []).map(printable);
 }
@@ -46,21 +50,21 @@ export function warningsOf(object: Judged, view: AdmissionView): string[] {
 export function judge({ operation, object, oldObject }: Question, view: AdmissionView): Verdict {
   if (operation !== "CREATE" && operation !== "UPDATE" && operation !== "DELETE") return ADMITTED;
   if (operation === "DELETE" || object === undefined) return judgeDeletion(oldObject, view);
-  // What is being removed must be able to lose its finalizers, valid or not.
+  // An object that is being deleted must be able to lose its finalizers, valid or not.
   if (object.metadata.deletionTimestamp !== undefined) return ADMITTED;
   const faults = faultsOf(object, view);
   if (faults.length > 0) return isUnchanged(object, oldObject) ? asItWas(faults) : { faults, warnings: [] };
   return { faults, warnings: [...warningsOf(object, view), ...changeWarnings(oldObject, object, view)] };
 }
 
-/** May it go? A pool in use may, with a warning; a profile that a peer names may not. */
+/** A pool in use may be deleted, with a warning; a profile that a peer names may not. */
 function judgeDeletion(old: Judged | undefined, view: AdmissionView): Verdict {
   if (old === undefined) return ADMITTED;
   const faults = rulesOfKind(old.kind)?.deletionFaults(old, view) ?? [];
   return { faults, warnings: faults.length > 0 ? [] : changeWarnings(old, undefined, view) };
 }
 
-/** Nothing is said of an object that came in before anybody judged it: what it meant is not known. */
+/** No warning compares with an old object that was never valid: nobody knows what it meant. */
 function changeWarnings(old: Judged | undefined, next: Judged | undefined, view: AdmissionView): string[] {
   const row = old === undefined ? undefined : rulesOfKind(old.kind);
   if (old === undefined || row === undefined || (next !== undefined && next.kind !== old.kind)) return [];
@@ -68,12 +72,12 @@ function changeWarnings(old: Judged | undefined, next: Judged | undefined, view:
   return row.changeWarnings(old, next, view).map(printable);
 }
 
-/** Labels, annotations and finalizers apart. */
+/** The spec is the same; labels, annotations and finalizers may differ. */
 function isUnchanged(object: Judged, oldObject: Judged | undefined): boolean {
   return oldObject !== undefined && canonical(object.spec ?? null) === canonical(oldObject.spec ?? null);
 }
 
-/** What slipped in may be labelled and annotated: tools that do so must not stop at it. Its condition says the same. */
+/** Tools must be able to label and annotate an invalid object that came in unjudged: its faults become warnings. */
 function asItWas(faults: readonly Fault[]): Verdict {
   return { faults: [], warnings: faults.map((each) => `not valid, as before: ${faultText(each)}`) };
 }

@@ -17,13 +17,13 @@ import type { AddressPool, BFDProfile, BGPPeer, LoadBalancer } from "#api/v1beta
 export interface KindRules<T> {
   /** One function a rule, in the order in which their faults are said. */
   readonly rules: readonly ((object: T, view: AdmissionView) => Fault[])[];
-  /** What is said of an object that is admitted. */
+  /** Warnings about an object that is admitted. */
   readonly warnings: (object: T, view: AdmissionView) => string[];
   /** Fields whose feature has not landed. */
   readonly unsupported: readonly Unsupported[];
   /** Why it may not be deleted: looks at `metadata` alone, for what slipped in may be deleted by the same rules. */
   readonly deletionFaults: (old: T, view: AdmissionView) => Fault[];
-  /** What is said when it changes, or goes (`next` undefined). */
+  /** Warnings about a change, or a deletion (`next` undefined). */
   readonly changeWarnings: (old: T, next: T | undefined, view: AdmissionView) => string[];
   /**
    * The part of the spec whose change may concern Services that have addresses; undefined: no part does. It is called

@@ -25,7 +25,7 @@ interface Accepted {
 export interface Ruling<T> {
   /** The object as it is now. */
   readonly object: T;
-  /** What is wrong with its present configuration; empty if it is not. */
+  /** What is wrong with its present configuration; empty if nothing is. */
   readonly faults: readonly Fault[];
   /** What counts of it: itself, or itself as it was last valid; undefined if it never was beside the others. */
   readonly effective: T | undefined;

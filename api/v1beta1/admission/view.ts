@@ -16,7 +16,7 @@ export interface AdmissionView {
   readonly peers: readonly BGPPeer[];
   readonly profiles: readonly BFDProfile[];
   readonly services: readonly ServiceInUse[];
-  /** What the cluster itself uses; where absent, nobody knows. */
+  /** Addresses that the cluster itself uses; absent where they are not known (offline). */
   readonly reserved?: Reserved;
 }
 
