@@ -3,6 +3,7 @@
  * somebody else's clock; a new operator begins to count anew.
  */
 import type { Clock } from "#common/clock.ts";
+import type { Deployment } from "#common/kube/resource.ts";
 import type { PodView } from "#operator/view.ts";
 
 export class Memory {
@@ -20,6 +21,14 @@ export class Memory {
       "withoutSpeakers",
       pods.every(({ component }) => component !== "speaker"),
     );
+  }
+
+  /**
+   * Milliseconds without any controller that answers; 0 while there is one. The Deployment's own condition Available
+   * does not say it: that turns False as soon as one of the replicas is missing, which may be hours before the last.
+   */
+  withoutControllersMs(deployment: Deployment | undefined): number {
+    return this.#forMs("withoutControllers", (deployment?.status?.availableReplicas ?? 0) === 0);
   }
 
   #forMs(what: string, isSo: boolean): number {

@@ -55,14 +55,15 @@ test("what differs, what somebody put something in and what is left over is told
 });
 
 test("webhooks stay for a minute without a controller, then go, and never block the repair", () => {
-  const without = (seconds: number): OperatorView => {
-    const conditions = [{ type: "Available", status: "False", lastTransitionTime: secondsAgo(seconds) }];
-    return view({ children: settledChildren({ deployment: { availableReplicas: 0, conditions } }) });
-  };
+  // Since hours, in the Deployment's words: it says so since the first of two replicas went.
+  const conditions = [{ type: "Available", status: "False", lastTransitionTime: secondsAgo(9_999) }];
+  const children = settledChildren({ deployment: { availableReplicas: 0, conditions } });
+  const without = (seconds: number): OperatorView =>
+    view({ children, withoutControllersMs: seconds * 1_000 });
   const webhooks = ["ValidatingWebhookConfiguration genkan-validating-webhook"];
   assert.deepEqual(removed(planOperator(without(30))), []);
   assert.ok((planOperator(without(30)).retryAfterMs ?? 0) > 0);
-  assert.deepEqual(removed(planOperator(without(61))), webhooks);
+  assert.deepEqual(removed(planOperator(without(60))), webhooks);
 });
 
 test("reports of speakers that are no more go, those of speakers that work stay", () => {
@@ -237,4 +238,22 @@ test("who owns what decides about what goes along", () => {
     const expected = ["Deployment", "DaemonSet"].includes(kind) ? "LoadBalancer u" : "";
     assert.equal(owners.get(kind), namespaced ? expected : "Namespace u-namespace", kind);
   }
+});
+
+test("nothing is done beside another namespace's Genkan, until its objects are gone", () => {
+  const rivals = [{ what: "ClusterRole genkan-controller", namespace: "genkan-old" }];
+  const beside = planOperator(view({ children: [], rivals }));
+  assert.deepEqual([beside.apply, beside.remove, beside.rival], [[], [], rivals[0]]);
+  const removal = planOperator(view({ children: [], rivals, loadBalancer: undefined }));
+  assert.deepEqual([removal.apply, removal.remove], [[], []]);
+});
+
+test("who has the ClusterRole of the controller goes on, whatever others took of the rest", () => {
+  const rivals = [{ what: "ClusterRole genkan-speaker", namespace: "genkan-new" }];
+  const children = settledChildren().filter(
+    ({ resource, object }) => resource.kind !== "ClusterRole" || object.metadata.name === "genkan-controller",
+  );
+  const plan = planOperator(view({ children, rivals }));
+  assert.equal(plan.rival, undefined);
+  assert.deepEqual(applied(plan), ["ClusterRole genkan-speaker: missing"]);
 });

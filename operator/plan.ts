@@ -3,6 +3,7 @@ import { FINALIZER } from "#api/names.ts";
 import { type Change, changeOf, MISSING } from "#operator/change.ts";
 import { wantedChildren } from "#operator/children/all.ts";
 import { type Child, describeChild } from "#operator/children/child.ts";
+import { CONTROLLER_RULES } from "#operator/children/rbac.ts";
 import { difference } from "#operator/diff.ts";
 import {
   isWebhookConfiguration,
@@ -12,7 +13,7 @@ import {
   staleSpeakers,
 } from "#operator/removal.ts";
 import { settingsOf } from "#operator/settings.ts";
-import { type ActualChild, childKey, type OperatorView } from "#operator/view.ts";
+import { type ActualChild, childKey, findChild, type OperatorView, type RivalView } from "#operator/view.ts";
 import { controllerProgress, isAdmissionOn } from "#operator/workloads.ts";
 
 export interface Application extends Change {
@@ -40,6 +41,8 @@ export interface Plan {
   /** While removing: nodes that this very pass tells of as not cleaned. */
   readonly left: readonly string[];
   readonly retryAfterMs?: number;
+  /** Set if another namespace has a Genkan: then nothing is done. */
+  readonly rival?: RivalView;
   /** Filled in where somebody else keeps writing. */
   readonly contended?: readonly Contended[];
 }
@@ -64,6 +67,8 @@ function planInstallation(view: OperatorView): Plan {
   const { loadBalancer, site, certificate, home } = view;
   if (loadBalancer === undefined || certificate === undefined || home === undefined)
     return { ...NOTHING, phase: "Installing" };
+  const rival = rivalOf(view);
+  if (rival !== undefined) return { ...NOTHING, phase: "Installing", rival };
   const settings = settingsOf(loadBalancer.spec ?? {}, view.peering);
   const owners = { loadBalancer: loadBalancer.metadata, namespace: { name: site.namespace, uid: home.uid } };
   const wanted = wantedChildren({ site, settings, certificate, owners, isAdmissionOn: isAdmissionOn(view) });
@@ -92,6 +97,16 @@ function planInstallation(view: OperatorView): Plan {
     ],
     ...(isLingering ? { retryAfterMs: LOOK_AT_ADMISSION_MS } : {}),
   };
+}
+
+/**
+ * Objects without a namespace have one name in a cluster, so two installations would write the same ones in turn. The one
+ * whose ClusterRole of the controller it is goes on, and everybody else waits as long as he sees anything of it. Where two
+ * begin in the same moment, that one object decides between them.
+ */
+function rivalOf(view: OperatorView): RivalView | undefined {
+  const isOurs = findChild(view, "ClusterRole", CONTROLLER_RULES.roleName) !== undefined;
+  return isOurs ? undefined : view.rivals[0];
 }
 
 function webhooksFirst(left: ActualChild, right: ActualChild): number {

@@ -27,6 +27,7 @@ export interface Settings {
   readonly logLevel: string;
   readonly metricsAccess: MetricsAccess;
   readonly controllerReplicas: number;
+  readonly imagePullSecrets: readonly { readonly name: string }[];
   readonly controller: RoleSettings;
   readonly speaker: RoleSettings;
   /** What the speakers' root may do. */
@@ -44,6 +45,7 @@ export interface PodSpecFields {
   readonly controllerNodeSelector?: Readonly<Record<string, string>>;
   readonly controllerTolerations?: readonly Toleration[];
   readonly controllerReplicas?: number;
+  readonly imagePullSecrets?: readonly { readonly name: string }[];
   readonly logLevel?: string;
   readonly metricsAccess?: MetricsAccess;
   readonly controllerConfig?: PodConfig;
@@ -94,6 +96,7 @@ export function settingsOf(spec: PodSpecFields, peering: PeeringView = NO_PEERIN
     logLevel: spec.logLevel ?? "info",
     metricsAccess: spec.metricsAccess ?? "Token",
     controllerReplicas: spec.controllerReplicas ?? 2,
+    imagePullSecrets: spec.imagePullSecrets ?? [],
     controller: {
       nodeSelector: { ...LINUX, ...spec.controllerNodeSelector },
       tolerations: spec.controllerTolerations ?? [],

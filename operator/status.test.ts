@@ -120,6 +120,57 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
   ],
   ["a write refused", view(), { Degraded: /^True ApplyFailed Role x: forbidden/ }, ["Role x: forbidden"]],
   [
+    "controllers that nobody lets be made",
+    view({
+      children: settledChildren({
+        deployment: {
+          availableReplicas: 0,
+          conditions: [{ type: "ReplicaFailure", status: "True", message: "exceeded quota: pods=1" }],
+        },
+      }),
+    }),
+    { Degraded: /^True PodsRefused no controller can be made: exceeded quota/, Upgradeable: /^False/ },
+  ],
+  [
+    "speakers that nobody lets be made, in the newest words of their DaemonSet's controller",
+    view({
+      children: settledChildren({ daemonSet: { currentNumberScheduled: 0, numberAvailable: 0 } }),
+      podRefusals: [
+        { uid: "u", message: "no PriorityClass with name nope", at: secondsAgo(5) },
+        { uid: "u", message: "older", at: secondsAgo(9) },
+        { uid: "another", message: "of another DaemonSet", at: secondsAgo(1) },
+      ],
+    }),
+    { Degraded: /^True PodsRefused no speaker can be made: no PriorityClass with name nope/ },
+  ],
+  [
+    "speakers of which some are refused by a quota, in the same second as the others were made",
+    view({
+      children: settledChildren({ daemonSet: { currentNumberScheduled: 2, numberAvailable: 2 } }),
+      pods: [pod("node1", { createdAt: secondsAgo(5) }), pod("node2", { createdAt: secondsAgo(5) })],
+      podRefusals: [{ uid: "u", message: "exceeded quota", at: secondsAgo(5) }],
+    }),
+    { Degraded: /^True PodsRefused/ },
+  ],
+  [
+    "a refusal that is over: a pod was made since, or all are there",
+    view({
+      children: settledChildren({ daemonSet: { currentNumberScheduled: 2 } }),
+      pods: [pod("node1", { createdAt: secondsAgo(4) })],
+      podRefusals: [{ uid: "u", message: "exceeded quota", at: secondsAgo(5) }],
+    }),
+    { Degraded: /^False/ },
+  ],
+  [
+    "another installation",
+    view({ children: [], rivals: [{ what: "ClusterRole genkan-controller", namespace: "genkan-old" }] }),
+    {
+      Available: /^False OtherInstallation namespace "genkan-old" has a Genkan already/,
+      Degraded: /^True OtherInstallation/,
+      Progressing: /^False/,
+    },
+  ],
+  [
     "a removal",
     view({
       loadBalancer: balancer({ deletionTimestamp: secondsAgo(1) }),

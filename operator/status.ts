@@ -1,6 +1,7 @@
 /** What the LoadBalancer's status says: conditions that are true to what runs. Pure. */
 
 import { LOADBALANCER_NAME } from "#api/names.ts";
+import { printable } from "#api/printable.ts";
 import { judge } from "#api/v1beta1/admission/judge.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
 import {
@@ -16,7 +17,7 @@ import type { LoadBalancer } from "#common/kube/resource.ts";
 import { contendedMessage } from "#operator/contention.ts";
 import type { Plan } from "#operator/plan.ts";
 import { names } from "#operator/removal.ts";
-import { conditionOf, type OperatorView, type PodView } from "#operator/view.ts";
+import { conditionOf, type OperatorView, type PodView, type RivalView } from "#operator/view.ts";
 import { controllerProgress, speakerProgress } from "#operator/workloads.ts";
 
 type Status = NonNullable<LoadBalancer["status"]>;
@@ -89,6 +90,20 @@ function refusedWrites(failures: readonly string[]): Problem[] {
   return failures.length === 0 ? [] : [{ reason: "ApplyFailed", message: names(failures) }];
 }
 
+/** Nothing is done: the message says who is there already. */
+function rivalled({ namespace, what }: RivalView): Word[] {
+  const message =
+    `namespace "${printable(namespace)}" has a Genkan already (${printable(what)} is of its making), and a cluster has one; ` +
+    "delete this LoadBalancer, or that one; if nothing of it is left there, delete what bears the label " +
+    `app.kubernetes.io/instance=${printable(namespace)}`;
+  return [
+    word(ConditionType.Available, false, "OtherInstallation", message),
+    word(ConditionType.Progressing, false, "OtherInstallation", message),
+    word(ConditionType.Degraded, true, "OtherInstallation", message),
+    word(ConditionType.Upgradeable, false, "OtherInstallation", message),
+  ];
+}
+
 /** What is wrong, the gravest first; a rollout that goes on as it should is not. */
 function problemsOf(view: OperatorView, valid: Word): Problem[] {
   const [controllers, speakers] = [controllerProgress(view), speakerProgress(view)];
@@ -97,6 +112,12 @@ function problemsOf(view: OperatorView, valid: Word): Problem[] {
   if (valid.status === "False") add("Invalid", valid.message);
   const nodes = troubles(view);
   if (nodes.length > 0) add("SpeakerTrouble", names(nodes));
+  for (const [role, { refused }] of [
+    ["controller", controllers],
+    ["speaker", speakers],
+  ] as const) {
+    if (refused !== undefined) add("PodsRefused", `no ${role} can be made: ${printable(refused)}`);
+  }
   if (controllers.stuck !== undefined) add("ControllerStuck", controllers.stuck);
   const lateControllers = podProblems(view, "controller", START_MS);
   if (lateControllers.length > 0) add("ControllersUnavailable", names(lateControllers));
@@ -167,10 +188,13 @@ export function statusOf(
   failures: readonly string[] = [],
 ): Status | undefined {
   const valid = validity(view, balancer);
-  const isRemoving = balancer.metadata.deletionTimestamp !== undefined;
   const words = [
     valid,
-    ...(isRemoving ? removing(plan, failures) : running(view, valid, failures)),
+    ...(plan.phase === "Removing"
+      ? removing(plan, failures)
+      : plan.rival === undefined
+        ? running(view, valid, failures)
+        : rivalled(plan.rival)),
     ...contested(plan, balancer),
   ];
   const [controllers, speakers] = [controllerProgress(view), speakerProgress(view)];

@@ -1,6 +1,7 @@
 /** What the leading operator watches, and the view of it. */
 import {
   APP_NAME,
+  CONTROLLER_NAME,
   DEFAULT_BFD_INTERVAL_MS,
   FIELD_MANAGER,
   LABEL_COMPONENT,
@@ -8,6 +9,7 @@ import {
   LABEL_SPEAKER_LEASE,
   LOADBALANCER_NAME,
   SAFE_BFD_INTERVAL_MS,
+  SPEAKER_NAME,
   WEBHOOK_SECRET_NAME,
 } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
@@ -21,8 +23,11 @@ import {
   bgpPeers,
   clusterRoleBindings,
   clusterRoles,
+  type Deployment,
   daemonSets,
   deployments,
+  events,
+  type KubeEvent,
   type Lease,
   type LoadBalancer,
   leases,
@@ -52,11 +57,25 @@ import { Store } from "#common/kube/store.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
-import { managedSelector, type Site } from "#operator/children/child.ts";
+import {
+  ANY_MANAGED_SELECTOR,
+  LABEL_INSTANCE,
+  managedSelector,
+  type Site,
+} from "#operator/children/child.ts";
 import type { ServingCertificate } from "#operator/children/webhook.ts";
 import { Memory } from "#operator/memory.ts";
 import { strangersIn } from "#operator/ownership.ts";
-import type { ActualChild, HomeView, LeaseView, OperatorView, PodView, SpeakerView } from "#operator/view.ts";
+import type {
+  ActualChild,
+  HomeView,
+  LeaseView,
+  OperatorView,
+  PodRefusalView,
+  PodView,
+  RivalView,
+  SpeakerView,
+} from "#operator/view.ts";
 
 /** Every kind that a child can be of. */
 const CHILD_RESOURCES: readonly Resource<KubeObject>[] = [
@@ -98,6 +117,7 @@ export class Stores {
   readonly #profiles = new Store<{ readonly isFast: boolean }>();
   readonly #leases = new Store<LeaseView>();
   readonly #home = new Store<HomeView>();
+  readonly #podRefusals = new Store<PodRefusalView>();
   readonly #memory: Memory;
   readonly #options: StoresOptions;
 
@@ -150,6 +170,13 @@ export class Stores {
           isTerminating: metadata.deletionTimestamp !== undefined,
         }),
       }),
+      new Reflector<KubeEvent, PodRefusalView>({
+        ...ours,
+        resource: events,
+        store: this.#podRefusals,
+        fieldSelector: `involvedObject.kind=${daemonSets.kind},involvedObject.name=${SPEAKER_NAME},reason=FailedCreate`,
+        project: podRefusalOf,
+      }),
       new Reflector<Lease, LeaseView>({
         ...ours,
         resource: leases,
@@ -168,10 +195,7 @@ export class Stores {
           resource,
           store,
           project: (object) => childOf(resource, object),
-          // One Secret, by its name: the operator may read no other.
-          ...(resource.kind === "Secret"
-            ? { fieldSelector: `metadata.name=${WEBHOOK_SECRET_NAME}` }
-            : { labelSelector: managedSelector(namespace) }),
+          ...selectionOf(resource, namespace),
         }),
       );
     }
@@ -181,6 +205,7 @@ export class Stores {
       this.#pods,
       this.#nodes,
       this.#home,
+      this.#podRefusals,
       this.#peers,
       this.#profiles,
     ];
@@ -201,23 +226,35 @@ export class Stores {
     return this.#children
       .get(resource)
       ?.list()
-      .find(({ object }) => object.metadata.name === name)?.object;
+      .find((child) => child.object.metadata.name === name && this.#isOwn(child))?.object;
+  }
+
+  /** Of what has no namespace, the other namespaces' objects are seen too. */
+  #isOwn({ resource, object }: ActualChild): boolean {
+    const { namespace } = this.#options.site;
+    return resource.namespaced || object.metadata.labels?.[LABEL_INSTANCE] === namespace;
   }
 
   view(certificate: ServingCertificate | undefined): OperatorView {
     const { site, clock } = this.#options;
     const all = this.loadBalancers.list();
+    const made = [...this.#children.values()].flatMap((store) => store.list());
     return {
       site,
       home: this.#home.list()[0],
       now: clock.date(),
       loadBalancer: all.find((balancer) => balancer.metadata.name === LOADBALANCER_NAME),
       misnamed: all.filter((balancer) => balancer.metadata.name !== LOADBALANCER_NAME),
-      children: [...this.#children.values()].flatMap((store) => store.list()),
+      children: made.filter((child) => this.#isOwn(child)),
+      rivals: made.filter((child) => !this.#isOwn(child)).map(rivalOf),
+      podRefusals: this.#podRefusals.list(),
       speakers: this.#speakers.list(),
       pods: this.#pods.list(),
       nodes: new Set(this.#nodes.keys()),
       leases: this.#leases.list(),
+      withoutControllersMs: this.#memory.withoutControllersMs(
+        this.child(deployments, CONTROLLER_NAME) as Deployment | undefined,
+      ),
       withoutSpeakersMs: this.#memory.withoutSpeakersMs(this.#pods.list()),
       peering: {
         hasPeers: this.#peers.size > 0,
@@ -227,6 +264,22 @@ export class Stores {
       certificate,
     };
   }
+}
+
+/** One Secret, by its name: the operator may read no other. Where others' objects have our names, they are read too. */
+function selectionOf(resource: Resource<KubeObject>, namespace: string) {
+  if (resource.kind === "Secret") return { fieldSelector: `metadata.name=${WEBHOOK_SECRET_NAME}` };
+  return { labelSelector: resource.namespaced ? managedSelector(namespace) : ANY_MANAGED_SELECTOR };
+}
+
+function rivalOf({ resource, object: { metadata } }: ActualChild): RivalView {
+  return { what: `${resource.kind} ${metadata.name}`, namespace: metadata.labels?.[LABEL_INSTANCE] ?? "" };
+}
+
+function podRefusalOf(event: KubeEvent): PodRefusalView {
+  const { involvedObject, message = "", lastTimestamp, eventTime, metadata } = event;
+  const at = lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "";
+  return { uid: involvedObject.uid, message, at: String(at) };
 }
 
 function childOf(resource: Resource<KubeObject>, raw: KubeObject): ActualChild {
@@ -261,6 +314,7 @@ function podOf(raw: Pod): PodView | undefined {
       waiting?.reason ??
       scheduled?.message ??
       (ready?.status === "True" ? undefined : ready?.message),
+    createdAt: raw.metadata.creationTimestamp ?? "",
     // The API server sets it to the end of the grace time.
     goneBy: raw.metadata.deletionTimestamp,
   };

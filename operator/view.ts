@@ -37,6 +37,8 @@ export interface PodView {
   readonly problem: string | undefined;
   /** Since when it is not ready; undefined if it is. */
   readonly unreadySince: string | undefined;
+  /** RFC 3339. */
+  readonly createdAt: string;
   /** When it had to be gone, its grace over; undefined if nobody deleted it. */
   readonly goneBy: string | undefined;
 }
@@ -45,6 +47,22 @@ export interface PodView {
 export interface LeaseView {
   readonly name: string;
   readonly node: string;
+}
+
+/** Something without a namespace that another namespace's operator made. */
+export interface RivalView {
+  /** `ClusterRole genkan-controller`. */
+  readonly what: string;
+  readonly namespace: string;
+}
+
+/** The DaemonSet's controller could not make a pod. */
+export interface PodRefusalView {
+  /** Of the DaemonSet. */
+  readonly uid: string | undefined;
+  readonly message: string;
+  /** When it last said so, RFC 3339. */
+  readonly at: string;
 }
 
 /** The install namespace. */
@@ -72,11 +90,15 @@ export interface OperatorView {
   /** LoadBalancers with any other name. */
   readonly misnamed: readonly LoadBalancer[];
   readonly children: readonly ActualChild[];
+  readonly rivals: readonly RivalView[];
+  readonly podRefusals: readonly PodRefusalView[];
   readonly speakers: readonly SpeakerView[];
   readonly pods: readonly PodView[];
   /** Names of the cluster's nodes. */
   readonly nodes: ReadonlySet<string>;
   readonly leases: readonly LeaseView[];
+  /** For how long, by the operator's own watching, no controller was available; 0 while there is one. */
+  readonly withoutControllersMs: number;
   /** For how long, by the operator's own watching, there was no speaker's pod; 0 while there is one. */
   readonly withoutSpeakersMs: number;
   readonly peering: PeeringView;

@@ -27,9 +27,12 @@ export function selectorLabels(component: Component): Record<string, string> {
 }
 
 /** The namespace that an object was made for: what has no namespace itself is told apart by it. */
-const LABEL_INSTANCE = "app.kubernetes.io/instance";
+export const LABEL_INSTANCE = "app.kubernetes.io/instance";
 /** Changes with what was wanted, so that a field that is wanted no longer is noticed too. */
 const ANNOTATION_FINGERPRINT = `${GROUP}/fingerprint`;
+
+/** Finds what the operators of all namespaces made. */
+export const ANY_MANAGED_SELECTOR = `${LABEL_MANAGED_BY}=${MANAGED_BY}`;
 
 /** Finds what the operator of this namespace made; what is found and not wanted gets removed. */
 export function managedSelector(namespace: string): string {

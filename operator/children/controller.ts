@@ -4,7 +4,13 @@ import { deployments, podDisruptionBudgets } from "#common/kube/resource.ts";
 import { type Child, child, type Site, selectorLabels } from "#operator/children/child.ts";
 import { METRICS_MOUNT, METRICS_PORT_NAME, METRICS_VOLUME } from "#operator/children/metrics.ts";
 import { networkPolicy } from "#operator/children/network.ts";
-import { type Container, httpProbes, type PodTemplate, podEnvironment } from "#operator/children/pod.ts";
+import {
+  type Container,
+  httpProbes,
+  type PodTemplate,
+  podEnvironment,
+  pullSecrets,
+} from "#operator/children/pod.ts";
 import type { Affinity, Settings } from "#operator/settings.ts";
 
 /** Where the controller finds its serving certificate. */
@@ -45,6 +51,7 @@ function template(site: Site, settings: Settings): PodTemplate {
     metadata: { labels: selectorLabels("controller"), annotations: { ...pod.annotations } },
     spec: {
       serviceAccountName: CONTROLLER_NAME,
+      ...pullSecrets(settings),
       priorityClassName: pod.priorityClassName,
       ...(pod.runtimeClassName === undefined ? {} : { runtimeClassName: pod.runtimeClassName }),
       nodeSelector: { ...nodeSelector },

@@ -1,11 +1,19 @@
 /** What the pods of both roles have in common. Pure. */
-import type { V1Container, V1EnvVar, V1PodTemplateSpec } from "@kubernetes/client-node";
+import type { V1Container, V1EnvVar, V1PodSpec, V1PodTemplateSpec } from "@kubernetes/client-node";
 import type { Wire } from "#common/kube/wire.ts";
 import type { Settings } from "#operator/settings.ts";
 
 export type Container = Wire<V1Container>;
 export type PodTemplate = Wire<V1PodTemplateSpec>;
+type PodSpec = Wire<V1PodSpec>;
 type EnvironmentVariable = Wire<V1EnvVar>;
+
+/** None where none are asked for: then the ServiceAccount's own count, which the platform may have put there. */
+export function pullSecrets({ imagePullSecrets }: Settings): Pick<PodSpec, "imagePullSecrets"> {
+  return imagePullSecrets.length === 0
+    ? {}
+    : { imagePullSecrets: imagePullSecrets.map(({ name }) => ({ name })) };
+}
 
 /** The environment that a role's options.ts reads. */
 export function podEnvironment({ logLevel, metricsAccess }: Settings): EnvironmentVariable[] {

@@ -146,3 +146,13 @@ test("the controller's pods are reached at the ports that they serve, and nobody
   );
   assert.deepEqual(policy("Enabled")?.spec?.policyTypes, ["Ingress", "Egress"]);
 });
+
+test("pull secrets stand in both roles' pods where they are asked for, and nowhere else", () => {
+  for (const children of [controllerChildren, speakerChildren]) {
+    const secretsOf = (settings: Settings) => podOf(children(site, settings)).spec.imagePullSecrets;
+    assert.equal(secretsOf(settingsOf({})), undefined);
+    assert.deepEqual(secretsOf(settingsOf({ imagePullSecrets: [{ name: "registry" }] })), [
+      { name: "registry" },
+    ]);
+  }
+});

@@ -3,7 +3,13 @@ import { PORT, SPEAKER_NAME } from "#api/names.ts";
 import { daemonSets } from "#common/kube/resource.ts";
 import { type Child, child, type Site, selectorLabels } from "#operator/children/child.ts";
 import { METRICS_MOUNT, METRICS_PORT_NAME, METRICS_VOLUME } from "#operator/children/metrics.ts";
-import { type Container, httpProbes, type PodTemplate, podEnvironment } from "#operator/children/pod.ts";
+import {
+  type Container,
+  httpProbes,
+  type PodTemplate,
+  podEnvironment,
+  pullSecrets,
+} from "#operator/children/pod.ts";
 import type { Settings } from "#operator/settings.ts";
 
 /** The node's /proc/sys, mounted aside: a container's own is read-only unless it is privileged. */
@@ -33,6 +39,7 @@ function template(site: Site, settings: Settings): PodTemplate {
     metadata: { labels: selectorLabels("speaker"), annotations: { ...pod.annotations } },
     spec: {
       serviceAccountName: SPEAKER_NAME,
+      ...pullSecrets(settings),
       priorityClassName: pod.priorityClassName,
       ...(pod.runtimeClassName === undefined ? {} : { runtimeClassName: pod.runtimeClassName }),
       nodeSelector: { ...nodeSelector },

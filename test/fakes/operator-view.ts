@@ -46,6 +46,7 @@ const deploymentStatus = {
 const daemonSetStatus = {
   observedGeneration: 1,
   desiredNumberScheduled: 3,
+  currentNumberScheduled: 3,
   updatedNumberScheduled: 3,
   numberAvailable: 3,
 } as const;
@@ -78,10 +79,13 @@ export function view(change: Partial<OperatorView> = {}): OperatorView {
     loadBalancer: balancer(),
     misnamed: [],
     children: settledChildren(),
+    rivals: [],
+    podRefusals: [],
     speakers: [],
     pods: [],
     nodes: new Set(["node1", "node2", "node3"]),
     leases: [],
+    withoutControllersMs: 0,
     withoutSpeakersMs: 0,
     peering: { hasPeers: false, hasFastProfile: false, passwordSecrets: [] },
     certificate,
@@ -96,6 +100,7 @@ export const pod = (node: string, change: Partial<PodView> = {}): PodView => ({
   isReady: true,
   problem: undefined,
   unreadySince: undefined,
+  createdAt: secondsAgo(3_600),
   goneBy: undefined,
   ...change,
 });

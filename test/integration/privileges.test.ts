@@ -31,9 +31,11 @@ import {
   secrets,
   services,
   speakerStatuses,
+  validatingAdmissionPolicies,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
+import { managedSelector } from "#operator/children/child.ts";
 import { type Asked, Audit } from "#test/integration/audit.ts";
 import { ControllerProcess } from "#test/integration/controller-process.ts";
 import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
@@ -68,6 +70,8 @@ const UNUSED: Readonly<Record<RoleName, Readonly<Record<string, string>>>> = {
   operator: {
     "create events in genkan-system": "somebody keeps writing what it makes: operator-contention tests",
     "patch events in genkan-system": "the same event once more",
+    "patch loadbalancers (genkan.dev) in genkan-system":
+      "takes off the finalizer of an older release: operator-removal.test.ts",
     "update loadbalancers/finalizers (genkan.dev) in genkan-system":
       "where OwnerReferencesPermissionEnforcement is on, asked by that plugin",
     ...READERS,
@@ -236,7 +240,12 @@ test("installed, used and removed again, with the rights of the ServiceAccounts 
   await world.waitGone(daemonSets, "speaker");
   await speaker.end("SIGTERM");
   await world.client.remove(pods, "speaker-on-n1", { namespace, gracePeriodSeconds: 0 });
-  await until("the LoadBalancer to go", async () => (await world.loadBalancer()) === undefined, LONG);
+  const left = { labelSelector: managedSelector(namespace) };
+  await until(
+    "the last of what the operator made to go",
+    async () => (await world.client.list(validatingAdmissionPolicies, left)).items.length === 0,
+    LONG,
+  );
   await operator.stop();
   asked = await audit.read();
 });

@@ -663,6 +663,17 @@ export interface LoadBalancerSpec {
    */
   controllerReplicas?: number;
   /**
+   * Secrets of the install namespace by which controllers and speakers are pulled from a private registry. Unset, what their ServiceAccounts have, or what the nodes themselves are given.
+   *
+   * @maxItems 16
+   */
+  imagePullSecrets?: {
+    /**
+     * Name of the Secret, of type kubernetes.io/dockerconfigjson.
+     */
+    name: string;
+  }[];
+  /**
    * The least severe records that controller and speakers write: all writes everything, none nothing. The default is info.
    */
   logLevel?: "all" | "debug" | "info" | "warn" | "error" | "none";

@@ -45,6 +45,16 @@ export const LOADBALANCER_REASONS = {
     advice:
       "Read the refusal in the message: most often a right, a quota or somebody's admission webhook is in the way.",
   },
+  PodsRefused: {
+    under: ["Degraded", "Upgradeable"],
+    when: "The API server lets no pod of the controllers or speakers be made: a priority or runtime class that is not there, a quota, Pod Security, somebody's admission webhook.",
+    advice: "Read its words in the message, and change the LoadBalancer or what stands in the way.",
+  },
+  OtherInstallation: {
+    under: ["Available", "Progressing", "Degraded", "Upgradeable"],
+    when: "Another namespace of the cluster has a Genkan already, so nothing is done for this LoadBalancer.",
+    advice: "Delete one of the two LoadBalancers; the message names the other's namespace.",
+  },
   SpeakerTrouble: {
     under: ["Degraded", "Upgradeable"],
     when: "The speaker of a node says that something is missing there.",
