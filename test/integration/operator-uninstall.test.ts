@@ -24,6 +24,7 @@ import type { KubeObject } from "#common/kube/wire.ts";
 import { managedSelector } from "#operator/children/child.ts";
 import { Kubelets } from "#test/integration/kubelets.ts";
 import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
+import { commandsOf, runBlock } from "#test/integration/page-commands.ts";
 import { until } from "#test/until.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -127,8 +128,19 @@ async function goneWithNamespace(): Promise<void> {
   await assertNothingInCluster();
 }
 
+/** The commands of docs/uninstall.md: all at once, and with waiting. */
+const page = async (number: 0 | 1): Promise<void> => {
+  const block = commandsOf("docs/uninstall.md", "Remove Genkan")[number];
+  assert.ok(block !== undefined);
+  await runBlock(block, { kubeconfig: world.plane.plane.kubeconfig });
+};
+
 test("kubectl delete -k config/default, with everything in place", async () => {
-  await deleted("-k", "config/default");
+  assert.match(
+    commandsOf("docs/uninstall.md", "Remove Genkan")[0] ?? "",
+    /^kubectl delete -k config\/default$/,
+  );
+  await page(0);
   await goneWithNamespace();
   for (const name of ALL_CRDS) await assertGone(customResourceDefinitions, name);
 });
@@ -155,13 +167,19 @@ test("the CRDs first", async () => {
 });
 
 test("the LoadBalancer first: who deletes it in the foreground waits until the nodes are clean", async () => {
-  await deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE, "--cascade=foreground");
+  const deletion = page(1);
+  await until("the LoadBalancer to go", async () => (await world.loadBalancer()) === undefined, LONG);
   assert.deepEqual([...kubelets.ended.keys()].sort(), NODES);
+  await deletion;
+  await assertAllClean();
+  await goneWithNamespace();
+});
+
+test("the LoadBalancer alone: what was made goes with it, and the namespace stays", async () => {
+  await deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE);
   await assertAllClean();
   await assertNothingInCluster();
   await assertNothingInNamespace();
-  await deleted("-k", "config/default");
-  await goneWithNamespace();
 });
 
 test("the operator and its rights first, as helm uninstall does, which leaves the namespace", async () => {

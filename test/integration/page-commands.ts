@@ -1,0 +1,42 @@
+/** Runs the commands of a page, as a reader would: its fenced blocks of `sh`, under a heading. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** The `sh` blocks between the heading and the next one, in their order. Throws where there is no such heading. */
+export function commandsOf(page: string, heading: string): string[] {
+  const lines = readFileSync(join(ROOT, page), "utf8").split("\n");
+  const from = lines.findIndex((line) => /^#+ /.test(line) && line.replace(/^#+ /, "") === heading);
+  if (from === -1) throw new Error(`${page} has no heading "${heading}"`);
+  const blocks: string[] = [];
+  let block: string[] | undefined;
+  for (const line of lines.slice(from + 1)) {
+    if (block === undefined && /^#+ /.test(line)) break;
+    if (block === undefined && line === "```sh") block = [];
+    else if (block !== undefined && line === "```") {
+      blocks.push(block.join("\n"));
+      block = undefined;
+    } else block?.push(line);
+  }
+  return blocks;
+}
+
+export interface Reader {
+  readonly kubeconfig: string;
+  /** Where the commands run; the checkout if nothing is said. */
+  readonly directory?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Standard output. Rejects at the first command that fails. */
+export async function runBlock(
+  block: string,
+  { kubeconfig, directory = ROOT, env }: Reader,
+): Promise<string> {
+  const path = `${join(ROOT, ".lab/bin")}:${process.env.PATH ?? ""}`;
+  const options = { cwd: directory, env: { ...process.env, ...env, PATH: path, KUBECONFIG: kubeconfig } };
+  return (await promisify(execFile)("bash", ["-euo", "pipefail", "-c", block], options)).stdout;
+}
