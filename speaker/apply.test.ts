@@ -1,19 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "#common/log.ts";
-import { Applier, type Attractor, type Forwarder, NOTHING_WANTED } from "./apply.ts";
+import { Applier, NOTHING_WANTED } from "./apply.ts";
 import {
   ForwardingError,
   type ForwardingFault,
   type ForwardingInput,
   NO_COUNTS,
 } from "./forwarding/types.ts";
-import type { Wanted } from "./layer2/announcer.ts";
 import type { Announcement } from "./layer2/messages.ts";
+import type { Attractor, Forwarder, Wanted } from "./parts.ts";
 
 const INPUT: ForwardingInput = { nodeAddresses: {}, ports: [], vips: [] };
 const forwarding = (...vips: string[]): ForwardingInput => ({ ...INPUT, vips });
 const wanted = (...vips: string[]): Wanted => new Map(vips.length === 0 ? [] : [["eth0", new Set(vips)]]);
+
+const intent = (wanted: Wanted, input?: ForwardingInput) => ({
+  wanted,
+  links: [],
+  forwarding: input === undefined ? undefined : () => input,
+});
 
 /** Writes down what happens, in order. */
 function world(present: readonly string[], first?: ForwardingFault | Error) {
@@ -26,8 +32,7 @@ function world(present: readonly string[], first?: ForwardingFault | Error) {
     for (const vip of gone) steps.push(`withdraw ${vip}`);
     return gone.map((vip) => ({ link: "eth0", vip }));
   };
-  const attractor: Attractor = {
-    problems: [],
+  const attractor: Pick<Attractor, "held" | "withdrawOthers" | "set"> = {
     held: () => new Map([["eth0", held]]),
     withdrawOthers: async (keep) => without(keep),
     set: async (_links, next) => {
@@ -68,14 +73,14 @@ function world(present: readonly string[], first?: ForwardingFault | Error) {
 
 test("withdraws first, then forwards, then announces", async () => {
   const { steps, applier } = world(["a", "b"]);
-  const applied = await applier.apply(wanted("b", "c"), [], INPUT);
+  const applied = await applier.apply(intent(wanted("b", "c"), INPUT));
   assert.deepEqual(steps, ["withdraw a", "forward", "announce c"]);
   assert.deepEqual(applied.added, [{ link: "eth0", vip: "c" }]);
 });
 
 test("a pass that failed announces nothing new and keeps what it has", async () => {
   const { steps, held, applier } = world(["a", "b"], "KernelRefused");
-  const applied = await applier.apply(wanted("b", "c"), [], INPUT);
+  const applied = await applier.apply(intent(wanted("b", "c"), INPUT));
   assert.deepEqual(steps, ["withdraw a", "forward"]);
   assert.deepEqual(
     [held(), applied.isUnable, applied.forwardingTrouble?.reason],
@@ -86,32 +91,32 @@ test("a pass that failed announces nothing new and keeps what it has", async () 
 for (const fault of ["KernelRefused", new TypeError("nobody thought of it")] as const) {
   test(`what the kernel was read back with before is taken over at once, and over a pass that fails (${fault})`, async () => {
     const { steps, held, applier, fail } = world([]);
-    await applier.apply(wanted("a"), [], forwarding("a", "b", "c"));
+    await applier.apply(intent(wanted("a"), forwarding("a", "b", "c")));
     steps.length = 0;
-    const applied = await applier.apply(wanted("a", "b"), [], forwarding("a", "b", "c"));
+    const applied = await applier.apply(intent(wanted("a", "b"), forwarding("a", "b", "c")));
     assert.deepEqual(steps, ["announce b", "forward"]);
     assert.deepEqual(applied.added, [{ link: "eth0", vip: "b" }]);
     fail(fault);
     steps.length = 0;
-    const failed = await applier.apply(wanted("a", "b", "c", "d"), [], forwarding("a", "b", "c", "d"));
+    const failed = await applier.apply(intent(wanted("a", "b", "c", "d"), forwarding("a", "b", "c", "d")));
     assert.deepEqual(steps, ["announce c", "forward"]);
     assert.deepEqual(failed.added, [{ link: "eth0", vip: "c" }]);
-    assert.deepEqual([held(), applier.isForwarded("d")], [["a", "b", "c"], false]);
+    assert.deepEqual([held(), applier.forwarded.set.has("d")], [["a", "b", "c"], false]);
     assert.equal(failed.forwardingTrouble?.reason, fault instanceof Error ? "Unexpected" : fault);
     fail(undefined);
-    await applier.apply(wanted("a", "b", "c", "d"), [], forwarding("a", "b", "c", "d"));
+    await applier.apply(intent(wanted("a", "b", "c", "d"), forwarding("a", "b", "c", "d")));
     assert.deepEqual(held(), ["a", "b", "c", "d"]);
   });
 }
 
 test("a node that could not forward takes nothing over before its kernel is read back again", async () => {
   const { steps, applier, fail } = world([]);
-  await applier.apply(wanted("a"), [], forwarding("a", "b"));
+  await applier.apply(intent(wanted("a"), forwarding("a", "b")));
   fail("NoIpvs");
-  await applier.apply(wanted("a"), [], forwarding("a", "b"));
+  await applier.apply(intent(wanted("a"), forwarding("a", "b")));
   fail(undefined);
   steps.length = 0;
-  await applier.apply(wanted("a", "b"), [], forwarding("a", "b"));
+  await applier.apply(intent(wanted("a", "b"), forwarding("a", "b")));
   assert.deepEqual(steps, ["forward", "announce a", "announce b"]);
 });
 
@@ -122,21 +127,21 @@ for (const [fault, reason] of [
 ] as const) {
   test(`a node that cannot forward (${fault}) attracts nothing and says ${reason}`, async () => {
     const { held, applier } = world(["b"], fault);
-    const applied = await applier.apply(wanted("b"), [], INPUT);
+    const applied = await applier.apply(intent(wanted("b"), INPUT));
     assert.deepEqual([held(), applied.isUnable, applied.forwardingTrouble?.reason], [[], true, reason]);
   });
 }
 
 test("mode KubeProxy takes ours away once, and announces", async () => {
   const { steps, applier } = world([]);
-  await applier.apply(wanted("a"), [], undefined);
-  await applier.apply(wanted("a"), [], undefined);
+  await applier.apply(intent(wanted("a")));
+  await applier.apply(intent(wanted("a")));
   assert.deepEqual(steps, ["remove", "announce a"]);
 });
 
 test("mode KubeProxy does without ip_vs", async () => {
   const { held, applier } = world([], "NoIpvs");
-  const applied = await applier.apply(wanted("a"), [], undefined);
+  const applied = await applier.apply(intent(wanted("a")));
   assert.deepEqual([held(), applied.forwardingTrouble], [["a"], undefined]);
 });
 

@@ -8,39 +8,35 @@ import type { Reason } from "#api/v1beta1/reasons.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import {
-  type ForwardingCounts,
   ForwardingError,
   type ForwardingFault,
   type ForwardingInput,
   type Reconciled,
 } from "./forwarding/types.ts";
-import { AnnouncerError, type Wanted } from "./layer2/announcer.ts";
-import type { Announcement, LinkIdentity, LinkProblem } from "./layer2/messages.ts";
+import { AnnouncerError } from "./layer2/announcer.ts";
+import type { Announcement, LinkIdentity } from "./layer2/messages.ts";
+import type { Attractor, Forwarder, Wanted } from "./parts.ts";
 
-/** Programs the kernel; speaker/forwarding is the real one. */
-export interface Forwarder {
-  reconcile(input: ForwardingInput): Promise<Reconciled>;
-  /** Takes away everything that is ours, and puts back the sysctls; does nothing where nothing is. */
-  remove(): Promise<void>;
-  counts(): ForwardingCounts;
-  /** What in the kernel is not as wanted at present, for people; undefined where nothing was forwarded yet. */
-  difference(): unknown;
-  /** Leaves what is in the kernel, and looks after it no more. */
-  close(): void;
-}
-
-/** Answers for addresses; layer2/announcer.ts is the real one. */
-export interface Attractor {
-  readonly problems: readonly LinkProblem[];
-  held(): Wanted;
-  withdrawOthers(wanted: Wanted): Promise<Announcement[]>;
-  set(links: readonly LinkIdentity[], wanted: Wanted): Promise<Announcement[]>;
-}
+export type { Forwarder } from "./parts.ts";
 
 /** Why something does not work: a condition's reason and message. */
 export interface Trouble<R extends Reason = TroubleReason> {
   readonly reason: R;
   readonly message: string;
+}
+
+type Announcing = Pick<Attractor, "held" | "withdrawOthers" | "set">;
+
+/** What is to be true after a pass. */
+export interface Intent {
+  readonly wanted: Wanted;
+  /** Links of this node that carry it. */
+  readonly links: readonly LinkIdentity[];
+  /**
+   * What the kernel is to forward; undefined: kube-proxy forwards. Asked for once all that can be announced without the
+   * kernel is announced: working it out may take long.
+   */
+  readonly forwarding: (() => ForwardingInput) | undefined;
 }
 
 export interface Applied {
@@ -75,31 +71,34 @@ const REASON: Readonly<Record<ForwardingFault, TroubleReason>> = {
 };
 
 export const NOTHING_WANTED: Wanted = new Map();
-const NOTHING_FORWARDED = { vips: [], set: new Set<string>() };
+const NOTHING_FORWARDED: Forwarded = { vips: [], set: new Set() };
+
+/** Addresses that the kernel was read back with. The same object while they are the same. */
+export interface Forwarded {
+  readonly vips: readonly string[];
+  readonly set: ReadonlySet<string>;
+}
 
 export class Applier {
   readonly #forwarder: Forwarder;
-  readonly #attractor: Attractor;
+  readonly #attractor: Announcing;
   readonly #log: Logger;
   /** Whether something of ours may be in the kernel; unknown at the start. */
   #mayForward = true;
   /** Addresses of the last plan that the kernel was read back with. */
-  #forwarded: { readonly vips: readonly string[]; readonly set: ReadonlySet<string> } = NOTHING_FORWARDED;
+  #forwarded = NOTHING_FORWARDED;
 
-  constructor(options: { forwarder: Forwarder; attractor: Attractor; log: Logger }) {
+  constructor(options: { forwarder: Forwarder; attractor: Announcing; log: Logger }) {
     this.#forwarder = options.forwarder;
     this.#attractor = options.attractor;
     this.#log = options.log;
   }
 
-  /** `input` undefined: mode KubeProxy, ours is taken away. Throws AnnouncerError. */
-  async apply(
-    wanted: Wanted,
-    links: readonly LinkIdentity[],
-    input: ForwardingInput | undefined,
-  ): Promise<Applied> {
+  /** Without `forwarding` ours is taken away. Throws AnnouncerError, and what `forwarding` throws. */
+  async apply({ wanted, links, forwarding }: Intent): Promise<Applied> {
     const withdrawn = await this.#attractor.withdrawOthers(wanted);
-    const taken = await this.#takeOver(wanted, links, input);
+    const taken = forwarding === undefined ? [] : await this.#takeOver(wanted, links);
+    const input = forwarding?.();
     try {
       const reconciled =
         input === undefined ? await this.#takeAway() : await this.#forwarder.reconcile(input);
@@ -112,22 +111,17 @@ export class Applier {
     }
   }
 
-  /** The kernel was read back with the address, in this pass or in an earlier one. */
-  isForwarded(vip: string): boolean {
-    return this.#forwarded.set.has(vip);
+  /** What the kernel was read back with, in this pass or in an earlier one. */
+  get forwarded(): Forwarded {
+    return this.#forwarded;
   }
 
   /** What the kernel forwards already is announced before a pass that may take long, or fail. */
-  async #takeOver(
-    wanted: Wanted,
-    links: readonly LinkIdentity[],
-    input: ForwardingInput | undefined,
-  ): Promise<Announcement[]> {
-    if (input === undefined) return [];
+  async #takeOver(wanted: Wanted, links: readonly LinkIdentity[]): Promise<Announcement[]> {
     const held = this.#attractor.held();
     const sound = [...wanted].map(([link, vips]): [string, Set<string>] => [
       link,
-      new Set([...vips].filter((vip) => this.isForwarded(vip) || held.get(link)?.has(vip) === true)),
+      new Set([...vips].filter((vip) => this.#forwarded.set.has(vip) || held.get(link)?.has(vip) === true)),
     ]);
     const now = new Map(sound.filter(([, vips]) => vips.size > 0));
     if (!hasMore(now, held)) return [];

@@ -1,17 +1,11 @@
 /** What a pass tells routers when: a speaker that starts again must not tell less than the one before. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EventContent, EventTarget } from "#common/kube/events.ts";
-import { silentLogger } from "#common/log.ts";
-import { FakeClock } from "#test/fakes/clock.ts";
-import type { BgpPlan } from "./bgp/plan.ts";
+import { fakeParts } from "#test/fakes/speaker-parts.ts";
 import { ForwardingError, type Refusal } from "./forwarding/types.ts";
-import { Pools } from "./known/pools.ts";
 import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./known/view.ts";
-import type { LinkProblem } from "./layer2/messages.ts";
 import type { Judgement } from "./membership/liveness.ts";
-import type { Status } from "./report/status.ts";
-import { Speaker, type SpeakerOptions } from "./speaker.ts";
+import { Speaker } from "./speaker.ts";
 
 const NODE: NodeView = { name: "n1", labels: {}, addresses: { IPv4: "172.30.0.1" }, own: [] };
 const VIP = "198.51.100.1";
@@ -53,133 +47,47 @@ const SLICE: SliceView = {
   endpoints: [POD],
 };
 
-/** A speaker on n1 whose parts do nothing, and what its routers are told, pass by pass. */
+/** A speaker on n1 whose parts are fakes, and what its routers are told, pass by pass. */
 function world() {
-  const told: string[][] = [];
-  let version = 0;
-  let fault: Error | undefined;
-  let conflicts: string[] = [];
-  let refused: Refusal[] = [];
-  const events: string[] = [];
-  let triggers = 0;
-  const problems: LinkProblem[] = [];
-  let status: Status | undefined;
-  const services = new Map([[SERVICE.key, SERVICE]]);
-  const membership = {
-    judgement: {
-      live: [],
-      dead: [],
-      states: new Map(),
-      faults: new Map(),
-      isFrozen: true,
-      fingerprint: "",
-    } as Judgement,
-    publish() {},
-    unusable: () => [],
-  };
-  const parts = {
-    node: NODE.name,
-    namespace: "genkan-system",
-    clock: new FakeClock(),
-    log: silentLogger,
-    sources: {
-      loadBalancer: () => ({
-        generation: 1,
-        isDeleting: false,
-        nodeSelector: {},
-        mode: "IPVS",
-        scheduler: "mh",
-        addressConflict: "defend",
-      }),
-      nodes: new Map([[NODE.name, NODE]]),
-      pools: { current: () => new Pools([POOL]) },
-      services,
-      changed: { take: () => new Set(services.keys()) },
-      peers: { list: () => [PEER] },
-      profiles: { list: () => [] },
-      slicesOf: () => [SLICE],
-      password: () => undefined,
-      unusable: () => [],
-    },
-    membership,
-    probe: { trouble: undefined, set() {} },
-    monitor: { links: () => [] },
-    announcer: {
-      problems,
-      held: () => new Map(),
-      withdrawOthers: async () => [],
-      set: async () => [],
-      rule: () => undefined,
-      contested: () => [],
-    },
-    routing: {
-      withdrawOthers() {},
-      reconcile: ({ sessions }: BgpPlan) => {
-        const all = [...sessions.values()].flatMap(({ advertisements }) => advertisements);
-        told.push(all.map(({ prefix }) => prefix));
-      },
-      report: () => ({
-        sessions: [],
-        withheld: [],
-        bfd: [],
-        scheduling: undefined,
-        listenTrouble: undefined,
-      }),
-    },
-    forwarder: {
-      reconcile: async () => {
-        if (fault !== undefined) throw fault;
-        return { writes: 0, changes: [], conflicts, refused };
-      },
-      counts: () => ({}),
-    },
-    reporter: {
-      report: (next: Status) => {
-        status = next;
-      },
-      conditions: [],
-    },
-    events: {
-      emit: ({ kind, metadata }: EventTarget, { reason }: EventContent) =>
-        events.push(`${kind} ${metadata.name} ${reason}`),
-    },
-    cannotSend: () => undefined,
-    onOwnership() {},
-    trigger: () => {
-      triggers += 1;
-    },
-    version: () => version,
-  };
+  const fakes = fakeParts(NODE.name);
+  const { knowledge, members, router, forwarder, attractor, reporter, emitted, triggers, steps } = fakes;
+  knowledge.nodes.set(NODE.name, NODE);
+  knowledge.setPools(POOL);
+  knowledge.peerViews = [PEER];
+  knowledge.put(SERVICE, SLICE);
   return {
-    told,
-    events,
-    problems,
-    triggers: () => triggers,
+    steps,
+    told: router.advertised,
+    events: emitted,
+    problems: attractor.problems,
+    published: members.published,
+    triggers: () => triggers.length,
     /** What of single Services the kernel does not take from now on. */
     refuseOne: (...refusals: Refusal[]) => {
-      refused = refusals;
+      forwarder.refused = refusals;
     },
-    speaker: new Speaker(parts as unknown as SpeakerOptions, []),
+    speaker: new Speaker(fakes.parts),
     /** What the kernel says from now on. */
     refuse: (error: Error | undefined) => {
-      fault = error;
+      forwarder.fault = error;
     },
     /** What stands in the way of single ports from now on. */
     obstruct: (...marks: string[]) => {
-      conflicts = marks;
+      forwarder.conflicts = marks;
     },
     condition: (type: string) => {
-      const { status: is, reason, message } = status?.conditions?.find((one) => one.type === type) ?? {};
+      const {
+        status: is,
+        reason,
+        message,
+      } = reporter.status?.conditions?.find((one) => one.type === type) ?? {};
       return [is, reason, message];
     },
-    add: (service: ServiceView) => {
-      services.set(service.key, service);
-      version += 1;
-    },
+    add: (service: ServiceView) => knowledge.put(service, { ...SLICE, service: service.key }),
     judge: (judgement: Partial<Judgement>) => {
-      membership.judgement = { ...membership.judgement, ...judgement };
-      version += 1;
+      members.judgement = { ...members.judgement, ...judgement };
     },
+    knowledge,
   };
 }
 
@@ -270,6 +178,35 @@ test("what the kernel refuses of one Service takes no readiness and no route fro
   refuseOne();
   await speaker.pass();
   assert.deepEqual(condition("AllServed").slice(0, 2), ["True", "Served"]);
+});
+
+test("what the kernel forwards already is advertised before it is programmed with what is new", async () => {
+  const { speaker, steps, judge, knowledge } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  knowledge.peerViews = [{ ...PEER, nodeSelectors: [{ matchLabels: { rack: "a" } }] }];
+  for (const _ of [1, 2]) await speaker.pass();
+  steps.length = 0;
+  knowledge.peerViews = [PEER];
+  await speaker.pass();
+  assert.deepEqual(steps, ["advertise 1", "program"]);
+});
+
+test("a pass publishes once what this node is, and twice only if it stops being ready", async () => {
+  const { speaker, published, judge, refuse } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  for (const _ of [1, 2]) await speaker.pass();
+  assert.deepEqual(published, [true, true]);
+  refuse(new ForwardingError("NoIpvs", "no ip_vs"));
+  for (const _ of [1, 2]) await speaker.pass();
+  assert.deepEqual(published.slice(2), [true, false, false]);
+});
+
+test("nothing is reported before the first pass: nothing is known", async () => {
+  const { speaker, condition } = world();
+  speaker.refreshReport();
+  assert.deepEqual(condition("Ready"), [undefined, undefined, undefined]);
+  await speaker.pass();
+  assert.equal(condition("Ready")[0], "True");
 });
 
 test("a foreign IPVS service in the way of some ports is said until it is gone, and stops nothing else", async () => {

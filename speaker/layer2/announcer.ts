@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { Cancel, Clock } from "#common/clock.ts";
 import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
+import type { Attractor, Wanted } from "#speaker/parts.ts";
 import type {
   Announcement,
   Conflict,
@@ -16,9 +17,6 @@ import type {
   Rules,
   ToWorker,
 } from "./messages.ts";
-
-/** What to announce: addresses by name of link. */
-export type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
 
 export interface WorkerLike {
   postMessage(message: ToWorker): void;
@@ -72,7 +70,7 @@ export function spawnWorker(): WorkerLike {
 
 type Reply = Extract<FromWorker, { sequence: number }>;
 
-export class Announcer {
+export class Announcer implements Attractor {
   readonly #options: AnnouncerOptions;
   readonly #held = new Map<string, Set<string>>();
   readonly #waiting = new Map<

@@ -195,8 +195,8 @@ describe("a kept Planner gives what a new one gives", () => {
           const { addresses, vips } = planner.attract(view);
           assert.deepEqual([addresses, vips], [anew.addresses, anew.vips]);
           if (what === "attract") continue;
-          const { ports, leftOut, translated } = anew;
-          assert.deepEqual(planner.forward(), { ports, leftOut, translated });
+          const { addresses: _, vips: __, poolsWithoutLink: ___, ...ports } = anew;
+          assert.deepEqual(planner.forward(), ports);
         }
       }),
       { numRuns: 200 },

@@ -3,6 +3,7 @@
  * what changed; the result equals that of a new Planner (property test). The first step, `attract`, does not wait for
  * the second: a node's death moves addresses, and changes the weights of a hundred thousand endpoints.
  */
+import type { Range } from "#api/address.ts";
 import type { ForwardedPort } from "../forwarding/types.ts";
 import type { ClusterView } from "../known/view.ts";
 import { Addresses, type AddressPlan } from "./addresses.ts";
@@ -10,6 +11,7 @@ import type { LeftOut } from "./claims.ts";
 import type { ServiceEndpoints } from "./endpoints.ts";
 import { GivenAddresses } from "./given.ts";
 import { Ports, sortedValues } from "./ports.ts";
+import { routedRanges, tunnelSources } from "./reach.ts";
 import { Services } from "./services.ts";
 import { type Surroundings, surroundingsOf } from "./surroundings.ts";
 
@@ -29,11 +31,22 @@ export interface PortPlan {
   readonly leftOut: readonly LeftOut[];
   /** Pods reached with source address translation. */
   readonly translated: number;
+  /** Addresses from which nodes send what they tunnel. */
+  readonly members: readonly string[];
+  /** Ranges that routers send here. */
+  readonly routed: readonly Range[];
 }
 
 export interface Plan extends AttractionPlan, PortPlan {}
 
-export const NOTHING_FORWARDED: PortPlan = { ports: [], leftOut: [], translated: 0 };
+export const NOTHING_ATTRACTED: AttractionPlan = { addresses: [], vips: [], poolsWithoutLink: [] };
+export const NOTHING_FORWARDED: PortPlan = {
+  ports: [],
+  leftOut: [],
+  translated: 0,
+  members: [],
+  routed: [],
+};
 
 export class Planner {
   #state = new PlanState();
@@ -68,6 +81,7 @@ class PlanState {
   readonly #addresses = new Addresses();
   readonly #ports = new Ports();
   #surroundings: Surroundings | undefined;
+  #reach: (Pick<PortPlan, "members" | "routed"> & { readonly of: Surroundings }) | undefined;
   /** Services that changed since the last `forward`, with what they were then. */
   #changes = new Map<string, ServiceEndpoints | undefined>();
   /** Services of which an address came to be ours, or stopped being so, since then. */
@@ -89,6 +103,7 @@ class PlanState {
   forward(): PortPlan {
     if (this.#surroundings === undefined) return NOTHING_FORWARDED;
     const { context, view } = this.#surroundings;
+    const { members, routed } = this.#reachOf(this.#surroundings);
     const [services, given] = [this.#services, this.#given];
     this.#ports.update({ changes: this.#changes, affected: this.#affected, services, given, context });
     this.#changes = new Map();
@@ -98,6 +113,17 @@ class PlanState {
       ports: isForwarding ? this.#ports.list : NOTHING_FORWARDED.ports,
       translated: isForwarding ? this.#ports.translated : 0,
       leftOut: [...sortedValues(services.unusable), ...sortedValues(given.foreign), ...this.#ports.leftOut],
+      members,
+      routed,
     };
+  }
+
+  #reachOf(of: Surroundings): Pick<PortPlan, "members" | "routed"> {
+    if (this.#reach?.of === of) return this.#reach;
+    const { node, members, pools } = of.view;
+    const own = members.states.get(node);
+    const routed = own === undefined ? [] : routedRanges(pools.list(), own);
+    this.#reach = { of, members: tunnelSources(of.view), routed };
+    return this.#reach;
   }
 }

@@ -29,9 +29,14 @@ export class SpeakerEvents {
   #saidTrouble = "";
   #saidLeftOut: ReadonlySet<string> = new Set();
 
-  constructor(options: SpeakerEventsOptions, inherited: readonly string[]) {
+  constructor(options: SpeakerEventsOptions, inherited: readonly string[] = []) {
     this.#options = options;
     this.#inherited = new Set(inherited);
+  }
+
+  /** Addresses that an earlier process of this node announced. */
+  inherit(addresses: readonly string[]): void {
+    this.#inherited = new Set(addresses);
   }
 
   /** A session came up or was lost: told once, at the peer's object. */

@@ -3,10 +3,10 @@ import { FAMILIES, familyOf } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
 import type { Loop } from "#common/loop.ts";
 import type { Metrics } from "#common/metrics.ts";
-import type { Forwarder } from "../apply.ts";
 import type { Sources } from "../known/sources.ts";
 import type { Announcer } from "../layer2/announcer.ts";
 import type { ResponderCounts } from "../layer2/messages.ts";
+import type { Forwarder } from "../parts.ts";
 import type { RoutingReport } from "../routing.ts";
 
 export function observe(
@@ -14,7 +14,7 @@ export function observe(
   parts: {
     announcer: Announcer;
     routing: () => RoutingReport;
-    forwarder: Forwarder;
+    forwarder: Pick<Forwarder, "counts">;
     sources: Sources;
     loop: Loop;
     clock: Clock;

@@ -12,8 +12,20 @@ const POOL: PoolView = {
   advertisements: [],
 };
 
+const LOADBALANCER: ClusterView["loadBalancer"] = {
+  generation: 1,
+  isDeleting: false,
+  nodeSelector: {},
+  mode: "IPVS",
+  scheduler: "mh",
+  addressConflict: "defend",
+};
+
 export class ScaleWorld {
   readonly #services = new Map<string, ServiceView>();
+  readonly #nodes = new Map(NAMES.map((name) => [name, node(name)]));
+  readonly #states = new Map(NAMES.map((name) => [name, state(name)]));
+  #changed = new Set<string>();
   readonly #slices = new Map<string, readonly SliceView[]>();
   readonly #endpoints: number;
   readonly #pools = new Pools([POOL]);
@@ -37,25 +49,24 @@ export class ScaleWorld {
 
   /** Its first pod is ready, or is not. */
   setReady(at: number, isReady: boolean): void {
-    this.#slices.set(`default/s${at}`, [this.#slice(at, isReady)]);
+    const key = `default/s${at}`;
+    this.#slices.set(key, [this.#slice(at, isReady)]);
+    this.#changed.add(key);
   }
 
+  /** With what changed since the last one: for one Planner. */
   view(): ClusterView {
+    const changed = this.#changed;
+    this.#changed = new Set();
     return {
       node: "n1",
-      loadBalancer: {
-        generation: 1,
-        isDeleting: false,
-        nodeSelector: {},
-        mode: "IPVS",
-        scheduler: "mh",
-        addressConflict: "defend",
-      },
-      nodes: new Map(NAMES.map((name) => [name, node(name)])),
+      loadBalancer: LOADBALANCER,
+      nodes: this.#nodes,
       pools: this.#pools,
       services: this.#services,
+      changed,
       slicesOf: (key) => this.#slices.get(key) ?? [],
-      members: { live: NAMES, dead: [], states: new Map(NAMES.map((name) => [name, state(name)])) },
+      members: { live: NAMES, dead: [], states: this.#states },
     };
   }
 

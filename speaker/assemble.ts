@@ -1,0 +1,162 @@
+/** Makes the parts of a speaker and connects them; nothing runs yet. Wiring only. */
+import { FIELD_MANAGER } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
+import type { Connection } from "#common/kube/connection.ts";
+import { EventRecorder } from "#common/kube/events.ts";
+import type { Logger } from "#common/log.ts";
+import { createLoop, type Loop } from "#common/loop.ts";
+import { countSetbacks, createMetrics, type Metrics } from "#common/metrics.ts";
+import type { Random } from "#common/random.ts";
+import { BUILD } from "#common/version.ts";
+import { createBfd } from "./bfd/bfd.ts";
+import { createBgp } from "./bgp/bgp.ts";
+import { openOnLink } from "./bgp/on-link.ts";
+import { cannotSend } from "./can-send.ts";
+import { createForwarder } from "./forwarder.ts";
+import { Forwarding } from "./forwarding/forwarding.ts";
+import { openForwardingKernel } from "./forwarding/open-kernel.ts";
+import { monitorLinks } from "./known/node-links.ts";
+import { Sources } from "./known/sources.ts";
+import { Announcer, spawnWorker } from "./layer2/announcer.ts";
+import { Membership } from "./membership/membership.ts";
+import type { Options } from "./options.ts";
+import { SpeakerEvents } from "./report/events.ts";
+import { observe } from "./report/observe.ts";
+import { Reporter } from "./report/reporter.ts";
+import { Reporting } from "./reporting.ts";
+import { Routing } from "./routing.ts";
+import { SelfProbe } from "./selfprobe/selfprobe.ts";
+import { Speaker } from "./speaker.ts";
+
+/** Whatever somebody else deletes in the kernel is back after this time and a moment. */
+const RESYNC_MS = 3_000;
+
+/** What comes in from outside of the process. */
+export interface World {
+  readonly options: Options;
+  readonly connection: Connection;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface Assembled {
+  readonly client: KubeClient;
+  readonly sources: Sources;
+  readonly membership: Membership;
+  readonly reporter: Reporter;
+  readonly events: SpeakerEvents;
+  readonly probe: SelfProbe;
+  readonly metrics: Metrics;
+  readonly speaker: Speaker;
+  /** Its passes. */
+  readonly loop: Loop;
+  /** Ends what has no `run`. */
+  close(): Promise<void>;
+}
+
+export function assemble(world: World): Assembled {
+  const { options, connection, log } = world;
+  const { node, namespace } = options;
+  const client = createKubeClient(connection, { userAgent: FIELD_MANAGER.speaker });
+  // Its own connection: a renewal must not queue behind lists.
+  const leaseClient = createKubeClient(connection, { userAgent: FIELD_MANAGER.speaker, maxSockets: 2 });
+  const metrics = createMetrics({ role: "speaker", version: BUILD });
+  const onSetback = countSetbacks(metrics);
+  const trigger = (): void => loop.trigger();
+  const sources = new Sources({ ...world, client, namespace, onSetback, onChange: trigger });
+  const membership = new Membership({
+    ...world,
+    ...{ client: leaseClient, node, namespace, onSetback },
+    identity: options.identity,
+    onChange: trigger,
+  });
+  const monitor = monitorLinks({
+    clock: world.clock,
+    onChange: trigger,
+    onError: (error) => log.warn("links not read", { error }),
+  });
+  const announcer = new Announcer({
+    ...world,
+    spawn: spawnWorker,
+    onTrouble: trigger,
+    onConflicts: (conflicts) => speaker.onConflicts(conflicts),
+  });
+  const forwarder = createForwarder({
+    open: () =>
+      new Forwarding(openForwardingKernel({ sysctlRoot: options.sysctlRoot }), {
+        clock: world.clock,
+        onDrift: trigger,
+      }),
+    metrics,
+    log,
+  });
+  const { routing, onLink } = assembleRouting(world, {
+    onChange: () => speaker.refreshReport(),
+    onSession: (report) => speaker.onSession(report),
+  });
+  const reporter = new Reporter({ ...world, client, node, namespace });
+  const probe = new SelfProbe({
+    ...world,
+    linkName: (index) => monitor.links().find((link) => link.index === index)?.name ?? `number ${index}`,
+    onChange: () => speaker.refreshReport(),
+  });
+  const events = new SpeakerEvents({
+    ...{ node, namespace, log },
+    events: new EventRecorder({ ...world, client, component: FIELD_MANAGER.speaker, instance: node }),
+    onOwnership: (direction, count) => metrics.count("genkan_ownership_changes_total", { direction }, count),
+    uidOf: (service) => sources.services.get(service)?.uid,
+  });
+  const parts = {
+    ...{ node, log, clock: world.clock, monitor, forwarder, reporter, probe, events, cannotSend, trigger },
+    ...{ knowledge: sources, members: membership, attractor: announcer, router: routing },
+  };
+  const speaker = new Speaker({ ...parts, reporting: new Reporting(parts) });
+  const loop = createLoop({
+    ...world,
+    name: "speaker",
+    resyncMs: RESYNC_MS,
+    minIntervalMs: 50,
+    backoffMs: { baseMs: 100, capMs: 3_000 },
+    pass: () => speaker.pass(),
+  });
+  observe(metrics, {
+    announcer,
+    routing: () => routing.report(),
+    forwarder,
+    sources,
+    loop,
+    clock: world.clock,
+  });
+  const close = async (): Promise<void> => {
+    forwarder.close();
+    await announcer.close();
+    monitor.close();
+    onLink.close();
+    client.close();
+    leaseClient.close();
+  };
+  return { client, sources, membership, reporter, events, probe, metrics, speaker, loop, close };
+}
+
+function assembleRouting(
+  world: World,
+  callbacks: Pick<ConstructorParameters<typeof Routing>[0], "onChange" | "onSession">,
+) {
+  const { clock, log, options } = world;
+  const onLink = openOnLink({
+    clock,
+    onError: (link, error) =>
+      log.warn("unnumbered peers of the link cannot learn of this node", { link, error: errorText(error) }),
+  });
+  const routing = new Routing({
+    clock,
+    openBgp: (onChange) =>
+      createBgp({ ...world, listenPort: options.bgpPort, onChange, addressOn: onLink.addressOn }),
+    openBfd: () => createBfd(world),
+    ...callbacks,
+  });
+  return { routing, onLink };
+}

@@ -1,0 +1,71 @@
+/** The life of a speaker's process: learn, work, hand over, end. */
+import { BUILD } from "#common/version.ts";
+import { type Assembled, assemble, type World } from "./assemble.ts";
+import { serveSpeaker } from "./http.ts";
+import { shutDown } from "./shutdown.ts";
+
+/** Until `signal` aborts and all is handed over. Throws HttpListenError, and what a shutdown throws. */
+export async function live(world: World, signal: AbortSignal): Promise<void> {
+  const { options, log } = world;
+  const parts = assemble(world);
+  const { sources, membership, reporter, probe } = parts;
+  const background = new AbortController();
+  let isKnown = false;
+  const missing = (): string[] => sources.missing();
+  const http = await serveSpeaker(
+    {
+      ...world,
+      ...{ port: options.httpPort, address: options.address, namespace: options.namespace },
+      access: options.metricsAccess,
+      certificateDirectory: options.metricsCertificateDirectory,
+      metrics: parts.metrics,
+      unready: () => (isKnown ? parts.speaker.unsettled : `waiting for ${missing().join(", ")}`),
+      plan: () => (isKnown ? parts.speaker.describe() : { waitingFor: missing() }),
+    },
+    background.signal,
+  );
+  const { namespace, sysctlRoot } = options;
+  log.info("speaker started", { build: BUILD, namespace, http: http.port, sysctlRoot });
+  const running = [sources, membership, reporter, probe].map((part) => part.run(background.signal));
+  await Promise.race([Promise.all([sources.synced(), membership.reflector.synced()]), aborted(signal)]);
+  if (!signal.aborted) {
+    parts.events.inherit(await inheritedAddresses(world, parts));
+    isKnown = true;
+    await parts.loop.run(signal);
+    await handOver(world, parts);
+  }
+  background.abort();
+  await Promise.all(running);
+  await http.close();
+  await parts.close();
+}
+
+async function handOver(world: World, { client, speaker, membership, reporter }: Assembled): Promise<void> {
+  const { node, namespace } = world.options;
+  await shutDown({
+    ...world,
+    ...{ client, node, namespace },
+    role: speaker.role,
+    release: () => membership.release(),
+    withdraw: () => speaker.pause(),
+    leave: (role) => speaker.leaveAs(role),
+  });
+  await reporter.write().catch((error: unknown) => world.log.warn("last status not written", { error }));
+}
+
+async function inheritedAddresses({ log }: World, { reporter }: Assembled): Promise<string[]> {
+  try {
+    const present = await reporter.readPresent();
+    return (present?.addresses ?? []).map(({ address }) => address);
+  } catch (error) {
+    log.warn("what an earlier speaker of this node did is not known", { error });
+    return [];
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * What a speaker's pass works with, as narrow as it uses it: whoever tests a pass gives it fakes of these
+ * (test/fakes/speaker-parts.ts). Types only.
+ */
+import type { ReadStore } from "#common/kube/store.ts";
+import type { BgpPlan } from "./bgp/plan.ts";
+import type { ForwardingCounts, ForwardingInput, Reconciled } from "./forwarding/types.ts";
+import type { NodeLink } from "./known/node-links.ts";
+import type { Password } from "./known/password.ts";
+import type { Pools } from "./known/pools.ts";
+import type { Unusable } from "./known/usable.ts";
+import type {
+  LoadBalancerView,
+  NodeView,
+  PeerView,
+  ProfileView,
+  ServiceView,
+  SliceView,
+  SpeakerState,
+} from "./known/view.ts";
+import type { Announcement, Conflict, LinkIdentity, LinkProblem, Rules } from "./layer2/messages.ts";
+import type { Judgement } from "./membership/liveness.ts";
+import type { RoutingReport } from "./routing.ts";
+
+/** What is known of the cluster; known/sources.ts is the real one. */
+export interface Knowledge {
+  loadBalancer(): LoadBalancerView | undefined;
+  readonly nodes: Pick<ReadStore<NodeView>, "get" | "entries">;
+  readonly pools: { current(): Pools };
+  readonly services: { get(key: string): ServiceView | undefined; keys(): Iterable<string> };
+  /** Services to look at again since the last time that it was asked. */
+  readonly changed: { take(): ReadonlySet<string> };
+  slicesOf(service: string): readonly SliceView[];
+  readonly peers: { list(): readonly PeerView[] };
+  readonly profiles: { list(): readonly ProfileView[] };
+  password(secret: string): Password | undefined;
+  /** What others wrote that is left out. */
+  unusable(): readonly Unusable[];
+}
+
+/** Who is alive; membership/membership.ts is the real one. */
+export interface Members {
+  readonly judgement: Judgement;
+  publish(state: SpeakerState): void;
+  unusable(): readonly Unusable[];
+}
+
+/** This node's links; known/node-links.ts is the real one. */
+export interface Links {
+  links(): readonly NodeLink[];
+}
+
+/** What to announce: addresses by name of link. */
+export type Wanted = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Layer 2: answers for addresses; layer2/announcer.ts is the real one. */
+export interface Attractor {
+  /** Links that the last update could not open. */
+  readonly problems: readonly LinkProblem[];
+  /** What is announced now. */
+  held(): Wanted;
+  withdrawOthers(wanted: Wanted): Promise<Announcement[]>;
+  set(links: readonly LinkIdentity[], wanted: Wanted): Promise<Announcement[]>;
+  rule(rules: Rules): void;
+  /** Addresses that foreign stations use at present. */
+  contested(): Conflict[];
+}
+
+/** BGP and BFD; routing.ts is the real one. */
+export interface Router {
+  withdrawOthers(plan: BgpPlan): void;
+  reconcile(plan: BgpPlan): void;
+  stop(mode: "restart" | "leave"): Promise<void>;
+  report(): RoutingReport;
+}
+
+/** Finds out whether the host firewall drops what other nodes tunnel; selfprobe/selfprobe.ts is the real one. */
+export interface FirewallProbe {
+  set(own: NodeView["addresses"], others: readonly NodeView["addresses"][]): void;
+}
+
+/** A part of /debug/plan. */
+export interface Comparison {
+  readonly wanted: unknown;
+  readonly actual: unknown;
+  readonly difference: unknown;
+}
+
+/** Programs the kernel; forwarder.ts is the real one. */
+export interface Forwarder {
+  reconcile(input: ForwardingInput): Promise<Reconciled>;
+  /** Takes away everything that is ours, and puts back the sysctls; does nothing where nothing is. */
+  remove(): Promise<void>;
+  counts(): ForwardingCounts;
+  /** What in the kernel is not as wanted at present, for people; undefined where nothing was forwarded yet. */
+  difference(): unknown;
+  /** Leaves what is in the kernel, and looks after it no more. */
+  close(): void;
+}

@@ -1,0 +1,181 @@
+/** What a pass is to make true: what is known -> view -> plans, each kept while what it is made of is the same. */
+import { type BgpPlan, planBgp } from "./bgp/plan.ts";
+import type { ForwardingInput } from "./forwarding/types.ts";
+import { MemberStates } from "./known/members.ts";
+import { publishedLinks } from "./known/node-links.ts";
+import type { ClusterView, LoadBalancerView, SpeakerState } from "./known/view.ts";
+import type { Rules } from "./layer2/messages.ts";
+import type { Knowledge, Links, Members, Wanted } from "./parts.ts";
+import type { AddressPlan } from "./plan/addresses.ts";
+import {
+  type AttractionPlan,
+  NOTHING_ATTRACTED,
+  NOTHING_FORWARDED,
+  Planner,
+  type PortPlan,
+} from "./plan/plan.ts";
+import { rulesFor } from "./plan/rules.ts";
+import { sameItems } from "./plan/sorted-keys.ts";
+
+export interface PlanningParts {
+  /** Name of this node. */
+  readonly node: string;
+  readonly knowledge: Knowledge;
+  readonly members: Pick<Members, "judgement">;
+  readonly monitor: Links;
+}
+
+export const NO_PEERS: BgpPlan = { sessions: new Map(), bfd: [], withheld: [] };
+const NO_ADDRESSES: readonly AddressPlan[] = [];
+
+export class Planning {
+  readonly #parts: PlanningParts;
+  readonly #memberStates = new MemberStates();
+  #planner = new Planner();
+  #rules: { readonly madeOf: readonly unknown[]; readonly rules: Rules } | undefined;
+  #attraction = NOTHING_ATTRACTED;
+  #ports = NOTHING_FORWARDED;
+  #wanted: { readonly of: readonly AddressPlan[]; readonly links: Wanted } = {
+    of: NO_ADDRESSES,
+    links: new Map(),
+  };
+  readonly #peers = new PeerPlans();
+  /** As #peers, for the addresses that the kernel was read back with. */
+  readonly #forwardedPeers = new PeerPlans();
+
+  constructor(parts: PlanningParts) {
+    this.#parts = parts;
+  }
+
+  get attraction(): AttractionPlan {
+    return this.#attraction;
+  }
+
+  /** As of the last `forwarding`. */
+  get ports(): PortPlan {
+    return this.#ports;
+  }
+
+  /** What this node tells the others about itself. */
+  ownState(isReady: boolean): SpeakerState {
+    const { knowledge, monitor } = this.#parts;
+    const pools = knowledge.pools.current().list();
+    const named = new Set(pools.flatMap(({ interfaces }) => interfaces));
+    return { isReady, links: publishedLinks(monitor.links(), named) };
+  }
+
+  /** Looks at what is known, and plans who attracts what. Returns which stations are our nodes'. */
+  attract(loadBalancer: LoadBalancerView, own: SpeakerState): Rules {
+    const { node, knowledge, members } = this.#parts;
+    const view: ClusterView = {
+      node,
+      loadBalancer,
+      nodes: new Map(knowledge.nodes.entries()),
+      pools: knowledge.pools.current(),
+      services: knowledge.services,
+      changed: knowledge.changed.take(),
+      slicesOf: (service) => knowledge.slicesOf(service),
+      members: this.#memberStates.members(members.judgement, node, own),
+    };
+    this.#attraction = this.#planner.attract(view);
+    return this.#rulesOf(view);
+  }
+
+  /** Link -> addresses that this node is to announce there. */
+  wanted(): Wanted {
+    const { addresses } = this.#attraction;
+    if (this.#wanted.of !== addresses) this.#wanted = { of: addresses, links: wantedOf(addresses) };
+    return this.#wanted.links;
+  }
+
+  /**
+   * The same of what is announced already. Cut off, or with the API server away, owners stay: a node whose link comes
+   * back must not claim what others may have taken meanwhile.
+   */
+  stillWanted(held: Wanted): Wanted {
+    const kept = [...this.wanted()].map(
+      ([link, vips]) => [link, vips.intersection(held.get(link) ?? new Set<string>())] as const,
+    );
+    return new Map(kept.filter(([, vips]) => vips.size > 0));
+  }
+
+  /** What BGP peers are to hear; of those addresses only that `forwarded` has, if it is given. */
+  peers(forwarded?: ReadonlySet<string>): BgpPlan {
+    const { addresses } = this.#attraction;
+    const isForwarded = ({ vip, isAdvertised }: AddressPlan): boolean =>
+      !isAdvertised || forwarded === undefined || forwarded.has(vip);
+    if (addresses.every(isForwarded)) return this.#peers.plan(addresses, this.#parts);
+    return this.#forwardedPeers.plan(addresses.filter(isForwarded), this.#parts);
+  }
+
+  /** Plans what the kernel is to forward. */
+  forwarding(): ForwardingInput {
+    const { node, knowledge } = this.#parts;
+    this.#ports = this.#planner.forward();
+    const nodeAddresses = knowledge.nodes.get(node)?.addresses ?? {};
+    const { ports, members, routed } = this.#ports;
+    return { nodeAddresses, ports, vips: this.#attraction.vips, members, routed };
+  }
+
+  /** In mode KubeProxy: what is left out is known all the same. */
+  withoutForwarding(): void {
+    this.#ports = this.#planner.forward();
+  }
+
+  /** Nothing is wanted of this node any more; the next view is planned from nothing. */
+  forget(): void {
+    this.#planner = new Planner();
+    this.#attraction = NOTHING_ATTRACTED;
+    this.#ports = NOTHING_FORWARDED;
+  }
+
+  /** Which stations are our nodes', and what is done about others; the same object while it is the same. */
+  #rulesOf(view: ClusterView): Rules {
+    const links = this.#parts.monitor.links();
+    const madeOf = [links, view.loadBalancer, ...view.members.states.values()];
+    if (this.#rules === undefined || !sameItems(madeOf, this.#rules.madeOf))
+      this.#rules = { madeOf, rules: rulesFor(view, links) };
+    return this.#rules.rules;
+  }
+}
+
+/** Plans of peers, made anew when an address, a pool, a peer, a profile, a password or this node changed. */
+class PeerPlans {
+  #madeOf: readonly unknown[] = [];
+  #plan = NO_PEERS;
+
+  plan(addresses: readonly AddressPlan[], { node, knowledge }: PlanningParts): BgpPlan {
+    const own = knowledge.nodes.get(node);
+    const peers = knowledge.peers.list();
+    if (own === undefined || peers.length === 0) return NO_PEERS;
+    const advertised = addresses.filter(({ isAdvertised }) => isAdvertised);
+    const pools = knowledge.pools.current();
+    const profiles = knowledge.profiles.list();
+    const passwords = peers.map(({ passwordSecret }) => passwordSecret && knowledge.password(passwordSecret));
+    const madeOf = [own, pools, ...peers, ...profiles, ...passwords, ...advertised];
+    if (sameItems(madeOf, this.#madeOf)) return this.#plan;
+    this.#madeOf = madeOf;
+    this.#plan = planBgp({
+      node: own,
+      addresses: advertised,
+      pools,
+      peers,
+      profiles: new Map(profiles.map((profile) => [profile.name, profile])),
+      password: (secret) => knowledge.password(secret),
+    });
+    return this.#plan;
+  }
+}
+
+/** Pure: link -> addresses to announce there. */
+export function wantedOf(addresses: readonly AddressPlan[]): Wanted {
+  const wanted = new Map<string, Set<string>>();
+  for (const { vip, links } of addresses) {
+    for (const link of links) {
+      const vips = wanted.get(link);
+      if (vips === undefined) wanted.set(link, new Set([vip]));
+      else vips.add(vip);
+    }
+  }
+  return wanted;
+}

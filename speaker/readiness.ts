@@ -1,0 +1,114 @@
+/** Whether this node does its work, what keeps it from it, and whether the next node's speaker may be replaced. */
+import type { Applied, Trouble } from "./apply.ts";
+import type { Refusal } from "./forwarding/types.ts";
+import type { LinkProblem } from "./layer2/messages.ts";
+import type { Role } from "./plan/role.ts";
+
+export class Readiness {
+  #isReady = false;
+  #isCounted = false;
+  #refused: readonly Refusal[] = [];
+  #lastWrites = 0;
+  #forwardingTrouble: Trouble | undefined;
+  #announcingTrouble: Trouble | undefined;
+
+  /** The kernel was programmed and read back, and frames can be sent. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** The plan is made with this node among those that live: not before its Lease came back from the API server. */
+  get isCounted(): boolean {
+    return this.#isCounted;
+  }
+
+  /** What the kernel did not take of single Services, as of the last pass that could be made. */
+  get refused(): readonly Refusal[] {
+    return this.#refused;
+  }
+
+  /** Of the last pass that wrote anything. */
+  get lastWrites(): number {
+    return this.#lastWrites;
+  }
+
+  get forwardingTrouble(): Trouble | undefined {
+    return this.#forwardingTrouble;
+  }
+
+  get announcingTrouble(): Trouble | undefined {
+    return this.#announcingTrouble;
+  }
+
+  get troubles(): Trouble[] {
+    return [this.#forwardingTrouble, this.#announcingTrouble].filter((trouble) => trouble !== undefined);
+  }
+
+  /** Once counted it stays so: cut off from the API server, a node goes on. */
+  count(isLive: boolean): void {
+    this.#isCounted ||= isLive;
+  }
+
+  /** What a pass that came through has found. */
+  found(
+    applied: Applied,
+    announcing: {
+      /** Why frames cannot be sent at all. */
+      readonly cannotSend: Trouble | undefined;
+      readonly problems: readonly LinkProblem[];
+      readonly poolsWithoutLink: readonly string[];
+    },
+  ): void {
+    this.#forwardingTrouble = applied.forwardingTrouble ?? conflictOf(applied);
+    this.#announcingTrouble = announcing.cannotSend ?? linkTrouble(announcing);
+    const hasForwarded = applied.forwardingTrouble === undefined;
+    if (hasForwarded) this.#refused = applied.reconciled?.refused ?? [];
+    const writes = applied.reconciled?.writes ?? 0;
+    if (writes > 0) this.#lastWrites = writes;
+    const canSend = announcing.cannotSend === undefined;
+    // A fault of one moment takes readiness from nobody who had it.
+    this.#isReady = canSend && !applied.isUnable && (hasForwarded || this.#isReady);
+  }
+
+  /** This node has nothing to do any more; `error`: what of ours is still in the kernel, and why. */
+  left(error?: Trouble): void {
+    this.#isReady = false;
+    this.#refused = [];
+    this.#announcingTrouble = undefined;
+    this.#forwardingTrouble = error;
+  }
+
+  /**
+   * Why the next node's speaker should not be replaced yet: this one does not do its work, and may come to do it.
+   * Undefined when it does, and when it has reported why it cannot: waiting would not help.
+   */
+  unsettled(role: Role): string | undefined {
+    if (role !== "Active" || this.troubles.length > 0) return undefined;
+    if (!this.#isReady) return "the kernel is not programmed yet";
+    return this.#isCounted ? undefined : "this node's Lease has not come back from the API server yet";
+  }
+}
+
+/** A conflict that blocks only some ports leaves the node ready. */
+function conflictOf({ reconciled }: Applied): Trouble | undefined {
+  const [first, ...others] = reconciled?.conflicts ?? [];
+  if (first === undefined) return undefined;
+  const more = others.length === 0 ? "" : `, and ${others.length} more`;
+  return {
+    reason: "ForeignService",
+    message: `${first}${more}: their ports are not forwarded by this node until it is gone (ipvsadm -Ln shows it)`,
+  };
+}
+
+function linkTrouble(of: {
+  readonly problems: readonly LinkProblem[];
+  readonly poolsWithoutLink: readonly string[];
+}): Trouble | undefined {
+  const [problem] = of.problems;
+  if (problem !== undefined) {
+    const reason = problem.code === "EPERM" ? "NotPermitted" : "LinkFailed";
+    return { reason, message: `link ${problem.link}: ${problem.message}` };
+  }
+  if (of.poolsWithoutLink.length === 0) return undefined;
+  return { reason: "NoLink", message: `no link that is up for pool ${of.poolsWithoutLink.join(", ")}` };
+}

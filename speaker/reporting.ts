@@ -1,0 +1,108 @@
+/** What a pass has come to, for people: the status of this node's SpeakerStatus, events, log, metrics. */
+import type { Clock } from "#common/clock.ts";
+import { BUILD } from "#common/version.ts";
+import type { Applied, Trouble } from "./apply.ts";
+import type { Refusal } from "./forwarding/types.ts";
+import type { LoadBalancerView } from "./known/view.ts";
+import type { Attractor, Forwarder, Knowledge, Links, Members, Router } from "./parts.ts";
+import type { AddressPlan } from "./plan/addresses.ts";
+import type { AttractionPlan, PortPlan } from "./plan/plan.ts";
+import type { Role } from "./plan/role.ts";
+import type { SpeakerEvents } from "./report/events.ts";
+import { refusedByKernel } from "./report/left-out.ts";
+import type { Reporter } from "./report/reporter.ts";
+import { statusOf } from "./report/status.ts";
+import type { SelfProbe } from "./selfprobe/selfprobe.ts";
+
+export interface ReportingParts {
+  /** Name of this node. */
+  readonly node: string;
+  readonly clock: Pick<Clock, "date">;
+  readonly knowledge: Pick<Knowledge, "unusable">;
+  readonly members: Pick<Members, "unusable">;
+  readonly monitor: Links;
+  readonly attractor: Pick<Attractor, "held" | "contested">;
+  readonly router: Pick<Router, "report">;
+  readonly forwarder: Pick<Forwarder, "counts">;
+  readonly probe: Pick<SelfProbe, "trouble">;
+  readonly reporter: Pick<Reporter, "report" | "conditions">;
+  readonly events: SpeakerEvents;
+}
+
+/** How it stands with this node's work. */
+export interface Work {
+  readonly loadBalancer: LoadBalancerView | undefined;
+  readonly role: Role;
+  readonly attraction: AttractionPlan;
+  readonly ports: PortPlan;
+  readonly forwardingTrouble: Trouble | undefined;
+  readonly announcingTrouble: Trouble | undefined;
+  /** What the kernel did not take of single Services, as of the last pass that could be made. */
+  readonly refused: readonly Refusal[];
+  /** Of the last pass that wrote anything. */
+  readonly lastWrites: number;
+  /** Everything of ours is out of the kernel. */
+  readonly isRemoved: boolean;
+  readonly lastError: string | undefined;
+}
+
+export class Reporting {
+  readonly #parts: ReportingParts;
+
+  constructor(parts: ReportingParts) {
+    this.#parts = parts;
+  }
+
+  get events(): SpeakerEvents {
+    return this.#parts.events;
+  }
+
+  /** Emits and logs what is other than after the pass before. */
+  emit(work: Work, { withdrawn, added }: Pick<Applied, "withdrawn" | "added">): void {
+    const { events } = this.#parts;
+    const { addresses } = work.attraction;
+    const still = new Set(this.#owned(addresses).map(({ vip }) => vip));
+    events.withdrawn(withdrawn.map(({ vip }) => vip).filter((vip) => !still.has(vip)));
+    const news = new Set(added.map(({ vip }) => vip));
+    events.announced(news.size === 0 ? [] : addresses.filter(({ vip }) => news.has(vip)));
+    const troubles = [work.forwardingTrouble, work.announcingTrouble];
+    events.troubled(troubles.filter((trouble) => trouble !== undefined));
+    events.leftOut(leftOutOf(work));
+  }
+
+  /** Reports the status; the API server hears of it only if it is another one. */
+  report(work: Work): void {
+    const { node, clock, reporter, monitor, forwarder, router, probe, attractor } = this.#parts;
+    const { loadBalancer, attraction } = work;
+    reporter.report(
+      statusOf({
+        ...work,
+        node,
+        build: BUILD,
+        generation: loadBalancer?.generation ?? 0,
+        mode: loadBalancer?.mode ?? "IPVS",
+        owned: this.#owned(attraction.addresses),
+        advertised: attraction.addresses.filter(({ isAdvertised }) => isAdvertised).length,
+        routing: router.report(),
+        links: monitor.links(),
+        counts: forwarder.counts(),
+        translated: work.ports.translated,
+        firewallTrouble: probe.trouble,
+        leftOut: leftOutOf(work),
+        unusable: [...this.#parts.knowledge.unusable(), ...this.#parts.members.unusable()],
+        conflicts: attractor.contested(),
+        conditions: reporter.conditions,
+        now: clock.date(),
+      }),
+    );
+  }
+
+  #owned(addresses: readonly AddressPlan[]): AddressPlan[] {
+    const held = this.#parts.attractor.held();
+    return addresses.filter(({ vip, links }) => links.some((link) => held.get(link)?.has(vip)));
+  }
+}
+
+function leftOutOf({ ports, refused }: Work): PortPlan["leftOut"] {
+  return refused.length === 0 ? ports.leftOut : [...ports.leftOut, ...refusedByKernel(refused)];
+}

@@ -1,0 +1,222 @@
+/** Fakes of everything that a speaker's pass works with (speaker/parts.ts), and what was asked of them. */
+import { silentLogger } from "#common/log.ts";
+import type { BgpPlan } from "#speaker/bgp/plan.ts";
+import { type ForwardingInput, NO_COUNTS, type Refusal } from "#speaker/forwarding/types.ts";
+import { Pools } from "#speaker/known/pools.ts";
+import type {
+  LoadBalancerView,
+  NodeView,
+  PeerView,
+  PoolView,
+  ServiceView,
+  SliceView,
+} from "#speaker/known/view.ts";
+import type { Announcement, LinkProblem } from "#speaker/layer2/messages.ts";
+import type { Judgement } from "#speaker/membership/liveness.ts";
+import type { Attractor, Forwarder, Knowledge, Links, Members, Router, Wanted } from "#speaker/parts.ts";
+import { SpeakerEvents } from "#speaker/report/events.ts";
+import type { Status } from "#speaker/report/status.ts";
+import { Reporting } from "#speaker/reporting.ts";
+import type { RoutingReport } from "#speaker/routing.ts";
+import type { SpeakerParts } from "#speaker/speaker.ts";
+import { FakeClock } from "./clock.ts";
+import { view } from "./speaker-view.ts";
+
+/** The API, as stores hold it. */
+export class FakeKnowledge implements Knowledge {
+  readonly nodes = new Map<string, NodeView>();
+  readonly services = new Map<string, ServiceView>();
+  /** By Service. */
+  readonly slices = new Map<string, readonly SliceView[]>();
+  readonly profiles = { list: () => [] };
+  peerViews: readonly PeerView[] = [];
+  balancer: LoadBalancerView | undefined = view({}).loadBalancer;
+  #pools = new Pools([]);
+  #changed = new Set<string>();
+  readonly pools = { current: () => this.#pools };
+  readonly peers = { list: () => this.peerViews };
+  readonly changed = {
+    take: (): ReadonlySet<string> => {
+      const changed = this.#changed;
+      this.#changed = new Set();
+      return changed;
+    },
+  };
+
+  loadBalancer = (): LoadBalancerView | undefined => this.balancer;
+  slicesOf = (service: string): readonly SliceView[] => this.slices.get(service) ?? [];
+  password: Knowledge["password"] = () => undefined;
+  unusable = (): [] => [];
+
+  setPools(...pools: readonly PoolView[]): void {
+    this.#pools = new Pools(pools);
+  }
+
+  put(service: ServiceView, ...slices: readonly SliceView[]): void {
+    this.services.set(service.key, service);
+    this.slices.set(service.key, slices);
+    this.#changed.add(service.key);
+  }
+}
+
+export class FakeMembers implements Members {
+  judgement: Judgement = {
+    live: [],
+    dead: [],
+    states: new Map(),
+    faults: new Map(),
+    isFrozen: true,
+    fingerprint: "",
+  };
+  readonly published: boolean[] = [];
+  publish: Members["publish"] = ({ isReady }) => void this.published.push(isReady);
+  unusable = (): [] => [];
+}
+
+/** Layer 2: what is announced is what was asked for. */
+export class FakeAttractor implements Attractor {
+  readonly problems: LinkProblem[] = [];
+  readonly #steps: string[];
+  #held: Wanted = new Map();
+
+  /** `steps` gets a word for each announcement. */
+  constructor(steps: string[]) {
+    this.#steps = steps;
+  }
+
+  held(): Wanted {
+    return this.#held;
+  }
+
+  async withdrawOthers(wanted: Wanted): Promise<Announcement[]> {
+    const gone = only(this.#held, wanted);
+    this.#held = new Map(
+      [...this.#held].map(([link, vips]) => [link, vips.intersection(wanted.get(link) ?? new Set())]),
+    );
+    return gone;
+  }
+
+  async set(_links: unknown, wanted: Wanted): Promise<Announcement[]> {
+    const added = only(wanted, this.#held);
+    this.#held = new Map(wanted);
+    if (added.length > 0) this.#steps.push(`announce ${added.length}`);
+    return added;
+  }
+
+  rule(): void {}
+
+  contested(): [] {
+    return [];
+  }
+}
+
+function only(a: Wanted, b: Wanted): Announcement[] {
+  return [...a].flatMap(([link, vips]) =>
+    [...vips].filter((vip) => b.get(link)?.has(vip) !== true).map((vip) => ({ link, vip })),
+  );
+}
+
+const NO_ROUTING: RoutingReport = {
+  sessions: [],
+  withheld: [],
+  bfd: [],
+  scheduling: undefined,
+  listenTrouble: undefined,
+};
+
+/** BGP: like the real one it is not interested in a plan that it has. */
+export class FakeRouter implements Router {
+  /** Prefixes advertised to all peers, plan by plan. */
+  readonly advertised: string[][] = [];
+  readonly #steps: string[];
+  #plan: BgpPlan | undefined;
+
+  constructor(steps: string[]) {
+    this.#steps = steps;
+  }
+
+  reconcile(plan: BgpPlan): void {
+    if (plan === this.#plan) return;
+    this.#plan = plan;
+    const all = [...plan.sessions.values()].flatMap(({ advertisements }) => advertisements);
+    this.advertised.push(all.map(({ prefix }) => prefix));
+    this.#steps.push(`advertise ${all.length}`);
+  }
+
+  withdrawOthers(): void {}
+  async stop(): Promise<void> {}
+  report = (): RoutingReport => NO_ROUTING;
+}
+
+/** The kernel; `fault` is what it answers with from now on. */
+export class FakeForwarder implements Forwarder {
+  /** What in the kernel is not as wanted. */
+  differs: unknown;
+  fault: Error | undefined;
+  conflicts: readonly string[] = [];
+  refused: readonly Refusal[] = [];
+  input: ForwardingInput | undefined;
+  readonly #steps: string[];
+
+  constructor(steps: string[]) {
+    this.#steps = steps;
+  }
+
+  reconcile: Forwarder["reconcile"] = async (input) => {
+    this.#steps.push("program");
+    if (this.fault !== undefined) throw this.fault;
+    this.input = input;
+    return { writes: 0, changes: [], conflicts: this.conflicts, refused: this.refused };
+  };
+
+  remove = async (): Promise<void> => {
+    this.#steps.push("empty");
+    if (this.fault !== undefined) throw this.fault;
+  };
+
+  counts = () => NO_COUNTS;
+  difference = (): unknown => this.differs;
+  close(): void {}
+}
+
+export class FakeReporter {
+  status: Status | undefined;
+  readonly conditions = [];
+  report = (status: Status): void => {
+    this.status = status;
+  };
+}
+
+/** Parts of a speaker on `node`, all fakes. */
+export function fakeParts(node: string) {
+  const steps: string[] = [];
+  const emitted: string[] = [];
+  const triggers: string[] = [];
+  const knowledge = new FakeKnowledge();
+  const members = new FakeMembers();
+  const attractor = new FakeAttractor(steps);
+  const router = new FakeRouter(steps);
+  const forwarder = new FakeForwarder(steps);
+  const reporter = new FakeReporter();
+  const monitor: Links = { links: () => [] };
+  const events = new SpeakerEvents({
+    node,
+    namespace: "genkan-system",
+    log: silentLogger,
+    events: {
+      emit: ({ kind, metadata }, { reason }) => void emitted.push(`${kind} ${metadata.name} ${reason}`),
+    },
+    onOwnership() {},
+    uidOf: (service) => knowledge.services.get(service)?.uid,
+  });
+  const probe = { trouble: undefined, set() {} };
+  const shared = { node, knowledge, members, monitor, attractor, router, forwarder, probe };
+  const parts: SpeakerParts = {
+    ...shared,
+    log: silentLogger,
+    reporting: new Reporting({ ...shared, clock: new FakeClock(), reporter, events }),
+    cannotSend: () => undefined,
+    trigger: () => void triggers.push("pass"),
+  };
+  return { parts, steps, emitted, triggers, ...shared, reporter };
+}
