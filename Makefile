@@ -95,6 +95,10 @@ bench-allocation-api: setup addon ## POST to address through a real API server
 bench-allocation: setup-base ## Allocation speed beside a linear scan
 	@node --expose-gc hack/bench/allocation.ts
 
+.PHONY: bench-plan
+bench-plan: setup-base ## A speaker's pass at 10,000 Services, and what a takeover waits for
+	@node --expose-gc hack/bench/plan.ts
+
 .PHONY: bench-pools-burst
 bench-pools-burst: setup addon ## 300 pools made at once beside 6,000 Services: who waits, who leads
 	@node hack/lab/main.ts programs

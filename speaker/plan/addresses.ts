@@ -156,7 +156,12 @@ function movedOf(
   const owner = reelect(plan.vip, winner, turnovers.between(from, place), candidates);
   if (owner === undefined) return undefined;
   const links = owner === input.node ? place.links : NONE;
-  return { place, isLocal: false, plan: { ...plan, candidates, owner, links } };
+  const { vip, services, pool, isAdvertised } = plan;
+  return {
+    place,
+    isLocal: false,
+    plan: { vip, services, pool, candidates, links, isAdvertised, owner },
+  };
 }
 
 function planAddress(of: {
