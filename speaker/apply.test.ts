@@ -18,7 +18,7 @@ const wanted = (...vips: string[]): Wanted => new Map(vips.length === 0 ? [] : [
 const intent = (wanted: Wanted, input?: ForwardingInput) => ({
   wanted,
   links: [],
-  forwarding: input === undefined ? undefined : () => input,
+  forwarding: input === undefined ? undefined : async () => input,
 });
 
 /** Writes down what happens, in order. */

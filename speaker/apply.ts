@@ -36,7 +36,7 @@ export interface Intent {
    * What the kernel is to forward; undefined: kube-proxy forwards. Asked for once all that can be announced without the
    * kernel is announced: working it out may take long.
    */
-  readonly forwarding: (() => ForwardingInput) | undefined;
+  readonly forwarding: (() => Promise<ForwardingInput>) | undefined;
 }
 
 export interface Applied {
@@ -98,7 +98,7 @@ export class Applier {
   async apply({ wanted, links, forwarding }: Intent): Promise<Applied> {
     const withdrawn = await this.#attractor.withdrawOthers(wanted);
     const taken = forwarding === undefined ? [] : await this.#takeOver(wanted, links);
-    const input = forwarding?.();
+    const input = await forwarding?.();
     try {
       const reconciled =
         input === undefined ? await this.#takeAway() : await this.#forwarder.reconcile(input);

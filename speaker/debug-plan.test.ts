@@ -53,6 +53,7 @@ test("a plan shows for each part what is wanted, what is there and the differenc
     plan.addresses.map(({ vip, isAdvertised }) => [vip, isAdvertised]),
     [["172.30.0.200", true]],
   );
+  assert.deepEqual(plan.candidates[plan.addresses[0]?.candidates ?? ""], ["n1"]);
   assert.deepEqual(plan.routes.difference, {
     sessions: [
       { peer: "plain", state: "absent", wanted: 1, advertised: 0 },

@@ -8,6 +8,7 @@ import type { PeerSettings } from "./bgp/types.ts";
 import type { NodeLink } from "./known/node-links.ts";
 import type { Judgement } from "./membership/liveness.ts";
 import type { Comparison, Forwarder, Wanted } from "./parts.ts";
+import type { AddressPlan } from "./plan/addresses.ts";
 import type { AttractionPlan, PortPlan } from "./plan/plan.ts";
 import type { Role } from "./plan/role.ts";
 import type { RoutingReport } from "./routing.ts";
@@ -31,6 +32,8 @@ export interface DebugPlanInput {
   readonly lastError: string | undefined;
 }
 
+type DebugAddress = Omit<AddressPlan, "candidates"> & { readonly candidates: string };
+
 /** JSON with sorted parts; what is equal is left out of a difference. */
 export interface DebugPlan {
   readonly role: Role;
@@ -38,7 +41,9 @@ export interface DebugPlan {
   readonly troubles: readonly Trouble[];
   readonly lastError?: string;
   /** Every address of ours, who may attract it and who does. */
-  readonly addresses: AttractionPlan["addresses"];
+  readonly addresses: readonly DebugAddress[];
+  /** Nodes that may attract them, by number: thousands of addresses have the same. */
+  readonly candidates: Readonly<Record<string, readonly string[]>>;
   readonly leftOut: PortPlan["leftOut"];
   readonly announcements: Comparison;
   readonly routes: Comparison;
@@ -59,13 +64,26 @@ export function debugPlanOf(input: DebugPlanInput): DebugPlan {
     isReady,
     troubles,
     ...(lastError !== undefined && { lastError }),
-    addresses: attraction.addresses,
+    ...addressesOf(attraction.addresses),
     leftOut: ports.leftOut,
     announcements: announcementsOf(input),
     routes: routesOf(input),
     forwarding: forwardingOf(input),
     links,
     members: { live, dead, isFrozen },
+  };
+}
+
+function addressesOf(addresses: readonly AddressPlan[]): Pick<DebugPlan, "addresses" | "candidates"> {
+  const numbers = new Map<readonly string[], string>();
+  const shown = addresses.map(({ candidates, ...address }): DebugAddress => {
+    const number = numbers.get(candidates) ?? String(numbers.size + 1);
+    numbers.set(candidates, number);
+    return { ...address, candidates: number };
+  });
+  return {
+    addresses: shown,
+    candidates: Object.fromEntries([...numbers].map(([names, number]) => [number, names])),
   };
 }
 

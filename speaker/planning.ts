@@ -1,5 +1,7 @@
 /** What a pass is to make true: what is known -> view -> plans, each kept while what it is made of is the same. */
+import type { Clock } from "#common/clock.ts";
 import { type BgpPlan, planBgp } from "./bgp/plan.ts";
+import { Slices } from "./forwarding/slices.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
 import { MemberStates } from "./known/members.ts";
 import { publishedLinks } from "./known/node-links.ts";
@@ -23,6 +25,7 @@ export interface PlanningParts {
   readonly knowledge: Knowledge;
   readonly members: Pick<Members, "judgement">;
   readonly monitor: Links;
+  readonly clock: Pick<Clock, "now" | "sleep">;
 }
 
 export const NO_PEERS: BgpPlan = { sessions: new Map(), bfd: [], withheld: [] };
@@ -109,17 +112,18 @@ export class Planning {
   }
 
   /** Plans what the kernel is to forward. */
-  forwarding(): ForwardingInput {
+  async forwarding(): Promise<ForwardingInput> {
     const { node, knowledge } = this.#parts;
-    this.#ports = this.#planner.forward();
+    await this.planPorts();
     const nodeAddresses = knowledge.nodes.get(node)?.addresses ?? {};
     const { ports, members, routed } = this.#ports;
     return { nodeAddresses, ports, vips: this.#attraction.vips, members, routed };
   }
 
-  /** In mode KubeProxy: what is left out is known all the same. */
-  withoutForwarding(): void {
-    this.#ports = this.#planner.forward();
+  /** In mode KubeProxy, too: then for what is left out. */
+  async planPorts(): Promise<void> {
+    const slices = new Slices(this.#parts.clock);
+    this.#ports = await this.#planner.forwardInSlices(() => slices.breathe());
   }
 
   /** Nothing is wanted of this node any more; the next view is planned from nothing. */

@@ -1,9 +1,11 @@
 /** One pass after another: what is known -> view -> plan -> kernel and announcements -> what is reported. */
+import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import { Applier, NOTHING_WANTED, type Trouble } from "./apply.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import { type DebugPlan, debugPlanOf } from "./debug-plan.ts";
+import type { ForwardingInput } from "./forwarding/types.ts";
 import { endOnNode } from "./known/departure.ts";
 import type { LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Conflict } from "./layer2/messages.ts";
@@ -18,6 +20,7 @@ export interface SpeakerParts {
   /** Name of this node. */
   readonly node: string;
   readonly log: Logger;
+  readonly clock: Pick<Clock, "now" | "sleep">;
   readonly knowledge: Knowledge;
   readonly members: Members;
   readonly monitor: Links;
@@ -154,8 +157,9 @@ export class Speaker {
     const applied = await this.#applier.apply({
       wanted,
       links: monitor.links().filter(({ name }) => wanted.has(name)),
-      forwarding: this.#forwardingOf(loadBalancer),
+      forwarding: loadBalancer.mode === "IPVS" ? () => this.#forwarding(loadBalancer) : undefined,
     });
+    if (loadBalancer.mode === "KubeProxy") await planning.planPorts();
     const { poolsWithoutLink } = planning.attraction;
     const { problems } = attractor;
     readiness.found(applied, { cannotSend: this.#parts.cannotSend(), problems, poolsWithoutLink });
@@ -173,17 +177,10 @@ export class Speaker {
     if (isReady !== wasReady) this.#parts.trigger();
   }
 
-  /** Undefined: kube-proxy forwards. Asked for when what can be taken over at once was: so routes go out first, too. */
-  #forwardingOf(loadBalancer: LoadBalancerView) {
-    const planning = this.#planning;
-    if (loadBalancer.mode === "KubeProxy") {
-      planning.withoutForwarding();
-      return undefined;
-    }
-    return () => {
-      this.#advertise(loadBalancer);
-      return planning.forwarding();
-    };
+  /** Asked for when what can be taken over at once was: so routes go out first, too. */
+  #forwarding(loadBalancer: LoadBalancerView): Promise<ForwardingInput> {
+    this.#advertise(loadBalancer);
+    return this.#planning.forwarding();
   }
 
   /**

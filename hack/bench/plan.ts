@@ -7,7 +7,7 @@
 import type { EndpointView, ServiceView, SliceView } from "#speaker/known/view.ts";
 import { Planner } from "#speaker/plan/plan.ts";
 import { Speaker } from "#speaker/speaker.ts";
-import { fakeParts } from "#test/fakes/speaker.ts";
+import { fakeParts } from "#test/fakes/speaker-parts.ts";
 
 const SERVICES = 10_000;
 const ENDPOINTS = 10;

@@ -176,10 +176,10 @@ describe("a kept Planner gives what a new one gives", () => {
     );
   });
 
-  test("after views of which only the addresses were asked for, and views that could not be planned", () => {
+  test("after views of which only the addresses were asked for, and views that could not be planned", async () => {
     const step = fc.record({ change, what: fc.constantFrom("plan", "attract", "throw") });
-    fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 25 }), (steps) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
         const cluster = new Cluster();
         const planner = new Planner();
         for (const { change: make, what } of steps) {
@@ -196,11 +196,29 @@ describe("a kept Planner gives what a new one gives", () => {
           assert.deepEqual([addresses, vips], [anew.addresses, anew.vips]);
           if (what === "attract") continue;
           const { addresses: _, vips: __, poolsWithoutLink: ___, ...ports } = anew;
-          assert.deepEqual(planner.forward(), ports);
+          assert.deepEqual(await planner.forwardInSlices(async () => undefined), ports);
         }
       }),
       { numRuns: 200 },
     );
+  });
+
+  test("and lets others have their turn while thousands of Services are planned", async () => {
+    const cluster = new Cluster();
+    const names = Array.from({ length: 1_000 }, (_, at) => `a/s${at}`);
+    for (const [at, key] of names.entries()) {
+      cluster.services.set(key, service({ key, ids: { "IPv4/TCP/80": at + 1 } }));
+      cluster.changed.add(key);
+    }
+    const planner = new Planner();
+    planner.attract(cluster.view("n1", true));
+    let turns = 0;
+    const planned = await planner.forwardInSlices(async () => {
+      turns += 1;
+    });
+    assert.ok(turns >= 10, `${turns} turns`);
+    const anew = new Planner().plan(cluster.view("n1", false));
+    assert.deepEqual([planned.ports, planned.leftOut], [anew.ports, anew.leftOut]);
   });
 
   test("and the same objects where nothing changed", () => {

@@ -63,7 +63,27 @@ export class Planner {
 
   /** The second step, for the view of the last `attract`. */
   forward(): PortPlan {
-    return this.#orForget((state) => state.forward());
+    return this.#orForget((state) => {
+      const steps = state.forward();
+      for (;;) {
+        const { done, value } = steps.next();
+        if (done === true) return value;
+      }
+    });
+  }
+
+  /** The same, with `breathe` after each small piece of work. There must be no other step before it has ended. */
+  async forwardInSlices(breathe: () => Promise<void>): Promise<PortPlan> {
+    const state = this.#state;
+    this.#state = new PlanState();
+    const steps = state.forward();
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) {
+        this.#state = state;
+        return step.value;
+      }
+      await breathe();
+    }
   }
 
   #orForget<T>(step: (state: PlanState) => T): T {
@@ -100,12 +120,12 @@ class PlanState {
     return { addresses: this.#addresses.list, vips: this.#addresses.vips, poolsWithoutLink };
   }
 
-  forward(): PortPlan {
+  *forward(): Generator<undefined, PortPlan> {
     if (this.#surroundings === undefined) return NOTHING_FORWARDED;
     const { context, view } = this.#surroundings;
     const { members, routed } = this.#reachOf(this.#surroundings);
     const [services, given] = [this.#services, this.#given];
-    this.#ports.update({ changes: this.#changes, affected: this.#affected, services, given, context });
+    yield* this.#ports.update({ changes: this.#changes, affected: this.#affected, services, given, context });
     this.#changes = new Map();
     this.#affected = new Set();
     const isForwarding = view.loadBalancer.mode === "IPVS";

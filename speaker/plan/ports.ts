@@ -16,6 +16,9 @@ export interface PortsInput {
   readonly context: ForwardingContext;
 }
 
+/** Services that are looked at in one go: less than a millisecond's work. */
+const PIECE = 100;
+
 export class Ports {
   readonly #kept = new Map<string, ForwardedService>();
   readonly #claims = new Claims();
@@ -37,7 +40,8 @@ export class Ports {
     return this.#translated;
   }
 
-  update(input: PortsInput): void {
+  /** Stops after each small piece of work, for whoever has to give others their turn; nothing is new before its end. */
+  *update(input: PortsInput): Generator<undefined, void> {
     const { changes, services, context } = input;
     const added = new Set<string>();
     const removed = new Set<string>();
@@ -55,12 +59,18 @@ export class Ports {
       if (before === undefined) added.add(key);
       if (next === undefined) removed.add(key);
     };
-    for (const key of changes.keys()) look(key);
+    let looked = 0;
+    for (const key of changes.keys()) {
+      look(key);
+      if (++looked % PIECE === 0) yield;
+    }
     const moved = movedNodes(this.#context, context);
     this.#context = context;
     if (moved === undefined || moved.size > 0) {
-      for (const [key, endpoints] of services.entries())
+      for (const [key, endpoints] of services.entries()) {
         if (moved === undefined || isTouchedBy(endpoints, moved)) look(key);
+        if (++looked % PIECE === 0) yield;
+      }
     }
     this.#keys = withKeys(this.#keys, added, removed);
     if (hasNewClaims || added.size > 0 || removed.size > 0 || !this.#replace(others)) this.#listAll();

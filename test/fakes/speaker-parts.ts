@@ -211,10 +211,11 @@ export function fakeParts(node: string) {
   });
   const probe = { trouble: undefined, set() {} };
   const shared = { node, knowledge, members, monitor, attractor, router, forwarder, probe };
+  const clock = new FakeClock();
   const parts: SpeakerParts = {
-    ...shared,
+    ...{ ...shared, clock },
     log: silentLogger,
-    reporting: new Reporting({ ...shared, clock: new FakeClock(), reporter, events }),
+    reporting: new Reporting({ ...shared, clock, reporter, events }),
     cannotSend: () => undefined,
     trigger: () => void triggers.push("pass"),
   };
