@@ -120,7 +120,7 @@ export function isNewEnough(output: string): boolean {
 }
 
 /** Path of a go that is new enough; an old one fetches its successor as a Go module. */
-async function ensureGo(tell: Say): Promise<string> {
+export async function ensureGo(tell: Say): Promise<string> {
   const present = await run(["go", "version"], { environment: { GOTOOLCHAIN: "local" } }).catch(() => "");
   if (isNewEnough(present)) return "go";
   const toolchain = join(LAB_DIRECTORY, "go", GO);

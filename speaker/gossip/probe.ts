@@ -103,6 +103,7 @@ export function hearAck(gossip: Gossip, ack: Ack, from: Endpoint, out: Outbox, n
   if (probe?.sequence === ack.sequence && probe.answerers.has(place)) {
     gossip.probe = undefined;
     gossip.probeAt = probe.sentAt + gossip.settings.probeIntervalMs;
+    gossip.counts.answeredProbes += 1;
     worsen(gossip, -1);
     if (placeOf(probe.member) === place) probe.member.answeredAt = now;
     return;

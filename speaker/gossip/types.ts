@@ -84,6 +84,7 @@ export type GossipDrop = DropReason | (typeof GOSSIP_DROPS)[number];
 
 export interface GossipCounts {
   readonly dropped: { [reason in GossipDrop]?: number };
+  answeredProbes: number;
   /** Probes that nobody answered. */
   failedProbes: number;
   suspicions: number;

@@ -35,6 +35,12 @@ export interface Refusal {
 }
 export type StreamMessage = PushPull | Refusal | Message;
 
+/** Whoever opened the connection puts the label before; the answer is sealed with it, and does not show it. */
+export type Direction = "request" | "answer";
+
+const headerOf = (label: string, direction: Direction): Buffer =>
+  direction === "request" ? labelHeader(label) : Buffer.alloc(0);
+
 export interface OpenedStream {
   readonly message: StreamMessage;
   readonly nonce: string;
@@ -58,17 +64,26 @@ function packRecord(record: MemberRecord): Buffer {
 }
 
 /** A whole stream of one encoded message. */
-export function sealStream(message: Uint8Array, { ring, label }: Envelope, nonce: Uint8Array): Buffer {
+export function sealStream(
+  message: Uint8Array,
+  { ring, label }: Envelope,
+  nonce: Uint8Array,
+  direction: Direction,
+): Buffer {
   const head = Buffer.alloc(HEAD);
   head[0] = TYPE.encrypt;
   head.writeUInt32BE(message.length + SEAL_OVERHEAD, 1);
   const associated = Buffer.concat([head, Buffer.from(label)]);
-  return Buffer.concat([labelHeader(label), head, seal(ring, message, associated, nonce)]);
+  return Buffer.concat([headerOf(label, direction), head, seal(ring, message, associated, nonce)]);
 }
 
 /** Octets of the whole stream, once enough of it is there to tell; undefined before. GossipError. */
-export function streamLength(bytes: Uint8Array, { label }: Pick<Envelope, "label">): number | undefined {
-  const header = labelHeader(label);
+export function streamLength(
+  bytes: Uint8Array,
+  { label }: Pick<Envelope, "label">,
+  direction: Direction,
+): number | undefined {
+  const header = headerOf(label, direction);
   const seen = Math.min(bytes.length, header.length);
   if (!header.subarray(0, seen).equals(bytes.subarray(0, seen)))
     throw new GossipError("label", "not our label");
@@ -83,9 +98,9 @@ export function streamLength(bytes: Uint8Array, { label }: Pick<Envelope, "label
 }
 
 /** A whole stream, of the length that `streamLength` tells. GossipError. */
-export function openStream(bytes: Uint8Array, envelope: Envelope): OpenedStream {
+export function openStream(bytes: Uint8Array, envelope: Envelope, direction: Direction): OpenedStream {
   const { ring, label } = envelope;
-  const whole = bytes.subarray(labelHeader(label).length);
+  const whole = bytes.subarray(headerOf(label, direction).length);
   const associated = Buffer.concat([whole.subarray(0, HEAD), Buffer.from(label)]);
   const sealed = whole.subarray(HEAD);
   const plain = unseal(ring, sealed, associated);

@@ -60,9 +60,9 @@ describe("what a real memberlist wrote", () => {
       const label = scenario === "sealed" ? "genkan" : "";
       const ring = keyringOf([OTHER, scenario === "padded" ? KEY.subarray(0, 16) : KEY]);
       const isSealed = scenario.startsWith("sealed") || scenario === "padded";
-      if (isSealed) assert.equal(streamLength(bytes, { label }), bytes.length);
+      if (isSealed) assert.equal(streamLength(bytes, { label }, "request"), bytes.length);
       const message = isSealed
-        ? openStream(bytes, { ring, label }).message
+        ? openStream(bytes, { ring, label }, "request").message
         : decodeStreamMessage(scenario === "compressed" ? unpackedStream(bytes) : bytes);
       assert.ok(message.type === "pushPull");
       assert.equal(message.join, true);
@@ -260,30 +260,38 @@ describe("streams", () => {
       { ...record, node: "n".repeat(253), state: "suspect" },
     ],
   } as const;
-  const bytes = sealStream(encodePushPull(message), envelope, nonce);
+  const bytes = sealStream(encodePushPull(message), envelope, nonce, "request");
 
   test("there and back, with its length known as soon as it can be", () => {
-    assert.deepEqual(openStream(bytes, envelope).message, message);
+    assert.deepEqual(openStream(bytes, envelope, "request").message, message);
     for (let length = 0; length < 13; length++)
-      assert.equal(streamLength(bytes.subarray(0, length), envelope), undefined);
-    assert.equal(streamLength(bytes.subarray(0, 13), envelope), bytes.length);
+      assert.equal(streamLength(bytes.subarray(0, length), envelope, "request"), undefined);
+    assert.equal(streamLength(bytes.subarray(0, 13), envelope, "request"), bytes.length);
+  });
+
+  test("an answer does not show the label, and is sealed with it", () => {
+    const answer = sealStream(encodePushPull(message), envelope, nonce, "answer");
+    assert.equal(streamLength(answer, envelope, "answer"), answer.length);
+    assert.equal(answer.length, bytes.length - 8);
+    assert.deepEqual(openStream(answer, envelope, "answer").message, message);
+    assert.throws(() => openStream(answer, { ...envelope, label: "other" }, "answer"), dropped("key"));
   });
 
   test("dropped before anything is kept for it", () => {
-    assert.throws(() => streamLength(Buffer.from("get / http"), envelope), dropped("label"));
-    assert.throws(() => streamLength(bytes.subarray(8), envelope), dropped("label"));
-    assert.throws(() => streamLength(bytes, { label: "" }), dropped("label"));
-    assert.throws(() => streamLength(Buffer.of(6, 0x83), { label: "" }), dropped("key"));
+    assert.throws(() => streamLength(Buffer.from("get / http"), envelope, "request"), dropped("label"));
+    assert.throws(() => streamLength(bytes.subarray(8), envelope, "request"), dropped("label"));
+    assert.throws(() => streamLength(bytes, { label: "" }, "request"), dropped("label"));
+    assert.throws(() => streamLength(Buffer.of(6, 0x83), { label: "" }, "request"), dropped("key"));
     const huge = Buffer.from(bytes);
     huge.writeUInt32BE(MOST_STREAM + 1, 9);
-    assert.throws(() => streamLength(huge, envelope), dropped("size"));
+    assert.throws(() => streamLength(huge, envelope, "request"), dropped("size"));
   });
 
   test("its length is sealed with it, and so is its label", () => {
     const other = Buffer.from(bytes);
     other[12] = (other[12] ?? 0) ^ 1;
-    assert.throws(() => openStream(other, envelope), dropped("key"));
-    assert.throws(() => openStream(bytes.subarray(8), { ...envelope, label: "" }), dropped("key"));
+    assert.throws(() => openStream(other, envelope, "request"), dropped("key"));
+    assert.throws(() => openStream(bytes.subarray(8), { ...envelope, label: "" }, "request"), dropped("key"));
   });
 
   test("counts that do not fit", () => {

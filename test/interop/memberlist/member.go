@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -37,6 +38,17 @@ type memberConfig struct {
 	ProbeMs int      `json:"probeMs"`
 }
 
+// A transport whose connections come from the member's own address, as they do on a node that has one.
+type bound struct {
+	*memberlist.NetTransport
+	address string
+}
+
+func (b *bound) DialAddressTimeout(to memberlist.Address, timeout time.Duration) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: timeout, LocalAddr: &net.TCPAddr{IP: net.ParseIP(b.address)}}
+	return dialer.Dial("tcp", to.Addr)
+}
+
 type teller struct{ lock sync.Mutex }
 
 func (t *teller) tell(words map[string]any) {
@@ -50,8 +62,7 @@ func (t *teller) tell(words map[string]any) {
 func (t *teller) node(event string, node *memberlist.Node) {
 	t.tell(map[string]any{
 		"event": event, "name": node.Name, "address": node.Addr.String(), "port": node.Port,
-		// 0 alive, 1 suspect, 2 dead, 3 left
-		"state": int(node.State), "meta": hex.EncodeToString(node.Meta),
+		"meta": hex.EncodeToString(node.Meta),
 	})
 }
 
@@ -83,6 +94,11 @@ func runMember(text string) {
 	ring, err := memberlist.NewKeyring(keys, keys[0])
 	check(err)
 	config.Keyring = ring
+	transport, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
+		BindAddrs: []string{wanted.Address}, BindPort: wanted.Port, Logger: quiet(),
+	})
+	check(err)
+	config.Transport = &bound{NetTransport: transport, address: wanted.Address}
 	member, err := memberlist.Create(config)
 	check(err)
 	out.tell(map[string]any{"event": "ready", "port": member.LocalNode().Port})
