@@ -14,6 +14,7 @@ import { Entries } from "#speaker/forwarding/entries.ts";
 import { faultOf, isWithoutScheduler, noScheduler } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { Owners } from "#speaker/forwarding/owners.ts";
+import { portionsOf } from "#speaker/forwarding/portions.ts";
 import { Reader, type Servers } from "#speaker/forwarding/reader.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
 import { Slices } from "#speaker/forwarding/slices.ts";
@@ -59,8 +60,8 @@ export class Contents {
   readonly #options: ContentsOptions;
   readonly #reader: Reader;
   #unsettled = new Entries();
-  /** Marks for which nothing may be marked, by `markValue`: their elements are among the unsettled. */
-  #withheld: ReadonlySet<string> = new Set();
+  /** Marks, by `markValue`, for which nothing may be marked: this pass has looked at their elements. */
+  readonly #withheld = new Set<string>();
   /** Keys of virtual servers that are wanted, and not there or without their scheduler. */
   readonly #unusable = new Set<string>();
 
@@ -78,17 +79,28 @@ export class Contents {
     const due = this.#unsettled;
     if (due.size === 0) return;
     this.#unsettled = new Entries();
-    let left = due;
+    const slices = new Slices(this.#options.clock);
+    this.#withheld.clear();
+    const portions = portionsOf(due, this.#options.wanted);
     try {
-      const { counter } = this.#options.kernel;
-      const before = counter.written;
-      const slices = new Slices(this.#options.clock);
-      left = await this.#write(due, pass, slices);
-      if (counter.written > before) left = await this.#verify(due, slices);
-    } finally {
-      this.#unsettled.addAll(left);
+      for (let next = portions.next(); !next.done; next = portions.next()) {
+        this.#unsettled.addAll(await this.#settlePortion(next.value, pass, slices));
+        await slices.breathe();
+      }
+    } catch (error) {
+      // Whatever was settled of it is found to be so by the next pass.
+      this.#unsettled.addAll(due);
+      throw error;
     }
     this.#failIfNothingWorks();
+  }
+
+  /** Returns what of it is still not as wanted. */
+  async #settlePortion(portion: Entries, pass: Passing, slices: Slices): Promise<Entries> {
+    const { counter } = this.#options.kernel;
+    const before = counter.written;
+    const left = await this.#write(portion, pass, slices);
+    return counter.written > before ? this.#verify(portion, slices) : left;
   }
 
   /** Elements of sets, as they are wanted at present; nothing of somebody else's marks. Throws where nobody's are taken. */
@@ -205,10 +217,10 @@ export class Contents {
 
   /** Nothing may be marked for them: so what marks is looked at, too. Whether that is more than before. */
   #pullIn(due: Entries, servers: readonly VirtualServer[]): boolean {
-    const marks = new Set(servers.map(({ mark }) => markValue(mark)));
-    const more = new Set([...marks].filter((mark) => !this.#withheld.has(mark)));
-    this.#withheld = marks;
+    const marks = servers.map(({ mark }) => markValue(mark));
+    const more = new Set(marks.filter((mark) => !this.#withheld.has(mark)));
     if (more.size === 0) return false;
+    for (const mark of more) this.#withheld.add(mark);
     for (const [set, key] of this.#options.wanted.elementsOfMarks(more)) due.addElement(set, key);
     return true;
   }

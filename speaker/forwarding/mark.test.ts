@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MAX_FORWARDING_ID } from "#api/forwarding-ids.ts";
-import { hasForeignBits, isRoutingBit, markOf, type Tier } from "./mark.ts";
+import { hasForeignBits, idOf, isRoutingBit, markOf, type Tier } from "./mark.ts";
 
 const BIT = 0x1000;
 
@@ -17,6 +17,7 @@ const MARKS: readonly [id: number, tier: Tier, mark: number][] = [
 for (const [id, tier, mark] of MARKS) {
   test(`id ${id} in tier ${tier} is marked 0x${mark.toString(16)}`, () => {
     assert.equal(markOf(id, tier, BIT), mark);
+    assert.equal(idOf(mark), id);
   });
 }
 

@@ -17,6 +17,9 @@ export function markOf(id: number, tier: Tier, routingBit: number): number {
   return ((id >>> 12) << 16) | (id & 0xfff) | routingBit | (tier === 2 ? TIER_2 : 0);
 }
 
+/** The id of a mark that `markOf` made, of either tier. */
+export const idOf = (mark: number): number => ((mark >>> 16) << 12) | (mark & 0xfff);
+
 /** Whether a routing bit leaves ids, tier and other agents' bits alone. */
 export function isRoutingBit(bit: number): boolean {
   return bit === 0x1000;

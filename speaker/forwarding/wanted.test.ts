@@ -87,7 +87,7 @@ test("after any history the same as from nothing, and exactly what differs from 
         before = now;
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 1_000 },
   );
 });
 

@@ -16,6 +16,7 @@ import {
   valueKey,
 } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
+import { idOf } from "#speaker/forwarding/mark.ts";
 import { type PortPlan, planPings, planPort, type SetElement } from "#speaker/forwarding/plan-port.ts";
 import {
   DEFAULT_SETTINGS,
@@ -134,6 +135,11 @@ export class Wanted {
     return this.#before.differing(this);
   }
 
+  /** Whose a mark is, of what is wanted. */
+  portOf(mark: number): ForwardedPort | undefined {
+    return this.#held.get(idOf(mark));
+  }
+
   /** Elements that mark packets with one of the marks, and the marks themselves: by `markValue`. */
   *elementsOfMarks(marks: ReadonlySet<string>): Generator<readonly [set: string, key: string], void> {
     for (const mark of marks) yield ["marks", mark];
@@ -201,14 +207,11 @@ export class Wanted {
       held.set(place, port);
     }
     for (const vip of this.#removePorts((port, planned) => next.get(port) === planned)) touched.add(vip);
-    for (const [{ port }, plan] of added) {
-      touched.add(port.vip);
-      this.#put(port, plan);
-    }
+    this.#putAll(added, touched);
     this.#planned = next;
+    this.#held = held;
     this.#leftOut = leftOut;
-    for (const vip of touched)
-      this.#replace(`ping ${vip}`, planPings([...(this.#portsOfVip.get(vip) ?? [])]));
+    this.#planPings(touched);
   }
 
   /**
