@@ -14,7 +14,7 @@ import { Entries } from "#speaker/forwarding/entries.ts";
 import { faultOf, isWithoutScheduler, noScheduler } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { Owners } from "#speaker/forwarding/owners.ts";
-import { portionsOf } from "#speaker/forwarding/portions.ts";
+import { type PortionSizes, portionsOf } from "#speaker/forwarding/portions.ts";
 import { Reader, type Servers } from "#speaker/forwarding/reader.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
 import { Slices } from "#speaker/forwarding/slices.ts";
@@ -52,6 +52,7 @@ export interface ContentsOptions {
   readonly wanted: Wanted;
   readonly refusals: Refusals;
   readonly clock: Pick<Clock, "now" | "sleep">;
+  readonly portions?: PortionSizes | undefined;
 }
 
 export class Contents {
@@ -81,10 +82,11 @@ export class Contents {
     this.#unsettled = new Entries();
     const slices = new Slices(this.#options.clock);
     this.#withheld.clear();
-    const portions = portionsOf(due, this.#options.wanted);
+    const portions = portionsOf(due, this.#options.wanted, this.#options.portions);
     try {
       for (let next = portions.next(); !next.done; next = portions.next()) {
-        this.#unsettled.addAll(await this.#settlePortion(next.value, pass, slices));
+        const left = next.value.size === 0 ? next.value : await this.#settlePortion(next.value, pass, slices);
+        this.#unsettled.addAll(left);
         await slices.breathe();
       }
     } catch (error) {

@@ -11,6 +11,7 @@ import { type Difference, describeDifference } from "#speaker/forwarding/differe
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import type { PortionSizes } from "#speaker/forwarding/portions.ts";
 import { Refusals } from "#speaker/forwarding/refusals.ts";
 import { emptyKernel } from "#speaker/forwarding/removal.ts";
 import { ADMITTING_SETS } from "#speaker/forwarding/sets.ts";
@@ -30,6 +31,8 @@ export interface ForwardingOptions {
   readonly clock: Pick<Clock, "now" | "sleep" | "after">;
   /** Something is not as this object left it: a pass puts it right. */
   readonly onDrift?: () => void;
+  /** Of what a pass does at a time; only tests ask for others. */
+  readonly portions?: PortionSizes;
 }
 
 /** What is kept of one life of the table: from the first pass, or from a removal, on. */
@@ -151,8 +154,14 @@ export class Forwarding {
 
   #begin(): Kept {
     const wanted = new Wanted();
-    const { clock } = this.#options;
-    const contents = new Contents({ kernel: this.#kernel, wanted, refusals: this.#refusals, clock });
+    const { clock, portions } = this.#options;
+    const contents = new Contents({
+      kernel: this.#kernel,
+      wanted,
+      refusals: this.#refusals,
+      clock,
+      portions,
+    });
     const found = new Entries();
     const audit = new Audit({ kernel: this.#kernel, wanted, own: contents.own, found });
     return { wanted, contents, found, audit };

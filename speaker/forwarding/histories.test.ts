@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
 import { Forwarding } from "./forwarding.ts";
+import { PORTION_SIZES } from "./portions.ts";
 import { type ForwardedPort, ForwardingError, type ForwardingInput } from "./types.ts";
 
 const ADDRESSES = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"];
@@ -112,37 +113,42 @@ async function pass(forwarding: Forwarding, wanted: ForwardingInput): Promise<vo
   }
 }
 
-test("whatever happened, once the kernel behaves it is as one that was filled at once", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
-      const clock = new FakeClock();
-      const kernel = new FakeForwardingKernel();
-      const forwarding = new Forwarding(kernel, { clock, onDrift: () => {} });
-      for (const each of steps) {
-        misbehave(kernel, each);
-        await pass(forwarding, each.input);
-        harm(kernel, each);
-        await clock.advance(each.waitMs);
-        await pass(forwarding, each.input);
-      }
-      misbehave(kernel, { ...(steps[0] as Step), fault: "none" });
-      const last = (steps.at(-1) as Step).input;
-      // Longer than the longest pause, so that what was refused is asked for again.
-      for (const _ of [1, 2, 3]) {
+/** So small that every pass has several of them. */
+const PORTIONS = { few: 2, servers: 1, elements: 3, routes: 1 };
+
+for (const portions of [PORTION_SIZES, PORTIONS]) {
+  test(`whatever happened, in portions of ${portions.servers}, once the kernel behaves it is as one that was filled at once`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+        const clock = new FakeClock();
+        const kernel = new FakeForwardingKernel();
+        const forwarding = new Forwarding(kernel, { clock, onDrift: () => {}, portions });
+        for (const each of steps) {
+          misbehave(kernel, each);
+          await pass(forwarding, each.input);
+          harm(kernel, each);
+          await clock.advance(each.waitMs);
+          await pass(forwarding, each.input);
+        }
+        misbehave(kernel, { ...(steps[0] as Step), fault: "none" });
+        const last = (steps.at(-1) as Step).input;
+        // Longer than the longest pause, so that what was refused is asked for again.
+        for (const _ of [1, 2, 3]) {
+          forwarding.close();
+          await clock.advance(310_000);
+          await forwarding.audit();
+          await pass(forwarding, last);
+        }
+        const fresh = new FakeForwardingKernel();
+        const other = new Forwarding(fresh, { clock });
+        await other.reconcile(last);
+        assert.deepEqual(kernel.describe(), fresh.describe());
+        const { writes, refused } = await forwarding.reconcile(last);
+        assert.deepEqual([writes, refused], [0, []]);
+        assert.equal(forwarding.difference().entries, 0);
         forwarding.close();
-        await clock.advance(310_000);
-        await forwarding.audit();
-        await pass(forwarding, last);
-      }
-      const fresh = new FakeForwardingKernel();
-      const other = new Forwarding(fresh, { clock });
-      await other.reconcile(last);
-      assert.deepEqual(kernel.describe(), fresh.describe());
-      const { writes, refused } = await forwarding.reconcile(last);
-      assert.deepEqual([writes, refused], [0, []]);
-      assert.equal(forwarding.difference().entries, 0);
-      forwarding.close();
-    }),
-    { numRuns: 60 },
-  );
-});
+      }),
+      { numRuns: 60 },
+    );
+  });
+}

@@ -8,35 +8,44 @@ import { Entries } from "#speaker/forwarding/entries.ts";
 import { parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 
-/** Virtual servers of one portion; each takes about ten operations. */
-const SERVERS = 48;
-/** Elements of one portion that belong to no server in it. */
-const ELEMENTS = 1_000;
-const ROUTES = 500;
-/** Less than this is one portion. */
-const FEW = 500;
+/** How large portions are. */
+export interface PortionSizes {
+  /** Fewer entries than this are one portion. */
+  readonly few: number;
+  /** Virtual servers; each takes about ten operations. */
+  readonly servers: number;
+  /** Elements that belong to no server of the portion. */
+  readonly elements: number;
+  readonly routes: number;
+}
+
+export const PORTION_SIZES: PortionSizes = { few: 500, servers: 48, elements: 1_000, routes: 500 };
+
+/** Entries whose owner is found at a time. */
+const LOOKED_AT = 2_000;
 
 /** Entries of one owner (elements.ts). */
 type ByOwner = Map<string, [set: string, key: string][]>;
 
-export function* portionsOf(due: Entries, wanted: Wanted): Generator<Entries> {
-  if (due.size <= FEW) {
+/** Some are empty: to find what belongs together takes time, too. */
+export function* portionsOf(due: Entries, wanted: Wanted, sizes = PORTION_SIZES): Generator<Entries> {
+  if (due.size <= sizes.few) {
     yield due;
     return;
   }
-  const owners = byOwner(due);
+  const owners = yield* byOwner(due);
   const isComing = (key: string): boolean => wanted.servers.has(key);
   const routes = [...due.routes];
   yield* chunks(
     routes.filter((vip) => wanted.routes.has(vip)),
-    ROUTES,
+    sizes.routes,
     (portion, vip) => portion.routes.add(vip),
   );
   const servers = [...due.servers];
   const coming = servers.filter(isComing);
   const going = servers.filter((key) => !isComing(key));
   const ofGoing = new Set(going.map((key) => `mark ${markOf(key)}`));
-  yield* chunks(coming, SERVERS, (portion, key) => {
+  yield* chunks(coming, sizes.servers, (portion, key) => {
     portion.servers.add(key);
     take(owners, `mark ${markOf(key)}`, portion);
     const port = wanted.portOf(parseServerKey(key).mark);
@@ -48,32 +57,35 @@ export function* portionsOf(due: Entries, wanted: Wanted): Generator<Entries> {
   for (const owner of [...owners.keys()]) {
     if (ofGoing.has(owner)) continue;
     take(owners, owner, portion);
-    if (portion.size < ELEMENTS) continue;
+    if (portion.size < sizes.elements) continue;
     yield portion;
     portion = new Entries();
   }
   if (portion.size > 0) yield portion;
-  yield* chunks(going, SERVERS, (last, key) => {
+  yield* chunks(going, sizes.servers, (last, key) => {
     last.servers.add(key);
     take(owners, `mark ${markOf(key)}`, last);
   });
   yield* chunks(
     routes.filter((vip) => !wanted.routes.has(vip)),
-    ROUTES,
+    sizes.routes,
     (last, vip) => last.routes.add(vip),
   );
 }
 
 const markOf = (key: string): string => markValue(parseServerKey(key).mark);
 
-function byOwner(due: Entries): ByOwner {
+function* byOwner(due: Entries): Generator<Entries, ByOwner> {
   const owners: ByOwner = new Map();
+  let seen = 0;
   for (const [set, keys] of due.elements) {
     for (const key of keys) {
       const owner = ownerOf(set, key);
       const own = owners.get(owner);
       if (own === undefined) owners.set(owner, [[set, key]]);
       else own.push([set, key]);
+      seen += 1;
+      if (seen % LOOKED_AT === 0) yield new Entries();
     }
   }
   return owners;

@@ -1,19 +1,11 @@
-/** Reads entries of the kernel by their keys: few of them one by one, many of them as a list. */
+/** Reads entries of the kernel by their keys. */
 import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { Slices } from "#speaker/forwarding/slices.ts";
 import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
-import {
-  isAsWanted,
-  type PresentServer,
-  parseServerKey,
-  serverKey,
-} from "#speaker/forwarding/virtual-servers.ts";
+import { isAsWanted, type PresentServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 import type { MarkService } from "#speaker/netlink/ipvs.ts";
-
-/** More than so many are not asked for one by one. */
-const ONE_BY_ONE = 256;
 
 /** Virtual servers by `keyOfServer`. */
 export interface Servers {
@@ -49,7 +41,7 @@ export class Reader {
       present: new Map<string, PresentServer>(),
       foreign: new Set<string>(),
     };
-    const services = await this.#services(keys, slices);
+    const services = this.#services(keys);
     for (const key of keys) {
       const service = services.get(key);
       const server = this.#wanted.servers.get(key);
@@ -83,50 +75,32 @@ export class Reader {
   ): Promise<Map<string, readonly Element[]>> {
     const found = new Map<string, readonly Element[]>();
     for (const [set, keys] of due) {
-      found.set(set, await this.#elementsOf(set, keys, slices));
+      found.set(set, this.#elementsOf(set, keys));
       await slices.breathe();
     }
     return found;
   }
 
-  async #services(keys: ReadonlySet<string>, slices: Slices): Promise<Map<string, MarkService>> {
+  #services(keys: ReadonlySet<string>): Map<string, MarkService> {
+    const list = [...keys];
+    const answers = list.length === 0 ? [] : this.#kernel.servers.find(list.map(parseServerKey));
     const services = new Map<string, MarkService>();
-    if (keys.size <= ONE_BY_ONE) {
-      const list = [...keys];
-      const answers = list.length === 0 ? [] : this.#kernel.servers.find(list.map(parseServerKey));
-      for (const [at, service] of answers.entries())
-        if (service !== undefined) services.set(list[at] ?? "", service);
-      return services;
-    }
-    for (const part of this.#kernel.servers.walk()) {
-      for (const service of part) {
-        const key = serverKey(service.family, service.mark);
-        if (keys.has(key)) services.set(key, service);
-      }
-      await slices.breathe();
-    }
+    for (const [at, service] of answers.entries())
+      if (service !== undefined) services.set(list[at] ?? "", service);
     return services;
   }
 
-  async #elementsOf(set: string, keys: ReadonlySet<string>, slices: Slices): Promise<Element[]> {
-    const found: Element[] = [];
-    if (keys.size <= ONE_BY_ONE) {
-      const list = [...keys];
-      if (list.length === 0) return [];
-      const answers = this.#kernel.elements.find(
-        set,
-        list.map((key) => this.#asked(set, key)),
-      );
-      // Of an interval the kernel finds the one that its first end is in, which may be another one.
-      return answers.flatMap((element, at) =>
-        element !== undefined && elementKey(element) === list[at] ? element : [],
-      );
-    }
-    for (const part of this.#kernel.elements.walk(set)) {
-      for (const element of part) if (keys.has(elementKey(element))) found.push(element);
-      await slices.breathe();
-    }
-    return found;
+  #elementsOf(set: string, keys: ReadonlySet<string>): Element[] {
+    const list = [...keys];
+    if (list.length === 0) return [];
+    const answers = this.#kernel.elements.find(
+      set,
+      list.map((key) => this.#asked(set, key)),
+    );
+    // Of an interval the kernel finds the one that its first end is in, which may be another one.
+    return answers.flatMap((element, at) =>
+      element !== undefined && elementKey(element) === list[at] ? element : [],
+    );
   }
 
   /** Of an element that is wanted no more only the key is known; both ends of an interval are in it, equally long. */
