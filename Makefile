@@ -8,6 +8,8 @@ ADDON := speaker/native/build/socket.node
 NEXT := v0.1.1
 # The list of what is tested, and how, is hack/suites/suites.ts.
 SUITES := node hack/suites/main.ts
+# As the image starts a speaker (hack/images/stages.ts).
+SPEAKER_FLAGS := --max-semi-space-size=1 --optimize-for-size --max-old-space-size=128 --v8-pool-size=1
 
 .PHONY: help
 help: ## List the goals
@@ -117,6 +119,11 @@ bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/re
 .PHONY: bench-forwarding
 bench-forwarding: setup addon ## What forwarding adds to a request and to a packet; keeps docs/results/forwarding.md
 	@node test/bench/forwarding.ts
+
+.PHONY: bench-scale
+bench-scale: setup addon ## What 10,000 Services of ten pods cost a speaker: with a kernel in memory, then with a real one
+	@node test/bench/scale.ts
+	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real
 
 .PHONY: bench-lab
 bench-lab: images ## What the lab's kernels cost, beside each other; keeps docs/results/lab.md

@@ -14,7 +14,7 @@ const SERVICES_EVERY_MS = 3_000;
 /** From one look at all sets to the next, though nftables says that nobody has touched them. */
 const ELEMENTS_EVERY_MS = 60_000;
 /** From the begin of a round to that of the next. */
-const ROUND_MS = 5_000;
+const ROUND_MS = 2_500;
 
 export interface AuditorOptions {
   readonly audit: Audit;

@@ -6,35 +6,22 @@
 import { isDeepStrictEqual } from "node:util";
 import { mergeRanges, type Range, WIDTH } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
-import {
-  addressKey,
-  elementKey,
-  elementText,
-  MARKING,
-  named,
-  SETS,
-  valueKey,
-} from "#speaker/forwarding/elements.ts";
-import { Entries } from "#speaker/forwarding/entries.ts";
+import { addressKey, named, valueKey } from "#speaker/forwarding/elements.ts";
+import type { Entries } from "#speaker/forwarding/entries.ts";
 import { idOf } from "#speaker/forwarding/mark.ts";
 import { type PortPlan, planPings, planPort, type SetElement } from "#speaker/forwarding/plan-port.ts";
 import {
   DEFAULT_SETTINGS,
   type Element,
-  FAMILIES,
   type Family,
   type ForwardedPort,
-  type ForwardingCounts,
   type ForwardingInput,
   type ForwardingSettings,
   type Refusal,
   type VirtualServer,
 } from "#speaker/forwarding/types.ts";
-import { keyOfServer } from "#speaker/forwarding/virtual-servers.ts";
+import { WantedEntries } from "#speaker/forwarding/wanted-entries.ts";
 import { canonical } from "#speaker/netlink/route.ts";
-
-/** How many remote endpoints are asked for the way to them. */
-const WAYS = 4;
 
 /** What an input port came to. */
 interface Planned {
@@ -49,43 +36,26 @@ interface Planned {
   seenIn: number;
 }
 
-interface Sampled {
-  readonly mark: number;
-  readonly address: string;
-}
-
 const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
 const placeOf = ({ vip, protocol, port }: ForwardedPort): string => `${vip} ${protocol}/${port}`;
 
 export class Wanted {
+  readonly #entries = new WantedEntries();
   /** By `keyOfServer`. */
-  readonly servers = new Map<string, VirtualServer>();
+  readonly servers: ReadonlyMap<string, VirtualServer> = this.#entries.servers;
   /** By set, then by `elementKey`; every set of ours has an entry. */
-  readonly elements = new Map<string, Map<string, Element>>();
+  readonly elements: ReadonlyMap<string, ReadonlyMap<string, Element>> = this.#entries.elements;
   /** Addresses that are local for marked packets, in canonical text. */
-  readonly routes = new Set<string>();
+  readonly routes: ReadonlySet<string> = this.#entries.routes;
   #input: ForwardingInput | undefined;
   #settings: ForwardingSettings = DEFAULT_SETTINGS;
   #planned = new Map<ForwardedPort, Planned>();
   #leftOut: readonly Refusal[] = [];
   readonly #vips = new Set<string>();
   readonly #portsOfVip = new Map<string, Set<ForwardedPort>>();
-  /** Elements that no single port has alone, by what they are of: an address's pings, `members`, `routed`. */
-  readonly #groups = new Map<string, readonly SetElement[]>();
-  /** Of elements that several ports have: how many more than one. */
-  readonly #shared = new Map<string, number>();
-  #realServers = 0;
-  /** Of `sampleRemotes`, until one of its servers changes. */
-  #sample: readonly Sampled[] | undefined;
   /** Which port has an id or a place; of ports that were left out, none. */
   #held = new Map<number | string, ForwardedPort>();
   #updates = 0;
-  #before = new Before();
-
-  constructor() {
-    for (const set of SETS) for (const family of FAMILIES) this.elements.set(named(set, family), new Map());
-    this.elements.set("marks", new Map());
-  }
 
   get settings(): ForwardingSettings {
     return this.#settings;
@@ -110,16 +80,13 @@ export class Wanted {
     return this.#input?.members !== undefined;
   }
 
-  counts(): Pick<ForwardingCounts, "virtualServers" | "realServers" | "routes" | "elements"> {
-    let elements = 0;
-    for (const set of this.elements.values()) elements += set.size;
-    const { servers, routes } = this;
-    return { virtualServers: servers.size, realServers: this.#realServers, routes: routes.size, elements };
+  counts(): ReturnType<WantedEntries["counts"]> {
+    return this.#entries.counts();
   }
 
   /** What is wanted otherwise than before. */
   update(input: ForwardingInput): Entries {
-    this.#before = new Before();
+    this.#entries.begin();
     const last = this.#input;
     const settings = input.settings ?? DEFAULT_SETTINGS;
     const isAnew = !isDeepStrictEqual(settings, this.#settings);
@@ -129,10 +96,11 @@ export class Wanted {
     const changedVips = isSameList(input.vips, last?.vips) ? NONE : this.#updateVips(input.vips);
     if (isAnew || changedVips.size > 0 || input.ports !== last?.ports)
       this.#updatePorts(input.ports, changedVips, touched);
-    if (!isDeepStrictEqual(input.members, last?.members)) this.#replace("members", members(input));
-    if (!isDeepStrictEqual(input.routed, last?.routed)) this.#replace("routed", routed(input.routed ?? []));
+    if (!isDeepStrictEqual(input.members, last?.members)) this.#entries.replace("members", members(input));
+    if (!isDeepStrictEqual(input.routed, last?.routed))
+      this.#entries.replace("routed", routed(input.routed ?? []));
     this.#input = input;
-    return this.#before.differing(this);
+    return this.#entries.end();
   }
 
   /** Whose a mark is, of what is wanted. */
@@ -140,39 +108,12 @@ export class Wanted {
     return this.#held.get(idOf(mark));
   }
 
-  /** Elements that mark packets with one of the marks, and the marks themselves: by `markValue`. */
-  *elementsOfMarks(marks: ReadonlySet<string>): Generator<readonly [set: string, key: string], void> {
-    for (const mark of marks) yield ["marks", mark];
-    for (const set of MARKING) {
-      for (const [key, { value }] of this.elements.get(set) ?? [])
-        if (value !== undefined && marks.has(value)) yield [set, key];
-    }
+  elementsOfMarks(marks: ReadonlySet<string>): ReturnType<WantedEntries["elementsOfMarks"]> {
+    return this.#entries.elementsOfMarks(marks);
   }
 
-  /** Some remote endpoints that are reached through a tunnel: the way to them decides the segment size. */
   sampleRemotes(): string[] {
-    this.#sample ??= this.#findSample();
-    return [...new Set(this.#sample.map(({ address }) => address))].sort();
-  }
-
-  /** Of the servers with the lowest marks the first remote endpoint each. */
-  #findSample(): Sampled[] {
-    const lowest: Sampled[] = [];
-    for (const { mark, realServers } of this.servers.values()) {
-      if (lowest.length === WAYS && mark > (lowest.at(-1)?.mark ?? 0)) continue;
-      const remote = realServers.find(({ forwarding }) => forwarding === "tunnel");
-      if (remote === undefined) continue;
-      lowest.push({ mark, address: remote.address });
-      lowest.sort((a, b) => a.mark - b.mark);
-      if (lowest.length > WAYS) lowest.pop();
-    }
-    return lowest;
-  }
-
-  /** Whether a server with the mark is, or may come to be, one of the sample. */
-  #isInSample(mark: number): boolean {
-    if (this.#sample === undefined || this.#sample.length < WAYS) return true;
-    return mark <= (this.#sample.at(-1)?.mark ?? 0);
+    return this.#entries.sampleRemotes();
   }
 
   // --- ports
@@ -237,8 +178,9 @@ export class Wanted {
       }
     }
     if (fresh.length > kept) return false;
-    const gone =
-      kept === this.#planned.size ? [] : [...this.#planned].filter(([, one]) => !this.#isSeen(one));
+    const gone: [ForwardedPort, Planned][] = [];
+    if (kept < this.#planned.size)
+      for (const [port, planned] of this.#planned) if (!this.#isSeen(planned)) gone.push([port, planned]);
     const free = new Set<number | string>(gone.flatMap(([port, { place }]) => [port.id, place]));
     const claimed = new Set<number | string>();
     for (const port of fresh) {
@@ -275,7 +217,8 @@ export class Wanted {
   }
 
   #planPings(vips: ReadonlySet<string>): void {
-    for (const vip of vips) this.#replace(`ping ${vip}`, planPings([...(this.#portsOfVip.get(vip) ?? [])]));
+    for (const vip of vips)
+      this.#entries.replace(`ping ${vip}`, planPings([...(this.#portsOfVip.get(vip) ?? [])]));
   }
 
   #planOne(port: ForwardedPort, place: string, added: [Planned, PortPlan][]): Planned {
@@ -300,8 +243,8 @@ export class Wanted {
     const sharing = this.#portsOfVip.get(port.vip);
     if (sharing === undefined) this.#portsOfVip.set(port.vip, new Set([port]));
     else sharing.add(port);
-    for (const server of servers) this.#setServer(keyOfServer(server), server);
-    for (const one of elements) this.#add(one);
+    this.#entries.addServers(servers);
+    for (const one of elements) this.#entries.add(one);
   }
 
   /** Returns the addresses of those that went. */
@@ -321,8 +264,8 @@ export class Wanted {
       if (sharing?.size === 0) this.#portsOfVip.delete(port.vip);
       // The same as when it was put: to make it again costs less than to keep it for each of them.
       const { servers, elements } = planPort(port, this.#settings);
-      for (const server of servers) this.#setServer(keyOfServer(server), undefined);
-      for (const one of elements) this.#remove(one);
+      this.#entries.removeServers(servers);
+      for (const one of elements) this.#entries.remove(one);
     }
     return vips;
   }
@@ -341,68 +284,14 @@ export class Wanted {
       const isComing = now.has(vip);
       for (const set of ["vips", "carried"] as const) {
         const one: SetElement = [named(set, familyOf(vip)), { key }];
-        if (isComing) this.#add(one);
-        else this.#remove(one);
+        if (isComing) this.#entries.add(one);
+        else this.#entries.remove(one);
       }
-      this.#before.route(route, this.routes.has(route));
-      if (isComing) {
-        this.#vips.add(vip);
-        this.routes.add(route);
-      } else {
-        this.#vips.delete(vip);
-        this.routes.delete(route);
-      }
+      this.#entries.setRoute(route, isComing);
+      if (isComing) this.#vips.add(vip);
+      else this.#vips.delete(vip);
     }
     return changed;
-  }
-
-  // --- what is kept
-
-  #replace(group: string, elements: readonly SetElement[]): void {
-    for (const one of this.#groups.get(group) ?? []) this.#remove(one);
-    for (const one of elements) this.#add(one);
-    if (elements.length === 0) this.#groups.delete(group);
-    else this.#groups.set(group, elements);
-  }
-
-  #setServer(key: string, server: VirtualServer | undefined): void {
-    const present = this.servers.get(key);
-    this.#before.server(key, present);
-    const before = this.#before.servers.get(key);
-    this.#realServers += (server?.realServers.length ?? 0) - (present?.realServers.length ?? 0);
-    const mark = server?.mark ?? present?.mark ?? 0;
-    if (this.#isInSample(mark)) this.#sample = undefined;
-    if (server === undefined) this.servers.delete(key);
-    else this.servers.set(key, before !== undefined && isDeepStrictEqual(before, server) ? before : server);
-  }
-
-  #add([set, element]: SetElement): void {
-    const elements = this.elements.get(set);
-    if (elements === undefined) return;
-    const key = elementKey(element);
-    const present = elements.get(key);
-    if (present !== undefined) {
-      const shared = `${set} ${key}`;
-      this.#shared.set(shared, (this.#shared.get(shared) ?? 0) + 1);
-      return;
-    }
-    this.#before.element(set, key, present);
-    elements.set(key, element);
-  }
-
-  #remove([set, element]: SetElement): void {
-    const elements = this.elements.get(set);
-    const key = elementKey(element);
-    const present = elements?.get(key);
-    if (elements === undefined || present === undefined) return;
-    const shared = `${set} ${key}`;
-    const more = this.#shared.get(shared) ?? 0;
-    if (more > 1) this.#shared.set(shared, more - 1);
-    else if (more === 1) this.#shared.delete(shared);
-    else {
-      this.#before.element(set, key, present);
-      elements.delete(key);
-    }
   }
 }
 
@@ -411,40 +300,6 @@ function isSameList(a: readonly string[], b: readonly string[] | undefined): boo
 }
 
 const NONE: ReadonlySet<string> = new Set();
-
-/** What was wanted of each entry before the first change of an update. */
-class Before {
-  readonly servers = new Map<string, VirtualServer | undefined>();
-  readonly #elements = new Map<string, Map<string, Element | undefined>>();
-  readonly #routes = new Map<string, boolean>();
-
-  server(key: string, server: VirtualServer | undefined): void {
-    if (!this.servers.has(key)) this.servers.set(key, server);
-  }
-
-  element(set: string, key: string, element: Element | undefined): void {
-    const known = this.#elements.get(set) ?? new Map<string, Element | undefined>();
-    this.#elements.set(set, known);
-    if (!known.has(key)) known.set(key, element);
-  }
-
-  route(vip: string, isWanted: boolean): void {
-    if (!this.#routes.has(vip)) this.#routes.set(vip, isWanted);
-  }
-
-  differing(now: Wanted): Entries {
-    const entries = new Entries();
-    for (const [key, server] of this.servers) if (now.servers.get(key) !== server) entries.servers.add(key);
-    for (const [vip, was] of this.#routes) if (now.routes.has(vip) !== was) entries.routes.add(vip);
-    for (const [set, elements] of this.#elements) {
-      for (const [key, element] of elements)
-        if (textOf(now.elements.get(set)?.get(key)) !== textOf(element)) entries.addElement(set, key);
-    }
-    return entries;
-  }
-}
-
-const textOf = (element: Element | undefined): string => (element === undefined ? "" : elementText(element));
 
 function members({ members: all = [] }: ForwardingInput): SetElement[] {
   return [...new Set(all)].map((member) => [named("members", familyOf(member)), { key: addressKey(member) }]);
