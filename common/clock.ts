@@ -11,7 +11,10 @@ export interface Clock {
   now(): number;
   /** The wall clock, for timestamps that people and other programs read. Never for measuring. */
   date(): Date;
-  /** Runs `fn` once, not before `ms` milliseconds from now. */
+  /**
+   * Runs `fn` once, in `ms` milliseconds or later. Node cuts fractions off: when `fn` runs, `now` may be up to one
+   * millisecond short of it, so what is due is decided by the timer and not by another look at `now`.
+   */
   after(ms: number, fn: () => void): Cancel;
   /** Resolves after `ms`, or as soon as `signal` aborts (it never rejects: look at `signal.aborted`). */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

@@ -50,6 +50,42 @@ test("a pool that goes counts for a while, with its protocol, and then no more",
   assert.equal(of("198.51.100.1"), undefined);
 });
 
+test("a timer that fires a moment early, as Node's do, forgets the pool all the same", async () => {
+  pools = new AcceptedPools({
+    namespace: NAMESPACE,
+    clock: {
+      now: () => clock.now(),
+      date: () => clock.date(),
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+      after: (ms, fn) => clock.after(ms - 0.5, fn),
+    },
+    // As a pass does that follows at once.
+    onChange: () => void pools.current(),
+  });
+  put("web", ["198.51.100.0/24"]);
+  assert.equal(of("198.51.100.1"), "web");
+  drop("web");
+  assert.equal(of("198.51.100.1"), "web");
+  await clock.advance(GONE_POOL_MS);
+  assert.equal(of("198.51.100.1"), undefined);
+});
+
+test("a pool that came back and goes again counts for the whole while again", async () => {
+  put("web", ["198.51.100.0/24"]);
+  assert.equal(of("198.51.100.1"), "web");
+  drop("web");
+  assert.equal(of("198.51.100.1"), "web");
+  await clock.advance(GONE_POOL_MS - 1);
+  put("web", ["198.51.100.0/24"], { uid: "2" });
+  assert.equal(of("198.51.100.1"), "web");
+  drop("web");
+  assert.equal(of("198.51.100.1"), "web");
+  await clock.advance(1);
+  assert.equal(of("198.51.100.1"), "web");
+  await clock.advance(GONE_POOL_MS);
+  assert.equal(of("198.51.100.1"), undefined);
+});
+
 test("a pool that is made again, under the same name or another one, takes over at once", async () => {
   put("web", ["198.51.100.0/24"]);
   assert.equal(of("198.51.100.1"), "web");

@@ -32,8 +32,8 @@ export class AcceptedPools {
   readonly #options: AcceptedPoolsOptions;
   readonly #judge: LastValid<generated.AddressPool>;
   #present: readonly PoolView[] = [];
-  /** By name, with the time when it was missed first. */
-  readonly #gone = new Map<string, { readonly pool: PoolView; readonly since: number }>();
+  /** By name: as they were when they were missed. */
+  readonly #gone = new Map<string, PoolView>();
   #pools: Pools | undefined;
   #refused: readonly Unusable[] = [];
 
@@ -62,7 +62,6 @@ export class AcceptedPools {
   }
 
   #settle(): Pools {
-    const now = this.#options.clock.now();
     const before = this.#present;
     const standings = this.#judge.judge(this.store.list() as unknown as readonly generated.AddressPool[]);
     this.#refused = refusedOf("AddressPool", standings);
@@ -72,19 +71,17 @@ export class AcceptedPools {
       )
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     const names = new Set(this.#present.map(({ name }) => name));
-    for (const pool of before) if (!names.has(pool.name)) this.#miss(pool, now);
-    for (const [name, { since }] of this.#gone)
-      if (names.has(name) || now - since >= GONE_POOL_MS) this.#gone.delete(name);
-    return new Pools(
-      this.#present,
-      [...this.#gone.values()].map(({ pool }) => pool),
-    );
+    for (const pool of before) if (!names.has(pool.name)) this.#miss(pool);
+    for (const name of this.#gone.keys()) if (names.has(name)) this.#gone.delete(name);
+    return new Pools(this.#present, [...this.#gone.values()]);
   }
 
-  #miss(pool: PoolView, now: number): void {
-    if (this.#gone.has(pool.name)) return;
-    this.#gone.set(pool.name, { pool, since: now });
+  #miss(pool: PoolView): void {
+    this.#gone.set(pool.name, pool);
     this.#options.clock.after(GONE_POOL_MS, () => {
+      // It may have come back and gone once more since: then another timer counts.
+      if (this.#gone.get(pool.name) !== pool) return;
+      this.#gone.delete(pool.name);
       this.#pools = undefined;
       this.#options.onChange();
     });
