@@ -57,6 +57,15 @@ function world() {
   };
 }
 
+test("a kernel without ip_vs is said to be that, before anything is written", async () => {
+  const { kernel, pass } = world();
+  kernel.hasIpvs = false;
+  await assert.rejects(pass(wanting(port(1, "192.0.2.1"))), { code: "NoIpvs" });
+  assert.equal(kernel.counter.written, 0);
+  kernel.hasIpvs = true;
+  assert.deepEqual((await pass(wanting(port(1, "192.0.2.1")))).refused, []);
+});
+
 test("a refused endpoint is left out alone, and said with its Service", async () => {
   const { kernel, pass, reals, ports } = world();
   kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);

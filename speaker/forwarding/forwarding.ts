@@ -70,6 +70,8 @@ export class Forwarding {
     this.#isBusy = true;
     this.#refusals.begin();
     try {
+      // First: a kernel without ip_vs may lack the rest too, and ip_vs is what people have to hear of.
+      this.#kernel.servers.load();
       this.#update(input);
       const { contents, wanted } = this.#kept;
       const changes = await this.#ensureSkeleton(wanted, contents, pass);

@@ -16,6 +16,8 @@ import type { SetElement } from "#speaker/netlink/nftables.ts";
 
 /** IPVS services that are found by mark. Requests throw NoFamilyError where the kernel has no IPVS. */
 export interface ServerTable {
+  /** Makes the kernel load IPVS. */
+  load(): void;
   /** All of them, part by part: other work may come between two parts. */
   walk(): Iterable<readonly MarkService[]>;
   /** In the order of the keys; undefined where there is none. */

@@ -210,7 +210,7 @@ function bodyOf(operation: Operation): Buffer {
 
 type Asking = Pick<NetlinkSocket, "get" | "gets" | "dump" | "batch">;
 
-/** The kernel's virtual servers that are found by mark. The first request makes it load ip_vs; NoFamilyError if it has none. */
+/** The kernel's virtual servers that are found by mark. Requests throw NoFamilyError where the kernel has no ip_vs. */
 export class Ipvs {
   readonly #socket: Asking;
   readonly #walker: Pick<NetlinkSocket, "walk">;
@@ -220,6 +220,11 @@ export class Ipvs {
   constructor(socket: Asking, walker: Pick<NetlinkSocket, "walk">) {
     this.#socket = socket;
     this.#walker = walker;
+  }
+
+  /** Makes the kernel load ip_vs, as the first request of whatever kind does. */
+  load(): void {
+    this.#type ??= resolveFamily(this.#socket, "IPVS");
   }
 
   /** All of them, part by part. */

@@ -10,7 +10,7 @@ import type {
   Skeleton,
 } from "#speaker/forwarding/kernel.ts";
 import type { Change, Element } from "#speaker/forwarding/types.ts";
-import { NetlinkError } from "#speaker/netlink/error.ts";
+import { NetlinkError, NoFamilyError } from "#speaker/netlink/error.ts";
 import {
   attemptOf,
   type Destination,
@@ -48,6 +48,7 @@ export class FakeForwardingKernel implements ForwardingKernel {
   transactions = 0;
 
   // --- how it misbehaves
+  hasIpvs = true;
   /** What is refused, and with what. */
   refuse: (operation: Operation) => Errno | undefined = () => undefined;
   refuseElement: (element: Element, set: string) => boolean = () => false;
@@ -64,6 +65,12 @@ export class FakeForwardingKernel implements ForwardingKernel {
   #rulesFor = "";
 
   readonly servers: ServerTable = {
+    load: () => {
+      if (!this.hasIpvs)
+        throw new NoFamilyError("find generic netlink family IPVS", {
+          cause: new NetlinkError("find generic netlink family IPVS", ERRNO.ENOENT),
+        });
+    },
     walk: () => this.#parts([...this.present.servers.values()].map(({ service }) => ({ ...service }))),
     find: (keys) => {
       this.#answer("get service", keys.length);
