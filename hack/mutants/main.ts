@@ -1,14 +1,26 @@
 /**
  * `make mutants [ONLY=path]`: makes each fault of table.ts in a copy of the checkout, runs the fast tests of its room, and
  * says whether they noticed. Ends with 1 if fewer than 90 % were noticed, or if the table does not fit the code any more.
+ * With `--check` it only looks whether the table fits the code (`make check`).
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { say } from "#hack/common/progress.ts";
-import { MUTANTS, type Mutant } from "#hack/mutants/table.ts";
+import type { Mutant } from "#hack/mutants/mutant.ts";
+import { MUTANTS } from "#hack/mutants/table.ts";
 
 const ENOUGH = 0.9;
 /** A mutant may well make a loop endless. */
@@ -66,14 +78,24 @@ function pass(copy: string, tests: readonly string[]): boolean {
   return spawnSync(process.execPath, argv, { ...options, killSignal: "SIGKILL" }).status === 0;
 }
 
-const only = process.argv[2] ?? "";
-const chosen = MUTANTS.filter(({ path }) => path.startsWith(only));
-const stale = chosen.filter(
-  ({ path, before }) => readFileSync(join(CHECKOUT, path), "utf8").split(before).length !== 2,
-);
-for (const { path, what } of stale)
-  process.stderr.write(`${path}: "${what}": its text does not stand there once\n`);
+/** Its text stands once in its file. */
+function isFitting({ path, before }: Mutant): boolean {
+  const file = join(CHECKOUT, path);
+  return existsSync(file) && readFileSync(file, "utf8").split(before).length === 2;
+}
+
+const { values, positionals } = parseArgs({
+  options: { check: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const chosen = MUTANTS.filter(({ path }) => path.startsWith(positionals[0] ?? ""));
+const stale = chosen.filter((mutant) => !isFitting(mutant));
+for (const { path, what, before } of stale) {
+  const text = JSON.stringify(before);
+  process.stderr.write(`hack/mutants: "${what}": ${path} does not have this text exactly once: ${text}\n`);
+}
 if (stale.length > 0 || chosen.length === 0) process.exit(1);
+if (values.check) process.exit(0);
 const copy = copyCheckout();
 let killed = 0;
 try {
@@ -82,13 +104,14 @@ try {
   }
   for (const mutant of chosen) {
     const { path, what, before, after } = mutant;
-    const text = readFileSync(join(CHECKOUT, path), "utf8");
+    const file = join(copy, path);
+    const text = readFileSync(file, "utf8");
     writeFileSync(
-      join(copy, path),
+      file,
       text.replace(before, () => after),
     );
     const survived = pass(copy, testsOf(mutant));
-    writeFileSync(join(copy, path), text);
+    writeFileSync(file, text);
     if (!survived) killed += 1;
     say(`${survived ? "SURVIVED" : "killed  "} ${path}: ${what}`);
   }

@@ -1,0 +1,169 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: texts of code
+/** Faults in what the kernel is given. */
+import type { Faults } from "#hack/mutants/mutant.ts";
+
+export const FORWARDING: Faults = {
+  "speaker/forwarding/virtual-servers.ts": [
+    [
+      "a draining server is added with weight 0 at once",
+      'kind: "addDestination", service, destination: destinationOf(real, 1)',
+      'kind: "addDestination", service, destination: destinationOf(real, 0)',
+    ],
+    [
+      "every edit gives weight 1",
+      "const found = actual.get(placeOf(real));\n    actual.delete(placeOf(real));\n    const destination = destinationOf(real, real.weight);",
+      "const found = actual.get(placeOf(real));\n    actual.delete(placeOf(real));\n    const destination = destinationOf(real, 1);",
+    ],
+    [
+      "a new service has no flags",
+      "return { family: familyNumber(server), mark, flags, scheduler };",
+      "return { family: familyNumber(server), mark, flags: 0 & flags, scheduler };",
+    ],
+    [
+      "tunnelled and masqueraded are swapped",
+      'real.forwarding === "tunnel" ? METHOD.tunnel : METHOD.masquerade',
+      'real.forwarding === "tunnel" ? METHOD.masquerade : METHOD.tunnel',
+    ],
+    [
+      "other flags are left as they are",
+      "present.service.scheduler !== server.scheduler || present.service.flags !== server.flags",
+      "present.service.scheduler !== server.scheduler",
+    ],
+    [
+      "another way of forwarding is left as it is",
+      "found.weight !== destination.weight || found.method !== destination.method",
+      "found.weight !== destination.weight",
+    ],
+    [
+      "a service of IPv6 is made one of IPv4",
+      'server.family === "IPv4" ? AF_INET : AF_INET6',
+      'server.family === "IPv4" ? AF_INET : AF_INET',
+    ],
+    [
+      "the table is built before it is filled",
+      "const filling = { ...service, scheduler: NONE };",
+      "const filling = { ...service, scheduler: server.scheduler };",
+    ],
+  ],
+  "speaker/forwarding/plan-port.ts": [
+    [
+      "preferLocal needs all endpoints here",
+      "port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing)",
+      "port.endpoints.every((endpoint) => endpoint.isLocal && endpoint.isServing)",
+    ],
+    [
+      "preferLocal counts a pod that serves no more",
+      "const hasLocal = port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing);",
+      "const hasLocal = port.endpoints.some((endpoint) => endpoint.isLocal);",
+    ],
+    [
+      "tier 2 gives to other nodes' pods",
+      "endpoint.isLocal && endpoint.isServing ? 1 : 0",
+      "endpoint.isServing ? 1 : 0",
+    ],
+    [
+      "affinity keeps the client's port in the hash",
+      "return port.affinity ? MH.fallback : MH.fallback | MH.port;",
+      "return MH.fallback | MH.port;",
+    ],
+    [
+      "an address is guarded though one of its ports is open",
+      "sharing.some(({ sourceRanges }) => sourceRanges === undefined)",
+      "sharing.every(({ sourceRanges }) => sourceRanges === undefined)",
+    ],
+    [
+      "what is local is translated, too",
+      "    if (endpoint.isLocal)\n      return [",
+      '    if (endpoint.isLocal && endpoint.returnPath !== "snat")\n      return [',
+    ],
+    [
+      "tier 2 for nodes without a pod",
+      "if (!port.endpoints.some((endpoint) => endpoint.isLocal)) return { servers: [first], elements };",
+      "",
+    ],
+    ["the order of endpoints is that of the input", "\n    .sort(byAddress);", ";"],
+    ["a range of the other family counts", ".filter((range) => range.family === family)", ""],
+  ],
+  "speaker/forwarding/wanted.ts": [
+    ["two Services get one id", "if (why !== undefined) {", "if (why !== undefined && held.size < 0) {"],
+    [
+      "an endpoint that is an address of Services is forwarded to",
+      "if (!port.endpoints.some(({ address }) => vips.has(address))) return port;",
+      "if (vips.size >= 0) return port;",
+    ],
+    [
+      "a new port takes the id of one that stays",
+      "if (claimed.has(claim) || (this.#held.has(claim) && !free.has(claim))) return false;",
+      "if (claimed.has(claim)) return false;",
+    ],
+    [
+      "who may ping is not planned anew when a port goes",
+      "for (const vip of this.#removePorts((_, planned) => this.#isSeen(planned), gone)) touched.add(vip);",
+      "this.#removePorts((_, planned) => this.#isSeen(planned), gone);",
+    ],
+    [
+      "another routing bit leaves the old marks",
+      "const isAnew = !isDeepStrictEqual(settings, this.#settings);",
+      "const isAnew = false;",
+    ],
+  ],
+  "speaker/forwarding/wanted-entries.ts": [
+    [
+      "an element that two ports have goes with the first of them",
+      "if (more > 1) this.#shared.set(shared, more - 1);\n    else if (more === 1) this.#shared.delete(shared);\n    else {",
+      "{",
+    ],
+    [
+      "a server that came back as it was counts as changed",
+      "before !== undefined && isDeepStrictEqual(before, server) ? before : server",
+      "server",
+    ],
+  ],
+  "speaker/forwarding/portions.ts": [
+    ["a server comes without the elements of its mark", "take(owners, `mark ${markOf(key)}`, portion);", ""],
+    ["services that go are dealt with first", "if (ofGoing.has(owner)) continue;", ""],
+    [
+      "a route goes before what is marked for it",
+      "routes.filter((vip) => wanted.routes.has(vip)),",
+      "routes,",
+    ],
+  ],
+  "speaker/forwarding/ruleset.ts": [
+    ["the mark is set behind IPVS", "hook input priority 90;", "hook input priority 99;"],
+    [
+      "the routing bit is set before foreign agents",
+      "hook prerouting priority mangle + 10;",
+      "hook prerouting priority mangle - 10;",
+    ],
+    ["the tunnel's IPv6 header is forgotten", "v6: 40 + 60", "v6: 40"],
+    ["what this node sends is looked at too late", "hook output priority mangle;", "hook output priority 0;"],
+    ["hairpins are not masqueraded", "@hairpin${digit} ct original", "@local${digit} ct original"],
+  ],
+  "speaker/forwarding/sysctl.ts": [
+    [
+      "a setting is saved again with our own value",
+      "present !== undefined && !all.has(name)",
+      "present !== undefined",
+    ],
+    [
+      "what somebody changed since is put back",
+      "before !== ours && files.read(name) === ours",
+      "before !== ours",
+    ],
+  ],
+  "speaker/forwarding/mark.ts": [
+    ["both tiers have one mark", "tier === 2 ? TIER_2 : 0", "tier === 2 ? 0 : 0"],
+  ],
+  "speaker/forwarding/refusals.ts": [
+    [
+      "a refusal is asked again after the same pause",
+      "FIRST_PAUSE_MS * 2 ** Math.min(refusals - 1, 20)",
+      "FIRST_PAUSE_MS * 2 ** 0",
+    ],
+    [
+      "the pause has no bound",
+      "return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(refusals - 1, 20));",
+      "return FIRST_PAUSE_MS * 2 ** Math.min(refusals - 1, 20);",
+    ],
+  ],
+};

@@ -1,0 +1,77 @@
+/** Faults in which endpoints a port gets. */
+import type { Faults } from "#hack/mutants/mutant.ts";
+
+export const PLAN: Faults = {
+  "speaker/plan/endpoints.ts": [
+    [
+      "one that terminates is usable beside a ready one",
+      "return hasReady ? ({ isReady }) => isReady :",
+      "return hasReady ? ({ isReady, isServing, isTerminating }) => isReady || (isServing && isTerminating) :",
+    ],
+    [
+      "one that does not serve is usable",
+      "({ isServing, isTerminating }) => isServing && isTerminating",
+      "({ isTerminating }) => isTerminating",
+    ],
+    [
+      "one that never was ready is usable",
+      "({ isServing, isTerminating }) => isServing && isTerminating",
+      "({ isServing }) => isServing",
+    ],
+
+    [
+      "a ready twin in another slice is ignored",
+      "known === undefined || (view.isReady && !known.view.isReady)",
+      "known === undefined",
+    ],
+
+    ["slices of the other family count", "if (slice.family !== family) continue;", ""],
+    [
+      "the port's protocol does not matter",
+      "name === port.name && protocol === port.protocol",
+      "name === port.name",
+    ],
+
+    [
+      "a broadcast address is an endpoint",
+      "slice.endpoints.filter((view) => !isBroadcast(view))",
+      "slice.endpoints",
+    ],
+  ],
+  "speaker/plan/forward.ts": [
+    [
+      "UDP keeps its clients as TCP does",
+      'protocol !== "UDP" || (view.isServing && view.isTerminating)',
+      'protocol !== "UDP" || protocol === "UDP"',
+    ],
+    [
+      "a silent node's pods get new connections",
+      "isUsable(view) && (!hasLiving || isAlive(view))",
+      "isUsable(view)",
+    ],
+    [
+      "when all speakers are silent nobody serves",
+      "isUsable(view) && (!hasLiving || isAlive(view))",
+      "isUsable(view) && isAlive(view)",
+    ],
+    [
+      "a node without a speaker answers directly",
+      'isLocal || forwardingNodes.has(view.node) ? "direct" : "snat"',
+      'isLocal || forwardingNodes.has(view.node) ? "direct" : "direct"',
+    ],
+    ["a port without a usable endpoint keeps the others", "if (!hasUsable) return NO_ENDPOINTS;", ""],
+    ["another weight of an endpoint is not seen", "    before.isServing === isServing &&\n", ""],
+    [
+      "other source ranges are not seen",
+      "    a.preferLocal === b.preferLocal &&\n    sameItems(a.sourceRanges ?? [], b.sourceRanges ?? [])",
+      "    a.preferLocal === b.preferLocal",
+    ],
+  ],
+  "speaker/plan/services.ts": [
+    [
+      "changed slices are not seen",
+      "before?.service === service && sameItems(before.slices, slices)",
+      "before?.service === service",
+    ],
+  ],
+};
