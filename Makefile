@@ -59,7 +59,7 @@ check: setup-base ## Types, lint, dead code, borders, generated files fresh
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(CHECKS)
 
 # Two at a time. tsc remembers in build/ what it has checked.
-CHECKS := check-lint check-types check-dead check-generated check-borders check-mutants
+CHECKS := check-borders check-lint check-types check-dead check-generated check-mutants
 .PHONY: $(CHECKS)
 check-types:
 	@tsc
