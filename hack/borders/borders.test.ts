@@ -74,7 +74,7 @@ const CASES: readonly {
       "speaker/netlink/link.ts":
         'import { a } from "#speaker/native/socket.ts";\nimport { p } from "#speaker/plan/plan.ts";\nimport { l } from "#speaker/plan/leaf.ts";\nimport { n } from "#api/names.ts";',
       "speaker/plan/plan.ts": 'import { l } from "#speaker/plan/leaf.ts";',
-      "speaker/plan/leaf.ts": "",
+      "speaker/plan/leaf.ts": 'import { n } from "#api/names.ts";',
       "speaker/native/socket.ts": 'import { x } from "./x.ts";',
       "api/names.ts": 'import { x } from "./x.ts";',
     },

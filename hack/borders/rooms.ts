@@ -1,7 +1,7 @@
 /**
  * Borders between the rooms of a folder (`speaker/plan`, `controller/webhook`), by what is imported for the time when the
- * program runs: types may come from anywhere in the same folder. A file that needs no other file of ours is a leaf
- * (`speaker/checksum.ts`), and whoever likes may import it. Pure.
+ * program runs: types may come from anywhere in the same folder. A file that needs no file of ours, or none but those of
+ * `api/`, is a leaf (`speaker/checksum.ts`), and every room may import it. Pure.
  */
 import { ourValues, roomOf, type SourceFile } from "#hack/borders/source.ts";
 
@@ -19,13 +19,19 @@ type Edge = readonly [from: string, to: string];
 
 /** Imports of values between rooms, leaves and the code of tests aside. */
 function crossings(files: readonly SourceFile[]): Edge[] {
-  const leaves = new Set(files.filter((file) => ourValues(file).length === 0).map(({ path }) => path));
+  const leaves = new Set(files.filter(isLeaf).map(({ path }) => path));
   return files
     .filter(({ isTest }) => !isTest)
     .flatMap((file) => ourValues(file).map((target): Edge => [file.path, target]))
     .filter(([from, to]) => roomOf(from) !== roomOf(to) && !leaves.has(to));
 }
 
+function isLeaf(file: SourceFile): boolean {
+  const needed = ourValues(file);
+  return needed.length === 0 || (!isOfApi(file.path) && needed.every(isOfApi));
+}
+
+const isOfApi = (path: string): boolean => path.startsWith("api/");
 const isAbove = (room: string, other: string): boolean => other.startsWith(`${room}/`);
 
 /**

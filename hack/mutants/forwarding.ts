@@ -36,8 +36,8 @@ export const FORWARDING: Faults = {
     ],
     [
       "a service of IPv6 is made one of IPv4",
-      'server.family === "IPv4" ? AF_INET : AF_INET6',
-      'server.family === "IPv4" ? AF_INET : AF_INET',
+      "({ family }: VirtualServer): number => domainOf(family);",
+      '(_: VirtualServer): number => domainOf("IPv4");',
     ],
     [
       "the table is built before it is filled",

@@ -2,6 +2,7 @@
  * All sessions of the node: which packet is whose (RFC 5880 section 6.3), who is due, what becomes of the list of peers.
  * Sockets and time are given, so that it runs in the worker and in tests alike.
  */
+import { familyOf } from "#api/address.ts";
 import type { Random } from "#common/random.ts";
 import type { Datagram } from "#speaker/native/datagram.ts";
 import { Entry, type EntryIo, isSamePath, type PathPeer } from "./entry.ts";
@@ -37,7 +38,7 @@ export interface EngineIo extends EntryIo {
 
 export type ListenerKind = "single-IPv4" | "single-IPv6" | "multi-IPv4" | "multi-IPv6";
 const kindOf = ({ multihop, address }: Pick<PathPeer, "multihop" | "address">): ListenerKind =>
-  `${multihop ? "multi" : "single"}-${address.includes(":") ? "IPv6" : "IPv4"}`;
+  `${multihop ? "multi" : "single"}-${familyOf(address)}`;
 
 export interface EngineOptions {
   readonly io: EngineIo;

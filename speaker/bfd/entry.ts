@@ -1,4 +1,5 @@
 /** One peer of the list: its session, or why there is none; what is told of it. */
+import { familyOf } from "#api/address.ts";
 import type { Random } from "#common/random.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
 import { type FloorPolicy, limitTimers } from "./floor.ts";
@@ -254,7 +255,7 @@ export class Entry {
 
 function settingsOf(peer: PathPeer, timers: BfdTimers, io: EntryIo): SessionSettings {
   // RFC 5881 section 4, RFC 5883 section 3: no echo over several hops; over IPv6 our own packets would not come back.
-  const canEcho = timers.echoMode && !peer.multihop && !peer.address.includes(":");
+  const canEcho = timers.echoMode && !peer.multihop && familyOf(peer.address) === "IPv4";
   return {
     desiredMinTxMicros: timers.transmitIntervalMs * MICROS,
     requiredMinRxMicros: timers.receiveIntervalMs * MICROS,

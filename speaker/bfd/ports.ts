@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { BlockList } from "node:net";
 import { networkInterfaces } from "node:os";
+import { familyOf } from "#api/address.ts";
 import type { Random } from "#common/random.ts";
 import { type Datagram, DatagramReceiver, DatagramSender } from "#speaker/native/datagram.ts";
 import { endpointOf, sockaddr } from "#speaker/native/sockaddr.ts";
@@ -27,7 +28,6 @@ export interface PortsOptions {
   receiveEcho(discriminator: number): void;
 }
 
-const familyOf = (address: string): "IPv4" | "IPv6" => (address.includes(":") ? "IPv6" : "IPv4");
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export class Ports {
@@ -166,5 +166,5 @@ export function isConnected(address: string): boolean {
     const [base = "", length = ""] = (cidr ?? "").split("/");
     if (base !== "") networks.addSubnet(base, Number(length), family === "IPv4" ? "ipv4" : "ipv6");
   }
-  return networks.check(address, address.includes(":") ? "ipv6" : "ipv4");
+  return networks.check(address, familyOf(address) === "IPv6" ? "ipv6" : "ipv4");
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonicalAddress, familyOf } from "./address.ts";
+import { familyOf } from "#api/address.ts";
+import { canonicalAddress } from "./address.ts";
 
 const cases: readonly [text: string, expected: string, family: string][] = [
   ["10.0.0.1", "10.0.0.1", "IPv4"],

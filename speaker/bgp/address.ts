@@ -1,12 +1,9 @@
 /** Addresses of peers: people write them in many ways, the kernel in one. Pure. */
 import { isIP } from "node:net";
-import type { Family } from "#api/address.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
 
 /** ::ffff:0:0/96 (RFC 4291 section 2.5.5.2). */
 const MAPPED = Buffer.from("00000000000000000000ffff", "hex");
-
-export const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
 
 /** As the kernel names whoever connects: `FD00::0001` is `fd00::1`, `::ffff:a00:1` is `10.0.0.1`. */
 export function canonicalAddress(text: string): string {

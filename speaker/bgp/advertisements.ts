@@ -3,10 +3,9 @@
  * was made of an address and an advertisement is remembered as long as both are there, and given to all peers that hear
  * the same, so that one address more costs little beside thousands.
  */
-import { type Family, formatPrefix, parseAddress, prefixOf } from "#api/address.ts";
+import { type Family, familyOf, formatPrefix, parseAddress, prefixOf } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
 import type { AdvertisementView } from "#speaker/known/view.ts";
-import { familyOf } from "./address.ts";
 import type { Advertisement } from "./types.ts";
 
 /** An address that this node advertises, as planned. */

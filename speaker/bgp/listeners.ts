@@ -2,12 +2,11 @@
  * Where peers connect to: a listener for each family that has peers, with a key for each peer that has a password. A
  * connection is handed on only where all that protects its peer holds for it.
  */
-import type { Family } from "#api/address.ts";
+import { type Family, familyOf } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { AcceptedConnection, TcpListener } from "#speaker/native/tcp.ts";
 import { isSamePassword, type Password } from "../known/password.ts";
-import { familyOf } from "./address.ts";
 import type { Transport } from "./transport.ts";
 import type { PeerSettings } from "./types.ts";
 

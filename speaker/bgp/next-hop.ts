@@ -2,9 +2,8 @@
  * Which next hops prefixes are advertised with: this node, on the link towards the peer, since a router may know no way
  * to the node's other addresses (RFC 4271 section 5.1.3, RFC 4760 section 3, RFC 2545 section 3). Pure.
  */
-import type { Family } from "#api/address.ts";
+import { type Family, familyOf } from "#api/address.ts";
 import { prefixContains } from "#speaker/known/links.ts";
-import { familyOf } from "./address.ts";
 
 /** The first one is used; the second one, where there is one, is link-local. A family without any is not advertised. */
 export type NextHops = Readonly<Partial<Record<Family, readonly string[]>>>;

@@ -7,6 +7,7 @@ import type { Cancel, Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import { int, sockaddr } from "#speaker/native/sockaddr.ts";
 import { SOCK, Socket, SocketError } from "#speaker/native/socket.ts";
+import { AF_INET6 } from "#speaker/netlink/domain.ts";
 import { listLinks } from "#speaker/netlink/link.ts";
 import { listNeighbors6, type Neighbor } from "#speaker/netlink/neighbor.ts";
 import { NetlinkSocket, PROTOCOL } from "#speaker/netlink/socket.ts";
@@ -20,7 +21,6 @@ export interface OnLink {
   close(): void;
 }
 
-const AF_INET6 = 10;
 const IPPROTO_ICMPV6 = 58;
 const IPPROTO_IPV6 = 41;
 const OPTION = { multicastIf: 17, multicastHops: 18 } as const;

@@ -2,14 +2,14 @@
  * What this node tells which peer: addresses that it advertises, pools' advertisements and peers -> sessions with their
  * prefixes. Pure. Equal inputs give equal outputs, so that the Adj-RIB-Out finds nothing to send.
  */
-import { type Family, WIDTH } from "#api/address.ts";
+import { type Family, familyOf, WIDTH } from "#api/address.ts";
 import { selectsAny } from "#common/kube/selector.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import type { Pools } from "#speaker/known/pools.ts";
 import { attempt, type Unusable } from "#speaker/known/usable.ts";
 import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speaker/known/view.ts";
 import type { Password } from "../known/password.ts";
-import { canonicalAddress, familyOf } from "./address.ts";
+import { canonicalAddress } from "./address.ts";
 import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
 import { asGoing } from "./shutdown.ts";
 import type { Advertisement, PeerSettings, WantedSession } from "./types.ts";

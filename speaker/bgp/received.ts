@@ -2,8 +2,7 @@
  * What a peer advertises: counted and shown, and used for nothing. However much it is, it costs no session and no more
  * memory than the first thousands of prefixes: of those beyond, it is known only that they are there.
  */
-import type { Family } from "#api/address.ts";
-import { familyOf } from "./address.ts";
+import { type Family, familyOf } from "#api/address.ts";
 import type { Negotiated } from "./negotiated.ts";
 import type { PeerSettings } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";

@@ -3,7 +3,7 @@
  * with equal attributes share an UPDATE, withdrawals go first, nothing is sent twice. UPDATEs are made one at a time,
  * when the connection takes them, out of what is wanted by then. No I/O.
  */
-import type { Family } from "#api/address.ts";
+import { FAMILIES, type Family, familyOf } from "#api/address.ts";
 import type { Negotiated } from "./negotiated.ts";
 import type { Advertisement } from "./types.ts";
 import { encodeAttributes, Origin, type PathAttributes, SegmentType } from "./wire/attribute.ts";
@@ -28,9 +28,6 @@ export interface RibContext {
 
 /** LOCAL_PREF to iBGP peers where nothing else is asked for: what routers take for an absent one. */
 const DEFAULT_LOCAL_PREF = 100;
-const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
-
-const familyOf = (prefix: string): Family => (prefix.includes(":") ? "IPv6" : "IPv4");
 
 /** A prefix that the peer has, or is to have. */
 interface Entry {

@@ -1,7 +1,7 @@
 /** How sessions reach their peers: TCP as speaker/native/tcp.ts has it, and nothing of BGP. */
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { Family } from "#api/address.ts";
+import { type Family, familyOf } from "#api/address.ts";
 import {
   type AcceptedConnection,
   acknowledgedBytes,
@@ -12,7 +12,6 @@ import {
   type TcpListener,
 } from "#speaker/native/tcp.ts";
 import type { Password } from "../known/password.ts";
-import { familyOf } from "./address.ts";
 import type { LinkAddress } from "./next-hop.ts";
 import type { PeerSettings } from "./types.ts";
 

@@ -1,6 +1,7 @@
 /** Keys and values of our nftables sets and maps: each part padded to 4 bytes, as hex. Pure. */
 
-import { type Element, FAMILIES, type Family, PROTOCOLS, type Protocol } from "#speaker/forwarding/types.ts";
+import { FAMILIES, type Family } from "#api/address.ts";
+import { type Element, PROTOCOLS, type Protocol } from "#speaker/forwarding/types.ts";
 import { parseAddress as parse } from "#speaker/netlink/bytes.ts";
 
 const NUMBER: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 };

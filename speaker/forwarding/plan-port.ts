@@ -2,7 +2,7 @@
  * What one port of a Service wants in the kernel: "two marks, one list" (docs/dataplane.md). Pure; the same port gives the
  * same on every node but for what is local there.
  */
-import { AddressError, mergeRanges, parsePrefix, type Range, rangeOf } from "#api/address.ts";
+import { AddressError, type Family, mergeRanges, parsePrefix, type Range, rangeOf } from "#api/address.ts";
 import {
   addressKey,
   admittedSet,
@@ -16,7 +16,6 @@ import {
 import { markOf } from "#speaker/forwarding/mark.ts";
 import type {
   Element,
-  Family,
   ForwardedEndpoint,
   ForwardedPort,
   ForwardingSettings,

@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseRange } from "#api/address.ts";
+import { FAMILIES, parseRange } from "#api/address.ts";
 import { addressKey, admittedSet, named, portKey } from "./elements.ts";
 import { planForwarding } from "./plan.ts";
-import {
-  FAMILIES,
-  type ForwardedEndpoint,
-  type ForwardedPort,
-  type ForwardingPlan,
-  PROTOCOLS,
-} from "./types.ts";
+import { type ForwardedEndpoint, type ForwardedPort, type ForwardingPlan, PROTOCOLS } from "./types.ts";
 
 const VIP = "192.0.2.1";
 const KEY = portKey(VIP, "TCP", 80);

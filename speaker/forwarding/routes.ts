@@ -1,10 +1,9 @@
 /** The `local` routes of our addresses in our own routing table, by rtnetlink. */
 import type { RefusedRoute, RouteTable } from "#speaker/forwarding/kernel.ts";
 import { DEFAULT_SETTINGS, type ForwardingSettings } from "#speaker/forwarding/types.ts";
+import { AF_INET, AF_INET6 } from "#speaker/netlink/domain.ts";
 import { isErrno, NO_WAY } from "#speaker/netlink/error.ts";
 import {
-  AF_INET,
-  AF_INET6,
   addRoute,
   localRoute,
   removeRoute,

@@ -1,6 +1,7 @@
 /** The sets, maps and counters of our nftables table: what they are keyed by. Pure. Reasons: docs/dataplane.md. */
+import { FAMILIES } from "#api/address.ts";
 import { admittedSet, named } from "#speaker/forwarding/elements.ts";
-import { FAMILIES, PROTOCOLS } from "#speaker/forwarding/types.ts";
+import { PROTOCOLS } from "#speaker/forwarding/types.ts";
 
 export const TABLE = "genkan";
 

@@ -18,10 +18,11 @@ import {
 } from "#speaker/forwarding/sysctl.ts";
 import { lowerTunnels, raiseTunnels } from "#speaker/forwarding/tunnels.ts";
 import type { Change, Element } from "#speaker/forwarding/types.ts";
+import { AF_INET } from "#speaker/netlink/domain.ts";
 import { isErrno, NetlinkError } from "#speaker/netlink/error.ts";
 import { listLinks } from "#speaker/netlink/link.ts";
 import type { NftTable } from "#speaker/netlink/nftables.ts";
-import { AF_INET, routeTo } from "#speaker/netlink/route.ts";
+import { routeTo } from "#speaker/netlink/route.ts";
 import { addRule, markRule, ownRules, removeRule } from "#speaker/netlink/rule.ts";
 import type { NetlinkSocket } from "#speaker/netlink/socket.ts";
 

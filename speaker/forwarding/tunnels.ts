@@ -3,8 +3,9 @@
  * the chain `decap` writes it into a packet, once it has looked at who sent it (docs/dataplane.md, "Tunnels of our
  * own"). The kernel's own devices (tunl0, ip6tnl0) take packets from everybody, and others use them: they are left alone.
  */
+import type { Family } from "#api/address.ts";
 import type { SysctlFiles } from "#speaker/forwarding/sysctl.ts";
-import type { Change, Family } from "#speaker/forwarding/types.ts";
+import type { Change } from "#speaker/forwarding/types.ts";
 import { addAddress, listAddresses } from "#speaker/netlink/addr.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
 import { addLink, type Link, listLinks, removeLink, setLinkUp } from "#speaker/netlink/link.ts";
@@ -50,7 +51,7 @@ const isAsWanted = (link: Link, { kind, local }: Tunnel): boolean =>
 /** Makes them as needed; throws NetlinkError where the kernel has no such tunnel. */
 export function raiseTunnels(socket: NetlinkSocket, sysctls: SysctlFiles): Change[] {
   const changes: Change[] = [];
-  for (const tunnel of Object.values(TUNNELS)) {
+  for (const [family, tunnel] of Object.entries(TUNNELS)) {
     const { name, kind, local, protocol } = tunnel;
     const link = (): Link | undefined => listLinks(socket).find((candidate) => candidate.name === name);
     let present = link();
@@ -71,7 +72,7 @@ export function raiseTunnels(socket: NetlinkSocket, sysctls: SysctlFiles): Chang
     }
     const { index } = present;
     // A node without IPv6 takes no such address; nothing comes to it by IPv6 either.
-    if (sysctls.read(`net.ipv6.conf.${name}.disable_ipv6`) === "1" && local.includes(":")) continue;
+    if (sysctls.read(`net.ipv6.conf.${name}.disable_ipv6`) === "1" && family === "IPv6") continue;
     if (listAddresses(socket).some((own) => own.link === index && own.address === local)) continue;
     socket.change(addAddress({ ...tunnel.address, address: local, link: index }));
     changes.push({ action: "create", kind: "link", name: `${local} on ${name}` });

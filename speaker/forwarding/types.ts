@@ -3,11 +3,9 @@
  * Everything here is plain JSON: sorted, printable, comparable.
  */
 
-import type { Range } from "#api/address.ts";
+import type { Family, Range } from "#api/address.ts";
 
-export type Family = "IPv4" | "IPv6";
 export type Protocol = "TCP" | "UDP" | "SCTP";
-export const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
 export const PROTOCOLS: readonly Protocol[] = ["TCP", "UDP", "SCTP"];
 
 /** A ready or draining pod (or other backend) of one service port. */

@@ -1,5 +1,6 @@
 /** The difference of wanted and present virtual servers, as operations of IPVS, in an order that loses nothing. Pure. */
 import type { Change, RealServer, Refusal, VirtualServer } from "#speaker/forwarding/types.ts";
+import { domainOf } from "#speaker/netlink/domain.ts";
 import {
   type Destination,
   type MarkService,
@@ -7,7 +8,6 @@ import {
   type Operation,
   type ServiceKey,
 } from "#speaker/netlink/ipvs.ts";
-import { AF_INET, AF_INET6 } from "#speaker/netlink/route.ts";
 
 /** The scheduler of a service while it is filled: tables are built once, when the true one comes. */
 const NONE = "none";
@@ -48,7 +48,7 @@ export interface ServerDifference {
   readonly remove: Step[];
 }
 
-const familyNumber = (server: VirtualServer): number => (server.family === "IPv4" ? AF_INET : AF_INET6);
+const familyNumber = ({ family }: VirtualServer): number => domainOf(family);
 export const serverKey = (family: number, mark: number): string => `${family}/${mark}`;
 export const keyOfServer = (server: VirtualServer): string => serverKey(familyNumber(server), server.mark);
 const nameOf = (server: VirtualServer): string => `${server.family} mark 0x${server.mark.toString(16)}`;

@@ -3,15 +3,11 @@
  * Services: wanted.ts puts their parts in and takes them out.
  */
 import { isDeepStrictEqual } from "node:util";
+import { FAMILIES } from "#api/address.ts";
 import { elementKey, elementText, MARKING, named, SETS } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import type { SetElement } from "#speaker/forwarding/plan-port.ts";
-import {
-  type Element,
-  FAMILIES,
-  type ForwardingCounts,
-  type VirtualServer,
-} from "#speaker/forwarding/types.ts";
+import type { Element, ForwardingCounts, VirtualServer } from "#speaker/forwarding/types.ts";
 import { keyOfServer } from "#speaker/forwarding/virtual-servers.ts";
 
 /** How many remote endpoints are asked for the way to them. */

@@ -4,7 +4,7 @@
  * `Wanted` would make of the same input (property test).
  */
 import { isDeepStrictEqual } from "node:util";
-import { mergeRanges, type Range, WIDTH } from "#api/address.ts";
+import { familyOf, mergeRanges, type Range, WIDTH } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
 import { addressKey, named, valueKey } from "#speaker/forwarding/elements.ts";
 import type { Entries } from "#speaker/forwarding/entries.ts";
@@ -13,7 +13,6 @@ import { type PortPlan, planPings, planPort, type SetElement } from "#speaker/fo
 import {
   DEFAULT_SETTINGS,
   type Element,
-  type Family,
   type ForwardedPort,
   type ForwardingInput,
   type ForwardingSettings,
@@ -36,7 +35,6 @@ interface Planned {
   seenIn: number;
 }
 
-const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
 const placeOf = ({ vip, protocol, port }: ForwardedPort): string => `${vip} ${protocol}/${port}`;
 
 export class Wanted {

@@ -2,7 +2,9 @@
  * UDP sockets for a thread that keeps time, and its timer: nothing is made new for a packet, neither way. Readiness is
  * told by a callback, reading is the caller's, so that he can look into the socket whenever he wants to know.
  */
-import { domainOf, type Family, int, sockaddr } from "./sockaddr.ts";
+import type { Family } from "#api/address.ts";
+import { domainOf } from "#speaker/netlink/domain.ts";
+import { int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SOCK, SocketError } from "./socket.ts";
 import { bindToLink, IPPROTO, OPTION, type SetOption } from "./tcp-option.ts";
 

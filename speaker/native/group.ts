@@ -3,7 +3,8 @@
  * joined to the link's switches and routers, answers their queries, and takes the report back when the socket leaves,
  * is closed, or its process ends (MLD, RFC 3810).
  */
-import { domainOf, int } from "./sockaddr.ts";
+import { domainOf } from "#speaker/netlink/domain.ts";
+import { int } from "./sockaddr.ts";
 import { SOCK, Socket } from "./socket.ts";
 import { IPPROTO } from "./tcp-option.ts";
 

@@ -1,11 +1,10 @@
 /** struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)), in the machine's byte order. */
 import { readFileSync } from "node:fs";
 import { endianness, networkInterfaces } from "node:os";
+import type { Family } from "#api/address.ts";
 import { formatAddress, parseAddress } from "../netlink/bytes.ts";
+import { AF_INET, domainOf } from "../netlink/domain.ts";
 import { SocketError } from "./socket.ts";
-
-const FAMILY = { IPv4: 2, IPv6: 10 } as const;
-export type Family = keyof typeof FAMILY;
 
 /** Bytes that hold any sockaddr (struct sockaddr_storage). */
 export const ADDRESS_BYTES = 128;
@@ -15,8 +14,6 @@ const isLittle = endianness() === "LE";
 /** An int or a 16-bit number as setsockopt(2) takes it. */
 export const int = (value: number): Buffer => Buffer.from(Int32Array.of(value).buffer);
 export const short = (value: number): Buffer => Buffer.from(Uint16Array.of(value).buffer);
-
-export const domainOf = (family: Family): number => FAMILY[family];
 
 /** The index of a link; throws SocketError ENODEV. */
 function linkIndex(link: string): number {
@@ -56,7 +53,7 @@ export function sockaddr({ family, address, port = 0, link }: Endpoint): Buffer 
     throw new SocketError({ syscall: "sockaddr", code: "EAFNOSUPPORT", errno: 97, message });
   }
   const out = Buffer.alloc(family === "IPv4" ? 16 : 28);
-  short(FAMILY[family]).copy(out, 0);
+  short(domainOf(family)).copy(out, 0);
   out.writeUInt16BE(port, 2);
   bytes.copy(out, family === "IPv4" ? 4 : 8);
   if (link !== undefined && family === "IPv6" && isLinkLocal(bytes)) int(linkIndex(link)).copy(out, 24);
@@ -67,7 +64,7 @@ export function sockaddr({ family, address, port = 0, link }: Endpoint): Buffer 
 export function endpointOf(bytes: Buffer): { address: string; port: number; link?: string } {
   const port = bytes.readUInt16BE(2);
   const number = isLittle ? bytes.readUInt16LE(0) : bytes.readUInt16BE(0);
-  if (number === FAMILY.IPv4) return { address: formatAddress(bytes.subarray(4, 8)), port };
+  if (number === AF_INET) return { address: formatAddress(bytes.subarray(4, 8)), port };
   const address = formatAddress(bytes.subarray(8, 24));
   const scope = isLittle ? bytes.readUInt32LE(24) : bytes.readUInt32BE(24);
   const link = isLinkLocal(bytes.subarray(8, 24)) ? linkOf(scope) : undefined;

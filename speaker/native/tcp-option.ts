@@ -1,7 +1,8 @@
 /** Options of TCP sockets that Node cannot set: hop limits both ways, MD5 signatures, the device. */
 
+import type { Family } from "#api/address.ts";
 import type { Password } from "../known/password.ts";
-import { type Family, int, short, sockaddr } from "./sockaddr.ts";
+import { int, short, sockaddr } from "./sockaddr.ts";
 import { SocketError } from "./socket.ts";
 
 /** Options that a connection has from its first packet on, outgoing or accepted. */

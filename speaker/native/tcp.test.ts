@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import type { Family } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
 import { ip } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
@@ -21,7 +22,6 @@ import {
 } from "./tcp.ts";
 import type { TcpOptions } from "./tcp-option.ts";
 
-type Family = "IPv4" | "IPv6";
 const LOOPBACK = { IPv4: "127.0.0.1", IPv6: "::1" } as const;
 const WAIT_MS = 5_000;
 /** Of a connection that cannot come: two retransmitted SYNs would fit in. */

@@ -3,8 +3,10 @@
  * a device and a source to bind to. What comes out is an ordinary net.Socket.
  */
 import { Socket } from "node:net";
+import type { Family } from "#api/address.ts";
+import { domainOf } from "#speaker/netlink/domain.ts";
 import type { Password } from "../known/password.ts";
-import { ADDRESS_BYTES, domainOf, endpointOf, type Family, int, sockaddr } from "./sockaddr.ts";
+import { ADDRESS_BYTES, endpointOf, int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SocketError } from "./socket.ts";
 import {
   acknowledgedOf,

@@ -1,8 +1,8 @@
 /** Addresses of links (struct ifaddrmsg). */
 import { attributes } from "./attribute.ts";
 import { address, type Codec, DecodeError, raw, readU32, u32, writeU32 } from "./bytes.ts";
+import { domainOfAddress } from "./domain.ts";
 import { FLAG } from "./header.ts";
-import { familyOf } from "./route.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
 const RTM_NEWADDR = 20;
@@ -33,7 +33,7 @@ export interface LinkAddress {
 export const addressCodec: Codec<LinkAddress> = {
   encode(value) {
     const header = Buffer.alloc(HEADER);
-    header.writeUInt8(familyOf(value.address), 0);
+    header.writeUInt8(domainOfAddress(value.address), 0);
     header.writeUInt8(value.prefixLength, 1);
     header.writeUInt8(value.scope, 3);
     writeU32(header, value.link, 4);

@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { eachAttribute } from "./attribute.ts";
 import { DecodeError } from "./bytes.ts";
+import { AF_INET } from "./domain.ts";
 import { decodeMessages, type Message } from "./header.ts";
-import { AF_INET, localRoute, routeCodec } from "./route.ts";
+import { localRoute, routeCodec } from "./route.ts";
 import { markRule, ruleCodec } from "./rule.ts";
 
 const HEADER = 12;

@@ -16,9 +16,9 @@ import {
   u32,
   writeU32,
 } from "./bytes.ts";
+import { AF_INET, AF_INET6 } from "./domain.ts";
 import { NetlinkError, NOT_THERE } from "./error.ts";
 import { decodeGeneric, encodeGeneric, resolveFamily } from "./genl.ts";
-import { AF_INET, AF_INET6 } from "./route.ts";
 import type { NetlinkSocket, Request } from "./socket.ts";
 
 const COMMAND = {

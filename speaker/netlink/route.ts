@@ -10,12 +10,11 @@ import {
   u32,
   writeU32,
 } from "./bytes.ts";
+import { AF_INET, AF_INET6, domainOfAddress } from "./domain.ts";
 import { isErrno } from "./error.ts";
 import { FLAG } from "./header.ts";
 import type { NetlinkSocket, Request, Unanswered } from "./socket.ts";
 
-export const AF_INET = 2;
-export const AF_INET6 = 10;
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
@@ -51,7 +50,6 @@ export interface Route {
   mtu?: number;
 }
 
-export const familyOf = (text: string): number => (text.includes(":") ? AF_INET6 : AF_INET);
 const bitsOf = (family: number): number => (family === AF_INET6 ? 128 : 32);
 
 /** struct rtmsg: family, destination length, source length, tos, table, protocol, scope, type, flags. */
@@ -71,7 +69,7 @@ function header(
 
 export const routeCodec: Codec<Route> = {
   encode(route) {
-    const family = route.destination === undefined ? AF_INET : familyOf(route.destination);
+    const family = route.destination === undefined ? AF_INET : domainOfAddress(route.destination);
     const scope = route.type === TYPE_LOCAL ? SCOPE_HOST : 0;
     return Buffer.concat([
       header(family, { length: route.prefixLength, protocol: route.protocol, scope, type: route.type }),
@@ -101,7 +99,7 @@ export const routeCodec: Codec<Route> = {
 export function localRoute(vip: string, table: number, loopback: number): Route {
   return {
     destination: vip,
-    prefixLength: bitsOf(familyOf(vip)),
+    prefixLength: bitsOf(domainOfAddress(vip)),
     table,
     protocol: ROUTE_PROTOCOL,
     type: TYPE_LOCAL,
@@ -158,7 +156,7 @@ export function waysWithMark(
   mark: number,
 ): (Route | Unanswered)[] {
   const requests = addresses.map((destination) => {
-    const family = familyOf(destination);
+    const family = domainOfAddress(destination);
     const head = header(family, { length: bitsOf(family), protocol: 0, scope: 0, type: 0 });
     // IPv6 tells its table unasked, and refuses to be asked.
     if (family === AF_INET) writeU32(head, RTM_F_LOOKUP_TABLE, 8);
@@ -172,7 +170,7 @@ export function waysWithMark(
 
 /** Which link, and which path MTU if the route has one, the kernel takes to an address. Throws ENETUNREACH. */
 export function routeTo(socket: NetlinkSocket, destination: string): Route {
-  const family = familyOf(destination);
+  const family = domainOfAddress(destination);
   const payload = Buffer.concat([
     header(family, { length: bitsOf(family), protocol: 0, scope: 0, type: 0 }),
     fields.encode({ destination }),

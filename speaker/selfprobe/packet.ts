@@ -3,8 +3,8 @@
  * node address outside and inside, to PORT.probe. Two kinds: an ordinary one, and one whose UDP length is wrong, which
  * connection tracking calls invalid, as it does with a flow of which it sees one direction only. Pure.
  */
+import type { Family } from "#api/address.ts";
 import { PORT } from "#api/names.ts";
-import type { Family } from "#speaker/native/sockaddr.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
 import { internetChecksum } from "../checksum.ts";
 

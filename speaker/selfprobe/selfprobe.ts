@@ -3,11 +3,12 @@
  * of each kind to some others every half minute. A receiver sees it behind the firewall by raw sockets. Only while
  * none comes through it looks at the links too: what is there and does not come through was dropped here.
  */
+import { FAMILIES, type Family } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Trouble } from "#speaker/apply.ts";
-import { type Family, sockaddr } from "#speaker/native/sockaddr.ts";
+import { sockaddr } from "#speaker/native/sockaddr.ts";
 import { SocketError } from "#speaker/native/socket.ts";
 import { encodeProbe, KINDS, type Probe } from "./packet.ts";
 import { LinkWatch, openReceivers, type Receivers } from "./sockets.ts";
@@ -18,7 +19,6 @@ const ROUND_MS = 30_000;
 const MAX_TARGETS = 8;
 /** None came through for so long: links are looked at. */
 const QUIET_MS = 75_000;
-const FAMILIES: readonly Family[] = ["IPv4", "IPv6"];
 
 export type Addresses = Readonly<Partial<Record<Family, string>>>;
 

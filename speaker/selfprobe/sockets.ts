@@ -1,9 +1,11 @@
 /** The sockets that see a probe on its way: on any link, when its outer header was accepted, and when it was delivered. */
+import type { Family } from "#api/address.ts";
 import { PORT } from "#api/names.ts";
 import { TUNNELS } from "#speaker/forwarding/tunnels.ts";
 import { accept, LOAD_BYTE, LOAD_HALF, type Match } from "#speaker/native/filter.ts";
-import { domainOf, endpointOf, type Family, sockaddr } from "#speaker/native/sockaddr.ts";
+import { endpointOf, sockaddr } from "#speaker/native/sockaddr.ts";
 import { AF, SOCK, SOL, Socket, SocketError } from "#speaker/native/socket.ts";
+import { domainOf } from "#speaker/netlink/domain.ts";
 import { decodeProbe, decodeUdp, type Probe } from "./packet.ts";
 
 /** IP in IP, IPv6 in IPv6 (RFC 2003, RFC 2473). */

@@ -4,9 +4,9 @@
  * What was not sent, or was lost on its way here, is never seen on a link and says nothing: the same probe has to be
  * seen before the firewall and then be missed behind it, twice in a row, before anything is said.
  */
+import type { Family } from "#api/address.ts";
 import type { Trouble } from "#speaker/apply.ts";
 import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
-import type { Family } from "#speaker/native/sockaddr.ts";
 import type { Probe, ProbeKind } from "./packet.ts";
 
 /** Where a probe was seen: on a link, out of its tunnel's outer header's hook, and behind the whole firewall. */

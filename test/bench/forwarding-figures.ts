@@ -1,6 +1,7 @@
 /** From samples to figures: medians, and differences between samples that were taken side by side. Pure. */
+import type { Family } from "#api/address.ts";
 import type { Kind, Sample } from "./forwarding-samples.ts";
-import { baseOf, type Family, type Way } from "./forwarding-ways.ts";
+import { baseOf, type Way } from "./forwarding-ways.ts";
 
 export interface Spread {
   readonly median: number;

@@ -1,4 +1,5 @@
 /** The page that `make bench-forwarding` keeps. Pure. */
+import { FAMILIES, type Family } from "#api/address.ts";
 import type { Figure } from "./forwarding-figures.ts";
 import type { Sample } from "./forwarding-samples.ts";
 import {
@@ -18,7 +19,7 @@ import {
   WHERE,
   waysAt,
 } from "./forwarding-tables.ts";
-import { baseOf, FAMILIES, type Family, WAYS } from "./forwarding-ways.ts";
+import { baseOf, WAYS } from "./forwarding-ways.ts";
 
 /** What a kernel, and programs on it, need for work that has nothing to do with forwarding: microseconds. */
 export interface Calibration {

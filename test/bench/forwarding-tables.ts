@@ -1,7 +1,8 @@
 /** The figures as tables for people. Pure. */
+import type { Family } from "#api/address.ts";
 import type { Figure, Spread } from "./forwarding-figures.ts";
 import { KINDS, type Kind, type Sample } from "./forwarding-samples.ts";
-import { baseOf, type Family, WAYS, type Way } from "./forwarding-ways.ts";
+import { baseOf, WAYS, type Way } from "./forwarding-ways.ts";
 
 type Place = Sample["place"];
 export type Find = (place: Place, way: string, family: Family, kind: Kind) => Figure | undefined;

@@ -1,7 +1,5 @@
 /** The ways of forwarding that are measured, and where each of them is: namespaces, addresses. */
-
-export const FAMILIES = ["IPv4", "IPv6"] as const;
-export type Family = (typeof FAMILIES)[number];
+import type { Family } from "#api/address.ts";
 
 /** Of the Service's address, and of the pod. */
 export const PORT = 80;

@@ -2,15 +2,9 @@
  * A client, and for each way of forwarding nodes and a pod of its own, in network namespaces: all ways stand side by
  * side and are measured in turns. Text of shell scripts and nothing else: it may be made here, in a guest, or in both.
  */
+import { FAMILIES } from "#api/address.ts";
 import { nodeState, otherState } from "./forwarding-states.ts";
-import {
-  type Addresses,
-  addressesOf,
-  FAMILIES,
-  type Namespaces,
-  namespacesOf,
-  type Way,
-} from "./forwarding-ways.ts";
+import { type Addresses, addressesOf, type Namespaces, namespacesOf, type Way } from "./forwarding-ways.ts";
 
 /** Within which a node forgets a flow of UDP: what one sample left is not in the way of the next. */
 const FORGOTTEN_S = 2;

@@ -12,6 +12,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { FAMILIES, type Family } from "#api/address.ts";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { run } from "#hack/common/command.ts";
 import { describeLoad, loadSince, readLoad } from "#hack/common/load.ts";
@@ -23,7 +24,7 @@ import { BenchError, here, inGuest, type Place } from "./forwarding-place.ts";
 import { type Calibration, report } from "./forwarding-report.ts";
 import { KINDS, MOST_ROUNDS, type Sample, takeSample } from "./forwarding-samples.ts";
 import { genkanInput } from "./forwarding-states.ts";
-import { FAMILIES, type Family, namespacesOf, WAYS, type Way } from "./forwarding-ways.ts";
+import { namespacesOf, WAYS, type Way } from "./forwarding-ways.ts";
 import { removalScript, worldScript } from "./forwarding-world.ts";
 
 /** Of every name on this machine: two runs do not meet. */

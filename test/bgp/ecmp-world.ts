@@ -10,15 +10,15 @@ import { Flows } from "#test/dataplane/flows.ts";
 import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
 import { SYSTEM } from "#test/layer2/speaker-cluster.ts";
 import { type Machine, script } from "#test/network/machine.ts";
-import type { Family, NodePlace, Topology } from "#test/network/three-nodes.ts";
+import type { AddressPair, NodePlace, Topology } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 import { BFD_INTERVAL_MS, BFD_MULTIPLIER, EcmpRouter, NODES_ASN, ROUTER_ASN } from "./ecmp-router.ts";
 import { Requests } from "./requests.ts";
 
 const POOL = "routed";
-const PREFIXES: Family = { IPv4: "198.51.100.0/24", IPv6: "2001:db8:51::/64" };
-export const WEB: Family = { IPv4: "198.51.100.1", IPv6: "2001:db8:51::1" };
-export const LOCAL: Family = { IPv4: "198.51.100.2", IPv6: "2001:db8:51::2" };
+const PREFIXES: AddressPair = { IPv4: "198.51.100.0/24", IPv6: "2001:db8:51::/64" };
+export const WEB: AddressPair = { IPv4: "198.51.100.1", IPv6: "2001:db8:51::1" };
+export const LOCAL: AddressPair = { IPv4: "198.51.100.2", IPv6: "2001:db8:51::2" };
 /** Nodes with this label have the peer. */
 export const EDGE = "edge";
 
@@ -122,7 +122,7 @@ export class EcmpWorld implements AsyncDisposable {
   }
 
   /** Waits until the router's kernel has both addresses through exactly these nodes. */
-  async routedVia(vips: Family, names: readonly string[], limits = LONG): Promise<void> {
+  async routedVia(vips: AddressPair, names: readonly string[], limits = LONG): Promise<void> {
     await until(
       `${vips.IPv4} and ${vips.IPv6} through ${names.join(", ") || "nobody"}`,
       async () => {
@@ -138,7 +138,7 @@ export class EcmpWorld implements AsyncDisposable {
   }
 
   /** That many flows to each family's address, from ports that no earlier flow had; resolves when all have begun. */
-  async startFlows(vips: Family, count: number): Promise<Flows> {
+  async startFlows(vips: AddressPair, count: number): Promise<Flows> {
     const targets = [vips.IPv4, vips.IPv6].map((address) => {
       const firstPort = this.#nextPort;
       this.#nextPort += count;

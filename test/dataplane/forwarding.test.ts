@@ -5,18 +5,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
+import { FAMILIES } from "#api/address.ts";
 import { markValue } from "#speaker/forwarding/elements.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import type { ElementTable, ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { type KernelOptions, openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
-import {
-  DEFAULT_SETTINGS,
-  type Element,
-  FAMILIES,
-  type ForwardedPort,
-  PROTOCOLS,
-} from "#speaker/forwarding/types.ts";
+import { DEFAULT_SETTINGS, type Element, type ForwardedPort, PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { Clients, type Probe, probeText } from "#test/dataplane/clients.ts";
 import { endpoint, probe, restricted, SOURCES, wanting, web, web6 } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";

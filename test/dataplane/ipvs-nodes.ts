@@ -13,7 +13,7 @@ import { Cluster, SYSTEM } from "#test/layer2/speaker-cluster.ts";
 import { claimLink, releaseLink } from "#test/network/claim.ts";
 import { type Machine, openMachine, script } from "#test/network/machine.ts";
 import { ip } from "#test/network/namespace.ts";
-import { buildTopology, type Family, type Topology } from "#test/network/three-nodes.ts";
+import { type AddressPair, buildTopology, type Topology } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 /** A guest without hardware support is slow. */
@@ -163,7 +163,7 @@ export class IpvsNodes implements AsyncDisposable {
    * Has the speakers elect `to` for the addresses of both families, as a user does: all other nodes are excluded by
    * their label. Resolves when the router reaches both through it.
    */
-  async moveTo(vips: Family, to: string): Promise<void> {
+  async moveTo(vips: AddressPair, to: string): Promise<void> {
     await this.cluster.setLabel(to, LABEL_EXCLUDE_NODE, null);
     for (const name of this.names()) {
       if (name !== to) await this.cluster.setLabel(name, LABEL_EXCLUDE_NODE, "");
@@ -172,13 +172,13 @@ export class IpvsNodes implements AsyncDisposable {
   }
 
   /** Lets all nodes in again: the addresses go where they belong. */
-  async moveHome(vips: Family): Promise<void> {
+  async moveHome(vips: AddressPair): Promise<void> {
     for (const name of this.names()) await this.cluster.setLabel(name, LABEL_EXCLUDE_NODE, null);
     for (const vip of Object.values(vips)) await this.reachedThrough(vip, this.elected(vip));
   }
 
   /** Nodes in an order that moves the addresses of both families at every step, from where they belong. */
-  route(vips: Family): string[] {
+  route(vips: AddressPair): string[] {
     const homes = [this.elected(vips.IPv6), this.elected(vips.IPv4)];
     return [...new Set([...this.names().filter((name) => !homes.includes(name)), ...homes])];
   }
@@ -204,7 +204,7 @@ export class IpvsNodes implements AsyncDisposable {
   }
 
   /** Connections of a node's IPVS to an address, without what changes with time; sorted. */
-  async connections(name: string, vips: Family): Promise<string[]> {
+  async connections(name: string, vips: AddressPair): Promise<string[]> {
     const lines = (await this.on(name, "ipvsadm -Lnc")).split("\n").map((line) => line.trim().split(/\s+/));
     const isTo = (virtual = ""): boolean =>
       virtual.startsWith(`${vips.IPv4}:`) || virtual.startsWith(`[${vips.IPv6}]:`);

@@ -14,7 +14,7 @@ import { askOwner } from "#test/dataplane/arp-capture.ts";
 import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
 import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
 import { SYSTEM } from "#test/layer2/speaker-cluster.ts";
-import type { Family } from "#test/network/three-nodes.ts";
+import type { AddressPair } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 const FLOWS = 60;
@@ -36,7 +36,7 @@ before(async () => {
 after(async () => nodes?.[Symbol.asyncDispose]());
 
 /** That many flows to each family's address, from ports that no earlier flow had. */
-function startFlows(vip: Family, count: number): Flows {
+function startFlows(vip: AddressPair, count: number): Flows {
   const targets = [vip.IPv4, vip.IPv6].map((address) => {
     const firstPort = nextPort;
     nextPort += count;

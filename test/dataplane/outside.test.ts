@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { after, before, test } from "node:test";
-import { parseRange } from "#api/address.ts";
+import { FAMILIES, parseRange } from "#api/address.ts";
 import { systemClock } from "#common/clock.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
-import { FAMILIES, type ForwardedPort, type ForwardingInput } from "#speaker/forwarding/types.ts";
+import type { ForwardedPort, ForwardingInput } from "#speaker/forwarding/types.ts";
 import { datagram, ping, syn, tooBig, tunnelled } from "#test/dataplane/packets.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";

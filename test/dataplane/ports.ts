@@ -1,7 +1,6 @@
 /** Ports of Services for tests of forwarding: two that are alike in both families, and restricted ones. */
+import { FAMILIES, type Family } from "#api/address.ts";
 import {
-  FAMILIES,
-  type Family,
   type ForwardedEndpoint,
   type ForwardedPort,
   type ForwardingInput,

@@ -12,7 +12,7 @@ import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
 import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
 import { type ControllerProcess, startLeader } from "#test/integration/controller-process.ts";
 import { clientOf } from "#test/integration/tokens.ts";
-import type { Family } from "#test/network/three-nodes.ts";
+import type { AddressPair } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 const KUBECTL = new URL("../../.lab/bin/kubectl", import.meta.url).pathname;
@@ -74,7 +74,7 @@ export class HostileWorld implements AsyncDisposable {
     this.#built.use(this.controller);
   }
 
-  get vip(): Family {
+  get vip(): AddressPair {
     return this.nodes.topology.vip(0);
   }
 

@@ -1,13 +1,13 @@
 /** FRR: zebra and bgpd, asked by vtysh's JSON; bfdd beside them. */
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Family } from "#api/address.ts";
+import { FAMILIES, type Family } from "#api/address.ts";
 import { run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 import { Daemon, output } from "./process.ts";
 import { normalise, type Route } from "./route.ts";
 import { byPeer, type Router, type RouterOptions } from "./router.ts";
-import { asnOf, FAMILIES, mainAddress, numberOf, type Session } from "./session.ts";
+import { asnOf, mainAddress, numberOf, type Session } from "./session.ts";
 
 export const FRR_DIRECTORY = "/usr/lib/frr";
 const AFI = { IPv4: "ipv4 unicast", IPv6: "ipv6 unicast" } as const;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FAMILIES } from "#api/address.ts";
 import { EXCLUDED, FEATURES, isExcluded, wantedOf } from "./cells.ts";
 import { Matrix } from "./matrix.ts";
-import { FAMILIES, RELATIONS, ROUTERS, sessionsOf, TRANSPORTS } from "./session.ts";
+import { RELATIONS, ROUTERS, sessionsOf, TRANSPORTS } from "./session.ts";
 
 const ALL = ROUTERS.length * RELATIONS.length * FAMILIES.length * TRANSPORTS.length * FEATURES.length;
 

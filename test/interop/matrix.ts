@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { FAMILIES } from "#api/address.ts";
 import { DeadlineError, until } from "#test/until.ts";
 import { Topology } from "../network/routers.ts";
 import { Device, type Wanted } from "./bgp-device.ts";
@@ -12,7 +13,7 @@ import { Frr } from "./frr.ts";
 import { Gobgp } from "./gobgp.ts";
 import type { Route } from "./route.ts";
 import { type Router, type RouterOptions, workDirectory } from "./router.ts";
-import { FAMILIES, numberOf, type RouterKind, type Session } from "./session.ts";
+import { numberOf, type RouterKind, type Session } from "./session.ts";
 
 export interface Cell {
   /** "frr-eBGP-IPv4-md5 communities" */

@@ -1,11 +1,10 @@
 /** The sessions of the matrix: which router, over what, between which addresses. Pure. */
-import type { Family } from "#api/address.ts";
+import { FAMILIES, type Family } from "#api/address.ts";
 
 export const ROUTERS = ["frr", "bird", "gobgp", "exabgp"] as const;
 export type RouterKind = (typeof ROUTERS)[number];
 export const RELATIONS = ["iBGP", "eBGP"] as const;
 export type Relation = (typeof RELATIONS)[number];
-export const FAMILIES = ["IPv4", "IPv6"] as const;
 export const TRANSPORTS = ["plain", "md5", "multihop"] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 

@@ -11,32 +11,32 @@
 import { bridgeLines, cableLines, namespaceLines, routeLines, sysctlLines } from "#hack/common/networks.ts";
 import { type Machine, script } from "#test/network/machine.ts";
 
-export interface Family {
+export interface AddressPair {
   IPv4: string;
   IPv6: string;
 }
 
-export interface PodPlace extends Family {
+export interface PodPlace extends AddressPair {
   name: string;
   node: string;
   netns: string;
 }
 
-export interface NodePlace extends Family {
+export interface NodePlace extends AddressPair {
   name: string;
   netns: string;
-  podCidr: Family;
+  podCidr: AddressPair;
 }
 
 export interface Topology {
   readonly instance: number;
   readonly nodes: readonly NodePlace[];
   readonly pods: readonly PodPlace[];
-  readonly client: Family & { netns: string };
-  readonly router: Family & { netns: string };
+  readonly client: AddressPair & { netns: string };
+  readonly router: AddressPair & { netns: string };
   readonly lan: string;
   /** Virtual address number `index` (0 to 49) in both families. */
-  vip(index: number): Family;
+  vip(index: number): AddressPair;
   remove(): Promise<void>;
 }
 
@@ -132,12 +132,12 @@ function namespaces(topology: Topology): string[] {
   return netnsNames(topology).flatMap((name) => namespaceLines(name, AT_ONCE));
 }
 
-const withLength = ({ IPv4, IPv6 }: Family): string[] => [`${IPv4}/24`, `${IPv6}/64`];
+const withLength = ({ IPv4, IPv6 }: AddressPair): string[] => [`${IPv4}/24`, `${IPv6}/64`];
 
 function nodeLines(topology: Topology, node: NodePlace): string[] {
   const { lan, router, nodes } = topology;
   const namespace = node.netns;
-  const gateway = (family: keyof Family): string =>
+  const gateway = (family: keyof AddressPair): string =>
     node.podCidr[family].replace("0/24", "1/24").replace("::/64", "::1/64");
   const pods = [gateway("IPv4"), gateway("IPv6")];
   return [

@@ -5,7 +5,7 @@
 import { type Family, formatAddress, parseAddress } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
 import { BgpError, ErrorCode, UpdateError } from "./error.ts";
-import { AFI, familyOf, SAFI_UNICAST } from "./family.ts";
+import { AFI, familyOfAfi, SAFI_UNICAST } from "./family.ts";
 import { Reader, u16be, u32be } from "./reader.ts";
 
 const AttributeCode = {
@@ -167,7 +167,7 @@ const ATTRIBUTES: Known = {
     flags: OPTIONAL,
     onError: "reset",
     decode: (value) => {
-      const family = familyOf(value.u16("family"), value.u8("family"));
+      const family = familyOfAfi(value.u16("family"), value.u8("family"));
       const nlri = value.rest();
       return family === undefined ? undefined : { family, nlri };
     },
@@ -319,7 +319,7 @@ function encodeAsPath(segments: readonly Segment[], context: AttributeContext): 
 }
 
 function decodeMpReach(value: Reader): MpReach | undefined {
-  const family = familyOf(value.u16("family"), value.u8("family"));
+  const family = familyOfAfi(value.u16("family"), value.u8("family"));
   const hops = value.bytes(value.u8("next hop length"), "next hop");
   value.u8("reserved");
   const nlri = value.rest();

@@ -1,7 +1,7 @@
 /** Capabilities of an OPEN (RFC 5492): what each side can do. */
 import type { Family } from "#api/address.ts";
 import { BgpError, ErrorCode, OpenError } from "./error.ts";
-import { AFI, familyOf, SAFI_UNICAST } from "./family.ts";
+import { AFI, familyOfAfi, SAFI_UNICAST } from "./family.ts";
 import { Reader, u16be, u32be } from "./reader.ts";
 
 const CapabilityCode = {
@@ -107,7 +107,7 @@ export function decodeCapabilities(bytes: Buffer): Capabilities {
 function withFamily(families: readonly Family[], field: Reader): readonly Family[] {
   const afi = field.u16("address family");
   field.u8("reserved");
-  const family = familyOf(afi, field.u8("subsequent address family"));
+  const family = familyOfAfi(afi, field.u8("subsequent address family"));
   return family === undefined || families.includes(family) ? families : [...families, family];
 }
 
@@ -129,7 +129,7 @@ function decodeGracefulRestart(field: Reader): GracefulRestart {
   const head = field.u16("graceful restart");
   const families: { family: Family; isForwarding: boolean }[] = [];
   while (field.left > 0) {
-    const family = familyOf(field.u16("address family"), field.u8("subsequent address family"));
+    const family = familyOfAfi(field.u16("address family"), field.u8("subsequent address family"));
     const isForwarding = (field.u8("flags") & FORWARDING) !== 0;
     if (family !== undefined) families.push({ family, isForwarding });
   }

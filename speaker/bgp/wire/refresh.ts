@@ -1,7 +1,7 @@
 /** ROUTE-REFRESH (RFC 2918) with the marks of RFC 7313. */
 import type { Family } from "#api/address.ts";
 import { BgpError, ErrorCode } from "./error.ts";
-import { AFI, familyOf, SAFI_UNICAST } from "./family.ts";
+import { AFI, familyOfAfi, SAFI_UNICAST } from "./family.ts";
 import { encodeMessage, MessageType } from "./header.ts";
 import { u16be } from "./reader.ts";
 
@@ -24,5 +24,5 @@ export function decodeRefresh(body: Buffer): Refresh {
     const whole = encodeMessage(MessageType.routeRefresh, body);
     throw new BgpError(ErrorCode.routeRefresh, INVALID_LENGTH, `${body.length} octets instead of 4`, whole);
   }
-  return { family: familyOf(body.readUInt16BE(0), body.readUInt8(3)), kind: body.readUInt8(2) };
+  return { family: familyOfAfi(body.readUInt16BE(0), body.readUInt8(3)), kind: body.readUInt8(2) };
 }
