@@ -112,6 +112,7 @@ function world() {
       const counts = {
         prefixesAdvertised: 0,
         prefixesReceived: 0,
+        prefixesKeptBack: 0,
         messagesIn: 0,
         messagesOut: 0,
         updatesOut: 0,

@@ -46,6 +46,11 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     isTrue: "Every session that should be is established.",
     otherwise: "False: the message names nodes and their last errors.",
   },
+  AllAdvertised: {
+    of: "BGPPeer",
+    isTrue: "Every prefix that the router is to hear is advertised on the sessions that are established.",
+    otherwise: "False: nodes keep prefixes back from this router; the reason says why.",
+  },
   Ready: {
     of: "SpeakerStatus",
     isTrue: "The node forwards and announces.",

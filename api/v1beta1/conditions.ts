@@ -10,6 +10,7 @@ export const ConditionType = {
   Upgradeable: "Upgradeable",
   Valid: "Valid",
   Established: "Established",
+  AllAdvertised: "AllAdvertised",
   Ready: "Ready",
   ForwardingReady: "ForwardingReady",
   AnnouncingReady: "AnnouncingReady",

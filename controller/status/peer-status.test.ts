@@ -62,11 +62,29 @@ describe("a peer's status", () => {
       assert.deepEqual([result.establishedSessions, result.configuredSessions], counts);
       const type = "Established";
       const lastTransitionTime = "2026-01-02T03:04:05Z";
-      assert.deepEqual(result.conditions, [
+      const established = result.conditions?.filter((condition) => condition.type === type);
+      assert.deepEqual(established, [
         { type, status, reason, message, lastTransitionTime, observedGeneration: 3 },
       ]);
     });
   }
+
+  test("prefixes that nodes keep back are a condition of the peer", () => {
+    const statuses = [speaker("n1", { ...up, keptBack: 3 }), speaker("n2", up)];
+    const of = (given: readonly SpeakerStatus[]) =>
+      peerStatusOf(sessionsWith("tor", given), { conditions: [], generation: 3 }, NOW).conditions?.find(
+        ({ type }) => type === "AllAdvertised",
+      );
+    assert.deepEqual(
+      [of(statuses)?.status, of(statuses)?.reason, of(statuses)?.message],
+      [
+        "False",
+        "AttributesTooLong",
+        "n1: 3 prefixes have more communities than a message to this router can hold",
+      ],
+    );
+    assert.equal(of([speaker("n1", up)])?.status, "True");
+  });
 
   test("the last loss is the newest of all nodes, also where the session is back", () => {
     const old = { ...up, lastError: "peer closed", lastErrorTime: "2026-01-01T00:00:00Z" };

@@ -40,7 +40,12 @@ export function peerStatusOf(
     configuredSessions: sessions.length,
     establishedSessions: sessions.length - down.length,
     ...(lastLoss === undefined ? {} : { lastLoss }),
-    conditions: [...setCondition(before.conditions, { ...established, ...observed }, now)],
+    conditions: [
+      ...[established, advertisedCondition(sessions)].reduce<readonly Condition[]>(
+        (conditions, next) => setCondition(conditions, { ...next, ...observed }, now),
+        before.conditions,
+      ),
+    ],
   };
 }
 
@@ -50,12 +55,28 @@ function establishedCondition(sessions: readonly NodeSession[], down: readonly N
     return { type, status: "False", reason: "NoSessions", message: "no speaker's node is selected" };
   }
   if (down.length === 0) return { type, status: "True", reason: "AllEstablished", message: "" };
-  const named = down
-    .slice(0, MAX_NAMED)
-    .map(({ node, session }) => `${node}: ${[session.state, session.lastError].filter(Boolean).join(", ")}`);
-  const more = down.length > MAX_NAMED ? [`and ${down.length - MAX_NAMED} more`] : [];
+  const message = namedNodes(down, ({ state, lastError }) => [state, lastError].filter(Boolean).join(", "));
   const reason = down.every(({ session }) => session.state === "Withheld") ? "Withheld" : "SessionsDown";
-  return { type, status: "False", reason, message: [...named, ...more].join("; ") };
+  return { type, status: "False", reason, message };
+}
+
+/** What nodes keep back, of sessions that are established. */
+function advertisedCondition(sessions: readonly NodeSession[]): NewCondition {
+  const type = ConditionType.AllAdvertised;
+  const keeping = sessions.filter(({ session }) => (session.keptBack ?? 0) > 0);
+  if (keeping.length === 0) return { type, status: "True", reason: "Advertised", message: "" };
+  const message = namedNodes(
+    keeping,
+    ({ keptBack }) => `${keptBack} prefixes have more communities than a message to this router can hold`,
+  );
+  return { type, status: "False", reason: "AttributesTooLong", message };
+}
+
+/** The first nodes with their words, and how many more there are. */
+function namedNodes(sessions: readonly NodeSession[], words: (session: Session) => string): string {
+  const named = sessions.slice(0, MAX_NAMED).map(({ node, session }) => `${node}: ${words(session)}`);
+  const more = sessions.length > MAX_NAMED ? [`and ${sessions.length - MAX_NAMED} more`] : [];
+  return [...named, ...more].join("; ");
 }
 
 function lastLossOf(sessions: readonly NodeSession[]): string | undefined {

@@ -102,6 +102,53 @@ describe("the first table", () => {
   });
 });
 
+describe("attributes that leave no room for a route (RFC 8654 section 4)", () => {
+  const large = (count: number) =>
+    Array.from({ length: count }, (_, at): [number, number, number] => [65_000, at >> 6, at & 63]);
+
+  test("are kept back, whatever else is told, and never a flood of UPDATEs", () => {
+    const rib = new AdjRibOut(context({ families: ["IPv4"] }));
+    rib.advertise([path("10.0.0.1/32", { largeCommunities: large(384) }), path("10.0.0.2/32")]);
+    const told = drain(rib);
+    assert.deepEqual(announced(told), [["10.0.0.2/32"]]);
+    assert.deepEqual([rib.keptBack, rib.size, rib.isSettled], [1, 1, true]);
+  });
+
+  test("are told to a peer that takes long messages", () => {
+    const rib = new AdjRibOut(context({ families: ["IPv4"], extendedMessage: true }));
+    rib.advertise([path("10.0.0.1/32", { largeCommunities: large(384) })]);
+    assert.deepEqual(announced(drain(rib, true)), [["10.0.0.1/32"]]);
+    assert.equal(rib.keptBack, 0);
+    // An attribute's length has two octets: more than that is never written.
+    rib.advertise([path("10.0.0.1/32", { largeCommunities: large(5_500) })]);
+    assert.deepEqual(withdrawn(drain(rib, true)), [["10.0.0.1/32"]]);
+    assert.equal(rib.keptBack, 1);
+  });
+
+  test("withdraw what was told with shorter ones, and the route comes back with them", () => {
+    const rib = new AdjRibOut(context({ families: ["IPv6"] }));
+    const short = path("2001:db8::1/128");
+    rib.advertise([short]);
+    drain(rib);
+    rib.advertise([{ ...short, largeCommunities: large(384) }]);
+    assert.deepEqual(withdrawn(drain(rib)), [["2001:db8::1/128"]]);
+    rib.advertise([short]);
+    assert.deepEqual(announced(drain(rib)), [["2001:db8::1/128"]]);
+    assert.equal(rib.keptBack, 0);
+  });
+
+  test("the longest that fit are told: every message is within 4,096 octets", () => {
+    for (const family of ["IPv4", "IPv6"] as const) {
+      for (let count = 300; count < 345; count += 1) {
+        const rib = new AdjRibOut(context({ families: [family] }));
+        const prefix = family === "IPv4" ? "10.0.0.1/32" : "2001:db8::1/128";
+        rib.advertise([path(prefix, { largeCommunities: large(count), communities: [1, 2] })]);
+        assert.equal(announced(drain(rib)).length + rib.keptBack, 1);
+      }
+    }
+  });
+});
+
 describe("changes", () => {
   test("one more is one UPDATE, the same again is nothing, and so is a peer without the family", () => {
     const rib = new AdjRibOut(context());

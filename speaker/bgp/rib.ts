@@ -28,6 +28,10 @@ export interface RibContext {
 
 /** LOCAL_PREF to iBGP peers where nothing else is asked for: what routers take for an absent one. */
 const DEFAULT_LOCAL_PREF = 100;
+/** What stands before the routes in MP_REACH_NLRI, next hops included, is shorter. */
+const MP_REACH_BYTES = 64;
+/** That, and the longest prefix: room that attributes have to leave. */
+const AROUND_ROUTES = MP_REACH_BYTES + 17;
 
 /** A prefix that the peer has, or is to have. */
 interface Entry {
@@ -66,6 +70,9 @@ export class AdjRibOut {
   readonly #control: Buffer[] = [];
   /** Attributes as text -> encoded, without the routes. */
   readonly #encoded = new Map<string, Buffer>();
+  /** Attributes as text -> whether they leave room for a route. */
+  readonly #fits = new Map<string, boolean>();
+  #keptBack = 0;
 
   constructor(context: RibContext) {
     this.#context = context;
@@ -74,6 +81,11 @@ export class AdjRibOut {
   /** Prefixes that the peer has. */
   get size(): number {
     return this.#told;
+  }
+
+  /** Prefixes that the peer is not told, since their attributes leave no room for them in a message. */
+  get keptBack(): number {
+    return this.#keptBack;
   }
 
   get isSettled(): boolean {
@@ -88,22 +100,45 @@ export class AdjRibOut {
     this.#turn = turn;
     this.#advertisements = new Map();
     this.#encoded.clear();
+    this.#fits.clear();
+    this.#keptBack = 0;
     let seen = 0;
     for (const advertisement of advertisements) {
       const { prefix } = advertisement;
       if (!this.#isTold(familyOf(prefix))) continue;
       const entry = this.#entries.get(prefix);
+      const known = entry?.advertisement === advertisement ? entry.wanted : undefined;
+      const key = known ?? this.#keyOf(advertisement);
+      if (!this.#hasRoomFor(key, advertisement)) {
+        // RFC 8654 section 4: such a route is not sent, and withdrawn if it was sent before with other attributes.
+        this.#keptBack += 1;
+        continue;
+      }
       if (entry !== undefined && entry.turn !== turn) seen += 1;
-      this.#wantOne(entry, advertisement);
+      this.#wantOne(entry, advertisement, key);
     }
     if (seen < before) this.#forgetOthers(before - seen);
     this.#unfinished ??= new Set(this.#context.negotiated.families);
   }
 
-  #wantOne(present: Entry | undefined, advertisement: Advertisement): void {
+  /** False where the attributes alone fill the longest message that the peer takes. */
+  #hasRoomFor(key: string, advertisement: Advertisement): boolean {
+    let fits = this.#fits.get(key);
+    if (fits === undefined) {
+      const { communities, largeCommunities } = advertisement;
+      const room = this.#room();
+      // Lists that are longer by themselves are not written at all: an attribute's length has two octets.
+      fits =
+        4 * communities.length + 12 * largeCommunities.length < room &&
+        this.#baseAttributes(key, advertisement, familyOf(advertisement.prefix)).length <=
+          room - AROUND_ROUTES;
+      this.#fits.set(key, fits);
+    }
+    return fits;
+  }
+
+  #wantOne(present: Entry | undefined, advertisement: Advertisement, key: string): void {
     const { prefix } = advertisement;
-    const known = present?.advertisement === advertisement ? present.wanted : undefined;
-    const key = known ?? this.#keyOf(advertisement);
     if (!this.#advertisements.has(key)) this.#advertisements.set(key, advertisement);
     const entry = present ?? { sent: undefined, wanted: undefined, turn: this.#turn, advertisement };
     if (present === undefined) this.#entries.set(prefix, entry);
@@ -222,7 +257,7 @@ export class AdjRibOut {
       }
       const family = familyOf(first);
       const base = this.#baseAttributes(key, advertisement, family);
-      const packed = this.#pack(group, this.#room() - base.length - 64);
+      const packed = this.#pack(group, this.#room() - base.length - MP_REACH_BYTES);
       for (const prefix of packed.prefixes) {
         group.delete(prefix);
         this.#again.delete(prefix);

@@ -39,6 +39,11 @@ export class Routes {
     return this.#received.size;
   }
 
+  /** Prefixes that the peer is not told, since their attributes leave no room for them in a message. */
+  get keptBack(): number {
+    return this.#told?.keptBack ?? 0;
+  }
+
   /** What the people who run the router should change, though it harms nothing here. */
   get warning(): string | undefined {
     if (!this.#received.hasMore) return undefined;

@@ -227,6 +227,7 @@ export class Session {
       negotiated: this.#primary.negotiated,
       prefixesAdvertised: this.#routes.advertised,
       prefixesReceived: this.#routes.received,
+      prefixesKeptBack: this.#routes.keptBack,
       warning: this.#routes.warning,
     });
   }

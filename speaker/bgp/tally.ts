@@ -10,6 +10,7 @@ export interface TallyFacts {
   readonly negotiated: Negotiated | undefined;
   readonly prefixesAdvertised: number;
   readonly prefixesReceived: number;
+  readonly prefixesKeptBack: number;
   readonly warning: string | undefined;
 }
 

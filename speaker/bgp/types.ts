@@ -70,6 +70,8 @@ export interface SessionReport {
   readonly prefixesAdvertised: number;
   /** Those that are known one by one, which are not all where `warning` says so. */
   readonly prefixesReceived: number;
+  /** Those whose attributes are longer than a message to this peer may be: it is not told them. */
+  readonly prefixesKeptBack: number;
   readonly messagesIn: number;
   readonly messagesOut: number;
   readonly updatesOut: number;

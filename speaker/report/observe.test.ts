@@ -14,6 +14,7 @@ const SESSION: SessionReport = {
   establishedAt: "2026-01-01T00:00:10.500Z",
   prefixesAdvertised: 3,
   prefixesReceived: 2,
+  prefixesKeptBack: 0,
   messagesIn: 11,
   messagesOut: 12,
   updatesOut: 4,

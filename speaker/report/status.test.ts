@@ -131,6 +131,7 @@ test("sessions: those that stand, those that cannot be tried, and what BFD says"
           holdTimeMs: 9_000,
           prefixesAdvertised: 2,
           prefixesReceived: 1,
+          prefixesKeptBack: 0,
           losses: 1,
           lastError: "hold timer expired",
           lastErrorAt: "2026-01-01T00:00:00.250Z",

@@ -127,6 +127,7 @@ function sessionOf(report: SessionReport): BgpSession {
     state,
     advertised: report.prefixesAdvertised,
     received: report.prefixesReceived,
+    ...(report.prefixesKeptBack > 0 && { keptBack: report.prefixesKeptBack }),
     losses: report.losses,
     ...(establishedAt !== undefined && { since: seconds(establishedAt) }),
     ...(remoteAsn !== undefined && { remoteASN: remoteAsn }),

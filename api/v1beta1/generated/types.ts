@@ -1028,6 +1028,10 @@ export interface SpeakerState {
      */
     advertised?: number;
     /**
+     * How many prefixes this node does not advertise to the router, since their communities are longer than a message to this router may be. Absent if there is none.
+     */
+    keptBack?: number;
+    /**
      * How many prefixes the router advertises to this node; none of them is used. warning says so where there are more.
      */
     received?: number;

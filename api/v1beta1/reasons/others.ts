@@ -28,4 +28,15 @@ export const OTHER_REASONS = {
     when: "All sessions that are not established are held back, because something that they need is missing.",
     advice: "Create or correct the Secret, BFDProfile or field that the message names.",
   },
+  Advertised: {
+    under: ["AllAdvertised"],
+    when: "Nothing is kept back from this router.",
+    advice: NOTHING_TO_DO,
+  },
+  AttributesTooLong: {
+    under: ["AllAdvertised"],
+    when: "The communities of some prefixes are longer than a message to this router may be, so it is not told them.",
+    advice:
+      "Give the pool's bgpAdvertisements fewer communities, or name the router's BGPPeer in fewer of them.",
+  },
 } as const satisfies Meanings;
