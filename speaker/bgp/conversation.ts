@@ -7,7 +7,7 @@ import { jittered, type Random } from "#common/random.ts";
 import type { Connection } from "./connection.ts";
 import { step } from "./fsm.ts";
 import { type Action, type Event, type FsmSettings, IDLE, type Machine, type TimerName } from "./machine.ts";
-import type { Negotiated } from "./negotiated.ts";
+import { MIN_KEEPALIVE_MS, type Negotiated } from "./negotiated.ts";
 import { BgpError, ErrorCode } from "./wire/error.ts";
 import type { Open } from "./wire/open.ts";
 
@@ -34,8 +34,6 @@ const JITTER = 0.125;
 const EXACT: readonly TimerName[] = ["Hold", "SendHold"];
 /** A main thread that stood still has not read what the peer said meanwhile: it reads first, and then judges. */
 const READING_MS = 100;
-/** RFC 4271 section 4.4: not more than one a second. */
-const MIN_KEEPALIVE_MS = 1_000;
 /** Far longer than a peer's kernel takes to confirm a KEEPALIVE, twice sent if need be. */
 export const ANSWER_MS = 3_000;
 
@@ -159,13 +157,14 @@ export class Conversation {
     const { clock, random } = this.#options;
     this.#timers.get(timer)?.();
     const wait = EXACT.includes(timer) ? ms : jittered(ms * (1 - JITTER), JITTER, random);
+    const least = timer === "Keepalive" ? MIN_KEEPALIVE_MS : 0;
     const expire = (): void => {
       this.#timers.delete(timer);
       this.#expire(timer);
     };
     this.#timers.set(
       timer,
-      clock.after(wait, () => {
+      clock.after(Math.max(least, wait), () => {
         if (timer === "Hold") this.#timers.set(timer, clock.after(READING_MS, expire));
         else expire();
       }),

@@ -63,6 +63,8 @@ describe("what is in common", () => {
     [{ holdTimeMs: 90_000, keepaliveTimeMs: 10_000 }, 90, 90_000, 10_000],
     [{ holdTimeMs: 90_000, keepaliveTimeMs: 40_000 }, 90, 90_000, 30_000],
     [{ holdTimeMs: 90_000 }, 0, 0, 0],
+    // RFC 4271 section 4.4: not more than one a second.
+    [{ holdTimeMs: 90_000, keepaliveTimeMs: 100 }, 90, 90_000, 1_000],
   ];
   for (const [own, theirs, hold, keepalive] of times) {
     test(`hold time ${own.holdTimeMs} ms here, ${theirs} s there`, () => {
@@ -76,6 +78,23 @@ describe("what is in common", () => {
       "IPv6",
     ]);
     assert.deepEqual(between({ families: ["IPv4", "IPv6"] }, peer({}, { families: [] })).families, ["IPv4"]);
+  });
+
+  test("a peer that names other families only does not speak IPv4 (RFC 4760 section 8)", () => {
+    const vpn = peer({}, { families: [], hasOtherFamilies: true });
+    assert.throws(
+      () => between({ families: ["IPv4", "IPv6"] }, vpn),
+      (error) => {
+        assert.ok(error instanceof BgpError);
+        assert.equal(
+          error.message,
+          "OPEN error (capability): the peer speaks other families, not IPv4, IPv6",
+        );
+        // RFC 5492 section 3: the NOTIFICATION has the capabilities that are missed.
+        assert.equal(error.data.toString("hex"), "010400010001010400020001");
+        return true;
+      },
+    );
   });
 
   test("what the peer cannot is not done: 4-octet AS numbers, long messages, marked refreshes, RFC 8950", () => {

@@ -1,7 +1,7 @@
 /** What two OPENs have in common, and why one of them is refused (RFC 4271 section 6.2). Pure. */
 import type { Family } from "#api/address.ts";
 import type { PeerSettings } from "./types.ts";
-import type { Capabilities, GracefulRestart } from "./wire/capability.ts";
+import { type Capabilities, familyCapability, type GracefulRestart } from "./wire/capability.ts";
 import { BgpError, ErrorCode, OpenError } from "./wire/error.ts";
 import { type Open, VERSION } from "./wire/open.ts";
 
@@ -29,6 +29,8 @@ export interface Negotiated {
  * takes, and not much longer, since after a crash of the whole node they forward to nobody until then.
  */
 const RESTART_TIME_MS = 30_000;
+/** RFC 4271 section 4.4. */
+export const MIN_KEEPALIVE_MS = 1_000;
 /** RFC 4724 section 3: 12 bits. */
 const LONGEST_RESTART_SECONDS = 4_095;
 
@@ -71,12 +73,13 @@ export function negotiate(settings: PeerSettings, own: Open, peer: Open): Negoti
   if (peer.holdTimeSeconds === 1 || peer.holdTimeSeconds === 2) {
     throw new BgpError(ErrorCode.open, OpenError.holdTime, `hold time ${peer.holdTimeSeconds} s`);
   }
-  // Without the capability a peer speaks IPv4 (RFC 4760 section 8).
-  const theirs = peer.capabilities.families.length === 0 ? (["IPv4"] as const) : peer.capabilities.families;
+  const theirs = familiesOf(peer.capabilities);
   const families = settings.families.filter((family) => theirs.includes(family));
   if (families.length === 0) {
-    const detail = `the peer speaks ${theirs.join(", ")}, not ${settings.families.join(", ")}`;
-    throw new BgpError(ErrorCode.open, OpenError.capability, detail);
+    const detail = `the peer speaks ${theirs.join(", ") || "other families"}, not ${settings.families.join(", ")}`;
+    // RFC 5492 section 3: with the capabilities that are missed.
+    const missed = Buffer.concat(settings.families.map(familyCapability));
+    throw new BgpError(ErrorCode.open, OpenError.capability, detail, missed);
   }
   const holdTimeMs = Math.min(own.holdTimeSeconds, peer.holdTimeSeconds) * 1_000;
   return {
@@ -84,7 +87,7 @@ export function negotiate(settings: PeerSettings, own: Open, peer: Open): Negoti
     remoteId: peer.routerId,
     isInternal,
     holdTimeMs,
-    keepaliveTimeMs: Math.min(settings.keepaliveTimeMs ?? Number.POSITIVE_INFINITY, holdTimeMs / 3),
+    keepaliveTimeMs: keepaliveTime(settings.keepaliveTimeMs, holdTimeMs),
     families,
     as4: peer.capabilities.asn !== undefined,
     extendedMessage: peer.capabilities.extendedMessage,
@@ -92,6 +95,17 @@ export function negotiate(settings: PeerSettings, own: Open, peer: Open): Negoti
     extendedNextHop: peer.capabilities.extendedNextHop,
     gracefulRestart: settings.gracefulRestart ? peer.capabilities.gracefulRestart : undefined,
   };
+}
+
+/** A peer that names no family at all speaks IPv4; one that names others only does not (RFC 4760 section 8). */
+function familiesOf({ families, hasOtherFamilies }: Capabilities): readonly Family[] {
+  return families.length === 0 && hasOtherFamilies !== true ? ["IPv4"] : families;
+}
+
+/** RFC 4271 section 4.4: three in a hold time, and never more than one a second. */
+function keepaliveTime(asked: number | undefined, holdTimeMs: number): number {
+  if (holdTimeMs === 0) return 0;
+  return Math.max(MIN_KEEPALIVE_MS, Math.min(asked ?? Number.POSITIVE_INFINITY, holdTimeMs / 3));
 }
 
 function checkAsn({ peerAsn, localAsn }: PeerSettings, { asn }: Open): void {

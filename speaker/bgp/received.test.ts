@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { OPEN, SETTINGS } from "#test/fakes/bgp-peer.ts";
+import { negotiate, ownOpen } from "./negotiated.ts";
 import { KNOWN_PREFIXES, Received } from "./received.ts";
+import { encodeUpdate } from "./wire/update.ts";
 
 const OWN = 64_512;
+const negotiated = (families: readonly ("IPv4" | "IPv6")[]) => {
+  const settings = { ...SETTINGS, families };
+  const theirs = { ...OPEN, capabilities: { ...OPEN.capabilities, families: ["IPv4", "IPv6"] as const } };
+  return negotiate(settings, ownOpen(settings, false), theirs);
+};
 const ipv4 = (...prefixes: string[]) => [{ family: "IPv4" as const, prefixes }];
 const path = (...asns: number[]) => ({ asPath: [{ type: 2, asns }] });
 
@@ -64,4 +72,18 @@ test("a full table costs no session and no memory: what is beyond the first thou
   received.apply({ withdrawn: [], announced: some(0, 10), attributes: path(1) }, OWN);
   received.endRefresh("IPv4");
   assert.deepEqual([received.size, received.hasMore], [10, false], "told anew, filtered");
+});
+
+test("routes of a family that was not agreed on are passed over (RFC 4760 section 7)", () => {
+  const attributes = Buffer.from(
+    `40010100${"4002060201fa56ea64"}800e1a00020110fd000000000000000000000000000001002020010db8`,
+    "hex",
+  );
+  const body = encodeUpdate({ attributes });
+  const of = (families: readonly ("IPv4" | "IPv6")[]): number => {
+    const received = new Received();
+    received.take(body, negotiated(families), SETTINGS);
+    return received.size;
+  };
+  assert.deepEqual([of(["IPv4", "IPv6"]), of(["IPv4"])], [1, 0]);
 });

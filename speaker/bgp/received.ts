@@ -6,7 +6,7 @@ import { type Family, familyOf } from "#api/address.ts";
 import type { Negotiated } from "./negotiated.ts";
 import type { PeerSettings } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
-import { decodeUpdate, type Update } from "./wire/update.ts";
+import { decodeUpdate, type Nlri, type Update } from "./wire/update.ts";
 
 /** So many prefixes of a session are known one by one, unless a limit of the configuration asks for more. */
 export const KNOWN_PREFIXES = 10_000;
@@ -50,7 +50,10 @@ export class Received {
     { localAsn, maximumPrefixes }: Pick<PeerSettings, "localAsn" | "maximumPrefixes">,
   ): string | undefined {
     const update = decodeUpdate(body, negotiated);
-    const size = this.apply(update, localAsn, Math.max(KNOWN_PREFIXES, (maximumPrefixes ?? 0) + 1));
+    // RFC 4760 section 7: what nobody asked for is passed over.
+    const isAsked = ({ family }: Nlri): boolean => negotiated.families.includes(family);
+    const asked = { ...update, announced: update.announced.filter(isAsked) };
+    const size = this.apply(asked, localAsn, Math.max(KNOWN_PREFIXES, (maximumPrefixes ?? 0) + 1));
     if (maximumPrefixes === undefined || size <= maximumPrefixes) return update.treatedAsWithdrawn;
     throw new BgpError(ErrorCode.cease, Cease.maximumPrefixes, `more than ${maximumPrefixes} prefixes`);
   }

@@ -50,7 +50,7 @@ function drain(rib: AdjRibOut, extended = false): Told {
   splitter.allowsExtended = extended;
   for (let message = rib.next(); message !== undefined; message = rib.next()) {
     for (const { type, body } of splitter.push(message)) {
-      if (type === MessageType.update) updates.push(decodeUpdate(body, { as4: true }));
+      if (type === MessageType.update) updates.push(decodeUpdate(body, { as4: true, isInternal: true }));
       else refreshes.push(decodeRefresh(body).kind);
     }
   }

@@ -6,7 +6,8 @@
 import { FAMILIES, type Family, familyOf } from "#api/address.ts";
 import type { Negotiated } from "./negotiated.ts";
 import type { Advertisement } from "./types.ts";
-import { encodeAttributes, Origin, type PathAttributes, SegmentType } from "./wire/attribute.ts";
+import { Origin, type PathAttributes, SegmentType } from "./wire/attribute.ts";
+import { encodeAttributes } from "./wire/attributes.ts";
 import {
   encodeMessage,
   HEADER_BYTES,

@@ -2,7 +2,7 @@
 
 import { readEcho } from "#speaker/bfd/echo-packet.ts";
 import { decodeControl, emptyPacket, encodeControl } from "#speaker/bfd/packet.ts";
-import { decodeAttributes } from "#speaker/bgp/wire/attribute.ts";
+import { decodeAttributes } from "#speaker/bgp/wire/attributes.ts";
 import { decodeCapabilities } from "#speaker/bgp/wire/capability.ts";
 import { BgpError, ErrorCode } from "#speaker/bgp/wire/error.ts";
 import { HEADER_BYTES, MessageSplitter } from "#speaker/bgp/wire/header.ts";

@@ -1,31 +1,15 @@
 /**
- * Path attributes (RFC 4271 section 5, RFC 1997, 4760, 6793, 8092): one table of what each one is, how it is read and
- * written, and what becomes of a route whose attribute is broken (RFC 7606).
+ * Path attributes (RFC 4271 section 5, RFC 1997, 4360, 4456, 4760, 6793, 8092): one table of what each one is, how it is
+ * read and written, and what becomes of a route whose attribute is broken (RFC 7606 section 7).
  */
 import { type Family, formatAddress, parseAddress } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
 import { BgpError, ErrorCode, UpdateError } from "./error.ts";
 import { AFI, familyOfAfi, SAFI_UNICAST } from "./family.ts";
-import { Reader, u16be, u32be } from "./reader.ts";
-
-const AttributeCode = {
-  origin: 1,
-  asPath: 2,
-  nextHop: 3,
-  multiExitDisc: 4,
-  localPref: 5,
-  atomicAggregate: 6,
-  aggregator: 7,
-  communities: 8,
-  mpReach: 14,
-  mpUnreach: 15,
-  as4Path: 17,
-  as4Aggregator: 18,
-  largeCommunities: 32,
-} as const;
+import { type Reader, u16be, u32be } from "./reader.ts";
 
 export const Origin = { igp: 0, egp: 1, incomplete: 2 } as const;
-export const SegmentType = { set: 1, sequence: 2 } as const;
+export const SegmentType = { set: 1, sequence: 2, confederationSequence: 3, confederationSet: 4 } as const;
 
 export interface Segment {
   readonly type: number;
@@ -65,75 +49,92 @@ export interface PathAttributes {
 export interface AttributeContext {
   /** AS numbers have four octets: both sides can (RFC 6793). */
   readonly as4: boolean;
+  /** The peer is of our own AS: iBGP. Absent, it is not. */
+  readonly isInternal?: boolean;
 }
 
 /** What RFC 7606 does with a route whose attribute is broken. */
 export type OnError = "withdraw" | "discard" | "reset";
 
-const OPTIONAL = 0x80;
-const TRANSITIVE = 0x40;
-const PARTIAL = 0x20;
-const EXTENDED_LENGTH = 0x10;
+export const OPTIONAL = 0x80;
+export const TRANSITIVE = 0x40;
 const WELL_KNOWN = TRANSITIVE;
 
-interface Descriptor<T> {
+/** An attribute as it is read. */
+export interface Known<T> {
   readonly code: number;
+  /** As RFCs and routers call it. */
+  readonly title: string;
   readonly flags: number;
   readonly onError: OnError;
+  /** Only between speakers of one AS: from others it is passed over, whatever it holds. */
+  readonly isInternalOnly?: boolean;
   /** undefined: of no use to us. */
   readonly decode: (value: Reader, context: AttributeContext) => T | undefined;
+}
+
+interface Descriptor<T> extends Known<T> {
   readonly encode: (value: T, context: AttributeContext) => Buffer;
 }
 
-type Known = { readonly [K in keyof Required<PathAttributes>]: Descriptor<NonNullable<PathAttributes[K]>> };
+type Descriptors = {
+  readonly [K in keyof Required<PathAttributes>]: Descriptor<NonNullable<PathAttributes[K]>>;
+};
 
 const asnBytes = (context: AttributeContext): number => (context.as4 ? 4 : 2);
 
-const u32 = (code: number, flags: number, onError: OnError): Descriptor<number> => ({
+const u32 = (code: number, title: string, flags: number): Descriptor<number> => ({
   code,
+  title,
   flags,
-  onError,
+  onError: "withdraw",
   decode: (value) => value.u32("number"),
   encode: u32be,
 });
 
-const ATTRIBUTES: Known = {
+export const ATTRIBUTES: Descriptors = {
   origin: {
-    code: AttributeCode.origin,
+    code: 1,
+    title: "ORIGIN",
     flags: WELL_KNOWN,
     onError: "withdraw",
     decode: (value) => {
       const origin = value.u8("origin");
-      if (origin > Origin.incomplete) throw broken(UpdateError.origin, `origin ${origin}`);
+      if (origin > Origin.incomplete) throw broken(UpdateError.origin, `${origin} is none`);
       return origin;
     },
     encode: (origin) => Buffer.from([origin]),
   },
   asPath: {
-    code: AttributeCode.asPath,
+    code: 2,
+    title: "AS_PATH",
     flags: WELL_KNOWN,
     onError: "withdraw",
     decode: (value, context) => decodeAsPath(value, context),
     encode: (segments, context) => encodeAsPath(segments, context),
   },
   nextHop: {
-    code: AttributeCode.nextHop,
+    code: 3,
+    title: "NEXT_HOP",
     flags: WELL_KNOWN,
     onError: "withdraw",
     decode: (value) => formatAddress({ family: "IPv4", value: BigInt(value.u32("next hop")) }),
     encode: addressBytes,
   },
-  multiExitDisc: u32(AttributeCode.multiExitDisc, OPTIONAL, "withdraw"),
-  localPref: u32(AttributeCode.localPref, WELL_KNOWN, "withdraw"),
+  multiExitDisc: u32(4, "MULTI_EXIT_DISC", OPTIONAL),
+  // RFC 7606 section 7.5.
+  localPref: { ...u32(5, "LOCAL_PREF", WELL_KNOWN), isInternalOnly: true },
   communities: {
-    code: AttributeCode.communities,
+    code: 8,
+    title: "COMMUNITIES",
     flags: OPTIONAL | TRANSITIVE,
     onError: "withdraw",
     decode: (value) => decodeMany(value, (reader) => reader.u32("community")),
     encode: (communities) => Buffer.concat(communities.map(u32be)),
   },
   as4Path: {
-    code: AttributeCode.as4Path,
+    code: 17,
+    title: "AS4_PATH",
     flags: OPTIONAL | TRANSITIVE,
     // RFC 6793 section 6: the path without it is good enough.
     onError: "discard",
@@ -141,7 +142,8 @@ const ATTRIBUTES: Known = {
     encode: (segments) => encodeAsPath(segments, { as4: true }),
   },
   largeCommunities: {
-    code: AttributeCode.largeCommunities,
+    code: 32,
+    title: "LARGE_COMMUNITY",
     flags: OPTIONAL | TRANSITIVE,
     onError: "withdraw",
     decode: (value) =>
@@ -156,14 +158,16 @@ const ATTRIBUTES: Known = {
     encode: (communities) => Buffer.concat(communities.flatMap((community) => community.map(u32be))),
   },
   mpReach: {
-    code: AttributeCode.mpReach,
+    code: 14,
+    title: "MP_REACH_NLRI",
     flags: OPTIONAL,
     onError: "reset",
     decode: (value) => decodeMpReach(value),
     encode: encodeMpReach,
   },
   mpUnreach: {
-    code: AttributeCode.mpUnreach,
+    code: 15,
+    title: "MP_UNREACH_NLRI",
     flags: OPTIONAL,
     onError: "reset",
     decode: (value) => {
@@ -175,117 +179,67 @@ const ATTRIBUTES: Known = {
   },
 };
 
-const BY_CODE = new Map(
-  Object.entries(ATTRIBUTES).map(([name, descriptor]) => [
-    descriptor.code,
-    { name: name as keyof PathAttributes, descriptor: descriptor as Descriptor<unknown> },
-  ]),
-);
+/** A list of items with so many octets each, of which there is one at least (RFC 7606 sections 7.8, 7.10, 7.14, 7.15). */
+const items =
+  (octets: number) =>
+  (value: Reader): undefined => {
+    do value.bytes(octets, "item");
+    while (value.left > 0);
+  };
 
-/** In the order of their codes, as RFC 4271 section 5 asks for. */
-export function encodeAttributes(attributes: PathAttributes, context: AttributeContext): Buffer {
-  const parts: Buffer[] = [];
-  for (const { name, descriptor } of [...BY_CODE.values()].sort(
-    (a, b) => a.descriptor.code - b.descriptor.code,
-  )) {
-    const value = attributes[name];
-    if (value === undefined) continue;
-    const body = descriptor.encode(value, context);
-    const isLong = body.length > 255;
-    const flags = descriptor.flags | (isLong ? EXTENDED_LENGTH : 0);
-    const length = isLong ? u16be(body.length) : Buffer.from([body.length]);
-    parts.push(Buffer.from([flags, descriptor.code]), length, body);
-  }
-  return Buffer.concat(parts);
-}
+/** An AS number and an address: AGGREGATOR. RFC 7607 section 2: AS 0 is none. */
+const aggregator = (value: Reader, context: AttributeContext): undefined => {
+  const asn = context.as4 ? value.u32("AS number") : value.u16("AS number");
+  value.u32("address");
+  if (asn === 0) throw broken(UpdateError.optionalAttribute, "AS 0");
+};
 
-export interface DecodedAttributes {
-  readonly attributes: PathAttributes;
-  /** Why the routes of this UPDATE are to be treated as withdrawn (RFC 7606 section 2). */
-  readonly withdraw: string | undefined;
-}
+/** Those that say nothing to somebody who installs nothing, and are looked at as the RFCs ask for. */
+export const CHECKED: readonly Known<undefined>[] = [
+  { code: 6, title: "ATOMIC_AGGREGATE", flags: WELL_KNOWN, onError: "discard", decode: () => undefined },
+  { code: 7, title: "AGGREGATOR", flags: OPTIONAL | TRANSITIVE, onError: "discard", decode: aggregator },
+  {
+    code: 9,
+    title: "ORIGINATOR_ID",
+    flags: OPTIONAL,
+    onError: "withdraw",
+    isInternalOnly: true,
+    decode: (value) => void value.u32("identifier"),
+  },
+  {
+    code: 10,
+    title: "CLUSTER_LIST",
+    flags: OPTIONAL,
+    onError: "withdraw",
+    isInternalOnly: true,
+    decode: items(4),
+  },
+  {
+    code: 16,
+    title: "EXTENDED COMMUNITIES",
+    flags: OPTIONAL | TRANSITIVE,
+    onError: "withdraw",
+    decode: items(8),
+  },
+  {
+    code: 18,
+    title: "AS4_AGGREGATOR",
+    flags: OPTIONAL | TRANSITIVE,
+    onError: "discard",
+    // RFC 6793 section 4.1: who speaks four octets passes it over.
+    decode: (value, { as4 }) => (as4 ? void value.rest() : aggregator(value, { as4: true })),
+  },
+  {
+    code: 25,
+    title: "IPv6 EXTENDED COMMUNITIES",
+    flags: OPTIONAL | TRANSITIVE,
+    onError: "withdraw",
+    decode: items(20),
+  },
+];
 
-/** BgpError (code 3) only where the session has to end: the routes of the UPDATE cannot be told any more. */
-export function decodeAttributes(bytes: Buffer, context: AttributeContext): DecodedAttributes {
-  const attributes: PathAttributes = {};
-  const seen = new Set<number>();
-  let withdraw: string | undefined;
-  const reader = new Reader(bytes, (what) => broken(UpdateError.attributeLength, what));
-  while (reader.left > 0) {
-    let raw: RawAttribute;
-    try {
-      raw = readAttribute(reader);
-    } catch (error) {
-      // RFC 7606 section 4: what follows cannot be found, so the routes go.
-      if (!(error instanceof BgpError)) throw error;
-      return { attributes, withdraw: withdraw ?? error.message };
-    }
-    const { flags, code, value } = raw;
-    const isFirst = !seen.has(code);
-    seen.add(code);
-    const known = BY_CODE.get(code);
-    if (!isFirst) {
-      // RFC 7606 section 3 (g): a second one is discarded, but for those that carry routes.
-      if (known?.descriptor.onError === "reset")
-        throw broken(UpdateError.attributeList, `attribute ${code} twice`);
-      continue;
-    }
-    if (known === undefined) {
-      const isIgnored = (flags & OPTIONAL) !== 0 || OTHERS.has(code);
-      if (!isIgnored) throw broken(UpdateError.unrecognizedWellKnown, `attribute ${code}`);
-      continue;
-    }
-    withdraw = readKnown({ known, raw: { flags, code, value }, attributes, context }) ?? withdraw;
-  }
-  return { attributes, withdraw };
-}
-
-/** Well-known ones that say nothing to somebody who installs nothing. */
-const OTHERS: ReadonlySet<number> = new Set([AttributeCode.atomicAggregate]);
-
-interface RawAttribute {
-  readonly flags: number;
-  readonly code: number;
-  readonly value: Buffer;
-}
-
-function readAttribute(reader: Reader): RawAttribute {
-  const flags = reader.u8("attribute flags");
-  const code = reader.u8("attribute type");
-  const isLong = (flags & EXTENDED_LENGTH) !== 0;
-  const length = isLong ? reader.u16("attribute length") : reader.u8("attribute length");
-  return { flags, code, value: reader.bytes(length, `attribute ${code}`) };
-}
-
-/** The reason to withdraw, if there is one. */
-function readKnown(reading: {
-  readonly known: { readonly name: keyof PathAttributes; readonly descriptor: Descriptor<unknown> };
-  readonly raw: RawAttribute;
-  readonly attributes: PathAttributes;
-  readonly context: AttributeContext;
-}): string | undefined {
-  const { known, raw, attributes, context } = reading;
-  const { descriptor, name } = known;
-  try {
-    const kind = OPTIONAL | TRANSITIVE;
-    if (((raw.flags ^ descriptor.flags) & kind & ~PARTIAL) !== 0) {
-      throw broken(UpdateError.attributeFlags, `flags ${raw.flags.toString(16)} of attribute ${raw.code}`);
-    }
-    const value = new Reader(raw.value, (what) =>
-      broken(UpdateError.attributeLength, `${what} of attribute ${raw.code}`),
-    );
-    const decoded = descriptor.decode(value, context);
-    if (value.left > 0) throw broken(UpdateError.attributeLength, `attribute ${raw.code} is too long`);
-    if (decoded !== undefined) Object.assign(attributes, { [name]: decoded });
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof BgpError) || descriptor.onError === "reset") throw error;
-    return descriptor.onError === "withdraw" ? error.message : undefined;
-  }
-}
-
-function broken(subcode: number, detail: string): BgpError {
-  return new BgpError(ErrorCode.update, subcode, detail);
+export function broken(subcode: number, detail: string, data?: Buffer): BgpError {
+  return new BgpError(ErrorCode.update, subcode, detail, data);
 }
 
 function decodeMany<T>(value: Reader, one: (reader: Reader) => T): T[] {
@@ -299,13 +253,17 @@ function decodeAsPath(value: Reader, context: AttributeContext): Segment[] {
   const segments: Segment[] = [];
   while (value.left > 0) {
     const type = value.u8("AS_PATH segment");
-    // 3 and 4 are segments of a confederation (RFC 5065).
-    if (type < SegmentType.set || type > 4) throw broken(UpdateError.asPath, `segment type ${type}`);
+    if (type < SegmentType.set || type > SegmentType.confederationSet)
+      throw broken(UpdateError.asPath, `segment type ${type}`);
+    // RFC 5065 section 5: speakers are in no confederation, and nobody outside of one may say such a segment.
+    if (type > SegmentType.sequence) throw broken(UpdateError.asPath, "a segment of a confederation");
     const count = value.u8("AS_PATH segment");
     if (count === 0) throw broken(UpdateError.asPath, "a segment of nothing");
     const asns = Array.from({ length: count }, () =>
       asnBytes(context) === 4 ? value.u32("AS_PATH") : value.u16("AS_PATH"),
     );
+    // RFC 7607 section 2.
+    if (asns.includes(0)) throw broken(UpdateError.asPath, "AS 0");
     segments.push({ type, asns });
   }
   return segments;

@@ -1,6 +1,6 @@
 /** Capabilities of an OPEN (RFC 5492): what each side can do. */
 import type { Family } from "#api/address.ts";
-import { BgpError, ErrorCode, OpenError } from "./error.ts";
+import { BgpError, ErrorCode } from "./error.ts";
 import { AFI, familyOfAfi, SAFI_UNICAST } from "./family.ts";
 import { Reader, u16be, u32be } from "./reader.ts";
 
@@ -29,6 +29,8 @@ export interface GracefulRestart {
 /** Those that we know; others are passed over. */
 export interface Capabilities {
   readonly families: readonly Family[];
+  /** It names families that we do not speak. */
+  readonly hasOtherFamilies?: true;
   readonly asn?: number;
   readonly routeRefresh: boolean;
   readonly enhancedRouteRefresh: boolean;
@@ -43,15 +45,22 @@ const RESTARTING = 0x8;
 const NOTIFICATIONS = 0x4;
 const FORWARDING = 0x80;
 
+/** The capability of a family (RFC 4760 section 8). */
+export function familyCapability(family: Family): Buffer {
+  return Buffer.concat([
+    Buffer.from([CapabilityCode.multiprotocol, 4]),
+    u16be(AFI[family]),
+    Buffer.from([0, SAFI_UNICAST]),
+  ]);
+}
+
 export function encodeCapabilities(capabilities: Capabilities): Buffer {
   const { families, asn, gracefulRestart } = capabilities;
   const parts: Buffer[] = [];
   const add = (code: number, value: Buffer = Buffer.alloc(0)): void => {
     parts.push(Buffer.from([code, value.length]), value);
   };
-  for (const family of families) {
-    add(CapabilityCode.multiprotocol, Buffer.concat([u16be(AFI[family]), Buffer.from([0, SAFI_UNICAST])]));
-  }
+  for (const family of families) parts.push(familyCapability(family));
   if (capabilities.routeRefresh) add(CapabilityCode.routeRefresh);
   if (capabilities.extendedNextHop) add(CapabilityCode.extendedNextHop, NEXT_HOP_IPV6);
   if (capabilities.extendedMessage) add(CapabilityCode.extendedMessage);
@@ -62,9 +71,11 @@ export function encodeCapabilities(capabilities: Capabilities): Buffer {
   return Buffer.concat(parts);
 }
 
+type Found = { -readonly [K in keyof Capabilities]: Capabilities[K] };
+
 /** BgpError (code 2) where a capability that we know is not what its RFC says. */
 export function decodeCapabilities(bytes: Buffer): Capabilities {
-  const found: { -readonly [K in keyof Capabilities]: Capabilities[K] } = {
+  const found: Found = {
     families: [],
     routeRefresh: false,
     enhancedRouteRefresh: false,
@@ -78,7 +89,7 @@ export function decodeCapabilities(bytes: Buffer): Capabilities {
     const field = new Reader(value, malformed);
     switch (code) {
       case CapabilityCode.multiprotocol:
-        found.families = withFamily(found.families, field);
+        addFamily(found, field);
         break;
       case CapabilityCode.routeRefresh:
         found.routeRefresh = true;
@@ -104,11 +115,12 @@ export function decodeCapabilities(bytes: Buffer): Capabilities {
   return found;
 }
 
-function withFamily(families: readonly Family[], field: Reader): readonly Family[] {
+function addFamily(found: Pick<Found, "families" | "hasOtherFamilies">, field: Reader): void {
   const afi = field.u16("address family");
   field.u8("reserved");
   const family = familyOfAfi(afi, field.u8("subsequent address family"));
-  return family === undefined || families.includes(family) ? families : [...families, family];
+  if (family === undefined) found.hasOtherFamilies = true;
+  else if (!found.families.includes(family)) found.families = [...found.families, family];
 }
 
 function hasIpv6NextHop(field: Reader): boolean {
@@ -142,5 +154,6 @@ function decodeGracefulRestart(field: Reader): GracefulRestart {
 }
 
 function malformed(what: string): BgpError {
-  return new BgpError(ErrorCode.open, OpenError.optionalParameter, `${what} is cut short`);
+  // RFC 4271 section 6.2: a parameter that is known and malformed is an error without a subcode.
+  return new BgpError(ErrorCode.open, 0, `${what} is cut short`);
 }

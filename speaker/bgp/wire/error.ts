@@ -13,14 +13,17 @@ export const ErrorCode = {
 } as const;
 
 export const HeaderError = { notSynchronized: 1, badLength: 2, badType: 3 } as const;
-/** RFC 4271 section 6.2, RFC 5492 (7). */
+/** RFC 4271 section 6.2, RFC 5492 (7), RFC 9234 (11). */
 export const OpenError = {
   version: 1,
   peerAsn: 2,
   identifier: 3,
   optionalParameter: 4,
+  /** Of RFC 1771; old routers still say it. */
+  authentication: 5,
   holdTime: 6,
   capability: 7,
+  roleMismatch: 11,
 } as const;
 export const UpdateError = {
   attributeList: 1,
@@ -29,6 +32,8 @@ export const UpdateError = {
   attributeFlags: 4,
   attributeLength: 5,
   origin: 6,
+  /** Of RFC 1771. */
+  routingLoop: 7,
   nextHop: 8,
   optionalAttribute: 9,
   networkField: 10,
@@ -48,14 +53,19 @@ export const Cease = {
   bfdDown: 10,
 } as const;
 
+/** RFC 6608. */
+const FsmError = { unexpectedInOpenSent: 1, unexpectedInOpenConfirm: 2, unexpectedInEstablished: 3 } as const;
+/** RFC 7313 section 5. */
+const RefreshError = { invalidLength: 1 } as const;
+
 const NAMES: Readonly<Record<number, readonly [name: string, subcodes: Readonly<Record<string, number>>]>> = {
   [ErrorCode.header]: ["message header error", HeaderError],
   [ErrorCode.open]: ["OPEN error", OpenError],
   [ErrorCode.update]: ["UPDATE error", UpdateError],
   [ErrorCode.holdTimer]: ["hold timer expired", {}],
-  [ErrorCode.fsm]: ["finite state machine error", {}],
+  [ErrorCode.fsm]: ["finite state machine error", FsmError],
   [ErrorCode.cease]: ["cease", Cease],
-  [ErrorCode.routeRefresh]: ["ROUTE-REFRESH error", {}],
+  [ErrorCode.routeRefresh]: ["ROUTE-REFRESH error", RefreshError],
   [ErrorCode.sendHoldTimer]: ["send hold timer expired", {}],
 };
 
@@ -67,12 +77,15 @@ export class BgpError extends Error {
   readonly code: number;
   readonly subcode: number;
   readonly data: Buffer;
+  /** Its words without the name. */
+  readonly detail: string;
 
   constructor(code: number, subcode: number, detail: string, data: Buffer = NO_DATA) {
     super(`${nameOf(code, subcode)}${detail === "" ? "" : `: ${detail}`}`);
     this.code = code;
     this.subcode = subcode;
     this.data = data;
+    this.detail = detail;
   }
 }
 

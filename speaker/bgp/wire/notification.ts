@@ -17,12 +17,18 @@ export interface Notification {
   readonly words: string;
 }
 
-export function decodeNotification(body: Buffer): Notification {
+export function decodeNotification(body: Buffer, isInside = false): Notification {
   const reader = new Reader(body, (what) => new BgpError(ErrorCode.header, HeaderError.badLength, what));
   const code = reader.u8("error code");
   const subcode = reader.u8("error subcode");
-  const text = shutdownText(code, subcode, reader.rest());
+  const data = reader.rest();
   const name = nameOf(code, subcode);
+  if (code === ErrorCode.cease && subcode === Cease.hardReset && data.length >= 2 && !isInside) {
+    // RFC 8538 section 3.1: the data is what the NOTIFICATION would be without graceful restart.
+    const inside = decodeNotification(data, true);
+    return { ...inside, code, subcode, words: `${name}: ${inside.words}` };
+  }
+  const text = shutdownText(code, subcode, data);
   return {
     code,
     subcode,
@@ -42,6 +48,6 @@ function shutdownText(code: number, subcode: number, data: Buffer): string | und
   if (code !== ErrorCode.cease || !isShutdown || data.length === 0) return undefined;
   const length = data.readUInt8(0);
   if (length === 0 || length > data.length - 1) return undefined;
-  // What a router sends ends in logs and statuses.
-  return data.toString("utf8", 1, 1 + length).replaceAll(/\p{Cc}/gu, " ");
+  // What a router sends ends in logs and statuses: nothing in it moves a cursor, ends a line or turns its direction.
+  return data.toString("utf8", 1, 1 + length).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ");
 }

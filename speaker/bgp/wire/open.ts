@@ -8,7 +8,7 @@ export const VERSION = 4;
 /** Stands in the 2-octet field for a number that needs four (RFC 6793). */
 export const AS_TRANS = 23_456;
 const CAPABILITIES = 2;
-/** RFC 9072: both length and first type 255 say that lengths have two octets. */
+/** RFC 9072 section 2: a first type of 255 says that lengths have two octets; the length before it says nothing then. */
 const EXTENDED = 255;
 
 export interface Open {
@@ -52,7 +52,7 @@ export function decodeOpen(body: Buffer): Open {
 function parameters(reader: Reader): Buffer[] {
   const length = reader.u8("length of the optional parameters");
   const first = reader.left > 0 ? reader.u8("optional parameter type") : 0;
-  const isExtended = length === EXTENDED && first === EXTENDED;
+  const isExtended = length !== 0 && first === EXTENDED;
   const size = isExtended ? reader.u16("length of the optional parameters") : length;
   const have = reader.left + (isExtended || length === 0 ? 0 : 1);
   if (size !== have || (length === 0 && first !== 0)) throw malformed("the list of optional parameters");

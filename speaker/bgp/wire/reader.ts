@@ -34,6 +34,11 @@ export class Reader {
     return this.#take(length, what);
   }
 
+  /** What is left, without taking it. */
+  ahead(): Buffer {
+    return this.#bytes.subarray(this.#at);
+  }
+
   rest(): Buffer {
     return this.#take(this.left, "");
   }

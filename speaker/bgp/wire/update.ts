@@ -1,11 +1,7 @@
 /** UPDATE (RFC 4271 section 4.3, RFC 4760), and what RFC 7606 makes of a broken one. */
 import type { Family } from "#api/address.ts";
-import {
-  type AttributeContext,
-  decodeAttributes,
-  encodeAttributes,
-  type PathAttributes,
-} from "./attribute.ts";
+import type { AttributeContext, PathAttributes } from "./attribute.ts";
+import { decodeAttributes, encodeAttributes } from "./attributes.ts";
 import { BgpError, ErrorCode, UpdateError } from "./error.ts";
 import { decodePrefixes } from "./prefix.ts";
 import { Reader, u16be } from "./reader.ts";
@@ -33,11 +29,11 @@ export function decodeUpdate(body: Buffer, context: AttributeContext): Update {
   const attributeBytes = reader.bytes(reader.u16("path attributes length"), "path attributes");
   const withdrawn4 = decodePrefixes(withdrawnBytes, "IPv4", networkField);
   const announced4 = decodePrefixes(reader.rest(), "IPv4", networkField);
-  const { attributes, withdraw } = decodeAttributes(attributeBytes, context);
+  const { attributes, withdraw, hasReach } = decodeAttributes(attributeBytes, context);
   const { mpReach, mpUnreach } = attributes;
-  if (withdraw !== undefined && announced4.length === 0 && mpReach === undefined) {
+  if (withdraw !== undefined && announced4.length === 0 && !hasReach) {
     // RFC 7606 section 5.2: the routes that it was to announce may be in what cannot be read.
-    throw new BgpError(ErrorCode.update, UpdateError.attributeList, withdraw);
+    throw withdraw;
   }
   const announced = [
     ...nlri("IPv4", announced4),
@@ -51,7 +47,8 @@ export function decodeUpdate(body: Buffer, context: AttributeContext): Update {
       ? []
       : nlri(mpUnreach.family, decodePrefixes(mpUnreach.nlri, mpUnreach.family, networkField))),
   ];
-  const why = announced.length === 0 ? undefined : (withdraw ?? missing(attributes, announced4.length > 0));
+  const why =
+    announced.length === 0 ? undefined : (withdraw?.message ?? missing(attributes, announced4.length > 0));
   if (why !== undefined) {
     return { withdrawn: [...withdrawn, ...announced], announced: [], attributes, treatedAsWithdrawn: why };
   }

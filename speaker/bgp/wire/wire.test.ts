@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { encodeAttributes } from "./attribute.ts";
+import { encodeAttributes } from "./attributes.ts";
 import { decodeCapabilities, encodeCapabilities } from "./capability.ts";
 import { BgpError } from "./error.ts";
 import { encodeMessage, HEADER_BYTES, MessageSplitter, MessageType, type RawMessage } from "./header.ts";
@@ -15,9 +15,11 @@ import { birdAnnouncing } from "./testdata/bird-announcing.ts";
 import { exabgp } from "./testdata/exabgp.ts";
 import { frr } from "./testdata/frr.ts";
 import { gobgp } from "./testdata/gobgp.ts";
-import { decodeUpdate, encodeEndOfRib, encodeUpdate } from "./update.ts";
+import { decodeUpdate, encodeUpdate } from "./update.ts";
 
 const AS4 = { as4: true };
+/** iBGP: where every attribute counts. */
+const INTERNAL = { ...AS4, isInternal: true };
 const CAPTURED = { bird, birdAnnouncing, exabgp, frr, gobgp };
 const TYPES: Readonly<Record<string, number>> = {
   OPEN: MessageType.open,
@@ -33,7 +35,7 @@ function decode({ type, body }: RawMessage): unknown {
     case MessageType.open:
       return decodeOpen(body);
     case MessageType.update:
-      return decodeUpdate(body, AS4);
+      return decodeUpdate(body, INTERNAL);
     case MessageType.notification:
       return decodeNotification(body);
     case MessageType.routeRefresh:
@@ -71,7 +73,7 @@ for (const [implementation, messages] of Object.entries(CAPTURED)) {
               : [],
           ),
         });
-        assert.deepEqual(decodeUpdate(again, AS4), update);
+        assert.deepEqual(decodeUpdate(again, INTERNAL), update);
       });
     }
   });
@@ -104,7 +106,7 @@ test("an OPEN of FRR, field by field", () => {
 
 test("an UPDATE of BIRD, field by field", () => {
   const { hex = "" } = birdAnnouncing.find(({ type }) => type === "UPDATE") ?? {};
-  const { announced, attributes } = decodeUpdate(only(hex).body, AS4);
+  const { announced, attributes } = decodeUpdate(only(hex).body, INTERNAL);
   const { mpReach, ...others } = attributes;
   assert.deepEqual(announced, [{ family: "IPv6", prefixes: ["2001:db8:1::/48"] }]);
   assert.deepEqual(mpReach?.nextHops, ["fd00:a::2:104", "fe80::3c15:78ff:fee0:857f"]);
@@ -180,86 +182,33 @@ test("prefixes come back with their host bits cleared", () => {
   assert.equal(encodePrefix("0.0.0.0/0").toString("hex"), "00");
 });
 
-const attributes = {
-  origin: "40010100",
-  asPath: "4002060201fa56ea64",
-  nextHop: "4003040a000001",
-  localPref: "40050400000064",
-};
-const update = (parts: readonly string[], nlri = "180a0101"): Buffer =>
-  encodeUpdate({ attributes: Buffer.from(parts.join(""), "hex"), nlri: Buffer.from(nlri, "hex") });
-const { origin, asPath, nextHop } = attributes;
-
-describe("a broken UPDATE (RFC 7606)", () => {
-  const withdrawn: readonly [what: string, parts: readonly string[], why: RegExp][] = [
-    ["origin 3", ["40010103", asPath, nextHop], /origin 3/],
-    ["origin of two octets", ["4001020000", asPath, nextHop], /too long/],
-    ["no origin", [asPath, nextHop], /ORIGIN is missing/],
-    ["no AS_PATH", [origin, nextHop], /AS_PATH is missing/],
-    ["no NEXT_HOP", [origin, asPath], /NEXT_HOP is missing/],
-    ["a segment of nothing", [origin, "4002020200", nextHop], /segment of nothing/],
-    ["a segment of type 9", [origin, "4002060901fa56ea64", nextHop], /segment type 9/],
-    ["a segment cut short", [origin, "4002040201fa56", nextHop], /AS_PATH/],
-    ["origin that is optional", ["c0010100", asPath, nextHop], /flags/],
-    ["communities of three octets", [origin, asPath, nextHop, "c00803fde901"], /community/],
-    ["no communities in the list", [origin, asPath, nextHop, "c00800"], /community/],
-    ["large communities of 8 octets", [origin, asPath, nextHop, "c020080000000100000002"], /large/],
-    ["an attribute longer than the list", [origin, asPath, nextHop, "c008ff00"], /attribute 8/],
-  ];
-  for (const [what, parts, why] of withdrawn) {
-    test(`treated as a withdrawal: ${what}`, () => {
-      const result = decodeUpdate(update(parts), AS4);
-      assert.match(result.treatedAsWithdrawn ?? "", why);
-      assert.deepEqual(result.withdrawn, [{ family: "IPv4", prefixes: ["10.1.1.0/24"] }]);
-      assert.deepEqual(result.announced, []);
-    });
-  }
-
-  const resets: readonly [what: string, body: () => Buffer][] = [
-    ["a prefix of 33 bits", () => update([origin, asPath, nextHop], "210a01010100")],
-    ["a prefix cut short", () => update([origin, asPath, nextHop], "180a01")],
-    ["MP_REACH twice", () => update([`${MP}${MP}`, origin, asPath])],
-    ["a next hop of 5 octets", () => update(["800e0b00020105fd0000000000", origin, asPath], "")],
-    ["an unknown well-known attribute", () => update([origin, asPath, nextHop, "40630100"])],
-    ["lengths beyond the end", () => Buffer.from("0000ffff", "hex")],
-    ["a broken attribute and no route to be found (5.2)", () => update(["40010103", asPath], "")],
-  ];
-  const MP = "800e1a00020110fd000000000000000000000000000001002020010db8";
-  for (const [what, body] of resets) {
-    test(`ends the session: ${what}`, () => {
-      assert.throws(
-        () => decodeUpdate(body(), AS4),
-        (error) => error instanceof BgpError && error.code === 3,
-      );
-    });
-  }
-
-  test("discarded: a broken AS4_PATH (RFC 6793 section 6)", () => {
-    const old = { as4: false };
-    const result = decodeUpdate(update([origin, "40020402015ba0", nextHop, "c01103020100"]), old);
-    assert.deepEqual(result.announced, [{ family: "IPv4", prefixes: ["10.1.1.0/24"] }]);
-    assert.equal(result.attributes.as4Path, undefined);
-  });
-
-  test("what nobody has to know is passed over", () => {
-    const result = decodeUpdate(update([origin, asPath, nextHop, "e0630401020304", "400600"]), AS4);
-    assert.deepEqual(result.announced, [{ family: "IPv4", prefixes: ["10.1.1.0/24"] }]);
-    assert.equal(result.treatedAsWithdrawn, undefined);
-  });
-});
-
-test("the end of a table, by family", () => {
-  assert.equal(decodeUpdate(encodeEndOfRib("IPv4", AS4), AS4).endOfRib, "IPv4");
-  assert.equal(decodeUpdate(encodeEndOfRib("IPv6", AS4), AS4).endOfRib, "IPv6");
-  assert.equal(decodeUpdate(update([origin, asPath, nextHop]), AS4).endOfRib, undefined);
-});
-
 test("a shutdown's words come back, cut at 255 octets, without what would spoil a log", () => {
   const said = (words: string): string | undefined =>
     decodeNotification(encodeNotification(shutdown(2, words))).text;
   assert.equal(said("moving to rack 7"), "moving to rack 7");
   assert.equal(said("a\nb\u0007c"), "a b c");
+  assert.equal(
+    said("a\u202eb\u2028c\u200bd"),
+    "a b c d",
+    "nothing turns the direction of a line or breaks it",
+  );
   assert.equal(said("x".repeat(300))?.length, 255);
+});
+
+test("a hard reset says what is in it (RFC 8538 section 3.1)", () => {
+  const { words } = decodeNotification(
+    Buffer.concat([Buffer.from("06090602", "hex"), Buffer.from("\u0003abc")]),
+  );
+  assert.equal(words, "cease (hardReset): cease (administrativeShutdown): abc");
+  assert.equal(decodeNotification(Buffer.from("0609", "hex")).words, "cease (hardReset)");
+});
+
+test("errors have names: those of RFC 6608, RFC 7313 and RFC 9234 too", () => {
+  const words = (hex: string) => decodeNotification(Buffer.from(hex, "hex")).words;
+  assert.equal(words("020b"), "OPEN error (roleMismatch)");
+  assert.equal(words("0503"), "finite state machine error (unexpectedInEstablished)");
+  assert.equal(words("0701"), "ROUTE-REFRESH error (invalidLength)");
+  assert.equal(words("ffff"), "error 255 (255)");
 });
 
 test("ROUTE-REFRESH", () => {
