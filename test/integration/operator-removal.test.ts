@@ -64,7 +64,22 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const name of ["node1", "node2"]) await endPod(name);
   await operator.stop();
+  await clear();
 });
+
+/** Without an operator: whatever a test has left of what the next one makes. */
+async function clear(): Promise<void> {
+  // First: it asks for a webhook that is not there.
+  await world.client.remove(validatingWebhookConfigurations, WEBHOOK_CONFIGURATION_NAME);
+  if ((await world.loadBalancer()) !== undefined) {
+    await deleteLoadBalancer();
+    await letLoadBalancerGo();
+  }
+  for (const name of ["node1", "node2"]) {
+    await world.client.remove(speakerStatuses, name, { namespace: NAMESPACE });
+    await world.client.remove(leases, speakerLease(name), { namespace: NAMESPACE });
+  }
+}
 
 async function reportClean(node: string): Promise<void> {
   const condition = { type: "Removed", status: "True", reason: "Removed", message: "" };
