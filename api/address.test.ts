@@ -13,6 +13,7 @@ import {
   mergeRanges,
   overlaps,
   parseAddress,
+  parseLinkAddress,
   parsePrefix,
   parseRange,
   prefixesOf,
@@ -138,6 +139,12 @@ test("prefixes, overlap and merging are what cidr-tools makes of them, where it 
     }),
     { numRuns: 500 },
   );
+});
+
+test("the address of a link, with and without the length of its network", () => {
+  const texts = ["10.0.0.1/24", "10.0.0.1", "fd00::1/64", "10.0.0.1/anything", "/24", "10.0.0.1-/24"];
+  const found = texts.map((text) => parseLinkAddress(text)).map((one) => one && formatAddress(one));
+  assert.deepEqual(found, ["10.0.0.1", "10.0.0.1", "fd00::1", "10.0.0.1", undefined, undefined]);
 });
 
 test("ranges are read, host bits masked", () => {

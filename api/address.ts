@@ -73,6 +73,12 @@ export function parseAddress(text: string): Address | undefined {
 /** Of ::ffff:0:0/96: an IPv4 address, which is written as one. */
 const isMapped = (value: bigint): boolean => value >> 32n === 0xffffn;
 
+/** The address in `10.0.0.1` or `10.0.0.1/24`, as a link has it. What is behind the slash is not looked at. */
+export function parseLinkAddress(text: string): Address | undefined {
+  const slash = text.indexOf("/");
+  return parseAddress(slash < 0 ? text : text.slice(0, slash));
+}
+
 /** `address/length`; host bits are masked off. AddressError otherwise, for a bare address too. */
 export function parsePrefix(text: string): Prefix {
   const slash = text.indexOf("/");

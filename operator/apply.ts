@@ -97,7 +97,7 @@ export async function applyPlan(
   plan: Plan,
   balancer: LoadBalancer | undefined,
 ): Promise<void> {
-  for (const node of plan.left) tellNodeLeft(options, node);
+  for (const node of plan.left) emitNodeLeft(options, node);
   const refused = new Map<string, unknown>();
   if (balancer !== undefined && plan.hasFinalizer) {
     await attempt(`LoadBalancer ${balancer.metadata.name}`, refused, () =>
@@ -136,8 +136,8 @@ async function attempt(
   }
 }
 
-/** Told at the Node, which is still there when everything of ours is gone. */
-function tellNodeLeft({ log, events }: ApplyOptions, node: string): void {
+/** The event is at the Node, which is still there when everything of ours is gone. */
+function emitNodeLeft({ log, events }: ApplyOptions, node: string): void {
   const message =
     "the speaker of this node ended without a word that it has cleaned it: what Genkan had in its kernel may still be " +
     "there (its nftables table, IPVS services, rules and tunnels); restart the node, or clean it as docs/uninstall.md says";

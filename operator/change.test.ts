@@ -7,7 +7,12 @@ import { site } from "#test/fakes/operator-view.ts";
 
 const identity = { site, name: "genkan-webhook", component: "webhook" } as const;
 const wanted = child(services, identity, { spec: { type: "ClusterIP", ports: [{ port: 443 }] } });
-const metadata = { ...wanted.object.metadata, uid: "u", resourceVersion: "1" };
+const metadata = {
+  ...wanted.object.metadata,
+  uid: "u",
+  resourceVersion: "1",
+  creationTimestamp: "2026-01-01T00:00:00Z",
+};
 const actual = (change: object = {}, strangers: readonly string[] = []) => ({
   resource: services,
   object: { ...wanted.object, metadata, ...change },
@@ -45,7 +50,12 @@ test("a child without fields of its own needs nothing but its metadata", () => {
   const account = child(serviceAccounts, { ...identity, name: "speaker" }, {});
   const object = {
     ...account.object,
-    metadata: { ...account.object.metadata, uid: "u", resourceVersion: "1" },
+    metadata: {
+      ...account.object.metadata,
+      uid: "u",
+      resourceVersion: "1",
+      creationTimestamp: "2026-01-01T00:00:00Z",
+    },
   };
   assert.equal(changeOf(account, { resource: serviceAccounts, object, strangers: [] }), undefined);
 });

@@ -142,14 +142,14 @@ async function writeStatuses(
   const { loadBalancer, misnamed, now } = view;
   if (loadBalancer !== undefined) {
     const status = statusOf(view, plan, loadBalancer, failures);
-    tellContest(options, loadBalancer, status);
+    emitContest(options, loadBalancer, status);
     await writeStatus(options, loadBalancer, status);
   }
   for (const balancer of misnamed) await writeStatus(options, balancer, misnamedStatus(balancer, now));
 }
 
 /** One event when somebody begins to write what we write. */
-function tellContest(
+function emitContest(
   { events, log }: LeaderOptions,
   balancer: LoadBalancer,
   next: LoadBalancer["status"] | undefined,

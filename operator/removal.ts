@@ -13,6 +13,7 @@
  * Each pass looks at what is there, so an operator that starts in the middle goes on where the last one was. Pure.
  */
 import { CONTROLLER_NAME, SPEAKER_NAME, speakerLease } from "#api/names.ts";
+import { ConditionType } from "#api/v1beta1/conditions.ts";
 import { leases, type Resource, speakerStatuses } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import {
@@ -97,7 +98,7 @@ function uncleaned(view: OperatorView, overdue: readonly PodView[]): string[] {
 }
 
 function isClean(speaker: SpeakerView): boolean {
-  return conditionOf(speaker, "Removed")?.status === "True";
+  return conditionOf(speaker, ConditionType.Removed)?.status === "True";
 }
 
 /** Somebody deleted the LoadBalancer and waits until the garbage collector has taken away what it owns. */
@@ -112,8 +113,8 @@ function describe(view: OperatorView, pods: readonly PodView[]): string {
     pods
       .map(({ name, node = name }) => {
         const speaker = view.speakers.find((candidate) => candidate.node === node);
-        const message = speaker === undefined ? undefined : conditionOf(speaker, "Removed")?.message;
-        return message === undefined || message === "" ? node : `${node} (${message})`;
+        const message = speaker && conditionOf(speaker, ConditionType.Removed)?.message;
+        return message ? `${node} (${message})` : node;
       })
       .sort(),
   );

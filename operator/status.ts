@@ -37,7 +37,7 @@ function troubles(view: OperatorView): string[] {
     const bad = [ConditionType.ForwardingReady, ConditionType.AnnouncingReady, ConditionType.FirewallOpen]
       .map((type) => conditionOf(speaker, type))
       .find((condition) => condition?.status === "False");
-    return bad === undefined ? [] : [`${speaker.node}: ${bad.reason ?? ""} (${bad.message ?? ""})`];
+    return bad === undefined ? [] : [`${speaker.node}: ${bad.reason} (${bad.message})`];
   });
 }
 
@@ -49,11 +49,15 @@ function podProblems(view: OperatorView, component?: PodView["component"], forMs
   return view.pods
     .filter((pod) => component === undefined || pod.component === component)
     .filter((pod) => !pod.isReady && pod.goneBy === undefined)
-    .filter((pod) => view.now.getTime() - Date.parse(pod.unreadySince ?? "") >= forMs)
+    .filter(({ unreadySince }) => isSince(unreadySince, forMs, view.now))
     .map(
       ({ component, node, problem = "not ready" }) => `${component} on ${node ?? "no node yet"}: ${problem}`,
     )
     .sort();
+}
+
+function isSince(time: string | undefined, forMs: number, now: Date): boolean {
+  return time !== undefined && now.getTime() - Date.parse(time) >= forMs;
 }
 
 function validity(view: OperatorView, balancer: LoadBalancer): Word {
@@ -61,7 +65,7 @@ function validity(view: OperatorView, balancer: LoadBalancer): Word {
     {
       operation: "UPDATE",
       kind: "LoadBalancer",
-      object: { ...balancer, kind: "LoadBalancer", apiVersion: balancer.apiVersion ?? "" } as never,
+      object: { ...balancer, kind: "LoadBalancer" },
       oldObject: undefined,
     },
     emptyView(view.site.namespace),

@@ -278,7 +278,7 @@ function rivalOf({ resource, object: { metadata } }: ActualChild): RivalView {
 
 function podRefusalOf(event: KubeEvent): PodRefusalView {
   const { involvedObject, message = "", lastTimestamp, eventTime, metadata } = event;
-  const at = lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "";
+  const at = lastTimestamp ?? eventTime ?? metadata.creationTimestamp;
   return { uid: involvedObject.uid, message, at: String(at) };
 }
 
@@ -314,7 +314,7 @@ function podOf(raw: Pod): PodView | undefined {
       waiting?.reason ??
       scheduled?.message ??
       (ready?.status === "True" ? undefined : ready?.message),
-    createdAt: raw.metadata.creationTimestamp ?? "",
+    createdAt: raw.metadata.creationTimestamp,
     // The API server sets it to the end of the grace time.
     goneBy: raw.metadata.deletionTimestamp,
   };

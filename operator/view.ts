@@ -16,8 +16,8 @@ export interface ActualChild {
 export interface ConditionView {
   readonly type: string;
   readonly status: string;
-  readonly reason?: string;
-  readonly message?: string;
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** A node's SpeakerStatus, as far as it concerns the operator. */

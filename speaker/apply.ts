@@ -17,8 +17,6 @@ import { AnnouncerError } from "./layer2/announcer.ts";
 import type { Announcement, LinkIdentity } from "./layer2/messages.ts";
 import type { Attractor, Forwarder, Wanted } from "./parts.ts";
 
-export type { Forwarder } from "./parts.ts";
-
 /** Why something does not work: a condition's reason and message. */
 export interface Trouble<R extends Reason = TroubleReason> {
   readonly reason: R;

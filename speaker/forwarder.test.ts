@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { silentLogger } from "#common/log.ts";
-import type { Forwarder } from "./apply.ts";
 import { createForwarder } from "./forwarder.ts";
 import type { Change, ForwardingInput } from "./forwarding/types.ts";
+import type { Forwarder } from "./parts.ts";
 
 const ROUTE: Change = { action: "create", kind: "route", name: "192.0.2.1" };
 

@@ -5,8 +5,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
-import type { Forwarder } from "./apply.ts";
 import { type ForwardingInput, NO_COUNTS, type Reconciled } from "./forwarding/types.ts";
+import type { Forwarder } from "./parts.ts";
 
 export interface ForwarderOptions {
   /** forwarding/forwarding.ts is the real one. */

@@ -1,6 +1,6 @@
 /**
  * BGP and BFD of this node, as passes use them: withdraw what is not wanted any more, then, when the kernel forwards,
- * tell the rest. A session whose path BFD finds broken goes down with it. Nothing runs before there is a peer.
+ * advertise the rest. A session whose path BFD finds broken goes down with it. Nothing runs before there is a peer.
  */
 import type { Clock } from "#common/clock.ts";
 import type { Bfd, BfdPeer, BfdReport, BfdScheduling } from "./bfd/types.ts";
@@ -33,8 +33,8 @@ export class Routing {
   readonly #options: RoutingOptions;
   #bgp: Bgp | undefined;
   #bfd: Bfd | undefined;
-  /** What sessions were last told. */
-  #told: BgpPlan = NOTHING;
+  /** The plan that was applied last. */
+  #applied: BgpPlan = NOTHING;
   /** What BFD was last given. */
   #watched: readonly BfdPeer[] = [];
   /** Peer -> its state as last reported to onSession. */
@@ -44,23 +44,23 @@ export class Routing {
     this.#options = options;
   }
 
-  /** Sessions that are not in the plan end; prefixes that are not in it are withdrawn. Nothing new is told. */
+  /** Sessions that are not in the plan end; prefixes that are not in it are withdrawn. Nothing new is advertised. */
   withdrawOthers(plan: BgpPlan): void {
     const kept = new Map<string, WantedSession>();
     const common = new Common();
-    for (const [name, told] of this.#told.sessions) {
+    for (const [name, applied] of this.#applied.sessions) {
       const wanted = plan.sessions.get(name);
       if (wanted === undefined) continue;
-      const advertisements = common.of(told.advertisements, wanted.advertisements);
-      kept.set(name, { settings: told.settings, advertisements });
+      const advertisements = common.of(applied.advertisements, wanted.advertisements);
+      kept.set(name, { settings: applied.settings, advertisements });
     }
-    if (isSame(kept, this.#told.sessions)) return;
-    this.#reconcile({ ...this.#told, sessions: kept });
+    if (isSame(kept, this.#applied.sessions)) return;
+    this.#reconcile({ ...this.#applied, sessions: kept });
   }
 
   /** Sessions and prefixes exactly as planned. */
   reconcile(plan: BgpPlan): void {
-    if (plan !== this.#told) this.#reconcile(plan);
+    if (plan !== this.#applied) this.#reconcile(plan);
   }
 
   /** `restart`: peers keep our routes while this process is replaced, where they can. */
@@ -68,7 +68,7 @@ export class Routing {
     const [bgp, bfd] = [this.#bgp, this.#bfd];
     this.#bgp = undefined;
     this.#bfd = undefined;
-    this.#told = NOTHING;
+    this.#applied = NOTHING;
     this.#watched = [];
     this.#states.clear();
     // First: else the peer takes our going for a broken path, and drops what it should keep (RFC 5882 section 4.3.2.2).
@@ -80,7 +80,7 @@ export class Routing {
   report(): RoutingReport {
     return {
       sessions: this.#bgp?.sessions() ?? [],
-      withheld: this.#told.withheld,
+      withheld: this.#applied.withheld,
       bfd: this.#bfd?.sessions() ?? [],
       scheduling: this.#bfd?.scheduling,
       listenTrouble: this.#bgp?.listenTrouble(),
@@ -88,7 +88,7 @@ export class Routing {
   }
 
   #reconcile(plan: BgpPlan): void {
-    this.#told = plan;
+    this.#applied = plan;
     if (plan.sessions.size > 0) this.#bgp ??= this.#options.openBgp(() => this.#changed());
     this.#bgp?.reconcile(plan.sessions);
     this.#watch();
@@ -100,12 +100,12 @@ export class Routing {
    * known any more, as with a link that is down, stays the last one, so that BFD tells of the loss.
    */
   #located(): BfdPeer[] {
-    const isPlanned = this.#told.bfd.every(({ address }) => address !== "");
+    const isPlanned = this.#applied.bfd.every(({ address }) => address !== "");
     const found = new Map(
       isPlanned ? [] : this.#bgp?.sessions().map(({ peer, address }) => [peer, address] as const),
     );
     const last = new Map(this.#watched.map(({ key, address }) => [key, address]));
-    return this.#told.bfd
+    return this.#applied.bfd
       .map((peer) => {
         const address = peer.address || found.get(peer.key) || last.get(peer.key) || "";
         return { ...peer, address };
@@ -115,7 +115,7 @@ export class Routing {
 
   /** An unnumbered peer is somewhere else than where BFD looks for it, or has only now been found. */
   #hasMoved(): boolean {
-    if (this.#told.bfd.every(({ address }) => address !== "")) return false;
+    if (this.#applied.bfd.every(({ address }) => address !== "")) return false;
     const watched = new Map(this.#watched.map(({ key, address }) => [key, address]));
     return this.#located().some(({ key, address }) => watched.get(key) !== address);
   }
@@ -142,7 +142,7 @@ export class Routing {
 
   /** A session that was kept for its goodbye has ended. */
   #isOver(key: string): boolean {
-    return !this.#told.bfd.some((peer) => peer.key === key) && this.#bgp?.leaving().has(key) !== true;
+    return !this.#applied.bfd.some((peer) => peer.key === key) && this.#bgp?.leaving().has(key) !== true;
   }
 
   #changed(): void {
@@ -163,20 +163,23 @@ type List = WantedSession["advertisements"];
 class Common {
   readonly #known = new Map<List, Map<List, List>>();
 
-  of(told: List, wanted: List): List {
-    if (told === wanted) return told;
-    const known = this.#known.get(told)?.get(wanted);
+  of(applied: List, wanted: List): List {
+    if (applied === wanted) return applied;
+    const known = this.#known.get(applied)?.get(wanted);
     if (known !== undefined) return known;
     const prefixes = new Set(wanted.map(({ prefix }) => prefix));
-    const both = told.filter(({ prefix }) => prefixes.has(prefix));
-    this.#known.set(told, (this.#known.get(told) ?? new Map<List, List>()).set(wanted, both));
+    const both = applied.filter(({ prefix }) => prefixes.has(prefix));
+    this.#known.set(applied, (this.#known.get(applied) ?? new Map<List, List>()).set(wanted, both));
     return both;
   }
 }
 
-function isSame(kept: ReadonlyMap<string, WantedSession>, told: ReadonlyMap<string, WantedSession>): boolean {
-  if (kept.size !== told.size) return false;
+function isSame(
+  kept: ReadonlyMap<string, WantedSession>,
+  applied: ReadonlyMap<string, WantedSession>,
+): boolean {
+  if (kept.size !== applied.size) return false;
   return [...kept].every(
-    ([name, { advertisements }]) => advertisements.length === told.get(name)?.advertisements.length,
+    ([name, { advertisements }]) => advertisements.length === applied.get(name)?.advertisements.length,
   );
 }

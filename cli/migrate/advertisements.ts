@@ -32,7 +32,7 @@ function matches(selector: Selector, labels: Readonly<Record<string, string>>): 
 }
 
 /** Notes about an advertisement itself: once, and not for each pool that it selects. */
-export function tellUnsupported(
+export function noteUnsupported(
   advertisement: Source,
   pools: readonly Source[],
   known: readonly string[],

@@ -33,7 +33,7 @@ export class Aliases {
   }
 
   /** At the end: what nobody asked for. */
-  tellUnused(): void {
+  noteUnused(): void {
     for (const [name, { value, source, isUsed }] of this.#values) {
       if (isUsed) continue;
       this.#notes.add(source, `alias "${name}" (${value}) is not carried over: nothing uses it`);

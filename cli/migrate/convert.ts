@@ -44,7 +44,7 @@ export function migrate(documents: Documents, options: MigrateOptions): Migratio
   for (const found of documents.found) {
     const isOne = METALLB.test(found.object.apiVersion) && KINDS.includes(found.object.kind);
     if (isOne) sources.push(sourceOf(found));
-    else if (!tellOther(found, notes)) passedOver += 1;
+    else if (!noteOther(found, notes)) passedOver += 1;
   }
   const of = (...kinds: readonly string[]): Source[] => sources.filter(({ kind }) => kinds.includes(kind));
   const aliases = new Aliases(of("Community"), notes);
@@ -59,7 +59,7 @@ export function migrate(documents: Documents, options: MigrateOptions): Migratio
     ["BGPPeer", convertPeers(of("BGPPeer"), options.namespace, notes)],
     ["AddressPool", convertPools({ ...pools, prefer: options.prefer }, notes)],
   ];
-  aliases.tellUnused();
+  aliases.noteUnused();
   const made = converted.flatMap(([kind, list]) => list.map((each) => madeOf(kind, each, options, notes)));
   const objects = admitted(made, options, notes);
   return { objects, notes: inOrder(notes.list, documents.found), passedOver };
@@ -72,7 +72,7 @@ function inOrder(notes: readonly Note[], found: readonly Found[]): Note[] {
 }
 
 /** False: it is nothing that has to do with MetalLB. */
-function tellOther(found: Found, notes: Notes): boolean {
+function noteOther(found: Found, notes: Notes): boolean {
   const { apiVersion, kind, data } = found.object;
   if (kind === "ConfigMap" && isMap(data) && /^address-pools:|^peers:/m.test(String(data.config))) {
     notes.addFound(found, "is not carried over: the ConfigMap of MetalLB before 0.13 is not read");

@@ -10,8 +10,8 @@ import {
   bgpEntries,
   L2_FIELDS,
   layer2Part,
+  noteUnsupported,
   selects,
-  tellUnsupported,
   uniqueEntries,
 } from "#cli/migrate/advertisements.ts";
 import type { Aliases } from "#cli/migrate/communities.ts";
@@ -37,8 +37,8 @@ export interface Converted {
 
 export function convertPools(input: PoolInput, notes: Notes): Converted[] {
   const modern = input.pools.filter(({ kind }) => kind === "IPAddressPool");
-  for (const source of input.layer2) tellUnsupported(source, modern, L2_FIELDS, notes);
-  for (const source of input.bgp) tellUnsupported(source, modern, BGP_FIELDS, notes);
+  for (const source of input.layer2) noteUnsupported(source, modern, L2_FIELDS, notes);
+  for (const source of input.bgp) noteUnsupported(source, modern, BGP_FIELDS, notes);
   return input.pools.map((source) => {
     const announced =
       source.kind === "AddressPool" ? oldPool(source, input) : announcedPool(source, input, notes);

@@ -37,7 +37,7 @@ const MOST_GOOD_ADDRESSES = 64;
 /** Questions about tokens that are not known. */
 const FOR_ONE = { burst: 10, perSecond: 1 } as const;
 const TOGETHER = { burst: 40, perSecond: 5 } as const;
-const TELL_MS = 60_000;
+const LOG_PAUSE_MS = 60_000;
 
 interface Kept {
   readonly judgement: Judgement;
@@ -53,7 +53,7 @@ export class Gate {
   readonly #underWay = new Map<string, Promise<Admission>>();
   readonly #goodAddresses = new Set<string>();
   #awayUntil = Number.NEGATIVE_INFINITY;
-  #tellAt = Number.NEGATIVE_INFINITY;
+  #logAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -109,7 +109,7 @@ export class Gate {
     } catch (error) {
       const now = clock.now();
       this.#awayUntil = now + AWAY_MS;
-      this.#tell(error, now);
+      this.#logFailure(error, now);
       return fresh(this.#allowed.get(key), ALLOWED.atMostMs, now)?.judgement ?? "unreachable";
     }
   }
@@ -124,9 +124,9 @@ export class Gate {
   }
 
   /** Only the cause: a server's message may repeat the token that it was asked about. */
-  #tell(error: unknown, now: number): void {
-    if (now < this.#tellAt) return;
-    this.#tellAt = now + TELL_MS;
+  #logFailure(error: unknown, now: number): void {
+    if (now < this.#logAgainAt) return;
+    this.#logAgainAt = now + LOG_PAUSE_MS;
     this.#options.log.warn("the API server does not say who may read metrics", { cause: causeOf(error) });
   }
 }

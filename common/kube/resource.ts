@@ -26,7 +26,7 @@ import type {
 } from "@kubernetes/client-node";
 import { GROUP, VERSION } from "#api/names.ts";
 import type * as generated from "#api/v1beta1/generated/types.ts";
-import type { KubeObject, Received } from "#common/kube/wire.ts";
+import type { KubeObject, Received, ReceivedInNamespace } from "#common/kube/wire.ts";
 
 declare const shape: unique symbol;
 
@@ -41,8 +41,8 @@ export interface Resource<T extends KubeObject> {
   readonly [shape]?: T;
 }
 
-export type Service = Received<V1Service>;
-export type EndpointSlice = Received<V1EndpointSlice>;
+export type Service = ReceivedInNamespace<V1Service>;
+export type EndpointSlice = ReceivedInNamespace<V1EndpointSlice>;
 export type Node = Received<V1Node>;
 export type ServiceCIDR = Received<V1ServiceCIDR>;
 export type Namespace = Received<V1Namespace>;

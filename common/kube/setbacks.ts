@@ -31,7 +31,7 @@ export type OnSetback = (resource: string, cause: string) => void;
 /** Cap of the wait after answers that are of no use. */
 const USELESS_CAP_MS = 30_000;
 const MAX_RETRY_AFTER_MS = 60_000;
-const TELL_AGAIN_MS = 300_000;
+const LOG_AGAIN_MS = 300_000;
 /** Characters of an error in a log line. */
 const MAX_TEXT = 1_000;
 
@@ -89,7 +89,7 @@ export class Setbacks {
     onCause?.(cause);
     this.#causes[cause] = (this.#causes[cause] ?? 0) + 1;
     const told = this.#told.get(cause);
-    if (told !== undefined && now - told.at < TELL_AGAIN_MS) {
+    if (told !== undefined && now - told.at < LOG_AGAIN_MS) {
       told.unsaid += 1;
       log.debug(message, { cause, ...fields });
       return;

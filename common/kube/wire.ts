@@ -12,14 +12,15 @@ export interface OwnerReference {
   readonly blockOwnerDeletion?: boolean;
 }
 
-/** Metadata of an object that came from the API server: name, uid and resourceVersion are always there. */
+/** Metadata of an object that came from the API server, which sets what is not optional here on every object. */
 export interface ObjectMeta {
   name: string;
   namespace?: string;
   uid: string;
   resourceVersion: string;
   generation?: number;
-  creationTimestamp?: string;
+  /** RFC 3339, whole seconds. */
+  creationTimestamp: string;
   deletionTimestamp?: string;
   generateName?: string;
   labels?: Record<string, string>;
@@ -38,6 +39,9 @@ export interface KubeObject {
 
 /** A client-node type as received: Wire, with true metadata. */
 export type Received<T> = Omit<Wire<T>, "metadata"> & KubeObject;
+
+/** The same, of a kind whose objects are in namespaces. */
+export type ReceivedInNamespace<T> = Received<T> & { metadata: { namespace: string } };
 
 /** An object on its way to the API server: a name, and as much of the rest as the call needs. */
 export type Draft<T> = {

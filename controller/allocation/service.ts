@@ -73,13 +73,11 @@ export function projectService(raw: Service): ServiceRecord | undefined {
   const statusManager = otherWriterOf(metadata.managedFields, LOAD_BALANCER, STATUS);
   return {
     key: keyOf(raw),
-    // Every Service has one; the type is also that of objects without.
-    namespace: metadata.namespace ?? "",
+    namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
-    // The API server sets it on every object; the type is also that of objects on their way there.
-    createdAt: metadata.creationTimestamp ?? "",
+    createdAt: metadata.creationTimestamp,
     isTerminating: metadata.deletionTimestamp !== undefined,
     type,
     loadBalancerClass: spec?.loadBalancerClass,

@@ -9,7 +9,13 @@ const NOW = new Date("2026-01-02T03:04:05Z");
 const speaker = (name: string, ...bgpSessions: Session[]): SpeakerStatus => ({
   apiVersion: "genkan.dev/v1beta1",
   kind: "SpeakerStatus",
-  metadata: { name, namespace: "genkan-system", uid: name, resourceVersion: "1" },
+  metadata: {
+    name,
+    namespace: "genkan-system",
+    uid: name,
+    resourceVersion: "1",
+    creationTimestamp: "2026-01-01T00:00:00Z",
+  },
   status: { bgpSessions },
 });
 const up: Session = { peer: "tor", state: "Established" };

@@ -33,7 +33,7 @@ export interface EngineIo extends EntryIo {
   isConnected(address: string): boolean;
   /** Has the port of each kind of session open that is wanted, and no other; why not, by kind. */
   listen(kinds: ReadonlySet<ListenerKind>): ReadonlyMap<ListenerKind, string>;
-  tell(message: FromBfdWorker): void;
+  post(message: FromBfdWorker): void;
 }
 
 export type ListenerKind = "single-IPv4" | "single-IPv6" | "multi-IPv4" | "multi-IPv6";
@@ -225,7 +225,7 @@ export class Engine {
       policy,
       random,
       io: this.#io,
-      tell: (message) => this.#io.tell(message),
+      post: (message) => this.#io.post(message),
     });
     if (rival !== undefined) entry.refuse(`${rival.peer.key} has a session with ${peer.address} already`);
     else if (this.#list.length >= SESSIONS_MAX) entry.refuse(`there are ${SESSIONS_MAX} sessions already`);
@@ -278,7 +278,7 @@ export class Engine {
 
   #report(): void {
     const reports = this.#list.map((entry) => entry.report());
-    this.#io.tell({ type: "reports", reports, discards: { ...this.#discards } });
+    this.#io.post({ type: "reports", reports, discards: { ...this.#discards } });
   }
 
   #setList(): void {

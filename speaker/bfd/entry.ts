@@ -34,7 +34,7 @@ export interface EntryOptions {
   readonly policy: FloorPolicy;
   readonly random: Random;
   readonly io: EntryIo;
-  tell(message: FromBfdWorker): void;
+  post(message: FromBfdWorker): void;
 }
 
 /** Another path is another session; other timers are not. */
@@ -249,7 +249,7 @@ export class Entry {
       at,
       isLoss,
     };
-    this.#options.tell({ type: "change", change, report: this.report() });
+    this.#options.post({ type: "change", change, report: this.report() });
   }
 }
 

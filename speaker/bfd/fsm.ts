@@ -31,10 +31,10 @@ export interface Session {
   readonly remoteDiagnostic: BfdDiagnostic;
   readonly localDiscriminator: number;
   readonly remoteDiscriminator: number;
-  /** As told in packets. */
+  /** As sent in packets. */
   readonly desiredMinTxMicros: number;
   readonly requiredMinRxMicros: number;
-  /** As used: behind what is told until the peer has confirmed it (section 6.8.3). */
+  /** As used: behind what is sent until the peer has confirmed it (section 6.8.3). */
   readonly usedTxMicros: number;
   readonly usedRxMicros: number;
   readonly isPolling: boolean;
@@ -145,7 +145,7 @@ export function echoReturned(session: Session): Session {
   return session.isEchoing || !wantsEcho(session) ? session : negotiated({ ...session, isEchoing: true });
 }
 
-/** Other settings on a living session: told by a poll sequence, without a change of state. */
+/** Other settings on a living session: sent by a poll sequence, without a change of state. */
 export function configured(session: Session, settings: SessionSettings): Session {
   return negotiated({ ...session, settings });
 }
@@ -160,8 +160,8 @@ export function wantsEcho({ settings, state, remoteMinEchoRxMicros }: Session): 
   return settings.echo && state === "Up" && remoteMinEchoRxMicros > 0;
 }
 
-/** What is told in packets, by state and settings. */
-function toldBy(session: Session): { tx: number; rx: number } {
+/** What is sent in packets, by state and settings. */
+function sentBy(session: Session): { tx: number; rx: number } {
   const { settings, state, isEchoing } = session;
   if (state !== "Up") {
     return { tx: Math.max(settings.desiredMinTxMicros, SLOW_MICROS), rx: settings.requiredMinRxMicros };
@@ -175,14 +175,14 @@ function toldBy(session: Session): { tx: number; rx: number } {
 function negotiated(session: Session): Session {
   const { state } = session;
   const isEchoing = session.isEchoing && wantsEcho(session);
-  const { tx, rx } = toldBy({ ...session, isEchoing });
-  const told = { ...session, isEchoing, desiredMinTxMicros: tx, requiredMinRxMicros: rx };
-  if (state !== "Up") return { ...told, usedTxMicros: tx, usedRxMicros: rx, isPolling: false };
-  // One poll sequence at a time: what changed meanwhile is told after the answer.
+  const { tx, rx } = sentBy({ ...session, isEchoing });
+  const sent = { ...session, isEchoing, desiredMinTxMicros: tx, requiredMinRxMicros: rx };
+  if (state !== "Up") return { ...sent, usedTxMicros: tx, usedRxMicros: rx, isPolling: false };
+  // One poll sequence at a time: what changed meanwhile is sent after the answer.
   if (session.isPolling) return { ...session, isEchoing };
-  if (tx === session.desiredMinTxMicros && rx === session.requiredMinRxMicros) return told;
+  if (tx === session.desiredMinTxMicros && rx === session.requiredMinRxMicros) return sent;
   return {
-    ...told,
+    ...sent,
     isPolling: true,
     // Slower sending and stricter detection wait for the answer; faster and more patient hold at once.
     usedTxMicros: Math.min(session.usedTxMicros, tx),
@@ -190,7 +190,7 @@ function negotiated(session: Session): Session {
   };
 }
 
-/** The answer to our poll came: what was told is in force. */
+/** The answer to our poll came: what was sent is in force. */
 function confirmed(session: Session): Session {
   const { desiredMinTxMicros, requiredMinRxMicros } = session;
   return {

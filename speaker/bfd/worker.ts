@@ -18,7 +18,7 @@ const data = workerData as BfdWorkerData;
 /** The lowest: before everything ordinary, behind everything else that is real-time. */
 const PRIORITY = 1;
 
-const tell = (message: FromBfdWorker): void => port.postMessage(message);
+const post = (message: FromBfdWorker): void => port.postMessage(message);
 
 function schedule(): BfdScheduling {
   if (!data.fifo) return { class: "normal", reason: "not wanted" };
@@ -54,10 +54,10 @@ const engine = new Engine({
     loopsEcho: forwardsIpv4,
     linkIndex,
     isConnected,
-    tell,
+    post,
   },
 });
-tell({ type: "scheduling", scheduling });
+post({ type: "scheduling", scheduling });
 
 port.on("message", (message: ToBfdWorker) => {
   switch (message.type) {
@@ -65,13 +65,13 @@ port.on("message", (message: ToBfdWorker) => {
       engine.reconcile(message.peers);
       return;
     case "adminDown":
-      engine.adminDown(() => tell({ type: "adminDown" }));
+      engine.adminDown(() => post({ type: "adminDown" }));
       return;
     case "close":
       // Everything of ours is closed before the thread ends, so that no poll outlives its loop.
       engine.close();
       timer.close();
-      tell({ type: "closed" });
+      post({ type: "closed" });
       port.close();
       return;
   }

@@ -106,7 +106,7 @@ export class AdjRibOut {
     let seen = 0;
     for (const advertisement of advertisements) {
       const { prefix } = advertisement;
-      if (!this.#isTold(familyOf(prefix))) continue;
+      if (!this.#isAdvertised(familyOf(prefix))) continue;
       const entry = this.#entries.get(prefix);
       const known = entry?.advertisement === advertisement ? entry.wanted : undefined;
       const key = known ?? this.#keyOf(advertisement);
@@ -167,7 +167,7 @@ export class AdjRibOut {
 
   /** The peer asks for everything again (RFC 2918). */
   refresh(family: Family): void {
-    if (this.#isTold(family)) this.#asked.add(family);
+    if (this.#isAdvertised(family)) this.#asked.add(family);
   }
 
   #beginRefresh(family: Family): void {
@@ -196,7 +196,7 @@ export class AdjRibOut {
     return this.#control.shift() ?? this.#nextWithdrawal() ?? this.#nextAnnouncement() ?? this.#nextEnd();
   }
 
-  #isTold(family: Family): boolean {
+  #isAdvertised(family: Family): boolean {
     const { negotiated, nextHops } = this.#context;
     return negotiated.families.includes(family) && nextHops[family] !== undefined;
   }

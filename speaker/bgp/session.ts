@@ -203,8 +203,8 @@ export class Session {
       if (going.length > 0) {
         this.advertise(going);
         // Who does not read is not waited for.
-        const isTold = await this.#primary.connection?.flushed();
-        if (isTold === true) await this.#options.clock.sleep(GRACEFUL_SHUTDOWN_MS);
+        const isFlushed = await this.#primary.connection?.flushed();
+        if (isFlushed === true) await this.#options.clock.sleep(GRACEFUL_SHUTDOWN_MS);
         this.advertise([]);
       }
       await this.#primary.connection?.flushed();

@@ -85,8 +85,10 @@ export class Reader {
     const list = [...keys];
     const answers = list.length === 0 ? [] : this.#kernel.servers.find(list.map(parseServerKey));
     const services = new Map<string, MarkService>();
-    for (const [at, service] of answers.entries())
-      if (service !== undefined) services.set(list[at] ?? "", service);
+    for (const [at, key] of list.entries()) {
+      const service = answers[at];
+      if (service !== undefined) services.set(key, service);
+    }
     return services;
   }
 

@@ -35,7 +35,7 @@ export class KernelRoutes implements RouteTable {
   *walk(): Generator<readonly string[], void> {
     for (const family of FAMILY_NUMBERS) {
       for (const part of walkOwnRoutes(this.#walker, family, this.#settings.table))
-        yield part.map(({ destination }) => destination ?? "");
+        yield part.flatMap(({ destination }) => destination ?? []);
     }
   }
 

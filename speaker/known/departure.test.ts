@@ -4,8 +4,9 @@ import type { Node } from "#common/kube/resource.ts";
 import { endOnNode, isGoing } from "./departure.ts";
 import { projectNode } from "./project.ts";
 
+const metadata = { name: "n1", uid: "u", resourceVersion: "1", creationTimestamp: "2026-01-01T00:00:00Z" };
 const node = (more: Partial<Node> = {}): Node => ({
-  metadata: { name: "n1", uid: "u", resourceVersion: "1" },
+  metadata,
   ...more,
 });
 const ready = (status: string, message: string): NonNullable<Node["status"]> => ({
@@ -29,7 +30,7 @@ const cases: readonly [what: string, given: Node, expected: boolean][] = [
   [
     "that is deleted",
     node({
-      metadata: { name: "n1", uid: "u", resourceVersion: "1", deletionTimestamp: "2026-01-01T00:00:00Z" },
+      metadata: { ...metadata, deletionTimestamp: "2026-01-02T00:00:00Z" },
     }),
     true,
   ],

@@ -3,7 +3,13 @@ import { test } from "node:test";
 import type { BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
 import { projectAdvertisement, projectPassword, projectPeer, projectProfile } from "./project-bgp.ts";
 
-const metadata = { name: "tor", namespace: "genkan-system", uid: "u", resourceVersion: "1" };
+const metadata = {
+  name: "tor",
+  namespace: "genkan-system",
+  uid: "u",
+  resourceVersion: "1",
+  creationTimestamp: "2026-01-01T00:00:00Z",
+};
 const peer = (spec: Partial<BGPPeer["spec"]>): BGPPeer => ({
   apiVersion: "genkan.dev/v1beta1",
   kind: "BGPPeer",

@@ -6,7 +6,13 @@ import { OptionsError, readOptions } from "../options.ts";
 import { roleOf } from "../plan/role.ts";
 import { parseState, projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
 
-const metadata = { name: "web", namespace: "default", uid: "u", resourceVersion: "1" };
+const metadata = {
+  name: "web",
+  namespace: "default",
+  uid: "u",
+  resourceVersion: "1",
+  creationTimestamp: "2026-01-01T00:00:00Z",
+};
 
 function serviceOf(changes: { spec?: object; status?: object; annotations?: object }): Service {
   const spec = { type: "LoadBalancer", ports: [{ port: 80, name: "http" }], ...changes.spec };

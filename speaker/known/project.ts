@@ -109,12 +109,11 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
   for (const [at, read] of list(fields, MAX_SLICE_ENDPOINTS)(raw.endpoints ?? [], "endpoints").entries()) {
     // All addresses of an endpoint are interchangeable: consumers use the first (EndpointSlice's API).
     const given = list((one) => one)(read.addresses, `endpoints[${at}].addresses`)[0];
-    const why = whyUnusable(given, family);
-    if (why !== undefined) {
-      unusable.push({ address: printable(String(given)).slice(0, MAX_SHOWN), why });
+    const address = endpointAddress(given, family);
+    if (typeof address !== "string") {
+      unusable.push({ address: printable(String(given)).slice(0, MAX_SHOWN), ...address });
       continue;
     }
-    const address = canonical(given) ?? "";
     const conditions = optional(fields, NO_FIELDS)(read.conditions, `endpoints[${at}].conditions`);
     const isReady = conditions.ready !== false;
     endpoints.push({
@@ -131,7 +130,7 @@ export function projectSlice(raw: EndpointSlice): SliceView | undefined {
   const name = text(service, `metadata.labels["${LABEL_SERVICE}"]`);
   return {
     family,
-    service: `${raw.metadata.namespace ?? ""}/${name}`,
+    service: `${raw.metadata.namespace}/${name}`,
     ports,
     endpoints,
     ...(unusable.length > 0 && { unusable }),
@@ -144,13 +143,13 @@ const isPort = (value: unknown): value is number =>
 /** Enough of an address to recognize it. */
 const MAX_SHOWN = 64;
 
-/** Why no node can forward to the address; the API server takes some such addresses. */
-function whyUnusable(given: unknown, family: Family): string | undefined {
+/** Canonical text, or why no node can forward to the address: the API server takes some such addresses. */
+function endpointAddress(given: unknown, family: Family): string | { readonly why: string } {
   const address = typeof given === "string" ? parseAddress(given) : undefined;
-  if (address === undefined) return "is no address that can be used";
-  if (address.family !== family) return `is no ${family} address, as its slice says`;
+  if (address === undefined) return { why: "is no address that can be used" };
+  if (address.family !== family) return { why: `is no ${family} address, as its slice says` };
   const special = specialRangeOf(address);
-  return special === undefined ? undefined : `is in ${special}`;
+  return special === undefined ? formatAddress(address) : { why: `is in ${special}` };
 }
 
 const NO_FIELDS: Readonly<Record<string, never>> = Object.freeze({});

@@ -1,5 +1,5 @@
 /** Addresses that a node's tunnels come from, beside its own: what its CNI says of them. Pure. */
-import { formatAddress, parseAddress } from "#api/address.ts";
+import { type Address, formatAddress, parseLinkAddress } from "#api/address.ts";
 
 /** Where CNIs write the addresses of devices that are not Ethernet links, or not the node's own. */
 const ANNOTATIONS = [
@@ -31,7 +31,6 @@ export function tunnelSourcesOf(
   return [...said, ...gateways].map(formatAddress);
 }
 
-/** Of `10.0.0.1` or `10.0.0.0/24`. */
-function addressOf(value: unknown): ReturnType<typeof parseAddress> {
-  return typeof value === "string" ? parseAddress(value.split("/")[0] ?? "") : undefined;
+function addressOf(value: unknown): Address | undefined {
+  return typeof value === "string" ? parseLinkAddress(value) : undefined;
 }

@@ -63,15 +63,12 @@ export function refusedOf(
 /** What the rules of admission, and the order of objects that cannot be together, look at. UnusableError. */
 export function judgedMetadata(metadata: ObjectMeta): ObjectMeta {
   const { namespace } = metadata;
-  const createdAt = optional(text)(metadata.creationTimestamp, "metadata.creationTimestamp");
   return {
-    ...{
-      name: text(metadata.name, "metadata.name"),
-      uid: text(metadata.uid, "metadata.uid"),
-      resourceVersion: "",
-    },
+    name: text(metadata.name, "metadata.name"),
+    uid: text(metadata.uid, "metadata.uid"),
+    resourceVersion: "",
+    creationTimestamp: optional(text, "")(metadata.creationTimestamp, "metadata.creationTimestamp"),
     ...(namespace === undefined ? {} : { namespace }),
-    ...(createdAt === undefined ? {} : { creationTimestamp: createdAt }),
   };
 }
 

@@ -44,7 +44,7 @@ describe("a contested address", () => {
     hear(0);
     hear(LAST_WORD_MS);
     until(100_000);
-    assert.deepEqual(of("tell"), [LAST_WORD_MS, LAST_WORD_MS + DEFEND_INTERVAL_MS]);
+    assert.deepEqual(of("announce"), [LAST_WORD_MS, LAST_WORD_MS + DEFEND_INTERVAL_MS]);
   });
 
   test("one word of a stranger: ours a second later, reported, over after half a minute", () => {
@@ -54,7 +54,7 @@ describe("a contested address", () => {
     const over = LAST_WORD_MS + QUIET_MS;
     assert.deepEqual(acts, [
       [0, "report"],
-      [LAST_WORD_MS, "tell"],
+      [LAST_WORD_MS, "announce"],
       [LAST_WORD_MS, "report"],
       [over, "report"],
     ]);
@@ -65,7 +65,7 @@ describe("a contested address", () => {
     const { hear, until, of } = world("defend");
     for (let at = 0; at <= 60_000; at += 100) hear(at);
     until(200_000);
-    const told = of("tell");
+    const told = of("announce");
     assert.equal(told[0], LAST_WORD_MS);
     for (const [index, at] of told.entries()) {
       const before = told[index - 1];
@@ -78,8 +78,8 @@ describe("a contested address", () => {
     const { hear, until, acts, of, contest } = world("yield");
     for (let at = 0; at <= 5_000; at += 500) hear(at, true);
     until(20_000);
-    assert.ok(acts.every(([, act]) => act === "tell"));
-    const last = of("tell").at(-1) ?? 0;
+    assert.ok(acts.every(([, act]) => act === "announce"));
+    const last = of("announce").at(-1) ?? 0;
     assert.ok(last > 5_000 && last <= 5_000 + 2 * LAST_WORD_MS, `${last}`);
     assert.equal(contest(), undefined);
   });
@@ -95,7 +95,7 @@ describe("a contested address", () => {
     assert.deepEqual(
       acts.filter(([, act]) => act !== "report"),
       [
-        [LAST_WORD_MS, "tell"],
+        [LAST_WORD_MS, "announce"],
         [2_000, "silence"],
         [asked, "probe"],
         [asked + 1_000, "probe"],
@@ -122,7 +122,7 @@ describe("a contested address", () => {
     hear(0);
     hear(LAST_WORD_MS + DEFEND_INTERVAL_MS + 1);
     until(60_000);
-    assert.deepEqual([of("silence"), of("tell").length], [[], 2]);
+    assert.deepEqual([of("silence"), of("announce").length], [[], 2]);
   });
 
   test("yield: another node of ours is not yielded to, not in the middle of a conflict either", () => {
@@ -159,7 +159,7 @@ describe("a contested address", () => {
         for (const [, act] of acts) {
           if (act === "silence") assert.ok(!isSilent);
           if (act === "resume" || act === "probe") assert.ok(isSilent);
-          if (act === "tell") assert.ok(!isSilent);
+          if (act === "announce") assert.ok(!isSilent);
           if (act === "silence") isSilent = true;
           if (act === "resume") isSilent = false;
         }

@@ -1,21 +1,25 @@
 /**
- * One address that another station claims too: when the neighbours are told again that it is ours, when it is given up,
- * and when it is taken back (RFC 5227 section 2.4, and the same for IPv6). Pure: `step` says what to do, and when to be
- * called next.
+ * One address that another station claims too: when this node announces it again, when it stops answering for it, and
+ * when it takes it back (RFC 5227 section 2.4, and the same for IPv6). Pure: `step` says what to do, and when it has to
+ * be called next.
  *
- * Another node of ours may claim it for a moment, while the two judge differently. Whoever is right has nothing new to
- * announce when the other one gives up, so neighbours would stay with the other one's word, for good if that node then
- * dies: the last word is of who still answers. That is no conflict, and never yielded to.
+ * Another node of ours may claim the address for a moment, while the two nodes judge differently. The node that is right
+ * has no reason to announce anything when the other one gives up. Neighbours would keep the other node's announcement,
+ * for good if that node then dies. So the node that still answers announces once more. That is no conflict, and a node
+ * never yields to another one of ours.
  *
- *                heard, and we have just told       pause over            three probes unanswered
+ *            heard just after we announced          pause over            three probes unanswered
  *   answering ------------------------------> silent ----------> probing -----------------------> answering
- *    | heard: told again, at most one            ^                  | heard
+ *    | heard: announced again, at most once      ^                  | heard
  *    | in DEFEND_INTERVAL_MS                     +------------------+
  */
 
 export type Policy = "defend" | "yield";
 
-/** After another station's word ours is told again: hosts ignore a change within a second (Linux: neigh/locktime). */
+/**
+ * So long after another station's announcement we announce again: hosts ignore a second change within a second (Linux:
+ * neigh/locktime).
+ */
 export const LAST_WORD_MS = 1_100;
 /** RFC 5227 section 1.1. */
 export const DEFEND_INTERVAL_MS = 10_000;
@@ -29,10 +33,10 @@ const PROBE = { count: 3, everyMs: 1_000, waitMs: 2_000 } as const;
 export interface Contest {
   /** Hardware address of the last station that is none of our nodes, 12 hex digits. */
   readonly foreign: string | undefined;
-  /** Another one has had the last word so far. */
+  /** The last announcement was another station's: ours is still to come. */
   readonly isOwed: boolean;
-  /** Our last word since it began. */
-  readonly toldAt: number | undefined;
+  /** When we last announced since the contest began. */
+  readonly announcedAt: number | undefined;
   readonly phase: "answering" | "silent" | "probing";
   /** Sent so far. */
   readonly probes: number;
@@ -46,8 +50,8 @@ export type ContestEvent =
   /** The policy is another one than before. */
   | { readonly type: "ruled" };
 
-/** tell: once more. silence: answer no more. probe: ask who has it. resume: answer again. report: news for people. */
-export type ContestAct = "tell" | "silence" | "probe" | "resume" | "report";
+/** announce: once more. silence: answer no more. probe: ask who has it. resume: answer again. report: tell people. */
+export type ContestAct = "announce" | "silence" | "probe" | "resume" | "report";
 
 export interface Stepped {
   /** Undefined: it is over. */
@@ -79,7 +83,7 @@ function began({ station, isMember }: Heard, now: number): Stepped {
   const contest: Contest = {
     foreign: isMember ? undefined : station,
     isOwed: true,
-    toldAt: undefined,
+    announcedAt: undefined,
     phase: "answering",
     probes: 0,
     dueAt: now + LAST_WORD_MS,
@@ -98,14 +102,14 @@ function heard(
     if (contest.phase === "silent") return { contest: { ...contest, foreign }, acts: [] };
     return { contest: silent({ ...contest, foreign }, now), acts: [] };
   }
-  const { toldAt } = contest;
+  const { announcedAt } = contest;
   const isKnown = contest.foreign !== undefined;
-  const isPersisting = toldAt !== undefined && now - toldAt <= DEFEND_INTERVAL_MS;
+  const isPersisting = announcedAt !== undefined && now - announcedAt <= DEFEND_INTERVAL_MS;
   if (policy === "yield" && !isMember && isKnown && isPersisting)
     return { contest: silent({ ...contest, foreign }, now), acts: ["silence", "report"] };
   const earliest = now + LAST_WORD_MS;
   const interval = foreign === undefined ? LAST_WORD_MS : DEFEND_INTERVAL_MS;
-  const dueAt = contest.isOwed ? contest.dueAt : Math.max(earliest, (toldAt ?? now) + interval);
+  const dueAt = contest.isOwed ? contest.dueAt : Math.max(earliest, (announcedAt ?? now) + interval);
   return {
     contest: { ...contest, foreign, isOwed: true, dueAt },
     acts: isMember || isKnown ? [] : ["report"],
@@ -124,8 +128,8 @@ function due(contest: Contest, now: number): Stepped {
     const dueAt = now + (isForeign ? QUIET_MS : LAST_WORD_MS);
     // The station may be another one than at the last report.
     return {
-      contest: { ...contest, isOwed: false, toldAt: now, dueAt },
-      acts: isForeign ? ["tell", "report"] : ["tell"],
+      contest: { ...contest, isOwed: false, announcedAt: now, dueAt },
+      acts: isForeign ? ["announce", "report"] : ["announce"],
     };
   }
   if (contest.probes === PROBE.count) return resumed(contest, now);
@@ -140,7 +144,7 @@ function resumed(contest: Contest, now: number): Stepped {
     phase: "answering",
     probes: 0,
     isOwed: false,
-    toldAt: now,
+    announcedAt: now,
     dueAt: now + QUIET_MS,
   };
   return { contest: again, acts: ["resume", "report"] };

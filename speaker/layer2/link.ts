@@ -92,7 +92,7 @@ export class AnnouncedLink {
 
   /** Texts of those that another station claims. */
   get contested(): string[] {
-    return [...this.#contests.keys()].map((key) => this.#vips.get(key)?.text ?? "");
+    return [...this.#contests.keys()].flatMap((key) => this.#vips.get(key)?.text ?? []);
   }
 
   get size(): number {
@@ -237,7 +237,7 @@ export class AnnouncedLink {
 
   #act(act: Exclude<ContestAct, "report">, key: string, vip: Uint8Array): void {
     switch (act) {
-      case "tell":
+      case "announce":
         this.#speech.urge(vip);
         return;
       case "silence":

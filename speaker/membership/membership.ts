@@ -32,7 +32,7 @@ const RENEW_MS = 1_000;
 /** A renewal that takes longer than the next one is worth nothing. */
 const RENEW_TIMEOUT_MS = 1_500;
 const JUDGE_MS = 250;
-const TELL_FAULT_AGAIN_MS = 300_000;
+const LOG_FAULT_AGAIN_MS = 300_000;
 
 interface Named {
   readonly node: string;
@@ -51,8 +51,8 @@ export class Membership {
   /** The renewal that is on its way, settled without an error when it has ended. */
   #renewing: Promise<void> = Promise.resolve();
   #failures = 0;
-  /** Node -> when its Lease was last told to be unusable. */
-  readonly #toldFaults = new Map<string, number>();
+  /** Node -> when it was last logged that its Lease is unusable. */
+  readonly #loggedFaults = new Map<string, number>();
   #wake: (() => void) | undefined;
 
   constructor(options: MembershipOptions) {
@@ -123,19 +123,19 @@ export class Membership {
     const { clock } = this.#options;
     const node = nodeOf(key);
     const record = this.#store.get(key)?.record;
-    this.#tellFault(node, record);
+    this.#logFault(node, record);
     this.#liveness.observe(node, record, clock.now());
     this.#judge();
   }
 
   /** Each node's once in a while: whoever writes Leases may do so at any rate. */
-  #tellFault(node: string, record: LeaseRecord | undefined): void {
+  #logFault(node: string, record: LeaseRecord | undefined): void {
     const { clock, log } = this.#options;
-    if (record === undefined) this.#toldFaults.delete(node);
+    if (record === undefined) this.#loggedFaults.delete(node);
     if (record?.fault === undefined) return;
-    const told = this.#toldFaults.get(node);
-    if (told !== undefined && clock.now() - told < TELL_FAULT_AGAIN_MS) return;
-    this.#toldFaults.set(node, clock.now());
+    const loggedAt = this.#loggedFaults.get(node);
+    if (loggedAt !== undefined && clock.now() - loggedAt < LOG_FAULT_AGAIN_MS) return;
+    this.#loggedFaults.set(node, clock.now());
     log.warn("a speaker's Lease cannot be used: what it said before goes on for a moment", {
       lease: speakerLease(node),
       why: record.fault,
@@ -152,13 +152,13 @@ export class Membership {
         : "judging speakers again";
       this.#options.log.info(words, { live });
     }
-    this.#tellDeaths(before.dead, this.#judgement.dead);
+    this.#logDeaths(before.dead, this.#judgement.dead);
     if (fingerprint !== before.fingerprint || isFrozen !== before.isFrozen)
       this.#options.onChange(this.#judgement);
   }
 
   /** What explains that addresses move and pods get nothing new. */
-  #tellDeaths(before: readonly string[], now: readonly string[]): void {
+  #logDeaths(before: readonly string[], now: readonly string[]): void {
     const { log } = this.#options;
     for (const node of now) {
       if (!before.includes(node))

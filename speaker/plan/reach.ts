@@ -6,7 +6,7 @@ import {
   AddressError,
   formatAddress,
   mergeRanges,
-  parseAddress,
+  parseLinkAddress,
   parsePrefix,
   parseRange,
   prefixOf,
@@ -35,7 +35,7 @@ export function tunnelSources({ nodes, members }: Pick<ClusterView, "nodes" | "m
 
 /** A Lease's text is its writer's: what is no address is none. */
 function addressOf(prefix: string): string[] {
-  const address = parseAddress(prefix.split("/")[0] ?? "");
+  const address = parseLinkAddress(prefix);
   return address === undefined ? [] : [formatAddress(address)];
 }
 

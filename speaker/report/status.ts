@@ -65,10 +65,10 @@ export function statusOf(input: StatusInput): Status {
     build: input.build,
     observedGeneration: input.generation,
     ownedCount: owned.length,
-    addresses: owned.slice(0, MAX_ADDRESSES).map((address) => ({
-      address: address.vip,
-      service: address.services[0] ?? "",
-      links: [...address.links],
+    addresses: owned.slice(0, MAX_ADDRESSES).map(({ vip, services: [service], links: at }) => ({
+      address: vip,
+      ...(service !== undefined && { service }),
+      links: [...at],
     })),
     links: links
       .filter(({ prefixes }) => prefixes.length > 0)

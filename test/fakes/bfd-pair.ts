@@ -96,7 +96,7 @@ export class End {
       loopsEcho: () => true,
       linkIndex: () => 2,
       isConnected: (address) => this.connected.has(address),
-      tell: (message) => this.#told(message),
+      post: (message) => this.#told(message),
     };
   }
 

@@ -28,7 +28,7 @@ export function fakeReviews(): FakeReviews {
   const answer = (kind: string, object: object): TokenReview | SubjectAccessReview => {
     reviews.asked.push(kind);
     if (reviews.isAway) throw new ConnectionError("NETWORK", `POST ${kind}`, "refused");
-    const metadata = { name: "", uid: "", resourceVersion: "" };
+    const metadata = { name: "", uid: "", resourceVersion: "", creationTimestamp: "" };
     if (kind === "TokenReview") {
       const { spec } = object as TokenReview;
       const username = reviews.users.get(spec.token ?? "");

@@ -324,7 +324,7 @@ test("a speaker that cannot forward makes it Degraded, with node and reason; a n
   const report = (node: string, status: string, reason: string, message: string): Promise<void> =>
     world.writeStatus(
       speakerStatuses,
-      { metadata: { name: node, namespace: NAMESPACE, uid: "", resourceVersion: "" } },
+      { metadata: { name: node, namespace: NAMESPACE } },
       {
         conditions: [
           { type: "ForwardingReady", status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" },

@@ -205,7 +205,11 @@ export class OperatorWorld implements AsyncDisposable {
     });
   }
 
-  async writeStatus(resource: Resource<KubeObject>, object: KubeObject, status: object): Promise<void> {
+  async writeStatus(
+    resource: Resource<KubeObject>,
+    object: { readonly metadata: { readonly name: string; readonly namespace?: string } },
+    status: object,
+  ): Promise<void> {
     const { name, namespace } = object.metadata;
     await this.client.patch(resource, {
       name,

@@ -127,7 +127,7 @@ async function addNode(name: string, number: number) {
   const host = bridge.add(name, number);
   await world.client.create(nodes, { metadata: { name } });
   const addresses = [{ type: "InternalIP", address: host.addresses.IPv4 }];
-  await world.writeStatus(nodes, { metadata: { name, uid: "", resourceVersion: "" } }, { addresses });
+  await world.writeStatus(nodes, { metadata: { name } }, { addresses });
   return host;
 }
 
