@@ -100,10 +100,12 @@ test("sentences: of paragraphs, lists and tables, without what is fenced or a co
 
 test("names in a file, and rows of a table", () => {
   const page =
-    "# A\n\n## B\n\n`rule` in\n`api/a.ts`, `#own` of `b.ts`, `c` and `d.ts`\n\n| x | y |\n|---|---|\n| **z** | |\n| a \\| b | `c` |\n\n## D\n\n| e | f |\n|---|---|\n| g | h |\n";
+    "# A\n\n## B\n\n`rule` in\n`api/a.ts`, `#own` of `b.ts`, `c` and `d.ts`, `e.ts`: `f`, `g.ts`. In `h/i.ts`, `j` is\n\n| x | y |\n|---|---|\n| **z** | |\n| a \\| b | `c` |\n\n## D\n\n| e | f |\n|---|---|\n| g | h |\n";
   assert.deepEqual(symbolsOf(page), [
     { name: "rule", path: "api/a.ts" },
     { name: "own", path: "b.ts" },
+    { name: "f", path: "e.ts" },
+    { name: "j", path: "h/i.ts" },
   ]);
   assert.deepEqual(rowsUnder(page, "B"), [["a \\| b", "`c`"]]);
 });

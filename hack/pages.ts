@@ -75,13 +75,21 @@ export function filesOf(page: string): NamedFile[] {
     .filter(({ path }) => isPath(path));
 }
 
-/** Names that a page says are in a file: `name` in `file.ts`, `name` of `file.ts`. */
-export function symbolsOf(page: string): { readonly name: string; readonly path: string }[] {
+interface NamedSymbol {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Names that a page says are in a file: `name` in `file.ts`, `name` of `file.ts`, `file.ts`: `name`, in `file.ts`, `name`. */
+export function symbolsOf(page: string): NamedSymbol[] {
   const text = prose(page).replaceAll(/\s+/g, " ");
-  return [...text.matchAll(/`#?(\w+)` (?:in|of) `([\w./-]+\.ts)`/g)].map(([, name = "", path = ""]) => ({
-    name,
-    path,
-  }));
+  const symbols = (pattern: RegExp): NamedSymbol[] =>
+    [...text.matchAll(pattern)].map(({ groups: { name = "", path = "" } = {} }) => ({ name, path }));
+  return [
+    ...symbols(/`#?(?<name>\w+)` (?:in|of) `(?<path>[\w./-]+\.ts)`/g),
+    ...symbols(/`(?<path>[\w./-]+\.ts)`: `#?(?<name>\w+)`/g),
+    ...symbols(/\b[Ii]n `(?<path>[\w./-]+\.ts)`, `#?(?<name>\w+)`/g),
+  ];
 }
 
 /** Rows of the tables under a heading, without those that only divide: each as its cells. */
