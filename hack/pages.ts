@@ -80,7 +80,7 @@ interface NamedSymbol {
   readonly path: string;
 }
 
-/** Names that a page says are in a file: `name` in `file.ts`, `name` of `file.ts`, `file.ts`: `name`, in `file.ts`, `name`. */
+/** Names that a page says are in a file: `name` in `file.ts`, `name` of `file.ts`, `file.ts`: `name`, In `file.ts`, `name`. */
 export function symbolsOf(page: string): NamedSymbol[] {
   const text = prose(page).replaceAll(/\s+/g, " ");
   const symbols = (pattern: RegExp): NamedSymbol[] =>
@@ -88,7 +88,7 @@ export function symbolsOf(page: string): NamedSymbol[] {
   return [
     ...symbols(/`#?(?<name>\w+)` (?:in|of) `(?<path>[\w./-]+\.ts)`/g),
     ...symbols(/`(?<path>[\w./-]+\.ts)`: `#?(?<name>\w+)`/g),
-    ...symbols(/\b[Ii]n `(?<path>[\w./-]+\.ts)`, `#?(?<name>\w+)`/g),
+    ...symbols(/\bIn `(?<path>[\w./-]+\.ts)`, `#?(?<name>\w+)`/g),
   ];
 }
 
