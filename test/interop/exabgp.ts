@@ -8,7 +8,15 @@ import { normalise, type Route } from "./route.ts";
 import { byPeer, type Router, type RouterOptions } from "./router.ts";
 import { mainAddress, numberOf, type Session } from "./session.ts";
 
-function neighborOf({ device, peer, family, relation, transport, password }: Session): string {
+export interface ExabgpOptions extends RouterOptions {
+  /** Routes that it announces on every session, as its configuration has them. */
+  readonly routes?: readonly string[];
+}
+
+function neighborOf(
+  { device, peer, family, relation, transport, password }: Session,
+  routes: readonly string[],
+): string {
   return `neighbor ${device.address} {
   router-id ${mainAddress.IPv4(numberOf("exabgp"))};
   local-address ${peer.address};
@@ -20,16 +28,17 @@ function neighborOf({ device, peer, family, relation, transport, password }: Ses
   capability { graceful-restart 30; }
   family { ${family.toLowerCase()} unicast; }
   api { processes [ recorder ]; neighbor-changes; receive { parsed; update; notification; } }
+  ${routes.length === 0 ? "" : `static {\n${routes.map((route) => `route ${route};`).join("\n")}\n}`}
 }`;
 }
 
-export function exabgpConfig({ sessions, directory }: RouterOptions): string {
+export function exabgpConfig({ sessions, directory, routes = [] }: ExabgpOptions): string {
   // The shell stays: a process that closes its standard output counts as dead.
   const recorder = `process recorder {
   run /bin/sh -c 'cat >>${join(directory, "messages.jsonl")}; true';
   encoder json;
 }`;
-  return [recorder, ...sessions.map(neighborOf), ""].join("\n");
+  return [recorder, ...sessions.map((session) => neighborOf(session, routes)), ""].join("\n");
 }
 
 interface ExabgpMessage {
@@ -92,10 +101,10 @@ function summed(messages: readonly ExabgpMessage[], family: Family): Map<string,
 
 export class Exabgp implements Router {
   readonly kind = "exabgp";
-  readonly #options: RouterOptions;
+  readonly #options: ExabgpOptions;
   readonly #daemon: Daemon;
 
-  private constructor(options: RouterOptions) {
+  private constructor(options: ExabgpOptions) {
     this.#options = options;
     const { namespace, directory } = options;
     writeFileSync(join(directory, "exabgp.conf"), exabgpConfig(options));
@@ -114,7 +123,7 @@ export class Exabgp implements Router {
     });
   }
 
-  static async start(options: RouterOptions): Promise<Exabgp> {
+  static async start(options: ExabgpOptions): Promise<Exabgp> {
     const router = new Exabgp(options);
     await until("exabgp to run", () => {
       router.checkAlive();
