@@ -1,7 +1,9 @@
 /** The life of a speaker's process: learn, work, hand over, end. */
 import { BUILD } from "#common/version.ts";
 import { type Assembled, assemble, type World } from "./assemble.ts";
+import { formerSessionsOf } from "./former-sessions.ts";
 import { serveSpeaker } from "./http.ts";
+import type { Status } from "./report/status.ts";
 import { shutDown } from "./shutdown.ts";
 
 /** Until `signal` aborts and all is handed over. Throws HttpListenError, and what a shutdown throws. */
@@ -29,7 +31,9 @@ export async function live(world: World, signal: AbortSignal): Promise<void> {
   const running = [sources, membership, reporter, probe].map((part) => part.run(background.signal));
   await Promise.race([Promise.all([sources.synced(), membership.reflector.synced()]), aborted(signal)]);
   if (!signal.aborted) {
-    parts.events.inherit(await inheritedAddresses(world, parts));
+    const present = await inheritedStatus(world, parts);
+    parts.events.inherit((present?.addresses ?? []).map(({ address }) => address));
+    parts.speaker.inheritSessions(formerSessionsOf(present));
     isKnown = true;
     await parts.loop.run(signal);
     await handOver(world, parts);
@@ -53,13 +57,12 @@ async function handOver(world: World, { client, speaker, membership, reporter }:
   await reporter.write().catch((error: unknown) => world.log.warn("last status not written", { error }));
 }
 
-async function inheritedAddresses({ log }: World, { reporter }: Assembled): Promise<string[]> {
+async function inheritedStatus({ log }: World, { reporter }: Assembled): Promise<Status | undefined> {
   try {
-    const present = await reporter.readPresent();
-    return (present?.addresses ?? []).map(({ address }) => address);
+    return await reporter.readPresent();
   } catch (error) {
     log.warn("what an earlier speaker of this node did is not known", { error });
-    return [];
+    return undefined;
   }
 }
 

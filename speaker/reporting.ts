@@ -41,6 +41,8 @@ export interface Work {
   readonly refused: readonly Refusal[];
   /** Of the last pass that wrote anything. */
   readonly lastWrites: number;
+  /** Peers of sessions that an earlier speaker had, and that are not back. */
+  readonly formerSessions: readonly string[];
   /** Everything of ours is out of the kernel. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;

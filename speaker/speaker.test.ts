@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fakeParts } from "#test/fakes/speaker-parts.ts";
+import type { SessionReport } from "./bgp/types.ts";
 import { ForwardingError, type Refusal } from "./forwarding/types.ts";
 import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./known/view.ts";
 import type { Judgement } from "./membership/liveness.ts";
@@ -47,6 +48,19 @@ const SLICE: SliceView = {
   endpoints: [POD],
 };
 
+const SESSION: SessionReport = {
+  peer: "tor",
+  address: "172.30.0.253",
+  state: "Idle",
+  prefixesAdvertised: 0,
+  prefixesReceived: 0,
+  prefixesKeptBack: 0,
+  messagesIn: 0,
+  messagesOut: 0,
+  updatesOut: 0,
+  losses: 0,
+};
+
 /** A speaker on n1 whose parts are fakes, and what its routers are told, pass by pass. */
 function world() {
   const fakes = fakeParts(NODE.name);
@@ -88,6 +102,10 @@ function world() {
       members.judgement = { ...members.judgement, ...judgement };
     },
     knowledge,
+    status: () => reporter.status,
+    sessions: (peer: string, state: SessionReport["state"]) => {
+      router.sessions = [{ ...SESSION, peer, state }];
+    },
   };
 }
 
@@ -126,6 +144,25 @@ test("settled is who forwards and counts as alive, and who has said why not", as
   refuse(new ForwardingError("NoIpvs", "no ip_vs"));
   await speaker.pass();
   assert.equal(speaker.unsettled, undefined, "a condition says it: waiting would not help");
+});
+
+test("not settled before the sessions are back that an earlier speaker of the node had", async () => {
+  const { speaker, judge, sessions, status } = world();
+  speaker.inheritSessions(["tor", "gone"]);
+  judge({ live: [NODE.name], isFrozen: false });
+  await speaker.pass();
+  assert.equal(speaker.unsettled, "BGP sessions that this node had are not back yet: tor, gone");
+  sessions("tor", "Connect");
+  await speaker.pass();
+  assert.equal(speaker.unsettled, "BGP sessions that this node had are not back yet: tor");
+  assert.deepEqual(status()?.formerSessions, ["tor"]);
+  sessions("tor", "Established");
+  assert.equal(speaker.unsettled, undefined);
+  await speaker.pass();
+  assert.equal(status()?.formerSessions, undefined);
+  // What comes after it is told which sessions there were.
+  await speaker.pause();
+  assert.deepEqual(status()?.formerSessions, ["tor"]);
 });
 
 test("cut off from the API server, it goes on telling what it told", async () => {

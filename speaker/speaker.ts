@@ -5,6 +5,7 @@ import type { Logger } from "#common/log.ts";
 import { Applier, NOTHING_WANTED, type Trouble } from "./apply.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import { type DebugPlan, debugPlanOf } from "./debug-plan.ts";
+import { FormerSessions } from "./former-sessions.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
 import { endOnNode } from "./known/departure.ts";
 import type { LoadBalancerView, SpeakerState } from "./known/view.ts";
@@ -43,11 +44,16 @@ export class Speaker {
   readonly #planning: Planning;
   readonly #applier: Applier;
   readonly #readiness = new Readiness();
+  readonly #former = new FormerSessions();
   #role: Role = "Active";
   /** Before the first pass nothing is known that could be reported. */
   #hasPassed = false;
   #lastError: string | undefined;
   #isRemoved = false;
+  /** Peers were told what is wanted: before that there are no sessions. */
+  #hasAdvertised = false;
+  /** Sessions are being ended for the speaker that comes after this one. */
+  #isEnding = false;
 
   constructor(parts: SpeakerParts) {
     this.#parts = parts;
@@ -79,7 +85,15 @@ export class Speaker {
 
   /** Why the next node's speaker should not be replaced yet (readiness.ts); undefined if it may be. */
   get unsettled(): string | undefined {
-    return this.#readiness.unsettled(this.#role);
+    const reason = this.#readiness.unsettled(this.#role);
+    const missing = this.#role === "Active" ? this.#missing() : [];
+    if (reason !== undefined || missing.length === 0) return reason;
+    return `BGP sessions that this node had are not back yet: ${missing.join(", ")}`;
+  }
+
+  /** Peers with which an earlier speaker of this node had sessions. */
+  inheritSessions(peers: readonly string[]): void {
+    this.#former.expect(peers, this.#parts.clock.now());
   }
 
   /**
@@ -88,8 +102,12 @@ export class Speaker {
    */
   async pause(): Promise<void> {
     const { router, knowledge, node } = this.#parts;
+    const had = router.report().sessions.filter(({ state }) => state === "Established");
+    this.inheritSessions([...this.#missing(), ...had.map(({ peer }) => peer)]);
+    this.#isEnding = true;
     await router.stop(endOnNode(knowledge.nodes.get(node)));
     await this.#withdraw();
+    this.refreshReport();
   }
 
   /** Withdraws everything and empties the kernel, whatever the role was until now. */
@@ -192,6 +210,7 @@ export class Speaker {
     if (!isReady || !isCounted) return;
     const { forwarded } = this.#applier;
     this.#parts.router.reconcile(this.#planning.peers(mode === "IPVS" ? forwarded.set : undefined));
+    this.#hasAdvertised = true;
   }
 
   async #withdraw(): Promise<void> {
@@ -221,6 +240,12 @@ export class Speaker {
     }
   }
 
+  #missing(): readonly string[] {
+    const { router, clock } = this.#parts;
+    const isKnown = this.#hasAdvertised && !this.#isEnding;
+    return this.#former.missing(isKnown ? router.report().sessions : undefined, clock.now());
+  }
+
   #setRole(role: Role): void {
     if (role === this.#role) return;
     this.#parts.log.info("what this node has to do has changed", { from: this.#role, to: role });
@@ -239,6 +264,7 @@ export class Speaker {
       announcingTrouble,
       refused,
       lastWrites,
+      formerSessions: this.#missing(),
       isRemoved: this.#isRemoved,
       lastError: this.#lastError,
     };

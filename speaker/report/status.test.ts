@@ -31,6 +31,7 @@ const INPUT: StatusInput = {
   ],
   advertised: 0,
   routing: { sessions: [], withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined },
+  formerSessions: [],
   links: [{ name: "eth0", index: 2, hardware: "02000000000a", isUp: true, prefixes: ["172.30.0.1/24"] }],
   counts: COUNTS,
   lastWrites: 12,

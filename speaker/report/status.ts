@@ -28,6 +28,8 @@ export interface StatusInput {
   /** Addresses that this node advertises by BGP. */
   readonly advertised: number;
   readonly routing: RoutingReport;
+  /** Peers of sessions that an earlier speaker had, and that are not back. */
+  readonly formerSessions: readonly string[];
   readonly links: readonly NodeLink[];
   readonly counts: ForwardingCounts;
   readonly lastWrites: number;
@@ -81,6 +83,7 @@ export function statusOf(input: StatusInput): Status {
       lastWrites: input.lastWrites,
     },
     ...(hasRouting(input) ? routingOf(input) : {}),
+    ...(input.formerSessions.length > 0 && { formerSessions: input.formerSessions.slice(0, MAX_SESSIONS) }),
     ...(input.lastError === undefined ? {} : { lastError: input.lastError.slice(0, MAX_ERROR) }),
     conditions: conditionsOf(input),
   };

@@ -145,7 +145,8 @@ export class FakeRouter implements Router {
 
   withdrawOthers(): void {}
   async stop(): Promise<void> {}
-  report = (): RoutingReport => NO_ROUTING;
+  sessions: RoutingReport["sessions"] = [];
+  report = (): RoutingReport => ({ ...NO_ROUTING, sessions: this.sessions });
 }
 
 /** The kernel; `fault` is what it answers with from now on. */

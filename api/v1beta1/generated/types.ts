@@ -994,6 +994,12 @@ export interface SpeakerState {
    */
   advertisedCount?: number;
   /**
+   * BGPPeers with which an earlier speaker of this node had sessions that are not back yet. For a minute at most, the speaker is not ready while there are any, so that a rolling update waits for them. Absent if there is none.
+   *
+   * @maxItems 128
+   */
+  formerSessions?: string[];
+  /**
    * BGP sessions that this node holds or should hold, by peer, at most 128 of them.
    *
    * @maxItems 128
