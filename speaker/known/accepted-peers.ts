@@ -22,7 +22,7 @@ export class AcceptedPeers {
   constructor(namespace: string) {
     const view = emptyView(namespace);
     this.#judge = new LastValid((peer, peers) => {
-      // What cannot be read throws, which is a refusal too.
+      // A peer that cannot be read makes this throw, which counts as a refusal.
       projectPeer(peer as unknown as BGPPeer);
       return BGPPEER_RULES.flatMap((rule) => rule(peer, { ...view, peers }));
     });

@@ -1,8 +1,8 @@
 /**
  * The AddressPools that count. What came in while no webhook was up is judged by the same rules as there: a pool whose
- * new configuration is refused goes on with its last valid one, and every node decides alike. A pool that goes counts
- * for a while longer: it is often made again at once, under the same name or another one, and until the controller has
- * settled whose addresses these are now, owners, routes and silences stay as they are.
+ * new configuration is refused goes on with its last valid one, and every node decides alike. A pool that is deleted
+ * counts for a while longer, because it is often made again at once, under the same name or another one. Until the
+ * controller has settled whose addresses these are, owners and routes stay as they are.
  */
 import { ADDRESSPOOL_RULES } from "#api/v1beta1/admission/addresspool.ts";
 import { LastValid } from "#api/v1beta1/admission/last-valid.ts";
@@ -16,13 +16,13 @@ import { projectPool } from "./project.ts";
 import { judgedMetadata, refusedOf, type Unusable } from "./usable.ts";
 import type { PoolView } from "./view.ts";
 
-/** Longer than the controller waits before it takes addresses away (3 s) and then needs to say so. */
+/** This is longer than the controller waits before it takes addresses away (3 s), and than it needs to write that. */
 export const GONE_POOL_MS = 30_000;
 
 export interface AcceptedPoolsOptions {
   readonly namespace: string;
   readonly clock: Clock;
-  /** Called when a pool that went counts no longer. */
+  /** Called when a deleted pool stops counting. */
   readonly onChange: () => void;
 }
 
@@ -32,7 +32,7 @@ export class AcceptedPools {
   readonly #options: AcceptedPoolsOptions;
   readonly #judge: LastValid<generated.AddressPool>;
   #present: readonly PoolView[] = [];
-  /** By name: as they were when they were missed. */
+  /** By name: deleted pools, as they were when their deletion was seen. */
   readonly #gone = new Map<string, PoolView>();
   #pools: Pools | undefined;
   #refused: readonly Unusable[] = [];
@@ -41,7 +41,7 @@ export class AcceptedPools {
     this.#options = options;
     const view = emptyView(options.namespace);
     this.#judge = new LastValid((pool, pools) => {
-      // What cannot be read throws, which is a refusal too.
+      // A pool that cannot be read makes this throw, which counts as a refusal.
       projectPool(pool as unknown as AddressPool);
       return ADDRESSPOOL_RULES.flatMap((rule) => rule(pool, { ...view, pools }));
     });

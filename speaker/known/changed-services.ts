@@ -1,10 +1,10 @@
-/** Which Services to look at again: those that are other objects now, or of which a slice is. */
+/** Which Services have to be looked at again: those whose object changed, or one of whose EndpointSlices changed. */
 import type { ReadStore } from "#common/kube/store.ts";
 import type { ServiceView, SliceView } from "./view.ts";
 
 export class ChangedServices {
   #changed = new Set<string>();
-  /** Slice -> its Service: a slice that is deleted, or given to another Service, changes the one that had it. */
+  /** Slice -> its Service. When a slice is deleted, or given to another Service, the Service that had it changes. */
   readonly #ofSlice = new Map<string, string>();
 
   constructor(services: ReadStore<ServiceView>, slices: ReadStore<SliceView>) {
@@ -21,7 +21,7 @@ export class ChangedServices {
     });
   }
 
-  /** All since the last time that it was asked. */
+  /** All that changed since the last call. */
   take(): ReadonlySet<string> {
     const changed = this.#changed;
     this.#changed = new Set();

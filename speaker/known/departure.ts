@@ -5,7 +5,7 @@
 import type { Node } from "#common/kube/resource.ts";
 import type { NodeView } from "./view.ts";
 
-/** Taints of those who take nodes away; a cordon is spec.unschedulable. */
+/** Taints that are set by programs that remove nodes. A cordon shows as spec.unschedulable. */
 const TAINTS: ReadonlySet<string> = new Set([
   "node.kubernetes.io/out-of-service",
   "node.cloudprovider.kubernetes.io/shutdown",
@@ -25,8 +25,9 @@ export function isGoing({ metadata, spec, status }: Pick<Node, "metadata" | "spe
 }
 
 /**
- * How a speaker's process ends on its node: `restart`: routers may keep its routes for its successor; `leave`: nobody
- * comes back to a node that is drained or shut down, so they are withdrawn. A node that is not known stays.
+ * How a speaker's process ends on its node. `restart`: routers may keep its routes for its successor. `leave`: the
+ * routes are withdrawn, because no speaker comes back to a node that is drained or shut down. A node that is not known
+ * counts as one that stays.
  */
 export function endOnNode(node: Pick<NodeView, "isGoing"> | undefined): "restart" | "leave" {
   return node?.isGoing === true ? "leave" : "restart";

@@ -41,7 +41,7 @@ function connectedTo(link: SpeakerLink, vip: string): boolean {
   return link.prefixes.some((prefix) => prefixContains(prefix, vip));
 }
 
-/** Prefixes come with the link's own address, so host bits are set. */
+/** A link's prefix is written with the link's own address, so its host bits are set. */
 export function prefixContains(prefix: string, vip: string): boolean {
   const slash = prefix.lastIndexOf("/");
   const own = bitsOf(prefix.slice(0, slash));
@@ -54,8 +54,8 @@ export function prefixContains(prefix: string, vip: string): boolean {
 }
 
 /**
- * IPv4 broadcast address -> its prefix, of the links' prefixes. Those of 31 and 32 bits have none (RFC 3021). Only this
- * node's own links may be asked: another node's word must not take an endpoint from anybody.
+ * IPv4 broadcast address -> its prefix, of the links' prefixes. Prefixes of 31 and 32 bits have no broadcast address
+ * (RFC 3021). Only this node's own links may be given: what another node writes must not take an endpoint from anybody.
  */
 export function broadcastsOf(links: readonly SpeakerLink[]): Map<string, string> {
   const found = new Map<string, string>();
@@ -72,7 +72,7 @@ export function broadcastsOf(links: readonly SpeakerLink[]): Map<string, string>
 const known = new Map<string, { width: number; value: bigint }>();
 const MAX_KNOWN = 20_000;
 
-/** Parsed once for each text: the same few prefixes and addresses come with every pass. */
+/** Each text is parsed once, because the same few prefixes and addresses come with every pass. */
 function bitsOf(text: string): { width: number; value: bigint } | undefined {
   const found = known.get(text);
   if (found !== undefined) return found;

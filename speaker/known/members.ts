@@ -1,8 +1,8 @@
-/** What the speakers say of themselves in their Leases, read once for each text. */
+/** What the speakers write about themselves in their Leases. Each text is read once. */
 import { parseState } from "./project.ts";
 import type { Members, SpeakerState } from "./view.ts";
 
-/** Of membership.ts: who is alive, and Node -> text. */
+/** What membership.ts gives: who is alive, and each node's text. */
 export interface Said {
   readonly live: readonly string[];
   readonly dead: readonly string[];

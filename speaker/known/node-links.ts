@@ -1,4 +1,4 @@
-/** This node's links as the kernel has them now, and its word when one changes. */
+/** This node's links as the kernel has them now, and a call when one of them changes. */
 import type { Cancel, Clock } from "#common/clock.ts";
 import type { LinkIdentity } from "../layer2/messages.ts";
 import { ADDRESS_GROUPS, type LinkAddress, listAddresses } from "../netlink/addr.ts";
@@ -32,8 +32,8 @@ export function nodeLinks(links: readonly Link[], addresses: readonly LinkAddres
 }
 
 /**
- * Pure: what to tell the others: links that are up and have an address, or that a pool asks for by name. No more of
- * them, and of their prefixes, than the others read.
+ * Pure: what the other speakers are told: links that are up and have an address, or that a pool names. There are no
+ * more of them, and of their prefixes, than the other speakers read.
  */
 export function publishedLinks(links: readonly NodeLink[], named: ReadonlySet<string>): SpeakerLink[] {
   let left: number = MAX_STATE.prefixes;
@@ -53,7 +53,7 @@ export interface LinkMonitor {
   close(): void;
 }
 
-/** Changes of one happening come in a row of messages: they are read together. */
+/** One event in the kernel gives several messages in a row. They are read together. */
 const GATHER_MS = 5;
 
 /** Throws SocketError or NetlinkError if the links cannot be read. Needs no privilege. */

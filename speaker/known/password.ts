@@ -1,13 +1,13 @@
 /**
- * A password that cannot be printed by accident: whatever logs, describes, compares or reports something that holds it
- * gets three stars. Only who gives it to the kernel asks for its text (native/tcp-option.ts).
+ * A password that cannot be printed by accident: code that logs, describes, compares or reports an object with a
+ * password in it gets three stars. Only the code that gives it to the kernel asks for its text (native/tcp-option.ts).
  */
 import { createHmac } from "node:crypto";
 import { inspect } from "node:util";
 import { systemRandom } from "#common/random.ts";
 
 const HIDDEN = "***";
-/** Of this process alone, so that a digest helps nobody to try passwords. */
+/** A key that only this process has, so that a digest helps nobody to try passwords. */
 const KEY = systemRandom.bytes(32);
 
 export class Password {

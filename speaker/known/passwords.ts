@@ -22,7 +22,9 @@ export interface PasswordsOptions {
   readonly onChange: () => void;
 }
 
-/** A speaker that starts waits so long for passwords: without them sessions are withheld, and nothing else is. */
+/**
+ * A speaker that starts waits so long for passwords. Without a password its session is withheld, and nothing else is.
+ */
 const PATIENCE_MS = 1_000;
 
 interface Watched {
@@ -61,7 +63,10 @@ export class Passwords {
     for (const name of wanted) if (!this.#watched.has(name)) this.#watched.set(name, this.#watch(name));
   }
 
-  /** Resolves when all that are wanted now were read, or after a moment: one may not be there or not be granted. */
+  /**
+   * Resolves when all Secrets that are wanted now were read, or after a moment, because one may be missing or not
+   * granted.
+   */
   async settled(): Promise<void> {
     const read = [...this.#watched.values()].map(({ reflector }) => reflector.synced());
     if (read.length === 0) return;
@@ -70,7 +75,7 @@ export class Passwords {
     patience.abort();
   }
 
-  /** All watches as one, for metrics: the oldest contact, all errors. Undefined if nothing is watched. */
+  /** All watches as one, for metrics: the oldest contact and the sum of errors. Undefined if nothing is watched. */
   report(): { readonly counts: ReflectorCounts; readonly lastContact: number } | undefined {
     const all = [...this.#watched.values()].map(({ reflector }) => reflector);
     const [first] = all;
@@ -98,7 +103,7 @@ export class Passwords {
       client,
       resource: secrets,
       store: this.#store,
-      // What was on its way when the name went out of use is not to come back.
+      // An answer that was on its way when the name went out of use must not bring it back.
       project: (raw) => (end.signal.aborted ? undefined : projectPassword(raw)),
       clock,
       random,

@@ -1,4 +1,7 @@
-/** Which pool an address belongs to: by the address itself, because an annotation says what its editor likes. Pure. */
+/**
+ * Which pool an address belongs to. The address itself decides, because anybody who may edit a Service may write any
+ * annotation. Pure.
+ */
 import { type Family, parseAddress, parseRange, type Range } from "#api/address.ts";
 import type { PoolView } from "./view.ts";
 
@@ -10,16 +13,19 @@ interface Part {
 const MAX_ANSWERS = 100_000;
 
 export class Pools {
-  /** Equal pools, equal text. */
+  /** Equal pools have equal texts. */
   readonly text: string;
   readonly #byName: ReadonlyMap<string, PoolView>;
-  /** Of pools that are there: sorted, and disjoint, for the rules of admission hold for them. */
+  /**
+   * The ranges of the pools that are there, sorted. They are disjoint, because the rules of admission hold for these
+   * pools.
+   */
   readonly #present: Readonly<Record<Family, readonly Part[]>>;
   readonly #gone: readonly Part[];
-  /** What was asked before: each pass asks for every address. */
+  /** Answers that were given before, because each pass asks for every address. */
   readonly #answers = new Map<string, PoolView | undefined>();
 
-  /** `gone`: pools that were there a moment ago; they count for what no other pool has. */
+  /** `gone`: pools that were there a moment ago. They count for addresses that no other pool has. */
   constructor(present: readonly PoolView[], gone: readonly PoolView[] = []) {
     this.#byName = new Map([...gone, ...present].map((pool) => [pool.name, pool]));
     const parts = present.flatMap(partsOf).sort((a, b) => (a.range.first < b.range.first ? -1 : 1));
@@ -64,13 +70,13 @@ export class Pools {
   }
 }
 
-/** A pool's addresses were judged before: what cannot be read has none. */
+/** The pool's addresses were judged before. A text that cannot be read gives no range. */
 function partsOf(pool: PoolView): Part[] {
   return pool.addresses.flatMap((text) => {
     try {
       return [{ range: parseRange(text), pool }];
     } catch {
-      // An AddressError: no address is in what is no range.
+      // An AddressError: the text is no range, so no address is in it.
       return [];
     }
   });

@@ -23,9 +23,9 @@ import type { AdvertisementView, PeerView, ProfileView } from "./view.ts";
 const MAX_32 = 0xffff_ffff;
 const asn = integer(1, MAX_32);
 const no = optional(flag, false);
-/** What a speaker is asked to count one by one, at most. */
+/** The most prefixes that a speaker can be asked to count one by one. */
 const MAX_PREFIXES = 100_000;
-/** Longer than any interval of the schema, shorter than any timer's limit. */
+/** This is longer than any interval of the schema and shorter than any timer's limit. */
 const interval = integer(1, 3_600_000);
 
 /** An entry of a pool's bgpAdvertisements. */
@@ -117,10 +117,10 @@ export function projectPassword({ data }: Secret): Password | undefined {
   return passwordOf(password.toString("utf8"));
 }
 
-/** None at all is what old manifests write as an empty one. */
+/** An empty password means none: old manifests write it so. */
 const passwordOf = (text: string): Password | undefined => (text === "" ? undefined : new Password(text));
 
-/** Milliseconds. Zero, which old manifests have for "unset", is undefined. */
+/** Milliseconds. Zero gives undefined, because old manifests write it for "unset". */
 const duration: Reader<number | undefined> = (value, field) => {
   if (value === undefined || value === null) return undefined;
   const milliseconds = parseDuration(text(value, field));

@@ -1,6 +1,7 @@
 /**
- * What is kept of objects of the API: a projection before storing keeps memory and comparisons small, and what it keeps
- * has the types that it claims. An object that cannot be used is an UnusableError, and costs itself only. Pure.
+ * What is kept of the API's objects. A projection before storing keeps memory and comparisons small, and its values
+ * really have the types that they claim. For an object that cannot be used it throws an UnusableError: that object
+ * alone is left out. Pure.
  */
 import { type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
@@ -41,13 +42,16 @@ import type {
 
 const PROTOCOLS = ["TCP", "UDP", "SCTP"] as const;
 const LABEL_SERVICE = "kubernetes.io/service-name";
-/** What a Node says of itself takes addresses from Services: nobody has so many, and nobody may take more. */
+/** An address that a Node lists can be no Service's. No real node has so many, and no node may take more. */
 const MAX_NODE_ADDRESSES = 64;
 /** The API server's own limits are 100 and 1,000. */
 const MAX_SLICE_PORTS = 1_000;
 const MAX_SLICE_ENDPOINTS = 10_000;
 
-/** undefined for what is not ours or has no address yet: only the controller's word in the status says that it is. */
+/**
+ * undefined for a Service that is not ours or has no address yet. Only the condition that the controller writes into
+ * the status says that a Service is ours.
+ */
 export function projectService(raw: Service): ServiceView | undefined {
   const { metadata, spec, status } = raw;
   const isGiven = status?.conditions?.some(({ type }) => type === FORWARDING_CONDITION) === true;
@@ -89,16 +93,18 @@ function sourceRangesOf(value: unknown): ServiceView["sourceRanges"] {
   return ranges.length === 0 ? OPEN : { IPv4: of("IPv4"), IPv6: of("IPv6") };
 }
 
-/** One that cannot be read would let in nobody or everybody: neither is what was asked for. */
+/**
+ * A range that cannot be read makes the Service unusable: to let in nobody, or everybody, is not what was asked for.
+ */
 const sourceRange: Reader<string> = (value, field) => prefix(text(value, field).trim(), field);
 
-/** undefined for slices of no Service, and of names instead of addresses. */
+/** undefined for a slice that belongs to no Service, or that has names instead of addresses. */
 export function projectSlice(raw: EndpointSlice): SliceView | undefined {
   const service = raw.metadata.labels?.[LABEL_SERVICE];
   const family = raw.addressType;
   if (service === undefined || (family !== "IPv4" && family !== "IPv6")) return undefined;
   const ports = list(fields, MAX_SLICE_PORTS)(raw.ports ?? [], "ports").flatMap((read, at) => {
-    // Absent means every port, which no Service of ours can mean.
+    // A slice without a port means every port, which no Service of ours can mean.
     if (!isPort(read.port)) return [];
     const name = optional(text, "")(read.name, `ports[${at}].name`);
     const protocol = optional(text, "TCP")(read.protocol, `ports[${at}].protocol`);

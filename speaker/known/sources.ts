@@ -1,4 +1,7 @@
-/** What the speaker knows of the cluster: stores kept equal to the API server's objects, each reduced to what is used. */
+/**
+ * What the speaker knows of the cluster: stores that are kept equal to the API server's objects. Of each object only
+ * what is used is stored.
+ */
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -57,7 +60,7 @@ interface Running {
   };
 }
 
-/** From a change of a BGPPeer until the Secret that it names is asked for. */
+/** So long after a change of a BGPPeer the Secret that it names is asked for. */
 const PASSWORDS_AFTER_MS = 50;
 
 export class Sources {
@@ -66,7 +69,7 @@ export class Sources {
   readonly pools: AcceptedPools;
   readonly peers: AcceptedPeers;
   readonly profiles = new Store<ProfileView>();
-  /** Services to be planned anew. */
+  /** Services that have to be planned anew. */
   readonly changed: ChangedServices;
   readonly #passwords: Passwords;
   #isWantingSoon = false;
@@ -104,7 +107,7 @@ export class Sources {
     peers.store.subscribe(() => this.#wantPasswordsSoon());
   }
 
-  /** One that cannot be read any more goes on as it was: without one the node would be emptied. */
+  /** A LoadBalancer that cannot be read any more goes on as it was, because without one the node would be cleaned. */
   loadBalancer(): LoadBalancerView | undefined {
     const key = `${this.#options.namespace}/${LOADBALANCER_NAME}`;
     const isUnreadable = this.#ofLoadBalancers.reflector.unreadable().has(key);
@@ -112,7 +115,10 @@ export class Sources {
     return this.#lastLoadBalancer;
   }
 
-  /** Of a Secret in the install namespace; undefined if there is none of the right type, or none in it. */
+  /**
+   * The password in a Secret of the install namespace. Undefined if the Secret is missing, has another type, or has no
+   * password.
+   */
   password(secret: string): Password | undefined {
     return this.#passwords.get(secret);
   }
@@ -121,7 +127,7 @@ export class Sources {
     return this.#slicesByService.get(service);
   }
 
-  /** Resolves when every store has been filled once; a password that cannot be read holds up its session alone. */
+  /** Resolves when every store has been filled once. A password that cannot be read holds up only its session. */
   async synced(): Promise<void> {
     await Promise.all(this.#running.map(({ reflector }) => reflector.synced()));
     this.#wantPasswords();
@@ -145,7 +151,7 @@ export class Sources {
     ];
   }
 
-  /** What others wrote that this speaker leaves out, by kind and name. */
+  /** Objects that this speaker leaves out because it cannot use what others wrote, by kind and name. */
   unusable(): Unusable[] {
     const unread = this.#running.flatMap(({ resource, reflector }) =>
       [...reflector.unreadable()].map(([key, why]) => ({ object: `${resource} ${key}`, why })),
@@ -159,7 +165,7 @@ export class Sources {
     await Promise.all([...running, this.#passwords.run(signal)]);
   }
 
-  /** Judging peers costs with their number: once for all that come together. */
+  /** Judging peers takes longer the more there are, so changes that come together are judged once. */
   #wantPasswordsSoon(): void {
     if (this.#isWantingSoon) return;
     this.#isWantingSoon = true;

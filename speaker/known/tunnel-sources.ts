@@ -17,7 +17,7 @@ const MAX_POD_PREFIXES = 8;
 
 /**
  * From a node's annotations, and the first two addresses of its pods' prefixes, as flannel (.0) and bridges (.1) have
- * them. What is no address, or no prefix, is nobody's: it is left out.
+ * them. A text that is no address, or no prefix, is left out.
  */
 export function tunnelSourcesOf(
   annotations: Readonly<Record<string, unknown>>,

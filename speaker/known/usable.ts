@@ -1,6 +1,7 @@
 /**
- * Objects that others write, read field by field: what comes out has the type that it claims, or the object is left out
- * with the field's name. The API server checks shapes too, but it may be older or newer than we are, or not be one. Pure.
+ * Objects that others write are read field by field. Either the result has the type that it claims, or the object is
+ * left out and the field is named. The API server checks shapes, too, but it may be older or newer than this program.
+ * Pure.
  */
 import { type Family, parseAddress } from "#api/address.ts";
 import { printable } from "#api/printable.ts";
@@ -26,7 +27,7 @@ export interface Unusable {
   readonly why: string;
 }
 
-/** A field's value as what it has to be; UnusableError. */
+/** Reads a field's value as one type, or throws UnusableError. */
 export type Reader<T> = (value: unknown, field: string) => T;
 
 const MAX_SHOWN = 80;
@@ -35,7 +36,7 @@ const MAX_WHY = 500;
 const MAX_TEXT = 1_024;
 const MAX_ENTRIES = 10_000;
 
-/** What `make` gives. Where it throws, `leftOut` gets a word about `object`, and nothing else is harmed. */
+/** The result of `make`. If it throws, `leftOut` gets an entry about `object`, and nothing else is affected. */
 export function attempt<T>(leftOut: Unusable[], object: string, make: () => T): T | undefined {
   try {
     return make();
@@ -45,7 +46,7 @@ export function attempt<T>(leftOut: Unusable[], object: string, make: () => T): 
   }
 }
 
-/** Of objects that the rules of admission judged: those whose present configuration does not count. */
+/** Those of the objects whose present configuration does not count, because the rules of admission refuse it. */
 export function refusedOf(
   kind: string,
   standings: Iterable<{
@@ -60,7 +61,10 @@ export function refusedOf(
   );
 }
 
-/** What the rules of admission, and the order of objects that cannot be together, look at. UnusableError. */
+/**
+ * The metadata that the rules of admission look at, and by which the older of two objects is found. Throws
+ * UnusableError.
+ */
 export function judgedMetadata(metadata: ObjectMeta): ObjectMeta {
   const { namespace } = metadata;
   return {
@@ -126,7 +130,7 @@ export const list =
     return value.map((one, at) => entry(one, `${field}[${at}]`));
   };
 
-/** Its own fields only: every object has a `constructor`, too. */
+/** Only the object's own fields count: every object inherits a `constructor`. */
 export const fields: Reader<Readonly<Record<string, unknown>>> = (value, field) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new UnusableError(field, value, "an object");
@@ -134,7 +138,7 @@ export const fields: Reader<Readonly<Record<string, unknown>>> = (value, field) 
   return value as Record<string, unknown>;
 };
 
-/** Absent, which null is too (Go writes it for an empty list), is `without`. */
+/** Gives `without` where the field is absent or null (Go writes null for an empty list). */
 export function optional<T>(reader: Reader<T>): Reader<T | undefined>;
 export function optional<T>(reader: Reader<T>, without: T): Reader<T>;
 export function optional<T>(reader: Reader<T>, without?: T): Reader<T | undefined> {

@@ -30,7 +30,7 @@ export interface ServiceView {
   readonly isLocal: boolean;
   /** sessionAffinity ClientIP. */
   readonly hasAffinity: boolean;
-  /** Of a family without any everybody may come. */
+  /** A family without a range admits everybody. */
   readonly sourceRanges: Readonly<Record<Family, readonly string[]>>;
 }
 
@@ -64,7 +64,7 @@ export interface UnusableEndpoint {
 export interface NodeView {
   readonly name: string;
   readonly labels: Labels;
-  /** It is being drained or shut down: what ends there is not replaced. */
+  /** The node is being drained or shut down: a pod that ends there is not replaced. */
   readonly isGoing?: true;
   /** InternalIP, the first of each family. */
   readonly addresses: { readonly IPv4?: string; readonly IPv6?: string };
@@ -81,7 +81,7 @@ export interface PoolView {
   readonly protocol: string;
   readonly nodeSelectors: readonly LabelSelector[];
   readonly interfaces: readonly string[];
-  /** Of a pool of protocol bgp; without any, each address is advertised as it is, to all peers. */
+  /** Only pools of protocol bgp have these. Without any, each address is advertised as it is, to all peers. */
   readonly advertisements: readonly AdvertisementView[];
 }
 
@@ -92,9 +92,9 @@ export interface AdvertisementView {
   readonly localPref?: number;
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
-  /** Names of BGPPeers; none: all. */
+  /** Names of BGPPeers. An empty list means all. */
   readonly peers: readonly string[];
-  /** None: all nodes that advertise the pool. */
+  /** Without it, all nodes that advertise the pool. */
   readonly nodeSelectors: readonly LabelSelector[];
 }
 
@@ -111,14 +111,14 @@ export interface PeerView {
   readonly holdTimeMs?: number;
   readonly keepaliveTimeMs?: number;
   readonly connectTimeMs?: number;
-  /** More prefixes than these end the session. */
+  /** The session ends if the peer advertises more prefixes. */
   readonly maximumPrefixes?: number;
   readonly sourceAddress?: string;
   readonly nodeSelectors: readonly LabelSelector[];
   readonly password?: Password;
   readonly passwordSecret?: string;
   readonly isMultihop: boolean;
-  /** Packets that come over more hops are refused (RFC 5082). */
+  /** Packets that came over more hops are refused (RFC 5082). */
   readonly ttlSecurityHops?: number;
   readonly bfdProfile?: string;
   readonly gracefulRestart: boolean;
@@ -148,7 +148,7 @@ export interface LoadBalancerView {
   readonly scheduler: string;
   /** What to do where a foreign station uses an announced address. */
   readonly addressConflict: "defend" | "yield";
-  /** Class of the Services that are ours; without one those without a class. */
+  /** The class of Services that are ours. If it is not set, Services without a class are ours. */
   readonly loadBalancerClass?: string;
 }
 
@@ -164,14 +164,14 @@ export interface SpeakerLink {
   readonly name: string;
   /** Connected prefixes of global scope, `address/length` with the link's own address, sorted. */
   readonly prefixes: readonly string[];
-  /** 12 hex digits; undefined of speakers that did not publish it yet. */
+  /** 12 hex digits. Undefined for speakers of a build that did not publish it yet. */
   readonly hardware?: string;
 }
 
 export interface Members {
   readonly live: readonly string[];
   readonly dead: readonly string[];
-  /** Of every node whose speaker has published one. */
+  /** The state of every node whose speaker has published one. */
   readonly states: ReadonlyMap<string, SpeakerState>;
 }
 
@@ -186,10 +186,10 @@ export interface ClusterView {
   /** Slices of a Service. */
   readonly slicesOf: (service: string) => readonly SliceView[];
   /**
-   * Keys of Services of which the object or a slice may be another one than in the view before. Undefined: any may, as in
-   * the first view that a Planner gets.
+   * Keys of Services whose object or slices may have changed since the view before. Undefined means that any may have
+   * changed, as in the first view that a Planner gets.
    */
   readonly changed?: ReadonlySet<string>;
-  /** With this node's own state as it is now, not as it was published. */
+  /** This node's own state is the one of now, not the one that was published. */
   readonly members: Members;
 }

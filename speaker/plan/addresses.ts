@@ -1,4 +1,7 @@
-/** Who attracts which address. Kept while neither its Services' usable endpoints nor its place changes. */
+/**
+ * Who attracts which address. The answer for an address is kept while neither its Services' usable endpoints nor its
+ * place changes.
+ */
 import { familyOf } from "#api/address.ts";
 import { elect, reelect, type Turnover, turnoverOf } from "./elect.ts";
 import type { ServiceEndpoints } from "./endpoints.ts";
@@ -7,21 +10,21 @@ import type { Place, Places } from "./places.ts";
 import type { Services } from "./services.ts";
 import { placeOf, sameItems, withKeys } from "./sorted-keys.ts";
 
-/** Why nobody attracts an address. */
+/** The reason why nobody attracts an address. */
 export type Unowned = "NoUsableEndpoint" | "NoCandidate";
 
 /** One address given to Services. */
 export interface AddressPlan {
   readonly vip: string;
-  /** `namespace/name`, sorted; several share an address. */
+  /** `namespace/name`, sorted. Several Services may share an address. */
   readonly services: readonly string[];
   readonly pool: string;
-  /** Nodes that may attract the address (layer 2), or that all do (BGP). */
+  /** Layer 2: nodes that may attract the address. BGP: nodes that all attract it. */
   readonly candidates: readonly string[];
   /** Layer 2 only. */
   readonly owner?: string;
   readonly unowned?: Unowned;
-  /** Links of ours to announce on; empty on other nodes. */
+  /** This node's links to announce on. Empty if another node is the owner. */
   readonly links: readonly string[];
   /** This node advertises it by BGP. */
   readonly isAdvertised: boolean;
@@ -29,7 +32,7 @@ export interface AddressPlan {
 
 interface Kept {
   readonly place: Place;
-  /** Only nodes with a usable endpoint may attract it: the candidates are not all of the place's. */
+  /** Only nodes with a usable endpoint may attract it, so the candidates are fewer than the place's. */
   readonly isLocal: boolean;
   readonly plan: AddressPlan;
 }
@@ -38,7 +41,7 @@ export interface AddressesInput {
   readonly node: string;
   readonly services: Services;
   readonly given: GivenAddresses;
-  /** Addresses to look at again even if their place is the same. */
+  /** Addresses that have to be looked at again even if their place is the same. */
   readonly changed: ReadonlySet<string>;
   readonly places: Places;
 }
@@ -51,12 +54,12 @@ export class Addresses {
   #vips: readonly string[] = [];
   #list: readonly AddressPlan[] = [];
 
-  /** Of all addresses of ours, sorted; the same list while nothing in it changes. */
+  /** The plans of all our addresses, sorted. It is the same list while nothing in it changes. */
   get list(): readonly AddressPlan[] {
     return this.#list;
   }
 
-  /** Sorted; the same list while no address comes or goes. */
+  /** Sorted. It is the same list while no address comes or goes. */
   get vips(): readonly string[] {
     return this.#vips;
   }
@@ -103,7 +106,9 @@ export class Addresses {
   }
 }
 
-/** Many addresses have the same place before and after: what is between the two is worked out once. */
+/**
+ * Many addresses have the same place before and the same one after. The difference of two places is worked out once.
+ */
 class Turnovers {
   readonly #known = new Map<Place, Map<Place, Turnover>>();
 
@@ -131,7 +136,8 @@ function keptOf(
   }
   const keys = input.given.sharing(vip) ?? new Set<string>();
   const sharing = [...keys].flatMap((key) => input.services.get(key) ?? []);
-  // Local: a node attracts the address only with a usable pod of its own, of any Service that shares it.
+  // With Local, a node attracts the address only if it has a usable pod of its own, of any Service that shares the
+  // address.
   const isLocal = sharing.every(({ service }) => service.isLocal);
   const winner = before?.plan.owner;
   const owner = (candidates: readonly string[]): string | undefined =>

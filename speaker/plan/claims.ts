@@ -1,13 +1,14 @@
 /**
- * What two Services claim at once: a forwarding id, or an address with its port. The controller gives each to one only,
- * so this is somebody else's hand or a moment between two writes. The oldest Service wins, on every node alike; of the
- * others that port alone is left out. Claims depend on Services only, and not on their endpoints.
+ * Two Services may claim the same forwarding id, or the same address and port. The controller gives each to one Service
+ * only, so this happens when somebody else writes, or for a moment between two writes. The oldest Service wins, and
+ * every node decides so. Of the other Services only that port is left out. Claims depend on Services only, and not on
+ * their endpoints.
  */
 import { familyOf } from "#api/address.ts";
 import { idKey } from "#api/forwarding-ids.ts";
 import type { ServiceView } from "../known/view.ts";
 
-/** Why something of a Service is not done. */
+/** The reason why a part of a Service is not done. */
 export interface LeftOut {
   readonly reason:
     | "DuplicateClaim"
@@ -17,11 +18,11 @@ export interface LeftOut {
     | "UnusableEndpoint"
     | "KernelRefused";
   readonly message: string;
-  /** Whose it is, `namespace/name`. */
+  /** The Service, `namespace/name`. */
   readonly services: readonly string[];
 }
 
-/** One forwarded port of a Service: the `at`th of those that have an id. */
+/** One forwarded port of a Service: number `at` of its ports that have an id. */
 interface Claim {
   readonly service: ServiceView;
   readonly at: number;
@@ -35,14 +36,14 @@ const NONE: ReadonlySet<number> = new Set();
 
 export class Claims {
   readonly #ofService = new Map<string, readonly Claim[]>();
-  /** Ports at addresses that are not ours. */
+  /** Ports at addresses that are not ours are not in it. */
   readonly #foreign = new Map<string, ReadonlySet<number>>();
   readonly #ids = new Holders<number>();
   readonly #places = new Holders<string>();
   #lost: ReadonlyMap<string, ReadonlySet<number>> = new Map();
   #leftOut: readonly LeftOut[] = [];
 
-  /** The Service's claims from now on; undefined: it is gone. Ports at addresses that are not ours claim nothing. */
+  /** Sets the Service's claims; undefined means that it is gone. Ports at addresses that are not ours claim nothing. */
   set(key: string, service: ServiceView | undefined, isOurs: (vip: string) => boolean): void {
     for (const claim of this.#ofService.get(key) ?? []) {
       this.#ids.remove(claim.id, claim);
@@ -60,7 +61,7 @@ export class Claims {
     if (foreign.size > 0) this.#foreign.set(key, foreign);
   }
 
-  /** Decides what is claimed more than once. Returns the Services whose ports may be others now. */
+  /** Decides who gets what is claimed more than once. Returns the Services whose ports may have changed. */
   settle(): ReadonlySet<string> {
     const before = this.#lost;
     if (before.size === 0 && this.#ids.contested.size === 0 && this.#places.contested.size === 0)
@@ -84,12 +85,12 @@ export class Claims {
     return new Set([...before.keys(), ...lost.keys()]);
   }
 
-  /** As of the last `settle`. */
+  /** The answer of the last `settle`. */
   get leftOut(): readonly LeftOut[] {
     return this.#leftOut;
   }
 
-  /** Of a Service's ports that have an id, those that it holds. */
+  /** Those of a Service's ports with an id that the Service holds. */
   held<T>(key: string, ports: readonly T[]): readonly T[] {
     const foreign = this.#foreign.get(key) ?? NONE;
     const lost = this.#lost.get(key) ?? NONE;
@@ -98,10 +99,10 @@ export class Claims {
   }
 }
 
-/** Who claims what; almost always one claim each. */
+/** Who claims what. Almost always there is one claim for each. */
 class Holders<K> {
   readonly #sole = new Map<K, Claim>();
-  /** What more than one claims. */
+  /** Ids and places with more than one claim. */
   readonly contested = new Map<K, Set<Claim>>();
 
   add(key: K, claim: Claim): void {
@@ -148,7 +149,7 @@ function claimsOf(
 
 const order = (a: string, b: string): number => (a === b ? 0 : a < b ? -1 : 1);
 
-/** Of equal age the first by key; ports of one Service by their order. */
+/** If two Services have the same age, the first by key wins. Ports of one Service are taken in their order. */
 function byAge(a: Claim, b: Claim): number {
   const { service: one } = a;
   const { service: other } = b;

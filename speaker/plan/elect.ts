@@ -1,7 +1,8 @@
 /**
  * Pure: which node owns an address. Rendezvous hashing (Thaler and Ravishankar, 1998): every candidate gets a score
- * from its name and the address, the highest wins. So all nodes with the same candidates agree without talking,
- * a candidate that leaves moves its own addresses only, and they spread over all that are left.
+ * from its name and the address, and the highest score wins. So all nodes with the same candidates agree without
+ * talking to each other. When a candidate leaves, only its own addresses move, and they spread over all candidates that
+ * are left.
  */
 
 export interface Election {
@@ -9,7 +10,7 @@ export interface Election {
   readonly vip: string;
   /** Names of the nodes that may own it, in any order. */
   readonly candidates: Iterable<string>;
-  /** The owner until now: it stays while it is a candidate. Unset: the highest score wins. */
+  /** The owner until now. It stays the owner while it is a candidate. If it is not set, the highest score wins. */
   readonly present?: string | undefined;
 }
 
@@ -28,7 +29,7 @@ export function elect({ vip, candidates, present }: Election): string | undefine
   return winner;
 }
 
-/** Who came and who left between two lists of candidates. */
+/** The candidates that came and those that left between two lists. */
 export interface Turnover {
   readonly came: readonly string[];
   readonly left: ReadonlySet<string>;
@@ -43,8 +44,9 @@ export function turnoverOf(before: readonly string[], now: readonly string[]): T
 }
 
 /**
- * As `elect` of all `candidates`, for whoever knows which of the earlier ones won: unless the winner left, only those who
- * came are compared with it. So a death costs an election for the dead node's own addresses, and nothing for the others.
+ * Gives the same as `elect` of all `candidates`, at less cost for a caller that knows which of the earlier candidates
+ * won. Unless the winner left, only the candidates that came are compared with it. So when a node dies, only its own
+ * addresses need an election.
  */
 export function reelect(
   vip: string,
@@ -62,7 +64,10 @@ function score(node: string, vip: string): number {
   return finished(walked(first, vip)) * 2 ** 21 + (finished(walked(second, vip)) >>> 11);
 }
 
-/** Both hashes as they are after a node's name: every election of thousands of addresses begins with the same few. */
+/**
+ * Both hashes after a node's name has been read. They are kept, because the elections of thousands of addresses begin
+ * with the same few names.
+ */
 const STARTS = new Map<string, readonly [number, number]>();
 const MAX_STARTS = 10_000;
 
@@ -77,7 +82,7 @@ function startOf(node: string): readonly [number, number] {
   return start;
 }
 
-/** FNV-1a over UTF-16 units, from where an earlier text has led to. */
+/** FNV-1a over UTF-16 units. `from` is the hash of the text before. */
 function walked(from: number, text: string): number {
   let value = from;
   for (let at = 0; at < text.length; at += 1) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);

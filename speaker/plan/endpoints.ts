@@ -1,8 +1,7 @@
 /**
  * A Service and its EndpointSlices -> its endpoints by port, and the nodes that have a usable one. Nothing here depends
- * on which nodes are alive, so that a node's death changes none of it. Pure.
- *
- * Usable is a ready endpoint; where a port has none, one that terminates but still serves (as kube-proxy does since
+ * on which nodes are alive, so that a node's death changes none of it. Pure. * An endpoint is usable if it is ready.
+ * Where a port has no ready endpoint, one that terminates but still serves is usable (as with kube-proxy since
  * KEP-1669).
  */
 import { type Family, familyOf } from "#api/address.ts";
@@ -20,7 +19,7 @@ export interface ServedPort {
   readonly vip: string;
   readonly family: Family;
   readonly port: ServicePort;
-  /** Forwarding id; undefined while the controller has given none: then nothing is forwarded yet. */
+  /** The forwarding id. It is undefined while the controller has given none, and then nothing is forwarded yet. */
   readonly id: number | undefined;
   /** Each address and port once, sorted. */
   readonly backends: readonly Backend[];
@@ -28,20 +27,20 @@ export interface ServedPort {
 
 export interface ServiceEndpoints {
   readonly service: ServiceView;
-  /** What it was made of. */
+  /** The Service and the slices that it was made of. */
   readonly slices: readonly SliceView[];
   /** By address, then in the order of the Service. */
   readonly ports: readonly ServedPort[];
   /** Nodes with a usable endpoint of any port; "" stands for endpoints without a node. */
   readonly usableNodes: Readonly<Record<Family, ReadonlySet<string>>>;
-  /** Endpoints that are left out of all ports. */
+  /** Endpoints that no port has, because they cannot be used. */
   readonly unusable: readonly UnusableEndpoint[];
 }
 
-/** Broadcast addresses of this node's links, each with its prefix: a packet to one is for nobody alone. */
+/** Broadcast addresses of this node's links, each with its prefix. A packet to one would go to every station. */
 export type Broadcasts = ReadonlyMap<string, string>;
 
-/** Many slices may name them: the first ones are enough to find the rest by. */
+/** Many slices may name such endpoints. The first ones are enough to find the others by. */
 const MAX_UNUSABLE = 16;
 
 export function endpointsOf(
@@ -82,7 +81,7 @@ export function usability(backends: readonly Backend[]): (view: EndpointView) =>
   return hasReady ? ({ isReady }) => isReady : ({ isServing, isTerminating }) => isServing && isTerminating;
 }
 
-/** Slices without what nobody can forward to, and what that was, each address once. */
+/** The slices without endpoints that nobody can forward to, and a list of those endpoints, each address once. */
 function usable(
   slices: readonly SliceView[],
   broadcasts: Broadcasts,

@@ -1,9 +1,8 @@
 /**
- * A Service's endpoints -> the ports that this node forwards. Pure; what is as it was before stays the same object.
- *
- * An endpoint that terminates, or is not ready any more, while others are usable keeps its connections and gets no new
- * ones: it may well finish what it has begun. The pods of a node whose speaker fell silent get no new ones either, while
- * others are left.
+ * A Service's endpoints -> the ports that this node forwards. Pure. What did not change stays the same object. * An
+ * endpoint that terminates, or is not ready any more, keeps its connections while other endpoints are usable, so that
+ * it can finish what it has begun. It gets no new connections. The pods of a node whose speaker fell silent get no new
+ * connections either, while other pods are left.
  */
 import type { Family } from "#api/address.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "../forwarding/types.ts";
@@ -11,7 +10,7 @@ import type { EndpointView, ServicePort, ServiceView } from "../known/view.ts";
 import { type Backend, type ServedPort, type ServiceEndpoints, usability } from "./endpoints.ts";
 import { sameItems } from "./sorted-keys.ts";
 
-/** What this node knows of all nodes, as far as forwarding depends on it. */
+/** What this node knows of all nodes and forwarding depends on. */
 export interface ForwardingContext {
   readonly node: string;
   readonly scheduler: string;
@@ -22,9 +21,9 @@ export interface ForwardingContext {
 }
 
 export interface ForwardedService {
-  /** Those that have a forwarding id, in the order of the Service's ports. */
+  /** The ports that have a forwarding id, in the order of the Service's ports. */
   readonly ports: readonly ForwardedPort[];
-  /** Endpoints that are reached with source address translation since their node has no speaker. */
+  /** Endpoints that are reached with source address translation, because their node has no speaker. */
   readonly translated: number;
 }
 
@@ -77,13 +76,13 @@ function forwardedPort(
   };
 }
 
-/** A family of which a Service names no range is open, as with kube-proxy. */
+/** If a Service names no range of a family, that family is open, as with kube-proxy. */
 function sourceRanges(service: ServiceView, family: Family): { sourceRanges?: readonly string[] } {
   const ranges = service.sourceRanges[family];
   return ranges.length === 0 ? {} : { sourceRanges: ranges };
 }
 
-/** Of two that were made of the same Service, or of an earlier and a later state of it. */
+/** Compares two lists that were made of the same Service, or of an earlier and a later state of it. */
 function isSamePort(a: ForwardedPort, b: ForwardedPort): boolean {
   return (
     a.endpoints === b.endpoints &&
@@ -99,8 +98,9 @@ function isSamePort(a: ForwardedPort, b: ForwardedPort): boolean {
 }
 
 /**
- * An endpoint that was never ready has none, but whether it was nobody can read back, and all nodes need the same list.
- * UDP has no connections that end: a client that keeps its port would stay with it for good.
+ * Whether an endpoint may still have connections. One that was never ready has none, but nobody can read back whether
+ * it was, and all nodes need the same list. UDP has no connections that end: a client that keeps its port would stay
+ * with the endpoint for good.
  */
 function mayHaveConnections(view: EndpointView, { protocol }: ServicePort): boolean {
   return protocol !== "UDP" || (view.isServing && view.isTerminating);
@@ -120,7 +120,7 @@ function endpointsOf(
     hasUsable = true;
     hasLiving ||= isAlive(view);
   }
-  // Without a usable one the port refuses all.
+  // Without a usable endpoint the port refuses every connection.
   if (!hasUsable) return NO_ENDPOINTS;
   const endpoints: ForwardedEndpoint[] = [];
   for (const backend of backends) {

@@ -1,10 +1,10 @@
-/** The addresses that Services have: who shares each, and which of them are none that this node does anything for. */
+/** The addresses that Services have: which Services share each, and for which of them this node does nothing. */
 import type { LeftOut } from "./claims.ts";
 import type { ServiceChanges, Services } from "./services.ts";
 
-/** What decides whether an address is one of ours; the same object while nothing in it changes. */
+/** What decides whether an address is one of ours. It is the same object while nothing in it changes. */
 export interface OwnershipRules {
-  /** Name of the node whose own address it is. */
+  /** The name of the node that has the address as its own; undefined if none has. */
   nodeOf(vip: string): string | undefined;
   isInPool(vip: string): boolean;
 }
@@ -30,12 +30,12 @@ export class GivenAddresses {
     return this.#sharing.has(vip) && !this.#foreign.has(vip);
   }
 
-  /** All of ours. */
+  /** All our addresses. */
   *vips(): Iterable<string> {
     for (const vip of this.#sharing.keys()) if (!this.#foreign.has(vip)) yield vip;
   }
 
-  /** Addresses that are none of ours, and why. */
+  /** Addresses that are not ours, and why. */
   get foreign(): ReadonlyMap<string, LeftOut> {
     return this.#foreign;
   }

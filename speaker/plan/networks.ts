@@ -1,11 +1,11 @@
 /**
- * The networks that nodes' links are connected to. Addresses that lie in the same ones can be announced by the same
- * nodes on the same links, so what was found for one of them holds for all. Pure.
+ * The networks that nodes' links are connected to. Addresses that lie in the same networks can be announced by the same
+ * nodes on the same links, so what was found for one address holds for all of them. Pure.
  */
 import { type Family, parseAddress, WIDTH } from "#api/address.ts";
 import type { SpeakerState } from "../known/view.ts";
 
-/** Addresses come and go; a speaker runs for months. */
+/** A bound on what is kept: addresses come and go, and a speaker runs for months. */
 const MAX_KNOWN = 100_000;
 
 export class Networks {

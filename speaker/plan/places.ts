@@ -1,6 +1,6 @@
 /**
- * Which nodes may attract an address, and on which links this node would: the same for all addresses of a pool that lie
- * in the same networks, so it is worked out once for all of them. Pure.
+ * Which nodes may attract an address, and on which links this node would announce it. This is the same for all
+ * addresses of a pool that lie in the same networks, so it is worked out once for all of them. Pure.
  */
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
 import { hasLabels, selectsAny } from "#common/kube/selector.ts";
@@ -9,11 +9,13 @@ import type { ClusterView, NodeView, PoolView, SpeakerState } from "../known/vie
 import { Networks } from "./networks.ts";
 import { sameItems } from "./sorted-keys.ts";
 
-/** Where addresses may be attracted. The same object as before while all of it is the same. */
+/** Where addresses may be attracted. It is the same object as before while nothing in it changes. */
 export interface Place {
   readonly pool: string;
   readonly isAdvertised: boolean;
-  /** Nodes that may attract the addresses (layer 2), or that all do (BGP), in the order of the live ones. */
+  /**
+   * Layer 2: nodes that may attract the addresses. BGP: nodes that all attract them. In the order of the live nodes.
+   */
   readonly candidates: readonly string[];
   /** Layer 2: links of this node to announce on. */
   readonly links: readonly string[];
@@ -21,14 +23,14 @@ export interface Place {
 
 type Surroundings = Pick<ClusterView, "node" | "loadBalancer" | "nodes" | "pools" | "members">;
 
-/** Links by what they depend on, as long as a speaker's state is the same object. */
+/** Links by what they depend on. Kept as long as a speaker's state is the same object. */
 const LINKS = new WeakMap<SpeakerState, Map<string, readonly string[]>>();
 const MAX_LINKS = 1_000;
 const NONE: readonly string[] = [];
 
 export class Places {
   readonly #view: Surroundings;
-  /** Alive, selected, not excluded, ready. */
+  /** Nodes that are alive, selected, not excluded, and ready. */
   readonly #able: readonly string[];
   readonly #networks: Networks;
   readonly #places = new Map<string, Place>();
@@ -48,7 +50,7 @@ export class Places {
     this.#networks = isSame ? before.#networks : new Networks(states.values());
   }
 
-  /** Undefined for an address of no pool. */
+  /** Undefined for an address that is in no pool. */
   of(vip: string): Place | undefined {
     const pool = this.#view.pools.of(vip);
     if (pool === undefined) return undefined;
@@ -111,7 +113,9 @@ export class Places {
   }
 }
 
-/** What an address's place depends on beside its pool: nothing where links do not matter or are named. */
+/**
+ * What an address's place depends on beside its pool. Where links do not matter, or the pool names them, it is nothing.
+ */
 function keyOf({ name, protocol, interfaces }: PoolView, vip: string, networks: Networks): string {
   return protocol === "bgp" || interfaces.length > 0 ? name : `${name} ${networks.keyOf(vip)}`;
 }

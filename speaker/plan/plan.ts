@@ -1,7 +1,8 @@
 /**
  * View -> who attracts which address, and what this node forwards. A Planner keeps what it made and looks again only at
- * what changed; the result equals that of a new Planner (property test). The first step, `attract`, does not wait for
- * the second: a node's death moves addresses, and changes the weights of a hundred thousand endpoints.
+ * what changed. The result equals that of a new Planner (property test). There are two steps, because a node's death
+ * moves addresses and also changes the weights of a hundred thousand endpoints: the first step, `attract`, does not
+ * wait for the second.
  */
 import type { Range } from "#api/address.ts";
 import type { ForwardedPort } from "../forwarding/types.ts";
@@ -15,19 +16,19 @@ import { routedRanges, tunnelSources } from "./reach.ts";
 import { Services } from "./services.ts";
 import { type Surroundings, surroundingsOf } from "./surroundings.ts";
 
-/** Who attracts what. Lists are the same objects as before while nothing in them changes. */
+/** Which node attracts which address. Lists are the same objects as before while nothing in them changes. */
 export interface AttractionPlan {
   readonly addresses: readonly AddressPlan[];
   /** Every address given to Services, sorted. */
   readonly vips: readonly string[];
-  /** Pools (layer 2) for which this node, though asked to, has no link. */
+  /** Layer 2 pools that ask for links of this node which it does not have. */
   readonly poolsWithoutLink: readonly string[];
 }
 
 /** What is forwarded. */
 export interface PortPlan {
   readonly ports: readonly ForwardedPort[];
-  /** What is not done of what Services ask for, and why. */
+  /** What Services ask for and is not done, and why. */
   readonly leftOut: readonly LeftOut[];
   /** Pods reached with source address translation. */
   readonly translated: number;
@@ -56,7 +57,7 @@ export class Planner {
     return { ...this.attract(view), ...this.forward() };
   }
 
-  /** The first step. What was kept is forgotten if it throws: the next view is planned from nothing. */
+  /** The first step. If it throws, all that was kept is forgotten, and the next view is planned from nothing. */
   attract(view: ClusterView): AttractionPlan {
     return this.#orForget((state) => state.attract(view));
   }
@@ -72,7 +73,7 @@ export class Planner {
     });
   }
 
-  /** The same, with `breathe` after each small piece of work. There must be no other step before it has ended. */
+  /** The same, with a call of `breathe` after each small piece of work. No other step may begin before it has ended. */
   async forwardInSlices(breathe: () => Promise<void>): Promise<PortPlan> {
     const state = this.#state;
     this.#state = new PlanState();
@@ -102,7 +103,7 @@ class PlanState {
   readonly #ports = new Ports();
   #surroundings: Surroundings | undefined;
   #reach: (Pick<PortPlan, "members" | "routed"> & { readonly of: Surroundings }) | undefined;
-  /** Services that changed since the last `forward`, with what they were then. */
+  /** Services that changed since the last `forward`, with their state at that time. */
   #changes = new Map<string, ServiceEndpoints | undefined>();
   /** Services of which an address came to be ours, or stopped being so, since then. */
   #affected = new Set<string>();

@@ -1,4 +1,4 @@
-/** What this node forwards of all Services, kept for each Service while nothing of it changes. */
+/** All ports that this node forwards. A Service's ports are kept while nothing about it changes. */
 import type { ForwardedPort } from "../forwarding/types.ts";
 import { unusableEndpoints } from "../report/left-out.ts";
 import { Claims, type LeftOut } from "./claims.ts";
@@ -16,7 +16,7 @@ export interface PortsInput {
   readonly context: ForwardingContext;
 }
 
-/** Services that are looked at in one go: less than a millisecond's work. */
+/** So many Services are looked at in one go: less than a millisecond's work. */
 const PIECE = 100;
 
 export class Ports {
@@ -30,7 +30,7 @@ export class Ports {
   #list: readonly ForwardedPort[] = [];
   #translated = 0;
 
-  /** By Service, then in its order; the same list while nothing in it changes. */
+  /** By Service, then in the Service's order. It is the same list while nothing in it changes. */
   get list(): readonly ForwardedPort[] {
     return this.#list;
   }
@@ -40,7 +40,10 @@ export class Ports {
     return this.#translated;
   }
 
-  /** Stops after each small piece of work, for whoever has to give others their turn; nothing is new before its end. */
+  /**
+   * Stops after each small piece of work, so that the caller can let others have their turn. Nothing changes for
+   * readers before its end.
+   */
   *update(input: PortsInput): Generator<undefined, void> {
     const { changes, services, context } = input;
     const added = new Set<string>();
@@ -80,7 +83,10 @@ export class Ports {
     return this.#claims.held(key, this.#kept.get(key)?.ports ?? []);
   }
 
-  /** Puts what is new of these Services in the place of what was. False: they have more or fewer ports than before. */
+  /**
+   * Puts the new ports of these Services in the place of the old ones. False if they have more or fewer ports than
+   * before.
+   */
   #replace(keys: ReadonlySet<string>): boolean {
     if (keys.size === 0) return true;
     const list = [...this.#list];
@@ -106,12 +112,12 @@ export class Ports {
     this.#begins = [...begins, list.length];
   }
 
-  /** What Services claim twice, and endpoints that nobody can use. */
+  /** What two Services claim, and endpoints that nobody can use. */
   get leftOut(): readonly LeftOut[] {
     return [...sortedValues(this.#badEndpoints), ...this.#claims.leftOut];
   }
 
-  /** Returns whether other ports are held now, whatever their endpoints are. */
+  /** Returns whether a Service holds other ports than before; endpoints do not matter. */
   #claim({ changes, affected, services, given }: PortsInput): boolean {
     const isOurs = (vip: string): boolean => given.isOurs(vip);
     for (const [key, before] of changes) {
@@ -127,7 +133,7 @@ export class Ports {
   }
 }
 
-/** Nodes of which something else is known now; undefined: everything may be different. */
+/** Nodes about which something changed. Undefined means that everything may have changed. */
 function movedNodes(
   before: ForwardingContext | undefined,
   now: ForwardingContext,

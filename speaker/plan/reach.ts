@@ -1,6 +1,6 @@
 /**
- * What the kernel is to know about who is around: the addresses from which nodes send what they tunnel to each other,
- * and the ranges that routers send here. Pure.
+ * What the kernel has to know about the surroundings: the addresses from which nodes send what they tunnel to each
+ * other, and the ranges that routers send here. Pure.
  */
 import {
   AddressError,
@@ -15,7 +15,10 @@ import {
 } from "#api/address.ts";
 import type { ClusterView, PoolView, SpeakerState } from "../known/view.ts";
 
-/** Of one node: a Lease and a Node object are its own to write, and a set in the kernel holds what they say. */
+/**
+ * The most addresses of one node. A node writes its Lease and its Node object itself, and a set in the kernel holds
+ * what they say.
+ */
 const MAX_SOURCES = 64;
 
 /**
@@ -33,15 +36,15 @@ export function tunnelSources({ nodes, members }: Pick<ClusterView, "nodes" | "m
   return [...all].sort();
 }
 
-/** A Lease's text is its writer's: what is no address is none. */
+/** Anybody who may write the Lease chooses the text, so it may be no address. Then it is left out. */
 function addressOf(prefix: string): string[] {
   const address = parseLinkAddress(prefix);
   return address === undefined ? [] : [formatAddress(address)];
 }
 
 /**
- * Ranges of pools that are advertised by BGP, as wide as their widest aggregate; without what is on links of this node,
- * whose stations answer for themselves.
+ * Ranges of pools that are advertised by BGP, as wide as their widest aggregate. Networks of this node's links are left
+ * out, because their stations answer for themselves.
  */
 export function routedRanges(pools: readonly PoolView[], own: SpeakerState): Range[] {
   const wide = pools
@@ -82,7 +85,7 @@ function without(ranges: readonly Range[], holes: readonly Range[]): Range[] {
   );
 }
 
-/** Pools and links were judged before: what cannot be read has no address. */
+/** Pools and links were judged before. A text that cannot be read gives no range. */
 function readable(read: () => Range): Range[] {
   try {
     return [read()];

@@ -1,10 +1,14 @@
-/** Which hardware addresses are our nodes', and what is done about others that use our addresses. Pure. */
+/**
+ * Which hardware addresses belong to our nodes, and what is done when another station uses one of our addresses. Pure.
+ */
 
 import type { NodeLink } from "../known/node-links.ts";
 import type { ClusterView } from "../known/view.ts";
 import type { Rules } from "../layer2/messages.ts";
 
-/** A speaker of an older build does not publish its links' hardware addresses: then any station may be its. */
+/**
+ * A speaker of an older build does not publish its links' hardware addresses. Then any station may be one of its links.
+ */
 export function rulesFor(
   { node, loadBalancer, members }: Pick<ClusterView, "node" | "loadBalancer" | "members">,
   links: readonly Pick<NodeLink, "hardware">[],

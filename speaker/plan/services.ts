@@ -5,7 +5,7 @@ import type { LeftOut } from "./claims.ts";
 import { type Broadcasts, endpointsOf, type ServiceEndpoints } from "./endpoints.ts";
 import { sameItems } from "./sorted-keys.ts";
 
-/** Services whose endpoints are others now, each with what was known before; undefined for a new one. */
+/** Services whose endpoints changed, each with its state before. Undefined for a new Service. */
 export type ServiceChanges = ReadonlyMap<string, ServiceEndpoints | undefined>;
 
 export class Services {
@@ -21,7 +21,7 @@ export class Services {
     return this.#kept;
   }
 
-  /** Services of which nothing can be made, by key. */
+  /** Services that cannot be planned, by key. */
   get unusable(): ReadonlyMap<string, LeftOut> {
     return this.#unusable;
   }

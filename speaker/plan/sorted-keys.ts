@@ -1,6 +1,6 @@
 /** A sorted list of texts that is kept while single ones come and go. */
 
-/** With more changes than this at once, sorting anew is cheaper than placing each. */
+/** If more keys than this change at once, sorting anew is cheaper than placing each. */
 const MANY = 64;
 
 /** The list with `added` and without `removed`, sorted; the same list if that changes nothing. */
@@ -26,7 +26,7 @@ export function withKeys(
   return next;
 }
 
-/** Where the key is, or would have to be put: by halving. */
+/** Where the key is, or where it would have to be put. Found by halving. */
 export function placeOf(sorted: readonly string[], key: string): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {

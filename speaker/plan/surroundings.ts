@@ -1,6 +1,6 @@
 /**
- * What a plan takes from a view beside Services, in the form in which it is asked for. Each part is the same object as
- * for the view before while nothing in it changed, so that what depends on it is left alone. Pure.
+ * What a plan takes from a view beside Services, in the form in which the plan asks for it. Each part stays the same
+ * object from one view to the next while nothing in it changes, so that what depends on it is not planned again. Pure.
  */
 import { hasLabels } from "#common/kube/selector.ts";
 import { broadcastsOf } from "../known/links.ts";
@@ -12,13 +12,13 @@ import { Places } from "./places.ts";
 import { sameItems } from "./sorted-keys.ts";
 
 export interface Surroundings {
-  /** Of which view this is. */
+  /** The view that this was made of. */
   readonly view: ClusterView;
   readonly places: Places;
   readonly context: ForwardingContext;
   readonly broadcasts: Broadcasts;
   readonly rules: OwnershipRules;
-  /** Pools (layer 2) for which this node, though asked to, has no link. */
+  /** Layer 2 pools that ask for links of this node which it does not have. */
   readonly poolsWithoutLink: readonly string[];
 }
 
@@ -74,7 +74,7 @@ function rulesOf({ nodes, pools }: ClusterView): OwnershipRules {
 const sameSet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean =>
   a.size === b.size && a.isSubsetOf(b);
 
-/** Whether both hold the same values; the order of the keys is no matter. */
+/** Whether both hold the same values. The order of the keys does not matter. */
 function sameMap<K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V> | undefined): boolean {
   if (a === b) return true;
   if (b === undefined || a.size !== b.size) return false;

@@ -1,4 +1,4 @@
-/** Conflicts over addresses in words, and as a condition's trouble. Pure. */
+/** Conflicts over addresses as messages, and as the trouble of a condition. Pure. */
 import type { Trouble } from "../apply.ts";
 import type { Conflict } from "../layer2/messages.ts";
 
@@ -12,7 +12,7 @@ export function conflictText({ link, vip, station, state }: Conflict): string {
     : `${what}: clients may be sent there`;
 }
 
-/** The first in full, those that are not answered for before the others, and how many more there are. */
+/** The first conflict in full, and how many more there are. Addresses that this node does not answer for come first. */
 export function conflictTrouble(conflicts: readonly Conflict[]): Trouble<"AddressConflict"> | undefined {
   const order = ({ state, link, vip }: Conflict): string =>
     `${state === "yielded" ? "0" : "1"} ${vip} ${link}`;

@@ -1,4 +1,4 @@
-/** What people are told when something changed: an Event at the object that it concerns, and a line in the log. */
+/** Emits Events when something changed, each at the object that it concerns, and logs a line. */
 import { API_VERSION } from "#api/names.ts";
 import type { EventRecorder, EventTarget } from "#common/kube/events.ts";
 import type { Logger } from "#common/log.ts";
@@ -14,9 +14,9 @@ export interface SpeakerEventsOptions {
   readonly namespace: string;
   readonly events: Pick<EventRecorder, "emit">;
   readonly log: Logger;
-  /** Addresses taken over or given up, for metrics. */
+  /** How many addresses were taken over or given up, for metrics. */
   readonly onOwnership: (direction: "taken" | "released", count: number) => void;
-  /** Of a Service, `namespace/name`; undefined if it is gone. */
+  /** The Service `namespace/name`. Undefined if it is gone. */
   readonly uidOf: (service: string) => string | undefined;
 }
 
@@ -24,7 +24,7 @@ const LEFT_OUT_A_PASS = 10;
 
 export class SpeakerEvents {
   readonly #options: SpeakerEventsOptions;
-  /** Addresses that an earlier process of ours announced: going on with them is no change of owner. */
+  /** Addresses that an earlier process of this node announced. To go on with them is no change of owner. */
   #inherited: Set<string>;
   #saidTrouble = "";
   #saidLeftOut: ReadonlySet<string> = new Set();
@@ -39,7 +39,7 @@ export class SpeakerEvents {
     this.#inherited = new Set(addresses);
   }
 
-  /** A session came up or was lost: told once, at the peer's object. */
+  /** A session came up or was lost. One event is emitted, at the BGPPeer. */
   session({ peer, address, state, lastError }: SessionReport): void {
     const { events, node } = this.#options;
     const isUp = state === "Established";
@@ -73,7 +73,10 @@ export class SpeakerEvents {
     log.info("addresses withdrawn", { count: gone.length, ips: gone.slice(0, 20) });
   }
 
-  /** A foreign station uses an address of this node: somebody's mistake, and clients may end there. */
+  /**
+   * A foreign station uses an address of this node. That is somebody's mistake, and clients may reach that station
+   * instead.
+   */
   contested(conflict: Conflict, services: readonly string[]): void {
     const { events, log, node } = this.#options;
     const { link, vip, station, state } = conflict;
@@ -89,7 +92,7 @@ export class SpeakerEvents {
     }
   }
 
-  /** One event and one record when a trouble comes; its going is in the conditions. */
+  /** Emits one event and logs one line when a trouble comes. The conditions show when it is over. */
   troubled(troubles: readonly Trouble[]): void {
     const { events, log, node } = this.#options;
     const text = JSON.stringify(troubles);
@@ -102,8 +105,8 @@ export class SpeakerEvents {
   }
 
   /**
-   * What of Services is left out: told once, at the Service, when it comes. Some at a time: the rest with later passes, so
-   * that nobody's objects fill the queue of everybody's events.
+   * Emits one event at a Service when a part of it is newly left out. A pass emits some of them and later passes the
+   * rest, so that one user's objects do not fill the queue that all events share.
    */
   leftOut(list: readonly LeftOut[]): void {
     const { events, log, node } = this.#options;

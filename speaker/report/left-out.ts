@@ -1,4 +1,7 @@
-/** What of a Service is left out because of its endpoints, or because the kernel does not take it, in words. Pure. */
+/**
+ * Messages about the parts of a Service that are left out, because of its endpoints or because the kernel does not take
+ * them. Pure.
+ */
 import { printable } from "#api/printable.ts";
 import type { Refusal } from "../forwarding/types.ts";
 import type { LeftOut } from "../plan/claims.ts";
@@ -11,14 +14,14 @@ export function unusableEndpoints({ service, unusable }: ServiceEndpoints): Left
   return { reason: "UnusableEndpoint", message: printable(message), services: [service.key] };
 }
 
-/** One for each Service, so that many refusals of one do not hide those of another. */
+/** One message for each Service, so that many refusals of one Service do not hide those of another. */
 export function refusedByKernel(refused: readonly Refusal[]): LeftOut[] {
   const byService = new Map<string, Map<string, Refusal>>();
   for (const refusal of refused) {
     const { service = "", place = "", what } = refusal;
     const known = byService.get(service) ?? new Map<string, Refusal>();
     byService.set(service, known);
-    // Both tiers of a port are refused alike: that is said once.
+    // If both tiers of a port are refused for the same reason, the message says it once.
     known.set(`${place} ${what}`, known.get(`${place} ${what}`) ?? refusal);
   }
   return [...byService]

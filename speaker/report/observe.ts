@@ -23,7 +23,7 @@ export function observe(
   const { announcer, forwarder, sources, loop, clock } = parts;
   metrics.onCollect(async () => {
     const answers = await announcer.counts().catch(() => undefined);
-    // A worker that died is started anew by the next pass, and begins to count anew.
+    // A worker that died is started again by the next pass, and its counts begin at 0 again.
     if (answers !== undefined) observeAnswers(metrics, answers);
   });
   metrics.onCollect(() => {

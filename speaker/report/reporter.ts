@@ -1,4 +1,6 @@
-/** Writes this node's SpeakerStatus, on change only, and never holds up a pass: the API server may be away. */
+/**
+ * Writes this node's SpeakerStatus when it changes. No pass waits for the write, because the API server may be away.
+ */
 import { FIELD_MANAGER } from "#api/names.ts";
 import type { Condition } from "#api/v1beta1/conditions.ts";
 import type { Clock } from "#common/clock.ts";
@@ -22,7 +24,10 @@ export interface ReporterOptions {
 const WRITE_TIMEOUT_MS = 5_000;
 /** A burst of changes is one write. */
 const INTERVAL_MS = 500;
-/** What somebody else made of it, or of the object, is put right so often: nobody watches it for that. */
+/**
+ * The status is looked at again so often, in case somebody else changed or deleted it: the speaker does not watch the
+ * object.
+ */
 const RESYNC_MS = 600_000;
 
 export class Reporter {
@@ -30,12 +35,12 @@ export class Reporter {
   readonly #loop: Loop;
   #wanted: Status | undefined;
   /**
-   * What the API server has, as far as we know: undefined from the moment that a write is on its way until it is
-   * confirmed. One that failed may have arrived, or arrive yet.
+   * What the API server has, as far as we know. It is undefined from the moment that a write is on its way until the
+   * write is confirmed: a write that failed may have arrived, or may still arrive.
    */
   #written: Status | undefined;
   #writtenAt = 0;
-  /** Of what was wanted last: their times go on even while nothing is known to be written. */
+  /** The conditions that were wanted last. Their times are kept even while it is not known what is written. */
   #conditions: readonly Condition[] = [];
 
   constructor(options: ReporterOptions) {
@@ -53,7 +58,7 @@ export class Reporter {
     });
   }
 
-  /** What an earlier process of this node left there. KubeError, ConnectionError. */
+  /** Reads what an earlier process of this node has written. Throws KubeError, ConnectionError. */
   async readPresent(): Promise<Status | undefined> {
     const { client, node, namespace } = this.#options;
     const object = await client.get(speakerStatuses, node, namespace, { timeoutMs: WRITE_TIMEOUT_MS });
@@ -63,7 +68,7 @@ export class Reporter {
     return object?.status;
   }
 
-  /** The conditions that were reported last: their times go on. */
+  /** The conditions that were reported last, whose times are kept. */
   get conditions(): readonly Condition[] {
     return this.#conditions;
   }
@@ -84,12 +89,12 @@ export class Reporter {
     await this.write();
   }
 
-  /** Writes now what is not written yet. KubeError, ConnectionError. */
+  /** Writes at once what is not written yet. Throws KubeError, ConnectionError. */
   async write(): Promise<void> {
     const wanted = this.#wanted;
     if (wanted === undefined || !isNews(this.#written, wanted)) return;
     const { client, node, namespace } = this.#options;
-    // What is reported meanwhile is compared with nothing, so it asks for another look when this one is through.
+    // What is reported meanwhile cannot be compared with anything, so it asks for another look after this one.
     this.#written = undefined;
     try {
       await this.#apply(wanted);

@@ -37,13 +37,13 @@ export interface StatusInput {
   readonly translated: number;
   readonly forwardingTrouble: Trouble | undefined;
   readonly announcingTrouble: Trouble | undefined;
-  /** What of Services' status this node does nothing for. */
+  /** Addresses in Services' status for which this node does nothing. */
   readonly leftOut: readonly LeftOut[];
-  /** Objects of the API that cannot be used. */
+  /** Objects of the API that cannot be used, and why. */
   readonly unusable: readonly Unusable[];
-  /** Addresses that foreign stations use, too. */
+  /** Addresses that foreign stations use as well. */
   readonly conflicts: readonly Conflict[];
-  /** What the host firewall drops of what other nodes send. */
+  /** What other nodes send and the host firewall drops. */
   readonly firewallTrouble: Trouble<"FirewallDrops"> | undefined;
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
@@ -158,7 +158,7 @@ function conditionsOf(input: StatusInput): Condition[] {
   return [...conditions];
 }
 
-/** What an earlier process reported was read back from the API server. */
+/** What an earlier process reported was read back from the API server, so it may be anything. */
 function isCondition(value: unknown): value is Condition {
   if (typeof value !== "object" || value === null) return false;
   const { type, status, lastTransitionTime } = value as Partial<Record<keyof Condition, unknown>>;
@@ -244,7 +244,7 @@ function leftOutOf([first, ...others]: readonly LeftOut[]): Trouble<Reason> | un
   return { reason: first.reason, message: `${first.message}${more}` };
 }
 
-/** Sessions that this node begins are not hindered. */
+/** Sessions that this node begins are not affected. */
 function announcingWords({ listenTrouble }: RoutingReport): Trouble<Reason> {
   if (listenTrouble === undefined) return { reason: "Announcing", message: "" };
   return {
@@ -260,7 +260,7 @@ function forwardingWords({ mode, translated }: StatusInput): Trouble<Reason> {
   return { reason: "SourceTranslated", message };
 }
 
-/** Whether the API server has to hear of it; times of conditions alone are no news. */
+/** Whether the status has to be written. If only times of conditions differ, it need not. */
 export function isNews(present: Status | undefined, next: Status): boolean {
   return JSON.stringify(present) !== JSON.stringify(next);
 }
