@@ -150,3 +150,30 @@ test("a loop that has run long holds no more than one listener of its signal", a
   await end;
   assert.equal(getEventListeners(stop.signal, "abort").length, 0);
 });
+
+test("a pass can see that another one is due: once it was asked for, its time has come, or the end", async () => {
+  const seen: boolean[] = [];
+  let passes = 0;
+  const { clock, loop, stop } = start(
+    async (_, time) => {
+      passes += 1;
+      if (passes !== 2) return;
+      seen.push(loop.isDue);
+      loop.trigger();
+      seen.push(loop.isDue);
+      await time.sleep(50);
+      seen.push(loop.isDue);
+      await time.sleep(1_000);
+    },
+    { minIntervalMs: 50 },
+  );
+  await clock.advance(100);
+  loop.trigger();
+  await settle();
+  await clock.advance(50);
+  assert.deepEqual(seen, [false, false, true]);
+  const stopped = stop();
+  assert.equal(loop.isDue, true);
+  await clock.advance(1_000);
+  await stopped;
+});

@@ -29,6 +29,11 @@ export interface Loop {
   trigger(): void;
   /** Makes passes until `signal` aborts; the first at once. Resolves when the last pass has ended. */
   run(signal: AbortSignal): Promise<void>;
+  /**
+   * Whether another pass would begin at once if the present one ended: a long one asks between its parts, and gives way. So it
+   * is when the loop is to end.
+   */
+  readonly isDue: boolean;
   /** Passes that ended, well or not. */
   readonly passes: number;
   /** Passes that threw. */
@@ -48,6 +53,9 @@ class PassLoop implements Loop {
   readonly #log: Logger;
   #isWanted = true;
   #wake: (() => void) | undefined;
+  #signal: AbortSignal | undefined;
+  /** When the present pass began. */
+  #began = 0;
   #failuresInRow = 0;
   passes = 0;
   failures = 0;
@@ -63,18 +71,25 @@ class PassLoop implements Loop {
     this.#wake?.();
   }
 
+  get isDue(): boolean {
+    if (this.#signal?.aborted === true) return true;
+    const { clock, minIntervalMs = 0 } = this.#options;
+    return this.#isWanted && clock.now() >= this.#began + minIntervalMs;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { clock, minIntervalMs = 0 } = this.#options;
     this.#isWanted = true;
+    this.#signal = signal;
     while (!signal.aborted) {
       this.#isWanted = false;
-      const began = clock.now();
+      this.#began = clock.now();
       const again = await this.#pass(signal);
       if (signal.aborted) return;
       // After a failure a trigger must not shorten the wait: what failed would be tried in a tight circle.
       if (this.#failuresInRow > 0) await clock.sleep(again ?? 0, signal);
       else await this.#idle(again, signal);
-      const rest = began + minIntervalMs - clock.now();
+      const rest = this.#began + minIntervalMs - clock.now();
       if (rest > 0) await clock.sleep(rest, signal);
     }
   }

@@ -46,11 +46,13 @@ function world(present: readonly string[], first?: ForwardingFault | Error) {
     if (fault instanceof Error) throw fault;
     if (fault !== undefined) throw new ForwardingError(fault, "said so");
   };
+  let came: readonly string[] | undefined;
   const forwarder: Forwarder = {
     reconcile: async () => {
       steps.push("forward");
       fail();
-      return { writes: 1, changes: [], conflicts: [], refused: [] };
+      const [isComplete, whole] = [came === undefined, new Set(came)];
+      return { writes: 1, counts: new Map(), changes: [], conflicts: [], refused: [], isComplete, whole };
     },
     remove: async () => {
       steps.push("remove");
@@ -63,7 +65,11 @@ function world(present: readonly string[], first?: ForwardingFault | Error) {
   return {
     steps,
     held: () => [...held],
-    applier: new Applier({ forwarder, attractor, log: silentLogger }),
+    applier: new Applier({ forwarder, attractor, log: silentLogger, isDue: () => false }),
+    /** From now on a pass gives way once it has come to these; undefined: it comes to its end. */
+    giveWay: (vips: readonly string[] | undefined) => {
+      came = vips;
+    },
     /** What the kernel says from now on. */
     fail: (next: ForwardingFault | Error | undefined) => {
       fault = next;
@@ -151,4 +157,22 @@ test("removal withdraws before it empties the kernel, and fails loudly", async (
   assert.deepEqual(steps, ["withdraw a", "remove"]);
   await assert.rejects(world(["a"], "KernelRefused").applier.remove(), { code: "KernelRefused" });
   assert.equal(NOTHING_WANTED.size, 0);
+});
+
+test("a pass that gives way announces what it came to, and the next one what was read back before, at once", async () => {
+  const { steps, held, applier, giveWay } = world([]);
+  const all = forwarding("a", "b", "c", "d");
+  giveWay(["a", "b"]);
+  const applied = await applier.apply(intent(wanted("a", "c"), all));
+  assert.deepEqual([applied.isComplete, held()], [false, ["a"]]);
+  giveWay(["c"]);
+  steps.length = 0;
+  await applier.apply(intent(wanted("a", "b", "c"), all));
+  assert.deepEqual(steps, ["announce b", "forward", "announce c"]);
+  giveWay([]);
+  await applier.apply(intent(wanted("a", "b", "c"), forwarding("a", "c", "d")));
+  assert.deepEqual(applier.forwarded.vips, ["a", "c"], "what is no Service's any more is not forwarded");
+  giveWay(undefined);
+  await applier.apply(intent(wanted("a", "d"), all));
+  assert.deepEqual([held().includes("d"), applier.forwarded.set.size], [true, 4]);
 });

@@ -1,7 +1,8 @@
 /**
  * Makes a plan true, in the order that loses nothing: withdraw what is not ours any more; take over the addresses that the
  * kernel was read back with before (a takeover waits for nothing); program and read back the kernel; only then announce
- * the rest. What is announced stays so over a pass that failed, unless this node cannot forward at all.
+ * the rest. What is announced stays so over a pass that failed, unless this node cannot forward at all. A pass that has much to
+ * program gives way to the next one, which takes over what it has to, and goes on.
  */
 import type { TroubleReason } from "#api/v1beta1/event-reasons.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
@@ -45,6 +46,8 @@ export interface Applied {
   readonly forwardingTrouble?: Trouble;
   /** The trouble will not pass by itself: this node attracts nothing. */
   readonly isUnable: boolean;
+  /** False: the pass gave way to another one before the kernel was made to be as planned. */
+  readonly isComplete: boolean;
 }
 
 /** Faults of the machine; the others are of a moment or of one object. */
@@ -81,12 +84,20 @@ export class Applier {
   readonly #forwarder: Forwarder;
   readonly #attractor: Announcing;
   readonly #log: Logger;
+  readonly #isDue: () => boolean;
   /** Whether something of ours may be in the kernel; unknown at the start. */
   #mayForward = true;
   /** Addresses of the last plan that the kernel was read back with. */
   #forwarded = NOTHING_FORWARDED;
 
-  constructor(options: { forwarder: Forwarder; attractor: Announcing; log: Logger }) {
+  /** `isDue`: whether another pass is asked for: what takes long gives way to it. */
+  constructor(options: {
+    forwarder: Forwarder;
+    attractor: Announcing;
+    log: Logger;
+    isDue: () => boolean;
+  }) {
+    this.#isDue = options.isDue;
     this.#forwarder = options.forwarder;
     this.#attractor = options.attractor;
     this.#log = options.log;
@@ -99,10 +110,14 @@ export class Applier {
     const input = await forwarding?.();
     try {
       const reconciled =
-        input === undefined ? await this.#takeAway() : await this.#forwarder.reconcile(input);
-      if (input !== undefined) this.#nowForwards(input);
-      const added = [...taken, ...(await this.#attractor.set(links, wanted))];
-      return { added, withdrawn, isUnable: false, ...(reconciled && { reconciled }) };
+        input === undefined ? await this.#takeAway() : await this.#forwarder.reconcile(input, this.#isDue);
+      if (input !== undefined && reconciled !== undefined) this.#nowForwards(input, reconciled);
+      const isComplete = reconciled?.isComplete ?? true;
+      const more = await (isComplete ? this.#attractor.set(links, wanted) : this.#takeOver(wanted, links));
+      return {
+        ...{ added: [...taken, ...more], withdrawn, isUnable: false, isComplete },
+        ...(reconciled && { reconciled }),
+      };
     } catch (error) {
       if (error instanceof AnnouncerError) throw error;
       return this.#afterFailure(this.#faultOf(error), { withdrawn, taken });
@@ -133,9 +148,14 @@ export class Applier {
     }
   }
 
-  #nowForwards({ vips }: ForwardingInput): void {
+  /** A pass that gave way has read back what it came to; what was read back before stays. */
+  #nowForwards({ vips }: ForwardingInput, { isComplete, whole }: Reconciled): void {
     this.#mayForward = true;
-    if (this.#forwarded.vips !== vips) this.#forwarded = { vips, set: new Set(vips) };
+    const before = this.#forwarded;
+    if (before.vips === vips) return;
+    const now = isComplete ? vips : vips.filter((vip) => before.set.has(vip) || whole.has(vip));
+    if (isComplete || now.length !== before.vips.length || whole.size > 0)
+      this.#forwarded = { vips: now, set: new Set(now) };
   }
 
   /** What nobody foresaw stops no more than what was. */
@@ -172,7 +192,8 @@ export class Applier {
     if (isUnable) this.#forwarded = NOTHING_FORWARDED;
     const more = isUnable ? await this.#attractor.withdrawOthers(NOTHING_WANTED) : [];
     const forwardingTrouble = { reason: REASON[error.code], message: errorText(error) };
-    return { added: pass.taken, withdrawn: [...pass.withdrawn, ...more], forwardingTrouble, isUnable };
+    const withdrawn = [...pass.withdrawn, ...more];
+    return { added: pass.taken, withdrawn, forwardingTrouble, isUnable, isComplete: true };
   }
 }
 

@@ -111,6 +111,7 @@ export function assemble(world: World): Assembled {
   });
   const parts = {
     ...{ node, log, clock: world.clock, monitor, forwarder, reporter, probe, events, cannotSend, trigger },
+    isDue: () => loop.isDue,
     ...{ knowledge: sources, members: membership, attractor: announcer, router: routing },
   };
   const speaker = new Speaker({ ...parts, reporting: new Reporting(parts) });

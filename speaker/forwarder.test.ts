@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
 import { silentLogger } from "#common/log.ts";
 import { createForwarder } from "./forwarder.ts";
+import { Changes } from "./forwarding/changes.ts";
 import type { Change, ForwardingInput } from "./forwarding/types.ts";
 import type { Forwarder } from "./parts.ts";
 
@@ -27,7 +28,11 @@ describe("forwarder", () => {
         return {
           reconcile: async () => {
             if (fault !== undefined) throw fault;
-            return { writes: changes.length, changes, conflicts: [], refused: [] };
+            const counted = new Changes();
+            for (const change of changes) counted.add(change);
+            const whole = new Set<string>();
+            const { counts } = counted;
+            return { writes: 1, counts, changes, conflicts: [], refused: [], isComplete: true, whole };
           },
           remove: async () => {},
           counts: () => ({ ...forwarder.counts() }),
@@ -36,7 +41,8 @@ describe("forwarder", () => {
         };
       },
       metrics: {
-        count: (name, labels) => counted.push(`${name} ${Object.values(labels).join()}`),
+        count: (name, labels, count = 1) =>
+          counted.push(...Array.from({ length: count }, () => `${name} ${Object.values(labels).join()}`)),
       },
       log: {
         ...silentLogger,

@@ -31,24 +31,24 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
       if (action === "keep")
         log.info("an older build changed it, and somebody else uses it by now: it is left", { kind, name });
     }
-    const changes = reconciled.changes.filter(({ action }) => action !== "keep");
-    for (const { kind } of changes) {
-      metrics.count("genkan_forwarding_writes_total", { kind });
-      if (isRepair) metrics.count("genkan_forwarding_repairs_total", { kind });
+    for (const [kind, count] of reconciled.counts) {
+      metrics.count("genkan_forwarding_writes_total", { kind }, count);
+      if (isRepair) metrics.count("genkan_forwarding_repairs_total", { kind }, count);
     }
-    if (!isRepair || changes.length === 0) return;
+    if (!isRepair || reconciled.counts.size === 0) return;
+    const changes = reconciled.changes.filter(({ action }) => action !== "keep");
     log.warn("the kernel was not as this speaker had left it, and was put right", {
-      count: changes.length,
+      count: reconciled.counts.values().reduce((sum, count) => sum + count, 0),
       changes: changes.slice(0, SAID).map(({ action, kind, name }) => `${action} ${kind} ${name}`),
     });
   };
 
   return {
-    async reconcile(input) {
+    async reconcile(input, isDue) {
       const isRepair = made !== undefined && isSame(made, input);
       made = undefined;
-      const reconciled = await forwarding().reconcile(input);
-      made = input;
+      const reconciled = await forwarding().reconcile(input, isDue);
+      if (reconciled.isComplete) made = input;
       tell(reconciled, isRepair);
       return reconciled;
     },

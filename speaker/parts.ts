@@ -88,7 +88,8 @@ export interface Comparison {
 
 /** Programs the kernel; forwarder.ts is the real one. */
 export interface Forwarder {
-  reconcile(input: ForwardingInput): Promise<Reconciled>;
+  /** `isDue`: whether another pass is asked for; this one then ends soon, and says how far it came. */
+  reconcile(input: ForwardingInput, isDue?: () => boolean): Promise<Reconciled>;
   /** Takes away everything that is ours, and puts back the sysctls; does nothing where nothing is. */
   remove(): Promise<void>;
   counts(): ForwardingCounts;

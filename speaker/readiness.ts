@@ -59,7 +59,9 @@ export class Readiness {
       readonly poolsWithoutLink: readonly string[];
     },
   ): void {
-    this.#forwardingTrouble = applied.forwardingTrouble ?? conflictOf(applied);
+    // What a pass that gave way has not come to may still be as it was found.
+    const known = applied.isComplete ? undefined : this.#forwardingTrouble;
+    this.#forwardingTrouble = applied.forwardingTrouble ?? conflictOf(applied) ?? known;
     this.#announcingTrouble = announcing.cannotSend ?? linkTrouble(announcing);
     const hasForwarded = applied.forwardingTrouble === undefined;
     if (hasForwarded) this.#refused = applied.reconciled?.refused ?? [];
@@ -67,7 +69,7 @@ export class Readiness {
     if (writes > 0) this.#lastWrites = writes;
     const canSend = announcing.cannotSend === undefined;
     // A fault of one moment takes readiness from nobody who had it.
-    this.#isReady = canSend && !applied.isUnable && (hasForwarded || this.#isReady);
+    this.#isReady = canSend && !applied.isUnable && ((hasForwarded && applied.isComplete) || this.#isReady);
   }
 
   /** This node has nothing to do any more; `error`: what of ours is still in the kernel, and why. */

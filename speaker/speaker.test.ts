@@ -85,6 +85,13 @@ function world() {
     refuse: (error: Error | undefined) => {
       forwarder.fault = error;
     },
+    /** Passes give way once they have come to these; undefined: they come to their end. */
+    giveWay: (...vips: string[]) => {
+      forwarder.whole = new Set(vips);
+    },
+    goOn: () => {
+      forwarder.whole = undefined;
+    },
     /** What stands in the way of single ports from now on. */
     obstruct: (...marks: string[]) => {
       forwarder.conflicts = marks;
@@ -260,5 +267,32 @@ test("a foreign IPVS service in the way of some ports is said until it is gone, 
   assert.deepEqual(told.at(-1), [`${VIP}/32`]);
   obstruct();
   assert.ok(((await speaker.pass())?.retryAfterMs ?? 0) === 0);
+  assert.deepEqual(condition("ForwardingReady").slice(0, 2), ["True", "Programmed"]);
+});
+
+test("a pass that gave way makes nobody ready, and takes readiness from nobody; routes go out as far as it came", async () => {
+  const { speaker, told, judge, giveWay, goOn, add, obstruct, condition } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  giveWay(VIP);
+  await speaker.pass();
+  assert.match(speaker.unsettled ?? "", /kernel/);
+  goOn();
+  obstruct("mark 0x1 belongs to a foreign IPVS service");
+  for (const _ of [1, 2]) await speaker.pass();
+  assert.deepEqual(told.at(-1), [`${VIP}/32`]);
+  for (const at of [2, 3])
+    add({
+      ...SERVICE,
+      ...{ key: `default/more-${at}`, uid: `${at}`, vips: [`198.51.100.${at}`] },
+      ids: { "IPv4/TCP/80": at },
+    });
+  giveWay("198.51.100.2");
+  obstruct();
+  await speaker.pass();
+  assert.deepEqual(told.at(-1), [`${VIP}/32`, "198.51.100.2/32"]);
+  assert.deepEqual(condition("ForwardingReady").slice(0, 2), ["False", "ForeignService"], "as it was found");
+  goOn();
+  await speaker.pass();
+  assert.equal(told.at(-1)?.length, 3);
   assert.deepEqual(condition("ForwardingReady").slice(0, 2), ["True", "Programmed"]);
 });

@@ -34,6 +34,8 @@ export interface SpeakerParts {
   readonly cannotSend: () => Trouble | undefined;
   /** Asks for another pass. */
   readonly trigger: () => void;
+  /** Whether another pass was asked for, and waits for the present one to give way. */
+  readonly isDue: () => boolean;
 }
 
 const RECHECK_MS = 2_000;

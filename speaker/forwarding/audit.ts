@@ -3,9 +3,10 @@
  * nothing: what it finds is read again by key, and put right, by the next pass (contents.ts). So it does no harm that a
  * piece may be out of date by then.
  */
-import { elementKey, elementText, markValue } from "#speaker/forwarding/elements.ts";
-import type { Entries } from "#speaker/forwarding/entries.ts";
+import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
+import type { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { schedulerFlags } from "#speaker/forwarding/plan-port.ts";
 import { isAsWanted, parseServerKey, serverKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 
@@ -18,7 +19,7 @@ export interface AuditOptions {
   /** Marks of ours, by `markValue`: those of the table come here, too. */
   readonly own: Set<string>;
   /** What differs. */
-  readonly found: Entries;
+  readonly found: Findings;
 }
 
 export class Audit {
@@ -50,13 +51,13 @@ export class Audit {
         const key = serverKey(service.family, service.mark);
         seen.add(key);
         if (!own.has(markValue(service.mark))) continue;
-        const server = wanted.servers.get(key);
-        const isRight = server?.scheduler === service.scheduler && server.flags === service.flags;
-        if (!isRight) found.servers.add(key);
+        const port = wanted.servers.portOf(key);
+        const isRight = port?.scheduler === service.scheduler && schedulerFlags(port) === service.flags;
+        if (!isRight) found.server(key);
       }
       yield;
     }
-    for (const key of wanted.servers.keys()) if (!seen.has(key)) found.servers.add(key);
+    yield* missing(wanted.servers.keys(), seen, (key) => found.server(key));
   }
 
   /** What is in the services. */
@@ -73,22 +74,22 @@ export class Audit {
     for (const part of kernel.routes.walk()) {
       for (const vip of part) {
         seen.add(vip);
-        if (!wanted.routes.has(vip)) found.routes.add(vip);
+        if (!wanted.routes.has(vip)) found.route(vip);
       }
       yield;
     }
-    for (const vip of wanted.routes) if (!seen.has(vip)) found.routes.add(vip);
+    yield* missing(wanted.routes, seen, (vip) => found.route(vip));
   }
 
   #server(key: string): void {
     const { kernel, wanted, own, found } = this.#options;
-    const server = wanted.servers.get(key);
-    if (server === undefined || !own.has(markValue(server.mark))) return;
     const { family, mark } = parseServerKey(key);
+    if (!own.has(markValue(mark))) return;
+    const server = wanted.servers.get(key);
+    if (server === undefined) return;
     const { scheduler, flags } = server;
     const destinations = kernel.servers.destinations({ family, mark });
-    if (!isAsWanted(server, { service: { family, mark, scheduler, flags }, destinations }))
-      found.servers.add(key);
+    if (!isAsWanted(server, { service: { family, mark, scheduler, flags }, destinations })) found.server(key);
   }
 
   *#set(set: string): Generator<Piece> {
@@ -101,12 +102,27 @@ export class Audit {
         const key = elementKey(element);
         seen.add(key);
         if (set === "marks") own.add(key);
-        const one = elements.get(key);
-        if (one === undefined || elementText(one) !== elementText(element)) found.addElement(set, key);
+        if (elements.valueOf(key) !== (element.value ?? "")) found.element(set, key);
       }
       yield;
     }
-    if (seen.size >= elements.size && found.elements.get(set) === undefined) return;
-    for (const key of elements.keys()) if (!seen.has(key)) found.addElement(set, key);
+    yield* missing(elements.keys(), seen, (key) => found.element(set, key));
+  }
+}
+
+/** Keys that are looked at in one piece: less than a millisecond's work. */
+const PIECE = 1_000;
+
+/** `found` is told those that were not seen. */
+function* missing(
+  wanted: Iterable<string>,
+  seen: ReadonlySet<string>,
+  found: (key: string) => void,
+): Generator<Piece> {
+  let looked = 0;
+  for (const key of wanted) {
+    if (!seen.has(key)) found(key);
+    looked += 1;
+    if (looked % PIECE === 0) yield;
   }
 }

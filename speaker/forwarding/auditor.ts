@@ -25,7 +25,7 @@ export interface AuditorOptions {
 
 export class Auditor {
   readonly #options: AuditorOptions;
-  #work: Generator<Piece | "rest">;
+  #work: Generator<Piece | "rest", void>;
   #epoch: number | undefined;
   #isTouched = false;
   #elementsAt: number;
@@ -43,6 +43,11 @@ export class Auditor {
 
   get lastRound(): { readonly endedAt: number; readonly tookMs: number } | undefined {
     return this.#lastRound;
+  }
+
+  /** Gives up what is in the middle of a list of the kernel's. */
+  stop(): void {
+    this.#work.return(undefined);
   }
 
   /** Works until the slice is used up, or there is nothing to do for now. */
@@ -64,7 +69,7 @@ export class Auditor {
     }
   }
 
-  *#rounds(): Generator<Piece | "rest"> {
+  *#rounds(): Generator<Piece | "rest", void> {
     const { audit, clock } = this.#options;
     for (;;) {
       const startedAt = clock.now();

@@ -8,17 +8,16 @@
  * packets; the other way round for what goes.
  */
 import type { Clock } from "#common/clock.ts";
-import { type ElementDifference, type Elements, ElementWriter } from "#speaker/forwarding/element-writer.ts";
+import type { Changes } from "#speaker/forwarding/changes.ts";
+import type { Elements } from "#speaker/forwarding/element-writer.ts";
 import { elementKey, elementText, markValue } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
-import { faultOf, isWithoutScheduler, noScheduler } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { Owners } from "#speaker/forwarding/owners.ts";
-import { type PortionSizes, portionsOf } from "#speaker/forwarding/portions.ts";
+import { type Portion, type PortionSizes, portionsOf } from "#speaker/forwarding/portions.ts";
 import { Reader, type Servers } from "#speaker/forwarding/reader.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
 import { Slices } from "#speaker/forwarding/slices.ts";
-import { type Change, type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
+import { type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
 import {
   differServers,
   isFilling,
@@ -30,21 +29,21 @@ import {
   type Subject,
 } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
+import { aboutRoute, type RouteSteps, Writer } from "#speaker/forwarding/writer.ts";
 
-/** Operations of one write, and elements of one transaction, but for those of one owner: milliseconds each. */
-const OPERATIONS_AT_ONCE = 200;
-const ELEMENTS_AT_ONCE = 1_000;
+/** How far a pass came. */
+export interface Settled {
+  /** False: it ended early, since it was asked to. */
+  readonly isComplete: boolean;
+  /** Addresses of which every port is as far as the kernel takes it; in a pass that is complete, some of them. */
+  readonly whole: ReadonlySet<string>;
+}
 
 /** What a pass did. */
 export interface Passing {
-  readonly changes: Change[];
+  readonly changes: Changes;
   /** For people: marks that somebody else's service has. */
   readonly conflicts: string[];
-}
-
-interface RouteSteps {
-  readonly add: readonly string[];
-  readonly remove: readonly string[];
 }
 
 export interface ContentsOptions {
@@ -61,6 +60,8 @@ export class Contents {
   readonly #options: ContentsOptions;
   readonly #reader: Reader;
   #unsettled = new Entries();
+  /** Wanted otherwise since the last pass: a change does not wait for what else there is to do. */
+  #fresh = new Entries();
   /** Marks, by `markValue`, for which nothing may be marked: this pass has looked at their elements. */
   readonly #withheld = new Set<string>();
   /** Keys of virtual servers that are wanted, and not there or without their scheduler. */
@@ -71,47 +72,90 @@ export class Contents {
     this.#reader = new Reader(options.kernel, options.wanted, this.own);
   }
 
+  /** All of it. */
   get unsettled(): Entries {
+    this.#join();
     return this.#unsettled;
   }
 
-  /** Makes the unsettled entries as wanted. Throws ForwardingError, NetlinkError where nothing at all could be done. */
-  async settle(pass: Passing): Promise<void> {
-    const due = this.#unsettled;
-    if (due.size === 0) return;
-    this.#unsettled = new Entries();
+  /** Whether an entry is, as `has` looks for it. */
+  readonly isUnsettled = (has: (entries: Entries) => boolean): boolean =>
+    has(this.#unsettled) || has(this.#fresh);
+
+  /** Something else is wanted of these than before. Takes them over. */
+  change(entries: Entries): void {
+    this.#join();
+    this.#fresh = entries;
+    if (this.#unsettled.size === 0) this.#join();
+  }
+
+  /** An audit has found these otherwise. Takes them over. */
+  find(entries: Entries): void {
+    entries.moveAll(this.#unsettled);
+  }
+
+  /** The smaller part goes into the larger one. */
+  #join(): void {
+    if (this.#fresh.size > this.#unsettled.size)
+      [this.#fresh, this.#unsettled] = [this.#unsettled, this.#fresh];
+    this.#fresh.moveAll(this.#unsettled);
+  }
+
+  /**
+   * Makes what is wanted otherwise since the last pass as wanted, and then what else is unsettled. It ends early when it is
+   * asked to, after the portion in hand: the rest is unsettled then. Throws ForwardingError, NetlinkError where nothing at
+   * all could be done.
+   */
+  async settle(pass: Passing, isDue: () => boolean): Promise<Settled> {
+    const left = new Entries();
+    const whole = new Set<string>();
     const slices = new Slices(this.#options.clock);
+    const writer = this.#writer(pass.changes, slices);
     this.#withheld.clear();
-    const portions = portionsOf(due, this.#options.wanted, this.#options.portions);
+    let inHand: Entries | undefined;
+    let isComplete = true;
     try {
-      for (let next = portions.next(); !next.done; next = portions.next()) {
-        const left = next.value.size === 0 ? next.value : await this.#settlePortion(next.value, pass, slices);
-        this.#unsettled.addAll(left);
+      for (const portion of this.#portions()) {
+        inHand = portion.entries;
+        if (inHand.size > 0) left.addAll(await this.#settlePortion(inHand, pass, writer, slices));
+        inHand = undefined;
+        for (const vip of portion.whole) whole.add(vip);
         await slices.breathe();
+        if (!isDue()) continue;
+        isComplete = false;
+        break;
       }
-    } catch (error) {
-      // Whatever was settled of it is found to be so by the next pass.
-      this.#unsettled.addAll(due);
-      throw error;
+    } finally {
+      // Of a portion that failed, what was settled is found to be so by the next pass.
+      this.#unsettled.addAll(left);
+      if (inHand !== undefined) this.#unsettled.addAll(inHand);
     }
-    this.#failIfNothingWorks();
+    if (isComplete) this.#failIfNothingWorks();
+    return { isComplete, whole };
+  }
+
+  *#portions(): Generator<Portion> {
+    const { wanted, portions } = this.#options;
+    yield* portionsOf(this.#fresh, wanted, portions);
+    yield* portionsOf(this.#unsettled, wanted, portions);
   }
 
   /** Returns what of it is still not as wanted. */
-  async #settlePortion(portion: Entries, pass: Passing, slices: Slices): Promise<Entries> {
+  async #settlePortion(portion: Entries, pass: Passing, writer: Writer, slices: Slices): Promise<Entries> {
     const { counter } = this.#options.kernel;
     const before = counter.written;
-    const left = await this.#write(portion, pass, slices);
-    return counter.written > before ? this.#verify(portion, slices) : left;
+    const left = await this.#write(portion, pass, writer, slices);
+    return counter.written > before ? this.#verify(portion, writer, slices) : left;
   }
 
   /** Elements of sets, as they are wanted at present; nothing of somebody else's marks. Throws where nobody's are taken. */
-  fill(add: Map<string, readonly Element[]>, changes: Change[]): void {
-    this.#writer(this.#owners()).write({ remove: new Map(), add }, changes);
+  fill(add: Map<string, readonly Element[]>, changes: Changes): void {
+    const { elements } = this.#writer(changes, new Slices(this.#options.clock));
+    elements.write({ remove: new Map(), add }, changes);
   }
 
   /** Returns what is still not as wanted, by what was read before the writing: the same, if nothing was written. */
-  async #write(due: Entries, pass: Passing, slices: Slices): Promise<Entries> {
+  async #write(due: Entries, pass: Passing, writer: Writer, slices: Slices): Promise<Entries> {
     const { wanted } = this.#options;
     const servers = await this.#reader.servers(due.servers, slices);
     const others = this.#foreign(servers);
@@ -123,15 +167,14 @@ export class Contents {
     this.#pullIn(due, [...others, ...known]);
     const difference = this.#differServers(servers);
     const routes = this.#differRoutes(due.routes);
-    const owners = this.#owners();
-    const elements = this.#writer(owners);
+    const { elements } = writer;
 
     let found = await this.#reader.elements(due.elements, slices);
     let should = this.#wantedElements(due);
     const marking = elements.difference(should, found, { others, unusable: [] });
-    await this.#writeElements(elements, { add: only(marking.add, "marks"), remove: new Map() }, pass, slices);
-    await this.#run(difference.add, owners, pass, slices);
-    this.#writeRoutes({ add: routes.add, remove: [] }, owners, pass);
+    await writer.writeElements({ add: only(marking.add, "marks"), remove: new Map() });
+    await writer.run(difference.add);
+    writer.writeRoutes({ add: routes.add, remove: [] });
     const unusable = this.#findUnusable(servers);
     if (this.#pullIn(due, [...others, ...unusable])) {
       found = await this.#reader.elements(due.elements, slices);
@@ -140,20 +183,19 @@ export class Contents {
     // Those marks are there by now; what is refused of them is known by the same words.
     const usable = elements.difference(should, found, { others, unusable });
     const rest = { add: without(usable.add, "marks"), remove: without(usable.remove, "marks") };
-    await this.#writeElements(elements, rest, pass, slices);
-    await this.#run(difference.remove, owners, pass, slices);
-    this.#writeRoutes({ add: [], remove: routes.remove }, owners, pass);
+    await writer.writeElements(rest);
+    await writer.run(difference.remove);
+    writer.writeRoutes({ add: [], remove: routes.remove });
     const gone = keeping(only(usable.remove, "marks"), this.#lingering(servers));
-    await this.#writeElements(elements, { add: new Map(), remove: gone }, pass, slices);
+    await writer.writeElements({ add: new Map(), remove: gone });
     return this.#differing(due, servers, found);
   }
 
   /** Announcing waits for this: what was written is what is there. What is not is noted as refused, and not written. */
-  async #verify(due: Entries, slices: Slices): Promise<Entries> {
+  async #verify(due: Entries, { owners, elements }: Writer, slices: Slices): Promise<Entries> {
     const { refusals } = this.#options;
     const servers = await this.#reader.servers(due.servers, slices);
     const others = this.#foreign(servers);
-    const owners = this.#owners();
     const { add, remove } = this.#differServers(servers);
     for (const { operation, about } of [...add, ...remove]) {
       if (about.parent !== undefined && refusals.has(keyOfParent(about.parent))) continue;
@@ -172,7 +214,6 @@ export class Contents {
     const unusable = this.#findUnusable(servers);
     this.#pullIn(due, [...others, ...unusable]);
     const found = await this.#reader.elements(due.elements, slices);
-    const elements = this.#writer(owners);
     const difference = elements.difference(this.#wantedElements(due), found, { others, unusable });
     const lingering = [...servers.present.keys()].filter((key) => !servers.wanted.has(key));
     elements.noteUnverified({ ...difference, remove: keeping(difference.remove, marksOf(lingering)) });
@@ -302,90 +343,11 @@ export class Contents {
     return left;
   }
 
-  /** Owner by owner in one transaction, and not more of them than one slice takes. */
-  async #writeElements(
-    writer: ElementWriter,
-    difference: ElementDifference,
-    { changes }: Passing,
-    slices: Slices,
-  ): Promise<void> {
-    for (const part of writer.parts(difference, ELEMENTS_AT_ONCE)) {
-      writer.write(part, changes);
-      await slices.breathe();
-    }
-  }
-
-  async #run(steps: readonly Step[], owners: Owners, pass: Passing, slices: Slices): Promise<void> {
-    for (let start = 0; start < steps.length; ) {
-      let end = Math.min(steps.length, start + OPERATIONS_AT_ONCE);
-      // What is about one thing stays together: its first refusal says why.
-      while (end < steps.length && steps[end]?.about === steps[end - 1]?.about) end += 1;
-      this.#runSome(steps.slice(start, end), owners, pass);
-      start = end;
-      await slices.breathe();
-    }
-  }
-
-  /** What is gone already is gone as wanted, and what is there already is read back. */
-  #runSome(steps: readonly Step[], owners: Owners, { changes }: Passing): void {
-    const { kernel, refusals } = this.#options;
-    const refused = new Set<Subject>();
-    for (const { index, error } of kernel.servers.write(steps.map(({ operation }) => operation))) {
-      const step = steps[index];
-      if (step === undefined || isDone(step, error.code)) continue;
-      if (error.code === "EPERM") throw faultOf(error);
-      if (isWithoutScheduler(step.operation, error)) throw noScheduler(error);
-      // The first refusal says why; what else was asked about the same thing fails for that.
-      if (refused.has(step.about)) continue;
-      refused.add(step.about);
-      // What cannot be without the refused one is refused for that reason alone.
-      const { parent } = step.about;
-      if (parent !== undefined && refusals.isPaused(keyOfParent(parent))) continue;
-      refusals.note(keyOfSubject(step.about), owners.refusal(step.about, error));
-    }
-    const done = new Set(steps.map(({ about }) => about).filter((about) => !refused.has(about)));
-    for (const about of done) this.#done(about, changes);
-  }
-
-  #writeRoutes(steps: RouteSteps, owners: Owners, { changes }: Passing): void {
-    if (steps.add.length + steps.remove.length === 0) return;
-    const { kernel, refusals } = this.#options;
-    const refused = new Set<string>();
-    for (const { vip, error } of kernel.routes.write(steps)) {
-      if (error.code === "EPERM") throw faultOf(error);
-      refused.add(vip);
-      const about = aboutRoute("create", vip);
-      refusals.note(keyOfSubject(about), owners.refusal(about, error));
-    }
-    const did = (action: Change["action"], vips: readonly string[]): void => {
-      for (const vip of vips) if (!refused.has(vip)) this.#done(aboutRoute(action, vip), changes);
-    };
-    did("create", steps.add);
-    did("remove", steps.remove);
-  }
-
-  #done(about: Subject, changes: Change[]): void {
-    if (about.change !== undefined) changes.push(about.change);
-    if (!this.#options.refusals.isEmpty) this.#options.refusals.take(keyOfSubject(about));
-  }
-
-  #owners(): Owners {
-    return new Owners(this.#options.wanted);
-  }
-
-  #writer(owners: Owners): ElementWriter {
-    return new ElementWriter(this.#options.kernel.elements, this.#options.refusals, owners);
+  #writer(changes: Changes, slices: Slices): Writer {
+    const { kernel, refusals, wanted } = this.#options;
+    return new Writer({ kernel, refusals, owning: wanted, changes, slices });
   }
 }
-
-function aboutRoute(action: Change["action"], vip: string): Subject {
-  return { kind: "route", own: vip, change: { action, kind: "route", name: vip } };
-}
-
-const isDone = ({ operation: { kind } }: Step, code: string): boolean =>
-  kind === "removeService" || kind === "removeDestination"
-    ? code === "ESRCH" || code === "ENOENT"
-    : code === "EEXIST";
 
 const marksOf = (keys: readonly string[]): Set<string> =>
   new Set(keys.map((key) => markValue(parseServerKey(key).mark)));

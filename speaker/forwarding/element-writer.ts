@@ -2,13 +2,14 @@
  * Writes elements of our sets and maps. The kernel takes a transaction whole or not at all: when it refuses one, the
  * owner (a port of a Service, an address) whose elements it does not take is found, and everybody else's are written.
  */
+import type { Changes } from "#speaker/forwarding/changes.ts";
 import { elementKey, markValue, ownerOf } from "#speaker/forwarding/elements.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import { isolate } from "#speaker/forwarding/isolate.ts";
 import type { ElementTable } from "#speaker/forwarding/kernel.ts";
 import type { Owners } from "#speaker/forwarding/owners.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
-import { type Change, type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
+import { type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
 import { NetlinkError } from "#speaker/netlink/error.ts";
 
 /** Transactions of one call: enough to find about ten refused owners among 60,000. */
@@ -80,11 +81,11 @@ export class ElementWriter {
   }
 
   /** Throws where the kernel takes nobody's elements. */
-  write(difference: ElementDifference, changes: Change[]): void {
+  write(difference: ElementDifference, changes: Changes): void {
     if (difference.add.size + difference.remove.size === 0) return;
     const error = this.#attempt(difference);
     if (error === undefined) {
-      changes.push(...changesOf(difference));
+      tell(difference, changes);
       return;
     }
     if (!this.#table.exists()) throw faultOf(error);
@@ -98,7 +99,7 @@ export class ElementWriter {
     for (const { item, error: why } of refused) this.#note(item[0], why);
     const owners = new Set(refused.map(({ item: [owner] }) => owner));
     const done = parts.filter(([owner]) => !owners.has(owner)).map(([, part]) => part);
-    changes.push(...changesOf(joined(done)));
+    tell(joined(done), changes);
   }
 
   /** What is read back and still differs. */
@@ -177,10 +178,12 @@ function append(elements: Map<string, Element[]>, set: string, element: Element)
   else list.push(element);
 }
 
-function changesOf({ add, remove }: ElementDifference): Change[] {
-  const of = (action: Change["action"], elements: Elements): Change[] =>
-    [...elements].flatMap(([set, list]) =>
-      list.map(({ key }): Change => ({ action, kind: "element", name: `${set} ${key}` })),
-    );
-  return [...of("create", add), ...of("remove", remove)];
+function tell({ add, remove }: ElementDifference, changes: Changes): void {
+  for (const [action, elements] of [
+    ["create", add],
+    ["remove", remove],
+  ] as const) {
+    for (const [set, list] of elements)
+      for (const { key } of list) changes.add({ action, kind: "element", name: `${set} ${key}` });
+  }
 }

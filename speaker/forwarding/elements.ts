@@ -78,6 +78,10 @@ export const elementKey = ({ key, keyEnd }: Element): string => (keyEnd === unde
 export const elementText = ({ key, keyEnd, value }: Element): string =>
   `${key}|${keyEnd ?? ""}|${value ?? ""}`;
 
+/** Sets whose elements have two ends (sets.ts). */
+export const isOfIntervals = (set: string): boolean =>
+  set.startsWith("admitted_") || set.startsWith("routed");
+
 /** `set4` or `set6`. */
 export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;
 

@@ -19,14 +19,22 @@ export class Entries {
     for (const [set, keys] of elements) for (const key of keys) this.addElement(set, key);
   }
 
-  /** What is here and not there. */
-  without(others: Entries): Entries {
-    const left = new Entries();
-    for (const key of this.servers) if (!others.servers.has(key)) left.servers.add(key);
-    for (const vip of this.routes) if (!others.routes.has(vip)) left.routes.add(vip);
-    for (const [set, keys] of this.elements)
-      for (const key of keys) if (others.elements.get(set)?.has(key) !== true) left.addElement(set, key);
-    return left;
+  /** What is handed over is no more here: nothing of it is twice in memory. */
+  moveServer(key: string, to: Entries): void {
+    if (this.servers.delete(key)) to.servers.add(key);
+  }
+
+  moveElement(set: string, key: string, to: Entries): void {
+    if (this.elements.get(set)?.delete(key) === true) to.addElement(set, key);
+  }
+
+  moveRoute(vip: string, to: Entries): void {
+    if (this.routes.delete(vip)) to.routes.add(vip);
+  }
+
+  moveAll(to: Entries): void {
+    to.addAll(this);
+    this.clear();
   }
 
   get size(): number {

@@ -286,3 +286,36 @@ test("removal takes away all of ours, leaves the foreign, and a pass after it ma
   await forwarding.reconcile(wanted);
   assert.deepEqual(kernel.describe(), made);
 });
+
+test("a pass that is asked to gives way after a portion, and the next one begins with what changed since", async () => {
+  const { kernel, forwarding } = world();
+  const ports = Array.from({ length: 200 }, (_, at) => port(at + 1, "10.0.0.1", "10.0.0.2", "10.0.0.3"));
+  const first = await forwarding.reconcile(wanting(...ports), () => true);
+  assert.equal(first.isComplete, false);
+  // The comparison with what was there before comes first, as far as it is asked for another pass.
+  for (let { whole } = first; whole.size === 0; )
+    ({ whole } = await forwarding.reconcile(wanting(...ports), () => true));
+  assert.ok(kernel.present.servers.size < 100 && kernel.present.servers.size > 0);
+  const changed = ports.with(199, port(200, "10.0.0.9"));
+  const { isComplete, whole } = await forwarding.reconcile(wanting(...changed), () => true);
+  assert.deepEqual([isComplete, kernel.present.servers.has(`2/${0x1000 | 200}`)], [false, true]);
+  assert.ok(whole.size < 200);
+  assert.equal((await forwarding.reconcile(wanting(...changed))).isComplete, true);
+  assert.equal(kernel.present.servers.size, 200);
+});
+
+test("what was refused stays refused over a pass that gave way before it came to it", async () => {
+  const { kernel, forwarding } = world();
+  const ports = Array.from({ length: 200 }, (_, at) => port(at + 1, "10.0.0.1", "10.0.0.2", "10.0.0.3"));
+  kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
+  const bad = port(201, "10.0.0.1", BAD);
+  assert.equal((await forwarding.reconcile(wanting(...ports, bad))).refused.length, 1);
+  const others = ports.map(({ id }) => port(id, "10.0.0.7", "10.0.0.8", "10.0.0.9"));
+  const { isComplete, refused } = await forwarding.reconcile(wanting(...others, bad), () => true);
+  assert.deepEqual([isComplete, refused.length], [false, 1]);
+  const { written } = kernel.counter;
+  await forwarding.reconcile(wanting(...others, bad));
+  const after = kernel.counter.written;
+  assert.ok(after > written);
+  assert.equal((await forwarding.reconcile(wanting(...others, bad))).writes, 0, "its pause is not over");
+});

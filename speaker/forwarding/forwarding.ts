@@ -6,10 +6,12 @@
 import type { Cancel, Clock } from "#common/clock.ts";
 import { Audit } from "#speaker/forwarding/audit.ts";
 import { Auditor, SLICE_EVERY_MS } from "#speaker/forwarding/auditor.ts";
-import { Contents, type Passing } from "#speaker/forwarding/contents.ts";
+import { Changes } from "#speaker/forwarding/changes.ts";
+import { Contents, type Passing, type Settled } from "#speaker/forwarding/contents.ts";
 import { type Difference, describeDifference } from "#speaker/forwarding/difference.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
+import { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { PortionSizes } from "#speaker/forwarding/portions.ts";
 import { Refusals } from "#speaker/forwarding/refusals.ts";
@@ -39,12 +41,16 @@ export interface ForwardingOptions {
 interface Kept {
   readonly wanted: Wanted;
   readonly contents: Contents;
-  /** What the audit has found, and no pass has seen yet. */
-  readonly found: Entries;
+  readonly findings: Findings;
   readonly audit: Audit;
+  /** A comparison that has to be over before anything is written; a pass that ended early may have left it half done. */
+  comparing: Generator | undefined;
   /** Once everything was compared for the first time. */
-  auditor?: Auditor;
+  auditor: Auditor | undefined;
 }
+
+/** Before anything was settled. */
+const NOT_SETTLED: Settled = { isComplete: false, whole: new Set() };
 
 export class Forwarding {
   readonly #kernel: ForwardingKernel;
@@ -63,49 +69,61 @@ export class Forwarding {
     this.#kept = this.#begin();
   }
 
-  /** Throws ForwardingError where no Service could be served; what was done up to then stays, and the next pass goes on from there. */
-  async reconcile(input: ForwardingInput): Promise<Reconciled> {
+  /**
+   * `isDue`: whether another pass is asked for, which may have more urgent things to do first; this one then ends before all
+   * is done, but not before some is. Throws ForwardingError where no Service could be served; what was done up to then stays,
+   * and the next pass goes on from there.
+   */
+  async reconcile(input: ForwardingInput, isDue = (): boolean => false): Promise<Reconciled> {
     const before = this.#kernel.counter.written;
-    const pass: Passing = { changes: [], conflicts: [] };
+    const pass: Passing = { changes: new Changes(), conflicts: [] };
+    let settled = NOT_SETTLED;
     this.#isBusy = true;
     this.#refusals.begin();
     try {
       // First: a kernel without ip_vs may lack the rest too, and ip_vs is what people have to hear of.
       this.#kernel.servers.load();
-      this.#update(input);
-      const { contents, wanted } = this.#kept;
-      const changes = await this.#ensureSkeleton(wanted, contents, pass);
-      pass.changes.push(...changes);
-      await this.#compare(changes);
-      contents.unsettled.addAll(this.#kept.found);
-      this.#kept.found.clear();
-      await contents.settle(pass);
+      settled = await this.#pass(input, pass, isDue);
     } catch (error) {
       throw faultOf(error);
     } finally {
-      this.#refusals.end();
+      // What a pass that ended early did not come to is refused still.
+      if (settled.isComplete) this.#refusals.end();
       this.#isBusy = false;
       this.#passes += 1;
-      this.#changes += pass.changes.length;
+      this.#changes += pass.changes.total;
       this.#auditSoon();
     }
     return {
+      ...settled,
       writes: this.#kernel.counter.written - before,
-      changes: pass.changes,
+      changes: pass.changes.named,
+      counts: pass.changes.counts,
       conflicts: pass.conflicts,
       refused: [...this.#kept.wanted.leftOut, ...this.#refusals.list()],
     };
+  }
+
+  async #pass(input: ForwardingInput, pass: Passing, isDue: () => boolean): Promise<Settled> {
+    await this.#update(input);
+    const { contents, wanted, findings } = this.#kept;
+    const changes = await this.#ensureSkeleton(wanted, contents, pass);
+    for (const change of changes) pass.changes.add(change);
+    if (!(await this.#compare(changes, isDue))) return NOT_SETTLED;
+    contents.find(findings.entries);
+    return contents.settle(pass, isDue);
   }
 
   /** Compares everything now; the next pass puts right what is not as wanted. Returns how many entries that are. */
   async audit(): Promise<number> {
     this.#isBusy = true;
     try {
-      await this.#compareAll(this.#kept.audit.all());
+      const slices = new Slices(this.#options.clock);
+      for (const _ of this.#kept.audit.all()) await slices.breathe();
     } finally {
       this.#isBusy = false;
     }
-    return this.#news();
+    return this.#kept.findings.entries.size;
   }
 
   /** The last whole round of the audit in the background, by the clock of this object. */
@@ -120,7 +138,7 @@ export class Forwarding {
     try {
       await emptyKernel(this.#kernel, this.#kept.contents.own, new Slices(this.#options.clock));
       this.#refusals.clear();
-      this.#kept = this.#begin();
+      this.#beginAnew();
     } catch (error) {
       throw faultOf(error);
     } finally {
@@ -150,7 +168,7 @@ export class Forwarding {
   difference(): Difference {
     const all = new Entries();
     all.addAll(this.#kept.contents.unsettled);
-    all.addAll(this.#kept.found);
+    all.addAll(this.#kept.findings.entries);
     return describeDifference(this.#kernel, this.#kept.wanted, all);
   }
 
@@ -164,18 +182,28 @@ export class Forwarding {
       clock,
       portions,
     });
-    const found = new Entries();
-    const audit = new Audit({ kernel: this.#kernel, wanted, own: contents.own, found });
-    return { wanted, contents, found, audit };
+    const findings = new Findings(contents);
+    const audit = new Audit({ kernel: this.#kernel, wanted, own: contents.own, found: findings });
+    return { wanted, contents, findings, audit, comparing: audit.all(), auditor: undefined };
+  }
+
+  #beginAnew(): void {
+    this.#kept.comparing?.return(undefined);
+    this.#kept.auditor?.stop();
+    this.#kept = this.#begin();
   }
 
   /** An input that cannot be planned leaves no half of it behind: the next one begins anew. */
-  #update(input: ForwardingInput): void {
+  async #update(input: ForwardingInput): Promise<void> {
     const { wanted, contents } = this.#kept;
+    const slices = new Slices(this.#options.clock);
     try {
-      contents.unsettled.addAll(wanted.update(input));
+      const steps = wanted.steps(input);
+      let step = steps.next();
+      for (; step.done !== true; step = steps.next()) await slices.breathe();
+      contents.change(step.value);
     } catch (error) {
-      this.#kept = this.#begin();
+      this.#beginAnew();
       throw error;
     }
   }
@@ -183,7 +211,7 @@ export class Forwarding {
   #ensureSkeleton(wanted: Wanted, contents: Contents, { changes }: Passing): Promise<Change[]> {
     const { settings, nodeAddresses, knowsMembers } = wanted;
     const admitting = (): Map<string, readonly Element[]> =>
-      new Map(ADMITTING_SETS.map((set) => [set, [...(wanted.elements.get(set)?.values() ?? [])]]));
+      new Map(ADMITTING_SETS.map((set) => [set, wanted.elements.get(set)?.list() ?? []]));
     return this.#kernel.skeleton.ensure({
       settings,
       nodeAddresses,
@@ -194,27 +222,34 @@ export class Forwarding {
     });
   }
 
-  /** At first everything; and every set once the table was made anew. */
-  async #compare(changes: readonly Change[]): Promise<void> {
-    const { audit } = this.#kept;
-    const { clock } = this.#options;
-    if (this.#kept.auditor === undefined) {
-      await this.#compareAll(audit.all());
-      this.#kept.auditor = new Auditor({ audit, clock, epoch: () => this.#kernel.elements.epoch() });
-    } else if (changes.some(({ kind }) => kind === "ruleset")) {
-      await this.#compareAll(audit.elements());
+  /** At first everything; and every set once the table was made anew. False: there is more to compare, and another pass is due. */
+  async #compare(changes: readonly Change[], isDue: () => boolean): Promise<boolean> {
+    const kept = this.#kept;
+    if (changes.some(({ kind }) => kind === "ruleset")) {
+      kept.comparing?.return(undefined);
+      kept.comparing = kept.auditor === undefined ? kept.audit.all() : kept.audit.elements();
     }
-  }
-
-  async #compareAll(pieces: Iterable<unknown>): Promise<void> {
-    const slices = new Slices(this.#options.clock);
-    for (const _ of pieces) await slices.breathe();
-  }
-
-  /** How much the audit has found that no pass knows of. */
-  #news(): number {
-    const { found, contents } = this.#kept;
-    return found.without(contents.unsettled).size;
+    if (kept.comparing !== undefined) {
+      const slices = new Slices(this.#options.clock);
+      try {
+        while (kept.comparing.next().done !== true) {
+          await slices.breathe();
+          if (isDue()) return false;
+        }
+      } catch (error) {
+        // A generator that threw is over.
+        kept.comparing = kept.audit.all();
+        throw error;
+      }
+      kept.comparing = undefined;
+    }
+    const { audit } = kept;
+    kept.auditor ??= new Auditor({
+      audit,
+      clock: this.#options.clock,
+      epoch: () => this.#kernel.elements.epoch(),
+    });
+    return true;
   }
 
   #auditSoon(): void {
@@ -236,8 +271,7 @@ export class Forwarding {
       this.#options.onDrift?.();
       return;
     }
-    if (this.#kept.found.size > 0 && this.#news() > 0) this.#options.onDrift?.();
-    else this.#kept.found.clear();
+    if (this.#kept.findings.entries.size > 0) this.#options.onDrift?.();
   }
 
   #stopAudit(): void {

@@ -68,6 +68,8 @@ const step = fc.record({
   /** Chooses what a fault or damage hits. */
   seed: fc.integer({ min: 0, max: 7 }),
   waitMs: fc.constantFrom(0, 500, 3_000, 8_000),
+  /** The pass gives way to another one when it has asked so often. */
+  asked: fc.constantFrom(0, 1, 2, 5, Number.POSITIVE_INFINITY),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -105,9 +107,14 @@ function harm(kernel: FakeForwardingKernel, { damage, seed }: Step): void {
 }
 
 /** What of it the pass says is no matter: it has to come right afterwards. */
-async function pass(forwarding: Forwarding, wanted: ForwardingInput): Promise<void> {
+async function pass(
+  forwarding: Forwarding,
+  wanted: ForwardingInput,
+  asked = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  let left = asked;
   try {
-    await forwarding.reconcile(wanted);
+    await forwarding.reconcile(wanted, () => left-- <= 0);
   } catch (error) {
     if (!(error instanceof ForwardingError)) throw error;
   }
@@ -125,7 +132,7 @@ for (const portions of [PORTION_SIZES, PORTIONS]) {
         const forwarding = new Forwarding(kernel, { clock, onDrift: () => {}, portions });
         for (const each of steps) {
           misbehave(kernel, each);
-          await pass(forwarding, each.input);
+          await pass(forwarding, each.input, each.asked);
           harm(kernel, each);
           await clock.advance(each.waitMs);
           await pass(forwarding, each.input);

@@ -20,6 +20,9 @@ export function markOf(id: number, tier: Tier, routingBit: number): number {
 /** The id of a mark that `markOf` made, of either tier. */
 export const idOf = (mark: number): number => ((mark >>> 16) << 12) | (mark & 0xfff);
 
+/** The tier of a mark that `markOf` made. */
+export const tierOf = (mark: number): Tier => ((mark & TIER_2) === 0 ? 1 : 2);
+
 /** Whether a routing bit leaves ids, tier and other agents' bits alone. */
 export function isRoutingBit(bit: number): boolean {
   return bit === 0x1000;

@@ -13,7 +13,7 @@ import {
   sourceKey,
   valueKey,
 } from "#speaker/forwarding/elements.ts";
-import { markOf } from "#speaker/forwarding/mark.ts";
+import { markOf, tierOf } from "#speaker/forwarding/mark.ts";
 import type {
   Element,
   ForwardedEndpoint,
@@ -25,11 +25,6 @@ import type {
 import { MH } from "#speaker/netlink/ipvs.ts";
 
 export type SetElement = readonly [set: string, element: Element];
-
-export interface PortPlan {
-  readonly servers: readonly VirtualServer[];
-  readonly elements: readonly SetElement[];
-}
 
 interface Keyed {
   readonly endpoint: ForwardedEndpoint;
@@ -50,7 +45,8 @@ function realServer(endpoint: ForwardedEndpoint, weight: number): RealServer {
   return { address: endpoint.address, port: endpoint.port, forwarding, weight };
 }
 
-function schedulerFlags(port: ForwardedPort): number {
+/** IP_VS_SVC_F_SCHED* bits of its virtual servers. */
+export function schedulerFlags(port: ForwardedPort): number {
   if (port.scheduler !== "mh") return 0;
   return port.affinity ? MH.fallback : MH.fallback | MH.port;
 }
@@ -154,27 +150,36 @@ function marking(port: ForwardedPort, maps: readonly SetName[], key: string, mar
   ];
 }
 
+const sortedEndpoints = ({ endpoints }: ForwardedPort): Keyed[] =>
+  endpoints.map((endpoint): Keyed => ({ endpoint, key: addressKey(endpoint.address) })).sort(byAddress);
+
+const hasLocalPod = ({ endpoints }: ForwardedPort): boolean => endpoints.some(({ isLocal }) => isLocal);
+
+/** The one of `planPort` that has the mark. */
+export function planServer(port: ForwardedPort, mark: number): VirtualServer {
+  return (tierOf(mark) === 1 ? tier1 : tier2)(port, mark, sortedEndpoints(port));
+}
+
+/** Marks of the port's virtual servers. */
+export function marksOfPort(port: ForwardedPort, { routingBit }: ForwardingSettings): number[] {
+  if (port.endpoints.length === 0) return [];
+  const first = markOf(port.id, 1, routingBit);
+  // Never hit on a node without a pod of the port, and 37 KB of kernel memory.
+  return hasLocalPod(port) ? [first, markOf(port.id, 2, routingBit)] : [first];
+}
+
 /** Throws for values that no port can have. */
-export function planPort(port: ForwardedPort, { routingBit }: ForwardingSettings): PortPlan {
+export function planElements(port: ForwardedPort, settings: ForwardingSettings): SetElement[] {
   const key = portKey(port.vip, port.protocol, port.port);
   // In no set: as a port that no Service has.
-  if (port.endpoints.length === 0) return { servers: [], elements: [] };
-  const [mark1, mark2] = [markOf(port.id, 1, routingBit), markOf(port.id, 2, routingBit)];
-  const sorted = port.endpoints
-    .map((endpoint): Keyed => ({ endpoint, key: addressKey(endpoint.address) }))
-    .sort(byAddress);
-  const elements: SetElement[] = [
+  const [mark1, mark2] = marksOfPort(port, settings);
+  if (mark1 === undefined) return [];
+  return [
     [named("ports", port.family), { key }],
     // An ICMP error names the port as the source of the packet inside it: the same bytes.
     ...marking(port, ["tier1v", "error1v"], key, mark1),
     ...sourceElements(port, key),
-    ...endpointElements(port.family, sorted, key),
+    ...endpointElements(port.family, sortedEndpoints(port), key),
+    ...(mark2 === undefined ? [] : marking(port, ["tier2v", "error2v"], key, mark2)),
   ];
-  const first = tier1(port, mark1, sorted);
-  // Never hit on a node without a pod of the port, and 37 KB of kernel memory.
-  if (!port.endpoints.some((endpoint) => endpoint.isLocal)) return { servers: [first], elements };
-  return {
-    servers: [first, tier2(port, mark2, sorted)],
-    elements: [...elements, ...marking(port, ["tier2v", "error2v"], key, mark2)],
-  };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ownerOf } from "./elements.ts";
+import { addressKey, ownerOf } from "./elements.ts";
 import { Entries } from "./entries.ts";
 import { PORTION_SIZES, portionsOf } from "./portions.ts";
 import type { ForwardedPort } from "./types.ts";
@@ -23,12 +23,24 @@ const inputOf = (...ids: number[]) => {
 };
 const ids = (from: number, count: number): number[] => Array.from({ length: count }, (_, at) => from + at);
 
-function changed(): { wanted: Wanted; due: Entries; portions: Entries[] } {
+function changed(): { wanted: Wanted; due: Entries; portions: Entries[]; whole: Set<string> } {
   const wanted = new Wanted();
   wanted.update(inputOf(...ids(1, 1_000)));
-  const due = wanted.update(inputOf(...ids(501, 1_000)));
-  return { wanted, due, portions: [...portionsOf(due, wanted)] };
+  const entries = wanted.update(inputOf(...ids(501, 1_000)));
+  const due = new Entries();
+  due.addAll(entries);
+  const portions = [...portionsOf(entries, wanted)];
+  assert.equal(entries.size, 0, "what is handed out is taken out");
+  const whole = new Set(portions.flatMap((portion) => portion.whole));
+  return { wanted, due, whole, portions: portions.map((portion) => portion.entries) };
 }
+
+const textsOf = ({ servers, elements, routes }: Entries): string[] =>
+  [
+    ...servers,
+    ...routes,
+    ...[...elements].flatMap(([set, keys]) => [...keys].map((key) => `${set} ${key}`)),
+  ].sort();
 
 test("portions are all that is due, each entry once", () => {
   const { due, portions } = changed();
@@ -38,7 +50,7 @@ test("portions are all that is due, each entry once", () => {
     portions.reduce((sum, { size }) => sum + size, 0),
     due.size,
   );
-  assert.equal(all.without(due).size + due.without(all).size, 0);
+  assert.deepEqual(textsOf(all), textsOf(due));
   assert.ok(portions.every(({ servers }) => servers.size <= PORTION_SIZES.servers));
 });
 
@@ -64,10 +76,53 @@ test("a port's server and its elements are in one portion; what goes comes last,
   }
 });
 
+test("an address is whole with the last portion that has anything of it", () => {
+  const wanted = new Wanted();
+  const due = wanted.update(inputOf(...ids(1, 1_000)));
+  const done = new Entries();
+  const seen = new Set<string>();
+  for (const { entries, whole } of portionsOf(due, wanted)) {
+    done.addAll(entries);
+    for (const vip of whole) {
+      seen.add(vip);
+      assert.ok(done.routes.has(vip) && done.elements.get("vips4")?.has(addressKey(vip)), vip);
+      for (const one of wanted.portsOf(vip)) assert.ok(done.servers.has(`2/${0x1000 | one.id}`), vip);
+    }
+  }
+  assert.equal(seen.size, 1_000);
+});
+
+test("a port that admits others goes with what it admitted before: the kernel refuses intervals that overlap", () => {
+  const wanted = new Wanted();
+  const { ports, ...rest } = inputOf(...ids(1, 200));
+  const admitting = (range: string, weight: boolean) =>
+    ports.map(
+      (one): ForwardedPort => ({
+        ...one,
+        sourceRanges: [range],
+        endpoints: one.endpoints.map((endpoint) => ({ ...endpoint, isServing: weight })),
+      }),
+    );
+  wanted.update({ ...rest, ports: admitting("10.0.0.0/8", true) });
+  const due = wanted.update({ ...rest, ports: admitting("10.0.0.0/9", false) });
+  for (const { entries } of portionsOf(due, wanted)) {
+    for (const set of ["admitted_tcp4", "admitted_ping4"]) {
+      const keys = [...(entries.elements.get(set) ?? [])].map((key) => ownerOf(set, key));
+      assert.equal(keys.length, 2 * new Set(keys).size, "both the old interval and the new one");
+    }
+  }
+});
+
 test("little is one portion", () => {
   const wanted = new Wanted();
   const due = wanted.update(inputOf(1, 2));
-  assert.deepEqual([...portionsOf(due, wanted)], [due]);
+  const texts = textsOf(due);
+  const portions = [...portionsOf(due, wanted)];
+  assert.deepEqual(
+    portions.map(({ entries }) => textsOf(entries)),
+    [texts],
+  );
+  assert.deepEqual([...portionsOf(new Entries(), wanted)], []);
 });
 
 function markText(key: string): string {

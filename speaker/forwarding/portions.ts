@@ -1,12 +1,25 @@
 /**
- * Cuts what a pass has to do into portions, each of which can be read, written and read back by itself and holds the main
- * thread for milliseconds. What belongs together stays together: a port's virtual servers and all its elements, a service
- * that goes and the record of its mark. What comes is done before what goes.
+ * Takes what a pass has to do out of what is due, in portions, each of which can be read, written and read back by itself
+ * and holds the main thread for milliseconds. What belongs together stays together: a port's virtual servers and all its
+ * elements, a service that goes and the record of its mark. What comes is done before what goes, address by address: one
+ * that is done can be announced though others are not.
  */
-import { markValue, ownerOf, portKey } from "#speaker/forwarding/elements.ts";
+import { FAMILIES } from "#api/address.ts";
+import {
+  addressKey,
+  admittedSet,
+  elementKey,
+  markValue,
+  named,
+  ownerOf,
+  portKey,
+} from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
-import { parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
+import { marksOfPort, planElements } from "#speaker/forwarding/plan-port.ts";
+import { type ForwardedPort, PROTOCOLS } from "#speaker/forwarding/types.ts";
+import { keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
+import { canonical } from "#speaker/netlink/route.ts";
 
 /** How large portions are. */
 export interface PortionSizes {
@@ -21,89 +34,164 @@ export interface PortionSizes {
 
 export const PORTION_SIZES: PortionSizes = { few: 500, servers: 48, elements: 1_000, routes: 500 };
 
+export interface Portion {
+  readonly entries: Entries;
+  /** Addresses of which nothing that comes is due any more, once this portion is done. */
+  readonly whole: readonly string[];
+}
+
 /** Entries whose owner is found at a time. */
 const LOOKED_AT = 2_000;
+/** Sets that are of no Service, and that packets of every Service are held against. */
+const OF_ALL = FAMILIES.flatMap((family) => [named("members", family), named("routed", family)]);
 
-/** Entries of one owner (elements.ts). */
-type ByOwner = Map<string, [set: string, key: string][]>;
+/**
+ * Sets with elements that a port or an address had, and of which no plan tells any more: they have to go in the transaction
+ * that brings the new ones, since the kernel refuses intervals that overlap.
+ */
+const OF_HISTORY = FAMILIES.flatMap((family) =>
+  ["translated", "restricted", "guarded", "admitted_ping", ...PROTOCOLS.map(admittedSet)].map((set) =>
+    named(set, family),
+  ),
+);
 
-/** Some are empty: to find what belongs together takes time, too. */
-export function* portionsOf(due: Entries, wanted: Wanted, sizes = PORTION_SIZES): Generator<Entries> {
+/** By owner (elements.ts): set, key, set, key, and so on. */
+type ByOwner = Map<string, string[]>;
+
+const NONE: readonly string[] = [];
+
+/** Some are empty: to find what belongs together takes time, too. Until the last one is asked for, `due` has what is left. */
+export function* portionsOf(due: Entries, wanted: Wanted, sizes = PORTION_SIZES): Generator<Portion> {
   if (due.size <= sizes.few) {
-    yield due;
+    const entries = new Entries();
+    due.moveAll(entries);
+    if (entries.size > 0) yield { entries, whole: NONE };
     return;
   }
-  const owners = yield* byOwner(due);
-  const isComing = (key: string): boolean => wanted.servers.has(key);
-  const routes = [...due.routes];
-  yield* chunks(
-    routes.filter((vip) => wanted.routes.has(vip)),
-    sizes.routes,
-    (portion, vip) => portion.routes.add(vip),
-  );
-  const servers = [...due.servers];
-  const coming = servers.filter(isComing);
-  const going = servers.filter((key) => !isComing(key));
-  const ofGoing = new Set(going.map((key) => `mark ${markOf(key)}`));
-  yield* chunks(coming, sizes.servers, (portion, key) => {
-    portion.servers.add(key);
-    take(owners, `mark ${markOf(key)}`, portion);
-    const port = wanted.portOf(parseServerKey(key).mark);
-    if (port === undefined) return;
-    const set = port.family === "IPv4" ? "ports4" : "ports6";
-    take(owners, ownerOf(set, portKey(port.vip, port.protocol, port.port)), portion);
-  });
-  let portion = new Entries();
-  for (const owner of [...owners.keys()]) {
-    if (ofGoing.has(owner)) continue;
-    take(owners, owner, portion);
-    if (portion.size < sizes.elements) continue;
-    yield portion;
-    portion = new Entries();
+  yield* ofAll(due, sizes.elements);
+  yield* comingServers(due, wanted, sizes.servers);
+  yield* routes(due, sizes.routes, (vip) => wanted.routes.has(vip));
+  yield* otherElements(due, sizes.elements);
+  yield* goingServers(due, sizes.servers);
+  yield* routes(due, sizes.routes, () => true);
+}
+
+/** A portion that is filled until it is large enough. */
+class Filling {
+  entries = new Entries();
+  whole: string[] = [];
+
+  *ifFull(isFull: boolean): Generator<Portion> {
+    if (isFull) yield* this.rest();
   }
-  if (portion.size > 0) yield portion;
-  yield* chunks(going, sizes.servers, (last, key) => {
-    last.servers.add(key);
-    take(owners, `mark ${markOf(key)}`, last);
-  });
-  yield* chunks(
-    routes.filter((vip) => !wanted.routes.has(vip)),
-    sizes.routes,
-    (last, vip) => last.routes.add(vip),
-  );
+
+  *rest(): Generator<Portion> {
+    if (this.entries.size + this.whole.length === 0) return;
+    const { entries, whole } = this;
+    this.entries = new Entries();
+    this.whole = [];
+    yield { entries, whole };
+  }
+}
+
+function* ofAll(due: Entries, size: number): Generator<Portion> {
+  const filling = new Filling();
+  for (const set of OF_ALL) {
+    for (const key of due.elements.get(set) ?? []) {
+      due.moveElement(set, key, filling.entries);
+      yield* filling.ifFull(filling.entries.size >= size);
+    }
+  }
+  yield* filling.rest();
+}
+
+/** With all that is due of their ports, and of the addresses of these. */
+function* comingServers(due: Entries, wanted: Wanted, size: number): Generator<Portion> {
+  const filling = new Filling();
+  const ofHistory: ByOwner = new Map();
+  yield* addOwners(due, OF_HISTORY, ofHistory);
+  for (const key of due.servers) {
+    const vip = wanted.servers.portOf(key)?.vip;
+    if (vip === undefined) continue;
+    for (const port of wanted.portsOf(vip)) {
+      movePort(due, port, wanted, filling.entries);
+      moveOwner(due, ofHistory, ownerOfPort(port), filling.entries);
+      yield* filling.ifFull(filling.entries.servers.size >= size);
+    }
+    const address = addressKey(vip);
+    for (const set of ["vips", "carried"]) {
+      for (const family of FAMILIES) due.moveElement(named(set, family), address, filling.entries);
+    }
+    moveOwner(due, ofHistory, `address ${address}`, filling.entries);
+    due.moveRoute(canonical(vip), filling.entries);
+    filling.whole.push(vip);
+  }
+  yield* filling.rest();
+}
+
+function ownerOfPort({ family, vip, protocol, port }: ForwardedPort): string {
+  return ownerOf(named("ports", family), portKey(vip, protocol, port));
+}
+
+function movePort(due: Entries, port: ForwardedPort, { settings }: Wanted, to: Entries): void {
+  const { family } = port;
+  for (const mark of marksOfPort(port, settings)) due.moveServer(keyOfServer({ family, mark }), to);
+  for (const [set, element] of planElements(port, settings)) due.moveElement(set, elementKey(element), to);
+}
+
+function* routes(due: Entries, size: number, isNow: (vip: string) => boolean): Generator<Portion> {
+  const filling = new Filling();
+  for (const vip of due.routes) {
+    if (!isNow(vip)) continue;
+    due.moveRoute(vip, filling.entries);
+    yield* filling.ifFull(filling.entries.size >= size);
+  }
+  yield* filling.rest();
+}
+
+/** Of ports without servers, and whatever was there before; not the marks of servers that go. */
+function* otherElements(due: Entries, size: number): Generator<Portion> {
+  const owners: ByOwner = new Map();
+  yield* addOwners(due, due.elements.keys(), owners);
+  for (const key of due.servers) owners.delete(`mark ${markOf(key)}`);
+  const filling = new Filling();
+  for (const owner of owners.keys()) {
+    moveOwner(due, owners, owner, filling.entries);
+    yield* filling.ifFull(filling.entries.size >= size);
+  }
+  yield* filling.rest();
+}
+
+/** With their marks. */
+function* goingServers(due: Entries, size: number): Generator<Portion> {
+  const filling = new Filling();
+  for (const key of due.servers) {
+    due.moveServer(key, filling.entries);
+    due.moveElement("marks", markOf(key), filling.entries);
+    yield* filling.ifFull(filling.entries.servers.size >= size);
+  }
+  yield* filling.rest();
 }
 
 const markOf = (key: string): string => markValue(parseServerKey(key).mark);
 
-function* byOwner(due: Entries): Generator<Entries, ByOwner> {
-  const owners: ByOwner = new Map();
+function* addOwners(due: Entries, sets: Iterable<string>, owners: ByOwner): Generator<Portion> {
   let seen = 0;
-  for (const [set, keys] of due.elements) {
-    for (const key of keys) {
+  for (const set of sets) {
+    for (const key of due.elements.get(set) ?? []) {
       const owner = ownerOf(set, key);
       const own = owners.get(owner);
-      if (own === undefined) owners.set(owner, [[set, key]]);
-      else own.push([set, key]);
+      if (own === undefined) owners.set(owner, [set, key]);
+      else own.push(set, key);
       seen += 1;
-      if (seen % LOOKED_AT === 0) yield new Entries();
+      if (seen % LOOKED_AT === 0) yield { entries: new Entries(), whole: NONE };
     }
   }
-  return owners;
 }
 
-function take(owners: ByOwner, owner: string, portion: Entries): void {
-  for (const [set, key] of owners.get(owner) ?? []) portion.addElement(set, key);
+function moveOwner(due: Entries, owners: ByOwner, owner: string, to: Entries): void {
+  const own = owners.get(owner);
+  if (own === undefined) return;
+  for (let at = 0; at < own.length; at += 2) due.moveElement(own[at] ?? "", own[at + 1] ?? "", to);
   owners.delete(owner);
-}
-
-function* chunks<T>(
-  all: readonly T[],
-  size: number,
-  add: (portion: Entries, one: T) => void,
-): Generator<Entries> {
-  for (let start = 0; start < all.length; start += size) {
-    const portion = new Entries();
-    for (const one of all.slice(start, start + size)) add(portion, one);
-    yield portion;
-  }
 }

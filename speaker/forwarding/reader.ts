@@ -1,5 +1,5 @@
 /** Reads entries of the kernel by their keys. */
-import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
+import { elementKey, isOfIntervals, markValue } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { Slices } from "#speaker/forwarding/slices.ts";
 import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
@@ -113,6 +113,3 @@ export class Reader {
     return { key: key.slice(0, key.length / 2), keyEnd: key.slice(key.length / 2) };
   }
 }
-
-/** Sets whose elements have two ends (sets.ts). */
-const isOfIntervals = (set: string): boolean => /^(admitted_|routed)/.test(set);

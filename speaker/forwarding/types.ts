@@ -141,11 +141,17 @@ export interface Refusal {
 export interface Reconciled {
   /** Messages written to the kernel's netlink sockets, child processes and sysctls: 0 when nothing was to do. */
   writes: number;
+  /** All of them by kind, and some of them by name. */
+  counts: ReadonlyMap<string, number>;
   changes: readonly Change[];
   /** Marks that a foreign IPVS service already has: left alone, and these ports are not forwarded. */
   conflicts: readonly string[];
   /** What the kernel does not take at present; it is asked again after a pause that grows. */
   refused: readonly Refusal[];
+  /** False: it ended before all was done, since another pass was due. */
+  isComplete: boolean;
+  /** Of one that is not complete: addresses of which every port is as far as the kernel takes it. */
+  whole: ReadonlySet<string>;
 }
 
 export interface ForwardingCounts {

@@ -48,15 +48,15 @@ export interface ServerDifference {
   readonly remove: Step[];
 }
 
-const familyNumber = ({ family }: VirtualServer): number => domainOf(family);
 export const serverKey = (family: number, mark: number): string => `${family}/${mark}`;
-export const keyOfServer = (server: VirtualServer): string => serverKey(familyNumber(server), server.mark);
+export const keyOfServer = (server: Pick<VirtualServer, "family" | "mark">): string =>
+  serverKey(domainOf(server.family), server.mark);
 const nameOf = (server: VirtualServer): string => `${server.family} mark 0x${server.mark.toString(16)}`;
 const placeOf = (real: { address: string; port: number }): string => `${real.address} ${real.port}`;
 
 function serviceOf(server: VirtualServer): MarkService {
   const { mark, flags, scheduler } = server;
-  return { family: familyNumber(server), mark, flags, scheduler };
+  return { family: domainOf(server.family), mark, flags, scheduler };
 }
 
 /** The family and mark of a key as of `serverKey`. */

@@ -1,17 +1,22 @@
 /**
- * What is wanted in the kernel, entry by entry, and which entries are wanted otherwise since `begin`. Knows nothing of
- * Services: wanted.ts puts their parts in and takes them out.
+ * What is wanted in the kernel, entry by entry, and which entries are wanted otherwise since `begin`. Knows what a port
+ * wants, and nothing of Services: wanted.ts puts ports in and takes them out.
  */
 import { isDeepStrictEqual } from "node:util";
-import { FAMILIES } from "#api/address.ts";
-import { elementKey, elementText, MARKING, named, SETS } from "#speaker/forwarding/elements.ts";
+import { FAMILIES, type Family } from "#api/address.ts";
+import { elementKey, MARKING, named, SETS } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
-import type { SetElement } from "#speaker/forwarding/plan-port.ts";
-import type { Element, ForwardingCounts, VirtualServer } from "#speaker/forwarding/types.ts";
-import { keyOfServer } from "#speaker/forwarding/virtual-servers.ts";
+import { isTunnelled, planServer, type SetElement } from "#speaker/forwarding/plan-port.ts";
+import type { ForwardedPort, ForwardingCounts } from "#speaker/forwarding/types.ts";
+import { keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
+import { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
+import { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 
 /** How many remote endpoints are asked for the way to them. */
 const WAYS = 4;
+
+/** Elements that are looked at in one piece: less than a millisecond's work. */
+const PIECE = 1_000;
 
 interface Sampled {
   readonly mark: number;
@@ -19,10 +24,9 @@ interface Sampled {
 }
 
 export class WantedEntries {
-  /** By `keyOfServer`. */
-  readonly servers = new Map<string, VirtualServer>();
-  /** By set, then by `elementKey`; every set of ours has an entry. */
-  readonly elements = new Map<string, Map<string, Element>>();
+  readonly servers = new WantedServers();
+  /** Every set of ours has an entry. */
+  readonly elements = new Map<string, WantedSet>();
   /** Addresses that are local for marked packets, in canonical text. */
   readonly routes = new Set<string>();
   /** Elements that no single port has alone, by what they are of: an address's pings, `members`, `routed`. */
@@ -35,8 +39,8 @@ export class WantedEntries {
   #before = new Before();
 
   constructor() {
-    for (const set of SETS) for (const family of FAMILIES) this.elements.set(named(set, family), new Map());
-    this.elements.set("marks", new Map());
+    const names = SETS.flatMap((set) => FAMILIES.map((family) => named(set, family)));
+    for (const name of [...names, "marks"]) this.elements.set(name, new WantedSet(name));
   }
 
   /** What differs from now on is told by `end`. */
@@ -45,10 +49,10 @@ export class WantedEntries {
   }
 
   /** What is wanted otherwise than at `begin`. */
-  end(): Entries {
-    const entries = this.#before.differing(this);
+  *end(): Generator<undefined, Entries> {
+    const before = this.#before;
     this.#before = new Before();
-    return entries;
+    return yield* before.differing(this);
   }
 
   counts(): Pick<ForwardingCounts, "virtualServers" | "realServers" | "routes" | "elements"> {
@@ -62,8 +66,8 @@ export class WantedEntries {
   *elementsOfMarks(marks: ReadonlySet<string>): Generator<readonly [set: string, key: string], void> {
     for (const mark of marks) yield ["marks", mark];
     for (const set of MARKING) {
-      for (const [key, { value }] of this.elements.get(set) ?? [])
-        if (value !== undefined && marks.has(value)) yield [set, key];
+      for (const [key, value] of this.elements.get(set)?.entries() ?? [])
+        if (marks.has(value)) yield [set, key];
     }
   }
 
@@ -76,9 +80,11 @@ export class WantedEntries {
   /** Of the servers with the lowest marks the first remote endpoint each. */
   #findSample(): Sampled[] {
     const lowest: Sampled[] = [];
-    for (const { mark, realServers } of this.servers.values()) {
+    for (const [key, port] of this.servers.entries()) {
+      const { mark } = parseServerKey(key);
       if (lowest.length === WAYS && mark > (lowest.at(-1)?.mark ?? 0)) continue;
-      const remote = realServers.find(({ forwarding }) => forwarding === "tunnel");
+      if (!port.endpoints.some(isTunnelled)) continue;
+      const remote = planServer(port, mark).realServers.find(({ forwarding }) => forwarding === "tunnel");
       if (remote === undefined) continue;
       lowest.push({ mark, address: remote.address });
       lowest.sort((a, b) => a.mark - b.mark);
@@ -93,12 +99,13 @@ export class WantedEntries {
     return mark <= (this.#sample.at(-1)?.mark ?? 0);
   }
 
-  addServers(servers: readonly VirtualServer[]): void {
-    for (const server of servers) this.#setServer(keyOfServer(server), server);
+  /** `marks`: of its virtual servers. */
+  addServers(port: ForwardedPort, marks: readonly number[]): void {
+    for (const mark of marks) this.#setServer(mark, port.family, port);
   }
 
-  removeServers(servers: readonly VirtualServer[]): void {
-    for (const server of servers) this.#setServer(keyOfServer(server), undefined);
+  removeServers({ family }: ForwardedPort, marks: readonly number[]): void {
+    for (const mark of marks) this.#setServer(mark, family, undefined);
   }
 
   setRoute(vip: string, isWanted: boolean): void {
@@ -115,35 +122,33 @@ export class WantedEntries {
     else this.#groups.set(group, elements);
   }
 
-  #setServer(key: string, server: VirtualServer | undefined): void {
-    const present = this.servers.get(key);
+  #setServer(mark: number, family: Family, port: ForwardedPort | undefined): void {
+    const key = keyOfServer({ family, mark });
+    const present = this.servers.portOf(key);
     this.#before.server(key, present);
-    const before = this.#before.servers.get(key);
-    this.#realServers += (server?.realServers.length ?? 0) - (present?.realServers.length ?? 0);
-    const mark = server?.mark ?? present?.mark ?? 0;
+    this.#realServers += (port?.endpoints.length ?? 0) - (present?.endpoints.length ?? 0);
     if (this.#isInSample(mark)) this.#sample = undefined;
-    if (server === undefined) this.servers.delete(key);
-    else this.servers.set(key, before !== undefined && isDeepStrictEqual(before, server) ? before : server);
+    if (port === undefined) this.servers.delete(key);
+    else this.servers.set(key, port);
   }
 
   add([set, element]: SetElement): void {
     const elements = this.elements.get(set);
     if (elements === undefined) return;
     const key = elementKey(element);
-    const present = elements.get(key);
-    if (present !== undefined) {
+    if (elements.has(key)) {
       const shared = `${set} ${key}`;
       this.#shared.set(shared, (this.#shared.get(shared) ?? 0) + 1);
       return;
     }
-    this.#before.element(set, key, present);
-    elements.set(key, element);
+    this.#before.element(set, key, undefined);
+    elements.set(element);
   }
 
   remove([set, element]: SetElement): void {
     const elements = this.elements.get(set);
     const key = elementKey(element);
-    const present = elements?.get(key);
+    const present = elements?.valueOf(key);
     if (elements === undefined || present === undefined) return;
     const shared = `${set} ${key}`;
     const more = this.#shared.get(shared) ?? 0;
@@ -158,34 +163,47 @@ export class WantedEntries {
 
 /** What was wanted of each entry before the first change of an update. */
 class Before {
-  readonly servers = new Map<string, VirtualServer | undefined>();
-  readonly #elements = new Map<string, Map<string, Element | undefined>>();
+  readonly #servers = new Map<string, ForwardedPort | undefined>();
+  /** By set: values by key; undefined: it was not wanted. */
+  readonly #elements = new Map<string, Map<string, string | undefined>>();
   readonly #routes = new Map<string, boolean>();
 
-  server(key: string, server: VirtualServer | undefined): void {
-    if (!this.servers.has(key)) this.servers.set(key, server);
+  server(key: string, port: ForwardedPort | undefined): void {
+    if (!this.#servers.has(key)) this.#servers.set(key, port);
   }
 
-  element(set: string, key: string, element: Element | undefined): void {
-    const known = this.#elements.get(set) ?? new Map<string, Element | undefined>();
+  element(set: string, key: string, value: string | undefined): void {
+    const known = this.#elements.get(set) ?? new Map<string, string | undefined>();
     this.#elements.set(set, known);
-    if (!known.has(key)) known.set(key, element);
+    if (!known.has(key)) known.set(key, value);
   }
 
-  route(vip: string, isWanted: boolean): void {
-    if (!this.#routes.has(vip)) this.#routes.set(vip, isWanted);
+  route(vip: string, was: boolean): void {
+    if (!this.#routes.has(vip)) this.#routes.set(vip, was);
   }
 
-  differing(now: WantedEntries): Entries {
+  *differing({ servers, elements, routes }: WantedEntries): Generator<undefined, Entries> {
     const entries = new Entries();
-    for (const [key, server] of this.servers) if (now.servers.get(key) !== server) entries.servers.add(key);
-    for (const [vip, was] of this.#routes) if (now.routes.has(vip) !== was) entries.routes.add(vip);
-    for (const [set, elements] of this.#elements) {
-      for (const [key, element] of elements)
-        if (textOf(now.elements.get(set)?.get(key)) !== textOf(element)) entries.addElement(set, key);
+    let looked = 0;
+    for (const [key, port] of this.#servers) {
+      if (!isSameServer(key, port, servers.portOf(key))) entries.servers.add(key);
+      looked += 10;
+      if (looked % PIECE === 0) yield;
+    }
+    for (const [vip, was] of this.#routes) if (routes.has(vip) !== was) entries.routes.add(vip);
+    for (const [set, values] of this.#elements) {
+      for (const [key, value] of values) {
+        if (elements.get(set)?.valueOf(key) !== value) entries.addElement(set, key);
+        looked += 1;
+        if (looked % PIECE === 0) yield;
+      }
     }
     return entries;
   }
 }
 
-const textOf = (element: Element | undefined): string => (element === undefined ? "" : elementText(element));
+function isSameServer(key: string, a: ForwardedPort | undefined, b: ForwardedPort | undefined): boolean {
+  if (a === undefined || b === undefined || a === b) return a === b;
+  const { mark } = parseServerKey(key);
+  return isDeepStrictEqual(planServer(a, mark), planServer(b, mark));
+}

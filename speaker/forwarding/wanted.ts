@@ -4,22 +4,24 @@
  * `Wanted` would make of the same input (property test).
  */
 import { isDeepStrictEqual } from "node:util";
-import { familyOf, mergeRanges, type Range, WIDTH } from "#api/address.ts";
+import { familyOf } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
-import { addressKey, named, valueKey } from "#speaker/forwarding/elements.ts";
+import { addressKey, named } from "#speaker/forwarding/elements.ts";
 import type { Entries } from "#speaker/forwarding/entries.ts";
+import { placeOf, taken, unplanned, withoutVips } from "#speaker/forwarding/left-out.ts";
 import { idOf } from "#speaker/forwarding/mark.ts";
-import { type PortPlan, planPings, planPort, type SetElement } from "#speaker/forwarding/plan-port.ts";
+import { marksOfPort, planElements, planPings, type SetElement } from "#speaker/forwarding/plan-port.ts";
 import {
   DEFAULT_SETTINGS,
-  type Element,
   type ForwardedPort,
   type ForwardingInput,
   type ForwardingSettings,
   type Refusal,
-  type VirtualServer,
 } from "#speaker/forwarding/types.ts";
 import { WantedEntries } from "#speaker/forwarding/wanted-entries.ts";
+import { members, routed } from "#speaker/forwarding/wanted-groups.ts";
+import type { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
+import type { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 import { canonical } from "#speaker/netlink/route.ts";
 
 /** What an input port came to. */
@@ -35,14 +37,11 @@ interface Planned {
   seenIn: number;
 }
 
-const placeOf = ({ vip, protocol, port }: ForwardedPort): string => `${vip} ${protocol}/${port}`;
-
 export class Wanted {
   readonly #entries = new WantedEntries();
-  /** By `keyOfServer`. */
-  readonly servers: ReadonlyMap<string, VirtualServer> = this.#entries.servers;
-  /** By set, then by `elementKey`; every set of ours has an entry. */
-  readonly elements: ReadonlyMap<string, ReadonlyMap<string, Element>> = this.#entries.elements;
+  readonly servers: Omit<WantedServers, "set" | "delete"> = this.#entries.servers;
+  /** By set; every set of ours has an entry. */
+  readonly elements: ReadonlyMap<string, Omit<WantedSet, "set" | "delete">> = this.#entries.elements;
   /** Addresses that are local for marked packets, in canonical text. */
   readonly routes: ReadonlySet<string> = this.#entries.routes;
   #input: ForwardingInput | undefined;
@@ -84,26 +83,40 @@ export class Wanted {
 
   /** What is wanted otherwise than before. */
   update(input: ForwardingInput): Entries {
+    const steps = this.steps(input);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** The same, stopping after each small piece of work. What is wanted is of use only once it has ended. */
+  *steps(input: ForwardingInput): Generator<undefined, Entries> {
     this.#entries.begin();
     const last = this.#input;
     const settings = input.settings ?? DEFAULT_SETTINGS;
     const isAnew = !isDeepStrictEqual(settings, this.#settings);
     // Their plans hold marks made of the old bit.
-    const touched = isAnew ? this.#removePorts(() => false) : new Set<string>();
+    const touched = isAnew ? yield* this.#removePorts(() => false) : new Set<string>();
     this.#settings = settings;
-    const changedVips = isSameList(input.vips, last?.vips) ? NONE : this.#updateVips(input.vips);
+    const changedVips = isSameList(input.vips, last?.vips) ? NONE : yield* this.#updateVips(input.vips);
     if (isAnew || changedVips.size > 0 || input.ports !== last?.ports)
-      this.#updatePorts(input.ports, changedVips, touched);
+      yield* this.#updatePorts(input.ports, changedVips, touched);
     if (!isDeepStrictEqual(input.members, last?.members)) this.#entries.replace("members", members(input));
     if (!isDeepStrictEqual(input.routed, last?.routed))
       this.#entries.replace("routed", routed(input.routed ?? []));
     this.#input = input;
-    return this.#entries.end();
+    return yield* this.#entries.end();
   }
 
   /** Whose a mark is, of what is wanted. */
   portOf(mark: number): ForwardedPort | undefined {
     return this.#held.get(idOf(mark));
+  }
+
+  /** Of those that are planned, without endpoints that nobody may forward to. */
+  portsOf(vip: string): Iterable<ForwardedPort> {
+    return this.#portsOfVip.get(vip) ?? [];
   }
 
   elementsOfMarks(marks: ReadonlySet<string>): ReturnType<WantedEntries["elementsOfMarks"]> {
@@ -117,17 +130,20 @@ export class Wanted {
   // --- ports
 
   /** `touched`: addresses of ports that went already. */
-  #updatePorts(
+  *#updatePorts(
     ports: readonly ForwardedPort[],
     changedVips: ReadonlySet<string>,
     touched: Set<string>,
-  ): void {
-    if (this.#updateFew(ports, changedVips, touched)) return;
+  ): Generator<undefined, void> {
+    if (yield* this.#updateFew(ports, changedVips, touched)) return;
     const leftOut: Refusal[] = [];
     const next = new Map<ForwardedPort, Planned>();
     const held = new Map<number | string, ForwardedPort>();
-    const added: [Planned, PortPlan][] = [];
+    const added: Planned[] = [];
+    let looked = 0;
     for (const port of ports) {
+      looked += 1;
+      if (looked % PIECE === 0) yield;
       const known = this.#planned.get(port);
       const place = known?.place ?? placeOf(port);
       const why = taken(held, port, place);
@@ -145,23 +161,24 @@ export class Wanted {
       held.set(port.id, port);
       held.set(place, port);
     }
-    for (const vip of this.#removePorts((port, planned) => next.get(port) === planned)) touched.add(vip);
-    this.#putAll(added, touched);
+    const gone = yield* this.#removePorts((port, planned) => next.get(port) === planned);
+    for (const vip of gone) touched.add(vip);
+    yield* this.#putAll(added, touched);
     this.#planned = next;
     this.#held = held;
     this.#leftOut = leftOut;
-    this.#planPings(touched);
+    yield* this.#planPings(touched);
   }
 
   /**
    * The same at less cost, where no port was left out before and none of the new ones claims what another one has. False,
    * and nothing done, where it is not so.
    */
-  #updateFew(
+  *#updateFew(
     ports: readonly ForwardedPort[],
     changedVips: ReadonlySet<string>,
     touched: Set<string>,
-  ): boolean {
+  ): Generator<undefined, boolean> {
     if (this.#leftOut.length > 0 || changedVips.size > 0 || this.#planned.size === 0) return false;
     this.#updates += 1;
     const fresh: ForwardedPort[] = [];
@@ -188,9 +205,12 @@ export class Wanted {
       }
     }
     for (const claim of free) this.#held.delete(claim);
-    for (const vip of this.#removePorts((_, planned) => this.#isSeen(planned), gone)) touched.add(vip);
-    const added: [Planned, PortPlan][] = [];
+    for (const vip of yield* this.#removePorts((_, planned) => this.#isSeen(planned), gone)) touched.add(vip);
+    const added: Planned[] = [];
+    let looked = 0;
     for (const port of fresh) {
+      looked += 1;
+      if (looked % PIECE === 0) yield;
       const planned = this.#planOne(port, placeOf(port), added);
       this.#planned.set(port, planned);
       if (planned.leftOut.length > 0) this.#leftOut = [...this.#leftOut, ...planned.leftOut];
@@ -198,8 +218,8 @@ export class Wanted {
       this.#held.set(port.id, port);
       this.#held.set(planned.place, port);
     }
-    this.#putAll(added, touched);
-    this.#planPings(touched);
+    yield* this.#putAll(added, touched);
+    yield* this.#planPings(touched);
     return true;
   }
 
@@ -207,51 +227,58 @@ export class Wanted {
     return seenIn === this.#updates;
   }
 
-  #putAll(added: readonly [Planned, PortPlan][], touched: Set<string>): void {
-    for (const [{ port }, plan] of added) {
+  /** Only once all that goes is gone: what two ports share would keep its old value. */
+  *#putAll(added: readonly Planned[], touched: Set<string>): Generator<undefined, void> {
+    for (const [at, { port }] of added.entries()) {
       touched.add(port.vip);
-      this.#put(port, plan);
+      this.#put(port);
+      if (at % PIECE === 0) yield;
     }
   }
 
-  #planPings(vips: ReadonlySet<string>): void {
-    for (const vip of vips)
-      this.#entries.replace(`ping ${vip}`, planPings([...(this.#portsOfVip.get(vip) ?? [])]));
+  *#planPings(vips: ReadonlySet<string>): Generator<undefined, void> {
+    let looked = 0;
+    for (const vip of vips) {
+      this.#entries.replace(`ping ${vip}`, planPings([...this.portsOf(vip)]));
+      looked += 1;
+      if (looked % PIECE === 0) yield;
+    }
   }
 
-  #planOne(port: ForwardedPort, place: string, added: [Planned, PortPlan][]): Planned {
+  #planOne(port: ForwardedPort, place: string, added: Planned[]): Planned {
     const leftOut: Refusal[] = [];
     const sound = withoutVips(port, this.#vips, leftOut);
     try {
-      const planned = { place, port: sound, leftOut, isFailed: false, seenIn: 0 };
-      added.push([planned, planPort(sound, this.#settings)]);
-      return planned;
+      // Whether it can be planned. What comes of it is made once more when it is put: to keep it for each of very many ports
+      // costs more.
+      planElements(sound, this.#settings);
     } catch (error) {
-      return {
-        place,
-        port: sound,
-        leftOut: [...leftOut, unplanned(port, "the port", errorText(error))],
-        isFailed: true,
-        seenIn: 0,
-      };
+      leftOut.push(unplanned(port, "the port", errorText(error)));
+      return { place, port: sound, leftOut, isFailed: true, seenIn: 0 };
     }
+    const planned = { place, port: sound, leftOut, isFailed: false, seenIn: 0 };
+    added.push(planned);
+    return planned;
   }
 
-  #put(port: ForwardedPort, { servers, elements }: PortPlan): void {
+  #put(port: ForwardedPort): void {
     const sharing = this.#portsOfVip.get(port.vip);
     if (sharing === undefined) this.#portsOfVip.set(port.vip, new Set([port]));
     else sharing.add(port);
-    this.#entries.addServers(servers);
-    for (const one of elements) this.#entries.add(one);
+    this.#entries.addServers(port, marksOfPort(port, this.#settings));
+    for (const one of planElements(port, this.#settings)) this.#entries.add(one);
   }
 
   /** Returns the addresses of those that went. */
-  #removePorts(
+  *#removePorts(
     isKept: (port: ForwardedPort, planned: Planned) => boolean,
     among: Iterable<[ForwardedPort, Planned]> = this.#planned,
-  ): Set<string> {
+  ): Generator<undefined, Set<string>> {
     const vips = new Set<string>();
+    let looked = 0;
     for (const [key, planned] of among) {
+      looked += 1;
+      if (looked % PIECE === 0) yield;
       if (isKept(key, planned)) continue;
       this.#planned.delete(key);
       if (planned.isFailed) continue;
@@ -261,9 +288,8 @@ export class Wanted {
       sharing?.delete(port);
       if (sharing?.size === 0) this.#portsOfVip.delete(port.vip);
       // The same as when it was put: to make it again costs less than to keep it for each of them.
-      const { servers, elements } = planPort(port, this.#settings);
-      this.#entries.removeServers(servers);
-      for (const one of elements) this.#entries.remove(one);
+      this.#entries.removeServers(port, marksOfPort(port, this.#settings));
+      for (const one of planElements(port, this.#settings)) this.#entries.remove(one);
     }
     return vips;
   }
@@ -271,12 +297,15 @@ export class Wanted {
   // --- addresses
 
   /** Those that came or went. */
-  #updateVips(vips: readonly string[]): Set<string> {
+  *#updateVips(vips: readonly string[]): Generator<undefined, Set<string>> {
     const now = new Set(vips);
     const changed = new Set<string>();
     for (const vip of this.#vips) if (!now.has(vip)) changed.add(vip);
     for (const vip of now) if (!this.#vips.has(vip)) changed.add(vip);
+    let looked = 0;
     for (const vip of changed) {
+      looked += 1;
+      if (looked % PIECE === 0) yield;
       const key = addressKey(vip);
       const route = canonical(vip);
       const isComing = now.has(vip);
@@ -297,62 +326,6 @@ function isSameList(a: readonly string[], b: readonly string[] | undefined): boo
   return a === b || (a.length === b?.length && a.every((one, at) => one === b[at]));
 }
 
+/** Ports or addresses that are looked at in one piece: about a millisecond's work. */
+const PIECE = 50;
 const NONE: ReadonlySet<string> = new Set();
-
-function members({ members: all = [] }: ForwardingInput): SetElement[] {
-  return [...new Set(all)].map((member) => [named("members", familyOf(member)), { key: addressKey(member) }]);
-}
-
-function routed(ranges: readonly Range[]): SetElement[] {
-  return mergeRanges(ranges).map(({ family, first, last }) => {
-    const all = (1n << BigInt(WIDTH[family])) - 1n;
-    return [
-      named("routed", family),
-      {
-        key: valueKey(family, first) + valueKey(family, 0n),
-        keyEnd: valueKey(family, last) + valueKey(family, all),
-      },
-    ];
-  });
-}
-
-/**
- * Without endpoints that are addresses of Services: their packets would go from node to node until their time is over. (Of
- * cluster addresses Kubernetes says the same: "Services without selectors".)
- */
-function withoutVips(port: ForwardedPort, vips: ReadonlySet<string>, leftOut: Refusal[]): ForwardedPort {
-  if (!port.endpoints.some(({ address }) => vips.has(address))) return port;
-  for (const { address, port: number } of port.endpoints.filter((one) => vips.has(one.address)))
-    leftOut.push(unplanned(port, `endpoint ${address} port ${number}`, "it is an address of Services"));
-  return { ...port, endpoints: port.endpoints.filter(({ address }) => !vips.has(address)) };
-}
-
-function unplanned(port: ForwardedPort, what: string, words: string): Refusal {
-  const { service } = port;
-  const kind = "realServer";
-  return {
-    attempt: "",
-    kind,
-    what,
-    place: placeOf(port),
-    code: "Unplanned",
-    words,
-    ...(service !== undefined && { service }),
-  };
-}
-
-/**
- * What of a port's id and place is another's already. The planner gives neither twice (speaker/plan/claims.ts says who keeps
- * it); should it ever, then two Services in one virtual server are what must not be: each would answer the other's clients.
- */
-function taken(
-  held: ReadonlyMap<number | string, ForwardedPort>,
-  port: ForwardedPort,
-  place: string,
-): string | undefined {
-  const ofId = held.get(port.id);
-  const holder = ofId ?? held.get(place);
-  if (holder === undefined) return undefined;
-  const claim = ofId === undefined ? place : `forwarding id ${port.id}`;
-  return `${claim} is of ${holder.service ?? placeOf(holder)} already`;
-}

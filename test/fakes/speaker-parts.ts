@@ -157,6 +157,8 @@ export class FakeForwarder implements Forwarder {
   conflicts: readonly string[] = [];
   refused: readonly Refusal[] = [];
   input: ForwardingInput | undefined;
+  /** Addresses that a pass came to that ended early; undefined: passes come to their end. */
+  whole: ReadonlySet<string> | undefined;
   readonly #steps: string[];
 
   constructor(steps: string[]) {
@@ -167,7 +169,16 @@ export class FakeForwarder implements Forwarder {
     this.#steps.push("program");
     if (this.fault !== undefined) throw this.fault;
     this.input = input;
-    return { writes: 0, changes: [], conflicts: this.conflicts, refused: this.refused };
+    const { conflicts, refused, whole } = this;
+    return {
+      writes: 0,
+      counts: new Map(),
+      changes: [],
+      conflicts,
+      refused,
+      isComplete: whole === undefined,
+      whole: whole ?? new Set(),
+    };
   };
 
   remove = async (): Promise<void> => {
@@ -219,6 +230,7 @@ export function fakeParts(node: string) {
     reporting: new Reporting({ ...shared, clock, reporter, events }),
     cannotSend: () => undefined,
     trigger: () => void triggers.push("pass"),
+    isDue: () => false,
   };
   return { parts, steps, emitted, triggers, ...shared, reporter };
 }

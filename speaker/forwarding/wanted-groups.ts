@@ -1,0 +1,22 @@
+/** Sets that are of no single port: who may tunnel to this node, and what routers may send to it. Pure. */
+import { familyOf, mergeRanges, type Range, WIDTH } from "#api/address.ts";
+import { addressKey, named, valueKey } from "#speaker/forwarding/elements.ts";
+import type { SetElement } from "#speaker/forwarding/plan-port.ts";
+import type { ForwardingInput } from "#speaker/forwarding/types.ts";
+
+export function members({ members: all = [] }: ForwardingInput): SetElement[] {
+  return [...new Set(all)].map((member) => [named("members", familyOf(member)), { key: addressKey(member) }]);
+}
+
+export function routed(ranges: readonly Range[]): SetElement[] {
+  return mergeRanges(ranges).map(({ family, first, last }) => {
+    const all = (1n << BigInt(WIDTH[family])) - 1n;
+    return [
+      named("routed", family),
+      {
+        key: valueKey(family, first) + valueKey(family, 0n),
+        keyEnd: valueKey(family, last) + valueKey(family, all),
+      },
+    ];
+  });
+}
