@@ -16,8 +16,8 @@ export const FORWARDING: Faults = {
     ],
     [
       "a new service has no flags",
-      "return { family: familyNumber(server), mark, flags, scheduler };",
-      "return { family: familyNumber(server), mark, flags: 0 & flags, scheduler };",
+      "return { family: domainOf(server.family), mark, flags, scheduler };",
+      "return { family: domainOf(server.family), mark, flags: 0 & flags, scheduler };",
     ],
     [
       "tunnelled and masqueraded are swapped",
@@ -36,8 +36,8 @@ export const FORWARDING: Faults = {
     ],
     [
       "a service of IPv6 is made one of IPv4",
-      "({ family }: VirtualServer): number => domainOf(family);",
-      '(_: VirtualServer): number => domainOf("IPv4");',
+      "serverKey(domainOf(server.family), server.mark);",
+      'serverKey(domainOf("IPv4"), server.mark);',
     ],
     [
       "the table is built before it is filled",
@@ -78,19 +78,14 @@ export const FORWARDING: Faults = {
     ],
     [
       "tier 2 for nodes without a pod",
-      "if (!port.endpoints.some((endpoint) => endpoint.isLocal)) return { servers: [first], elements };",
-      "",
+      "return hasLocalPod(port) ? [first, markOf(port.id, 2, routingBit)] : [first];",
+      "return [first, markOf(port.id, 2, routingBit)];",
     ],
-    ["the order of endpoints is that of the input", "\n    .sort(byAddress);", ";"],
+    ["the order of endpoints is that of the input", ".sort(byAddress);", ";"],
     ["a range of the other family counts", ".filter((range) => range.family === family)", ""],
   ],
   "speaker/forwarding/wanted.ts": [
     ["two Services get one id", "if (why !== undefined) {", "if (why !== undefined && held.size < 0) {"],
-    [
-      "an endpoint that is an address of Services is forwarded to",
-      "if (!port.endpoints.some(({ address }) => vips.has(address))) return port;",
-      "if (vips.size >= 0) return port;",
-    ],
     [
       "a new port takes the id of one that stays",
       "if (claimed.has(claim) || (this.#held.has(claim) && !free.has(claim))) return false;",
@@ -98,13 +93,20 @@ export const FORWARDING: Faults = {
     ],
     [
       "who may ping is not planned anew when a port goes",
-      "for (const vip of this.#removePorts((_, planned) => this.#isSeen(planned), gone)) touched.add(vip);",
-      "this.#removePorts((_, planned) => this.#isSeen(planned), gone);",
+      "for (const vip of yield* this.#removePorts((_, planned) => this.#isSeen(planned), gone)) touched.add(vip);",
+      "yield* this.#removePorts((_, planned) => this.#isSeen(planned), gone);",
     ],
     [
       "another routing bit leaves the old marks",
       "const isAnew = !isDeepStrictEqual(settings, this.#settings);",
       "const isAnew = false;",
+    ],
+  ],
+  "speaker/forwarding/left-out.ts": [
+    [
+      "an endpoint that is an address of Services is forwarded to",
+      "if (!port.endpoints.some(({ address }) => vips.has(address))) return port;",
+      "if (vips.size >= 0) return port;",
     ],
   ],
   "speaker/forwarding/wanted-entries.ts": [
@@ -115,17 +117,52 @@ export const FORWARDING: Faults = {
     ],
     [
       "a server that came back as it was counts as changed",
-      "before !== undefined && isDeepStrictEqual(before, server) ? before : server",
-      "server",
+      "return isDeepStrictEqual(planServer(a, mark), planServer(b, mark));",
+      "return false;",
     ],
   ],
   "speaker/forwarding/portions.ts": [
-    ["a server comes without the elements of its mark", "take(owners, `mark ${markOf(key)}`, portion);", ""],
-    ["services that go are dealt with first", "if (ofGoing.has(owner)) continue;", ""],
+    [
+      "a server comes without the elements of its port",
+      "due.moveElement(set, elementKey(element), to);",
+      "due.moveElement(set, elementKey(element), due);",
+    ],
+    ["an address is whole without its route", "due.moveRoute(canonical(vip), filling.entries);", ""],
+    [
+      "old intervals go after the new ones",
+      "moveOwner(due, ofHistory, ownerOfPort(port), filling.entries);",
+      "",
+    ],
+    ["services that go lose their marks first", "owners.delete(`mark ${markOf(key)}`);", ""],
     [
       "a route goes before what is marked for it",
-      "routes.filter((vip) => wanted.routes.has(vip)),",
-      "routes,",
+      "routes(due, sizes.routes, (vip) => wanted.routes.has(vip));",
+      "routes(due, sizes.routes, () => true);",
+    ],
+    [
+      "an address that is whole with nothing left in hand is not said",
+      "if (this.entries.size + this.whole.length === 0) return;",
+      "if (this.entries.size === 0) return;",
+    ],
+  ],
+  "speaker/forwarding/contents.ts": [
+    ["a pass never gives way", "if (!isDue()) continue;", "if (isDue !== undefined) continue;"],
+    [
+      "what a failed portion had is forgotten",
+      "if (inHand !== undefined) this.#unsettled.addAll(inHand);",
+      "",
+    ],
+    [
+      "a change waits for what else is due",
+      "yield* portionsOf(this.#fresh, wanted, portions);",
+      "this.#join();",
+    ],
+  ],
+  "speaker/forwarding/forwarding.ts": [
+    [
+      "what a pass did not come to is refused no more",
+      "if (settled.isComplete) this.#refusals.end();",
+      "this.#refusals.end();",
     ],
   ],
   "speaker/forwarding/ruleset.ts": [

@@ -319,3 +319,16 @@ test("what was refused stays refused over a pass that gave way before it came to
   assert.ok(after > written);
   assert.equal((await forwarding.reconcile(wanting(...others, bad))).writes, 0, "its pause is not over");
 });
+
+test("what a pass had in hand when it failed is looked at by the next one", async () => {
+  const { kernel, forwarding, reals } = world();
+  const ports = Array.from({ length: 200 }, (_, at) => port(at + 1, "10.0.0.1", "10.0.0.2", "10.0.0.3"));
+  await forwarding.reconcile(wanting(...ports));
+  const others = ports.map(({ id }) => port(id, "10.0.0.1", "10.0.0.2", "10.0.0.4"));
+  kernel.refuse = ({ service }) => (service.mark === 0x1001 ? "EPERM" : undefined);
+  await assert.rejects(forwarding.reconcile(wanting(...others)), { code: "NoNetAdmin" });
+  kernel.refuse = () => undefined;
+  await forwarding.reconcile(wanting(...others));
+  for (const { id } of ports)
+    assert.deepEqual(reals(0x1000 | id), ["10.0.0.1 8080", "10.0.0.2 8080", "10.0.0.4 8080"]);
+});

@@ -92,6 +92,35 @@ test("an address is whole with the last portion that has anything of it", () => 
   assert.equal(seen.size, 1_000);
 });
 
+test("an address of which its servers alone are due is whole, too", () => {
+  const wanted = new Wanted();
+  const { ports, ...rest } = inputOf(...ids(1, 20));
+  wanted.update({ ...rest, ports });
+  const drained = ports.map(
+    (one): ForwardedPort => ({
+      ...one,
+      endpoints: one.endpoints.map((endpoint) => ({ ...endpoint, isServing: false })),
+    }),
+  );
+  const due = wanted.update({ ...rest, ports: drained });
+  const portions = [...portionsOf(due, wanted, { few: 2, servers: 1, elements: 3, routes: 1 })];
+  assert.deepEqual(new Set(portions.flatMap(({ whole }) => whole)), new Set(rest.vips));
+});
+
+test("routes that come are there before what goes, and those that go are the last", () => {
+  const { wanted, portions } = changed();
+  const last = (isWanted: boolean): number =>
+    portions.findLastIndex(({ routes }) => [...routes].some((vip) => wanted.routes.has(vip) === isWanted));
+  const firstGoing = portions.findIndex(({ servers }) =>
+    [...servers].some((key) => !wanted.servers.has(key)),
+  );
+  assert.ok(last(true) < firstGoing);
+  assert.equal(last(false), portions.length - 1);
+  assert.ok(
+    portions.slice(0, firstGoing).every(({ routes }) => [...routes].every((vip) => wanted.routes.has(vip))),
+  );
+});
+
 test("a port that admits others goes with what it admitted before: the kernel refuses intervals that overlap", () => {
   const wanted = new Wanted();
   const { ports, ...rest } = inputOf(...ids(1, 200));
