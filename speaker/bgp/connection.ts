@@ -51,7 +51,10 @@ export class Connection {
     this.#pace = new Pace(clock.now());
     this.#acknowledged = acknowledged;
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => this.#read(this.#splitter.push(chunk), events));
+    socket.on("data", (chunk: Buffer) => {
+      // What comes after our last word is nobody's: it is not even put together.
+      if (this.#isOpen) this.#read(this.#splitter.push(chunk), events);
+    });
     socket.on("drain", () => {
       if (this.#isOpen) events.onDrain();
     });

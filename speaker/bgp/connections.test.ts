@@ -1,11 +1,11 @@
 /** Connections that are not what they seem: left behind by a crash, or never read. Real TCP on loopback. */
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
-import { afterEach, test } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
 import { systemRandom } from "#common/random.ts";
-import { KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgp-peer.ts";
+import { KEEPALIVE, OPEN, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgp-peer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { until } from "#test/until.ts";
 import { createBgp } from "./bgp.ts";
@@ -105,4 +105,90 @@ test("a connection that a crash of the peer has left does not keep its next one 
   next.theirs.write(Buffer.concat([open(), KEEPALIVE]));
   await until("the second connection to be the session's", () => session.state === "Established");
   assert.equal(types.includes(MessageType.notification), false);
+});
+
+test("what a peer goes on sending after our last word is thrown away, and not put together", async () => {
+  const { ours, theirs } = await pair();
+  let heard = 0;
+  const connection = new Connection(
+    ours,
+    new FakeClock(),
+    { ...NO_EVENTS, onMessage: () => (heard += 1) },
+    () => 0,
+  );
+  theirs.write(KEEPALIVE);
+  await until("the first message", () => heard === 1);
+  connection.close();
+  const before = process.memoryUsage().arrayBuffers;
+  const part = Buffer.alloc(64 * 1_024, KEEPALIVE);
+  let sent = 0;
+  let most = 0;
+  // Each round the peer sends a megabyte, and has it taken.
+  for (let round = 0; round < 16; round += 1) {
+    for (let at = 0; at < 16; at += 1) theirs.write(part);
+    sent += 16 * part.length;
+    await until("it to be taken", () => theirs.writableLength === 0);
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+  }
+  assert.equal(heard, 1);
+  assert.ok(most < sent / 2, `${most} of ${sent} bytes are kept`);
+});
+
+describe("a session with graceful restart that somebody connects beside (RFC 4724 section 5)", () => {
+  const restart = { isRestarting: false, coversNotifications: false, timeSeconds: 60, families: [] };
+  const able = () => open({ capabilities: { ...OPEN.capabilities, gracefulRestart: restart } });
+
+  async function established(): Promise<{ session: Session; theirs: Socket }> {
+    const transport: Transport = {
+      ...plainTransport,
+      connect: () => Promise.reject(new Error("the peer connects to us")),
+    };
+    const session = new Session({
+      settings: { ...SETTINGS, gracefulRestart: true },
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLogger,
+      transport,
+      addressOn: () => undefined,
+      isRestarting: false,
+      onChange() {},
+    });
+    cleanUp.push(() => session.stop(2, "the test is over"));
+    const { ours, theirs } = await pair();
+    theirs.on("data", () => {});
+    session.accept(ours);
+    theirs.write(Buffer.concat([able(), KEEPALIVE]));
+    await until("the session", () => session.state === "Established");
+    return { session, theirs };
+  }
+
+  test("a probe of the port costs nothing, and leaves no error", async () => {
+    const { session } = await established();
+    for (const says of [Buffer.alloc(0), Buffer.from("GET / HTTP/1.1\r\n\r\n".repeat(2))]) {
+      const probe = await pair();
+      session.accept(probe.ours);
+      const closed = new Promise((resolve) => probe.ours.once("close", resolve));
+      probe.theirs.end(says);
+      probe.theirs.resume();
+      await closed;
+      const { state, losses, lastError } = session.report();
+      assert.deepEqual([state, losses, lastError], ["Established", 0, undefined]);
+    }
+  });
+
+  test("a probe that stays does not keep out a peer that has restarted, whose OPEN takes the session over", async () => {
+    const { session, theirs: before } = await established();
+    const probe = await pair();
+    session.accept(probe.ours);
+    const { ours, theirs } = await pair();
+    theirs.on("data", () => {});
+    session.accept(ours);
+    theirs.write(Buffer.concat([able(), KEEPALIVE]));
+    await until("the session to be the new connection's", () => {
+      const { state, losses } = session.report();
+      return state === "Established" && losses === 1;
+    });
+    assert.equal(session.report().lastError, "the peer connected anew");
+    await until("the old connection's end", () => before.readableEnded);
+  });
 });

@@ -21,6 +21,8 @@ export interface IncomingOptions {
   readonly routes: Routes;
   readonly tally: Tally;
   readonly log: Logger;
+  /** Why a conversation ends. */
+  readonly blame: (conversation: Conversation, words: string) => void;
   /** Of two connections the other one stays (RFC 4271 section 6.8). */
   readonly isDumped: (conversation: Conversation) => boolean;
   /** Ends a conversation for a reason of ours. */
@@ -43,12 +45,13 @@ export class Incoming {
   }
 
   take(conversation: Conversation, message: RawMessage): void {
-    const { tally } = this.#options;
+    const { tally, blame } = this.#options;
     tally.messagesIn += 1;
     const { state } = conversation.machine;
     const isEarly = (state === "Connect" || state === "Active") && !FIRST.includes(message.type);
     // It ends without a NOTIFICATION (RFC 4271 section 8.2.2), so nobody else tells why.
-    if (isEarly) tally.fail(`the peer began with a message of type ${message.type} and not with OPEN`);
+    if (isEarly)
+      blame(conversation, `the peer began with a message of type ${message.type} and not with OPEN`);
     switch (message.type) {
       case MessageType.open:
         this.#onOpen(conversation, message.body);
@@ -60,7 +63,7 @@ export class Incoming {
         this.#onUpdate(conversation, message.body);
         break;
       case MessageType.notification:
-        tally.fail(`the peer said: ${decodeNotification(message.body).words}`);
+        blame(conversation, `the peer said: ${decodeNotification(message.body).words}`);
         conversation.step({ type: "NotifMsg" });
         break;
       case MessageType.routeRefresh:

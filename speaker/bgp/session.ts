@@ -66,7 +66,9 @@ export class Session {
       routes: this.#routes,
       tally: this.#tally,
       log: options.log,
-      isDumped: (conversation) => this.#pair.isDumped(conversation, this.#settings),
+      isDumped: (conversation) =>
+        !this.#isRestart(conversation) && this.#pair.isDumped(conversation, this.#settings),
+      blame: (conversation, words) => this.#blame(conversation, words),
       fail: (conversation, event) => this.#fail(conversation, event),
       onAsked: () => this.#flush(),
     });
@@ -128,17 +130,14 @@ export class Session {
   /** Somebody at the peer's address has connected. */
   accept(socket: Socket): void {
     const { machine } = this.#primary;
-    const isRefused = this.#isStopped || this.#pair.rival !== undefined || machine.isDamping;
+    // One that has not said OPEN yet may be a probe of the port, or what a crash has left: it gives way.
+    const isTaken = this.#pair.rival?.peerOpen !== undefined;
+    const isRefused = this.#isStopped || isTaken || machine.isDamping;
     if (isRefused || !this.#limitHops(socket)) {
       socket.destroy();
       return;
     }
-    if (machine.state === "Established" && this.#primary.negotiated?.gracefulRestart !== undefined) {
-      // RFC 4724 section 5: it restarted before the loss was noticed; the old connection is dead.
-      this.#tally.fail("the peer connected anew");
-      this.#primary.abandon();
-      this.#onLost();
-    }
+    this.#pair.dropRival();
     if (this.state === "Established") this.#primary.ask();
     const isFree = this.#primary.connection === undefined;
     const conversation = isFree ? this.#primary : this.#converse(false);
@@ -282,7 +281,7 @@ export class Session {
       onMessage: (message: RawMessage) => this.#incoming.take(conversation, message),
       onBroken: (error: BgpError) => this.#fail(conversation, { type: "BGPHeaderErr", error }),
       onClosed: (words: string) => {
-        this.#tally.fail(words);
+        this.#blame(conversation, words);
         conversation.step({ type: "TcpConnectionFails" });
         this.#forget(conversation);
       },
@@ -322,9 +321,36 @@ export class Session {
     this.#options.onChange();
   }
 
+  /**
+   * Why a connection ended. One beside a session that stands says nothing of that: a health check or a scan of the port
+   * from the router's own address is no fault of the session's.
+   */
+  #blame(conversation: Conversation, words: string): void {
+    if (conversation === this.#primary || this.state !== "Established") this.#tally.fail(words);
+    else {
+      const of = { peer: this.#settings.name, why: words };
+      this.#options.log.debug("a connection beside the session has ended", of);
+    }
+  }
+
+  /**
+   * The peer has said OPEN anew beside a session with graceful restart: it restarted before the loss was noticed, and the
+   * old connection is dead (RFC 4724 section 5). Somebody who has only connected shows nothing of the kind.
+   */
+  #isRestart(conversation: Conversation): boolean {
+    if (conversation === this.#primary || this.state !== "Established") return false;
+    if (this.#primary.negotiated?.gracefulRestart === undefined) return false;
+    this.#tally.fail("the peer connected anew");
+    const before = this.#primary;
+    before.abandon();
+    this.#onLost();
+    this.#forget(before);
+    return true;
+  }
+
   /** Ends a conversation for a reason of ours. */
   #fail(conversation: Conversation, event: FailEvent): void {
-    this.#tally.fail(event.error.message);
+    this.#blame(conversation, event.error.message);
     conversation.step(event);
   }
 

@@ -33,6 +33,8 @@ export interface ListenEvents {
   onError(error: Error): void;
 }
 
+/** DSCP CS6, network control (RFC 4594 section 3.1): what keeps routes alive goes before what they carry. */
+const CLASS_CS6 = 0xc0;
 /** Farther than any network is wide. */
 const FAR = 255;
 /**
@@ -48,6 +50,7 @@ export const tcpTransport: Transport = {
       address,
       port,
       timeoutMs: CONNECT_TIMEOUT_MS,
+      trafficClass: CLASS_CS6,
       signal,
       ...hops(ttl),
       ...(link !== undefined && { link }),
@@ -56,7 +59,7 @@ export const tcpTransport: Transport = {
     });
   },
   // Sent with 255, which direct, far and GTSM peers all take; who it is is judged when it has connected.
-  listen: (family, port, events) => listenTcp({ family, port, ttl: FAR, ...events }),
+  listen: (family, port, events) => listenTcp({ family, port, ttl: FAR, trafficClass: CLASS_CS6, ...events }),
   changePassword(socket, address, link, password) {
     setMd5(socket, { family: familyOf(address), address, ...(link !== undefined && { link }) }, password);
   },

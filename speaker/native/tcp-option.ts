@@ -11,6 +11,8 @@ export interface TcpOptions {
   readonly ttl?: number;
   /** Packets that arrive with less are dropped by the kernel, the handshake's too (RFC 5082). */
   readonly minTtl?: number;
+  /** Of outgoing packets: the octet that DSCP is the upper part of (RFC 2474); 0 when not given. */
+  readonly trafficClass?: number;
 }
 
 /** Whose segments a key is for. */
@@ -27,8 +29,10 @@ export const SOL_SOCKET = 1;
 export const OPTION = {
   reuseAddress: 2,
   bindToDevice: 25,
+  ipTos: 1,
   ipTtl: 2,
   ipMinTtl: 21,
+  ipv6TrafficClass: 67,
   ipv6UnicastHops: 16,
   ipv6MinHopCount: 73,
   ipv6Only: 26,
@@ -43,12 +47,15 @@ const MD5 = { bytes: 216, keyLength: 130, key: 136, longest: 80 } as const;
 
 export type SetOption = (level: number, name: number, value: Buffer) => void;
 
-/** Hop limits of what goes out and of what may come in. */
-export function limitHops(set: SetOption, family: Family, { ttl, minTtl }: TcpOptions): void {
+/** Hop limits of what goes out and of what may come in, and how routers on the way are to treat it. */
+export function limitHops(set: SetOption, family: Family, { ttl, minTtl, trafficClass }: TcpOptions): void {
   const isIpv4 = family === "IPv4";
   const level = isIpv4 ? IPPROTO.ip : IPPROTO.ipv6;
   if (ttl !== undefined) set(level, isIpv4 ? OPTION.ipTtl : OPTION.ipv6UnicastHops, int(ttl));
   if (minTtl !== undefined) set(level, isIpv4 ? OPTION.ipMinTtl : OPTION.ipv6MinHopCount, int(minTtl));
+  if (trafficClass !== undefined) {
+    set(level, isIpv4 ? OPTION.ipTos : OPTION.ipv6TrafficClass, int(trafficClass));
+  }
 }
 
 /** Signs what goes to the peer and refuses what it does not sign so; undefined: takes the key away. */
