@@ -1,7 +1,7 @@
 /**
- * Compares what is in the kernel with what is wanted, in pieces so small that other work may come between them. It writes
- * nothing: what it finds is read again by key, and put right, by the next pass (contents.ts). So it does no harm that a
- * piece may be out of date by then.
+ * Compares what is in the kernel with what is wanted, in pieces so small that other work may come between them. It
+ * writes nothing: the next pass reads what it found again by key, and puts it right (contents.ts). So no harm is done
+ * if a piece is out of date by then.
  */
 import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
 import type { Findings } from "#speaker/forwarding/findings.ts";
@@ -10,15 +10,15 @@ import { schedulerFlags } from "#speaker/forwarding/plan-port.ts";
 import { isAsWanted, parseServerKey, serverKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 
-/** Nothing to hand over: a point where other work may come between. */
+/** A point where other work may come between. There is nothing to hand over. */
 export type Piece = undefined;
 
 export interface AuditOptions {
   readonly kernel: Pick<ForwardingKernel, "servers" | "elements" | "routes">;
   readonly wanted: Wanted;
-  /** Marks of ours, by `markValue`: those of the table come here, too. */
+  /** Our marks, by `markValue`. Those that the table records are added here, too. */
   readonly own: Set<string>;
-  /** What differs. */
+  /** The entries that differ. */
   readonly found: Findings;
 }
 
@@ -29,7 +29,7 @@ export class Audit {
     this.#options = options;
   }
 
-  /** Everything. The marks come first: they say which services are ours. */
+  /** Compares everything. The marks come first, because they say which services are ours. */
   *all(): Generator<Piece> {
     yield* this.elements();
     yield* this.services();
@@ -42,7 +42,7 @@ export class Audit {
     for (const set of this.#options.wanted.elements.keys()) if (set !== "marks") yield* this.#set(set);
   }
 
-  /** Services, with their schedulers; not what is in them. */
+  /** Compares services and their schedulers, but not what is in them. */
   *services(): Generator<Piece> {
     const { kernel, wanted, own, found } = this.#options;
     const seen = new Set<string>();
@@ -60,7 +60,7 @@ export class Audit {
     yield* missing(wanted.servers.keys(), seen, (key) => found.server(key));
   }
 
-  /** What is in the services. */
+  /** Compares the real servers of the services. */
   *destinations(): Generator<Piece> {
     for (const key of [...this.#options.wanted.servers.keys()]) {
       this.#server(key);

@@ -1,25 +1,25 @@
 /**
- * The audit that goes on all the time while nothing else is done: slice by slice, round after round. nftables says when
- * somebody else has changed it, so its sets are looked at then, and else now and then; IPVS says nothing, so the list of its
- * services is looked at every few seconds, and what is in them in turn.
+ * The audit, which goes on all the time while nothing else is done: slice by slice, round after round. nftables says
+ * when somebody else has changed it, so its sets are looked at then, and otherwise now and then. IPVS says nothing, so
+ * the list of its services is looked at every few seconds, and the services' real servers one after the other.
  */
 import type { Clock } from "#common/clock.ts";
 import type { Audit, Piece } from "#speaker/forwarding/audit.ts";
 import { SLICE_MS } from "#speaker/forwarding/slices.ts";
 
-/** From slice to slice: an audit takes at most about a twentieth of the thread's time. */
+/** The pause between two slices. An audit takes at most about a twentieth of the thread's time. */
 export const SLICE_EVERY_MS = 150;
-/** From one list of services to the next. */
+/** How often the services are listed. */
 const SERVICES_EVERY_MS = 3_000;
-/** From one look at all sets to the next, though nftables says that nobody has touched them. */
+/** How often all sets are looked at, even if nftables says that nobody has changed them. */
 const ELEMENTS_EVERY_MS = 60_000;
-/** From the begin of a round to that of the next. */
+/** The time from the begin of one round to the begin of the next. */
 const ROUND_MS = 2_500;
 
 export interface AuditorOptions {
   readonly audit: Audit;
   readonly clock: Pick<Clock, "now">;
-  /** Another number once somebody else has changed nftables. */
+  /** A number that changes when somebody else changes nftables. */
   readonly epoch: () => number;
 }
 
@@ -33,7 +33,7 @@ export class Auditor {
   /** When the last whole round ended, and how long it took. */
   #lastRound: { readonly endedAt: number; readonly tookMs: number } | undefined;
 
-  /** Everything was audited just now. */
+  /** Call it when everything has just been audited. */
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.#elementsAt = options.clock.now();
@@ -63,7 +63,7 @@ export class Auditor {
         if (value === "rest") return;
       }
     } catch (error) {
-      // A generator that threw is over: the next slice begins another round.
+      // A generator that threw has ended, so the next slice begins another round.
       this.#work = this.#rounds();
       throw error;
     }

@@ -1,15 +1,15 @@
-/** Entries of the kernel that are not as wanted, for people: what is wanted beside what is there. */
+/** Entries of the kernel that are not as wanted, shown to people: what is wanted beside what is there. */
 import type { Entries } from "#speaker/forwarding/entries.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
 import { type PresentServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 
-/** Of each kind so many are shown. */
+/** So many of each kind are shown. */
 const SHOWN = 20;
 
 export interface Difference {
-  /** All of them. */
+  /** How many there are in all. */
   readonly entries: number;
   readonly virtualServers: readonly {
     readonly key: string;
@@ -25,7 +25,7 @@ export interface Difference {
   readonly routes: readonly { readonly vip: string; readonly isWanted: boolean; readonly isThere: boolean }[];
 }
 
-/** Reads those that it shows. Throws NetlinkError. */
+/** Reads the entries that it shows. Throws NetlinkError. */
 export function describeDifference(
   { servers, elements, routes }: Pick<ForwardingKernel, "servers" | "elements" | "routes">,
   wanted: Wanted,

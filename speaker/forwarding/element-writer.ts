@@ -1,6 +1,7 @@
 /**
- * Writes elements of our sets and maps. The kernel takes a transaction whole or not at all: when it refuses one, the
- * owner (a port of a Service, an address) whose elements it does not take is found, and everybody else's are written.
+ * Writes elements of our sets and maps. The kernel takes a transaction whole or not at all. When it refuses one, the
+ * owner whose elements it does not take (a port of a Service, an address) is found, and the elements of all other
+ * owners are written.
  */
 import type { Changes } from "#speaker/forwarding/changes.ts";
 import { elementKey, markValue, ownerOf } from "#speaker/forwarding/elements.ts";
@@ -12,7 +13,7 @@ import type { Refusals } from "#speaker/forwarding/refusals.ts";
 import { type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
 import { NetlinkError } from "#speaker/netlink/error.ts";
 
-/** Transactions of one call: enough to find about ten refused owners among 60,000. */
+/** The most transactions of one call: enough to find about ten refused owners among 60,000. */
 const TRANSACTIONS = 200;
 
 export type Elements = Map<string, readonly Element[]>;
@@ -35,8 +36,8 @@ export class ElementWriter {
   }
 
   /**
-   * Without what the kernel refused a moment ago. Nothing is marked for servers whose mark is somebody else's, or that are
-   * not there; the marks of the latter stay ours.
+   * Leaves out what the kernel refused a moment ago. Nothing is marked for a server whose mark is somebody else's, or
+   * that is not there. The mark of a missing server stays ours.
    */
   difference(
     wanted: ReadonlyMap<string, readonly Element[]>,
@@ -62,7 +63,7 @@ export class ElementWriter {
     return this.#due(difference);
   }
 
-  /** The same in parts of about `limit` elements, with all elements of one owner in one of them. */
+  /** The same in parts of about `limit` elements. All elements of one owner are in one part. */
   parts(difference: ElementDifference, limit: number): ElementDifference[] {
     if (sizeOf(difference) === 0) return [];
     if (sizeOf(difference) <= limit) return [difference];
@@ -80,7 +81,7 @@ export class ElementWriter {
     return some.length === 0 ? parts : [...parts, joined(some)];
   }
 
-  /** Throws where the kernel takes nobody's elements. */
+  /** Throws if the kernel takes no owner's elements. */
   write(difference: ElementDifference, changes: Changes): void {
     if (difference.add.size + difference.remove.size === 0) return;
     const error = this.#attempt(difference);
@@ -102,7 +103,7 @@ export class ElementWriter {
     tell(joined(done), changes);
   }
 
-  /** What is read back and still differs. */
+  /** Reads back what was written, and gives what still differs. */
   noteUnverified(difference: ElementDifference): void {
     for (const owner of byOwner(difference).keys()) this.#note(owner, undefined);
   }
@@ -143,7 +144,7 @@ function sizeOf({ add, remove }: ElementDifference): number {
   return size;
 }
 
-/** What changes, by whose it is. */
+/** The changes by owner. */
 function byOwner({ add, remove }: ElementDifference): Map<string, ElementDifference> {
   const parts = new Map<string, { add: Map<string, Element[]>; remove: Map<string, Element[]> }>();
   for (const [action, elements] of [

@@ -15,7 +15,7 @@ export function portKey(vip: string, protocol: Protocol, port: number): string {
   return addressKey(vip) + rest.toString("hex");
 }
 
-/** Of a set that is for one protocol alone: an end of a range of sources, and the port that admits it. */
+/** A key of a set that is for one protocol alone: one end of a range of sources, and the port that admits it. */
 export function sourceKey(vip: string, port: number, source: bigint): string {
   const middle = Buffer.alloc(4);
   middle.writeUInt16BE(port, 0);
@@ -27,14 +27,14 @@ export function sourceKey(vip: string, port: number, source: bigint): string {
 export const valueKey = (family: Family, value: bigint): string =>
   value.toString(16).padStart(family === "IPv4" ? 8 : 32, "0");
 
-/** Marks are in host byte order; little-endian on every machine that we build for. */
+/** Marks are in host byte order, which is little-endian on every machine that we build for. */
 export function markValue(mark: number): string {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(mark >>> 0);
   return bytes.toString("hex");
 }
 
-/** The set of the sources that restricted ports of the protocol admit. */
+/** The name of the set with the sources that restricted ports of the protocol admit. */
 export const admittedSet = (protocol: Protocol) =>
   `admitted_${protocol.toLowerCase() as Lowercase<Protocol>}` as const;
 
@@ -59,7 +59,7 @@ export const SETS = [
 ] as const;
 export type SetName = (typeof SETS)[number];
 
-/** Maps whose values are marks: what is in them is marked. */
+/** Maps whose values are marks: packets for what is in them are marked. */
 export const MARKING = [
   "tier1v4",
   "tier2v4",
@@ -88,11 +88,11 @@ export const named = (set: string, family: Family): string => `${set}${family ==
 /** Sets whose elements are about an address, and no port. */
 const OF_ADDRESSES = ["vips", "local", "hairpin", "guarded", "admitted_ping", "members", "carried", "routed"];
 
-/** How a set's keys tell their owner: so many digits are the address, and the protocol is the set's own. */
+/** How the owner is read out of a set's keys: how many digits are the address, and which protocol the set is for. */
 interface Ownership {
   readonly isOfAddress: boolean;
   readonly digits: 8 | 32;
-  /** Two digits: the set is for one protocol alone, and its keys have none. */
+  /** Two digits. The set is for one protocol alone, so its keys have none. */
   readonly protocol?: string;
 }
 
@@ -109,8 +109,8 @@ const OWNERSHIP: ReadonlyMap<string, Ownership> = new Map(
 );
 
 /**
- * Which port of a Service, or which address, an element of a set is about: elements of one owner come and go together.
- * Keys begin with the address; those of sources have no protocol, their set has.
+ * Which port of a Service, or which address, an element of a set is about. Elements of one owner come and go together.
+ * Keys begin with the address. Keys of sources have no protocol, because their set is for one protocol.
  */
 export function ownerOf(set: string, key: string): string {
   const { isOfAddress, digits, protocol } = OWNERSHIP.get(set) ?? { isOfAddress: false, digits: 0 };

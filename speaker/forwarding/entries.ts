@@ -1,8 +1,8 @@
-/** Entries of the kernel by their keys, whatever is or should be there. */
+/** Keys of entries in the kernel. They say nothing about what is there or should be there. */
 export class Entries {
   /** By `keyOfServer`. */
   readonly servers = new Set<string>();
-  /** By set: keys as of `elementKey`. */
+  /** Set -> keys as `elementKey` makes them. */
   readonly elements = new Map<string, Set<string>>();
   /** Addresses. */
   readonly routes = new Set<string>();

@@ -3,7 +3,7 @@ import { ForwardingError } from "#speaker/forwarding/types.ts";
 import { NetlinkError, NoFamilyError } from "#speaker/netlink/error.ts";
 import type { Operation } from "#speaker/netlink/ipvs.ts";
 
-/** The kernel's refusal as the reason of a condition. */
+/** Turns the kernel's refusal into the reason of a condition. */
 export function faultOf(error: unknown): ForwardingError {
   if (error instanceof ForwardingError) return error;
   if (!(error instanceof NetlinkError)) throw error;
@@ -16,7 +16,7 @@ export function faultOf(error: unknown): ForwardingError {
   return new ForwardingError("KernelRefused", error.message, { cause: error });
 }
 
-/** All Services have the same scheduler: the kernel that has it not would refuse all of them. */
+/** All Services have the same scheduler, so a kernel that lacks it would refuse all of them. */
 export function isWithoutScheduler({ kind }: Operation, { code }: NetlinkError): boolean {
   return code === "ENOENT" && (kind === "addService" || kind === "editService");
 }
@@ -26,7 +26,7 @@ export function noScheduler(error: NetlinkError): ForwardingError {
   return new ForwardingError("NoScheduler", message, { cause: error });
 }
 
-/** What a tunnel device of ours is refused for, unless this process may do nothing at all. */
+/** The fault if our tunnel device is refused, unless this process may do nothing at all. */
 export function noTunnel(error: unknown): ForwardingError {
   if (!(error instanceof NetlinkError) || error.code === "EPERM") return faultOf(error);
   return new ForwardingError("NoTunnel", `${error.attempt}: the kernel has no such tunnel`, { cause: error });

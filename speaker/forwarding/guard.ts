@@ -1,6 +1,6 @@
 /**
- * Chains that turn away what must not come in: into our tunnels, out of them, to our addresses, and to addresses that
- * are routed to this node and that nobody has. Pure. Reasons: docs/dataplane.md, "What is turned away".
+ * Chains that turn away packets: at the way into our tunnels and out of them, and for addresses that are ours, or that
+ * are routed to this node though nobody has them. Pure. docs/dataplane.md, "What is turned away", gives the reasons.
  */
 import { admittedSet } from "#speaker/forwarding/elements.ts";
 import { type NodeAddresses, probesIntoTunnel, probesOutOfTunnel } from "#speaker/forwarding/probe-rules.ts";
@@ -8,7 +8,7 @@ import { COUNTERS } from "#speaker/forwarding/sets.ts";
 import { PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { BOTH, destinationOf, NO_HOOK, type Words } from "#speaker/forwarding/words.ts";
 
-/** What a flood is answered with; its rest is dropped. */
+/** How many packets of a flood are answered. The others are dropped. */
 const LIMIT = "limit rate 200/second burst 200 packets";
 
 type Chains = Readonly<Record<string, readonly string[]>>;
@@ -16,9 +16,10 @@ type Chains = Readonly<Record<string, readonly string[]>>;
 const counted = (counter: keyof typeof COUNTERS): string => `counter name ${COUNTERS[counter]}`;
 
 /**
- * What members tunnel for our addresses to pods of this node goes into a tunnel of ours; nothing else does, because the
- * address that this writes is in no packet when it comes in. A pod on the host's network has the node's own address, and
- * others' tunnels end there as well: so it is asked what is inside. What comes out is inspected as the first thing.
+ * Packets that members tunnel for our addresses to pods of this node go into our tunnel. Nothing else does, because no
+ * packet that comes in has the address that this chain writes. A pod on the host's network has the node's own address,
+ * and tunnels of others end there as well, so the inner packet is looked at. What comes out of our tunnel is inspected
+ * first.
  */
 function decap({ knowsMembers, nodeAddresses }: GuardInput): string[] {
   return [
@@ -34,7 +35,10 @@ function decap({ knowsMembers, nodeAddresses }: GuardInput): string[] {
   ];
 }
 
-/** What came out of a tunnel of ours: for a port of ours, or an ICMP error about a packet of one (chain `in` says). */
+/**
+ * Packets that came out of our tunnel: they are for a port of ours, or ICMP errors about a packet of such a port (chain
+ * `in` decides).
+ */
 function inner(words: Words, nodeAddresses: NodeAddresses): string[] {
   return [
     NO_HOOK,
@@ -45,7 +49,9 @@ function inner(words: Words, nodeAddresses: NodeAddresses): string[] {
   ];
 }
 
-/** What comes from outside, pods and tunnels to an address of ours: gets the routing bit, or ends here. */
+/**
+ * Packets from outside, from pods and from tunnels to one of our addresses: each gets the routing bit, or ends here.
+ */
 function ours(words: Words, bit: string): string[] {
   const { digit, icmp, error } = words;
   return [
@@ -58,7 +64,7 @@ function ours(words: Words, bit: string): string[] {
   ];
 }
 
-/** What this node itself sends to an address of ours. */
+/** Packets that this node itself sends to one of our addresses. */
 function leaving(words: Words): string[] {
   const { digit, icmp, icmpNumber } = words;
   return [

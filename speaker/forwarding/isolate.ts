@@ -1,6 +1,6 @@
 /**
- * Finds what a kernel refuses in a transaction that is all or nothing: halves it until what is refused is alone, and
- * everything else is done. Pure but for `attempt`.
+ * Finds what a kernel refuses in a transaction that is all or nothing: it halves the transaction until the refused item
+ * is alone and everything else is done. Pure but for `attempt`.
  */
 
 export interface Isolated<T, E> {
@@ -9,9 +9,9 @@ export interface Isolated<T, E> {
 }
 
 /**
- * `attempt` does all of the items or none, and returns why none. One refused item of n costs about 2 log2 n attempts,
- * which together carry no more than 3 n items. After `budget` attempts what is left counts as refused, with the last
- * error that it was part of: it will be tried again.
+ * `attempt` does all of the items or none, and returns the error if none. One refused item of n costs about 2 log2 n
+ * attempts, which together carry no more than 3 n items. After `budget` attempts the items that are left count as
+ * refused, with the last error of an attempt that had them. They will be tried again.
  */
 export function isolate<T, E>(
   items: readonly T[],

@@ -1,6 +1,7 @@
 /**
- * The kernel as forwarding sees it: three tables of entries that Services need, which can be read whole part by part, read
- * by key, and written; and the skeleton that all of them stand on. test/fakes/forwarding-kernel.ts is another one.
+ * The kernel as forwarding sees it: three tables of entries that Services need, and the skeleton that all of them stand
+ * on. A table can be read whole, part by part, or by key, and can be written. test/fakes/forwarding-kernel.ts is a
+ * kernel in memory.
  */
 
 import type { Change, Element, ForwardingPlan } from "#speaker/forwarding/types.ts";
@@ -18,13 +19,16 @@ import type { SetElement } from "#speaker/netlink/nftables.ts";
 export interface ServerTable {
   /** Makes the kernel load IPVS. */
   load(): void;
-  /** All of them, part by part: other work may come between two parts. */
+  /** All of them, part by part, so that other work may come between two parts. */
   walk(): Iterable<readonly MarkService[]>;
   /** In the order of the keys; undefined where there is none. */
   find(keys: readonly ServiceKey[]): (MarkService | undefined)[];
-  /** None of a service that is not there. */
+  /** An empty list if the service is not there. */
   destinations(key: ServiceKey): readonly ReadDestination[];
-  /** Later operations run though earlier ones were refused. Refusals may get lost: only reading back shows what is there. */
+  /**
+   * Later operations run even if earlier ones were refused. Refusals may get lost, so only reading back shows what is
+   * there.
+   */
   write(operations: readonly Operation[]): RefusedOperation[];
 }
 
@@ -34,18 +38,18 @@ export interface ElementTable {
   exists(): boolean;
   /** Names of its sets and maps. */
   sets(): string[];
-  /** All elements of a set, part by part; none of a set that is not there. */
+  /** All elements of a set, part by part. None if the set is not there. */
   walk(set: string): Iterable<readonly SetElement[]>;
   /** In the order of the keys; undefined where there is none. */
   find(set: string, keys: readonly Pick<Element, "key" | "keyEnd">[]): (SetElement | undefined)[];
-  /** One transaction, what goes before what comes. Throws NetlinkError, and then nothing has changed. */
+  /** One transaction, in which removals come before additions. If it throws NetlinkError, nothing has changed. */
   change(changes: {
     readonly remove: ReadonlyMap<string, readonly Element[]>;
     readonly add: ReadonlyMap<string, readonly Element[]>;
   }): void;
-  /** Another number once anything in nftables was changed but by `change`. */
+  /** A number that changes when anything in nftables was changed in another way than by `change`. */
   epoch(): number;
-  /** Packets, by name of the counter. */
+  /** Counts of packets, by name of the counter. */
   counters(): ReadonlyMap<string, number>;
 }
 
@@ -60,27 +64,30 @@ export interface RouteTable {
   walk(): Iterable<readonly string[]>;
   /** Whether it is there, in the order of the addresses. */
   find(vips: readonly string[]): boolean[];
-  /** What is there already stays, and what is gone already is gone. */
+  /** It is no error if a route is there already, or is gone already. */
   write(changes: { readonly add: readonly string[]; readonly remove: readonly string[] }): RefusedRoute[];
 }
 
-/** What the skeleton is made of. */
+/** What the skeleton depends on. */
 export interface SkeletonInput extends Pick<ForwardingPlan, "settings" | "nodeAddresses" | "knowsMembers"> {
-  /** Some remote pods: the way to them decides the segment size. */
+  /** Some remote pods. The way to them decides the segment size. */
   readonly remoteEndpoints: readonly string[];
-  /** Elements of sets whose being empty turns somebody away, by set. */
+  /** Elements of those sets that would turn somebody away while they are empty, by set. */
   readonly admitting: () => ReadonlyMap<string, readonly Element[]>;
-  /** Writes such elements: before rules come that look into those sets. */
+  /** Writes such elements, before rules are loaded that look into those sets. */
   readonly fill: (add: Map<string, readonly Element[]>) => void;
 }
 
-/** What all Services need: devices, policy rules, the table with its chains, settings. skeleton.ts is the real one. */
+/**
+ * What all Services need: devices, policy rules, the table with its chains, settings. skeleton.ts does it with a real
+ * kernel.
+ */
 export interface Skeleton {
-  /** What was not as wanted. Throws ForwardingError, NetlinkError. */
+  /** Returns what was not as wanted and was put right. Throws ForwardingError, NetlinkError. */
   ensure(wanted: SkeletonInput): Promise<Change[]>;
-  /** The policy rules away: no packet sees our routes any more. Begins a removal. */
+  /** Removes the policy rules, so that no packet sees our routes any more. This is the first step of a removal. */
   closeWay(): void;
-  /** All the rest away, and what was found put back. */
+  /** Removes all the rest, and puts back the settings that were found. */
   remove(): void;
 }
 
@@ -89,7 +96,7 @@ export interface ForwardingKernel {
   readonly elements: ElementTable;
   readonly routes: RouteTable;
   readonly skeleton: Skeleton;
-  /** What was written to all of them: messages, child processes, settings. */
+  /** How much was written: messages, child processes, settings. */
   readonly counter: { readonly written: number };
   close(): void;
 }

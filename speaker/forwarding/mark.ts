@@ -2,7 +2,7 @@
 import { MAX_FORWARDING_ID } from "#api/forwarding-ids.ts";
 
 const TIER_2 = 0x2000;
-/** kube-proxy's bits; and bit 31, which makes ipvsadm print a mark as a negative number. */
+/** kube-proxy's bits, and bit 31, with which ipvsadm prints a mark as a negative number. */
 const FOREIGN = 0xc000;
 const TOP = 0x80000000;
 

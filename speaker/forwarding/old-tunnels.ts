@@ -17,7 +17,7 @@ const SCOPE_LINK = 253;
 export const isOfOldTunnels = (name: string): boolean =>
   name === RP_FILTER || LINKS.some((link) => name === `link.${link}`);
 
-/** `saved`: what was remembered before the change. Nothing of it there: nothing is done. */
+/** `saved` holds what was remembered before the change. If it has nothing about these devices, nothing is done. */
 export function restoreOldTunnels(
   socket: NetlinkSocket,
   sysctls: SysctlFiles,

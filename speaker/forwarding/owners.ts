@@ -1,4 +1,7 @@
-/** Whose a refused thing is, and the words for it. Looks things up only once the kernel has refused something. Pure. */
+/**
+ * Says which Service a refused request belongs to, and describes the request. It looks things up only after the kernel
+ * has refused something. Pure.
+ */
 import { ownerOf, portKey } from "#speaker/forwarding/elements.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import type { ForwardedPort, ForwardingSettings, Refusal } from "#speaker/forwarding/types.ts";
@@ -9,7 +12,7 @@ import { attemptOf, type Operation } from "#speaker/netlink/ipvs.ts";
 
 const UNVERIFIED = "read back, it was not as written";
 
-/** Whom marks and elements belong to. */
+/** The ports that marks and elements belong to. */
 export interface Owning {
   readonly settings: ForwardingSettings;
   readonly ports: readonly ForwardedPort[];

@@ -1,6 +1,6 @@
 /**
- * What one port of a Service wants in the kernel: "two marks, one list" (docs/dataplane.md). Pure; the same port gives the
- * same on every node but for what is local there.
+ * What one port of a Service wants in the kernel: "two marks, one list" (docs/dataplane.md). Pure. The same port gives
+ * the same on every node, but for what is local there.
  */
 import { AddressError, type Family, mergeRanges, parsePrefix, type Range, rangeOf } from "#api/address.ts";
 import {
@@ -75,8 +75,9 @@ function tier1(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): Vir
 }
 
 /**
- * Tier 2: what came out of a tunnel ends at a pod of this node. A new connection that tier 1 gave to another pod since
- * its own drains has to find that other one here, too; flows of the draining one have their entries.
+ * Tier 2: a packet that came out of a tunnel ends at a pod of this node. If a local pod drains, tier 1 on other nodes
+ * already gives its new connections to another pod of this node. So tier 2 gives that pod weight 1 and the draining pod
+ * weight 0. Open flows keep their IPVS entries.
  */
 function tier2(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): VirtualServer {
   return server(port, mark, sorted, (endpoint) => (endpoint.isLocal && endpoint.isServing ? 1 : 0));
@@ -91,7 +92,10 @@ function rangeOfText(text: string): Range[] {
   }
 }
 
-/** Their source ranges, joined: the kernel refuses intervals that overlap. What is no prefix of the family is left out. */
+/**
+ * The source ranges of the ports, merged, because the kernel refuses intervals that overlap. A text that is no prefix
+ * of the family is left out.
+ */
 function admittedBy(ports: readonly ForwardedPort[]): Range[] {
   const own = ports.flatMap(({ family, sourceRanges = [] }) =>
     sourceRanges.flatMap(rangeOfText).filter((range) => range.family === family),
@@ -99,7 +103,7 @@ function admittedBy(ports: readonly ForwardedPort[]): Range[] {
   return mergeRanges(own);
 }
 
-/** Of ports that share an address: whoever none of them admits may not ping it either. */
+/** For ports that share an address: a source that none of them admits may not ping the address either. */
 export function planPings(sharing: readonly ForwardedPort[]): SetElement[] {
   const [first] = sharing;
   if (first === undefined || sharing.some(({ sourceRanges }) => sourceRanges === undefined)) return [];
@@ -130,7 +134,10 @@ function sourceElements(port: ForwardedPort, key: string): SetElement[] {
   ];
 }
 
-/** By port and pod where a source is translated: another Service that names the same pod changes nothing for this one. */
+/**
+ * Where a source is translated, the key has port and pod, so that another Service with the same pod changes nothing for
+ * this one.
+ */
 function endpointElements(family: Family, endpoints: readonly Keyed[], place: string): SetElement[] {
   return endpoints.flatMap(({ endpoint, key }): SetElement[] => {
     if (endpoint.isLocal)
@@ -164,14 +171,14 @@ export function planServer(port: ForwardedPort, mark: number): VirtualServer {
 export function marksOfPort(port: ForwardedPort, { routingBit }: ForwardingSettings): number[] {
   if (port.endpoints.length === 0) return [];
   const first = markOf(port.id, 1, routingBit);
-  // Never hit on a node without a pod of the port, and 37 KB of kernel memory.
+  // On a node without a pod of the port, no packet would ever match tier 2, and it takes 37 KB of kernel memory.
   return hasLocalPod(port) ? [first, markOf(port.id, 2, routingBit)] : [first];
 }
 
 /** Throws for values that no port can have. */
 export function planElements(port: ForwardedPort, settings: ForwardingSettings): SetElement[] {
   const key = portKey(port.vip, port.protocol, port.port);
-  // In no set: as a port that no Service has.
+  // The port is in no set, as if no Service had it.
   const [mark1, mark2] = marksOfPort(port, settings);
   if (mark1 === undefined) return [];
   return [

@@ -3,7 +3,7 @@ import { elementKey } from "#speaker/forwarding/elements.ts";
 import type { Element, ForwardingInput, ForwardingPlan } from "#speaker/forwarding/types.ts";
 import { Wanted } from "#speaker/forwarding/wanted.ts";
 
-/** A port that no kernel could be given is left out alone; of two that claim the same, the later one. */
+/** A port that no kernel would take is left out alone. If two ports claim the same, the later one is left out. */
 export function planForwarding(input: ForwardingInput): ForwardingPlan {
   const wanted = new Wanted();
   wanted.update(input);

@@ -1,6 +1,6 @@
 /**
- * The way of a probe of the host's firewall (speaker/selfprobe): from node address to node address outside and inside,
- * through our tunnel like what it stands for, and to the node itself in the end. Pure.
+ * The rules for a probe of the host's firewall (speaker/selfprobe). Its outer and its inner packet go from node address
+ * to node address. It passes our tunnel like the packets that it stands for, and ends at the node itself. Pure.
  */
 import { PORT } from "#api/names.ts";
 import { BOTH, type Words } from "#speaker/forwarding/words.ts";
@@ -37,7 +37,7 @@ export function probesOutOfTunnel(addresses: NodeAddresses, digit: Words["digit"
     .map((words) => `${isProbe(words)} accept`);
 }
 
-/** With the mark of what it stands for, so that one rule of the host's firewall lets in both. */
+/** It gets the mark of the packets that it stands for, so that one rule of the host's firewall lets in both. */
 export function probesMarked(addresses: NodeAddresses, bit: string): string[] {
   return probed(addresses).map(
     (words) => `iifname "${words.tunnel}" ${isProbe(words)} meta mark set meta mark or ${bit}`,

@@ -9,13 +9,13 @@ import type { MarkService } from "#speaker/netlink/ipvs.ts";
 
 /** Virtual servers by `keyOfServer`. */
 export interface Servers {
-  /** As wanted, or gone as wanted. Nothing else is kept of them: there may be very many. */
+  /** Keys of servers that are as wanted, or gone as wanted. Only the keys are kept, because there may be very many. */
   readonly settled: ReadonlySet<string>;
-  /** The others that are wanted, and whose marks are ours. */
+  /** Wanted servers that are not settled and whose marks are ours. */
   readonly wanted: ReadonlyMap<string, VirtualServer>;
-  /** Of ours that are not settled, what is there. */
+  /** What is there of our servers that are not settled. */
   readonly present: ReadonlyMap<string, PresentServer>;
-  /** There, and of somebody else. */
+  /** Keys of wanted servers whose mark somebody else's service has. */
   readonly foreign: ReadonlySet<string>;
 }
 
@@ -46,7 +46,7 @@ export class Reader {
       const service = services.get(key);
       const server = this.#wanted.servers.get(key);
       if (service !== undefined && !this.#own.has(markValue(service.mark))) {
-        // Of somebody else, and wanted by nobody of ours: as it should be.
+        // The service is somebody else's, and nothing of ours wants the mark, so it is as it should be.
         (server === undefined ? found.settled : found.foreign).add(key);
         continue;
       }

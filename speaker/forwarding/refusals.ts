@@ -1,6 +1,6 @@
 /**
- * What the kernel refused, each by itself: remembered so that it is asked again with growing pauses and costs no write in
- * between, and forgotten as soon as it is wanted no more or there after all.
+ * Remembers each request that the kernel refused, so that the kernel is asked again after pauses that grow, and nothing
+ * is written in between. A refusal is forgotten when its entry is not wanted any more, or is there after all.
  */
 import type { Clock } from "#common/clock.ts";
 import type { Refusal } from "#speaker/forwarding/types.ts";
@@ -9,7 +9,7 @@ import type { Refusal } from "#speaker/forwarding/types.ts";
 const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 300_000;
 
-/** Doubles from one refusal in a row to the next. */
+/** The pause doubles with each refusal in a row. */
 export function pauseMs(refusals: number): number {
   return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(refusals - 1, 20));
 }
@@ -18,9 +18,9 @@ interface Entry {
   readonly refusal: Refusal;
   readonly times: number;
   readonly dueAt: number;
-  /** Of the last pass that met it. */
+  /** The number of the last pass that met it. */
   pass: number;
-  /** The kernel took it since; whether it is there, reading back will show. */
+  /** The kernel has accepted it since. Reading back will show whether it is there. */
   isTaken: boolean;
 }
 
@@ -42,7 +42,10 @@ export class Refusals {
     return this.#entries.size === 0;
   }
 
-  /** To ask only for what is missing: whatever a pass does not ask for is wanted no more, or is there. */
+  /**
+   * Call it only for what is missing. A refusal that a pass does not ask for is not wanted any more, or its entry is
+   * there.
+   */
   isPaused(key: string): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.isTaken || entry.dueAt <= this.#clock.now()) return false;

@@ -21,7 +21,7 @@ export class KernelRoutes implements RouteTable {
   readonly #walker: Pick<NetlinkSocket, "walk">;
   readonly #settings: ForwardingSettings;
 
-  /** `walker`: a socket of its own, which may be in the middle of a list while the other one works. */
+  /** `walker` is a socket of its own, which may be in the middle of a list while the other one works. */
   constructor(
     socket: Pick<NetlinkSocket, "gets" | "batch">,
     walker: Pick<NetlinkSocket, "walk">,
@@ -45,7 +45,7 @@ export class KernelRoutes implements RouteTable {
     const found = waysWithMark(this.#socket, vips, routingBit).map((way) => {
       if ("errno" in way) isSure &&= NO_WAY.includes(way.errno);
       else if (way.type === TYPE_LOCAL && way.table === table) return true;
-      // Local by another table, which is asked before ours.
+      // The address is local by another table, which the kernel asks before ours.
       else isSure &&= way.type !== TYPE_LOCAL;
       return false;
     });

@@ -1,23 +1,26 @@
-/** The sets, maps and counters of our nftables table: what they are keyed by. Pure. Reasons: docs/dataplane.md. */
+/** The sets, maps and counters of our nftables table, and their keys. Pure. docs/dataplane.md gives the reasons. */
 import { FAMILIES } from "#api/address.ts";
 import { admittedSet, named } from "#speaker/forwarding/elements.ts";
 import { PROTOCOLS } from "#speaker/forwarding/types.ts";
 
 export const TABLE = "genkan";
 
-/** Why a packet is turned away, and counted: names of counters, and values of the label `reason` of the metric. */
+/** The reasons for which packets are turned away: names of counters, and values of the metric's label `reason`. */
 export const COUNTERS = {
-  /** For an address of ours in a tunnel to a pod of ours from no member, or anything for our tunnels' own addresses. */
+  /**
+   * A tunnelled packet for one of our addresses to one of our pods that no member sent, or any packet for our tunnels'
+   * own addresses.
+   */
   tunnelSource: "tunnel_source",
-  /** Came out of a tunnel of ours and is for no port of ours. */
+  /** A packet that came out of our tunnel and is for no port of ours. */
   tunnelContent: "tunnel_content",
-  /** Came out of a tunnel of ours for a port that has no pod here. */
+  /** A packet that came out of our tunnel for a port that has no pod on this node. */
   noPod: "no_pod",
-  /** From a source that loadBalancerSourceRanges leave out. */
+  /** A packet from a source that loadBalancerSourceRanges does not admit. */
   sourceRanges: "source_ranges",
-  /** For an address of ours, and a port or protocol that no Service has. */
+  /** A packet for one of our addresses, with a port or protocol that no Service has. */
   noPort: "no_port",
-  /** For an address that is routed to nodes and that nobody has. */
+  /** A packet for an address that is routed to nodes and that nobody has. */
   noAddress: "no_address",
 } as const;
 
@@ -37,7 +40,7 @@ function declarations(version: "v4" | "v6"): string[] {
     `map tier2v${digit} { type ${port} : mark; }`,
     `set local${digit} { type ${address}; }`,
     `set hairpin${digit} { type ${address} . ${address}; }`,
-    // By port of a Service and pod: another Service that names the same pod changes nothing for this one.
+    // The key has a Service's port and a pod, so that another Service with the same pod changes nothing for this one.
     `set translated${digit} { type ${port} . ${address}; }`,
     `set restricted${digit} { type ${port}; }`,
     // A set for each protocol: no protocol may be in a concatenation of intervals (docs/dataplane.md).

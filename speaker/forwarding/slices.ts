@@ -1,7 +1,7 @@
 /** Long work in slices: between two of them everything else of the process has its turn. */
 import type { Clock } from "#common/clock.ts";
 
-/** Longest time that the main thread is held, but for what one system call takes. */
+/** The longest time for which the main thread is held, but for what one system call takes. */
 export const SLICE_MS = 8;
 
 export class Slices {
@@ -13,7 +13,7 @@ export class Slices {
     this.#startedAt = clock.now();
   }
 
-  /** To be asked after each small piece of work; waits only when the slice is used up. */
+  /** Call it after each small piece of work. It waits only if the slice is used up. */
   async breathe(): Promise<void> {
     if (this.#clock.now() - this.#startedAt < SLICE_MS) return;
     await this.#clock.sleep(0);

@@ -1,6 +1,6 @@
-/** Kernel settings that the arrangement needs, and what they were before (docs/dataplane.md, "What must be set"). */
+/** Kernel settings that forwarding needs, and their values before us (docs/dataplane.md, "What must be set"). */
 
-/** Name -> value. The first time is remembered in the table's chain `saved`. */
+/** Name -> value. The value before us is remembered in the table's chain `saved`. */
 export const WANTED_SYSCTLS: Readonly<Record<string, string>> = {
   "net.ipv4.vs.sloppy_tcp": "1",
   "net.ipv4.vs.sloppy_sctp": "1",
@@ -9,7 +9,7 @@ export const WANTED_SYSCTLS: Readonly<Record<string, string>> = {
   "net.ipv4.vs.expire_nodest_conn": "1",
   "net.ipv4.vs.pmtu_disc": "0",
 };
-/** Of a device of our own, which goes with it: nothing to remember. */
+/** Settings of our own device. They go with the device, so nothing is remembered. */
 const OWN_SYSCTLS: Readonly<Record<string, string>> = { "net.ipv4.conf.genkan4.rp_filter": "2" };
 export const ALL_SYSCTLS: Readonly<Record<string, string>> = { ...WANTED_SYSCTLS, ...OWN_SYSCTLS };
 
@@ -20,7 +20,7 @@ export interface SysctlFiles {
   write(name: string, value: string): void;
 }
 
-/** `name=value` lines of the chain `saved`, as a map; what is no such line is somebody's comment and left out. */
+/** The `name=value` lines of the chain `saved`, as a map. Any other line is somebody's comment and is left out. */
 export function parseSaved(lines: readonly string[]): Map<string, string> {
   const saved = new Map<string, string>();
   for (const line of lines) {
@@ -30,7 +30,7 @@ export function parseSaved(lines: readonly string[]): Map<string, string> {
   return saved;
 }
 
-/** What is to be remembered: known values stay, new settings come with the value that they have now. */
+/** What has to be remembered. Known values stay; new settings are added with the value that they have now. */
 export function toSave(known: ReadonlyMap<string, string>, files: SysctlFiles): string[] {
   const all = new Map(known);
   for (const name of Object.keys(WANTED_SYSCTLS)) {
@@ -40,7 +40,7 @@ export function toSave(known: ReadonlyMap<string, string>, files: SysctlFiles): 
   return [...all].map(([name, value]) => `${name}=${value}`).sort();
 }
 
-/** Settings that are not as wanted. */
+/** Names of settings that are not as wanted. */
 export function wrongSysctls(files: SysctlFiles): string[] {
   return Object.entries(ALL_SYSCTLS)
     .filter(([name, value]) => {
@@ -50,7 +50,7 @@ export function wrongSysctls(files: SysctlFiles): string[] {
     .map(([name]) => name);
 }
 
-/** What was remembered comes back, but for a setting that somebody else has changed since: that is his. */
+/** Puts back the remembered values. A setting that somebody else has changed since is left alone. */
 export function restoreSysctls(files: SysctlFiles, saved: ReadonlyMap<string, string>): void {
   for (const [name, ours] of Object.entries(WANTED_SYSCTLS)) {
     const before = saved.get(name);

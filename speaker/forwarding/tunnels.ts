@@ -1,7 +1,8 @@
 /**
- * Devices of our own where tunnels between nodes end. Each has an outer address that nothing in the network has: only
- * the chain `decap` writes it into a packet, once it has looked at who sent it (docs/dataplane.md, "Tunnels of our
- * own"). The kernel's own devices (tunl0, ip6tnl0) take packets from everybody, and others use them: they are left alone.
+ * Our own devices, at which tunnels between nodes end. Each has an outer address that nothing in the network has. Only
+ * the chain `decap` writes it into a packet, after it has looked at the sender (docs/dataplane.md, "Tunnels of our
+ * own"). The kernel's own devices (tunl0, ip6tnl0) take packets from everybody, and other programs use them, so they
+ * are left alone.
  */
 import type { Family } from "#api/address.ts";
 import type { SysctlFiles } from "#speaker/forwarding/sysctl.ts";
@@ -14,7 +15,7 @@ import type { NetlinkSocket } from "#speaker/netlink/socket.ts";
 interface Tunnel {
   readonly name: string;
   readonly kind: string;
-  /** Its outer address: link-local, and of the prefix that routers discard (RFC 6666). */
+  /** Its outer address. That of IPv4 is link-local; that of IPv6 is in the prefix that routers discard (RFC 6666). */
   readonly local: string;
   readonly protocol?: number;
   readonly address: {
@@ -29,7 +30,7 @@ const HOST = 254;
 const IPV6_ALONE = 41;
 
 export const TUNNELS: Readonly<Record<Family, Tunnel>> = {
-  // With an address the reverse path filter accepts what comes out of the device.
+  // The device has an address, because without one the reverse path filter drops what comes out of it.
   IPv4: {
     name: "genkan4",
     kind: "ipip",
@@ -48,7 +49,7 @@ export const TUNNELS: Readonly<Record<Family, Tunnel>> = {
 const isAsWanted = (link: Link, { kind, local }: Tunnel): boolean =>
   link.kind === kind && link.hardwareAddress === parseAddress(local).toString("hex");
 
-/** Makes them as needed; throws NetlinkError where the kernel has no such tunnel. */
+/** Makes the devices as needed. Throws NetlinkError where the kernel has no such tunnel. */
 export function raiseTunnels(socket: NetlinkSocket, sysctls: SysctlFiles): Change[] {
   const changes: Change[] = [];
   for (const [family, tunnel] of Object.entries(TUNNELS)) {
@@ -80,7 +81,7 @@ export function raiseTunnels(socket: NetlinkSocket, sysctls: SysctlFiles): Chang
   return changes;
 }
 
-/** The devices away, with the addresses that they have. */
+/** Removes the devices, with the addresses that they have. */
 export function lowerTunnels(socket: NetlinkSocket): void {
   for (const link of listLinks(socket)) {
     if (Object.values(TUNNELS).some(({ name }) => name === link.name)) socket.change(removeLink(link));

@@ -15,7 +15,7 @@ export interface ForwardedEndpoint {
   port: number;
   /** On this node. */
   isLocal: boolean;
-  /** False = draining: keeps its connections, gets no new ones (weight 0). */
+  /** False means that it drains: it keeps its connections and gets no new ones (weight 0). */
   isServing: boolean;
   /** "snat": a remote endpoint that cannot answer the client itself is reached by masquerade with this node's address. */
   returnPath: "direct" | "snat";
@@ -23,7 +23,7 @@ export interface ForwardedEndpoint {
 
 /** One port of one Service at one of its addresses. Without endpoints it is refused at once. */
 export interface ForwardedPort {
-  /** Whose port it is, `namespace/name`: for what is said about it. */
+  /** The Service that has the port, `namespace/name`, for messages. */
   service?: string;
   /** Cluster-wide forwarding id, 1..MAX_FORWARDING_ID. */
   id: number;
@@ -37,7 +37,7 @@ export interface ForwardedPort {
   affinity: boolean;
   /** externalTrafficPolicy Local: new connections go to this node's pods while it has one. */
   preferLocal: boolean;
-  /** loadBalancerSourceRanges of this family; undefined: everybody. An empty list admits nobody. */
+  /** loadBalancerSourceRanges of this family. Undefined admits everybody, an empty list nobody. */
   sourceRanges?: readonly string[];
   endpoints: readonly ForwardedEndpoint[];
 }
@@ -59,11 +59,14 @@ export interface ForwardingInput {
   /** Every address given to Services, announced here or not. */
   vips: readonly string[];
   /**
-   * Outer addresses from which nodes send what they tunnel. Undefined: whoever asks does not know them, and the outer
-   * source is not looked at; what is inside has to be for a port of ours in either case.
+   * Outer addresses from which nodes send what they tunnel. Undefined means that the caller does not know them; then
+   * the outer source is not looked at. In either case the inner packet has to be for a port of ours.
    */
   members?: readonly string[];
-  /** Ranges that routers may send to this node: what nobody has of them never goes back to where it came from. */
+  /**
+   * Ranges that routers may send to this node. A packet for an address that nobody has never goes back to where it came
+   * from.
+   */
   routed?: readonly Range[];
   settings?: ForwardingSettings;
 }
@@ -94,7 +97,7 @@ export interface Element {
 
 export interface ForwardingPlan {
   settings: ForwardingSettings;
-  /** What of them no kernel could do. */
+  /** Parts of them that no kernel would take. */
   leftOut: readonly Refusal[];
   nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };
   /** The sets `members4` and `members6` say who may tunnel to this node. */
@@ -109,16 +112,16 @@ export interface ForwardingPlan {
   remoteEndpoints: readonly string[];
 }
 
-/** One thing that was not as planned, and was made so. */
+/** One entry that was not as planned, and was put right. */
 export interface Change {
-  /** "keep": it was to be put back and is left, because somebody else uses it by now. */
+  /** "keep" means that it should have been put back but is left as it is, because somebody else uses it by now. */
   action: "create" | "update" | "remove" | "keep";
   /** "virtualServer", "realServer", "route", "rule", "element", "ruleset", "sysctl", "link" */
   kind: string;
   name: string;
 }
 
-/** One thing that the kernel did not take, though everything else was served. */
+/** One entry that the kernel did not take, though everything else was served. */
 export interface Refusal {
   /** What was asked: `add destination 192.0.2.255 port 80 of fwmark 4097 IPv4`. */
   readonly attempt: string;
@@ -130,11 +133,11 @@ export interface Refusal {
   /** `192.0.2.1 TCP/80`, or the address alone. */
   readonly place?: string;
   /**
-   * Name of the errno; or `NotVerified`: it was taken, and read back it was not there; or `Unplanned`: the kernel was not
-   * asked, and nothing attempted.
+   * The name of the errno. `NotVerified` means that the kernel accepted the request, but the entry was not there when
+   * it was read back. `Unplanned` means that the kernel was not asked.
    */
   readonly code: string;
-  /** The same in words. */
+  /** The same as a message. */
   readonly words: string;
 }
 
@@ -144,9 +147,9 @@ export interface Reconciled {
   /** All of them by kind, and some of them by name. */
   counts: ReadonlyMap<string, number>;
   changes: readonly Change[];
-  /** Marks that a foreign IPVS service already has: left alone, and these ports are not forwarded. */
+  /** Marks that a foreign IPVS service already has. Those services are left alone, and the ports are not forwarded. */
   conflicts: readonly string[];
-  /** What the kernel does not take at present; it is asked again after a pause that grows. */
+  /** What the kernel does not take at present. It is asked again after a pause that grows. */
   refused: readonly Refusal[];
   /** False: it ended before all was done, since another pass was due. */
   isComplete: boolean;
@@ -167,7 +170,7 @@ export interface ForwardingCounts {
   turnedAway: Readonly<Record<string, number>>;
 }
 
-/** Of a kernel that nothing was written into yet. */
+/** The counts before anything was written into the kernel. */
 export const NO_COUNTS: ForwardingCounts = {
   virtualServers: 0,
   realServers: 0,

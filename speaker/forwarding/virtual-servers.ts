@@ -9,7 +9,10 @@ import {
   type ServiceKey,
 } from "#speaker/netlink/ipvs.ts";
 
-/** The scheduler of a service while it is filled: tables are built once, when the true one comes. */
+/**
+ * The scheduler of a service while it is filled. So the scheduler's table is built only once, when the true scheduler
+ * is set.
+ */
 const NONE = "none";
 
 export interface PresentServer {
@@ -17,23 +20,26 @@ export interface PresentServer {
   readonly destinations: readonly Destination[];
 }
 
-/** It was made, and its true scheduler has not come yet. */
+/** The service was made, and its true scheduler is not set yet. */
 export const isFilling = ({ service }: PresentServer): boolean => service.scheduler === NONE;
 
-/** What a request is about; all requests about one thing share the object. Its words are made only when it is refused. */
+/**
+ * What a request is about. All requests about one entry share the object. A description is made only when a request is
+ * refused.
+ */
 export interface Subject {
   readonly kind: Refusal["kind"];
-  /** With `parent`, equal for the same thing in every pass: `keyOfSubject`. */
+  /** Together with `parent` it is equal for the same entry in every pass (`keyOfSubject`). */
   readonly own: string;
-  /** What it is a part of: without that one it cannot be. */
+  /** The entry that it is a part of, and without which it cannot be. */
   readonly parent?: string;
   readonly mark?: number;
-  /** What to tell when it is done; of what came with its parent nothing. */
+  /** What to report when it is done. Undefined for an entry that came with its parent. */
   readonly change?: Change;
 }
 
 export const keyOfSubject = ({ kind, own, parent }: Subject): string => `${kind} ${parent ?? ""} ${own}`;
-/** Of the thing that a part belongs to. */
+/** The key of the entry that a part belongs to. */
 export const keyOfParent = (parent: string): string => keyOfSubject({ kind: "virtualServer", own: parent });
 
 export interface Step {
@@ -42,9 +48,9 @@ export interface Step {
 }
 
 export interface ServerDifference {
-  /** New services and real servers, and edits; before anything is marked. */
+  /** New services and real servers, and edits. They are done before anything is marked. */
   readonly add: Step[];
-  /** Real servers and services that go; after nothing is marked for them any more. */
+  /** Removals of real servers and services. They are done after nothing is marked for them any more. */
   readonly remove: Step[];
 }
 
@@ -59,7 +65,7 @@ function serviceOf(server: VirtualServer): MarkService {
   return { family: domainOf(server.family), mark, flags, scheduler };
 }
 
-/** The family and mark of a key as of `serverKey`. */
+/** The family and mark in a key that `serverKey` made. */
 export function parseServerKey(key: string): ServiceKey {
   const [family, mark] = key.split("/");
   return { family: Number(family), mark: Number(mark) };
@@ -84,7 +90,10 @@ function destinationOf(real: RealServer, weight: number): Destination {
   return { address: real.address, port: real.port, method, weight };
 }
 
-/** A real server that ends at weight 0 is added with 1 first: mh keeps the place of its last weight above 0. */
+/**
+ * A real server that ends with weight 0 is added with weight 1 first, because mh keeps the place of its last weight
+ * above 0.
+ */
 function addReal(service: ServiceKey, real: RealServer, about: Subject): Step[] {
   const add: Step = {
     operation: { kind: "addDestination", service, destination: destinationOf(real, 1) },
@@ -137,7 +146,7 @@ function updateServer(server: VirtualServer, present: PresentServer, into: Serve
   }
 }
 
-/** Whether there is nothing to write. */
+/** Whether nothing has to be written. */
 export function isAsWanted(server: VirtualServer, present: PresentServer): boolean {
   const { service, destinations } = present;
   if (service.scheduler !== server.scheduler || service.flags !== server.flags) return false;

@@ -12,7 +12,7 @@ import { keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers
 import { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
 import { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 
-/** How many remote endpoints are asked for the way to them. */
+/** To so many remote endpoints the way is looked up. */
 const WAYS = 4;
 
 /** Elements that are looked at in one piece: less than a millisecond's work. */
@@ -29,12 +29,12 @@ export class WantedEntries {
   readonly elements = new Map<string, WantedSet>();
   /** Addresses that are local for marked packets, in canonical text. */
   readonly routes = new Set<string>();
-  /** Elements that no single port has alone, by what they are of: an address's pings, `members`, `routed`. */
+  /** Elements that do not belong to a single port, by group: the pings of an address, `members`, `routed`. */
   readonly #groups = new Map<string, readonly SetElement[]>();
-  /** Of elements that several ports have: how many more than one. */
+  /** For elements that several ports have: how many ports more than one. */
   readonly #shared = new Map<string, number>();
   #realServers = 0;
-  /** Of `sampleRemotes`, until one of its servers changes. */
+  /** The answer of `sampleRemotes`, until one of its servers changes. */
   #sample: readonly Sampled[] | undefined;
   #before = new Before();
 
@@ -43,12 +43,12 @@ export class WantedEntries {
     for (const name of [...names, "marks"]) this.elements.set(name, new WantedSet(name));
   }
 
-  /** What differs from now on is told by `end`. */
+  /** From now on changes are collected, and `end` returns them. */
   begin(): void {
     this.#before = new Before();
   }
 
-  /** What is wanted otherwise than at `begin`. */
+  /** The entries that are wanted otherwise than at `begin`. */
   *end(): Generator<undefined, Entries> {
     const before = this.#before;
     this.#before = new Before();
@@ -71,13 +71,13 @@ export class WantedEntries {
     }
   }
 
-  /** Some remote endpoints that are reached through a tunnel: the way to them decides the segment size. */
+  /** Some remote endpoints that are reached through a tunnel. The way to them decides the segment size. */
   sampleRemotes(): string[] {
     this.#sample ??= this.#findSample();
     return [...new Set(this.#sample.map(({ address }) => address))].sort();
   }
 
-  /** Of the servers with the lowest marks the first remote endpoint each. */
+  /** The first remote endpoint of each of the servers with the lowest marks. */
   #findSample(): Sampled[] {
     const lowest: Sampled[] = [];
     for (const [key, port] of this.servers.entries()) {
@@ -114,7 +114,7 @@ export class WantedEntries {
     else this.routes.delete(vip);
   }
 
-  /** Elements of a group come in place of those that it had. */
+  /** Replaces the elements of a group. */
   replace(group: string, elements: readonly SetElement[]): void {
     for (const one of this.#groups.get(group) ?? []) this.remove(one);
     for (const one of elements) this.add(one);
@@ -161,7 +161,7 @@ export class WantedEntries {
   }
 }
 
-/** What was wanted of each entry before the first change of an update. */
+/** How each entry was wanted before the first change of an update. */
 class Before {
   readonly #servers = new Map<string, ForwardedPort | undefined>();
   /** By set: values by key; undefined: it was not wanted. */

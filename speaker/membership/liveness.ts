@@ -1,40 +1,38 @@
 /**
- * Which speakers are alive, judged by the Leases that they renew. Pure: time is an argument.
- *
- * - Wall clocks of nodes differ, so a record's own times are not read: what counts is how long ago it last changed
- *   here.
- * - Silence proves a death only while we hear the API server ourselves: our own renewals must come back through our
- *   own watch. If they don't, we are cut off or the server is away; then nothing is judged, and whoever was alive
- *   stays so (frozen), for days if need be.
- * - Such a time counts for nobody's silence, and nobody is called dead soon after it: all have to find the server
- *   again. The count goes on and does not begin anew, or a node with a moment of its own every few seconds would never
- *   see a death.
- * - A Lease that somebody else made unusable is no word of its speaker: what that said last goes on for a Lease's time,
- *   in which it renews, so that a stray write moves nothing. A Lease that stays so makes its node neither live nor dead.
+ * Which speakers are alive, judged by the Leases that they renew. Pure: time is an argument. * - The wall clocks of
+ * nodes differ, so the times in a record are not read. What counts is how long ago the record last changed, as seen
+ * here. - Silence proves a death only while we hear the API server ourselves: our own renewals must come back through
+ * our own watch. If they do not, we are cut off or the server is away. Then nobody is judged, and each speaker that was
+ * alive stays alive (frozen), for days if need be. - Frozen time does not count as anybody's silence, and nobody is
+ * called dead soon after it, because all speakers have to find the server again. The count of silence then goes on and
+ * does not begin again. Otherwise a node that is cut off for a moment every few seconds would never see a death. - If
+ * somebody else makes a Lease unusable, its speaker did not say that. What the speaker said last counts for as long as
+ * a Lease holds, and in that time the speaker renews it. So a stray write moves nothing. A node whose Lease stays
+ * unusable is neither live nor dead.
  */
 
 import { isSilent, SPEAKER_LEASE_MS } from "./silence.ts";
 
-/** What a Lease says, reduced. */
+/** What is read of a Lease. */
 export interface LeaseRecord {
   /** Changes with every renewal. */
   readonly stamp: string;
-  /** False: said goodbye. */
+  /** False if the speaker has said goodbye. */
   readonly isHeld: boolean;
   /** What the speaker publishes about itself. */
   readonly state: string;
-  /** Why the Lease cannot be used; then the rest, but for the stamp, says nothing. */
+  /** Why the Lease cannot be used. If it is set, only `stamp` is true besides. */
   readonly fault?: string;
 }
 
 export interface Judgement {
-  /** Speakers that are alive, sorted. Always has ourselves while our Lease is held. */
+  /** Speakers that are alive, sorted. We are among them while our Lease is held. */
   readonly live: readonly string[];
   /** Speakers that fell silent without a goodbye, sorted. */
   readonly dead: readonly string[];
-  /** Node -> what its speaker publishes, of all that have a Lease. */
+  /** Node -> what its speaker publishes. Every node with a Lease is in it. */
   readonly states: ReadonlyMap<string, string>;
-  /** Node -> why its Lease cannot be used, of all whose Lease stayed so. */
+  /** Node -> why its Lease cannot be used. Only nodes whose Lease stayed unusable are in it. */
   readonly faults: ReadonlyMap<string, string>;
   readonly isFrozen: boolean;
   /** Equal for equal judgements. */
@@ -42,11 +40,14 @@ export interface Judgement {
 }
 
 export interface LivenessTimes {
-  /** A record that did not change for so long is dead, milliseconds. */
+  /** A speaker whose record did not change for so many milliseconds is dead. */
   readonly leaseMs: number;
-  /** Own renewals not confirmed for so long: frozen. Less than leaseMs by more than one renewal interval. */
+  /**
+   * If our own renewals are not confirmed for so long, nobody is judged (frozen). It is less than leaseMs by more than
+   * one renewal interval.
+   */
   readonly confirmMs: number;
-  /** For so long nobody is called dead once frozen is over: a renewal that failed and the next one. */
+  /** For so long after a frozen time nobody is called dead: time for a renewal that fails and the next one. */
   readonly graceMs: number;
 }
 
@@ -54,7 +55,7 @@ export const LIVENESS_TIMES: LivenessTimes = { leaseMs: SPEAKER_LEASE_MS, confir
 
 interface Known {
   record: LeaseRecord;
-  /** Moved on by every frozen time since. */
+  /** Every frozen time since then moves it on. */
   changedAt: number;
   /** Until its next renewal, whatever is frozen meanwhile. */
   isDead: boolean;
@@ -84,7 +85,7 @@ export class Liveness {
     this.#times = times;
   }
 
-  /** A Lease as the watch tells it; undefined: it was deleted. */
+  /** Takes a Lease as the watch gives it. Undefined means that it was deleted. */
   observe(node: string, record: LeaseRecord | undefined, now: number): void {
     if (record === undefined) {
       this.#known.delete(node);
@@ -126,8 +127,8 @@ export class Liveness {
   }
 
   /**
-   * Nobody's life is judged, but what speakers have published is as it is: one that has just started must forward to
-   * the others' pods as it did before, and not as if they had no speakers.
+   * Nobody is judged, but what speakers have published still counts. A speaker that has just started must forward to
+   * the other nodes' pods as before, and not as if those nodes had no speakers.
    */
   #frozen(now: number): Judgement {
     const { live, dead } = this.#last;
@@ -161,7 +162,7 @@ export class Liveness {
   }
 }
 
-/** The record, or, if it cannot be used, what was said before with its stamp. */
+/** The record. If it cannot be used: what the speaker said before, with the stamp of this record. */
 function withoutFault(record: LeaseRecord, before: LeaseRecord | undefined): LeaseRecord {
   if (record.fault === undefined) return record;
   const { stamp } = record;

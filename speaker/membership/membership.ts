@@ -1,4 +1,6 @@
-/** Keeps our Lease renewed, watches everybody's, and says when the judgement about who is alive changes. */
+/**
+ * Keeps our Lease renewed, watches all speakers' Leases, and calls back when the judgement about who is alive changes.
+ */
 import { ANNOTATION_SPEAKER_STATE, LABEL_SPEAKER_LEASE, speakerLease } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
@@ -19,7 +21,7 @@ export interface MembershipOptions {
   readonly client: KubeClient;
   readonly node: string;
   readonly namespace: string;
-  /** Of this process: the pod's name. */
+  /** Names this process: the pod's name. */
   readonly identity: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -29,7 +31,7 @@ export interface MembershipOptions {
 }
 
 const RENEW_MS = 1_000;
-/** A renewal that takes longer than the next one is worth nothing. */
+/** A renewal that takes so long is given up, because the next one is due. */
 const RENEW_TIMEOUT_MS = 1_500;
 const JUDGE_MS = 250;
 const LOG_FAULT_AGAIN_MS = 300_000;
@@ -80,7 +82,7 @@ export class Membership {
     return this.#judgement;
   }
 
-  /** Leases that cannot be used, and stayed so. */
+  /** Leases that stayed unusable. */
   unusable(): Unusable[] {
     const { namespace } = this.#options;
     return [...this.#judgement.faults].map(([node, why]) => ({
@@ -99,8 +101,9 @@ export class Membership {
   }
 
   /**
-   * Tells the others at once if it is news. Nothing is renewed before the first time: a speaker that was started anew
-   * within its Lease goes on where the last one was, and nobody takes its addresses meanwhile.
+   * Publishes what this node says of itself, at once if it is news. Nothing is renewed before the first call. So a
+   * speaker that is restarted while its Lease holds goes on where the last process was, and nobody takes its addresses
+   * meanwhile.
    */
   publish(state: SpeakerState): void {
     const text = JSON.stringify(state);
@@ -110,11 +113,14 @@ export class Membership {
     this.#wake?.();
   }
 
-  /** Says goodbye: the others take over without waiting. Nothing is renewed after it. KubeError, ConnectionError. */
+  /**
+   * Says goodbye, so that the others take over without waiting. Nothing is renewed after it. Throws KubeError,
+   * ConnectionError.
+   */
   async release(): Promise<void> {
     this.#isReleased = true;
     if (this.#state === "") return;
-    // One that landed after the goodbye would make us alive again for a whole Lease.
+    // A renewal that arrives after the goodbye would make us alive again for as long as a Lease holds.
     await this.#renewing;
     await this.#patch("", 2_000);
   }
@@ -157,7 +163,7 @@ export class Membership {
       this.#options.onChange(this.#judgement);
   }
 
-  /** What explains that addresses move and pods get nothing new. */
+  /** Logs deaths, which explain why addresses move and pods get no new connections. */
   #logDeaths(before: readonly string[], now: readonly string[]): void {
     const { log } = this.#options;
     for (const node of now) {
