@@ -169,7 +169,10 @@ class Sessions implements Bgp {
   #accept({ socket, address, link }: AcceptedConnection): void {
     const session = [...this.#sessions.values()].find((one) => {
       const { settings } = one;
-      if (settings.address !== undefined) return one.address === address;
+      if (settings.address !== undefined) {
+        // A link-local address is one of a link.
+        return one.address === address && (settings.link === undefined || settings.link === link);
+      }
       return settings.link !== undefined && settings.link === link;
     });
     if (session !== undefined && this.#listeners.isSigned(session)) {

@@ -13,7 +13,7 @@ const node = (labels: Record<string, string> = {}): BgpPlanInput["node"] => ({
 });
 const peer = (more: Partial<PeerView> = {}): PeerView => ({
   name: "tor",
-  address: "172.30.0.253",
+  address: more.name === undefined ? "172.30.0.253" : `172.30.0.${more.name.charCodeAt(0)}`,
   port: 179,
   localAsn: 64_512,
   peerAsn: 64_513,
@@ -211,6 +211,11 @@ describe("a session that cannot be tried", () => {
   ][] = [
     ["SecretMissing", { passwordSecret: "gone" }, /Secret gone/],
     ["ProfileMissing", { bfdProfile: "gone" }, /BFDProfile gone/],
+    [
+      "RouterTaken",
+      { address: "172.30.0.111" },
+      /the router 172\.30\.0\.111 is that of BGPPeer other on this node/,
+    ],
     ["NoRouterId", {}, /spec\.routerID/, { node: noIpv4 }],
   ];
   for (const [reason, more, message, rest] of cases) {
@@ -232,8 +237,8 @@ test("BFD runs beside sessions with a profile, over as many hops as they", () =>
   ];
   const { name: _, ...timers } = profile;
   assert.deepEqual(plan({ peers }).bfd, [
-    { key: "far", address: "172.30.0.253", multihop: true, profile: timers },
-    { key: "inner", address: "172.30.0.253", multihop: "unlessConnected", profile: timers },
+    { key: "far", address: "172.30.0.102", multihop: true, profile: timers },
+    { key: "inner", address: "172.30.0.105", multihop: "unlessConnected", profile: timers },
     { key: "tor", address: "172.30.0.253", multihop: false, profile: timers },
   ]);
 });

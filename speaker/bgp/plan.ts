@@ -27,7 +27,7 @@ export interface BgpPlanInput {
 /** A session that this node should hold and cannot try. */
 export interface Withheld {
   readonly peer: string;
-  readonly reason: "SecretMissing" | "ProfileMissing" | "NoRouterId" | "Unusable";
+  readonly reason: "SecretMissing" | "ProfileMissing" | "NoRouterId" | "RouterTaken" | "Unusable";
   readonly message: string;
 }
 
@@ -50,8 +50,9 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
   const withheld: Withheld[] = [];
   const advertisements = new Advertisements(input.addresses);
   const peers = input.peers.filter(({ nodeSelectors }) => selectsAny(nodeSelectors, input.node.labels));
+  const routers = new Routers();
   for (const peer of [...peers].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const obstacle = obstacleOf(peer, input);
+    const obstacle = routers.take(peer) ?? obstacleOf(peer, input);
     if (obstacle !== undefined) {
       withheld.push(obstacle);
       continue;
@@ -74,6 +75,29 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
     bfd.push(...planned.bfd);
   }
   return { sessions, bfd, withheld };
+}
+
+/**
+ * Of BGPPeers that mean one router on this node, the first by name has the session: two would end each other's. Admission
+ * sees it only where selectors surely meet.
+ */
+class Routers {
+  /** Address, link, or both -> the BGPPeer. */
+  readonly #taken = new Map<string, string>();
+
+  take({ name, address, link }: PeerView): Withheld | undefined {
+    const place = [address === undefined ? "" : canonicalAddress(address), link ?? ""].join("%");
+    const other = this.#taken.get(place);
+    if (other === undefined) this.#taken.set(place, name);
+    else {
+      const where = address ?? `on link ${link ?? ""}`;
+      return {
+        peer: name,
+        reason: "RouterTaken",
+        message: `the router ${where} is that of BGPPeer ${other} on this node: nodeSelectors of the two must not meet`,
+      };
+    }
+  }
 }
 
 const GOING = new WeakMap<readonly Advertisement[], readonly Advertisement[]>();

@@ -66,8 +66,9 @@ function withheld(): string[] {
     password: () => undefined,
     peers: [
       { ...peer, name: "a", passwordSecret: "tor" },
-      { ...peer, name: "b", bfdProfile: "fast" },
-      { ...peer, name: "c" },
+      { ...peer, address: "172.30.0.252", name: "b", bfdProfile: "fast" },
+      { ...peer, address: "172.30.0.251", name: "c" },
+      { ...peer, name: "tor" },
     ],
   });
   return plan.withheld.map(({ message }) => message);

@@ -81,7 +81,7 @@ test("BGPPeer and BFDProfile say whether they are valid, in the webhook's words,
     assert.equal(Number(after?.metadata.generation), Number(before?.metadata.generation) + 1);
     const taken = { myASN: 1, peerASN: 3, peerAddress: "10.0.0.1" };
     await client.create(bgpPeers, { metadata: { name: "slipped-in", namespace }, spec: taken });
-    const words = 'Valid=False spec.peerAddress: 10.0.0.1 is the address of BGPPeer "r"';
+    const words = 'Valid=False spec.peerAddress: 10.0.0.1 is the address of BGPPeer "r" on the same nodes';
     const validOf = async (name: string) => said(await client.get(bgpPeers, name, namespace)).at(-1);
     await until("the one that slipped in to say so", async () => (await validOf("slipped-in")) === words);
     assert.equal(await validOf("r"), "Valid=True");

@@ -35,8 +35,18 @@ function oneAsnOfPeer({ spec }: BGPPeer): Fault[] {
       ];
 }
 
+/** fe80::/10: the same one may be on each link. */
+const isLinkLocal = (address: Address | undefined): boolean =>
+  address?.family === "IPv6" && address.value >> 118n === 0x3fan;
+
 function oneWayToPeer({ spec }: BGPPeer): Fault[] {
-  if ((spec.peerAddress === undefined) !== (spec.interface === undefined)) return [];
+  const needsLink = isLinkLocal(addressOf(spec.peerAddress));
+  if (needsLink && spec.interface === undefined) {
+    return [
+      fault("spec.peerAddress", `${spec.peerAddress} is a link-local address, which needs spec.interface`),
+    ];
+  }
+  if (needsLink || (spec.peerAddress === undefined) !== (spec.interface === undefined)) return [];
   return spec.peerAddress === undefined
     ? [fault("spec.peerAddress", "neither it nor spec.interface is set: exactly one of them must be")]
     : [
@@ -194,35 +204,51 @@ function endpointOf({ spec }: BGPPeer): string | undefined {
   return address === undefined ? undefined : formatAddress(address);
 }
 
-const byEndpoint = groupedBy(endpointOf);
-
-function onePeerPerAddress(peer: BGPPeer, view: AdmissionView): Fault[] {
-  const mine = endpointOf(peer);
-  if (mine === undefined) return [];
-  const other = otherThan(peer, byEndpoint(view.peers).get(mine));
-  if (other === undefined) return [];
-  return [fault("spec.peerAddress", `${peer.spec.peerAddress} is the address of ${nameOf(other)}`)];
+/** Where the router is: an address, a link, or an address on a link. */
+function routerOf(peer: BGPPeer): string | undefined {
+  const endpoint = endpointOf(peer);
+  const link = peer.spec.interface;
+  return endpoint === undefined && link === undefined ? undefined : canonical([endpoint ?? "", link ?? ""]);
 }
 
-/** The same link on other nodes leads to another router; on the same nodes it is the same one. */
-function linkOf({ spec }: BGPPeer): string | undefined {
-  if (spec.interface === undefined) return undefined;
-  return canonical([spec.interface, (spec.nodeSelectors ?? []).map(selectorKey).sort()]);
+const ANYWHERE = canonical([]);
+const nodesOf = ({ spec }: BGPPeer): string => canonical((spec.nodeSelectors ?? []).map(selectorKey).sort());
+const onNodes = (peer: BGPPeer, nodes: string): string | undefined => {
+  const router = routerOf(peer);
+  return router === undefined ? undefined : canonical([router, nodes]);
+};
+
+const byRouter = groupedBy(routerOf);
+const byRouterAndNodes = groupedBy<BGPPeer>((peer) => onNodes(peer, nodesOf(peer)));
+
+/**
+ * One node holds one session with a router. The same address, or link, on other nodes may be another router's: selectors
+ * that are equal, and none at all, surely meet; of others each node finds out (speaker/bgp/plan.ts).
+ */
+function onePeerPerRouter(peer: BGPPeer, view: AdmissionView): Fault[] {
+  const router = routerOf(peer);
+  if (router === undefined) return [];
+  const nodes = nodesOf(peer);
+  const among = (where: string) =>
+    otherThan(peer, byRouterAndNodes(view.peers).get(onNodes(peer, where) ?? ""));
+  const other =
+    nodes === ANYWHERE
+      ? otherThan(peer, byRouter(view.peers).get(router))
+      : (among(nodes) ?? among(ANYWHERE));
+  if (other === undefined) return [];
+  const { peerAddress, interface: link } = peer.spec;
+  return peerAddress === undefined
+    ? [fault("spec.interface", `"${link}" is the interface of ${nameOf(other)} on the same nodes`)]
+    : [fault("spec.peerAddress", `${peerAddress} is the address of ${nameOf(other)} on the same nodes`)];
 }
 
-const byLink = groupedBy(linkOf);
+/** TCP_MD5SIG_MAXKEYLEN of tcp(7). */
+const LONGEST_PASSWORD = 80;
 
-function onePeerPerLink(peer: BGPPeer, view: AdmissionView): Fault[] {
-  const link = linkOf(peer);
-  if (link === undefined) return [];
-  const other = otherThan(peer, byLink(view.peers).get(link));
-  if (other === undefined) return [];
-  return [
-    fault(
-      "spec.interface",
-      `"${peer.spec.interface}" is the interface of ${nameOf(other)} on the same nodes`,
-    ),
-  ];
+function passwordFits({ spec }: BGPPeer): Fault[] {
+  const octets = Buffer.byteLength(spec.password ?? "", "utf8");
+  if (octets <= LONGEST_PASSWORD) return [];
+  return [fault("spec.password", `${octets} octets are more than ${LONGEST_PASSWORD}`)];
 }
 
 const byMyAsn = groupedBy<BGPPeer>(({ spec }) => String(spec.myASN));
@@ -271,11 +297,11 @@ export const BGPPEER_RULES: readonly Rule[] = [
   connectTimeInWholeSeconds,
   restartTimeInWholeSeconds,
   onePassword,
+  passwordFits,
   secretInOurNamespace,
   multihopOnlyWithEbgp,
   hopLimitWithoutMultihop,
-  onePeerPerAddress,
-  onePeerPerLink,
+  onePeerPerRouter,
   sameMyAsn,
   sameRouterId,
   nodesValidAndNotTwice,

@@ -417,11 +417,11 @@ export interface BGPPeerSpec {
    */
   localASN?: number;
   /**
-   * IPv4 or IPv6 address of the router. Either this or interface must be set.
+   * IPv4 or IPv6 address of the router. Either this or interface must be set, and both for a link-local address (fe80::/10), which is one of a link.
    */
   peerAddress?: string;
   /**
-   * Name of the nodes' link on which the router tells its link-local address by router advertisements (an unnumbered session). Only instead of peerAddress.
+   * Name of the nodes' link on which the router tells its link-local address by router advertisements (an unnumbered session), or on which it has the link-local address peerAddress.
    */
   interface?: string;
   /**
