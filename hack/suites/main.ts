@@ -3,6 +3,7 @@
  * `--list` prints what there is.
  */
 import { say } from "#hack/common/progress.ts";
+import { prepareSuites } from "#hack/suites/prepare.ts";
 import { runSuite } from "#hack/suites/run.ts";
 import { SUITES, type Suite } from "#hack/suites/suites.ts";
 
@@ -13,15 +14,16 @@ if (names.includes("--list")) {
   }
   process.exit(0);
 }
-const chosen: (Suite | undefined)[] = names.includes("all")
-  ? [...SUITES]
-  : names.map((name) => SUITES.find((suite) => suite.name === name));
-if (chosen.length === 0 || chosen.includes(undefined)) {
+const areKnown = names.every((name) => name === "all" || SUITES.some((suite) => suite.name === name));
+const chosen: readonly Suite[] = names.includes("all")
+  ? SUITES
+  : names.flatMap((name) => SUITES.filter((suite) => suite.name === name));
+if (chosen.length === 0 || !areKnown) {
   process.stderr.write(`usage: main.ts --list | all | ${SUITES.map(({ name }) => name).join(" | ")} ...\n`);
   process.exit(2);
 }
+await prepareSuites(chosen, say);
 for (const suite of chosen) {
-  if (suite === undefined) continue;
   const { passed, seconds, byFile } = await runSuite(suite, (text) => process.stdout.write(text));
   const slowest = Object.entries(byFile).sort(([, a], [, b]) => b - a);
   for (const [file, took] of slowest.slice(0, 5)) say(`${file} took ${took.toFixed(1)} s`);

@@ -9,6 +9,9 @@ import { globSync } from "node:fs";
  */
 export type Sharing = "together" | "apart" | "alone";
 
+/** What files of a suite need that is built or downloaded, which nobody can do in a network of his own: prepare.ts. */
+export type Need = "guests" | "memberlist";
+
 export interface Suite {
   readonly name: string;
   /** Paths from the root, `*` and `**`. */
@@ -18,6 +21,7 @@ export interface Suite {
   readonly atOnce: number;
   /** A run that takes longer hangs. Minutes; a slow machine takes a third of it. */
   readonly limitMinutes: number;
+  readonly needs?: readonly Need[];
 }
 
 /** In the order of `make test`: what is quick and fails often comes first. */
@@ -58,6 +62,7 @@ export const SUITES: readonly Suite[] = [
     sharing: "apart",
     atOnce: 2,
     limitMinutes: 20,
+    needs: ["memberlist"],
   },
   {
     // Milliseconds are measured here, or hundreds of processes started: others would disturb.
@@ -74,6 +79,7 @@ export const SUITES: readonly Suite[] = [
     sharing: "apart",
     atOnce: 2,
     limitMinutes: 60,
+    needs: ["guests"],
   },
   {
     // Three nodes with speakers and pods under a kernel with ip_vs, an API server and clients beside them.
