@@ -29,6 +29,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends nftables && rm 
 COPY --from=build /out/speaker.mjs /app/speaker.mjs
 COPY --from=build /out/speaker-worker.mjs /app/speaker-worker.mjs
 COPY --from=build /out/speaker-bfd.mjs /app/speaker-bfd.mjs
+COPY --from=build /out/speaker-gossip.mjs /app/speaker-gossip.mjs
 COPY --from=build /out/socket.node /app/socket.node
 ENV MALLOC_ARENA_MAX=1
 ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=1", "--optimize-for-size", "--max-old-space-size=128", "--v8-pool-size=1", "/app/speaker.mjs"]

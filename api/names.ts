@@ -27,6 +27,10 @@ export const METRICS_SECRET_NAME = "genkan-metrics-certificate";
 export const METRICS_CERTIFICATE_DIRECTORY = "/etc/genkan/metrics";
 /** The ConfigMap that may say whose client certificates the webhook wants. */
 export const WEBHOOK_CLIENTS_NAME = "genkan-webhook-clients";
+/** The Secret with the keys by which speakers gossip, and the entry of it that has them, one a line. */
+export const GOSSIP_SECRET_NAME = "genkan-gossip-keys";
+export const GOSSIP_SECRET_ENTRY = "keys";
+export const GOSSIP_SECRET_TYPE = `genkan.dev/gossip-keys`;
 export const WEBHOOK_CONFIGURATION_NAME = "genkan-validating-webhook";
 
 /** On every object that the operator makes, so that leftovers are found by label and not by guess. */
@@ -88,7 +92,8 @@ export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
 /**
  * Ports that the processes listen on. The speaker's are on the node's own network: 7472 has health on loopback and
  * metrics at the node's address. Operator and controller have health at one port and metrics at the other. `probe`: UDP,
- * inside tunnels between nodes only (docs/dataplane.md, "Host firewalls").
+ * inside tunnels between nodes only (docs/dataplane.md, "Host firewalls"). `gossip`: UDP and TCP between the nodes' own
+ * addresses, unless spec.membership.port is another one; not memberlist's 7946, which MetalLB and others have.
  */
 export const PORT = {
   webhook: 9443,
@@ -97,6 +102,7 @@ export const PORT = {
   metrics: 8443,
   speaker: 7472,
   probe: 7473,
+  gossip: 7474,
   bgp: 179,
 } as const;
 

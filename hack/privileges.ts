@@ -33,7 +33,7 @@ const PURPOSE: Readonly<Record<string, string>> = {
   servicecidrs: "addresses that the cluster itself uses: no Service gets one",
   endpointslices: "where the pods are",
   events: "what changed, told at the object",
-  secrets: "passwords of BGP sessions",
+  secrets: "the keys of gossip; passwords of BGP sessions",
   tokenreviews: "whose token a reader of metrics shows",
   subjectaccessreviews: "whether they may read them",
 };

@@ -30,7 +30,7 @@ test("an empty cluster gets everything but the webhooks, rights first", () => {
   assert.ok(kinds.indexOf("ServiceAccount") < kinds.indexOf("Deployment"));
   assert.ok(kinds.indexOf("Secret") < kinds.indexOf("Deployment"));
   assert.ok(kinds.indexOf("ValidatingAdmissionPolicyBinding") < kinds.indexOf("RoleBinding"));
-  assert.equal(kinds.length, 27);
+  assert.equal(kinds.length, 28);
 });
 
 test("what differs, what somebody put something in and what is left over is told apart", () => {

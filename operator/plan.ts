@@ -64,14 +64,17 @@ function planRemoval(view: OperatorView, phase: "Absent" | "Removing"): Plan {
 }
 
 function planInstallation(view: OperatorView): Plan {
-  const { loadBalancer, site, certificate, home } = view;
+  const { loadBalancer, site, certificate, gossipKeys, home } = view;
   if (loadBalancer === undefined || certificate === undefined || home === undefined)
     return { ...NOTHING, phase: "Installing" };
   const rival = rivalOf(view);
   if (rival !== undefined) return { ...NOTHING, phase: "Installing", rival };
   const settings = settingsOf(loadBalancer.spec ?? {}, view.peering);
   const owners = { loadBalancer: loadBalancer.metadata, namespace: { name: site.namespace, uid: home.uid } };
-  const wanted = wantedChildren({ site, settings, certificate, owners, isAdmissionOn: isAdmissionOn(view) });
+  const wanted = wantedChildren({
+    ...{ site, settings, certificate, gossipKeys, owners },
+    isAdmissionOn: isAdmissionOn(view),
+  });
   const { create, update, remove } = difference<Child, ActualChild, Change>({
     wanted,
     actual: view.children,

@@ -4,6 +4,7 @@ import {
   CONTROLLER_NAME,
   DEFAULT_BFD_INTERVAL_MS,
   FIELD_MANAGER,
+  GOSSIP_SECRET_NAME,
   LABEL_COMPONENT,
   LABEL_NAME,
   LABEL_SPEAKER_LEASE,
@@ -63,7 +64,6 @@ import {
   managedSelector,
   type Site,
 } from "#operator/children/child.ts";
-import type { ServingCertificate } from "#operator/children/webhook.ts";
 import { Memory } from "#operator/memory.ts";
 import { strangersIn } from "#operator/ownership.ts";
 import type {
@@ -107,7 +107,7 @@ export interface StoresOptions {
 
 export class Stores {
   readonly loadBalancers = new Store<LoadBalancer>();
-  readonly #children = new Map<Resource<KubeObject>, Store<ActualChild>>();
+  readonly #children: { readonly resource: Resource<KubeObject>; readonly store: Store<ActualChild> }[] = [];
   readonly #speakers = new Store<SpeakerView>();
   readonly #pods = new Store<PodView>();
   readonly #nodes = new Store<true>();
@@ -186,18 +186,20 @@ export class Stores {
       }),
     ];
     for (const resource of CHILD_RESOURCES) {
-      const store = new Store<ActualChild>();
-      this.#children.set(resource, store);
-      store.subscribe(onChange);
-      reflectors.push(
-        new Reflector<KubeObject, ActualChild>({
-          ...(resource.namespaced ? ours : common),
-          resource,
-          store,
-          project: (object) => childOf(resource, object),
-          ...selectionOf(resource, namespace),
-        }),
-      );
+      for (const selection of selectionsOf(resource, namespace)) {
+        const store = new Store<ActualChild>();
+        this.#children.push({ resource, store });
+        store.subscribe(onChange);
+        reflectors.push(
+          new Reflector<KubeObject, ActualChild>({
+            ...(resource.namespaced ? ours : common),
+            resource,
+            store,
+            project: (object) => childOf(resource, object),
+            ...selection,
+          }),
+        );
+      }
     }
     const watched = [
       this.loadBalancers,
@@ -224,8 +226,8 @@ export class Stores {
   /** The stored child's object; undefined if there is none. */
   child(resource: Resource<KubeObject>, name: string): KubeObject | undefined {
     return this.#children
-      .get(resource)
-      ?.list()
+      .filter((children) => children.resource === resource)
+      .flatMap(({ store }) => store.list())
       .find((child) => child.object.metadata.name === name && this.#isOwn(child))?.object;
   }
 
@@ -235,10 +237,10 @@ export class Stores {
     return resource.namespaced || object.metadata.labels?.[LABEL_INSTANCE] === namespace;
   }
 
-  view(certificate: ServingCertificate | undefined): OperatorView {
+  view({ certificate, gossipKeys }: Pick<OperatorView, "certificate" | "gossipKeys">): OperatorView {
     const { site, clock } = this.#options;
     const all = this.loadBalancers.list();
-    const made = [...this.#children.values()].flatMap((store) => store.list());
+    const made = this.#children.flatMap(({ store }) => store.list());
     return {
       site,
       home: this.#home.list()[0],
@@ -262,14 +264,18 @@ export class Stores {
         passwordSecrets: [...new Set(this.#peers.list())].filter((name) => name !== "").sort(),
       },
       certificate,
+      gossipKeys,
     };
   }
 }
 
-/** One Secret, by its name: the operator may read no other. Where others' objects have our names, they are read too. */
-function selectionOf(resource: Resource<KubeObject>, namespace: string) {
-  if (resource.kind === "Secret") return { fieldSelector: `metadata.name=${WEBHOOK_SECRET_NAME}` };
-  return { labelSelector: resource.namespaced ? managedSelector(namespace) : ANY_MANAGED_SELECTOR };
+/** Secrets by their names: the operator may read no others. Where others' objects have our names, they are read too. */
+function selectionsOf(resource: Resource<KubeObject>, namespace: string) {
+  if (resource.kind === "Secret")
+    return [WEBHOOK_SECRET_NAME, GOSSIP_SECRET_NAME].map((name) => ({
+      fieldSelector: `metadata.name=${name}`,
+    }));
+  return [{ labelSelector: resource.namespaced ? managedSelector(namespace) : ANY_MANAGED_SELECTOR }];
 }
 
 function rivalOf({ resource, object: { metadata } }: ActualChild): RivalView {

@@ -104,6 +104,8 @@ export interface OperatorView {
   readonly peering: PeeringView;
   /** Present while there is something to install. */
   readonly certificate: ServingCertificate | undefined;
+  /** As nextKeys gives them. */
+  readonly gossipKeys: string;
 }
 
 /** The child of this kind and name, if it exists. */

@@ -17,6 +17,7 @@ import { cannotSend } from "./can-send.ts";
 import { createForwarder } from "./forwarder.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/open-kernel.ts";
+import { GossipThread } from "./gossip/gossip.ts";
 import { monitorLinks } from "./known/node-links.ts";
 import { Sources } from "./known/sources.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
@@ -67,9 +68,10 @@ export function assemble(world: World): Assembled {
   const onSetback = countSetbacks(metrics);
   const trigger = (): void => loop.trigger();
   const sources = new Sources({ ...world, client, namespace, onSetback, onChange: trigger });
-  const membership = new Membership({
+  const gossip = new GossipThread({ ...world, onChange: () => membership.reconsider() });
+  const membership: Membership = new Membership({
     ...world,
-    ...{ client: leaseClient, node, namespace, onSetback },
+    ...{ client: leaseClient, node, namespace, onSetback, gossip },
     identity: options.identity,
     onChange: trigger,
   });
@@ -134,6 +136,7 @@ export function assemble(world: World): Assembled {
   const close = async (): Promise<void> => {
     forwarder.close();
     await announcer.close();
+    await gossip.close();
     monitor.close();
     onLink.close();
     client.close();

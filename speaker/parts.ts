@@ -20,6 +20,7 @@ import type {
 } from "./known/view.ts";
 import type { Announcement, Conflict, LinkIdentity, LinkProblem, Rules } from "./layer2/messages.ts";
 import type { Judgement } from "./membership/liveness.ts";
+import type { Membership, Roster } from "./membership/membership.ts";
 import type { RoutingReport } from "./routing.ts";
 
 /** What is known of the cluster; known/sources.ts is the real one. */
@@ -34,6 +35,8 @@ export interface Knowledge {
   readonly peers: { list(): readonly PeerView[] };
   readonly profiles: { list(): readonly ProfileView[] };
   password(secret: string): Password | undefined;
+  /** Keys of gossip, the one to write with first; undefined: none is known. */
+  gossipKeys(): readonly Uint8Array[] | undefined;
   /** What others wrote that is left out. */
   unusable(): readonly Unusable[];
 }
@@ -42,6 +45,9 @@ export interface Knowledge {
 export interface Members {
   readonly judgement: Judgement;
   publish(state: SpeakerState): void;
+  /** Whom to gossip with. */
+  meet(roster: Roster): void;
+  readonly gossipTrouble: Membership["gossipTrouble"];
   unusable(): readonly Unusable[];
 }
 

@@ -19,7 +19,7 @@ export interface ReportingParts {
   readonly node: string;
   readonly clock: Pick<Clock, "date">;
   readonly knowledge: Pick<Knowledge, "unusable">;
-  readonly members: Pick<Members, "unusable">;
+  readonly members: Pick<Members, "unusable" | "gossipTrouble">;
   readonly monitor: Links;
   readonly attractor: Pick<Attractor, "held" | "contested">;
   readonly router: Pick<Router, "report">;
@@ -90,6 +90,7 @@ export class Reporting {
         counts: forwarder.counts(),
         translated: work.ports.translated,
         firewallTrouble: probe.trouble,
+        gossipTrouble: this.#parts.members.gossipTrouble,
         leftOut: leftOutOf(work),
         unusable: [...this.#parts.knowledge.unusable(), ...this.#parts.members.unusable()],
         conflicts: attractor.contested(),

@@ -8,6 +8,7 @@ import { type DebugPlan, debugPlanOf } from "./debug-plan.ts";
 import { FormerSessions } from "./former-sessions.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
 import { endOnNode } from "./known/departure.ts";
+import { rosterOf } from "./known/roster.ts";
 import type { LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Conflict } from "./layer2/messages.ts";
 import type { Attractor, FirewallProbe, Forwarder, Knowledge, Links, Members, Router } from "./parts.ts";
@@ -39,6 +40,7 @@ export interface SpeakerParts {
 }
 
 const RECHECK_MS = 2_000;
+const NOT_MET = { why: "this node takes no part in it" };
 const NOT_READY: SpeakerState = { isReady: false, links: [] };
 
 export class Speaker {
@@ -187,6 +189,10 @@ export class Speaker {
     probeFirewall(this.#parts, loadBalancer, readiness.forwardingTrouble);
     if (wasReady) this.#advertise(loadBalancer);
     this.#publishNews(wasReady);
+    const { knowledge } = this.#parts;
+    members.meet(
+      rosterOf({ node, nodes: knowledge.nodes.entries(), loadBalancer, keys: knowledge.gossipKeys() }),
+    );
   }
 
   /** What was not published at the start of the pass. */
@@ -229,6 +235,7 @@ export class Speaker {
     const { forwardingTrouble } = this.#readiness;
     this.#readiness.left(forwardingTrouble);
     members.publish(NOT_READY);
+    members.meet(NOT_MET);
     try {
       await router.stop("leave");
       await this.#withdraw();

@@ -83,6 +83,12 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     otherwise:
       "False: connections through other nodes to pods of this one fail; the message has the rules to add.",
   },
+  MembersHeard: {
+    of: "SpeakerStatus",
+    isTrue: "The node hears the other speakers by gossip, so that a death is noticed within a second.",
+    otherwise:
+      "False: of the nodes in the message, or of all, a death is noticed by its Lease, which takes up to 5 seconds.",
+  },
   Removed: {
     of: "SpeakerStatus",
     isTrue: "Nothing of ours is left on the node.",

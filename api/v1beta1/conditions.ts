@@ -17,6 +17,7 @@ export const ConditionType = {
   AllServed: "AllServed",
   InputsUsable: "InputsUsable",
   FirewallOpen: "FirewallOpen",
+  MembersHeard: "MembersHeard",
   Removed: "Removed",
   Contested: "Contested",
 } as const;

@@ -49,7 +49,7 @@ const IMPURE =
 const SHELLS = [
   /^common\/(clock|random|process|log)\.ts$/,
   /^(operator|controller|speaker|cli)\/(main|options)\.ts$/,
-  /^speaker\/(layer2|bfd)\/worker\.ts$/,
+  /^speaker\/(layer2|bfd|gossip)\/worker\.ts$/,
 ];
 
 export function ambientFaults(files: readonly SourceFile[]): string[] {

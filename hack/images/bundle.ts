@@ -13,6 +13,7 @@ export const ENTRY_POINTS = {
   speaker: "speaker/main.ts",
   "speaker-worker": "speaker/layer2/worker.ts",
   "speaker-bfd": "speaker/bfd/worker.ts",
+  "speaker-gossip": "speaker/gossip/worker.ts",
 } as const;
 export type BundleName = keyof typeof ENTRY_POINTS;
 

@@ -46,9 +46,10 @@ export const STAGES: readonly Stage[] = [
       "speaker.mjs": "/app/speaker.mjs",
       "speaker-worker.mjs": "/app/speaker-worker.mjs",
       "speaker-bfd.mjs": "/app/speaker-bfd.mjs",
+      "speaker-gossip.mjs": "/app/speaker-gossip.mjs",
       "socket.node": "/app/socket.node",
     },
-    bundles: ["speaker", "speaker-worker", "speaker-bfd"],
+    bundles: ["speaker", "speaker-worker", "speaker-bfd", "speaker-gossip"],
     programs: ["nft"],
     // Measured: these flags keep a speaker's memory about 50 MB below the defaults.
     entrypoint: [

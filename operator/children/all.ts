@@ -1,6 +1,7 @@
 /** Everything that a LoadBalancer asks for, in the order in which it is made. Pure. */
 import type { Child, Site } from "#operator/children/child.ts";
 import { controllerChildren } from "#operator/children/controller.ts";
+import { gossipSecret } from "#operator/children/gossip.ts";
 import { metricsChildren } from "#operator/children/metrics.ts";
 import { type Owners, withOwner } from "#operator/children/owners.ts";
 import { rbacChildren } from "#operator/children/rbac.ts";
@@ -17,6 +18,8 @@ export interface Wanted {
   readonly site: Site;
   readonly settings: Settings;
   readonly certificate: ServingCertificate;
+  /** By which speakers gossip, as nextKeys gives them. */
+  readonly gossipKeys: string;
   readonly owners: Owners;
   /** Whether a controller is there to answer the webhooks. */
   readonly isAdmissionOn: boolean;
@@ -26,11 +29,13 @@ export interface Wanted {
  * Rights before those who need them, the Secret before its reader. The webhooks are there only while a controller
  * answers them; then they are written before the Secret: the API server must trust a new certificate before it is served.
  */
-export function wantedChildren({ site, settings, certificate, owners, isAdmissionOn }: Wanted): Child[] {
+export function wantedChildren(wanted: Wanted): Child[] {
+  const { site, settings, certificate, gossipKeys, owners, isAdmissionOn } = wanted;
   const children = [
     ...rbacChildren(site, settings.passwordSecrets),
     ...(isAdmissionOn ? [webhookConfiguration(site, certificate)] : []),
     webhookSecret(site, certificate),
+    gossipSecret(site, gossipKeys),
     webhookService(site),
     ...metricsChildren(site, settings),
     ...controllerChildren(site, settings),

@@ -113,14 +113,16 @@ for (const [what, peering, capabilities] of RIGHTS) {
   });
 }
 
-test("Secrets are in nobody's rights but for those that BGPPeers name", () => {
+test("Secrets are in nobody's rights but for the keys of gossip, and those that BGPPeers name", () => {
   const rules = [CONTROLLER_RULES, SPEAKER_RULES].flatMap(({ inCluster, inNamespace }) => [
     ...inCluster,
     ...inNamespace,
   ]);
   assert.deepEqual(
-    rules.filter(({ resources = [] }) => resources.includes("secrets")),
-    [],
+    rules
+      .filter(({ resources = [] }) => resources.includes("secrets"))
+      .map(({ resourceNames, verbs }) => [resourceNames, verbs]),
+    [[["genkan-gossip-keys"], ["list", "watch"]]],
   );
 });
 

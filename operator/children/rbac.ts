@@ -1,7 +1,7 @@
 /**
  * Rights of the controller and the speakers: a ServiceAccount each, what is in the install namespace by Role, what
  * users own by ClusterRole. Each right is used: test/integration/privileges.test.ts compares them with what ran.
- * Only speakers read Secrets, those that BGPPeers name and no others; the certificate comes to the controller as a
+ * Only speakers read Secrets, those that BGPPeers name, the keys of gossip, and no others; the certificate comes to the controller as a
  * mounted file. What RBAC cannot tell apart, one speaker from the other, policies.ts does. Pure.
  *
  * The operator may grant only what it holds: config/rbac/ holds every rule below (rbac.test.ts compares them).
@@ -11,6 +11,7 @@ import {
   APP_NAME,
   CONTROLLER_LEASE,
   CONTROLLER_NAME,
+  GOSSIP_SECRET_NAME,
   GROUP,
   SPEAKER_NAME,
   WEBHOOK_SECRET_NAME,
@@ -80,6 +81,7 @@ export const SPEAKER_RULES: RoleRules = {
     rule(GROUP, ["speakerstatuses"], ["get", "create"]),
     rule(GROUP, ["speakerstatuses/status"], ["patch"]),
     rule("coordination.k8s.io", ["leases"], [...WATCH, "create", "patch"]),
+    rule("", ["secrets"], WATCH, [GOSSIP_SECRET_NAME]),
   ],
   inCluster: [
     rule("", ["services"], WATCH),

@@ -84,7 +84,17 @@ export function hearAccusation(
     !hasAnswered(member, member.suspicion)
   )
     return die(gossip, member, "dead", incarnation, now);
-  return suspect(gossip, member, { incarnation, from: isGoodbye ? sender.name : from }, now);
+  const actions = suspect(gossip, member, { incarnation, from: isGoodbye ? sender.name : from }, now);
+  if (type === "dead") hasten(gossip, member, now);
+  return actions;
+}
+
+/** Somebody is sure: asked at once and often, it is alive if it answers, and dead if not. */
+function hasten({ settings }: Gossip, { suspicion }: Member, now: number): void {
+  if (suspicion === undefined) return;
+  suspicion.lookEveryMs = Math.min(suspicion.lookEveryMs, settings.confirmMs / settings.looks);
+  suspicion.lookAt = Math.min(suspicion.lookAt, now);
+  suspicion.deadline = Math.min(suspicion.deadline, now + settings.confirmMs);
 }
 
 function isAlive(gossip: Gossip, name: string): boolean {
@@ -125,6 +135,7 @@ export function suspect(
   member.suspicion = {
     startedAt: now,
     lookAt: now,
+    lookEveryMs: minMs / gossip.settings.looks,
     minMs,
     maxMs,
     wanted,
@@ -149,7 +160,7 @@ export function expire(gossip: Gossip, member: Member, now: number): GossipActio
   return die(gossip, member, "dead", member.incarnation, now);
 }
 
-function die(
+export function die(
   gossip: Gossip,
   member: Member,
   state: "dead" | "left",

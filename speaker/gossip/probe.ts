@@ -76,7 +76,7 @@ export function runProbe(gossip: Gossip, out: Outbox, now: number): void {
 }
 
 function askOthers(gossip: Gossip, out: Outbox): void {
-  const { probe, settings, own } = gossip;
+  const { probe, settings } = gossip;
   if (probe === undefined) return;
   const { member, sequence } = probe;
   const others = chooseMembers(
@@ -88,12 +88,24 @@ function askOthers(gossip: Gossip, out: Outbox): void {
     const nack = (other.versions[1] ?? 0) >= NACK_VERSION;
     if (nack) probe.nacksWanted += 1;
     probe.answerers.add(placeOf(other));
-    const source = { address: own.address, port: own.port, node: own.name };
-    const target = { address: member.address, port: member.port };
-    out.send(other, [
-      encodeMessage({ type: "indirectPing", sequence, target, node: member.name, nack, source }),
-    ]);
+    askToPing(gossip, { sequence, member, other, nack }, out);
   }
+}
+
+export interface Asking {
+  readonly sequence: number;
+  readonly member: Member;
+  /** Who is asked. */
+  readonly other: Member;
+  readonly nack: boolean;
+}
+
+export function askToPing({ own }: Gossip, { sequence, member, other, nack }: Asking, out: Outbox): void {
+  const source = { address: own.address, port: own.port, node: own.name };
+  const target = { address: member.address, port: member.port };
+  out.send(other, [
+    encodeMessage({ type: "indirectPing", sequence, target, node: member.name, nack, source }),
+  ]);
 }
 
 /** An ack of anybody. */
@@ -228,7 +240,7 @@ export function startReach(gossip: Gossip, out: Outbox, now: number): void {
 export function runLooks(gossip: Gossip, member: Member, out: Outbox, now: number): void {
   const { suspicion } = member;
   if (suspicion === undefined || now < suspicion.lookAt) return;
-  suspicion.lookAt = now + suspicion.minMs / gossip.settings.looks;
+  suspicion.lookAt = now + suspicion.lookEveryMs;
   reach(gossip, member, accusationOf(gossip, member), out, now);
 }
 
@@ -240,7 +252,8 @@ function reach(gossip: Gossip, to: Peer, more: readonly Uint8Array[], out: Outbo
   }
   const sequence = nextSequence(gossip);
   gossip.reaches.set(sequence, { peer: to, endAt: now + REACH_MS });
-  out.send(to, [pingOf(gossip, sequence, to), ...more]);
+  // News is sent so many times: none of them is for one who may not hear it.
+  out.sendOnly(to, [pingOf(gossip, sequence, to), ...more]);
 }
 
 export function pull(gossip: Gossip, to: Peer, out: Outbox, now: number): void {
@@ -248,7 +261,7 @@ export function pull(gossip: Gossip, to: Peer, out: Outbox, now: number): void {
   out.actions.push({ type: "pushPull", to, join: !gossip.isJoined });
 }
 
-function pingOf(gossip: Gossip, sequence: number, to: Peer): Buffer {
+export function pingOf(gossip: Gossip, sequence: number, to: Peer): Buffer {
   const { name, address, port } = gossip.own;
   return encodeMessage({ type: "ping", sequence, node: to.name, source: { address, port, node: name } });
 }
@@ -261,7 +274,7 @@ function accusationOf(gossip: Gossip, { name, state, incarnation }: Member): Buf
 
 export const isUp = ({ state }: Member): boolean => state === "alive" || state === "suspect";
 
-function nextSequence(gossip: Gossip): number {
+export function nextSequence(gossip: Gossip): number {
   gossip.sequence = (gossip.sequence + 1) >>> 0;
   return gossip.sequence;
 }

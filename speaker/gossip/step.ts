@@ -41,6 +41,7 @@ import {
   type Peer,
   placeOf,
 } from "./types.ts";
+import { chooseWatches, hearWatched, runWatches, watchDueAt } from "./watch.ts";
 import { encodeMessage, type Message } from "./wire/message.ts";
 import { roomOf } from "./wire/packet.ts";
 import type { MemberRecord } from "./wire/stream.ts";
@@ -96,6 +97,7 @@ export function startGossip({ own, settings, random, label, incarnation, now }: 
     reachIndex: Math.floor(random.number() * 2 ** 16),
     relays: new Map(),
     reaches: new Map(),
+    watches: new Map(),
     objections: new Set(),
     pullAt: now,
     health: 0,
@@ -108,7 +110,7 @@ export function startGossip({ own, settings, random, label, incarnation, now }: 
 /** When `wake` is due; infinite while there is nobody to talk to. */
 export function dueAt(gossip: Gossip): number {
   if (gossip.peers.size === 0 || gossip.isLeaving) return Number.POSITIVE_INFINITY;
-  let due = Math.min(gossip.pushPullAt, gossip.reachAt);
+  let due = Math.min(gossip.pushPullAt, gossip.reachAt, watchDueAt(gossip));
   const { probe } = gossip;
   due = Math.min(due, probe === undefined ? gossip.probeAt : (probe.askAt ?? probe.endAt));
   if (gossip.broadcasts.size > 0) due = Math.min(due, gossip.gossipAt);
@@ -127,6 +129,8 @@ export function step(gossip: Gossip, event: GossipEvent, now: number): GossipAct
   if (gossip.isLeaving) return out.actions;
   object(gossip, out);
   run(gossip, out, now);
+  if (event.type === "peers" || out.actions.some(({ type }) => type === "changed"))
+    chooseWatches(gossip, now);
   return out.actions;
 }
 
@@ -189,7 +193,7 @@ function hear(gossip: Gossip, message: Message, sender: Peer, out: Outbox, now: 
       hearIndirectPing(gossip, message, sender, out, now);
       return;
     case "ack":
-      hearAck(gossip, message, sender, out, now);
+      if (!hearWatched(gossip, message.sequence, sender, now)) hearAck(gossip, message, sender, out, now);
       return;
     case "nack":
       hearNack(gossip, message, sender);
@@ -253,6 +257,7 @@ function run(gossip: Gossip, out: Outbox, now: number): void {
   runRelays(gossip, out, now);
   runProbe(gossip, out, now);
   if (gossip.probe === undefined && now >= gossip.probeAt) startProbe(gossip, out, now);
+  runWatches(gossip, out, now);
   for (const member of gossip.suspects) {
     runLooks(gossip, member, out, now);
     const deadline = member.suspicion?.deadline ?? Number.POSITIVE_INFINITY;

@@ -28,6 +28,20 @@ export interface GossipSettings {
   readonly pushPullIntervalMs: number;
   /** How often one of those that do not answer is tried. */
   readonly reachIntervalMs: number;
+  /** From one ping of a watched member to the next. */
+  readonly watchIntervalMs: number;
+  /** An answer may take so long, and twice what answers took of late. */
+  readonly watchPatienceMs: number;
+  /** So many without an answer are a death where hardly any are lost. */
+  readonly watchPings: number;
+  /** Who heard nobody of the others for so long is cut off itself. */
+  readonly watchHearsMs: number;
+  /** Up to so many members, everybody watches everybody. */
+  readonly watchAllUpTo: number;
+  /** Above it, each watches so many. */
+  readonly watches: number;
+  /** A death that others tell of is believed when the member does not answer us for so long either. */
+  readonly confirmMs: number;
   /** Who wakes so late was not running, and its deadlines move. */
   readonly stallMs: number;
 }
@@ -46,6 +60,13 @@ export const GOSSIP_SETTINGS: GossipSettings = {
   gossipToTheDeadMs: 30_000,
   pushPullIntervalMs: 30_000,
   reachIntervalMs: 500,
+  watchIntervalMs: 50,
+  watchPatienceMs: 60,
+  watchPings: 9,
+  watchHearsMs: 250,
+  watchAllUpTo: 8,
+  watches: 3,
+  confirmMs: 300,
   stallMs: 100,
 };
 

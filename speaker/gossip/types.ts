@@ -16,6 +16,7 @@ export interface Suspicion {
   startedAt: number;
   /** When it is asked directly again. */
   lookAt: number;
+  lookEveryMs: number;
   readonly minMs: number;
   readonly maxMs: number;
   readonly wanted: number;
@@ -64,6 +65,29 @@ export interface Relay {
 export interface Reach {
   readonly peer: Peer;
   endAt: number;
+}
+
+/** A member that is pinged many times a second. */
+export interface Watch {
+  readonly member: Member;
+  nextAt: number;
+  /** The latest ping of ours that was answered was sent then. */
+  heardAt: number;
+  /** Direct pings since then that had the time to be answered, and were not. */
+  missed: number;
+  /** Share of direct pings that is lost while it lives. */
+  loss: number;
+  /** The longest that an answer took of late, milliseconds. */
+  delayMs: number;
+  /** By sequence, in the order of sending. */
+  readonly pings: Map<number, WatchPing>;
+}
+
+export interface WatchPing {
+  readonly sentAt: number;
+  isMissed: boolean;
+  /** Places of those who ping for us; undefined: we do. */
+  readonly answerers: ReadonlySet<string> | undefined;
 }
 
 export const GOSSIP_DROPS = [
@@ -126,6 +150,8 @@ export interface Gossip {
   reachIndex: number;
   readonly relays: Map<number, Relay>;
   readonly reaches: Map<number, Reach>;
+  /** By name. */
+  readonly watches: Map<string, Watch>;
   /** Who accused us and is told otherwise at once. */
   readonly objections: Set<Peer>;
   /** Not before this time another whole state is asked for because somebody answered again. */

@@ -103,7 +103,7 @@ export function projectProfile({ metadata, spec }: BFDProfile): ProfileView {
 const MAX_PASSWORD = 80;
 
 /** A password is never part of an error's words. */
-const secretText: Reader<string> = (value, field) => {
+export const secretText: Reader<string> = (value, field) => {
   if (typeof value === "string" && value.length <= 1_024) return value;
   throw new UnusableError(field, {}, "a text");
 };

@@ -5,6 +5,7 @@
  */
 import { type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
+import { PORT } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
 import { specialRangeOf } from "#api/special.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
@@ -218,6 +219,10 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     addressConflict: optional(word("defend", "yield"), "defend")(
       optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").addressConflict,
       "spec.layer2.addressConflict",
+    ),
+    gossipPort: optional(integer(1, 65_535), PORT.gossip)(
+      optional(fields, NO_FIELDS)(read.membership, "spec.membership").port,
+      "spec.membership.port",
     ),
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
   };

@@ -24,6 +24,7 @@ import type { Random } from "#common/random.ts";
 import { AcceptedPeers, storedPeer } from "./accepted-peers.ts";
 import { AcceptedPools, storedPool } from "./accepted-pools.ts";
 import { ChangedServices } from "./changed-services.ts";
+import { GossipKeys } from "./gossip-keys.ts";
 import type { Password } from "./password.ts";
 import { Passwords } from "./passwords.ts";
 import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
@@ -72,6 +73,7 @@ export class Sources {
   /** Services that have to be planned anew. */
   readonly changed: ChangedServices;
   readonly #passwords: Passwords;
+  readonly #gossipKeys: GossipKeys;
   #isWantingSoon = false;
   readonly #slices = new Store<SliceView>();
   readonly #loadBalancers = new Store<LoadBalancerView>();
@@ -86,6 +88,7 @@ export class Sources {
     this.peers = new AcceptedPeers(options.namespace);
     this.pools = new AcceptedPools(options);
     this.#passwords = new Passwords(options);
+    this.#gossipKeys = new GossipKeys(options);
     this.changed = new ChangedServices(this.services, this.#slices);
     this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
     const { namespace } = options;
@@ -121,6 +124,11 @@ export class Sources {
    */
   password(secret: string): Password | undefined {
     return this.#passwords.get(secret);
+  }
+
+  /** The first one writes; undefined if there are none that can be used. */
+  gossipKeys(): readonly Uint8Array[] | undefined {
+    return this.#gossipKeys.get();
   }
 
   slicesOf(service: string): readonly SliceView[] {
@@ -162,7 +170,7 @@ export class Sources {
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const running = this.#running.map(({ reflector }) => reflector.start(signal));
-    await Promise.all([...running, this.#passwords.run(signal)]);
+    await Promise.all([...running, this.#passwords.run(signal), this.#gossipKeys.run(signal)]);
   }
 
   /** Judging peers takes longer the more there are, so changes that come together are judged once. */

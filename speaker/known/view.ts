@@ -148,6 +148,8 @@ export interface LoadBalancerView {
   readonly scheduler: string;
   /** What to do where a foreign station uses an announced address. */
   readonly addressConflict: "defend" | "yield";
+  /** Where speakers gossip, UDP and TCP. */
+  readonly gossipPort: number;
   /** The class of Services that are ours. If it is not set, Services without a class are ours. */
   readonly loadBalancerClass?: string;
 }

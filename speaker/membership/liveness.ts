@@ -11,6 +11,7 @@
  * unusable is neither live nor dead.
  */
 
+import type { Renewals } from "./combine.ts";
 import { isSilent, SPEAKER_LEASE_MS } from "./silence.ts";
 
 /** What is read of a Lease. */
@@ -55,6 +56,10 @@ export const LIVENESS_TIMES: LivenessTimes = { leaseMs: SPEAKER_LEASE_MS, confir
 
 interface Known {
   record: LeaseRecord;
+  /** When it was first seen, since when it is known without a break. */
+  readonly since: number;
+  /** When it was really seen to change: the last time, and the time before. */
+  readonly renewals: Renewals;
   /** Every frozen time since then moves it on. */
   changedAt: number;
   /** Until its next renewal, whatever is frozen meanwhile. */
@@ -100,10 +105,21 @@ export class Liveness {
       known.fault = fault;
       return;
     }
-    this.#known.set(node, { record: said, changedAt: now, isDead: false, fault });
+    const renewals = { last: now, before: known?.renewals.last };
+    const since = known?.since ?? now;
+    this.#known.set(node, { record: said, since, renewals, changedAt: now, isDead: false, fault });
     if (node !== this.#own) return;
     if (this.#isFrozen(now)) this.#thaw(now);
     this.#confirmedAt = now;
+  }
+
+  renewals(node: string): Renewals | undefined {
+    return this.#known.get(node)?.renewals;
+  }
+
+  /** Since when the node has a Lease. */
+  knownSince(node: string): number | undefined {
+    return this.#known.get(node)?.since;
   }
 
   judge(now: number): Judgement {
@@ -169,7 +185,8 @@ function withoutFault(record: LeaseRecord, before: LeaseRecord | undefined): Lea
   return { stamp, isHeld: before?.isHeld ?? true, state: before?.state ?? "" };
 }
 
-function judgement(parts: Omit<Judgement, "fingerprint">): Judgement {
+/** With its fingerprint. */
+export function judgement(parts: Omit<Judgement, "fingerprint">): Judgement {
   const { live, dead, states, faults } = parts;
   return { ...parts, fingerprint: JSON.stringify([live, dead, [...states], [...faults]]) };
 }

@@ -6,6 +6,7 @@ import type { Lease } from "#common/kube/resource.ts";
 import type { WatchEvent } from "#common/kube/watch.ts";
 import { silentLogger } from "#common/log.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
+import { FakeGossip } from "#test/fakes/gossip.ts";
 import { fakeRandom } from "#test/fakes/random.ts";
 import { Membership, projectLease } from "./membership.ts";
 
@@ -58,6 +59,7 @@ function world() {
     },
   };
   let changes = 0;
+  const gossip = new FakeGossip();
   const membership = new Membership({
     client: client as unknown as KubeClient,
     node: "n1",
@@ -66,6 +68,7 @@ function world() {
     clock,
     random: fakeRandom(),
     log: silentLogger,
+    gossip,
     onChange: () => {
       changes += 1;
     },
@@ -79,6 +82,7 @@ function world() {
   return {
     clock,
     membership,
+    gossip,
     patches,
     end,
     changes: () => changes,
@@ -153,6 +157,42 @@ describe("membership", () => {
     await clock.advance(5_000);
     assert.equal(patches.length, count);
     assert.deepEqual(membership.judgement.live, []);
+    await end();
+  });
+
+  test("with the server away a death is one by gossip, and its goodbye is enough", async () => {
+    const { clock, membership, gossip, setAway, end } = world();
+    membership.publish(READY);
+    const own = { name: "n1", address: "172.30.0.1", port: 7474 };
+    const keys = [new Uint8Array(32)];
+    membership.meet({ own, peers: [], keys });
+    assert.equal(gossip.configured.at(-1)?.label, "genkan/ns");
+    await clock.advance(2_000);
+    setAway(true);
+    await clock.advance(10_000);
+    assert.equal(membership.judgement.isFrozen, true);
+    await assert.rejects(membership.release());
+    gossip.members.set("n2", { state: "alive", at: 0, downAt: undefined });
+    membership.reconsider();
+    assert.deepEqual([membership.judgement.isFrozen, membership.judgement.live], [false, ["n1"]]);
+    await membership.release();
+    assert.equal(gossip.goodbyes, 2);
+    await end();
+  });
+
+  test("it does not gossip before it has something to tell, and says why it does not", async () => {
+    const { membership, gossip, clock, end } = world();
+    const roster = { own: { name: "n1", address: "172.30.0.1", port: 7474 }, peers: [], keys: [] };
+    membership.meet(roster);
+    assert.deepEqual(gossip.configured, []);
+    membership.publish(READY);
+    membership.meet({ why: "no keys" });
+    assert.deepEqual([gossip.configured, membership.gossipTrouble?.message], [[undefined], "no keys"]);
+    membership.meet(roster);
+    assert.deepEqual(membership.gossipTrouble, { reason: "GossipFailed", message: "not started" });
+    gossip.problem = undefined;
+    assert.equal(membership.gossipTrouble, undefined);
+    await clock.advance(100);
     await end();
   });
 

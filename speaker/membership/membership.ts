@@ -1,5 +1,6 @@
 /**
- * Keeps our Lease renewed, watches all speakers' Leases, and calls back when the judgement about who is alive changes.
+ * Keeps our Lease renewed, watches all speakers' Leases, takes part in gossip, and calls back when the judgement about who
+ * is alive changes.
  */
 import { ANNOTATION_SPEAKER_STATE, LABEL_SPEAKER_LEASE, speakerLease } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
@@ -12,9 +13,12 @@ import type { OnSetback } from "#common/kube/setbacks.ts";
 import { Store } from "#common/kube/store.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
+import type { Trouble } from "../apply.ts";
+import type { GossipThread, GossipWanted } from "../gossip/gossip.ts";
 import { readState } from "../known/project.ts";
 import { attempt, fields, optional, text, type Unusable } from "../known/usable.ts";
 import type { SpeakerState } from "../known/view.ts";
+import { combine, unheard } from "./combine.ts";
 import { type Judgement, type LeaseRecord, LIVENESS_TIMES, Liveness } from "./liveness.ts";
 
 export interface MembershipOptions {
@@ -27,14 +31,21 @@ export interface MembershipOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly onSetback?: OnSetback;
+  readonly gossip: Pick<GossipThread, "view" | "configure" | "leave">;
   readonly onChange: (judgement: Judgement) => void;
 }
+
+/** The members of gossip, this node among them, and the keys; why there is none where there is not. */
+export type Roster = Omit<GossipWanted, "label"> | { readonly why: string };
 
 const RENEW_MS = 1_000;
 /** A renewal that takes so long is given up, because the next one is due. */
 const RENEW_TIMEOUT_MS = 1_500;
 const JUDGE_MS = 250;
 const LOG_FAULT_AGAIN_MS = 300_000;
+/** A speaker that lives and is not heard for so long is told of: an upgrade takes its time. */
+const UNHEARD_MS = 30_000;
+const TOLD_NAMES = 3;
 
 interface Named {
   readonly node: string;
@@ -56,11 +67,14 @@ export class Membership {
   /** Node -> when it was last logged that its Lease is unusable. */
   readonly #loggedFaults = new Map<string, number>();
   #wake: (() => void) | undefined;
+  #lease: Judgement;
+  #roster: Roster = { why: "this node takes no part in it" };
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#liveness = new Liveness(options.node, LIVENESS_TIMES);
-    this.#judgement = this.#liveness.judge(options.clock.now());
+    this.#lease = this.#liveness.judge(options.clock.now());
+    this.#judgement = this.#lease;
     const { client, clock, random, log, namespace, onSetback } = options;
     this.#reflector = new Reflector<Lease, Named>({
       client,
@@ -91,6 +105,35 @@ export class Membership {
     }));
   }
 
+  /** Why deaths are noticed by Leases alone, of all nodes or of some; undefined where gossip hears everybody. */
+  get gossipTrouble(): Trouble<"GossipFailed" | "MembersUnheard"> | undefined {
+    const { gossip, node, clock } = this.#options;
+    const { problem, members } = gossip.view;
+    if ("why" in this.#roster) return { reason: "GossipFailed", message: this.#roster.why };
+    if (problem !== undefined) return { reason: "GossipFailed", message: problem };
+    const { port } = this.#roster.own;
+    const input = { own: node, now: clock.now(), lease: this.#lease, heard: members };
+    const silent = unheard(input, (name) => this.#liveness.knownSince(name), UNHEARD_MS);
+    if (silent.length === 0) return undefined;
+    const names = silent.slice(0, TOLD_NAMES).join(", ");
+    const more = silent.length > TOLD_NAMES ? `, and ${silent.length - TOLD_NAMES} more` : "";
+    const message = `not heard at port ${port} (UDP and TCP): ${names}${more}`;
+    return { reason: "MembersUnheard", message };
+  }
+
+  /** Takes part in gossip as told, once there is something published; a roster without members: not at all. */
+  meet(roster: Roster): void {
+    this.#roster = roster;
+    const { gossip, namespace } = this.#options;
+    if (this.#isReleased || this.#state === "") return;
+    gossip.configure("why" in roster ? undefined : { ...roster, label: `genkan/${namespace}` });
+  }
+
+  /** Gossip thinks otherwise of somebody. */
+  reconsider(): void {
+    this.#judge();
+  }
+
   get reflector(): Reflector<Lease, Named> {
     return this.#reflector;
   }
@@ -115,14 +158,25 @@ export class Membership {
 
   /**
    * Says goodbye, so that the others take over without waiting. Nothing is renewed after it. Throws KubeError,
-   * ConnectionError.
+   * ConnectionError, unless gossip has told somebody.
    */
   async release(): Promise<void> {
     this.#isReleased = true;
     if (this.#state === "") return;
+    const hasListeners = [...this.#options.gossip.view.members.values()].some(
+      ({ state }) => state === "alive",
+    );
+    await this.#options.gossip.leave();
     // A renewal that arrives after the goodbye would make us alive again for as long as a Lease holds.
     await this.#renewing;
-    await this.#patch("", 2_000);
+    try {
+      await this.#patch("", 2_000);
+    } catch (error) {
+      if (!hasListeners) throw error;
+      this.#options.log.info("no goodbye by Lease: the others have heard it by gossip", {
+        error: errorText(error),
+      });
+    }
   }
 
   #observe(key: string): void {
@@ -150,7 +204,15 @@ export class Membership {
 
   #judge(): void {
     const before = this.#judgement;
-    this.#judgement = this.#liveness.judge(this.#options.clock.now());
+    const now = this.#options.clock.now();
+    this.#lease = this.#liveness.judge(now);
+    this.#judgement = combine({
+      own: this.#options.node,
+      now,
+      lease: this.#lease,
+      renewals: (node) => this.#liveness.renewals(node),
+      heard: this.#options.gossip.view.members,
+    });
     const { isFrozen, live, fingerprint } = this.#judgement;
     if (isFrozen !== before.isFrozen) {
       const words = isFrozen

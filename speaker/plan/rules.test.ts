@@ -18,6 +18,7 @@ const loadBalancer: LoadBalancerView = {
   mode: "IPVS",
   scheduler: "mh",
   addressConflict: "yield",
+  gossipPort: 7474,
 };
 const rules = (states: [string, SpeakerState][]) =>
   rulesFor(

@@ -39,6 +39,7 @@ const INPUT: StatusInput = {
   forwardingTrouble: undefined,
   announcingTrouble: undefined,
   firewallTrouble: undefined,
+  gossipTrouble: undefined,
   leftOut: [],
   unusable: [],
   conflicts: [],
@@ -76,6 +77,7 @@ test("conditions", () => {
     FirewallOpen: "True NoDropSeen",
     ForwardingReady: "True Programmed",
     InputsUsable: "True Usable",
+    MembersHeard: "True Heard",
     Ready: "True Ready",
     Removed: "False InUse",
   });
@@ -86,6 +88,7 @@ test("conditions", () => {
     FirewallOpen: "True NoDropSeen",
     ForwardingReady: "False IpvsUnavailable",
     InputsUsable: "True Usable",
+    MembersHeard: "True Heard",
     Ready: "False IpvsUnavailable",
     Removed: "False InUse",
   });
@@ -213,6 +216,12 @@ test("conditions that somebody else made of ours are not believed", () => {
     statusOf({ ...INPUT, conditions }).conditions?.find(({ type }) => type === "Ready")?.status,
     "True",
   );
+});
+
+test("who is not heard by gossip is told of, and the node is ready all the same", () => {
+  const gossipTrouble = { reason: "MembersUnheard", message: "n3" } as const;
+  const found = conditions({ gossipTrouble });
+  assert.deepEqual([found.MembersHeard, found.Ready], ["False MembersUnheard", "True Ready"]);
 });
 
 test("a firewall in the way has a condition of its own, and takes readiness from nobody", () => {

@@ -45,6 +45,8 @@ export interface StatusInput {
   readonly conflicts: readonly Conflict[];
   /** What other nodes send and the host firewall drops. */
   readonly firewallTrouble: Trouble<"FirewallDrops"> | undefined;
+  /** Whom gossip does not hear. */
+  readonly gossipTrouble: Trouble<"GossipFailed" | "MembersUnheard"> | undefined;
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -183,6 +185,7 @@ function wantedConditions(input: StatusInput): Wanted[] {
       idle(ConditionType.AllServed),
       usableOf(input.unusable),
       idle(ConditionType.FirewallOpen),
+      idle(ConditionType.MembersHeard),
       idle(ConditionType.Ready),
       isRemoved
         ? {
@@ -215,7 +218,8 @@ function wantedConditions(input: StatusInput): Wanted[] {
     reason: "NoDropSeen",
     message: "",
   });
-  return [forwarding, announcing, served, usableOf(input.unusable), firewall, ready, removed];
+  const heard = judged(ConditionType.MembersHeard, input.gossipTrouble, { reason: "Heard", message: "" });
+  return [forwarding, announcing, served, usableOf(input.unusable), firewall, heard, ready, removed];
 }
 
 const ROLE_WORDS: Readonly<Record<Role, string>> = {

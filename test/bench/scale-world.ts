@@ -19,6 +19,7 @@ const LOADBALANCER: ClusterView["loadBalancer"] = {
   mode: "IPVS",
   scheduler: "mh",
   addressConflict: "defend",
+  gossipPort: 7474,
 };
 
 export class ScaleWorld {

@@ -82,7 +82,7 @@ export class IpvsNodes implements AsyncDisposable {
     }
     await startEchoServers(machine, topology, 8080);
     // As in the image: from hundreds of source files a speaker takes half a minute to start in a guest.
-    await bundle(["speaker", "speaker-worker", "speaker-bfd"], {
+    await bundle(["speaker", "speaker-worker", "speaker-bfd", "speaker-gossip"], {
       outputDirectory: cluster.directory,
       version: "test",
     });

@@ -15,6 +15,7 @@ export const site: Site = {
   networkPolicy: "Enabled",
 };
 export const certificate = { certificate: "CERTIFICATE", key: "KEY", authorities: "AUTHORITIES" };
+export const gossipKeys = "KEY 2026-11-21T12:00:00.000Z\n";
 export const owners: Owners = {
   loadBalancer: { name: "loadbalancer", uid: "u" },
   namespace: { name: site.namespace, uid: "u-namespace" },
@@ -57,7 +58,7 @@ export function settledChildren(
   spec = {},
 ): ActualChild[] {
   const settings = settingsOf(spec);
-  const wanted = wantedChildren({ site, settings, certificate, owners, isAdmissionOn: true });
+  const wanted = wantedChildren({ site, settings, certificate, gossipKeys, owners, isAdmissionOn: true });
   return wanted.map(({ resource, object }) => {
     const metadata = { ...object.metadata, uid: "u", resourceVersion: "1", generation: 1 };
     const status =
@@ -89,6 +90,7 @@ export function view(change: Partial<OperatorView> = {}): OperatorView {
     withoutSpeakersMs: 0,
     peering: { hasPeers: false, hasFastProfile: false, passwordSecrets: [] },
     certificate,
+    gossipKeys,
     ...change,
   };
 }

@@ -46,6 +46,7 @@ export class FakeKnowledge implements Knowledge {
   loadBalancer = (): LoadBalancerView | undefined => this.balancer;
   slicesOf = (service: string): readonly SliceView[] => this.slices.get(service) ?? [];
   password: Knowledge["password"] = () => undefined;
+  gossipKeys = (): undefined => undefined;
   unusable = (): [] => [];
 
   setPools(...pools: readonly PoolView[]): void {
@@ -69,6 +70,8 @@ export class FakeMembers implements Members {
     fingerprint: "",
   };
   readonly published: boolean[] = [];
+  readonly gossipTrouble = undefined;
+  meet(): void {}
   publish: Members["publish"] = ({ isReady }) => void this.published.push(isReady);
   unusable = (): [] => [];
 }

@@ -89,6 +89,7 @@ export function view(world: World, own = "n1"): ClusterView {
       mode: world.mode ?? "IPVS",
       scheduler: "mh",
       addressConflict: "defend",
+      gossipPort: 7474,
     },
     nodes: new Map(nodes.map((entry) => [entry.name, entry])),
     pools: new Pools(world.pools ?? [POOL]),

@@ -30,6 +30,7 @@ import type { Draft } from "#common/kube/wire.ts";
 import { Passwords } from "#speaker/known/passwords.ts";
 import { Membership } from "#speaker/membership/membership.ts";
 import { Reporter } from "#speaker/report/reporter.ts";
+import { FakeGossip } from "#test/fakes/gossip.ts";
 import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { real } from "#test/integration/plane.ts";
 import { clientOf } from "#test/integration/tokens.ts";
@@ -141,7 +142,8 @@ async function isRefusedByPolicy(attempt: () => Promise<unknown>): Promise<boole
 test("a speaker's own writes all pass, by the code that makes them", async () => {
   const common = { ...real, client: speaker, node: "node1", namespace };
   const end = new AbortController();
-  const membership = new Membership({ ...common, identity: "speaker-1", onChange: () => undefined });
+  const gossip = new FakeGossip();
+  const membership = new Membership({ ...common, identity: "speaker-1", gossip, onChange: () => undefined });
   const running = membership.run(end.signal);
   membership.publish({ ready: true, links: [] } as never);
   const renewed = async (): Promise<string | undefined> =>

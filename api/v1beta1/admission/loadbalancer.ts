@@ -95,9 +95,13 @@ function annotationKeysValid({ spec }: LoadBalancer): Fault[] {
 
 /** Both listen on the node's own network. */
 export function gossipPortIsFree({ spec }: LoadBalancer): Fault[] {
-  return spec.membership?.port === PORT.speaker
-    ? [fault("spec.membership.port", `${PORT.speaker} is where speakers serve health and metrics`)]
-    : [];
+  const port = spec.membership?.port;
+  const taken = new Map<number | undefined, string>([
+    [PORT.speaker, "is where speakers serve health and metrics"],
+    [PORT.probe, "is what probes of the firewall are sent to"],
+    [PORT.bgp, "is where BGP sessions come in"],
+  ]).get(port);
+  return taken === undefined ? [] : [fault("spec.membership.port", `${port} ${taken}`)];
 }
 
 export const LOADBALANCER_RULES: readonly ((balancer: LoadBalancer) => Fault[])[] = [
@@ -134,6 +138,5 @@ export const LOADBALANCER_UNSUPPORTED: readonly Unsupported[] = [
   },
   { path: ["spec", "layer2", "failureDetection"], feature: "failure detection by probes" },
   { path: ["spec", "layer2", "stickiness"], feature: "sticky ownership" },
-  { path: ["spec", "membership", "port"], feature: "membership by gossip" },
-  { path: ["spec", "membership", "interface"], feature: "membership by gossip" },
+  { path: ["spec", "membership", "interface"], feature: "gossip over another link" },
 ];

@@ -821,15 +821,15 @@ export interface LoadBalancerSpec {
     stickiness?: "Sticky" | "Balanced";
   };
   /**
-   * How the speakers tell each other that they are alive. Not supported yet: setting a field of it is refused.
+   * How the speakers tell each other that they are alive: by gossip between the nodes' own addresses, beside their Leases.
    */
   membership?: {
     /**
-     * Port on the nodes that the speakers hear each other at. Not supported yet.
+     * Port on the nodes that the speakers hear each other at, UDP and TCP. Unset, 7474. While it is changed, deaths are noticed by Leases.
      */
     port?: number;
     /**
-     * Name of the nodes' link that the speakers talk over. Not supported yet.
+     * Name of the nodes' link that the speakers talk over. Not supported yet; setting it is refused.
      */
     interface?: string;
   };

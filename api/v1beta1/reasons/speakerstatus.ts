@@ -5,6 +5,7 @@ const ALL_BUT_INPUTS = [
   "AllServed",
   "AnnouncingReady",
   "FirewallOpen",
+  "MembersHeard",
   "ForwardingReady",
   "Ready",
   "Removed",
@@ -194,6 +195,22 @@ export const SPEAKER_REASONS = {
     under: ["FirewallOpen"],
     when: "A firewall of this node drops what other nodes tunnel to it.",
     advice: "Add the two rules that the message has, before those that drop.",
+  },
+  Heard: {
+    under: ["MembersHeard"],
+    when: "Every speaker that lives is heard by gossip.",
+    advice: NOTHING_TO_DO,
+  },
+  MembersUnheard: {
+    under: ["MembersHeard"],
+    when: "Speakers that live by their Leases are not heard by gossip.",
+    advice:
+      "Let the port of the message through between the nodes (UDP and TCP). While an upgrade goes on, wait: older speakers do not gossip.",
+  },
+  GossipFailed: {
+    under: ["MembersHeard"],
+    when: "Gossip does not run on this node.",
+    advice: "Read the message: the keys are missing, or another program has the port (spec.membership.port).",
   },
   InUse: { under: ["Removed"], when: "The node is at work.", advice: NOTHING_TO_DO },
 } as const satisfies Meanings;

@@ -1,0 +1,36 @@
+/** What the main thread and the thread of gossip tell each other. */
+import type { GossipCounts, Peer } from "./types.ts";
+import type { MemberState } from "./wire/stream.ts";
+
+/** One member at work: what of it cannot be changed without a new start. */
+export interface GossipPlace {
+  readonly own: Peer;
+  readonly label: string;
+}
+
+export type ToGossipWorker =
+  /** In the place of one that is open already. */
+  | {
+      readonly type: "open";
+      readonly place: GossipPlace;
+      readonly keys: readonly Uint8Array[];
+      readonly peers: readonly Peer[];
+    }
+  | { readonly type: "peers"; readonly peers: readonly Peer[] }
+  | { readonly type: "keys"; readonly keys: readonly Uint8Array[] }
+  /** Says goodbye, and closes. Answered by `left`. */
+  | { readonly type: "leave" }
+  /** Closes without a word. */
+  | { readonly type: "close" }
+  /** The thread ends. Answered by `ended`. */
+  | { readonly type: "end" };
+
+export type FromGossipWorker =
+  | { readonly type: "scheduling"; readonly class: "fifo" | "normal"; readonly why?: string }
+  | { readonly type: "opened" }
+  /** It could not be opened, or a key of it is none. */
+  | { readonly type: "failed"; readonly message: string }
+  | { readonly type: "changed"; readonly name: string; readonly state: MemberState }
+  | { readonly type: "counts"; readonly counts: GossipCounts; readonly health: number }
+  | { readonly type: "left" }
+  | { readonly type: "ended" };

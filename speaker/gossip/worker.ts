@@ -1,0 +1,93 @@
+/**
+ * The thread that keeps gossip's time: its own sockets and timers, so that the main thread may stand still while it parses
+ * large lists; before all ordinary threads of the node where the kernel lets it. Wiring only.
+ */
+import { parentPort } from "node:worker_threads";
+import { systemClock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import { systemRandom } from "#common/random.ts";
+import { scheduleFifo } from "#speaker/native/datagram.ts";
+import type { FromGossipWorker, ToGossipWorker } from "./messages.ts";
+import { GossipSession } from "./session.ts";
+import { openSockets } from "./sockets.ts";
+import { keyringOf } from "./wire/keyring.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("gossip/worker.ts runs as a worker thread only");
+/** The lowest: before everything ordinary, behind everything else that is real-time. */
+const PRIORITY = 1;
+const COUNT_MS = 5_000;
+const GOODBYE_MS = 50;
+
+const tell = (message: FromGossipWorker): void => port.postMessage(message);
+
+try {
+  scheduleFifo(PRIORITY);
+  tell({ type: "scheduling", class: "fifo" });
+} catch (error) {
+  tell({ type: "scheduling", class: "normal", why: errorText(error) });
+}
+
+let session: GossipSession | undefined;
+
+async function take(message: ToGossipWorker): Promise<void> {
+  switch (message.type) {
+    case "open": {
+      session?.close();
+      session = undefined;
+      session = await GossipSession.open({
+        ...message.place,
+        keys: keyringOf(message.keys),
+        clock: systemClock,
+        random: systemRandom,
+        open: openSockets,
+        onChange: (name, state) => tell({ type: "changed", name, state }),
+        // A packet that the kernel did not take is one that was lost.
+        onError: () => undefined,
+      });
+      tell({ type: "opened" });
+      session.setPeers(message.peers);
+      return;
+    }
+    case "peers":
+      session?.setPeers(message.peers);
+      return;
+    case "keys":
+      session?.setKeys(keyringOf(message.keys));
+      return;
+    case "leave":
+      session?.leave();
+      // Sockets that are closed at once send nothing of what they were just given.
+      await systemClock.sleep(GOODBYE_MS);
+      session?.close();
+      session = undefined;
+      tell({ type: "left" });
+      return;
+    case "close":
+      session?.close();
+      session = undefined;
+      return;
+    case "end":
+      session?.close();
+      session = undefined;
+      stopCounting();
+      tell({ type: "ended" });
+      port?.close();
+      return;
+  }
+}
+
+let cancelCount = systemClock.after(COUNT_MS, count);
+function count(): void {
+  if (session !== undefined) tell({ type: "counts", counts: session.counts, health: session.health });
+  cancelCount = systemClock.after(COUNT_MS, count);
+}
+const stopCounting = (): void => cancelCount();
+
+/** One after the other: opening takes a moment. */
+let last: Promise<void> = Promise.resolve();
+port.on("message", (message: ToGossipWorker) => {
+  last = last
+    .then(() => take(message))
+    .catch((error: unknown) => tell({ type: "failed", message: errorText(error) }));
+});

@@ -1,0 +1,86 @@
+/**
+ * Who is alive, out of both words about it: the Leases, which come through the API server and take seconds, and gossip,
+ * which comes from the nodes themselves and takes half a second. Pure.
+ *
+ * - Who gossip calls dead is dead at once, however fresh the Lease is. If the Lease goes on, nodes do not hear each other
+ *   and yet live: then the Lease is right.
+ * - Who gossip calls alive is alive, however old the Lease is: the API server may be away, for it or for all. Who was dead
+ *   is alive again when it also renewed its Lease: a speaker that starts anew does so when it can take over. Where that
+ *   does not come it is taken back after a while: it may be cut off from the API server.
+ * - Of whom gossip never heard (an older release, a blocked port, another key) the Lease is judged, as without gossip.
+ * - Who lost everybody at once is cut off itself, and judges nobody by gossip.
+ */
+import type { Heard } from "../gossip/gossip.ts";
+import { type Judgement, judgement } from "./liveness.ts";
+
+/** The last two times at which a node's Lease was seen to be renewed. */
+export interface Renewals {
+  readonly last: number;
+  readonly before: number | undefined;
+}
+
+export interface CombineInput {
+  readonly own: string;
+  readonly now: number;
+  readonly lease: Judgement;
+  readonly renewals: (node: string) => Renewals | undefined;
+  /** Nobody where gossip does not run. */
+  readonly heard: ReadonlyMap<string, Heard>;
+}
+
+/** A renewal of the last moment may come in so much later. */
+const STRAY_MS = 500;
+/** Alive again by gossip for so long, without its Lease: that is enough. */
+const REJOIN_MS = 3_000;
+/** Deaths of all others in so short a time are none. */
+const TOGETHER_MS = 3_000;
+
+export function combine(input: CombineInput): Judgement {
+  const { lease, heard, own } = input;
+  if (heard.size === 0 || isCutOff(heard)) return lease;
+  const live: string[] = [];
+  const dead: string[] = [];
+  const byLease = new Set(lease.live);
+  for (const node of [...lease.live, ...lease.dead].sort()) {
+    const verdict = node === own ? undefined : verdictOf(node, input);
+    if (verdict === "live" || (verdict === undefined && byLease.has(node))) live.push(node);
+    else if (verdict !== "left") dead.push(node);
+  }
+  return judgement({ ...lease, live, dead, isFrozen: false });
+}
+
+/** Undefined: as its Lease says. */
+function verdictOf(node: string, input: CombineInput): "live" | "dead" | "left" | undefined {
+  const { now, lease, renewals, heard } = input;
+  const word = heard.get(node);
+  if (word === undefined) return undefined;
+  const { last, before } = renewals(node) ?? { last: 0, before: undefined };
+  if (word.state === "alive" || word.state === "suspect") {
+    const isBack = word.downAt === undefined || last > word.downAt;
+    return isBack || lease.isFrozen || now - word.at >= REJOIN_MS ? "live" : "dead";
+  }
+  const goesOn = !lease.isFrozen && before !== undefined && before > word.at + STRAY_MS;
+  if (goesOn) return undefined;
+  return word.state === "left" ? "left" : "dead";
+}
+
+function isCutOff(heard: ReadonlyMap<string, Heard>): boolean {
+  const all = [...heard.values()];
+  if (all.length < 2 || all.some(({ state }) => state !== "dead")) return false;
+  const times = all.map(({ at }) => at).sort((a, b) => b - a);
+  return (times[0] ?? 0) - (times[1] ?? 0) < TOGETHER_MS;
+}
+
+/** Nodes that live by their Leases and were not heard by gossip for `ms`, or never, sorted. */
+export function unheard(
+  { own, now, lease, heard }: Omit<CombineInput, "renewals">,
+  knownSince: (node: string) => number | undefined,
+  ms: number,
+): string[] {
+  const silentSince = (node: string): number | undefined => {
+    const word = heard.get(node);
+    if (word === undefined) return knownSince(node);
+    return word.state === "dead" || word.state === "left" ? word.at : undefined;
+  };
+  return lease.live.filter((node) => node !== own && now - (silentSince(node) ?? now) > ms);
+}

@@ -1,0 +1,71 @@
+/**
+ * Asks on eth0 every 10 ms who has each of the addresses of its arguments, by ARP or NDP, and prints each answer as a line
+ * of JSON: the address, the hardware address, and when it came (milliseconds since the epoch).
+ */
+import { systemClock } from "#common/clock.ts";
+import { monitorLinks } from "#speaker/known/node-links.ts";
+import { ARP_OPERATION, decodeArp, encodeArp } from "#speaker/layer2/arp.ts";
+import { BROADCAST, isFault, parseHardwareAddress } from "#speaker/layer2/frame.ts";
+import { decodeAdvertisement, probeSolicitation } from "#speaker/layer2/ndp.ts";
+import { PacketSocket } from "#speaker/native/packet.ts";
+import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
+
+const EVERY_MS = 10;
+
+const monitor = monitorLinks({ clock: systemClock, onChange() {}, onError() {} });
+const link = monitor.links().find(({ name }) => name === "eth0");
+monitor.close();
+const hardware = parseHardwareAddress(link?.hardware ?? "");
+if (link === undefined || hardware === undefined) throw new Error("no link eth0");
+const own = link.prefixes.map((prefix) => prefix.split("/")[0] ?? "").find((text) => text.includes("."));
+if (own === undefined) throw new Error("eth0 has no IPv4 address");
+
+function tell(address: Uint8Array, from: Uint8Array): void {
+  const vip = formatAddress(Buffer.from(address));
+  const at = performance.timeOrigin + performance.now();
+  process.stdout.write(`${JSON.stringify({ vip, hardware: Buffer.from(from).toString("hex"), at })}\n`);
+}
+
+const shared = { linkIndex: link.index, onError() {} };
+const arp = new PacketSocket({
+  ...shared,
+  receive: "arp",
+  onFrames: (frames) => {
+    for (const frame of frames) {
+      const heard = decodeArp(frame);
+      if (isFault(heard) || heard.packet.operation !== ARP_OPERATION.reply) continue;
+      // An announcement is no answer.
+      if (!Buffer.from(heard.destination).equals(Buffer.from(hardware))) continue;
+      tell(heard.packet.senderAddress, heard.packet.senderHardware);
+    }
+  },
+});
+const ndp = new PacketSocket({
+  ...shared,
+  receive: "neighborDiscovery",
+  onFrames: (frames) => {
+    for (const frame of frames) {
+      const heard = decodeAdvertisement(frame);
+      if (!isFault(heard)) tell(heard.target, heard.told);
+    }
+  },
+});
+
+const questions = process.argv.slice(2).map((vip) => {
+  const target = parseAddress(vip);
+  if (vip.includes(":")) return { socket: ndp, frame: probeSolicitation(target, hardware) };
+  const packet = {
+    operation: ARP_OPERATION.request,
+    senderHardware: hardware,
+    senderAddress: parseAddress(own),
+    targetHardware: new Uint8Array(6),
+    targetAddress: target,
+  };
+  return { socket: arp, frame: encodeArp({ destination: BROADCAST, source: hardware, packet }) };
+});
+
+process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
+for (;;) {
+  for (const { socket, frame } of questions) socket.send([frame]);
+  await systemClock.sleep(EVERY_MS);
+}

@@ -1,0 +1,86 @@
+/** A client that asks every 10 ms who has an address, and what it was answered. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { until } from "#test/until.ts";
+import type { Host } from "../network/bridge.ts";
+
+const CHILD = fileURLToPath(new URL("./asker-child.ts", import.meta.url));
+
+export interface Answer {
+  readonly vip: string;
+  /** 12 hex digits. */
+  readonly hardware: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export const nowMs = (): number => performance.timeOrigin + performance.now();
+const plain = (hardware: string): string => hardware.replaceAll(":", "");
+
+export class Asker implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  #answers: Answer[] = [];
+  #isReady = false;
+
+  private constructor(host: Host, vips: readonly string[]) {
+    const command = [`--net=/run/netns/${host.namespace}`, process.execPath, CHILD, ...vips];
+    this.#child = spawn("nsenter", command, { stdio: ["ignore", "pipe", "inherit"] });
+    this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
+    if (this.#child.stdout === null) throw new Error("no output");
+    createInterface({ input: this.#child.stdout }).on("line", (line) => {
+      const said = JSON.parse(line) as Answer | { readonly ready: true };
+      if ("ready" in said) this.#isReady = true;
+      else this.#answers.push(said);
+    });
+  }
+
+  static async start(host: Host, vips: readonly string[]): Promise<Asker> {
+    const asker = new Asker(host, vips);
+    await until("the client to ask", () => asker.#isReady);
+    return asker;
+  }
+
+  get answers(): readonly Answer[] {
+    return this.#answers;
+  }
+
+  forget(): void {
+    this.#answers = [];
+  }
+
+  /** The first answer of anybody but `former` after `since`; how long after, milliseconds. */
+  async firstOfAnother(
+    vip: string,
+    former: Host,
+    { since, deadlineMs }: { since: number; deadlineMs: number },
+  ): Promise<number> {
+    const answer = await until(
+      `another node than ${former.name} to answer for ${vip}`,
+      () =>
+        this.#answers.find(
+          (one) => one.vip === vip && one.at >= since && one.hardware !== plain(former.hardware),
+        ),
+      { deadlineMs },
+    );
+    return answer.at - since;
+  }
+
+  /** Only this one has answered for the last while. */
+  async only(vip: string, owner: Host, deadlineMs = 20_000): Promise<void> {
+    await until(
+      `${owner.name} alone to answer for ${vip}`,
+      () => {
+        const recent = this.#answers.filter((one) => one.vip === vip && one.at > nowMs() - 500);
+        return recent.length > 10 && recent.every(({ hardware }) => hardware === plain(owner.hardware));
+      },
+      { deadlineMs },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+}
