@@ -3,6 +3,7 @@ import type { Clock } from "#common/clock.ts";
 import { type BgpPlan, planBgp } from "./bgp/plan.ts";
 import { Slices } from "./forwarding/slices.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
+import { FormerLinks } from "./known/former-links.ts";
 import { MemberStates } from "./known/members.ts";
 import { publishedLinks } from "./known/node-links.ts";
 import type { ClusterView, LoadBalancerView, SpeakerState } from "./known/view.ts";
@@ -34,6 +35,7 @@ const NO_ADDRESSES: readonly AddressPlan[] = [];
 export class Planning {
   readonly #parts: PlanningParts;
   readonly #memberStates = new MemberStates();
+  readonly #formerLinks = new FormerLinks();
   #planner = new Planner();
   #rules: { readonly madeOf: readonly unknown[]; readonly rules: Rules } | undefined;
   #attraction = NOTHING_ATTRACTED;
@@ -137,8 +139,10 @@ export class Planning {
   #rulesOf(view: ClusterView): Rules {
     const links = this.#parts.monitor.links();
     const madeOf = [links, view.loadBalancer, ...view.members.states.values()];
-    if (this.#rules === undefined || !sameItems(madeOf, this.#rules.madeOf))
-      this.#rules = { madeOf, rules: rulesFor(view, links) };
+    if (this.#rules === undefined || !sameItems(madeOf, this.#rules.madeOf)) {
+      const states = this.#formerLinks.within(view.members.states);
+      this.#rules = { madeOf, rules: rulesFor({ ...view, members: { ...view.members, states } }, links) };
+    }
     return this.#rules.rules;
   }
 }

@@ -122,6 +122,21 @@ const CASES: readonly Case[] = [
     expectedFrozen: true,
   },
   {
+    what: "everybody was dead at once, and one is heard again before the other",
+    heard: word("dead", 1_000),
+    other: word("alive", 10, 1_100),
+    renewals: renewed(1_500),
+    expected: "live",
+  },
+  {
+    what: "the same with the API server away",
+    isFrozen: true,
+    heard: word("dead", 1_000),
+    other: word("alive", 10, 1_100),
+    expected: "live",
+    expectedFrozen: false,
+  },
+  {
     what: "the last one of three, long after the second",
     heard: word("dead", 100),
     other: word("dead", 60_000),

@@ -37,7 +37,7 @@ const TOGETHER_MS = 3_000;
 
 export function combine(input: CombineInput): Judgement {
   const { lease, heard, own } = input;
-  if (heard.size === 0 || isCutOff(heard)) return lease;
+  if (![...heard].some(([name, word]) => isUp(word) || !isVoid(name, heard))) return lease;
   const live: string[] = [];
   const dead: string[] = [];
   const byLease = new Set(lease.live);
@@ -55,20 +55,24 @@ function verdictOf(node: string, input: CombineInput): "live" | "dead" | "left" 
   const word = heard.get(node);
   if (word === undefined) return undefined;
   const { last, before } = renewals(node) ?? { last: 0, before: undefined };
-  if (word.state === "alive" || word.state === "suspect") {
+  if (isUp(word)) {
     const isBack = word.downAt === undefined || last > word.downAt;
     return isBack || lease.isFrozen || now - word.at >= REJOIN_MS ? "live" : "dead";
   }
+  if (word.state === "dead" && isVoid(node, heard)) return undefined;
   const goesOn = !lease.isFrozen && before !== undefined && before > word.at + STRAY_MS;
   if (goesOn) return undefined;
   return word.state === "left" ? "left" : "dead";
 }
 
-function isCutOff(heard: ReadonlyMap<string, Heard>): boolean {
-  const all = [...heard.values()];
-  if (all.length < 2 || all.some(({ state }) => state !== "dead")) return false;
-  const times = all.map(({ at }) => at).sort((a, b) => b - a);
-  return (times[0] ?? 0) - (times[1] ?? 0) < TOGETHER_MS;
+const isUp = ({ state }: Heard): boolean => state === "alive" || state === "suspect";
+
+/** When a node died all others did: then it was this one that was cut off, though some are heard again by now. */
+function isVoid(node: string, heard: ReadonlyMap<string, Heard>): boolean {
+  const at = heard.get(node)?.downAt;
+  if (at === undefined || heard.size < 2) return false;
+  const died = ({ downAt }: Heard): boolean => downAt !== undefined && Math.abs(downAt - at) < TOGETHER_MS;
+  return [...heard.values()].every(died);
 }
 
 /** Nodes that live by their Leases and were not heard by gossip for `ms`, or never, sorted. */

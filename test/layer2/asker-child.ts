@@ -5,7 +5,7 @@
 import { systemClock } from "#common/clock.ts";
 import { monitorLinks } from "#speaker/known/node-links.ts";
 import { ARP_OPERATION, decodeArp, encodeArp } from "#speaker/layer2/arp.ts";
-import { BROADCAST, isFault, parseHardwareAddress } from "#speaker/layer2/frame.ts";
+import { BROADCAST, isFault } from "#speaker/layer2/frame.ts";
 import { decodeAdvertisement, probeSolicitation } from "#speaker/layer2/ndp.ts";
 import { PacketSocket } from "#speaker/native/packet.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
@@ -15,8 +15,8 @@ const EVERY_MS = 10;
 const monitor = monitorLinks({ clock: systemClock, onChange() {}, onError() {} });
 const link = monitor.links().find(({ name }) => name === "eth0");
 monitor.close();
-const hardware = parseHardwareAddress(link?.hardware ?? "");
-if (link === undefined || hardware === undefined) throw new Error("no link eth0");
+const hardware = Buffer.from(link?.hardware ?? "", "hex");
+if (link === undefined || hardware.length !== 6) throw new Error("no link eth0");
 const own = link.prefixes.map((prefix) => prefix.split("/")[0] ?? "").find((text) => text.includes("."));
 if (own === undefined) throw new Error("eth0 has no IPv4 address");
 
@@ -35,7 +35,7 @@ const arp = new PacketSocket({
       const heard = decodeArp(frame);
       if (isFault(heard) || heard.packet.operation !== ARP_OPERATION.reply) continue;
       // An announcement is no answer.
-      if (!Buffer.from(heard.destination).equals(Buffer.from(hardware))) continue;
+      if (!Buffer.from(heard.destination).equals(hardware)) continue;
       tell(heard.packet.senderAddress, heard.packet.senderHardware);
     }
   },
