@@ -95,32 +95,45 @@ function aggregate(vip: string, length: number): string {
 function attributesOf(view: AdvertisementView): Attributes {
   let attributes = ATTRIBUTES.get(view);
   if (attributes === undefined) {
-    attributes = attributesWith(view.localPref, view.communities, view.largeCommunities);
+    attributes = attributesWith(view, view.communities, view.largeCommunities);
     ATTRIBUTES.set(view, attributes);
   }
   return attributes;
 }
 
-/** Two that name one prefix add up their communities; the higher preference counts. */
+type Preference = Pick<Advertisement, "localPref" | "prepend" | "med">;
+
+/** Of two that say how a route is preferred, the one counts that has it preferred more. */
+function morePreferred(a: Preference, b: Preference): Preference {
+  const given = (name: keyof Preference): number[] => [a[name], b[name]].filter((one) => one !== undefined);
+  const [localPref, prepend, med] = [given("localPref"), given("prepend"), given("med")];
+  return {
+    ...(localPref.length > 0 && { localPref: Math.max(...localPref) }),
+    ...(prepend.length > 0 && { prepend: Math.min(...prepend) }),
+    ...(med.length > 0 && { med: Math.min(...med) }),
+  };
+}
+
+/** Two that name one prefix add up their communities; the better preference counts. */
 function merged(a: Advertisement, b: Advertisement): Advertisement {
   const isSame = a.communities === b.communities && a.largeCommunities === b.largeCommunities;
-  if (isSame && a.localPref === b.localPref) return a;
-  const preferences = [a.localPref, b.localPref].filter((one) => one !== undefined);
-  const localPref = preferences.length === 0 ? undefined : Math.max(...preferences);
+  if (isSame && a.localPref === b.localPref && a.prepend === b.prepend && a.med === b.med) return a;
   const communities = [...a.communities, ...b.communities];
   const large = [...a.largeCommunities, ...b.largeCommunities];
-  return { prefix: a.prefix, ...attributesWith(localPref, communities, large) };
+  return { prefix: a.prefix, ...attributesWith(morePreferred(a, b), communities, large) };
 }
 
 /** Each community once, in a fixed order: equal sets are equal lists. */
 function attributesWith(
-  localPref: number | undefined,
+  { localPref, prepend, med }: Preference,
   communities: readonly number[],
   large: readonly LargeCommunity[],
 ): Attributes {
   const once = new Map(large.map((community) => [community.join(), community]));
   return {
-    ...(localPref === undefined ? {} : { localPref }),
+    ...(localPref !== undefined && { localPref }),
+    ...(prepend !== undefined && { prepend }),
+    ...(med !== undefined && { med }),
     communities: [...new Set(communities)].sort((a, b) => a - b),
     largeCommunities: [...once.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]),
   };

@@ -191,6 +191,31 @@ describe("what a session is asked for", () => {
   });
 });
 
+test("of two entries for one prefix the better preference counts, of those that say one", () => {
+  const own = pool(
+    advertisement({ prepend: 3, med: 10, localPref: 50 }),
+    advertisement({ prepend: 2, med: 20 }),
+    advertisement(),
+  );
+  const [first] = plan({ pools: new Map([["web", own]]) }).sessions.get("tor")?.advertisements ?? [];
+  assert.deepEqual([first?.prepend, first?.med, first?.localPref], [2, 10, 50]);
+});
+
+test("an entry for some nodes alone: the standby site has the longer path", () => {
+  const site = (name: string) => [{ matchLabels: { site: name } }];
+  const own = pool(
+    advertisement({ nodeSelectors: site("a") }),
+    advertisement({ nodeSelectors: site("b"), prepend: 3 }),
+  );
+  const prependAt = (name: string) =>
+    plan({ pools: new Map([["web", own]]), node: node({ site: name }) })
+      .sessions.get("tor")
+      ?.advertisements.map(({ prepend }) => prepend);
+  assert.deepEqual(prependAt("a"), [undefined, undefined]);
+  assert.deepEqual(prependAt("b"), [3, 3]);
+  assert.deepEqual(prependAt("c"), []);
+});
+
 test("a node that goes away says so of all that it advertises, in one list for peers that hear the same (RFC 8326)", () => {
   const own = advertisement({ communities: [7], localPref: 300 });
   const pools = new Map([["web", pool(own)]]);

@@ -251,6 +251,23 @@ describe("attributes", () => {
     });
   });
 
+  test("our AS number more often over eBGP alone, and MULTI_EXIT_DISC to everybody (RFC 4271 sections 5.1.2, 5.1.4)", () => {
+    const own = path("10.0.0.1/32", { prepend: 2, med: 50 });
+    for (const [isInternal, asPath] of [
+      [false, [{ type: 2, asns: [4_200_000_100, 4_200_000_100, 4_200_000_100] }]],
+      [true, []],
+    ] as const) {
+      const rib = new AdjRibOut(context({ families: ["IPv4"], isInternal }));
+      rib.advertise([own]);
+      const [{ attributes } = {}] = drain(rib).updates;
+      assert.deepEqual([attributes?.asPath, attributes?.multiExitDisc], [asPath, 50]);
+      rib.advertise([{ ...own, prepend: 3 }]);
+      assert.equal(drain(rib).updates.length, isInternal ? 0 : 1, "an iBGP peer hears nothing of it");
+      rib.advertise([{ ...own, prepend: 3, med: 51 }]);
+      assert.equal(drain(rib).updates.length, 1);
+    }
+  });
+
   test("to iBGP: an empty path, the preference", () => {
     const attributes = first(new AdjRibOut(context({ isInternal: true })));
     assert.deepEqual([attributes?.asPath, attributes?.localPref], [[], 300]);

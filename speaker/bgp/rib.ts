@@ -221,12 +221,14 @@ export class AdjRibOut {
   }
 
   /**
-   * Equal texts, equal attributes as this peer hears them: no preference over eBGP, sets in any order. The family is in
-   * it because its next hop is.
+   * Equal texts, equal attributes as this peer hears them: no preference over eBGP, our AS number over eBGP alone, sets
+   * in any order. The family is in it because its next hop is.
    */
-  #keyOf({ prefix, localPref = DEFAULT_LOCAL_PREF, communities, largeCommunities }: Advertisement): string {
-    const preference = this.#context.negotiated.isInternal ? localPref : "";
-    return `${familyOf(prefix)}|${preference}|${textOf(communities)}|${textOf(largeCommunities)}`;
+  #keyOf(advertisement: Advertisement): string {
+    const { prefix, localPref = DEFAULT_LOCAL_PREF, prepend = 0, med = "" } = advertisement;
+    const { communities, largeCommunities } = advertisement;
+    const preference = this.#context.negotiated.isInternal ? `p${localPref}` : prepend;
+    return `${familyOf(prefix)}|${preference}|${med}|${textOf(communities)}|${textOf(largeCommunities)}`;
   }
 
   #nextWithdrawal(): Buffer | undefined {
@@ -303,13 +305,15 @@ export class AdjRibOut {
     const known = this.#encoded.get(key);
     if (known !== undefined) return known;
     const { negotiated, localAsn, nextHops } = this.#context;
-    const { localPref = DEFAULT_LOCAL_PREF, communities, largeCommunities } = advertisement;
-    const path = negotiated.isInternal ? [] : [{ type: SegmentType.sequence, asns: [localAsn] }];
+    const { localPref = DEFAULT_LOCAL_PREF, prepend = 0, med, communities, largeCommunities } = advertisement;
+    const asns = Array.from({ length: 1 + prepend }, () => localAsn);
+    const path = negotiated.isInternal ? [] : [{ type: SegmentType.sequence, asns }];
     const needsAs4 = !negotiated.as4 && !negotiated.isInternal && localAsn > 0xffff;
     const attributes: PathAttributes = {
       origin: Origin.igp,
       asPath: path,
       ...(this.#isClassic(family) && { nextHop: nextHops.IPv4?.[0] ?? "" }),
+      ...(med !== undefined && { multiExitDisc: med }),
       ...(negotiated.isInternal && { localPref }),
       ...(communities.length > 0 && { communities }),
       // RFC 6793 section 4.2.2: AS_PATH says AS_TRANS to a peer without 4-octet numbers.

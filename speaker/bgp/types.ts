@@ -44,6 +44,10 @@ export interface Advertisement {
   readonly prefix: string;
   /** To iBGP peers only (RFC 4271 section 5.1.5). */
   readonly localPref?: number;
+  /** How often more our AS number stands in AS_PATH; to eBGP peers only. */
+  readonly prepend?: number;
+  /** MULTI_EXIT_DISC (RFC 4271 section 5.1.4); none where it is not given. */
+  readonly med?: number;
   /** 32-bit values. */
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];

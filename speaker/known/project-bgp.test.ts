@@ -107,6 +107,8 @@ test("an advertisement: communities by kind, each once", () => {
     {
       aggregationLength: 24,
       localPref: 0,
+      asPathPrepend: 3,
+      med: 50,
       communities,
       peers: ["tor"],
     },
@@ -115,6 +117,8 @@ test("an advertisement: communities by kind, each once", () => {
   assert.deepEqual(advertisement, {
     aggregation: { IPv4: 24, IPv6: 128 },
     localPref: 0,
+    prepend: 3,
+    med: 50,
     communities: [64_512 * 65_536 + 1, 0xffffff01],
     largeCommunities: [[64_512, 1, 2]],
     peers: ["tor"],

@@ -23,6 +23,8 @@ import type { AdvertisementView, PeerView, ProfileView } from "./view.ts";
 const MAX_32 = 0xffff_ffff;
 const asn = integer(1, MAX_32);
 const no = optional(flag, false);
+/** The schema's limit: networks refuse long paths. */
+const MAX_PREPEND = 16;
 /** The most prefixes that a speaker can be asked to count one by one. */
 const MAX_PREFIXES = 100_000;
 /** This is longer than any interval of the schema and shorter than any timer's limit. */
@@ -42,7 +44,11 @@ export const projectAdvertisement: Reader<AdvertisementView> = (value, field) =>
     optional(integer(0, width), width)(read[name], `${field}.${name}`);
   return {
     aggregation: { IPv4: length("aggregationLength", 32), IPv6: length("aggregationLengthV6", 128) },
-    ...present({ localPref: optional(integer(0, MAX_32))(read.localPref, `${field}.localPref`) }),
+    ...present({
+      localPref: optional(integer(0, MAX_32))(read.localPref, `${field}.localPref`),
+      prepend: optional(integer(0, MAX_PREPEND))(read.asPathPrepend, `${field}.asPathPrepend`),
+      med: optional(integer(0, MAX_32))(read.med, `${field}.med`),
+    }),
     communities: [...standard],
     largeCommunities: [...large.values()],
     peers: optional(list(text), [])(read.peers, `${field}.peers`),

@@ -90,6 +90,9 @@ export interface AdvertisementView {
   /** Length of the advertised prefix. */
   readonly aggregation: Readonly<Record<Family, number>>;
   readonly localPref?: number;
+  /** How often more our AS number stands in the path. */
+  readonly prepend?: number;
+  readonly med?: number;
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
   /** Names of BGPPeers. An empty list means all. */

@@ -84,9 +84,12 @@ export function withoutDefaults(advertisement: Advertisement): Advertisement {
 export const advertisementKey = (advertisement: Advertisement): string =>
   canonical([
     scopeOf(advertisement),
-    advertisement.localPref ?? null,
+    ...PREFERENCES.map((name) => advertisement[name] ?? null),
     (advertisement.communities ?? []).map(communityKey).sort(),
   ]);
+
+/** What a router chooses by. */
+const PREFERENCES = ["localPref", "asPathPrepend", "med"] as const;
 
 /** Two that say where the same prefixes go must not differ in how they are preferred there. */
 export function preferencesAgree(pool: AddressPool): Fault[] {
@@ -97,12 +100,12 @@ export function preferencesAgree(pool: AddressPool): Fault[] {
     const first = firsts.get(scope) ?? at;
     firsts.set(scope, first);
     const other = advertisements[first];
-    if (first === at || other?.localPref === advertisement.localPref) return [];
-    return [
+    const differing = PREFERENCES.filter((name) => first !== at && other?.[name] !== advertisement[name]);
+    return differing.map((name) =>
       fault(
-        `spec.bgpAdvertisements[${at}].localPref`,
-        `${advertisement.localPref ?? "unset"} differs from ${other?.localPref ?? "unset"} of spec.bgpAdvertisements[${first}], for the same peers, nodes and prefixes`,
+        `spec.bgpAdvertisements[${at}].${name}`,
+        `${advertisement[name] ?? "unset"} differs from ${other?.[name] ?? "unset"} of spec.bgpAdvertisements[${first}], for the same peers, nodes and prefixes`,
       ),
-    ];
+    );
   });
 }

@@ -177,6 +177,14 @@ export interface AddressPoolSpec {
      */
     localPref?: number;
     /**
+     * How many times more the AS number of the speakers stands in the AS path of the routes, where routers of other ASes prefer the shorter one. Told to eBGP peers only; 0 if unset.
+     */
+    asPathPrepend?: number;
+    /**
+     * MULTI_EXIT_DISC of the routes, where a router prefers the lower one among routes of one neighbor AS. Unset, the routes have none, which most routers take for 0.
+     */
+    med?: number;
+    /**
      * BGP communities that the routes carry: 65000:100, large:65000:1:2, or a well-known name such as no-export. Unset, none.
      *
      * @maxItems 64
