@@ -3,7 +3,9 @@
 interface Broadcast {
   /** Whom it is about. */
   readonly name: string;
-  readonly message: Uint8Array;
+  readonly encode: () => Uint8Array;
+  /** Encoded when it is first sent: many are replaced before that, as when a member joins a thousand others. */
+  message: Uint8Array | undefined;
   sent: number;
 }
 
@@ -26,8 +28,8 @@ export class Broadcasts {
   }
 
   /** Takes the place of what waits about the same member. */
-  add(name: string, message: Uint8Array): void {
-    const one = { name, message, sent: 0 };
+  add(name: string, encode: () => Uint8Array): void {
+    const one = { name, encode, message: undefined, sent: 0 };
     this.#waiting.set(name, one);
     this.#put(one);
   }
@@ -38,6 +40,7 @@ export class Broadcasts {
 
   /** Messages that fit: those sent least often first, and of these the latest. */
   take({ room, most, limit, costOf }: Taking): Uint8Array[] {
+    const messages: Uint8Array[] = [];
     const taken: Broadcast[] = [];
     const passed: Broadcast[] = [];
     let left = room;
@@ -45,6 +48,7 @@ export class Broadcasts {
       while (tier.length > 0 && taken.length < most && passed.length < MOST_PASSED) {
         const one = tier.pop();
         if (one === undefined || this.#waiting.get(one.name) !== one) continue;
+        one.message ??= one.encode();
         const cost = costOf(one.message);
         if (cost > left) {
           passed.push(one);
@@ -52,6 +56,7 @@ export class Broadcasts {
         }
         left -= cost;
         taken.push(one);
+        messages.push(one.message);
       }
     }
     for (const one of passed.reverse()) this.#put(one);
@@ -61,7 +66,7 @@ export class Broadcasts {
       else this.#put(one);
     }
     if (this.#waiting.size === 0) this.#tiers = [];
-    return taken.map(({ message }) => message);
+    return messages;
   }
 
   #put(one: Broadcast): void {

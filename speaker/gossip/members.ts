@@ -46,7 +46,7 @@ export function hearAlive(gossip: Gossip, alive: Alive, now: number): GossipActi
   member.incarnation = alive.incarnation;
   member.meta = alive.meta;
   member.versions = alive.versions;
-  gossip.broadcasts.add(member.name, encodeMessage({ ...alive, type: "alive" }));
+  gossip.broadcasts.add(member.name, () => encodeMessage({ ...alive, type: "alive" }));
   return become(gossip, member, "alive", now, known === undefined ? undefined : known.state);
 }
 
@@ -111,9 +111,8 @@ export function suspect(
   { incarnation, from }: { incarnation: number; from: string },
   now: number,
 ): GossipAction[] {
-  const tell = (): void =>
-    gossip.broadcasts.add(
-      member.name,
+  const broadcast = (): void =>
+    gossip.broadcasts.add(member.name, () =>
       encodeMessage({ type: "suspect", node: member.name, incarnation, from }),
     );
   const { suspicion } = member;
@@ -123,7 +122,7 @@ export function suspect(
     const { startedAt, wanted, minMs, maxMs, accusers } = suspicion;
     const ends = startedAt + suspicionMs(accusers.size - 1, wanted, minMs, maxMs);
     suspicion.deadline = Math.min(suspicion.deadline, ends);
-    tell();
+    broadcast();
     return [];
   }
   if (member.state !== "alive") return [];
@@ -143,7 +142,7 @@ export function suspect(
     deadline: now + suspicionMs(0, wanted, minMs, maxMs),
   };
   gossip.counts.suspicions += 1;
-  tell();
+  broadcast();
   return become(gossip, member, "suspect", now, member.state);
 }
 
@@ -170,7 +169,8 @@ export function die(
   if (member.state === "dead" || member.state === "left") return [];
   member.incarnation = incarnation;
   const from = state === "left" ? member.name : gossip.own.name;
-  gossip.broadcasts.add(member.name, encodeMessage({ type: "dead", node: member.name, incarnation, from }));
+  const { name } = member;
+  gossip.broadcasts.add(name, () => encodeMessage({ type: "dead", node: name, incarnation, from }));
   return become(gossip, member, state, now, member.state);
 }
 
@@ -200,8 +200,13 @@ function refute(gossip: Gossip, accused: number, accuser?: Peer): void {
   self.incarnation = Math.max(self.incarnation, accused) + 1;
   gossip.counts.refutations += 1;
   worsen(gossip, 1);
-  gossip.broadcasts.add(self.name, ownAlive(gossip));
+  broadcastSelf(gossip);
   if (accuser !== undefined) gossip.objections.add(accuser);
+}
+
+function broadcastSelf(gossip: Gossip): void {
+  const message = ownAlive(gossip);
+  gossip.broadcasts.add(gossip.own.name, () => message);
 }
 
 export function ownAlive({ self }: Gossip): Buffer {
@@ -257,7 +262,7 @@ export function takePeers(gossip: Gossip, peers: readonly Peer[]): void {
   gossip.list = gossip.list.filter((member) => gossip.members.has(member.name));
   for (const [sequence, { peer }] of gossip.reaches)
     if (!isSame(peer, gossip.peers.get(peer.name))) gossip.reaches.delete(sequence);
-  if (others.some((peer) => !before.has(peer.name))) gossip.broadcasts.add(gossip.own.name, ownAlive(gossip));
+  if (others.some((peer) => !before.has(peer.name))) broadcastSelf(gossip);
 }
 
 function forged(gossip: Gossip): GossipAction[] {

@@ -248,10 +248,10 @@ describe("news", () => {
   const texts = (found: Uint8Array[]): string[] => found.map((bytes) => Buffer.from(bytes).toString());
   test("the latest first, each so many times, later news in the place of earlier", () => {
     const news = new Broadcasts();
-    news.add("a", Buffer.from("a1"));
-    news.add("b", Buffer.from("b1"));
+    news.add("a", () => Buffer.from("a1"));
+    news.add("b", () => Buffer.from("b1"));
     assert.deepEqual(texts(news.take({ ...taking, room: 2 })), ["b1"]);
-    news.add("a", Buffer.from("a2"));
+    news.add("a", () => Buffer.from("a2"));
     assert.deepEqual(texts(news.take(taking)), ["a2", "b1"]);
     assert.deepEqual(texts(news.take(taking)), ["a2"]);
     assert.equal(news.size, 0);
@@ -259,8 +259,8 @@ describe("news", () => {
   });
   test("what does not fit waits, and what is smaller goes before it", () => {
     const news = new Broadcasts();
-    news.add("small", Buffer.from("s"));
-    news.add("large", Buffer.from("x".repeat(30)));
+    news.add("small", () => Buffer.from("s"));
+    news.add("large", () => Buffer.from("x".repeat(30)));
     assert.deepEqual(texts(news.take(taking)), ["s"]);
     assert.deepEqual(texts(news.take({ ...taking, room: 40 })), ["x".repeat(30), "s"]);
   });
