@@ -9,6 +9,7 @@ import {
   ApiException,
   type Cluster,
   type Context,
+  CoreV1Api,
   CustomObjectsApi,
   KubeConfig,
   type User,
@@ -23,6 +24,9 @@ export interface ClusterReader {
   readonly host: string;
   /** All objects of a kind in all namespaces; undefined if the cluster has no such kind. KubeError where it refuses. */
   list(kind: { group: string; version: string; plural: string }): Promise<readonly KubeObject[] | undefined>;
+  /** All Services, and the ConfigMaps of one of these names. */
+  services(): Promise<readonly KubeObject[]>;
+  configMaps(names: readonly string[]): Promise<readonly KubeObject[]>;
 }
 
 const PAGE = 500;
@@ -42,7 +46,29 @@ export function openCluster(kubeconfig: string | undefined): ClusterReader {
     throw new ConfigurationError(`server "${cluster.server}" of cluster "${cluster.name}" is no URL`);
   }
   const api = config.makeApiClient(CustomObjectsApi);
-  return { host: new URL(cluster.server).host, list: (kind) => listAll(api, kind) };
+  const core = config.makeApiClient(CoreV1Api);
+  return {
+    host: new URL(cluster.server).host,
+    list: (kind) =>
+      pagesOf(`list ${kind.plural}.${kind.group}`, (page) =>
+        api.listCustomObjectForAllNamespaces({
+          group: kind.group,
+          version: kind.version,
+          resourcePlural: kind.plural,
+          ...page,
+        }),
+      ),
+    services: async () =>
+      (await pagesOf("list services", (page) => core.listServiceForAllNamespaces(page))) ?? [],
+    configMaps: async (names) => {
+      const lists = names.map((name) =>
+        pagesOf("list configmaps", (page) =>
+          core.listConfigMapForAllNamespaces({ ...page, fieldSelector: `metadata.name=${name}` }),
+        ),
+      );
+      return (await Promise.all(lists)).flatMap((list) => list ?? []);
+    },
+  };
 }
 
 /** `kubectl proxy` speaks HTTP, where there is nothing to verify; client-node refuses it unless it is told so. */
@@ -85,27 +111,28 @@ const firstOfEach = <T extends { readonly name: string }>(entries: readonly T[])
   ...new Map(entries.toReversed().map((entry) => [entry.name, entry])).values(),
 ];
 
-async function listAll(
-  api: CustomObjectsApi,
-  { group, version, plural }: Parameters<ClusterReader["list"]>[0],
+interface Page {
+  readonly limit: number;
+  readonly _continue?: string;
+}
+
+/** All pages of a list; undefined if the cluster has no such kind. */
+async function pagesOf(
+  what: string,
+  read: (page: Page) => Promise<unknown>,
 ): Promise<readonly KubeObject[] | undefined> {
   const objects: KubeObject[] = [];
   let next: string | undefined;
   try {
     do {
-      const page: { items: KubeObject[]; metadata?: { continue?: string } } =
-        await api.listCustomObjectForAllNamespaces({
-          group,
-          version,
-          resourcePlural: plural,
-          limit: PAGE,
-          ...(next !== undefined && { _continue: next }),
-        });
+      const page = (await read({ limit: PAGE, ...(next !== undefined && { _continue: next }) })) as {
+        readonly items: readonly KubeObject[];
+        readonly metadata?: { readonly continue?: string; readonly _continue?: string };
+      };
       objects.push(...page.items);
-      next = page.metadata?.continue;
+      next = page.metadata?.continue ?? page.metadata?._continue;
     } while (next !== undefined && next !== "");
   } catch (error) {
-    const what = `list ${plural}.${group}`;
     // A plugin that fails, a proxy or a server that is not reached: the cause says which.
     if (!(error instanceof ApiException)) throw new Error(`cannot ${what}`, { cause: error });
     if (error.code === 404) return undefined;

@@ -1,7 +1,18 @@
 /**
  * YAML or JSON text -> the objects in it, with the line of each. Pure. Whatever the text is, it ends in bounded work.
  */
-import { type Document, isMap, isSeq, LineCounter, parseAllDocuments, type ScalarTag } from "yaml";
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type ScalarTag,
+  visit,
+} from "yaml";
+import { type Place, placeOf, placeOfField } from "#cli/places.ts";
+import { markIn } from "#cli/templates.ts";
 
 export interface Manifest {
   readonly apiVersion: string;
@@ -15,6 +26,10 @@ export interface Found {
   /** Of its first key, counted from 1. */
   readonly line: number;
   readonly object: Manifest;
+  /** Of a field of it, such as `spec.addresses[0]`; not there for what was read from a cluster. */
+  readonly placeOf?: (field: string) => Place;
+  /** The user named its file, so it is meant to be read; a folder may hold other files, too. */
+  readonly isNamed?: boolean;
 }
 
 export interface Unreadable {
@@ -23,18 +38,43 @@ export interface Unreadable {
   readonly message: string;
 }
 
+/** A document that reads well and is no manifest. */
+export interface Stranger extends Unreadable {
+  /** Of keepalived.conf its text. */
+  readonly value: unknown;
+  readonly isNamed?: boolean;
+}
+
+/** A document that is no YAML before a tool has filled it in. */
+export interface Template extends Unreadable {
+  readonly text: string;
+  readonly isNamed?: boolean;
+}
+
 export interface Documents {
   readonly found: readonly Found[];
   readonly unreadable: readonly Unreadable[];
   /** Documents that do not look like manifests at all: values of a chart, a patch of kustomize. */
-  readonly strangers: readonly Unreadable[];
+  readonly strangers: readonly Stranger[];
+  readonly templates: readonly Template[];
+}
+
+export const NO_DOCUMENTS: Documents = { found: [], unreadable: [], strangers: [], templates: [] };
+
+/** All that several texts hold. */
+export function joined(parts: readonly Documents[]): Documents {
+  return {
+    found: parts.flatMap(({ found }) => found),
+    unreadable: parts.flatMap(({ unreadable }) => unreadable),
+    strangers: parts.flatMap(({ strangers }) => strangers),
+    templates: parts.flatMap(({ templates }) => templates),
+  };
 }
 
 /** Nothing but one message about the whole text. */
 const failed = (file: string, message: string): Documents => ({
-  found: [],
+  ...NO_DOCUMENTS,
   unreadable: [{ file, line: 1, message }],
-  strangers: [],
 });
 
 /** Larger than any bundle of manifests; the API server itself takes 1.5 MiB for one object. */
@@ -61,6 +101,14 @@ const BOOLEANS = [
   booleanTag(false, /^(?:n|N|no|No|NO|off|Off|OFF)$/),
 ];
 
+function parsed(text: string, lines: LineCounter): readonly Document[] {
+  return parseAllDocuments(text, {
+    lineCounter: lines,
+    merge: true,
+    customTags: (tags) => [...BOOLEANS, ...tags],
+  }) as readonly Document[];
+}
+
 /**
  * All objects of `text`, with the items of lists as objects of their own. Everything else is reported with its line.
  */
@@ -68,57 +116,103 @@ export function readDocuments(file: string, text: string): Documents {
   if (text.length > MAX_TEXT) {
     return failed(file, `is longer than ${MAX_TEXT} characters`);
   }
+  if (KEEPALIVED.test(text) && !/^\s*apiVersion:/m.test(text)) {
+    return { ...NO_DOCUMENTS, strangers: [{ file, line: 1, message: NO_MANIFEST, value: text }] };
+  }
   const lines = new LineCounter();
   let documents: readonly Document[];
   try {
-    documents = parseAllDocuments(text, {
-      lineCounter: lines,
-      merge: true,
-      customTags: (tags) => [...BOOLEANS, ...tags],
-    }) as readonly Document[];
+    documents = parsed(text, lines);
   } catch (error) {
     // Nested so deeply that the reader's own stack ends.
     return failed(file, wordsOf(error));
   }
-  const parts = documents.map((document) => readDocument(document, file, lines));
-  const found = parts.flatMap((part) => part.found);
-  if (found.length > MAX_OBJECTS) return failed(file, `holds more than ${MAX_OBJECTS} objects`);
-  return {
-    found,
-    unreadable: parts.flatMap((part) => part.unreadable),
-    strangers: parts.flatMap((part) => part.strangers),
-  };
+  const read = joined(documents.map((document) => readDocument(document, { file, text, lines })));
+  if (read.found.length > MAX_OBJECTS) return failed(file, `holds more than ${MAX_OBJECTS} objects`);
+  return read;
 }
 
-function readDocument(document: Document, file: string, lines: LineCounter): Documents {
-  const lineOf = (node: unknown): number => {
-    const [start] = (node as { range?: readonly number[] | null } | null)?.range ?? [];
-    return start === undefined ? 1 : lines.linePos(start).line;
-  };
-  const line = lineOf(document.contents);
-  const unreadable: Unreadable[] = [];
-  const none = { found: [], unreadable, strangers: [] };
+interface Context {
+  readonly file: string;
+  readonly text: string;
+  readonly lines: LineCounter;
+}
+
+function readDocument(document: Document, context: Context): Documents {
+  const { file, text, lines } = context;
+  const { line } = placeOf(document.contents, lines);
   const [error] = document.errors;
+  if (error !== undefined || (text.includes("{{") && hasTemplateKey(document))) {
+    const template = templateOf(document, context);
+    if (template !== undefined) return { ...NO_DOCUMENTS, templates: [template] };
+  }
+  const failure = (at: number, message: string): Documents => ({
+    ...NO_DOCUMENTS,
+    unreadable: [{ file, line: at, message }],
+  });
   if (error !== undefined) {
     const message = error.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? error.code;
-    unreadable.push({ file, line: error.linePos?.[0].line ?? line, message });
-    return none;
+    return failure(error.linePos?.[0].line ?? line, message);
   }
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (cause) {
-    unreadable.push({ file, line, message: wordsOf(cause) });
-    return none;
+    return failure(line, wordsOf(cause));
   }
-  if (value === null || value === undefined) return none;
-  if (isStranger(value)) return { ...none, strangers: [{ file, line, message: NO_MANIFEST }] };
-  const parts = spread({ value, node: document.contents, depth: 0 }, lineOf, (at, message) =>
-    unreadable.push({ file, line: at, message }),
-  );
-  return { ...none, found: parts.map((part) => ({ file, line: part.line, object: part.object })) };
+  if (value === null || value === undefined) return NO_DOCUMENTS;
+  if (isStranger(value)) {
+    return { ...NO_DOCUMENTS, strangers: [{ file, line, message: NO_MANIFEST, value }] };
+  }
+  const unreadable: Unreadable[] = [];
+  const tell = (at: number, message: string): void => {
+    unreadable.push({ file, line: at, message });
+  };
+  const lineOf = (node: unknown): number => placeOf(node, lines).line;
+  const parts = spread({ value, node: document.contents, depth: 0 }, lineOf, tell);
+  const found = parts.map(({ object, node }) => ({
+    file,
+    line: lineOf(node),
+    object,
+    placeOf: (field: string) => placeOfField(node, field, lines),
+  }));
+  return { ...NO_DOCUMENTS, found, unreadable };
 }
 
+/** `name: {{ .Values.name }}` is YAML: a map whose key is a map, which no manifest has. */
+function hasTemplateKey(document: Document): boolean {
+  let found = false;
+  visit(document, {
+    Pair(_at, { key }) {
+      if (!isCollection(key)) return undefined;
+      found = true;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+function templateOf(document: Document, { file, text, lines }: Context): Template | undefined {
+  const [start = 0, , end = text.length] = document.range ?? [];
+  const part = text.slice(start, end);
+  const mark = markIn(part);
+  if (mark === undefined) return undefined;
+  return { file, line: lines.linePos(start + mark.at).line, message: mark.message, text: part };
+}
+
+/** One YAML or JSON text that stands within a manifest; undefined where it cannot be read. */
+export function readValue(text: string): unknown {
+  const [document] = parsed(text, new LineCounter());
+  if (document === undefined || document.errors.length > 0) return undefined;
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch {
+    return undefined;
+  }
+}
+
+/** A block of keepalived.conf: the only other language that is read. */
+const KEEPALIVED = /^[ \t]*(?:vrrp_instance|virtual_server(?:_group)?)[ \t][^\n{]{0,200}\{/m;
 const NO_MANIFEST = "is no manifest: apiVersion and kind are not both there";
 
 /** Nothing in it says that it was meant for Kubernetes. */
@@ -140,7 +234,7 @@ function spread(
   part: Part,
   lineOf: (node: unknown) => number,
   tell: (line: number, message: string) => void,
-): { object: Manifest; line: number }[] {
+): { object: Manifest; node: unknown }[] {
   const line = lineOf(part.node);
   const object = manifestOf(part);
   if (object === undefined) {
@@ -148,7 +242,7 @@ function spread(
     return [];
   }
   const { items } = object;
-  if (!object.kind.endsWith("List") || !Array.isArray(items)) return [{ object, line }];
+  if (!object.kind.endsWith("List") || !Array.isArray(items)) return [{ object, node: part.node }];
   if (part.depth >= MAX_DEPTH) {
     tell(line, `lists lie more than ${MAX_DEPTH} deep in each other`);
     return [];

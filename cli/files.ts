@@ -1,7 +1,7 @@
 /** What `-f` names: a file, a folder (all below it), standard input. */
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Documents, type Found, MAX_TEXT, readDocuments, type Unreadable } from "#cli/documents.ts";
+import { type Documents, joined, MAX_TEXT, NO_DOCUMENTS, readDocuments } from "#cli/documents.ts";
 
 const MANIFEST = /\.(ya?ml|json)$/;
 /** Folders that hold no manifests of the repository. */
@@ -15,35 +15,45 @@ export interface Input {
 
 /** Everything that the `paths` hold, in their order; files of a folder by name, as kubectl takes them. */
 export async function readInputs(paths: readonly string[], input: Input): Promise<Documents> {
-  const found: Found[] = [];
-  const unreadable: Unreadable[] = [];
-  const strangers: Unreadable[] = [];
+  const parts: Documents[] = [];
   for (const path of paths) {
-    const files = path === "-" ? ["-"] : await filesOf(path, unreadable);
+    const failed = (file: string, error: unknown): void => {
+      parts.push({ ...NO_DOCUMENTS, unreadable: [{ file, line: 0, message: reasonOf(error) }] });
+    };
+    const files = path === "-" ? ["-"] : await filesOf(path, failed);
     for (const file of files) {
       const text = await textOf(file, input).catch((error: unknown) => {
-        unreadable.push({ file, line: 0, message: reasonOf(error) });
+        failed(file, error);
         return undefined;
       });
       if (text === undefined) continue;
       const read = readDocuments(file === "-" ? "stdin" : file, text);
-      found.push(...read.found);
-      unreadable.push(...read.unreadable);
       // A file that the user names is meant to be read; a folder may hold other files, too.
-      (file === path ? unreadable : strangers).push(...read.strangers);
+      parts.push(file === path ? named(read) : read);
     }
   }
-  return { found, unreadable, strangers };
+  return joined(parts);
 }
 
-async function filesOf(path: string, unreadable: Unreadable[]): Promise<readonly string[]> {
+/** Its documents know that the user named them. */
+const named = (read: Documents): Documents => ({
+  ...read,
+  found: read.found.map((each) => ({ ...each, isNamed: true })),
+  strangers: read.strangers.map((each) => ({ ...each, isNamed: true })),
+  templates: read.templates.map((each) => ({ ...each, isNamed: true })),
+});
+
+async function filesOf(
+  path: string,
+  failed: (file: string, error: unknown) => void,
+): Promise<readonly string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [path];
     const files: string[] = [];
     await collect(path, files);
     return files;
   } catch (error) {
-    unreadable.push({ file: path, line: 0, message: reasonOf(error) });
+    failed(path, error);
     return [];
   }
 }

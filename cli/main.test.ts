@@ -138,14 +138,19 @@ test("migrate writes manifests that check takes, and the notes for people beside
   const metallb =
     "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: { name: a }\nspec: { addresses: [10.0.0.0/24] }\n";
   const { code, out, err } = await genkan(["migrate", "-f", "-"], metallb);
-  assert.equal(code, 0);
+  assert.equal(code, 3);
   assert.match(
     err,
-    /^stdin:1: IPAddressPool "a": no advertisement selects it.*\n1 AddressPool made; 1 notes$/m,
+    /^stdin:1: IPAddressPool "a": no advertisement selects it.*\n1 LoadBalancer, 1 AddressPool made; 1 notes$/m,
   );
   assert.equal((await genkan(["check", "-f", "-"], out)).code, 0);
   const checked = await genkan(["check", "-f", "-"], metallb);
   assert.match(checked.out, /1 of these are MetalLB's: genkan migrate makes ours of them/);
   const broken = await genkan(["migrate", "-f", "broken.yaml", "-f", "-"], metallb);
   assert.deepEqual([broken.code, broken.out], [2, ""]);
+  const announced = `${metallb}---\napiVersion: metallb.io/v1beta1\nkind: L2Advertisement\nmetadata: { name: a }\n`;
+  assert.equal((await genkan(["migrate", "-f", "-"], announced)).code, 0);
+  const nothing = await genkan(["migrate", "-f", "-"], SERVICE);
+  assert.deepEqual([nothing.code, nothing.out], [1, ""]);
+  assert.match(nothing.err, /^nothing made: there is no configuration of MetalLB/);
 });

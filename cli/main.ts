@@ -54,6 +54,7 @@ interface MigrateFlags {
   readonly namespace: string;
   readonly prefer: "layer2" | "bgp";
   readonly output: "yaml" | "json";
+  readonly fromNamespace?: string;
 }
 
 /** The files, or what the cluster has. */
@@ -67,11 +68,12 @@ async function metallbOf({ filename, kubeconfig }: MigrateFlags): Promise<Docume
 program
   .command("migrate")
   .description(
-    "Make our manifests of MetalLB's, with a line for everything that is not carried over as it was.",
+    "Make our manifests of MetalLB's, or of another's: exit code 0 all carried over, 3 with notes, 2 unreadable, 1 nothing made.",
   )
   .option("-f, --filename <path>", "as in check; without it the cluster is read", collect)
   .option("--kubeconfig <path>", "of the cluster; without it $KUBECONFIG, else ~/.kube/config")
   .addOption(namespaceOption())
+  .option("--from-namespace <name>", "of several installations, the one to carry over")
   .addOption(
     new Option("--prefer <protocol>", "for pools that are announced both ways")
       .default("bgp")

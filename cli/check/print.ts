@@ -29,7 +29,7 @@ function place(file: string, line: number): string {
   return line > 0 ? `${file}:${line}` : file;
 }
 
-function summary({ objects, passedOver, unreadable, notManifests }: CheckReport): string {
+function summary({ objects, passedOver, unreadable, notManifests, templates }: CheckReport): string {
   const admitted = objects.filter((object) => object.admitted).length;
   const others = [...passedOver.values()].reduce((sum, count) => sum + count, 0);
   const metallb = METALLB.reduce((sum, group) => sum + (passedOver.get(group) ?? 0), 0);
@@ -38,6 +38,9 @@ function summary({ objects, passedOver, unreadable, notManifests }: CheckReport)
     ...(others === 0 ? [] : [`${others} of other kinds passed over`]),
     ...(metallb === 0 ? [] : [`${metallb} of these are MetalLB's: genkan migrate makes ours of them`]),
     ...(notManifests === 0 ? [] : [`${notManifests} that are no manifests passed over`]),
+    ...(templates === 0
+      ? []
+      : [`${templates} templates passed over: render first, then check what comes out`]),
     ...(unreadable.length === 0 ? [] : [`${unreadable.length} unreadable`]),
   ].join("; ");
 }

@@ -7,7 +7,8 @@ import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
 import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { AddressPool, BFDProfile, BGPPeer, ObjectMeta } from "#api/v1beta1/generated/types.ts";
 import { unknownFields } from "#cli/check/unknown.ts";
-import type { Documents, Found, Manifest, Unreadable } from "#cli/documents.ts";
+import type { Documents, Found, Manifest, Template, Unreadable } from "#cli/documents.ts";
+import { markInValue } from "#cli/templates.ts";
 
 export interface ObjectVerdict {
   readonly file: string;
@@ -27,6 +28,8 @@ export interface CheckReport {
   readonly unreadable: readonly Unreadable[];
   /** Documents of a folder that are no manifests. */
   readonly notManifests: number;
+  /** Documents of a folder that a tool has to fill in first. */
+  readonly templates: number;
 }
 
 export interface CheckOptions {
@@ -42,11 +45,17 @@ export function checkDocuments(documents: Documents, options: CheckOptions): Che
   const passedOver = new Map<string, number>();
   const seen = new Map<string, Found>();
   const judged: { found: Found; object: Judged; faults: readonly Fault[] }[] = [];
+  const templates = [...documents.templates];
   const set = new AdmittedSet(options.namespace);
   for (const found of documents.found) {
     const group = groupOf(found.object);
     if (group !== GROUP) {
       passedOver.set(group, (passedOver.get(group) ?? 0) + 1);
+      continue;
+    }
+    const template = templateOf(found);
+    if (template !== undefined) {
+      templates.push(template);
       continue;
     }
     const object = inNamespace(found.object, options.namespace);
@@ -67,8 +76,30 @@ export function checkDocuments(documents: Documents, options: CheckOptions): Che
       warnings: admitted ? [...warningsOf(object, set), ...namespaceWarning(written, options)] : [],
     };
   });
-  const { unreadable, strangers } = documents;
-  return { objects, passedOver, unreadable, notManifests: strangers.length };
+  const { strangers } = documents;
+  // What the user names is meant to be judged; of a folder these are counted alone.
+  const meant = [...strangers, ...templates].filter(isNamed);
+  const unreadable = [
+    ...documents.unreadable,
+    ...meant.map(({ file, line, message }) => ({ file, line, message })),
+  ];
+  return {
+    objects,
+    passedOver,
+    unreadable,
+    notManifests: strangers.filter((each) => !isNamed(each)).length,
+    templates: templates.filter((each) => !isNamed(each)).length,
+  };
+}
+
+const isNamed = ({ isNamed: is }: { readonly isNamed?: boolean }): boolean => is === true;
+
+/** An object of ours that is not filled in yet: nothing of it can be judged. */
+function templateOf(found: Found): Template | undefined {
+  const { metadata, spec } = found.object;
+  const mark = markInValue([metadata, spec]);
+  if (mark === undefined) return undefined;
+  return { ...found, text: "", message: mark.message };
 }
 
 function groupOf({ apiVersion }: Manifest): string {

@@ -47,19 +47,43 @@ export function noteUnsupported(
   if (!pools.some((pool) => selects(advertisement, pool))) {
     notes.add(advertisement, "is not carried over: it selects no pool");
   }
-  if (listOf(spec, "serviceSelectors").length > 0) {
-    const value = JSON.stringify(spec.serviceSelectors);
-    notes.add(
-      advertisement,
-      `spec.serviceSelectors: ${value} is not carried over: all Services of its pools are announced alike`,
-    );
-  }
   for (const [name, value] of Object.entries(spec)) {
     if (known.includes(name) || CHOOSING.includes(name) || name === "serviceSelectors") continue;
     if (Array.isArray(value) && value.length === 0) continue;
     const why =
       name === "preferredNodeSelectors" ? "nodes have no preference" : "nothing of ours corresponds to it";
     notes.add(advertisement, `spec.${name}: ${JSON.stringify(value)} is not carried over: ${why}`);
+  }
+}
+
+/**
+ * Ours announces all Services of a pool alike. Where an advertisement was for some of them, the others are announced by it
+ * now, too, unless they were already, or cannot be in the pool.
+ */
+export function noteExposure(pool: Source, advertisements: readonly Source[], notes: Notes): void {
+  const fieldsOf = ({ spec }: Source): string => {
+    const {
+      serviceSelectors: _some,
+      ipAddressPools: _names,
+      ipAddressPoolSelectors: _labels,
+      ...rest
+    } = spec;
+    return canonical(rest);
+  };
+  const forSome = ({ spec }: Source): boolean => listOf(spec, "serviceSelectors").length > 0;
+  const forAll = new Set(advertisements.filter((each) => !forSome(each)).map(fieldsOf));
+  const allocation = isMap(pool.spec.serviceAllocation) ? pool.spec.serviceAllocation : {};
+  const ofPool = canonical(listOf(allocation, "serviceSelectors"));
+  for (const advertisement of advertisements.filter(forSome)) {
+    const { kind, name, spec } = advertisement;
+    if (forAll.has(fieldsOf(advertisement)) || canonical(spec.serviceSelectors) === ofPool) continue;
+    const peers = listOf(spec, "peers").map((peer) => `"${String(peer)}"`);
+    const to =
+      kind !== "BGPAdvertisement" ? "" : peers.length === 0 ? " to all peers" : ` to ${peers.join(", ")}`;
+    notes.grows(
+      pool,
+      `${kind} "${name}" was for Services with ${JSON.stringify(spec.serviceSelectors)} alone; now all Services of this pool are announced by it${to}. To keep them apart, give each group a pool of its own, with spec.serviceAllocation.serviceSelectors`,
+    );
   }
 }
 
@@ -79,7 +103,7 @@ export function layer2Part(pool: Source, advertisements: readonly Source[], note
   );
   if (differing.length > 1) {
     const names = advertisements.map(({ name }) => `"${name}"`).join(", ");
-    notes.add(
+    notes.grows(
       pool,
       `L2Advertisements ${names} pair nodes with interfaces: ours announces on every one of these interfaces of every one of these nodes`,
     );

@@ -1,34 +1,43 @@
-/** MetalLB's configuration out of a cluster, as if it had been read from files. */
+/** What a cluster has of MetalLB and of others, as if it had been read from files. */
 
 import type { ClusterReader } from "#cli/cluster.ts";
-import type { Documents, Found } from "#cli/documents.ts";
+import { type Documents, type Found, NO_DOCUMENTS } from "#cli/documents.ts";
 import { apiVersionOf } from "#common/kube/resource.ts";
 
-const GROUP = "metallb.io";
-/** Plural, kind, versions from the newest. */
-const RESOURCES: readonly (readonly [string, string, readonly string[]])[] = [
-  ["metallbs", "MetalLB", ["v1beta1"]],
-  ["addresspools", "AddressPool", ["v1beta1", "v1alpha1"]],
-  ["ipaddresspools", "IPAddressPool", ["v1beta1"]],
-  ["l2advertisements", "L2Advertisement", ["v1beta1"]],
-  ["bgpadvertisements", "BGPAdvertisement", ["v1beta1"]],
-  ["communities", "Community", ["v1beta1"]],
-  ["bgppeers", "BGPPeer", ["v1beta2", "v1beta1"]],
-  ["bfdprofiles", "BFDProfile", ["v1beta1"]],
+const METALLB = "metallb.io";
+/** Group, plural, kind, versions from the newest. */
+const RESOURCES: readonly (readonly [string, string, string, readonly string[]])[] = [
+  [METALLB, "metallbs", "MetalLB", ["v1beta1"]],
+  [METALLB, "addresspools", "AddressPool", ["v1beta1", "v1alpha1"]],
+  [METALLB, "ipaddresspools", "IPAddressPool", ["v1beta1"]],
+  [METALLB, "l2advertisements", "L2Advertisement", ["v1beta1"]],
+  [METALLB, "bgpadvertisements", "BGPAdvertisement", ["v1beta1"]],
+  [METALLB, "communities", "Community", ["v1beta1"]],
+  [METALLB, "bgppeers", "BGPPeer", ["v1beta2", "v1beta1"]],
+  [METALLB, "bfdprofiles", "BFDProfile", ["v1beta1"]],
+  ["apps", "deployments", "Deployment", ["v1"]],
+  ["apps", "daemonsets", "DaemonSet", ["v1"]],
 ];
+/** Of MetalLB before 0.13, by its manual and by its chart. */
+const CONFIG_MAPS = ["config", "metallb-config", "metallb"];
 
 /** KubeError where the API server does not let us read one of them. */
-export async function readCluster({ host, list }: ClusterReader): Promise<Documents> {
+export async function readCluster(cluster: ClusterReader): Promise<Documents> {
   const found: Found[] = [];
-  for (const [plural, kind, versions] of RESOURCES) {
+  const take = (apiVersion: string, kind: string, objects: readonly object[]): void => {
+    for (const object of objects) {
+      found.push({ file: cluster.host, line: 0, object: { ...object, apiVersion, kind } });
+    }
+  };
+  for (const [group, plural, kind, versions] of RESOURCES) {
     for (const version of versions) {
-      const objects = await list({ group: GROUP, version, plural });
+      const objects = await cluster.list({ group, version, plural });
       if (objects === undefined) continue;
-      const apiVersion = apiVersionOf({ group: GROUP, version });
-      for (const object of objects)
-        found.push({ file: host, line: 0, object: { ...object, apiVersion, kind } });
+      take(apiVersionOf({ group, version }), kind, objects);
       break;
     }
   }
-  return { found, unreadable: [], strangers: [] };
+  take("v1", "ConfigMap", await cluster.configMaps(CONFIG_MAPS));
+  take("v1", "Service", await cluster.services());
+  return { ...NO_DOCUMENTS, found };
 }

@@ -49,9 +49,9 @@ export function convertPeers(sources: readonly Source[], namespace: string, note
     convertNodes(source, notes);
     const first = converted[0]?.spec;
     if (first !== undefined) agreeWith(first, source, notes);
-    agreeOnRouterId(converted, source, notes);
     converted.push({ source, spec });
   }
+  agreeOnRouterId(converted, notes);
   return converted;
 }
 
@@ -183,14 +183,19 @@ function agreeWith(first: Spec, source: Source, notes: Notes): void {
   spec.myASN = first.myASN;
 }
 
-function agreeOnRouterId(before: readonly Converted[], source: Source, notes: Notes): void {
-  const { spec } = source;
-  const other = before.find((each) => each.spec.routerID !== undefined);
-  if (spec.routerID === undefined || other === undefined || other.spec.routerID === spec.routerID) return;
-  const whose = `${String(other.spec.routerID)} of BGPPeer "${other.source.name}"`;
-  notes.add(
-    source,
-    `spec.routerID: ${String(spec.routerID)} is not carried over: ours has one for all, ${whose}`,
-  );
-  delete spec.routerID;
+/**
+ * All of ours have one. Where they differ, each was for a node of its own: two nodes that bear the same one would end each
+ * other's sessions, so none is kept, and each node shows its own address.
+ */
+function agreeOnRouterId(converted: readonly Converted[], notes: Notes): void {
+  const ids = new Set(converted.map(({ spec }) => spec.routerID).filter((id) => id !== undefined));
+  if (ids.size < 2) return;
+  for (const { source, spec } of converted) {
+    if (spec.routerID === undefined) continue;
+    notes.add(
+      source,
+      `spec.routerID: ${String(spec.routerID)} is not carried over: the peers have different ones, and ours are all the same; each node shows its own IPv4 address`,
+    );
+    delete spec.routerID;
+  }
 }

@@ -1,6 +1,5 @@
 /** AddressPool of old, or IPAddressPool with its advertisements -> AddressPool. */
 import { AddressError, formatRange, parseRange } from "#api/address.ts";
-import { GROUP } from "#api/names.ts";
 import { whySpecial } from "#api/special.ts";
 import { aggregationNotTooWide } from "#api/v1beta1/admission/advertisements.ts";
 import { faultText } from "#api/v1beta1/fault.ts";
@@ -10,15 +9,13 @@ import {
   bgpEntries,
   L2_FIELDS,
   layer2Part,
+  noteExposure,
   noteUnsupported,
   selects,
   uniqueEntries,
 } from "#cli/migrate/advertisements.ts";
 import type { Aliases } from "#cli/migrate/communities.ts";
-import { isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
-
-/** A selector that matches no node: the pool gives addresses, and no node announces them. */
-const NOWHERE = [{ matchExpressions: [{ key: `${GROUP}/nowhere`, operator: "Exists" }] }];
+import { isMap, listOf, NOWHERE, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
 
 export interface PoolInput {
   /** AddressPools and IPAddressPools. */
@@ -80,6 +77,7 @@ function announcedPool(source: Source, { layer2, bgp, aliases, prefer }: PoolInp
       `is announced both ways, ours has one protocol: ${protocol} is carried over, ${lost.join(", ")} is not (--prefer chooses)`,
     );
   }
+  noteExposure(source, protocol === "bgp" ? byBgp : byLayer2, notes);
   if (protocol === "layer2") return { protocol, ...layer2Part(source, byLayer2, notes) };
   const entries = bgpEntries(
     byBgp.map((each) => ({ source: each, spec: each.spec })),

@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { printable } from "#api/printable.ts";
 import { printableJson } from "#cli/json.ts";
 import type { Migration } from "#cli/migrate/convert.ts";
-import type { Note } from "#cli/migrate/source.ts";
+import { isExposure, type Note } from "#cli/migrate/source.ts";
 
 export function noteLine({ file, line, object, message }: Note): string {
   return printable(`${file}${line > 0 ? `:${line}` : ""}: ${object}: ${message}`);
@@ -28,6 +28,12 @@ export function summary({ objects, notes, passedOver }: Migration): string {
   const counts = new Map<string, number>();
   for (const { kind } of objects) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const made = [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ");
-  const others = passedOver === 0 ? "" : `; ${passedOver} that are not MetalLB's passed over`;
-  return `${made === "" ? "nothing" : made} made; ${notes.length} notes${others}`;
+  const grown = notes.filter(isExposure).length;
+  return [
+    made === ""
+      ? "nothing made: there is no configuration of MetalLB, nor of another that is read"
+      : `${made} made`,
+    grown === 0 ? `${notes.length} notes` : `${notes.length} notes, in ${grown} of them EXPOSURE GROWS`,
+    ...(passedOver === 0 ? [] : [`${passedOver} that are not MetalLB's passed over`]),
+  ].join("; ");
 }

@@ -1,6 +1,11 @@
-/** MetalLB's objects as they were found, and the notes about them. */
+/** MetalLB's objects as they were found, or as others' were made into them; and the notes about them. */
+import { GROUP } from "#api/names.ts";
 import type { ObjectMeta } from "#api/v1beta1/generated/types.ts";
+import { ownOf } from "#cli/check/unknown.ts";
 import type { Found, Manifest } from "#cli/documents.ts";
+
+/** A selector that matches no node: the pool gives addresses, and no node announces them. */
+export const NOWHERE = [{ matchExpressions: [{ key: `${GROUP}/nowhere`, operator: "Exists" }] }];
 
 export type Spec = Record<string, unknown>;
 
@@ -11,7 +16,11 @@ export interface Source {
   /** v1beta1 of `metallb.io/v1beta1`. */
   readonly version: string;
   readonly name: string;
+  /** "" where the manifest says none. */
+  readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** What notes call it, where it is no object of its own: `ConfigMap "config", peer "peer1"`. */
+  readonly label?: string;
   /** A copy, to be changed at will. */
   readonly spec: Spec;
 }
@@ -29,17 +38,29 @@ export interface Note {
 export class Notes {
   readonly list: Note[] = [];
 
-  add(source: Pick<Source, "found" | "kind" | "name">, message: string): void {
+  add(source: Pick<Source, "found" | "kind" | "name" | "label">, message: string): void {
     const { file, line } = source.found;
-    this.list.push({ file, line, object: `${source.kind} "${source.name}"`, message });
+    this.list.push({ file, line, object: source.label ?? `${source.kind} "${source.name}"`, message });
+  }
+
+  /** Somebody is reached, or told of, who was not before. */
+  grows(source: Pick<Source, "found" | "kind" | "name" | "label">, message: string): void {
+    this.add(source, `${EXPOSURE}${message}`);
+  }
+
+  growsFound(found: Found, message: string): void {
+    this.addFound(found, `${EXPOSURE}${message}`);
   }
 
   /** A note about a manifest as a whole. */
   addFound(found: Found, message: string): void {
     const { name = "" } = metadataOf(found.object);
-    this.add({ found, kind: found.object.kind, name }, message);
+    this.add({ found, kind: found.object.kind, name, label: labelOf(found.object.kind, name, "") }, message);
   }
 }
+
+const EXPOSURE = "EXPOSURE GROWS: ";
+export const isExposure = ({ message }: Note): boolean => message.startsWith(EXPOSURE);
 
 /** As it is written: a name may be missing. */
 export function metadataOf({ metadata }: Manifest): Partial<ObjectMeta> {
@@ -48,12 +69,13 @@ export function metadataOf({ metadata }: Manifest): Partial<ObjectMeta> {
 
 export function sourceOf(found: Found): Source {
   const { kind, apiVersion, spec } = found.object;
-  const { name = "", labels = {} } = metadataOf(found.object);
+  const { name = "", namespace = "", labels = {} } = metadataOf(found.object);
   return {
     found,
     kind,
     version: apiVersion.slice(apiVersion.indexOf("/") + 1),
     name,
+    namespace,
     labels,
     spec: isMap(spec) ? structuredClone(spec) : {},
   };
@@ -62,6 +84,38 @@ export function sourceOf(found: Found): Source {
 export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** What an object of another origin holds, as if MetalLB had it as an object: `part` names it within that object. */
+export function partOf(
+  found: Found,
+  kind: string,
+  { name, part, spec, namespace }: { name: string; part: string; spec: Spec; namespace?: string | undefined },
+): Source {
+  const written = metadataOf(found.object);
+  return {
+    found,
+    kind,
+    version: "v1beta1",
+    name,
+    namespace: namespace ?? written.namespace ?? "",
+    labels: {},
+    label: labelOf(found.object.kind, written.name, part),
+    spec: structuredClone(spec),
+  };
+}
+
+/** A file that is no manifest has no name to be called by. */
+function labelOf(kind: string, name: string | undefined, part: string): string {
+  if (kind === "file") return part === "" ? "configuration" : part;
+  return `${kind} "${name ?? ""}"${part === "" ? "" : `, ${part}`}`;
+}
+
+/** The value under nested keys, where all of them are there. */
+export function deep(value: unknown, ...keys: readonly string[]): unknown {
+  return keys.reduce<unknown>((inner, key) => (isMap(inner) ? ownOf(inner, key) : undefined), value);
+}
+
+export const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 
 /** The list of that name; empty where there is none. */
 export function listOf<T = unknown>(spec: Spec, name: string): readonly T[] {

@@ -14,6 +14,7 @@ import { type Fault, faultText } from "#api/v1beta1/fault.ts";
 import { validCondition } from "#api/v1beta1/valid-condition.ts";
 import { validateSchema } from "#api/v1beta1/validate.ts";
 import { checkDocuments } from "#cli/check/verdicts.ts";
+import { NO_DOCUMENTS } from "#cli/documents.ts";
 import { readCases, viewOf } from "./admission-files.ts";
 
 const cases = await readCases();
@@ -64,7 +65,7 @@ for (const each of cases.filter(({ operation, isOffline }) => operation === "CRE
     assert.equal(valid.message, refused.join("\n"));
     const found = [...given, object].map((one, line) => ({ file: "f", line, object: { ...one } }));
     const report = checkDocuments(
-      { found, unreadable: [], strangers: [] },
+      { ...NO_DOCUMENTS, found },
       { namespace: DEFAULT_NAMESPACE, isNamespaceGiven: true },
     );
     assert.deepEqual(report.objects.at(-1)?.faults.map(faultText), refused);

@@ -1,0 +1,118 @@
+/**
+ * keepalived.conf, by which one or two machines do for a cluster by hand what Genkan does: addresses that move by VRRP, and
+ * IPVS to node ports. Its addresses become a pool; its virtual servers are Services with those addresses. Pure.
+ */
+import type { Found } from "#cli/documents.ts";
+import type { Origin } from "#cli/migrate/origins/origin.ts";
+import { type Notes, partOf, type Spec, textOf } from "#cli/migrate/source.ts";
+
+interface Block {
+  readonly words: readonly string[];
+  readonly statements: readonly (readonly string[])[];
+  readonly blocks: readonly Block[];
+}
+
+const SCHEDULERS = ["rr", "wrr", "lc", "wlc", "sh", "mh"];
+const MAX_DEPTH = 20;
+
+export const keepalived: Origin = {
+  reads: () => false,
+  readsText: (value) => typeof value === "string",
+  convert: (founds, notes) => {
+    const sources = founds.flatMap((found) => {
+      const file = parse(textOf(found.object.data) ?? "");
+      const servers = blocksOf(file, "virtual_server");
+      const addresses = [...new Set([...vrrpAddresses(file), ...servers.map(({ words }) => words[1] ?? "")])];
+      for (const server of servers) noteServer(found, server, notes);
+      for (const { words } of file.blocks) {
+        if (!["virtual_server", "vrrp_instance", "global_defs"].includes(words[0] ?? "")) {
+          notes.addFound(found, `${words.join(" ")}: not carried over: nothing of ours corresponds to it`);
+        }
+      }
+      const spec: Spec = { protocol: "layer2", addresses: addresses.map(single), autoAssign: false };
+      return addresses.length === 0
+        ? []
+        : [partOf(found, "AddressPool", { name: "keepalived", part: "addresses", spec })];
+    });
+    for (const found of founds) noteScheduler(found, notes);
+    return { sources, installs: [] };
+  },
+};
+
+/** An address without its length, which is that of the network and not of a pool. */
+const single = (text: string): string => {
+  const [address = ""] = text.split("/");
+  return `${address}-${address}`;
+};
+
+const blocksOf = ({ blocks }: Block, word: string): Block[] =>
+  blocks.filter(({ words }) => words[0] === word);
+
+function vrrpAddresses(file: Block): string[] {
+  return blocksOf(file, "vrrp_instance").flatMap((instance) =>
+    instance.blocks
+      .filter(({ words }) => words[0] === "virtual_ipaddress" || words[0] === "virtual_ipaddress_excluded")
+      .flatMap(({ statements }) => statements.map(([address = ""]) => address.replace(/\/\d+$/, ""))),
+  );
+}
+
+function noteServer(found: Found, { words, statements, blocks }: Block, notes: Notes): void {
+  const [, address = "", port = ""] = words;
+  const real = blocks
+    .filter((block) => block.words[0] === "real_server")
+    .map((block) => block.words.slice(1).join(":"));
+  const protocol = statements.find(([name]) => name === "protocol")?.[1] ?? "TCP";
+  notes.addFound(
+    found,
+    `virtual_server ${address} ${port} (${protocol}): its real servers ${real.join(", ")} are pods now: give their Service type LoadBalancer, port ${port} and the annotation genkan.dev/loadBalancerIPs: ${address}`,
+  );
+}
+
+function noteScheduler(found: Found, notes: Notes): void {
+  const servers = blocksOf(parse(textOf(found.object.data) ?? ""), "virtual_server");
+  const said = new Set(
+    servers.flatMap(({ statements }) =>
+      statements
+        .filter(([name]) => name === "lb_algo" || name === "lvs_sched")
+        .map(([, value = ""]) => value),
+    ),
+  );
+  if (said.size === 0) return;
+  const words = [...said]
+    .map((each) => (SCHEDULERS.includes(each) ? each : `${each} (unknown to us)`))
+    .join(", ");
+  notes.addFound(
+    found,
+    `lb_algo ${words} is not carried over: with the default, mh, flows survive a move; spec.forwarding.scheduler of the LoadBalancer changes it`,
+  );
+}
+
+/** Words, and blocks in braces; `#` and `!` begin comments. */
+function parse(text: string): Block {
+  const lines = text.split("\n").map((line) => line.replace(/[#!].*$/, ""));
+  const tokens = lines.flatMap((line) => [...(line.match(/[{}]|"[^"]*"|[^\s{}"]+/g) ?? []), "\n"]);
+  let at = 0;
+  const block = (words: readonly string[], depth: number): Block => {
+    const statements: string[][] = [];
+    const blocks: Block[] = [];
+    let statement: string[] = [];
+    const end = (): void => {
+      if (statement.length > 0) statements.push(statement);
+      statement = [];
+    };
+    while (at < tokens.length) {
+      const token = tokens[at++] ?? "";
+      if (token === "}") break;
+      if (token === "{") {
+        // A brace on a line of its own opens the block of the line before.
+        const opening = statement.length > 0 ? statement : (statements.pop() ?? []);
+        statement = [];
+        if (depth < MAX_DEPTH) blocks.push(block(opening, depth + 1));
+      } else if (token === "\n") end();
+      else statement.push(token.replaceAll('"', ""));
+    }
+    end();
+    return { words, statements, blocks };
+  };
+  return block([], 0);
+}
