@@ -18,6 +18,16 @@ type Case = readonly [what: string, given: Partial<NextHopInput>, expected: Next
 
 const CASES: readonly Case[] = [
   [
+    "to a daemon on the node itself: the node's own addresses, and never 127.0.0.1",
+    { local: "127.0.0.1", peer: "127.0.0.1" },
+    { IPv4: [NODE.IPv4], IPv6: [NODE.IPv6] },
+  ],
+  [
+    "to a daemon on the node itself, over IPv6",
+    { local: "::1", peer: "::1", takesExtended: true },
+    { IPv4: [NODE.IPv4], IPv6: [NODE.IPv6] },
+  ],
+  [
     "over IPv4: IPv6 by the link towards the peer, and not by the InternalIP",
     { local: "10.0.0.1", peer: "10.0.0.2" },
     { IPv4: ["10.0.0.1"], IPv6: ["fd00::1", "fe80::1"] },
@@ -87,11 +97,6 @@ const CASES: readonly Case[] = [
     "on a node without the other family: that one is not advertised",
     { local: "10.0.0.1", peer: "10.0.0.2", addresses: [...LOOPBACK, ...on("eth1", "10.0.0.1/24")], node: {} },
     { IPv4: ["10.0.0.1"] },
-  ],
-  [
-    "over loopback, to a router on the node itself: never 127.0.0.1 or ::1 of the other family",
-    { local: "127.0.0.1", peer: "127.0.0.1" },
-    { IPv4: ["127.0.0.1"], IPv6: ["fd07::11"] },
   ],
 ];
 

@@ -35,10 +35,16 @@ const isLinkLocal = (address: string): boolean => /^fe[89ab]/.test(address);
 const isLoopback = (address: string): boolean => address === "::1" || address.startsWith("127.");
 
 export function nextHopsOf(input: NextHopInput): NextHops {
+  // The router's BGP runs on this node: what it tells others is the node's own address.
+  if (isLoopback(input.local)) return nextHopsOnNode(input.node);
   const own = onLinkOf(input);
   const ipv6 = ipv6Of(input, own);
   const ipv4 = ipv4Of(input, own, ipv6);
   return { ...(ipv4 !== undefined && { IPv4: ipv4 }), ...(ipv6 !== undefined && { IPv6: ipv6 }) };
+}
+
+function nextHopsOnNode({ IPv4, IPv6 }: NextHopInput["node"]): NextHops {
+  return { ...(IPv4 !== undefined && { IPv4: [IPv4] }), ...(IPv6 !== undefined && { IPv6: [IPv6] }) };
 }
 
 /** The addresses of the link that has this end of the connection. */
