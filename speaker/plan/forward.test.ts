@@ -1,0 +1,131 @@
+/** What a node forwards. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { endpoint, service, slice, VIP, view, type World } from "#test/fakes/speaker-view.ts";
+import { type Plan, Planner } from "./plan.ts";
+
+const planOf = (world: World, own = "n1"): Plan => new Planner().plan(view(world, own));
+
+describe("forwarded ports", () => {
+  const endpointsOf = (world: World, own = "n1") =>
+    planOf(world, own).ports[0]?.endpoints.map(({ address, port, isLocal, isServing, returnPath }) =>
+      [
+        address.slice(9),
+        port,
+        isLocal ? "local" : "remote",
+        isServing ? "serving" : "draining",
+        returnPath,
+      ].join(" "),
+    );
+
+  test("all ready endpoints with the port of the slice, on every node", () => {
+    const slices = [slice([endpoint(2, "n2"), endpoint(1, "n1")])];
+    assert.deepEqual(endpointsOf({ slices }), [
+      "1 8080 local serving direct",
+      "2 8080 remote serving direct",
+    ]);
+    assert.deepEqual(endpointsOf({ slices }, "n3"), [
+      "1 8080 remote serving direct",
+      "2 8080 remote serving direct",
+    ]);
+  });
+
+  const gone = { isReady: false, isTerminating: true };
+  const cases: readonly [what: string, world: World, expected: readonly string[]][] = [
+    [
+      "terminating ones drain",
+      { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", gone)])] },
+      ["1 8080 local serving direct", "2 8080 local draining direct"],
+    ],
+    [
+      "terminating ones serve if there is nothing else",
+      { slices: [slice([endpoint(2, "n1", gone)])] },
+      ["2 8080 local serving direct"],
+    ],
+    [
+      "those that terminate and serve no more finish what they have begun",
+      { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", { ...gone, isServing: false })])] },
+      ["1 8080 local serving direct", "2 8080 local draining direct"],
+    ],
+    [
+      "those not ready do, too",
+      { slices: [slice([endpoint(1, "n1"), endpoint(2, "n1", { isReady: false, isServing: false })])] },
+      ["1 8080 local serving direct", "2 8080 local draining direct"],
+    ],
+    [
+      "without any that is usable there is nothing to forward to",
+      { slices: [slice([endpoint(2, "n1", { isReady: false, isServing: false })])] },
+      [],
+    ],
+    [
+      "a dead node's get nothing new",
+      { dead: ["n2"], slices: [slice([endpoint(1, "n1"), endpoint(2, "n2")])] },
+      ["1 8080 local serving direct", "2 8080 remote draining direct"],
+    ],
+    [
+      "a dead node's serve if there is nothing else",
+      { dead: ["n2"], slices: [slice([endpoint(2, "n2")])] },
+      ["2 8080 remote serving direct"],
+    ],
+    [
+      "without a speaker there: source translated",
+      { slices: [slice([endpoint(1, "n9"), endpoint(2, "")])] },
+      ["1 8080 remote serving snat", "2 8080 remote serving snat"],
+    ],
+    [
+      "in two slices: once, ready if either says so",
+      { slices: [slice([endpoint(1, "n1", gone)]), slice([endpoint(1, "n1")])] },
+      ["1 8080 local serving direct"],
+    ],
+    [
+      "of another name or protocol: not ours",
+      {
+        slices: [
+          slice([endpoint(1, "n1")], {
+            ports: [
+              { name: "x", protocol: "TCP", port: 1 },
+              { name: "http", protocol: "UDP", port: 2 },
+            ],
+          }),
+        ],
+      },
+      [],
+    ],
+  ];
+  for (const [what, world, expected] of cases)
+    test(what, () => assert.deepEqual(endpointsOf(world), expected));
+
+  test("policy, affinity, source ranges of the family and ids go through; a port without id waits", () => {
+    const vips = [VIP, "fd30::200"];
+    const own = service({
+      vips,
+      isLocal: true,
+      hasAffinity: true,
+      sourceRanges: { IPv4: ["10.0.0.0/8"], IPv6: ["fd00::/8"] },
+    });
+    const [four, six] = planOf({ services: [own] }).ports;
+    assert.deepEqual(
+      [four?.id, four?.sourceRanges, four?.preferLocal, four?.affinity],
+      [7, ["10.0.0.0/8"], true, true],
+    );
+    assert.deepEqual(
+      [six?.id, six?.family, six?.sourceRanges, six?.endpoints],
+      [8, "IPv6", ["fd00::/8"], []],
+    );
+    assert.deepEqual(planOf({ services: [service({ ids: {} })] }).ports, []);
+  });
+
+  test("a family of which no range is named is open", () => {
+    const own = service({ vips: [VIP, "fd30::200"], sourceRanges: { IPv4: [], IPv6: ["fd00::/8"] } });
+    assert.deepEqual(
+      planOf({ services: [own] }).ports.map(({ sourceRanges }) => sourceRanges),
+      [undefined, ["fd00::/8"]],
+    );
+  });
+
+  test("mode KubeProxy forwards nothing and announces as before", () => {
+    const plan = planOf({ mode: "KubeProxy" });
+    assert.deepEqual(plan.ports, []);
+    assert.deepEqual(plan.addresses, planOf({}).addresses);
+  });
+});
