@@ -295,3 +295,22 @@ test("whatever is lost on the wire: both ends come up again, and each packet obe
     { numRuns: 60 },
   );
 });
+
+test("a peer that speaks over several hops where this end speaks over one is said to do so, until both agree", () => {
+  const clock = new FakeClock();
+  const a = new End({ clock, address: A, seed: 1 });
+  const b = new End({ clock, address: B, seed: 2 });
+  join(a, b);
+  a.engine.reconcile([peerOf(B)]);
+  b.engine.reconcile([{ ...peerOf(A), multihop: true }]);
+  clock.advanceSync(10_000);
+  assert.match(
+    a.report("peer").problem ?? "",
+    /the router speaks BFD over several hops and this node over one hop/,
+  );
+  assert.match(b.report("peer").problem ?? "", /over one hop and this node over several hops/);
+  assert.equal(a.report("peer").state, "Down");
+  b.engine.reconcile([peerOf(A)]);
+  clock.advanceSync(10_000);
+  assert.deepEqual([a.report("peer").state, a.report("peer").problem], ["Up", undefined]);
+});

@@ -167,7 +167,10 @@ export class Engine {
     if (fault !== undefined) return this.#discard(fault);
     if (!isMultihop && datagram.hops !== NO_HOP_BETWEEN) return this.#discard("Hops");
     const entry = this.#entryFor(isMultihop, datagram);
-    if (entry === undefined) return this.#discard("NoSession");
+    if (entry === undefined) {
+      this.#noteDistance(isMultihop, datagram);
+      return this.#discard("NoSession");
+    }
     return datagram.hops < entry.minimumTtl ? this.#discard("Hops") : entry;
   }
 
@@ -182,6 +185,15 @@ export class Engine {
       if (entry?.peer.multihop === isMultihop && entry.isFrom(from, link)) return entry;
     }
     return undefined;
+  }
+
+  /** Who speaks over another distance does not hear us, and so knows no discriminator of ours. */
+  #noteDistance(isMultihop: boolean, { from, link }: Datagram): void {
+    if (this.#packet.yourDiscriminator !== 0) return;
+    for (let at = 0; at < this.#list.length; at++) {
+      const entry = this.#list[at];
+      if (entry?.peer.multihop === !isMultihop && entry.isFrom(from, link)) entry.hearOtherDistance();
+    }
   }
 
   #discard(reason: string): undefined {
@@ -243,7 +255,9 @@ export class Engine {
   }
 
   #listen(peers: readonly PathPeer[]): ReadonlyMap<ListenerKind, string> {
-    return this.#io.listen(new Set(peers.map(kindOf)));
+    // Whoever is asked for one hop may speak over several, or the other way round: that is heard, and said.
+    const kinds = peers.flatMap((peer) => [kindOf(peer), kindOf({ ...peer, multihop: !peer.multihop })]);
+    return this.#io.listen(new Set(kinds));
   }
 
   #open(problems: ReadonlyMap<ListenerKind, string>): void {

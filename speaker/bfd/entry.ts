@@ -52,6 +52,11 @@ const MICROS = 1_000;
 /** struct sockaddr_in.sin_addr, sockaddr_in6.sin6_addr */
 const OFFSET = { 4: 4, 16: 8 } as const;
 
+function distanceWords({ multihop }: Pick<PathPeer, "multihop">): string {
+  const [theirs, ours] = multihop ? ["one hop", "several hops"] : ["several hops", "one hop"];
+  return `the router speaks BFD over ${theirs} and this node over ${ours}: bfdMultiHop of the BGPPeer, or the router's own setting, is to be changed`;
+}
+
 export class Entry {
   readonly #options: EntryOptions;
   readonly #address: Buffer;
@@ -60,6 +65,9 @@ export class Entry {
   #echo: (EchoWire & { close(): void }) | undefined;
   #refusal: string | undefined;
   #problem: string | undefined;
+  /** The peer speaks over several hops where we speak over one, or the other way round. */
+  #isOtherDistance = false;
+  #reportedDistance = false;
   #link: number | undefined;
   /** By which the peer was heard last. */
   #heardLink = -1;
@@ -94,7 +102,7 @@ export class Entry {
 
   /** Timers or the peer's state are others than those reported. */
   get hasNews(): boolean {
-    return this.#session?.session !== this.#reported;
+    return this.#session?.session !== this.#reported || this.#isOtherDistance !== this.#reportedDistance;
   }
 
   /** No session, for good. */
@@ -150,6 +158,11 @@ export class Entry {
     this.#session?.receive(packet, this.#options.io.now());
   }
 
+  /** Heard on the port of the other distance, which our packets do not go to. */
+  hearOtherDistance(): void {
+    this.#isOtherDistance = true;
+  }
+
   receiveEcho(): void {
     this.#session?.receiveEcho(this.#options.io.now());
   }
@@ -185,7 +198,10 @@ export class Entry {
   report(): BfdReport {
     const session = this.#session?.session;
     this.#reported = session;
-    const problem = this.#refusal ?? this.#problem;
+    if (session?.state === "Up") this.#isOtherDistance = false;
+    this.#reportedDistance = this.#isOtherDistance;
+    const distance = this.#isOtherDistance ? distanceWords(this.#peer) : undefined;
+    const problem = this.#refusal ?? this.#problem ?? distance;
     const millis = (micros: number | undefined): number => Math.round((micros ?? 0) / MICROS);
     return {
       key: this.#peer.key,

@@ -254,6 +254,14 @@ describe("a session that cannot be tried", () => {
   }
 });
 
+test("BFD over several hops or one, where the BGPPeer says so", () => {
+  const far = (more: Partial<PeerView>) =>
+    plan({ peers: [peer({ bfdProfile: "fast", ...more })] }).bfd[0]?.multihop;
+  assert.equal(far({ bfdMultihop: true }), true);
+  assert.equal(far({ bfdMultihop: false, peerAsn: "internal" }), false);
+  assert.equal(far({ peerAsn: "internal" }), "unlessConnected");
+});
+
 test("BFD runs beside sessions with a profile, over as many hops as they", () => {
   const peers = [
     peer({ bfdProfile: "fast" }),

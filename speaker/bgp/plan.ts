@@ -168,6 +168,7 @@ function familiesOf(peer: PeerView): readonly Family[] {
 
 /** iBGP and GTSM over several hops leave open whether a router lies between; BFD's two kinds do not meet. */
 function distanceOf(peer: PeerView): BfdPeer["multihop"] {
+  if (peer.bfdMultihop !== undefined) return peer.bfdMultihop;
   if (peer.isMultihop) return true;
   const ttl = ttlOf(peer);
   const mayBeFar = ttl.kind === "multihop" || (ttl.kind === "gtsm" && ttl.hops > 1);

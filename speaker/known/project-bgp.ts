@@ -85,6 +85,7 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
       passwordSecret: optional(text)(secret, "spec.passwordSecret.name"),
       ttlSecurityHops: read(optional(integer(1, 254)), "ttlSecurityHops"),
       bfdProfile: read(optional(text), "bfdProfile") || undefined,
+      bfdMultihop: read(optional(flag), "bfdMultiHop"),
     }),
   };
 }

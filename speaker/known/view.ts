@@ -124,6 +124,8 @@ export interface PeerView {
   /** Packets that came over more hops are refused (RFC 5082). */
   readonly ttlSecurityHops?: number;
   readonly bfdProfile?: string;
+  /** Over several hops, or over one; undefined: the speaker finds out. */
+  readonly bfdMultihop?: boolean;
   readonly gracefulRestart: boolean;
   /** How long the router is asked to keep routes over a restart. */
   readonly restartTimeMs?: number;

@@ -102,6 +102,7 @@ function routingOf({ advertised, routing }: StatusInput): Partial<Status> {
     advertisedCount: advertised,
     bgpSessions: bgpSessions.sort((a, b) => (a.peer < b.peer ? -1 : 1)).slice(0, MAX_SESSIONS),
     bfdSessions: bfd.slice(0, MAX_SESSIONS).map(({ key, address, state, diagnostic, since, ...report }) => ({
+      ...(report.problem !== undefined && { problem: report.problem.slice(0, MAX_WORDS) }),
       peer: key,
       address,
       state,

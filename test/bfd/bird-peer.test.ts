@@ -60,6 +60,23 @@ test("BIRD: both families, one hop and over a router: up, renegotiated, told of 
     await device.reach(["singleIPv6"], "Up");
   });
 
+  await t.test(
+    "one that is asked for over another distance says what BIRD does (RFC 5881, RFC 5883)",
+    async () => {
+      const far = (path: (typeof all)[number]) =>
+        path.key === "singleIPv4" ? { ...bfdPeer(path), multihop: true } : bfdPeer(path);
+      device.reconcile(all.map(far));
+      await until("the mismatch to be said", async () =>
+        /the router speaks BFD over one hop and this node over several hops/.test(
+          (await device.report("singleIPv4"))?.problem ?? "",
+        ),
+      );
+      device.reconcile(all.map((path) => bfdPeer(path)));
+      await device.reach(["singleIPv4"], "Up");
+      assert.equal((await device.report("singleIPv4"))?.problem, undefined);
+    },
+  );
+
   await t.test("it dies without a word: down within 200 ms", async () => {
     await fallsInTime(device, all.length, () => bird.stop("SIGKILL"));
   });

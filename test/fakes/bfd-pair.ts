@@ -27,9 +27,9 @@ export class End {
   reports: readonly BfdReport[] = [];
   discards: Readonly<Record<string, number>> = {};
   /** What leaves goes here. */
-  deliver: (bytes: Buffer) => void = () => {};
+  deliver: (bytes: Buffer, isMultihop: boolean) => void = () => {};
   /** Packets that wait in the socket while the thread does not run. */
-  readonly socket: Datagram[] = [];
+  readonly socket: (readonly [isMultihop: boolean, datagram: Datagram])[] = [];
   isStalled = false;
   hops = 255;
   /** Addresses on networks of its own. */
@@ -46,23 +46,26 @@ export class End {
     this.engine = new Engine({ io: this.#io(), random, scheduling, policy });
   }
 
-  /** A packet of the other end arrives. */
-  arrive(bytes: Buffer, from: string, more: Partial<Datagram> = {}): void {
+  /** A packet of the other end arrives, on the port for several hops or for one. */
+  arrive(bytes: Buffer, from: string, more: Partial<Datagram> = {}, isMultihop = false): void {
     const family = from.includes(":") ? "IPv6" : "IPv4";
     const sender = sockaddr({ family, address: from, port: 50_000 });
-    this.socket.push({
+    const datagram = {
       payload: bytes,
       from: sender,
       length: bytes.length,
       hops: this.hops,
       link: 2,
       ...more,
-    });
+    };
+    if (this.listening.has(`${isMultihop ? "multi" : "single"}-${family}`)) {
+      this.socket.push([isMultihop, datagram]);
+    }
     if (!this.isStalled) this.drain();
   }
 
   drain(): void {
-    for (const datagram of this.socket.splice(0)) this.engine.receive(false, datagram);
+    for (const [isMultihop, datagram] of this.socket.splice(0)) this.engine.receive(isMultihop, datagram);
   }
 
   report(key: string): BfdReport {
@@ -100,11 +103,10 @@ export class End {
     };
   }
 
-  /** The other end listens on the port for one hop, and does not hear what goes to the other port. */
   #send(packet: Buffer, isMultihop: boolean): boolean {
     const bytes = Buffer.from(packet);
     this.sent.push({ at: this.#clock.now(), bytes });
-    if (!isMultihop) this.#clock.after(LATENCY_MS, () => this.deliver(bytes));
+    this.#clock.after(LATENCY_MS, () => this.deliver(bytes, isMultihop));
     return true;
   }
 
@@ -120,8 +122,8 @@ export class End {
 /** Joins the two; returns the cable: false cuts it, both ways. */
 export function join(a: End, b: End): { isIn: boolean } {
   const cable = { isIn: true };
-  a.deliver = (bytes) => cable.isIn && b.arrive(bytes, a.address);
-  b.deliver = (bytes) => cable.isIn && a.arrive(bytes, b.address);
+  a.deliver = (bytes, isMultihop) => cable.isIn && b.arrive(bytes, a.address, {}, isMultihop);
+  b.deliver = (bytes, isMultihop) => cable.isIn && a.arrive(bytes, b.address, {}, isMultihop);
   return cable;
 }
 

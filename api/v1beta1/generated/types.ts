@@ -524,6 +524,10 @@ export interface BGPPeerSpec {
    */
   bfdProfile?: string;
   /**
+   * Whether the router speaks BFD over several hops (RFC 5883, port 4784) or over one (RFC 5881, port 3784), which must be the same at both ends. Unset: several with ebgpMultiHop; one with other eBGP peers, and with routers on a network of the node's own links.
+   */
+  bfdMultiHop?: boolean;
+  /**
    * Ask the router to keep the routes while a speaker is replaced (RFC 4724), up to gracefulRestartTime. The default is false: it drops them at once. On a node that is drained or shut down they are withdrawn in any case.
    */
   enableGracefulRestart?: boolean;
@@ -1100,6 +1104,10 @@ export interface SpeakerState {
      * How often the session was up and then lost the path, since the speaker has held it.
      */
     losses?: number;
+    /**
+     * Why the session does not work, or not as its BFDProfile asks for. Absent if nothing is wrong.
+     */
+    problem?: string;
   }[];
   /**
    * How the kernel schedules the thread that keeps BFD's time. fifo: before all ordinary work. normal, and why: timers may be raised, for packets can be late.
