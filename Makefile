@@ -124,6 +124,11 @@ bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for M
 	@node test/long/bfd-deaths.ts flaps $(or $(MINUTES),60)
 	@node test/long/bfd-deaths.ts normal $(or $(MINUTES),60)
 
+.PHONY: bench-failover
+bench-failover: setup addon ## How long an address has no answer in layer 2: RUNS (20) of each kind, MINUTES (2) of false alarms
+	@node hack/lab/main.ts programs
+	@node test/bench/failover.ts $(or $(RUNS),20) $(or $(MINUTES),2)
+
 .PHONY: bench-bgp
 bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/results/bgp.md
 	@node test/bench/bgp.ts

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
 import {
+  GOSSIP_SECRET_NAME,
   METRICS_SERVICE_NAME,
   WEBHOOK_CONFIGURATION_NAME,
   WEBHOOK_SECRET_NAME,
@@ -43,6 +44,7 @@ const CHILDREN: readonly (readonly [Resource<KubeObject>, string])[] = [
   [clusterRoleBindings, "genkan-controller"],
   [clusterRoleBindings, "genkan-speaker"],
   [secrets, WEBHOOK_SECRET_NAME],
+  [secrets, GOSSIP_SECRET_NAME],
   [services, WEBHOOK_SERVICE_NAME],
   [services, METRICS_SERVICE_NAME],
   [deployments, "controller"],

@@ -5,6 +5,7 @@ import {
   API_VERSION,
   CONTROLLER_LEASE,
   FIELD_MANAGER,
+  GOSSIP_SECRET_NAME,
   LABEL_SPEAKER_LEASE,
   OPERATOR_LEASE,
   SPEAKER_NAME,
@@ -329,6 +330,6 @@ test("a speaker reads the passwords that BGPPeers name, by the code that does, a
   );
   assert.deepEqual(
     granted?.map(({ resourceNames }) => resourceNames),
-    [["tor"]],
+    [[GOSSIP_SECRET_NAME], ["tor"]],
   );
 });
