@@ -13,8 +13,8 @@ import { createLoop, type Loop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
 import { Allocator } from "#controller/allocation/allocator.ts";
 import { type Configuration, PoolJudge, settingsOf } from "#controller/allocation/configuration.ts";
-import { hasOrphans } from "#controller/allocation/orphans.ts";
 import { isReservedOtherwise } from "#controller/allocation/pool.ts";
+import { hasOrphans, ORPHAN_GRACE_MS } from "#controller/allocation/shrinking-pools.ts";
 import { Pace } from "#controller/pace.ts";
 import { StatusDecisions } from "#controller/status/decisions.ts";
 import { PoolWriter, type PoolWriterOptions } from "#controller/status/pool-writer.ts";
@@ -30,12 +30,6 @@ export interface LeaderOptions {
   readonly onSetback?: OnSetback;
   readonly namespace: string;
 }
-
-/**
- * While a user renames, splits or joins pools, some addresses are in no pool for a moment. They are taken from their
- * Services only if no pool has them after this time.
- */
-const ORPHAN_GRACE_MS = 3_000;
 
 /**
  * Settling all Services takes time in proportion to Services and pools (50 ms at 6,000 and 300), so it rests in

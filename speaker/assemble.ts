@@ -12,7 +12,7 @@ import type { Random } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
 import { createBfd } from "./bfd/bfd.ts";
 import { createBgp } from "./bgp/bgp.ts";
-import { openOnLink } from "./bgp/on-link.ts";
+import { openOnLink } from "./bgp/unnumbered.ts";
 import { cannotSend } from "./can-send.ts";
 import { createForwarder } from "./forwarder.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";

@@ -62,11 +62,6 @@ export const FORWARDING: Faults = {
       "endpoint.isServing ? 1 : 0",
     ],
     [
-      "affinity keeps the client's port in the hash",
-      "return port.affinity ? MH.fallback : MH.fallback | MH.port;",
-      "return MH.fallback | MH.port;",
-    ],
-    [
       "an address is guarded though one of its ports is open",
       "sharing.some(({ sourceRanges }) => sourceRanges === undefined)",
       "sharing.every(({ sourceRanges }) => sourceRanges === undefined)",
@@ -83,6 +78,13 @@ export const FORWARDING: Faults = {
     ],
     ["the order of endpoints is that of the input", ".sort(byAddress);", ";"],
     ["a range of the other family counts", ".filter((range) => range.family === family)", ""],
+  ],
+  "speaker/forwarding/scheduler.ts": [
+    [
+      "affinity keeps the client's port in the hash",
+      "return affinity ? MH.fallback : MH.fallback | MH.port;",
+      "return MH.fallback | MH.port;",
+    ],
   ],
   "speaker/forwarding/wanted.ts": [
     ["two Services get one id", "if (why !== undefined) {", "if (why !== undefined && held.size < 0) {"],

@@ -3,10 +3,11 @@
  * writes nothing: the next pass reads what it found again by key, and puts it right (contents.ts). So no harm is done
  * if a piece is out of date by then.
  */
+
 import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
 import type { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { schedulerFlags } from "#speaker/forwarding/plan-port.ts";
+import { schedulerFlags } from "#speaker/forwarding/scheduler.ts";
 import { isAsWanted, parseServerKey, serverKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 

@@ -2,6 +2,7 @@
  * What one port of a Service wants in the kernel: "two marks, one list" (docs/dataplane.md). Pure. The same port gives
  * the same on every node, but for what is local there.
  */
+
 import { AddressError, type Family, mergeRanges, parsePrefix, type Range, rangeOf } from "#api/address.ts";
 import {
   addressKey,
@@ -14,6 +15,7 @@ import {
   valueKey,
 } from "#speaker/forwarding/elements.ts";
 import { markOf, tierOf } from "#speaker/forwarding/mark.ts";
+import { schedulerFlags } from "#speaker/forwarding/scheduler.ts";
 import type {
   Element,
   ForwardedEndpoint,
@@ -22,7 +24,6 @@ import type {
   RealServer,
   VirtualServer,
 } from "#speaker/forwarding/types.ts";
-import { MH } from "#speaker/netlink/ipvs.ts";
 
 export type SetElement = readonly [set: string, element: Element];
 
@@ -46,12 +47,7 @@ function realServer(endpoint: ForwardedEndpoint, weight: number): RealServer {
 }
 
 /** IP_VS_SVC_F_SCHED* bits of its virtual servers. */
-export function schedulerFlags(port: ForwardedPort): number {
-  if (port.scheduler !== "mh") return 0;
-  return port.affinity ? MH.fallback : MH.fallback | MH.port;
-}
-
-function server(
+export function server(
   port: ForwardedPort,
   mark: number,
   sorted: readonly Keyed[],

@@ -3,10 +3,12 @@
  * really have the types that they claim. For an object that cannot be used it throws an UnusableError: that object
  * alone is left out. Pure.
  */
+
 import { type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import { PORT } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
+import { DEFAULT_SCHEDULER } from "#api/scheduler.ts";
 import { specialRangeOf } from "#api/special.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
@@ -215,7 +217,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     isDeleting: metadata.deletionTimestamp !== undefined,
     nodeSelector: optional(labels, NO_FIELDS)(read.nodeSelector, "spec.nodeSelector"),
     mode: optional(word("IPVS", "KubeProxy"), "IPVS")(forwarding.mode, "spec.forwarding.mode"),
-    scheduler: optional(text, "mh")(forwarding.scheduler, "spec.forwarding.scheduler"),
+    scheduler: optional(text, DEFAULT_SCHEDULER)(forwarding.scheduler, "spec.forwarding.scheduler"),
     addressConflict: optional(word("defend", "yield"), "defend")(
       optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").addressConflict,
       "spec.layer2.addressConflict",

@@ -4,7 +4,7 @@ import { systemClock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import { createBgp } from "#speaker/bgp/bgp.ts";
-import { openOnLink } from "#speaker/bgp/on-link.ts";
+import { openOnLink } from "#speaker/bgp/unnumbered.ts";
 import { Password } from "#speaker/known/password.ts";
 import type { Answer, Order, Wanted } from "./bgp-device.ts";
 

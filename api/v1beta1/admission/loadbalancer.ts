@@ -1,5 +1,7 @@
 /** The rules of the LoadBalancer, one function each. */
+
 import { LOADBALANCER_NAME, PORT } from "#api/names.ts";
+import { DEFAULT_SCHEDULER } from "#api/scheduler.ts";
 import { isQualifiedName, labelsValid } from "#api/v1beta1/admission/selectors.ts";
 import type { Unsupported } from "#api/v1beta1/admission/unsupported.ts";
 import { type Fault, fault } from "#api/v1beta1/fault.ts";
@@ -13,7 +15,12 @@ function theOneName({ metadata }: LoadBalancer): Fault[] {
 }
 
 /** Fields about our own forwarding, and what they are when nothing is said. */
-const OURS_ALONE = { scheduler: "mh", tunnel: "ipip", returnPath: "Direct", connectionSync: false } as const;
+const OURS_ALONE = {
+  scheduler: DEFAULT_SCHEDULER,
+  tunnel: "ipip",
+  returnPath: "Direct",
+  connectionSync: false,
+} as const;
 
 function onlyWithOurForwarding({ spec }: LoadBalancer): Fault[] {
   const forwarding = spec.forwarding;
@@ -115,8 +122,8 @@ export const LOADBALANCER_RULES: readonly ((balancer: LoadBalancer) => Fault[])[
 ];
 
 export function loadBalancerWarnings(balancer: LoadBalancer): string[] {
-  const scheduler = balancer.spec.forwarding?.scheduler ?? "mh";
-  return scheduler === "mh"
+  const scheduler = balancer.spec.forwarding?.scheduler ?? DEFAULT_SCHEDULER;
+  return scheduler === DEFAULT_SCHEDULER
     ? []
     : [
         `spec.forwarding.scheduler: with ${scheduler} nodes pick different pods: open connections break when their address moves`,

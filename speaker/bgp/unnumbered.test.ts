@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeNeighbor, type Neighbor } from "#speaker/netlink/neighbor.ts";
-import { routerAmong } from "./on-link.ts";
+import { routerAmong } from "./unnumbered.ts";
 
 const neighbor = (address: string, link = 7, isRouter = true): Neighbor => ({ address, link, isRouter });
 
