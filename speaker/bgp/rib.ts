@@ -15,7 +15,7 @@ import {
   MAX_MESSAGE_BYTES,
   MessageType,
 } from "./wire/header.ts";
-import { encodePrefix } from "./wire/prefix.ts";
+import { MAX_PREFIX_BYTES, writePrefix } from "./wire/prefix.ts";
 import { encodeRefresh, RefreshKind } from "./wire/refresh.ts";
 import { encodeEndOfRib, encodeUpdate } from "./wire/update.ts";
 
@@ -32,7 +32,7 @@ const DEFAULT_LOCAL_PREF = 100;
 /** What stands before the routes in MP_REACH_NLRI, next hops included, is shorter. */
 const MP_REACH_BYTES = 64;
 /** That, and the longest prefix: room that attributes have to leave. */
-const AROUND_ROUTES = MP_REACH_BYTES + 17;
+const AROUND_ROUTES = MP_REACH_BYTES + MAX_PREFIX_BYTES;
 
 /** A prefix that the peer has, or is to have. */
 interface Entry {
@@ -331,17 +331,16 @@ export class AdjRibOut {
   }
 
   #pack(prefixes: Iterable<string>, room: number): { nlri: Buffer; prefixes: string[] } {
-    const parts: Buffer[] = [];
+    const nlri = Buffer.allocUnsafe(room + MAX_PREFIX_BYTES);
     const packed: string[] = [];
     let bytes = 0;
     for (const prefix of prefixes) {
-      const encoded = encodePrefix(prefix);
-      if (bytes + encoded.length > room) break;
-      bytes += encoded.length;
-      parts.push(encoded);
+      const end = writePrefix(prefix, nlri, bytes);
+      if (end > room) break;
+      bytes = end;
       packed.push(prefix);
     }
-    return { nlri: Buffer.concat(parts), prefixes: packed };
+    return { nlri: nlri.subarray(0, bytes), prefixes: packed };
   }
 
   #message(parts: Parameters<typeof encodeUpdate>[0]): Buffer {

@@ -180,6 +180,23 @@ test("prefixes come back with their host bits cleared", () => {
   assert.deepEqual(decodePrefixes(Buffer.from("0c0a1f", "hex"), "IPv4", fail), ["10.16.0.0/12"]);
   assert.equal(encodePrefix("2001:db8::/32").toString("hex"), "2020010db8");
   assert.equal(encodePrefix("0.0.0.0/0").toString("hex"), "00");
+  assert.equal(encodePrefix("192.0.2.255/32").toString("hex"), "20c00002ff");
+  assert.equal(encodePrefix("2001:db8::1/128").toString("hex"), "8020010db8000000000000000000000001");
+  assert.equal(encodePrefix("fd00::/7").toString("hex"), "07fc");
+});
+
+test("what is no prefix is refused, however much it looks like an address", () => {
+  const odd = [
+    "256.0.0.1/32",
+    "01.0.0.1/32",
+    "1.2.3/32",
+    "1.2.3.4.5/32",
+    "1.2.3.4/33",
+    ".1.2.3/32",
+    "1..2.3/32",
+    "::/32x",
+  ];
+  for (const text of odd) assert.throws(() => encodePrefix(text), { code: "BadAddress" }, text);
 });
 
 test("a shutdown's words come back, cut at 255 octets, without what would spoil a log", () => {
