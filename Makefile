@@ -88,6 +88,10 @@ $(ADDON): $(wildcard speaker/native/*.c) speaker/native/addon.h | setup-base
 images: setup addon ## The lab's container images, into .lab/images
 	@node hack/images/main.ts build
 
+.PHONY: release-cli
+release-cli: setup-base ## The command as one file and as an npm package, into build/release
+	@node hack/release/main.ts
+
 .PHONY: lab
 lab: setup-lab ## A cluster without Genkan (npm run lab -- status, exec, env, down)
 	@node hack/lab/main.ts up

@@ -1,7 +1,9 @@
 /** What `-f` names: a file, a folder (all below it), standard input. */
 import { open, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { type Documents, joined, MAX_TEXT, NO_DOCUMENTS, readDocuments } from "#cli/documents.ts";
+import { excluder } from "#cli/exclude.ts";
+import { skim } from "#cli/skim.ts";
 
 const MANIFEST = /\.(ya?ml|json)$/;
 /** Folders that hold no manifests of the repository. */
@@ -13,23 +15,46 @@ export interface Input {
   readonly stdin: () => AsyncIterable<Uint8Array>;
 }
 
+export interface Choice {
+  /** Patterns of files that are left out. */
+  readonly exclude?: readonly string[];
+  /** API group without which a file of a folder is only counted. */
+  readonly group?: string;
+}
+
+/** Files that are read at the same time. */
+const AT_ONCE = 32;
+
 /** Everything that the `paths` hold, in their order; files of a folder by name, as kubectl takes them. */
-export async function readInputs(paths: readonly string[], input: Input): Promise<Documents> {
+export async function readInputs(
+  paths: readonly string[],
+  input: Input,
+  { exclude = [], group }: Choice = {},
+): Promise<Documents> {
+  const isExcluded = excluder(exclude);
   const parts: Documents[] = [];
-  for (const path of paths) {
-    const failed = (file: string, error: unknown): void => {
-      parts.push({ ...NO_DOCUMENTS, unreadable: [{ file, line: 0, message: reasonOf(error) }] });
-    };
-    const files = path === "-" ? ["-"] : await filesOf(path, failed);
-    for (const file of files) {
-      const text = await textOf(file, input).catch((error: unknown) => {
-        failed(file, error);
-        return undefined;
-      });
-      if (text === undefined) continue;
-      const read = readDocuments(file === "-" ? "stdin" : file, text);
+  const failure = (file: string, error: unknown): Documents => ({
+    ...NO_DOCUMENTS,
+    unreadable: [{ file, line: 0, message: reasonOf(error) }],
+  });
+  const read = async (file: string, isNamed: boolean): Promise<Documents> => {
+    try {
+      const text = await textOf(file, input);
+      const name = file === "-" ? "stdin" : file;
       // A file that the user names is meant to be read; a folder may hold other files, too.
-      parts.push(file === path ? named(read) : read);
+      if (isNamed) return named(readDocuments(name, text));
+      return (group === undefined ? undefined : skim(name, text, group)) ?? readDocuments(name, text);
+    } catch (error) {
+      return failure(file, error);
+    }
+  };
+  for (const path of paths) {
+    const files =
+      path === "-" ? ["-"] : await filesOf(path, (file, error) => parts.push(failure(file, error)));
+    const wanted = files.filter((file) => !isExcluded(file === path ? [file] : [file, relative(path, file)]));
+    for (let at = 0; at < wanted.length; at += AT_ONCE) {
+      const portion = wanted.slice(at, at + AT_ONCE);
+      parts.push(...(await Promise.all(portion.map((file) => read(file, file === path)))));
     }
   }
   return joined(parts);
@@ -45,7 +70,7 @@ const named = (read: Documents): Documents => ({
 
 async function filesOf(
   path: string,
-  failed: (file: string, error: unknown) => void,
+  failed: (file: string, error: unknown) => unknown,
 ): Promise<readonly string[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [path];
@@ -76,6 +101,9 @@ async function textOf(file: string, input: Input): Promise<string> {
   if (file === "-") return join8(input.stdin());
   const handle = await open(file);
   try {
+    const { size } = await handle.stat();
+    // Devices and pipes have no size, and may have no end.
+    if (size > 0 && size <= MAX_TEXT) return await handle.readFile("utf8");
     return await join8(handle.createReadStream({ autoClose: false }));
   } finally {
     await handle.close();

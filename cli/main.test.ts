@@ -88,6 +88,8 @@ test("1 on a refusal, which may come of objects in two files", async () => {
       {
         field: "spec.addresses[0]",
         message: 'spec.addresses[0]: 10.0.0.128/25 overlaps 10.0.0.0/24 of AddressPool "a"',
+        line: 4,
+        column: 38,
       },
     ],
     warnings: [],
@@ -102,7 +104,7 @@ test("1 where kind and name are there twice", async () => {
   );
   assert.match(
     out,
-    /^stdin:6: AddressPool "a" refused\n {2}metadata\.name: AddressPool "a" is already in stdin:1$/m,
+    /^stdin:6: AddressPool "a" refused\n {2}stdin:8:13: metadata\.name: AddressPool "a" is already in stdin:1$/m,
   );
   assert.equal(code, 1);
 });
@@ -121,6 +123,16 @@ test("2 on what cannot be read, whatever else is there", async () => {
   assert.equal((await genkan(["check", "-f", "good", "-o", "xml"])).code, 2);
   assert.equal((await genkan(["judge"])).code, 2);
   assert.equal((await genkan(["--help"])).code, 0);
+});
+
+test("files that are left out, formats of CI, strictness and the build", async () => {
+  const both = ["check", "-f", "good", "-f", "overlapping.yaml", "--strict"];
+  assert.equal((await genkan([...both, "--exclude", "overlapping.yaml"])).code, 0);
+  assert.equal((await genkan([...both, "--exclude", "over*", "--exclude", "good/a.yaml"])).code, 1);
+  const sarif = await genkan([...both, "-o", "sarif"]);
+  assert.equal(JSON.parse(sarif.out).runs[0].results.length, 1);
+  assert.match((await genkan([...both, "-o", "junit"])).out, /failures="1"/);
+  assert.deepEqual(await genkan(["--version"]), { code: 0, out: "development\n", err: "" });
 });
 
 test("a namespace that is not set is told, unless it is given", async () => {

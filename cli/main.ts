@@ -3,19 +3,18 @@
 import { Command, CommanderError, Option } from "commander";
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
-import { runCheck } from "#cli/check/command.ts";
+import { CHECK_FORMATS, type CheckFormat, runCheck } from "#cli/check/command.ts";
 import type { Documents } from "#cli/documents.ts";
 import { readInputs } from "#cli/files.ts";
 import { runMigrate } from "#cli/migrate/command.ts";
 import { readCluster } from "#cli/migrate/live.ts";
 import { errorText } from "#common/error.ts";
+import { BUILD } from "#common/version.ts";
 
 const UNUSABLE = 2;
 
 const stdin = (): AsyncIterable<Uint8Array> => process.stdin;
 const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
-const output = (): Option =>
-  new Option("-o, --output <format>", "for people or programs").default("text").choices(["text", "json"]);
 const namespaceOption = (): Option =>
   new Option("-n, --namespace <name>", "the namespace that Genkan is installed in").default(
     DEFAULT_NAMESPACE,
@@ -24,11 +23,14 @@ const namespaceOption = (): Option =>
 interface CheckFlags {
   readonly filename: readonly string[];
   readonly namespace: string;
-  readonly output: "text" | "json";
+  readonly output: CheckFormat;
+  readonly exclude: readonly string[];
+  readonly strict: boolean;
 }
 
 const program = new Command("genkan")
   .description("Judges and converts Genkan's configuration without a cluster.")
+  .version(BUILD, "--version", "which build this is")
   .exitOverride();
 
 program
@@ -40,7 +42,11 @@ program
     collect,
   )
   .addOption(namespaceOption())
-  .addOption(output())
+  .option("--exclude <pattern>", "what to leave out, as in .gitignore (may be repeated)", collect, [])
+  .option("--strict", "exit code 1 also if nothing was judged, or templates were passed over", false)
+  .addOption(
+    new Option("-o, --output <format>", "for people, programs or CI").default("text").choices(CHECK_FORMATS),
+  )
   .action(async (flags: CheckFlags, command: Command) => {
     const isNamespaceGiven = command.getOptionValueSource("namespace") === "cli";
     const { text, exitCode } = await runCheck({ ...flags, isNamespaceGiven }, { stdin });

@@ -8,15 +8,21 @@ import { printableJson } from "#cli/json.ts";
 const METALLB = ["metallb.io", "metallb.universe.tf"];
 
 /** 0: all would be admitted; 1: at least one would not; 2: not everything could be read. */
-export function exitCodeOf({ objects, unreadable }: CheckReport): 0 | 1 | 2 {
+export function exitCodeOf(report: CheckReport, isStrict = false): 0 | 1 | 2 {
+  const { objects, unreadable, templates } = report;
   if (unreadable.length > 0) return 2;
+  // A pipeline that judges nothing, by a wrong path or because nothing was rendered, is green for nothing.
+  if (isStrict && (objects.length === 0 || templates > 0)) return 1;
   return objects.every(({ admitted }) => admitted) ? 0 : 1;
 }
 
 export function forPeople(report: CheckReport): string {
-  const lines = report.objects.flatMap(({ file, line, kind, name, admitted, faults, warnings }) => [
+  const lines = report.objects.flatMap(({ file, line, kind, name, admitted, faults, places, warnings }) => [
     printable(`${file}:${line}: ${kind} "${name}" ${admitted ? "admitted" : "refused"}`),
-    ...faults.map((each) => `  ${faultText(each)}`),
+    ...faults.map((each, at) => {
+      const { line: row, column } = places[at] ?? { line, column: 1 };
+      return `  ${printable(file)}:${row}:${column}: ${faultText(each)}`;
+    }),
     ...warnings.map((warning) => `  warning: ${warning}`),
   ]);
   const broken = report.unreadable.map(({ file, line, message }) =>
@@ -48,8 +54,12 @@ function summary({ objects, passedOver, unreadable, notManifests, templates }: C
 /** `refusals`, each with its field and the whole sentence: docs/check.md promises these names. */
 export function forPrograms(report: CheckReport): string {
   const admitted = report.objects.filter((object) => object.admitted).length;
-  const objects = report.objects.map(({ file, line, kind, name, admitted, faults, warnings }) => {
-    const refusals = faults.map((each) => ({ field: each.field, message: faultText(each) }));
+  const objects = report.objects.map(({ file, line, kind, name, admitted, faults, places, warnings }) => {
+    const refusals = faults.map((each, at) => ({
+      field: each.field,
+      message: faultText(each),
+      ...places[at],
+    }));
     return { file, line, kind, name, admitted, refusals, warnings };
   });
   const passedOver = Object.fromEntries(report.passedOver);

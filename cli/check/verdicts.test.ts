@@ -48,7 +48,7 @@ test("control and bidi characters of names, fields and files are printed as esca
     forPeople(report),
     [
       'dir\\u001b[31m/f\\u200f.yaml:2: AddressPool "a\\u001b[2J\\u202e" refused',
-      '  metadata.name: "a\\u001b[2J\\u202e" is not a name: lower case, digits, - and .',
+      '  dir\\u001b[31m/f\\u200f.yaml:4:13: metadata.name: "a\\u001b[2J\\u202e" is not a name: lower case, digits, - and .',
       "1 judged: 0 admitted, 1 refused",
       "",
     ].join("\n"),

@@ -8,6 +8,7 @@ import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { AddressPool, BFDProfile, BGPPeer, ObjectMeta } from "#api/v1beta1/generated/types.ts";
 import { unknownFields } from "#cli/check/unknown.ts";
 import type { Documents, Found, Manifest, Template, Unreadable } from "#cli/documents.ts";
+import type { Place } from "#cli/places.ts";
 import { markInValue } from "#cli/templates.ts";
 
 export interface ObjectVerdict {
@@ -18,6 +19,8 @@ export interface ObjectVerdict {
   readonly admitted: boolean;
   /** Empty if it is admitted. */
   readonly faults: readonly Fault[];
+  /** Where the field of each fault stands. */
+  readonly places: readonly Place[];
   readonly warnings: readonly string[];
 }
 
@@ -63,7 +66,8 @@ export function checkDocuments(documents: Documents, options: CheckOptions): Che
     if (faults.length === 0) set.add(object);
     judged.push({ found, object, faults });
   }
-  const objects = judged.map(({ found: { file, line, object: written }, object, faults }) => {
+  const objects = judged.map(({ found, object, faults }) => {
+    const { file, line, object: written } = found;
     const admitted = faults.length === 0;
     return {
       file,
@@ -72,6 +76,7 @@ export function checkDocuments(documents: Documents, options: CheckOptions): Che
       name: object.metadata.name,
       admitted,
       faults,
+      places: faults.map(({ field }) => found.placeOf?.(field) ?? { line, column: 1 }),
       // In the light of all that was admitted: a file may name what a later one brings.
       warnings: admitted ? [...warningsOf(object, set), ...namespaceWarning(written, options)] : [],
     };
