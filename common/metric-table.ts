@@ -177,6 +177,42 @@ export const METRICS = {
     meaning:
       "Solicited-node groups that the node's kernel reports by MLD for announced IPv6 addresses, or refuses to.",
   },
+  genkan_gossip_members: {
+    type: "gauge",
+    unit: "members",
+    shownBy: "speaker",
+    labels: { state: "`alive`, `suspect`, `dead` or `left`" },
+    meaning: "Other speakers that gossip has heard, by what it thinks of them.",
+  },
+  genkan_gossip_deaths_total: {
+    type: "counter",
+    unit: "members",
+    shownBy: "speaker",
+    labels: {},
+    meaning: "Members that this node itself took for dead.",
+  },
+  genkan_gossip_suspicions_total: {
+    type: "counter",
+    unit: "members",
+    shownBy: "speaker",
+    labels: {},
+    meaning:
+      "Members that were suspected here. Many of them without a death are packets that are lost, or busy nodes.",
+  },
+  genkan_gossip_stalls_total: {
+    type: "counter",
+    unit: "stalls",
+    shownBy: "speaker",
+    labels: {},
+    meaning: "Times that the thread of gossip did not get to run for 100 ms.",
+  },
+  genkan_gossip_dropped_total: {
+    type: "counter",
+    unit: "messages",
+    shownBy: "speaker",
+    labels: { reason: "why, such as `key`, `stranger`, `forged` or `replayed`" },
+    meaning: "What came to the port of gossip and was not believed.",
+  },
   genkan_bgp_session_up: {
     type: "gauge",
     unit: "0 or 1",

@@ -127,6 +127,7 @@ export function assemble(world: World): Assembled {
   });
   observe(metrics, {
     announcer,
+    gossip,
     routing: () => routing.report(),
     forwarder,
     sources,

@@ -44,6 +44,10 @@ function world({ isWorkerDead = false } = {}) {
         };
       },
     },
+    gossip: {
+      view: { members: new Map([["n2", { state: "dead" }]]) },
+      counts: { deaths: 1, suspicions: 2, stalls: 3, dropped: { forged: 4 } },
+    },
     routing: () => ({ sessions, withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined }),
     forwarder: { counts: () => ({ ...NO_COUNTS, turnedAway: { tunnel_content: 7 } }) },
     sources: { services: new Map(), reports: () => [] },
@@ -119,4 +123,18 @@ test("what was answered, told unasked, lost and contradicted; without a worker t
     assert.ok(lines.includes(line), line);
   }
   assert.match(await world({ isWorkerDead: true }).page(), /^genkan_build_info/m);
+});
+
+test("gossip: what is thought of others, and what was not believed", async () => {
+  const { page } = world();
+  const lines = (await page()).split("\n").filter((line) => line.startsWith("genkan_gossip"));
+  for (const line of [
+    'genkan_gossip_members{state="alive"} 0',
+    'genkan_gossip_members{state="dead"} 1',
+    "genkan_gossip_deaths_total 1",
+    "genkan_gossip_suspicions_total 2",
+    "genkan_gossip_stalls_total 3",
+    'genkan_gossip_dropped_total{reason="forged"} 4',
+  ])
+    assert.ok(lines.includes(line), `${line} in\n${lines.join("\n")}`);
 });

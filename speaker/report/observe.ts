@@ -3,6 +3,7 @@ import { FAMILIES, familyOf } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
 import type { Loop } from "#common/loop.ts";
 import type { Metrics } from "#common/metrics.ts";
+import type { GossipThread } from "../gossip/gossip.ts";
 import type { Sources } from "../known/sources.ts";
 import type { Announcer } from "../layer2/announcer.ts";
 import type { ResponderCounts } from "../layer2/messages.ts";
@@ -13,6 +14,7 @@ export function observe(
   metrics: Metrics,
   parts: {
     announcer: Announcer;
+    gossip: Pick<GossipThread, "view" | "counts">;
     routing: () => RoutingReport;
     forwarder: Pick<Forwarder, "counts">;
     sources: Sources;
@@ -35,6 +37,7 @@ export function observe(
       metrics.set("genkan_announced_addresses", { protocol: "layer2", family }, count[family].size);
     }
     observeRouting(metrics, parts.routing());
+    observeGossip(metrics, parts.gossip);
     const counts = forwarder.counts();
     for (const kind of ["virtualServers", "realServers", "routes", "elements"] as const) {
       metrics.set("genkan_forwarding_objects", { kind }, counts[kind]);
@@ -62,6 +65,18 @@ function observeAnswers(metrics: Metrics, counts: ResponderCounts): void {
   metrics.total("genkan_address_conflicts_total", {}, conflicts);
   metrics.set("genkan_multicast_groups", { state: "joined" }, counts.groups);
   metrics.set("genkan_multicast_groups", { state: "refused" }, counts.refusedGroups);
+}
+
+function observeGossip(metrics: Metrics, { view, counts }: Pick<GossipThread, "view" | "counts">): void {
+  const members = Object.groupBy(view.members.values(), ({ state }) => state);
+  for (const state of ["alive", "suspect", "dead", "left"] as const)
+    metrics.set("genkan_gossip_members", { state }, members[state]?.length ?? 0);
+  if (counts === undefined) return;
+  metrics.total("genkan_gossip_deaths_total", {}, counts.deaths);
+  metrics.total("genkan_gossip_suspicions_total", {}, counts.suspicions);
+  metrics.total("genkan_gossip_stalls_total", {}, counts.stalls);
+  for (const [reason, dropped] of Object.entries(counts.dropped))
+    metrics.total("genkan_gossip_dropped_total", { reason }, dropped);
 }
 
 function observeRouting(metrics: Metrics, { sessions, bfd }: RoutingReport): void {
