@@ -89,7 +89,7 @@ test("1 on a refusal, which may come of objects in two files", async () => {
         field: "spec.addresses[0]",
         message: 'spec.addresses[0]: 10.0.0.128/25 overlaps 10.0.0.0/24 of AddressPool "a"',
         line: 4,
-        column: 38,
+        column: 39,
       },
     ],
     warnings: [],
