@@ -28,6 +28,7 @@ test("a record is one line of JSON with time, level, message and fields", () => 
     event: "ipAllocated",
     ip: "172.22.0.201",
   });
+  assert.match(lines[0] ?? "", /^\{"event":"ipAllocated","time":/);
 });
 
 test("errors are written out with their causes, wherever they are; bigints don't break the line", () => {

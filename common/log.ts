@@ -134,12 +134,15 @@ function plainValue(value: unknown): unknown {
 
 /** `{"time":"...","level":"info","msg":"...", ...fields}`; time and level first, whatever fields are called. */
 function jsonLine(): winston.Logform.Format {
-  return winston.format.printf((info) =>
-    JSON.stringify(
-      { time: new Date().toISOString(), level: info.level, msg: info.message, ...fieldsOf(info) },
+  return winston.format.printf((info) => {
+    const fields = fieldsOf(info);
+    // The event comes first: people search lines that begin with {"event":"ipAllocated".
+    const event = fields.event === undefined ? {} : { event: fields.event };
+    return JSON.stringify(
+      { ...event, time: new Date().toISOString(), level: info.level, msg: info.message, ...fields },
       (_key, value: unknown) => plainValue(value),
-    ),
-  );
+    );
+  });
 }
 
 /** `01:02:03.456 INFO  message key=value`. */

@@ -111,6 +111,19 @@ test("an address that may not be kept goes with the reason", () => {
   assert.deepEqual(plan?.patch.status?.loadBalancer?.ingress, [{ ip: "10.0.0.0", ipMode: "Proxy" }]);
 });
 
+test("an address goes as Normal where the Service itself asks for another one", () => {
+  const ingress = [{ ip: "10.0.0.1" }];
+  const plan = planned(record("s", { ingress, loadBalancerIp: "10.0.0.0" }));
+  assert.deepEqual(
+    plan?.events.map(({ type, reason }) => `${type} ${reason}`),
+    ["Normal IPReleased", "Normal IPAllocated"],
+  );
+  assert.match(
+    plan?.events[0]?.message ?? "",
+    /^10\.0\.0\.1 is no longer this Service's address: .*10\.0\.0\.0/,
+  );
+});
+
 const MARKED = { annotations: { [ANNOTATION_ALLOCATED_FROM]: "a" }, conditions: [given(["a"], {})] };
 
 test("a Service that is no longer a load balancer is cleared", () => {

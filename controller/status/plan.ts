@@ -6,7 +6,7 @@ import type { EventReason } from "#api/v1beta1/event-reasons.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
 import type { Outcome } from "#controller/allocation/allocator.ts";
 import type { Allocation, Vip } from "#controller/allocation/ledger.ts";
-import type { Refusal } from "#controller/allocation/refusal.ts";
+import { type Refusal, RefusalReason } from "#controller/allocation/refusal.ts";
 import {
   type Ingress,
   isMarked,
@@ -44,7 +44,7 @@ export interface ServicePatch {
 export interface StatusPlan {
   readonly patch: ServicePatch;
   readonly assigned: readonly Vip[];
-  readonly released: readonly { readonly address: string; readonly why: string | undefined }[];
+  readonly released: readonly Released[];
   readonly refusal: Refusal | undefined;
   readonly events: readonly PlannedEvent[];
 }
@@ -56,6 +56,13 @@ export interface PlanContext {
   readonly isOurAddress: (address: string) => boolean;
   /** Somebody else keeps writing its addresses; undefined: nobody does. */
   readonly contest?: Contest | undefined;
+}
+
+interface Released {
+  readonly address: string;
+  readonly why: string | undefined;
+  /** Its owner asks for another address or pool by now. */
+  readonly isAsked: boolean;
 }
 
 /** `outcome` undefined: the Service is not ours (any more). */
@@ -84,10 +91,10 @@ export function planStatus(
   const refused = vips.length === 0 ? outcome?.refusal : undefined;
   const released = (contest === undefined ? had : [])
     .filter((address) => !vips.some((vip) => vip.address === address))
-    .map((address) => ({
-      address,
-      why: (outcome?.lost.find((lost) => lost.address === address)?.refusal ?? refused)?.message,
-    }));
+    .map((address): Released => {
+      const refusal = outcome?.lost.find((lost) => lost.address === address)?.refusal ?? refused;
+      return { address, why: refusal?.message, isAsked: refusal?.reason === RefusalReason.NotRequested };
+    });
   const refusal = isConditionSame ? undefined : outcome?.refusal;
   return {
     patch: {
@@ -188,9 +195,10 @@ function eventsOf({
   refusal,
 }: Pick<StatusPlan, "assigned" | "released" | "refusal">): PlannedEvent[] {
   const events: PlannedEvent[] = [];
-  for (const { address, why } of released) {
+  for (const { address, why, isAsked } of released) {
     const message = `${address} is no longer this Service's address${why === undefined ? "" : `: ${why}`}`;
-    events.push({ type: why === undefined ? "Normal" : "Warning", reason: "IPReleased", message });
+    const type = why === undefined || isAsked ? "Normal" : "Warning";
+    events.push({ type, reason: "IPReleased", message });
   }
   if (assigned.length > 0) {
     const pools = [...new Set(assigned.map((vip) => `"${vip.pool}"`))].join(" and ");

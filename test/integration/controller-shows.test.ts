@@ -162,7 +162,7 @@ test("a refused request clears the old address and says so; without it the Servi
   assert.deepEqual([condition?.reason, condition?.message], ["AddressInUse", words]);
   await until("both events", async () => (await told("asks")).length === 3, LONG);
   assert.deepEqual((await told("asks")).slice(1), [
-    "Warning IPReleased: 10.1.0.1 is no longer this Service's address: spec.loadBalancerIP asks for 10.1.0.0 instead of 10.1.0.1",
+    "Normal IPReleased: 10.1.0.1 is no longer this Service's address: spec.loadBalancerIP asks for 10.1.0.0 instead of 10.1.0.1",
     `Warning AllocationFailed: AddressInUse: ${words}`,
   ]);
   await world.changeService("asks", { spec: { loadBalancerIP: null } });
