@@ -2,6 +2,7 @@
  * The topology's router with FRR: bgpd, bfdd and zebra, which puts equal paths into the kernel as one route with
  * several next hops. Flows are spread over them by addresses and ports.
  */
+import assert from "node:assert/strict";
 import type { Running } from "#hack/guest/channel.ts";
 import { FRR_DIRECTORY } from "#test/interop/frr.ts";
 import { type Machine, script } from "#test/network/machine.ts";
@@ -53,11 +54,24 @@ function configuration({ nodes, router }: Topology): string {
   ].join("\n");
 }
 
+async function linkLocalOf(machine: Machine, { nodes }: Topology): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const { name, netns } of nodes) {
+    const text = await script(machine, "ip -6 -o addr show dev eth0 scope link", { netns });
+    const address = /inet6 (fe80:[^/]+)/.exec(text)?.[1];
+    assert.ok(address !== undefined, `${name} has no link-local address: ${text}`);
+    found.set(name, address);
+  }
+  return found;
+}
+
 export class EcmpRouter implements AsyncDisposable {
   readonly #machine: Machine;
   readonly #topology: Topology;
   readonly #directory: string;
   readonly #daemons: Running[] = [];
+  /** Node -> its link-local address, which routes of IPv6 go through when a speaker tells it beside the other (RFC 2545). */
+  #linkLocal: ReadonlyMap<string, string> = new Map();
   /** Everything that the daemons said, bgpd's words on each UPDATE among it. */
   log = "";
 
@@ -71,6 +85,7 @@ export class EcmpRouter implements AsyncDisposable {
   static async start(machine: Machine, topology: Topology): Promise<EcmpRouter> {
     const directory = (await script(machine, "mktemp -d /tmp/genkan-ecmp-XXXXXX")).trim();
     const router = new EcmpRouter(machine, topology, directory);
+    router.#linkLocal = await linkLocalOf(machine, topology);
     await router.on(
       `sysctl -qw ${HASH.join(" ")}
 cd ${directory}
@@ -146,6 +161,11 @@ chown -R frr:frr . && chmod 755 .`,
     return paths.find(({ peer }) => peer?.peerId === node.IPv4);
   }
 
+  /** What a route through the node may have behind `via`. */
+  nextHopsOf({ name, IPv4, IPv6 }: NodePlace): string[] {
+    return [IPv4, IPv6, this.#linkLocal.get(name) ?? IPv6];
+  }
+
   /** Names of the nodes that the kernel's routes to all of the addresses go through. */
   async nextHops(vips: readonly string[]): Promise<string[]> {
     const text = await this.on(
@@ -154,7 +174,7 @@ chown -R frr:frr . && chmod 755 .`,
     const found = text.split("END").map((part) => {
       const hops = [...part.matchAll(/via (\S+)/g)].map(([, hop]) => hop);
       return this.#topology.nodes
-        .filter(({ IPv4, IPv6 }) => hops.includes(IPv4) || hops.includes(IPv6))
+        .filter((node) => this.nextHopsOf(node).some((address) => hops.includes(address)))
         .map(({ name }) => name);
     });
     const [first = [], ...others] = found;
@@ -171,9 +191,11 @@ chown -R frr:frr . && chmod 755 .`,
   }
 
   /** Finds the node's link again, as it is asked of a neighbour that was given up: Linux sends nothing to one of those. */
-  async greet({ IPv4, IPv6 }: NodePlace): Promise<void> {
-    const isFound = async () => this.on(`ping -q -c 1 -W 1 ${IPv4}; ping -q -c 1 -W 1 ${IPv6}`);
-    await until(`${IPv4} and ${IPv6} to answer`, isFound, START);
+  async greet(node: NodePlace): Promise<void> {
+    const addresses = this.nextHopsOf(node);
+    const isFound = async () =>
+      this.on(addresses.map((address) => `ping -q -c 1 -W 1 -I eth0 ${address}`).join("; "));
+    await until(`${addresses.join(", ")} to answer`, isFound, START);
   }
 
   /** Records what the kernel tells of changes to its routes, until the function that it returns is called. */

@@ -209,7 +209,7 @@ export class EcmpWorld implements AsyncDisposable {
    * by the machine's own clock.
    */
   async cut(name: string): Promise<number> {
-    const { IPv4, IPv6 } = this.place(name);
+    const patterns = this.router.nextHopsOf(this.place(name)).map((address) => `-e 'via ${address} '`);
     const router = this.topology.router.netns;
     const said = await script(
       this.machine,
@@ -217,7 +217,7 @@ export class EcmpWorld implements AsyncDisposable {
 ip -n ${this.topology.lan} link set ${name} down
 for i in $(seq 300); do
   { ip -n ${router} route show ${WEB.IPv4}; ip -n ${router} -6 route show ${WEB.IPv6}; } >${ROUTES}
-  grep -q -e 'via ${IPv4} ' -e 'via ${IPv6} ' ${ROUTES} || break
+  grep -q ${patterns.join(" ")} ${ROUTES} || break
   sleep 0.02
 done
 echo $(( ($(date +%s%N) - began) / 1000000 ))

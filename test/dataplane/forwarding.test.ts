@@ -119,8 +119,11 @@ if (!isInside) {
     assert.match(saved, new RegExp(`-a -f ${mark(5000, 1)} -r 10.244.2.10:8080 -i -w 1`));
     assert.match(saved, new RegExp(`-a -f ${mark(5000, 2)} -r 10.244.2.10:8080 -i -w 0`));
     assert.match(saved, new RegExp(`-a -f ${mark(5001, 2)} -6 -r \\[fd44:2::10\\]:8080 -i -w 0`));
-    const second = await forwarding.reconcile(wanting([web(), web6()]));
-    assert.deepEqual(second, { writes: 0, changes: [], conflicts: [], refused: [] });
+    const { writes, changes, conflicts, refused } = await forwarding.reconcile(wanting([web(), web6()]));
+    assert.deepEqual(
+      { writes, changes, conflicts, refused },
+      { writes: 0, changes: [], conflicts: [], refused: [] },
+    );
   });
 
   test("another process that starts finds it all, and only loads the chains anew", async () => {
