@@ -5,7 +5,7 @@ import { SocketError } from "./native/socket.ts";
 
 const LOOPBACK_INDEX = 1;
 
-/** Why not: packet sockets need NET_RAW. Tried on loopback, so that no link has to be there. */
+/** Why this process cannot: packet sockets need NET_RAW. It is tried on loopback, so that no link has to be there. */
 export function cannotSend(): Trouble | undefined {
   try {
     const receive = "arp";

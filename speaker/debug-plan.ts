@@ -1,6 +1,6 @@
 /**
- * What /debug/plan shows, part by part: what is wanted, what is there, and the difference. Peers' settings come without
- * passwords. Pure.
+ * What /debug/plan shows, part by part: what is wanted, what is there, and the difference. Settings of peers are shown
+ * without passwords. Pure.
  */
 import type { Applied, Forwarded, Trouble } from "./apply.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
@@ -34,7 +34,7 @@ export interface DebugPlanInput {
 
 type DebugAddress = Omit<AddressPlan, "candidates"> & { readonly candidates: string };
 
-/** JSON with sorted parts; what is equal is left out of a difference. */
+/** JSON with sorted parts. A difference leaves out what is equal. */
 export interface DebugPlan {
   readonly role: Role;
   readonly isReady: boolean;
@@ -42,7 +42,7 @@ export interface DebugPlan {
   readonly lastError?: string;
   /** Every address of ours, who may attract it and who does. */
   readonly addresses: readonly DebugAddress[];
-  /** Nodes that may attract them, by number: thousands of addresses have the same. */
+  /** Lists of nodes that may attract addresses, by number, because thousands of addresses have the same list. */
   readonly candidates: Readonly<Record<string, readonly string[]>>;
   readonly leftOut: PortPlan["leftOut"];
   readonly announcements: Comparison;
@@ -136,7 +136,7 @@ function routesOf({ peers, routing }: DebugPlanInput): Comparison {
   };
 }
 
-/** Whether there is one is no secret, and explains sessions that do not come up. */
+/** It is no secret whether there is a password, and it explains sessions that do not come up. */
 function withoutPassword({ password, ...settings }: PeerSettings): Record<string, unknown> {
   return { ...settings, isSigned: password !== undefined };
 }

@@ -22,8 +22,8 @@ export class FormerSessions {
   }
 
   /**
-   * Those that are to come back yet. What is not wanted any more is not waited for; `sessions` is undefined while it is
-   * not known what is wanted.
+   * The peers whose sessions have still to come back. A session that is not wanted any more is not waited for.
+   * `sessions` is undefined while it is not known what is wanted.
    */
   missing(sessions: readonly SessionReport[] | undefined, now: number): readonly string[] {
     if (now >= this.#end) this.#awaited.clear();
@@ -35,7 +35,10 @@ export class FormerSessions {
   }
 }
 
-/** Of a status that an earlier speaker of this node left: it had said what it ends, or it was killed. */
+/**
+ * Reads a status that an earlier speaker of this node left. That speaker reported before it ended its sessions, or it
+ * was killed.
+ */
 export function formerSessionsOf(status: Status | undefined): string[] {
   const established = (status?.bgpSessions ?? []).filter(({ state }) => state === "Established");
   return [...new Set([...(status?.formerSessions ?? []), ...established.map(({ peer }) => peer)])];

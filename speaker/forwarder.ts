@@ -1,6 +1,6 @@
 /**
- * Opens the kernel with the first pass that needs it (a node in mode KubeProxy needs no rights for it), counts what is
- * written there, and says so when somebody else's doing was put right.
+ * Opens the kernel with the first pass that needs it, so that a node in mode KubeProxy needs no rights for it. Counts
+ * what is written, and logs when it put right what somebody else had done.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "#common/log.ts";
@@ -19,7 +19,7 @@ const SAID = 20;
 
 export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwarder {
   let opened: Forwarder | undefined;
-  /** What the kernel was made to be when it was last read back. */
+  /** The state of the kernel when it was last read back. */
   let made: ForwardingInput | undefined;
 
   const forwarding = (): Forwarder => {

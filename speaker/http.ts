@@ -1,7 +1,8 @@
 /**
- * Where a speaker answers. It has its node's network, so an open port is a port of the node: health and the plan are for
- * the kubelet and for people on the node, which both come over loopback. Metrics are read from other machines, at the
- * one address that Kubernetes knows the node by, by who has a token for it; or over loopback alone, if that is asked for.
+ * Where a speaker answers. It has its node's network, so its open ports are ports of the node. Health and the plan are
+ * for the kubelet and for people on the node, who both come over loopback. Metrics are read from other machines by
+ * readers with a token, at the one address that Kubernetes knows the node by; or over loopback alone, if the
+ * configuration says so.
  */
 import { FIELD_MANAGER } from "#api/names.ts";
 import { type HttpOptions, serveHttp } from "#common/http.ts";
@@ -17,14 +18,14 @@ export interface SpeakerHttpOptions
       MetricsRunOptions,
       "access" | "certificateDirectory" | "namespace" | "connection" | "clock" | "random"
     > {
-  /** Of the node, for scrapers; undefined: metrics cannot be read with a token. */
+  /** The node's address for scrapers. Undefined: metrics cannot be read with a token. */
   readonly address: string | undefined;
   readonly metrics: Metrics;
 }
 
 /**
- * HttpListenError if the port cannot be had on loopback: then nobody could see that the speaker works. Metrics have the
- * same port, at the node's address, and are tried again and again; `signal` ends them.
+ * Throws HttpListenError if the port is taken on loopback, because then nobody could see that the speaker works.
+ * Metrics have the same port at the node's address, which is tried again and again until `signal` aborts.
  */
 export async function serveSpeaker(options: SpeakerHttpOptions, signal: AbortSignal): Promise<HttpServer> {
   const { address, access, log } = options;

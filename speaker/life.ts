@@ -6,7 +6,7 @@ import { serveSpeaker } from "./http.ts";
 import type { Status } from "./report/status.ts";
 import { shutDown } from "./shutdown.ts";
 
-/** Until `signal` aborts and all is handed over. Throws HttpListenError, and what a shutdown throws. */
+/** Runs until `signal` aborts and all is handed over. Throws HttpListenError, and the errors of a shutdown. */
 export async function live(world: World, signal: AbortSignal): Promise<void> {
   const { options, log } = world;
   const parts = assemble(world);

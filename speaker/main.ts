@@ -1,4 +1,7 @@
-/** The speaker: attracts traffic to this node and has the kernel forward it to pods. What comes from outside only. */
+/**
+ * The speaker: attracts traffic to this node and has the kernel forward it to pods. This file only takes in what comes
+ * from outside of the process.
+ */
 import { readFileSync } from "node:fs";
 import { systemClock } from "#common/clock.ts";
 import { connectionFromEnvironment } from "#common/kube/connection.ts";

@@ -6,22 +6,22 @@ import { type MetricsAccess, parseMetricsAccess } from "#common/metrics-server.t
 export interface Options {
   readonly node: string;
   readonly namespace: string;
-  /** Of this process, for Leases and events. */
+  /** The name of this process, for Leases and events. */
   readonly identity: string;
   readonly logLevel: LogLevel;
-  /** Where /proc/sys can be written: a container's own is read-only. */
+  /** Where /proc/sys can be written. A container's own /proc/sys is read-only. */
   readonly sysctlRoot: string;
   readonly httpPort: number;
-  /** Of the node, where metrics are read from other machines; undefined: nowhere. */
+  /** The node's address at which other machines read metrics. Undefined: nowhere. */
   readonly address: string | undefined;
   readonly metricsAccess: MetricsAccess;
-  /** May hold the certificate of metrics. */
+  /** A folder that may hold the certificate of metrics. */
   readonly metricsCertificateDirectory: string;
-  /** Where BGP peers connect to; undefined: nowhere, this node connects to them. */
+  /** The port that BGP peers connect to. Undefined: this node connects to its peers, and they cannot connect to it. */
   readonly bgpPort: number | undefined;
 }
 
-/** The environment asks for something impossible. */
+/** A variable of the environment is missing, or has a value that it may not have. */
 export class OptionsError extends Error {
   override readonly name = "OptionsError";
   readonly code = "BadOption";
@@ -29,7 +29,7 @@ export class OptionsError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** NODE_NAME is required. OptionsError names the variable, its value and the rule. */
+/** NODE_NAME is required. An OptionsError names the variable, its value and the rule. */
 export function readOptions(env: Environment): Options {
   const node = env.NODE_NAME;
   if (node === undefined || node === "")

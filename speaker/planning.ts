@@ -1,4 +1,7 @@
-/** What a pass is to make true: what is known -> view -> plans, each kept while what it is made of is the same. */
+/**
+ * Makes what a pass has to make true: what is known -> view -> plans. Each is kept while what it is made of is the
+ * same.
+ */
 import type { Clock } from "#common/clock.ts";
 import { type BgpPlan, planBgp } from "./bgp/plan.ts";
 import { Slices } from "./forwarding/slices.ts";
@@ -45,7 +48,7 @@ export class Planning {
     links: new Map(),
   };
   readonly #peers = new PeerPlans();
-  /** As #peers, for the addresses that the kernel was read back with. */
+  /** The same as #peers, but only with the addresses that the kernel was read back with. */
   readonly #forwardedPeers = new PeerPlans();
 
   constructor(parts: PlanningParts) {
@@ -56,12 +59,12 @@ export class Planning {
     return this.#attraction;
   }
 
-  /** As of the last `forwarding`. */
+  /** The answer of the last `forwarding`. */
   get ports(): PortPlan {
     return this.#ports;
   }
 
-  /** What this node tells the others about itself. */
+  /** What this node publishes about itself for the other nodes. */
   ownState(isReady: boolean): SpeakerState {
     const { knowledge, monitor } = this.#parts;
     const pools = knowledge.pools.current().list();
@@ -69,7 +72,7 @@ export class Planning {
     return { isReady, links: publishedLinks(monitor.links(), named) };
   }
 
-  /** Looks at what is known, and plans who attracts what. Returns which stations are our nodes'. */
+  /** Looks at what is known, and plans which node attracts which address. Returns which stations are our nodes. */
   attract(loadBalancer: LoadBalancerView, own: SpeakerState): Rules {
     const { node, knowledge, members } = this.#parts;
     const view: ClusterView = {
@@ -86,7 +89,7 @@ export class Planning {
     return this.#rulesOf(view);
   }
 
-  /** Link -> addresses that this node is to announce there. */
+  /** Link -> addresses that this node has to announce there. */
   wanted(): Wanted {
     const { addresses } = this.#attraction;
     if (this.#wanted.of !== addresses) this.#wanted = { of: addresses, links: wantedOf(addresses) };
@@ -94,8 +97,8 @@ export class Planning {
   }
 
   /**
-   * The same of what is announced already. Cut off, or with the API server away, owners stay: a node whose link comes
-   * back must not claim what others may have taken meanwhile.
+   * The same, but only with addresses that are announced already. While this node is cut off, or the API server is
+   * away, owners stay. A node whose link comes back must not announce addresses that others may have taken meanwhile.
    */
   stillWanted(held: Wanted): Wanted {
     const kept = [...this.wanted()].map(
@@ -104,7 +107,7 @@ export class Planning {
     return new Map(kept.filter(([, vips]) => vips.size > 0));
   }
 
-  /** What BGP peers are to hear; of those addresses only that `forwarded` has, if it is given. */
+  /** What has to be advertised to BGP peers. If `forwarded` is given, only its addresses are. */
   peers(forwarded?: ReadonlySet<string>): BgpPlan {
     const { addresses } = this.#attraction;
     const isForwarded = ({ vip, isAdvertised }: AddressPlan): boolean =>
@@ -122,20 +125,20 @@ export class Planning {
     return { nodeAddresses, ports, vips: this.#attraction.vips, members, routed };
   }
 
-  /** In mode KubeProxy, too: then for what is left out. */
+  /** Also in mode KubeProxy, where it shows what is left out. */
   async planPorts(): Promise<void> {
     const slices = new Slices(this.#parts.clock);
     this.#ports = await this.#planner.forwardInSlices(() => slices.breathe());
   }
 
-  /** Nothing is wanted of this node any more; the next view is planned from nothing. */
+  /** This node has nothing to do any more. The next view is planned from nothing. */
   forget(): void {
     this.#planner = new Planner();
     this.#attraction = NOTHING_ATTRACTED;
     this.#ports = NOTHING_FORWARDED;
   }
 
-  /** Which stations are our nodes', and what is done about others; the same object while it is the same. */
+  /** Which stations are our nodes, and what is done about others. It is the same object while nothing in it changes. */
   #rulesOf(view: ClusterView): Rules {
     const links = this.#parts.monitor.links();
     const madeOf = [links, view.loadBalancer, ...view.members.states.values()];
@@ -175,7 +178,7 @@ class PeerPlans {
   }
 }
 
-/** Pure: link -> addresses to announce there. */
+/** Pure: link -> addresses that have to be announced there. */
 export function wantedOf(addresses: readonly AddressPlan[]): Wanted {
   const wanted = new Map<string, Set<string>>();
   for (const { vip, links } of addresses) {

@@ -17,17 +17,20 @@ export class Readiness {
     return this.#isReady;
   }
 
-  /** The plan is made with this node among those that live: not before its Lease came back from the API server. */
+  /**
+   * The plan counts this node among the live ones. It does so only after this node's Lease came back from the API
+   * server.
+   */
   get isCounted(): boolean {
     return this.#isCounted;
   }
 
-  /** What the kernel did not take of single Services, as of the last pass that could be made. */
+  /** What the kernel did not take of single Services, in the last pass that came through. */
   get refused(): readonly Refusal[] {
     return this.#refused;
   }
 
-  /** Of the last pass that wrote anything. */
+  /** The changes of the last pass that wrote anything. */
   get lastWrites(): number {
     return this.#lastWrites;
   }
@@ -44,12 +47,12 @@ export class Readiness {
     return [this.#forwardingTrouble, this.#announcingTrouble].filter((trouble) => trouble !== undefined);
   }
 
-  /** Once counted it stays so: cut off from the API server, a node goes on. */
+  /** A node that was counted once stays counted: cut off from the API server, it goes on. */
   count(isLive: boolean): void {
     this.#isCounted ||= isLive;
   }
 
-  /** What a pass that came through has found. */
+  /** What the last pass that came through has found. */
   found(
     applied: Applied,
     announcing: {
@@ -68,7 +71,7 @@ export class Readiness {
     const writes = applied.reconciled?.writes ?? 0;
     if (writes > 0) this.#lastWrites = writes;
     const canSend = announcing.cannotSend === undefined;
-    // A fault of one moment takes readiness from nobody who had it.
+    // A fault of one moment does not end the readiness of a node that was ready.
     this.#isReady = canSend && !applied.isUnable && ((hasForwarded && applied.isComplete) || this.#isReady);
   }
 

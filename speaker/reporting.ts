@@ -1,4 +1,4 @@
-/** What a pass has come to, for people: the status of this node's SpeakerStatus, events, log, metrics. */
+/** Reports the outcome of a pass to people: by the status of this node's SpeakerStatus, by events, log and metrics. */
 import type { Clock } from "#common/clock.ts";
 import { BUILD } from "#common/version.ts";
 import type { Applied, Trouble } from "./apply.ts";
@@ -29,7 +29,7 @@ export interface ReportingParts {
   readonly events: SpeakerEvents;
 }
 
-/** How it stands with this node's work. */
+/** Whether this node does its work (readiness.ts). */
 export interface Work {
   readonly loadBalancer: LoadBalancerView | undefined;
   readonly role: Role;
@@ -37,9 +37,9 @@ export interface Work {
   readonly ports: PortPlan;
   readonly forwardingTrouble: Trouble | undefined;
   readonly announcingTrouble: Trouble | undefined;
-  /** What the kernel did not take of single Services, as of the last pass that could be made. */
+  /** What the kernel did not take of single Services, in the last pass that came through. */
   readonly refused: readonly Refusal[];
-  /** Of the last pass that wrote anything. */
+  /** The changes of the last pass that wrote anything. */
   readonly lastWrites: number;
   /** Peers of sessions that an earlier speaker had, and that are not back. */
   readonly formerSessions: readonly string[];
@@ -59,7 +59,7 @@ export class Reporting {
     return this.#parts.events;
   }
 
-  /** Emits and logs what is other than after the pass before. */
+  /** Emits and logs what changed since the pass before. */
   emit(work: Work, { withdrawn, added }: Pick<Applied, "withdrawn" | "added">): void {
     const { events } = this.#parts;
     const { addresses } = work.attraction;
@@ -72,7 +72,7 @@ export class Reporting {
     events.leftOut(leftOutOf(work));
   }
 
-  /** Reports the status; the API server hears of it only if it is another one. */
+  /** Reports the status. It is written only if it changed. */
   report(work: Work): void {
     const { node, clock, reporter, monitor, forwarder, router, probe, attractor } = this.#parts;
     const { loadBalancer, attraction } = work;

@@ -1,4 +1,7 @@
-/** The end of a speaker's process: hand over before letting go, and clean the node only if it is done for good. */
+/**
+ * The end of a speaker's process: it hands over its addresses before it lets them go, and cleans the node only if no
+ * speaker comes back to it.
+ */
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
@@ -9,10 +12,12 @@ import type { Logger } from "#common/log.ts";
 import { projectLoadBalancer, projectNode } from "./known/project.ts";
 import { type Role, roleOf } from "./plan/role.ts";
 
-/** From the goodbye until we stop answering: the others take over and tell the neighbours meanwhile. */
+/**
+ * The time from the goodbye until this node stops answering. Meanwhile the others take over and announce the addresses.
+ */
 export const HANDOVER_MS = 1_000;
 const QUESTION_MS = 2_000;
-/** Between attempts to clean the node, and how many: all of them fit into the grace of the pod. */
+/** The pause between attempts to clean the node, and how many there are. All of them fit into the pod's grace. */
 const CLEAN_AGAIN_MS = 3_000;
 const ATTEMPTS = 10;
 
@@ -22,7 +27,7 @@ export interface ShutdownOptions {
   readonly namespace: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The role as the watches knew it. */
+  /** The role as the watches last knew it. */
   readonly role: Role;
   readonly release: () => Promise<void>;
   readonly withdraw: () => Promise<void>;
@@ -31,9 +36,10 @@ export interface ShutdownOptions {
 }
 
 /**
- * A pod that is replaced leaves the kernel as it is: connections go on over the restart. A node that is no longer
- * selected, a LoadBalancer or a namespace that goes, ends pods the same way, and maybe before our watch heard of it: so
- * the API server is asked once more. The kernel is cleaned without it: that needs no rights of the API.
+ * A pod that is replaced leaves the kernel as it is, so that connections go on over the restart. But a pod is also
+ * ended when its node is not selected any more, or when the LoadBalancer or the namespace is deleted, and maybe before
+ * our watch heard of it. So the API server is asked once more. Cleaning the kernel needs no right in the API, so it
+ * works without the server.
  */
 export async function shutDown(options: ShutdownOptions): Promise<void> {
   const { clock, log } = options;
@@ -48,7 +54,7 @@ export async function shutDown(options: ShutdownOptions): Promise<void> {
   else await clean(options, role);
 }
 
-/** Nobody cleans the node after us: what fails is tried again while there is time. Throws what failed last. */
+/** Nobody cleans the node after us, so what fails is tried again while there is time. Throws the last error. */
 async function clean({ clock, log, leave }: ShutdownOptions, role: Role): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -76,7 +82,7 @@ async function roleNow(options: ShutdownOptions): Promise<Role> {
       client.get(nodes, node, undefined, limits),
       isNamespaceLeaving(options),
     ]);
-    // Its pods may be ended before its LoadBalancer is touched.
+    // Pods of a namespace that is deleted may be ended before the LoadBalancer in it is.
     if (isHomeLeaving) return "LoadBalancerDeleted";
     return roleOf(
       loadBalancer === undefined ? undefined : projectLoadBalancer(loadBalancer),

@@ -30,7 +30,7 @@ export interface ConversationOptions {
 
 /** RFC 4271 section 10: a quarter less at most, so that sessions do not act in step. */
 const JITTER = 0.125;
-/** What tells of the peer is kept to the letter. */
+/** Timers by which the peer is judged are not jittered. */
 const EXACT: readonly TimerName[] = ["Hold", "SendHold"];
 /** A main thread that stood still has not read what the peer said meanwhile: it reads first, and then judges. */
 const READING_MS = 100;

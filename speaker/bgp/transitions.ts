@@ -36,7 +36,7 @@ const UNEXPECTED: Readonly<Partial<Record<SessionState, number>>> = {
   Established: 3,
 };
 
-/** The peer has connected: it may say OPEN first, and then nobody is told anything who has not said who he is. */
+/** The peer has connected. With DelayOpen we wait for its OPEN, so that an unknown peer learns nothing from ours. */
 export function delayOpen(machine: Machine, settings: FsmSettings): Step {
   if (settings.delayOpenTimeMs === 0) return sendOpen(machine, settings);
   return same({ ...machine, isDelayingOpen: true }, [

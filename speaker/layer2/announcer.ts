@@ -1,6 +1,6 @@
 /**
- * Makes announcements true: tells the worker the difference between what it does and what is wanted, and knows when
- * it was done. A worker that died is started anew with the next update.
+ * Makes announcements true: sends the worker the difference between what it does and what is wanted, and waits until it
+ * was done. A worker that died is started again with the next update.
  */
 import { Worker } from "node:worker_threads";
 import type { Cancel, Clock } from "#common/clock.ts";
@@ -32,11 +32,11 @@ export interface AnnouncerOptions {
   readonly spawn: () => WorkerLike;
   /** The worker died, or a link failed: `update` should be called again. */
   readonly onTrouble: () => void;
-  /** How it stands with addresses that foreign stations use; `contested` has all of them. */
+  /** What changed about addresses that foreign stations use. `contested` has all of them. */
   readonly onConflicts: (conflicts: readonly Conflict[]) => void;
 }
 
-/** The worker did not do as told. */
+/** The worker did not do what it was asked to. */
 export class AnnouncerError extends Error {
   override readonly name = "AnnouncerError";
   readonly code: "WorkerEnded" | "WorkerSilent";
@@ -59,7 +59,10 @@ const NO_COUNTS: ResponderCounts = {
   refusedGroups: 0,
 };
 
-/** In an image the worker is a bundle beside ours; in the tree it is worker.ts. Limits: a thread of few objects. */
+/**
+ * In an image the worker is a bundle beside ours; in the tree it is worker.ts. The thread has few objects, so its
+ * limits are low.
+ */
 export function spawnWorker(): WorkerLike {
   const file = import.meta.url.endsWith(".mjs") ? "./speaker-worker.mjs" : "./worker.ts";
   const worker = new Worker(new URL(file, import.meta.url), {
@@ -105,7 +108,7 @@ export class Announcer implements Attractor {
     return [...this.#contested.values()];
   }
 
-  /** Holds from now on, for a worker that is started later, too. */
+  /** Holds from now on, also for a worker that is started later. */
   rule(rules: Rules): void {
     const text = JSON.stringify(rules);
     if (text === this.#rulesText) return;
@@ -172,7 +175,8 @@ export class Announcer implements Attractor {
     const sequence = this.#sequence;
     return new Promise((resolve, reject) => {
       const cancel = this.#options.clock.after(ANSWER_MS, () => {
-        // It would hold addresses that nobody rules: better none than a wrong one.
+        // A silent worker may go on answering for addresses that have moved. It is ended, because no answer is better
+        // than a wrong one.
         this.#forget(new AnnouncerError("WorkerSilent", `the worker did not answer for ${ANSWER_MS} ms`));
         void worker.terminate();
       });

@@ -9,7 +9,10 @@ import {
   type NeighborSolicitation,
 } from "./ndp.ts";
 
-/** Why no reply is sent. Conflict: another station uses one of our addresses. Yielded: it is left to such a one. */
+/**
+ * Why no reply is sent. Conflict: another station uses one of our addresses. Yielded: the address is left to that
+ * station.
+ */
 export type Silence = Fault | "Own" | "OtherHost" | "NotAnnounced" | "Conflict" | "Yielded";
 
 export type Answer =
@@ -19,19 +22,19 @@ export type Answer =
 
 export interface Claim {
   readonly silence: "Conflict";
-  /** addressKey of it. */
+  /** The addressKey of the address. */
   readonly vip: string;
   /** The hardware address that it is claimed for. */
   readonly station: Uint8Array;
-  /** What it asked for is another address of ours. */
+  /** The address that it asked for is another one of ours. */
   readonly reply?: Buffer | undefined;
 }
 
-/** What one link announces: keys of addressKey, and the hardware address to tell. */
+/** What one link announces: addresses as addressKey makes them, and the hardware address that replies have. */
 export interface LinkAnnouncements {
   readonly hardware: Uint8Array;
   readonly vips: { has(key: string): boolean };
-  /** Those of `vips` that are not answered for at present. */
+  /** Those of `vips` for which no replies are sent at present. */
   readonly silent?: { has(key: string): boolean };
 }
 

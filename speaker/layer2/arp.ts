@@ -16,7 +16,7 @@ const ARP_LENGTH = 28;
 export const ARP_OPERATION = { request: 1, reply: 2 } as const;
 
 const NO_HARDWARE_ADDRESS = new Uint8Array(6);
-/** The sender of a probe. */
+/** The sender address of a probe. */
 export const NO_ADDRESS = new Uint8Array(4);
 
 /** Hardware addresses 6 bytes, protocol addresses 4 bytes. */
@@ -58,7 +58,7 @@ export function decodeArp(frame: Uint8Array): ArpFrame | Fault {
   };
 }
 
-/** 60 bytes, padded. */
+/** The frame has 60 bytes, with padding. */
 export function encodeArp({ destination, source, packet }: ArpFrame): Buffer {
   const frame = frameFor({ destination, source, type: ETHER_TYPE.arp }, ARP_LENGTH);
   const at = ETHERNET_HEADER;
@@ -74,7 +74,10 @@ export function encodeArp({ destination, source, packet }: ArpFrame): Buffer {
   return frame;
 }
 
-/** RFC 826, "Packet Reception": the fields swap, ours goes into the sender's, straight back to who asked. */
+/**
+ * RFC 826, "Packet Reception": the fields are swapped, our hardware address becomes the sender's, and the reply goes
+ * straight back to the host that asked.
+ */
 export function arpReply(request: ArpPacket, hardware: Uint8Array): Buffer {
   return encodeArp({
     destination: request.senderHardware,

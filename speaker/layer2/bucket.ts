@@ -1,4 +1,4 @@
-/** Token bucket: how much may go now, and when more may. Pure: time is given. */
+/** A token bucket: how much may be sent now, and when more may be. Pure: time is given. */
 export class Bucket {
   readonly #perMs: number;
   readonly #most: number;
@@ -22,7 +22,7 @@ export class Bucket {
     this.#tokens -= count;
   }
 
-  /** When `count` may go. */
+  /** When `count` may be sent. */
   readyAt(count: number, now: number): number {
     this.#fill(now);
     return now + Math.max(0, count - this.#tokens) / this.#perMs;

@@ -1,17 +1,17 @@
 /**
- * What people are told about conflicts, at a rate: a host that forges thousands of them costs a few records a second.
- * Only names wait here; what is said is how it stands at that moment.
+ * Limits the rate at which conflicts are reported, so that a host that forges thousands of them causes a few reports a
+ * second. Only names wait here. A report says how things are at the moment when it is made.
  */
 import type { Cancel, Clock } from "#common/clock.ts";
 import type { Announcement, Conflict } from "./messages.ts";
 
-/** The first at once; then so many together, at most once in this time. */
+/** The first report is made at once. After that so many come together, at most once in this time. */
 const MOST = 32;
 const EVERY_MS = 1_000;
 
 export interface ConflictReportsOptions {
   readonly clock: Pick<Clock, "after">;
-  /** As it stands; undefined: the address is not announced any more. */
+  /** The present state. Undefined means that the address is not announced any more. */
   readonly look: (announcement: Announcement) => Conflict | undefined;
   readonly report: (conflicts: readonly Conflict[]) => void;
 }

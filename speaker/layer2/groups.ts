@@ -1,11 +1,11 @@
 /**
  * Solicited-node groups of the IPv6 addresses that are announced on one link (RFC 4291 section 2.7.1): questions for an
- * address go to ff02::1:ff and its last three bytes. A switch that listens to MLD sends them to nobody who has not
- * joined that group, so whoever answers for an address has to be a member. Hearing all multicast is not enough: it tells
- * the switch nothing.
+ * address go to ff02::1:ff and its last three bytes. A switch that listens to MLD sends them only to stations that have
+ * joined that group, so a node that answers for an address has to be a member. To receive all multicast is not enough,
+ * because the switch does not learn of that.
  *
- * Addresses with the same last three bytes share a group. Joining is work of the kernel for each group and comes in
- * slices, so that a thousand new addresses do not keep questions waiting.
+ * Addresses with the same last three bytes share a group. Each join takes the kernel some time, so groups are joined in
+ * slices. Then a thousand new addresses do not keep questions waiting.
  */
 import { addressKey } from "./address.ts";
 import { solicitedNode } from "./ndp.ts";
@@ -19,7 +19,7 @@ export interface GroupMembership {
 
 interface Group {
   readonly address: Uint8Array;
-  /** Announced addresses that have it. */
+  /** The announced addresses whose group it is. */
   holders: number;
   socket: Room | undefined;
 }
@@ -32,12 +32,12 @@ interface Room {
 
 export interface GroupsReport {
   readonly joined: number;
-  /** Wanted, and refused by the kernel at the last try; `error` is its word for one of them. */
+  /** How many wanted groups the kernel refused at the last try. `error` is the kernel's error for one of them. */
   readonly refused: number;
   readonly error: unknown;
 }
 
-/** The kernel's word for a socket whose option memory is used up. */
+/** The kernel's error for a socket whose option memory is used up. */
 const FULL = new Set(["ENOBUFS", "ENOMEM"]);
 
 export class SolicitedGroups {
@@ -68,7 +68,7 @@ export class SolicitedGroups {
     this.#due.add(key);
   }
 
-  /** Once for each `hold`. */
+  /** Call it once for each `hold`. */
   release(vip: Uint8Array): void {
     const key = addressKey(solicitedNode(vip));
     const group = this.#groups.get(key);
@@ -77,7 +77,7 @@ export class SolicitedGroups {
     if (group.holders === 0) this.#due.add(key);
   }
 
-  /** Joins and leaves `most` groups at most; whether more are to be done. */
+  /** Joins and leaves at most `most` groups. Returns whether there are more. */
   work(most: number): boolean {
     let left = most;
     for (const key of this.#due) {
@@ -93,7 +93,7 @@ export class SolicitedGroups {
     return false;
   }
 
-  /** What was refused is due again; whether anything was. */
+  /** Makes refused groups due again. Returns whether there were any. */
   retry(): boolean {
     for (const key of this.#refused) this.#due.add(key);
     return this.#refused.size > 0;
@@ -162,7 +162,7 @@ export class SolicitedGroups {
     try {
       room.membership.leave(group.address);
     } catch {
-      // The membership went with its link: nothing is left to leave.
+      // The membership ended with its link, so there is nothing to leave.
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * One link on which addresses are announced: answers questions, tells the neighbours of new addresses unasked, joins the
- * groups that questions go to, and settles what other stations claim. A shell: the rules are in answer.ts, speech.ts,
- * groups.ts and contest.ts.
+ * One link on which addresses are announced: it answers questions, announces new addresses to the neighbours, joins the
+ * groups that questions go to, and deals with other stations that claim an address. It is a shell: the rules are in
+ * answer.ts, pacer.ts, groups.ts and contest.ts.
  */
 import type { Cancel, Clock } from "#common/clock.ts";
 import { addressBytes, addressKey } from "./address.ts";
@@ -12,15 +12,15 @@ import type { Conflict, LinkIdentity, LinkProblem, ResponderCounts } from "./mes
 import { type Sent, Speech } from "./speech.ts";
 import type { StationKind } from "./stations.ts";
 
-/** Groups to join at once: a millisecond or two of the kernel's. */
+/** So many groups are joined at once. That takes the kernel a millisecond or two. */
 const GROUP_SLICE = 64;
-/** What the kernel refused to join is tried again. */
+/** So long after a refusal the join is tried again. */
 const GROUP_RETRY_MS = 2_000;
-/** The link's or the socket's queue is full: it passes. */
+/** The queue of the link or of the socket is full. That passes. */
 const NO_ROOM: ReadonlySet<string> = new Set(["ENOBUFS", "EAGAIN", "EWOULDBLOCK"]);
 
 export interface FrameSocket {
-  /** How many left; throws if not even the first did. */
+  /** Returns how many were sent. Throws if not even the first was. */
   send(frames: readonly Buffer[]): number;
   close(): void;
 }
@@ -41,15 +41,15 @@ export interface LinkOptions {
   readonly clock: Pick<Clock, "after" | "now">;
   /** Evenly spread in [0, 1). */
   readonly random: () => number;
-  /** Throws if the link cannot be had. */
+  /** Throws if the link cannot be opened. */
   readonly open: (request: SocketRequest) => FrameSocket;
-  /** A socket to join groups of a link with. */
+  /** A socket with which groups of a link are joined. */
   readonly openGroups: (linkIndex: number) => GroupMembership;
   readonly tally: Tally;
   readonly kindOf: (station: string) => StationKind;
   readonly policy: () => Policy;
   readonly onProblem: (problem: LinkProblem) => void;
-  /** How it stands with an address that a foreign station claims has changed: see `conflictOf`. */
+  /** Something changed about an address that a foreign station claims: see `conflictOf`. */
   readonly onConflict: (vip: string) => void;
 }
 
@@ -103,7 +103,7 @@ export class AnnouncedLink {
     return this.#groups.report();
   }
 
-  /** Answers for it from now on; told with `work`. Begins telling anew if it is known. */
+  /** Answers for the address from now on; `work` announces it. If it is known already, announcing begins again. */
   add(text: string): void {
     const bytes = addressBytes(text);
     if (bytes === undefined) return;
@@ -125,7 +125,7 @@ export class AnnouncedLink {
     this.#speech.remove(bytes);
   }
 
-  /** Opens what is not open, says what is to be said, joins what is to be joined. */
+  /** Opens the link if it is not open, sends what is due, and joins groups that are missing. */
   work(): LinkProblem[] {
     const problems = this.#open();
     this.#speech.work();
@@ -133,12 +133,12 @@ export class AnnouncedLink {
     return problems;
   }
 
-  /** The policy is another one. */
+  /** The policy has changed. */
   ruled(): void {
     for (const key of [...this.#contests.keys()]) this.#step(key, { type: "ruled" });
   }
 
-  /** Undefined: not announced here. */
+  /** Undefined if the address is not announced here. */
   conflictOf(text: string): Conflict | undefined {
     const bytes = addressBytes(text);
     const key = bytes === undefined ? "" : addressKey(bytes);

@@ -1,4 +1,4 @@
-/** A set that one is drawn from by lot. */
+/** A set from which one element is drawn by lot. */
 export class Lot<T> {
   readonly #items: T[] = [];
   readonly #places = new Map<T, number>();
@@ -30,7 +30,7 @@ export class Lot<T> {
     this.#places.set(last, place);
   }
 
-  /** One of them, which stays; undefined: there is none. `chance`: evenly spread in [0, 1). */
+  /** One of them, which stays in the set. Undefined if the set is empty. `chance` is evenly spread in [0, 1). */
   pick(chance: number): T | undefined {
     return this.#items[Math.floor(chance * this.#items.length)];
   }

@@ -18,9 +18,9 @@ export interface Announcement {
 
 /** A station that is no node of ours uses the address as its own. */
 export interface Conflict extends Announcement {
-  /** Its hardware address, 12 hex digits; "" when it is over. */
+  /** The station's hardware address, 12 hex digits. "" when the conflict is over. */
   readonly station: string;
-  /** defended: we go on answering. yielded: we do not. over: nothing was heard for some time. */
+  /** defended: we go on answering. yielded: we do not answer. over: the station was not heard for some time. */
   readonly state: "defended" | "yielded" | "over";
 }
 
@@ -28,7 +28,7 @@ export interface Conflict extends Announcement {
 export interface Rules {
   /** Hardware addresses of this node's links, 12 hex digits each. */
   readonly own: readonly string[];
-  /** Of other nodes' links; undefined: not all are known, so every station may be one. */
+  /** Those of other nodes' links. Undefined: not all are known, so every station may be one of them. */
   readonly members: readonly string[] | undefined;
   readonly addressConflict: Policy;
 }
@@ -47,9 +47,9 @@ export interface ResponderCounts {
   readonly ndp: number;
   /** Gratuitous ARP and unsolicited advertisements. */
   readonly unasked: number;
-  /** Answers that found no room, and whatever the link refused. */
+  /** Answers for which there was no room, and frames that the link refused. */
   readonly lost: number;
-  /** Frames that found no room, and were sent later. */
+  /** Frames for which there was no room at first, and which were sent later. */
   readonly retried: number;
   /** Frames of foreign stations that use an announced address. */
   readonly conflicts: number;
@@ -60,7 +60,7 @@ export interface ResponderCounts {
 }
 
 export type ToWorker =
-  /** Removals hold before additions; `links` is the whole list. Answered by "done". */
+  /** Removals are done before additions. `links` is the whole list. The answer is "done". */
   | {
       readonly type: "update";
       readonly sequence: number;

@@ -37,14 +37,17 @@ export function solicitedNode(address: Uint8Array): Uint8Array {
 }
 
 export interface NeighborSolicitation {
-  /** Who asked, as Ethernet says; the source link-layer option is the one to answer to if there is one. */
+  /**
+   * The hardware address of the host that asked, as in the Ethernet header. If there is a source link-layer option, the
+   * answer goes to that one.
+   */
   readonly hardware: Uint8Array;
   readonly sourceLinkLayer: Uint8Array | undefined;
   /** IPv6 addresses, 16 bytes. */
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
   readonly target: Uint8Array;
-  /** The source is `::`: somebody probes whether the address is free (RFC 4862 section 5.4.2). */
+  /** The source is `::`: a host probes whether the address is free (RFC 4862 section 5.4.2). */
   readonly isProbe: boolean;
 }
 
@@ -52,7 +55,7 @@ interface Message {
   readonly hardware: Uint8Array;
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
-  /** From the ICMPv6 type on. */
+  /** The message from the ICMPv6 type on. */
   readonly message: Uint8Array;
 }
 
@@ -63,8 +66,8 @@ export function decodeSolicitation(frame: Uint8Array): NeighborSolicitation | Fa
 }
 
 /**
- * Whose hardware address somebody tells, and who: `hardware` as Ethernet says, `told` by the option if there is one.
- * Checks what RFC 4861 section 7.1.2 asks for.
+ * Reads an advertisement. `hardware` is the sender's address in the Ethernet header, `told` is that of the option if
+ * there is one. Checks what RFC 4861 section 7.1.2 asks for.
  */
 export function decodeAdvertisement(frame: Uint8Array):
   | {

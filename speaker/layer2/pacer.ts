@@ -1,48 +1,50 @@
 /**
- * When announcements are sent on one link: spread, so that a takeover of a thousand addresses neither fills a slow
- * link's queue nor waits for its own repeats. Pure: time and chance are given, words come out.
+ * When announcements are sent on one link. They are spread, so that a takeover of a thousand addresses neither fills a
+ * slow link's queue nor waits for its own repeats. Pure: time and chance are given.
  *
- *   first    the first word for an address, one frame: goes before all else
+ *   first    the first announcement of an address, one frame: goes before all else
  *   second   its other form (IPv4: some hosts learn from replies only)
  *   repeat   all forms again, GAPS_MS after one another, since a frame may be lost
  *   late     the last of these repeats, slow enough for a link that loses half of the others without a word
  *   urged    once more for an address that another station claims (contest.ts)
  *   probe    the question whether somebody else has an address that was yielded
  *
- * In this order: what strangers can bring about comes last. Repeats, urged words and probes share a part of the whole
- * rate; late ones have a smaller part.
- * Of each kind one is drawn by lot: where a link or a switch loses the end of every burst, it is not the same addresses
- * that lose each time. An address waits in each kind once at most.
+ * They are sent in this order, so that what strangers can cause comes last. Repeats, urged announcements and probes
+ * share a part of the whole rate; late ones have a smaller part.
+ * Within a kind, addresses are drawn by lot: where a link or a switch loses the end of every burst, it is not the same
+ * addresses that lose each time. An address waits in each kind once at most.
  */
 import { Bucket } from "./bucket.ts";
 import { Lot } from "./lot.ts";
 
-/** When an address new on a link is told unasked, milliseconds after it was announced, if the rates allow. */
+/** When the repeats of a new address are sent, in milliseconds after the first announcement, if the rates allow. */
 export const UNASKED_MS: readonly number[] = [0, 100, 500, 1_100, 2_200, 4_400];
 
-/** Frames a second of all kinds: a thousand addresses are told in half a second, by 1.3 Mbit/s. */
+/** Frames a second, of all kinds. A thousand addresses are announced in half a second, with 1.3 Mbit/s. */
 export const FRAMES_PER_SECOND = 2_000;
 /** Frames a second of repeats, urged words and probes. */
 export const MORE_PER_SECOND = 1_000;
 /** Frames a second of late repeats. */
 export const LATE_PER_SECOND = 250;
-/** From this repeat on they are late. */
+/** From this repeat on, repeats are late ones. */
 const LATE_ROUND = 3;
-/** Frames at once after a silence. */
+/** So many frames are sent at once after a silence. */
 export const BURST = 128;
-/** Frames go in groups of this time: a timer for each would cost more than the frame. */
+/** Frames of so many milliseconds are sent together, because a timer for each would cost more than the frame. */
 const TICK_MS = 5;
-/** After the link had no room, the first time, the second time in a row, and so on; then the last. */
+/**
+ * Pauses after the link had no room: for the first time, for the second time in a row, and so on. The last one repeats.
+ */
 const PAUSES_MS: readonly number[] = [10, 20, 50, 100];
 
 const GAPS_MS = UNASKED_MS.slice(1).map((ms, at) => ms - (UNASKED_MS[at] ?? 0));
 
 export type Kind = "first" | "second" | "repeat" | "late" | "urged" | "probe";
 const KINDS: readonly Kind[] = ["first", "second", "repeat", "late", "urged", "probe"];
-/** Kinds whose words tell all forms. */
+/** Kinds that send all forms of an announcement. */
 const WHOLE: ReadonlySet<Kind> = new Set<Kind>(["repeat", "late", "urged"]);
 
-/** What to say of an address; `frames`: how many it takes. */
+/** What is sent about an address, and how many frames it takes. */
 export interface Word {
   readonly key: string;
   readonly kind: Kind;
@@ -51,11 +53,11 @@ export interface Word {
 
 interface Entry {
   readonly key: string;
-  /** Frames that tell all of it. */
+  /** How many frames all forms take. */
   readonly forms: number;
-  /** Repeats done. */
+  /** How many repeats were sent. */
   round: number;
-  /** When the next is due, while it is in `#later`. */
+  /** When the next repeat is due, while the address is in `#later`. */
   dueAt: number;
 }
 
@@ -70,10 +72,10 @@ export class Pacer {
     urged: new Lot(),
     probe: new Lot(),
   };
-  /** By round, in order of time: all of a round wait equally long. */
+  /** By round, and in each in order of time, because all addresses of a round wait equally long. */
   readonly #later = GAPS_MS.map(() => new Set<Entry>());
   readonly #all: Bucket;
-  /** Of a kind's own, beside the one for all. */
+  /** Buckets of single kinds, beside the one for all kinds. */
   readonly #part: Partial<Record<Kind, Bucket>>;
   #pausedUntil = 0;
   #pauses = 0;
@@ -87,12 +89,14 @@ export class Pacer {
     this.#part = { repeat: more, urged: more, probe: more, late };
   }
 
-  /** Addresses of which something is still to be said. */
+  /** Addresses about which something is still to be sent. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** To be told at once and again, from the beginning. `forms`: frames that tell all of it, 1 or 2. */
+  /**
+   * Announces an address at once and then again, from the beginning. `forms` is how many frames all forms take, 1 or 2.
+   */
   add(key: string, forms: number): void {
     this.remove(key);
     const entry = this.#entry(key, forms, 0);
@@ -100,19 +104,19 @@ export class Pacer {
     if (forms > 1) this.#lots.second.add(entry);
   }
 
-  /** All forms once more; nothing where the first word is still to come. */
+  /** Sends all forms once more. Does nothing if the first announcement is still to come. */
   urge(key: string, forms: number): void {
     const entry = this.#entry(key, forms, GAPS_MS.length);
     if (!this.#lots.first.has(entry)) this.#lots.urged.add(entry);
   }
 
-  /** Asks instead of telling: whatever was to be told is not. */
+  /** Asks who has the address. Announcements that were still to come are dropped. */
   probe(key: string, forms: number): void {
     this.remove(key);
     this.#lots.probe.add(this.#entry(key, forms, GAPS_MS.length));
   }
 
-  /** Nothing more is said of it. */
+  /** Nothing more is sent about the address. */
   remove(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
@@ -121,7 +125,7 @@ export class Pacer {
     for (const round of this.#later) round.delete(entry);
   }
 
-  /** What is to be sent now; to be followed by `sent` or `refused` for each. */
+  /** What has to be sent now. Call `sent` or `refused` for each. */
   take(now: number): Word[] {
     if (now < this.#pausedUntil) return [];
     this.#mature(now);
@@ -143,7 +147,7 @@ export class Pacer {
     return words;
   }
 
-  /** They are on their way: their repeats become due in time. */
+  /** They were sent, so their repeats become due in time. */
   sent(words: readonly Word[], now: number): void {
     if (words.length > 0) this.#pauses = 0;
     for (const { key, kind } of words) {
@@ -156,7 +160,7 @@ export class Pacer {
     }
   }
 
-  /** The link had no room for them: they wait again, and everything else with them. */
+  /** The link had no room for them. They wait again, and everything else waits with them. */
   refused(words: readonly Word[], now: number): void {
     if (words.length === 0) return;
     this.#pausedUntil = now + (PAUSES_MS[this.#pauses] ?? 0);
@@ -167,7 +171,7 @@ export class Pacer {
     }
   }
 
-  /** When to `take` next; undefined: nothing is to be said. */
+  /** When `take` has to be called next. Undefined if nothing is left to send. */
   nextAt(now: number): number | undefined {
     let next = Number.POSITIVE_INFINITY;
     for (const kind of KINDS) {

@@ -1,7 +1,7 @@
 /**
- * All links on which addresses are announced: takes differences and rules from the speaker, hands them to the links,
- * says what they counted. Runs in the worker thread; sockets, time and chance are given, so that it can be tested
- * without any.
+ * All links on which addresses are announced. It takes differences and rules from the speaker, gives them to the links,
+ * and reports what they counted. It runs in the worker thread. Sockets, time and chance are given, so that it can be
+ * tested without them.
  */
 import { ConflictReports } from "./conflict-reports.ts";
 import { AnnouncedLink, type LinkOptions, type Tally } from "./link.ts";
@@ -75,7 +75,7 @@ export class Responder {
     this.#links.clear();
   }
 
-  /** A link that is new under an old name begins anew with its addresses: they have to be told again. */
+  /** A new link with an old name begins again with its addresses, which have to be announced again. */
   #setLinks(identities: readonly LinkIdentity[]): void {
     const names = new Set(identities.map(({ name }) => name));
     for (const [name, link] of this.#links) {

@@ -1,11 +1,13 @@
-/** Sends on one link what the pacer lets go, as frames; a shell around pacer.ts. */
+/** Sends as frames on one link what the pacer allows. It is a shell around pacer.ts. */
 import type { Cancel, Clock } from "#common/clock.ts";
 import { addressKey } from "./address.ts";
 import { arpProbe, gratuitousArp } from "./arp.ts";
 import { probeSolicitation, unsolicitedAdvertisement } from "./ndp.ts";
 import { Pacer, type Word } from "./pacer.ts";
 
-/** What became of frames: how many left; `isRefused`: the others not for want of room. */
+/**
+ * What became of frames: how many were sent. `isRefused` says that the others were refused, and not for lack of room.
+ */
 export interface Sent {
   readonly left: number;
   readonly isRefused: boolean;
@@ -15,9 +17,9 @@ export interface SpeechOptions {
   readonly clock: Pick<Clock, "after" | "now">;
   /** Evenly spread in [0, 1). */
   readonly random: () => number;
-  /** 6 bytes, told to the neighbours. */
+  /** 6 bytes: the hardware address that is announced. */
   readonly hardware: Uint8Array;
-  /** Undefined: the link is not open yet, and everything waits for `work`. */
+  /** Undefined while the link is not open. Then everything waits for `work`. */
   readonly send: (protocol: "arp" | "ndp", frames: readonly Buffer[]) => Sent | undefined;
   readonly tally: { unasked: number; lost: number; retried: number };
 }
@@ -32,7 +34,7 @@ export class Speech {
     this.#pacer = new Pacer(options.random, options.clock.now());
   }
 
-  /** As the pacer's; each takes effect with `work`. `vip`: 4 or 16 bytes. */
+  /** The same functions as the pacer's. Each takes effect with `work`. `vip` has 4 or 16 bytes. */
   add(vip: Uint8Array): void {
     this.#pacer.add(addressKey(vip), formsOf(vip));
   }
@@ -49,7 +51,7 @@ export class Speech {
     this.#pacer.remove(addressKey(vip));
   }
 
-  /** Says what may be said now, and sets the time for the rest. */
+  /** Sends what may be sent now, and sets the time for the rest. */
   work(): void {
     this.close();
     const { clock, send } = this.#options;
@@ -76,12 +78,12 @@ export class Speech {
     if (words.length === 0) return;
     const { send, tally } = this.#options;
     const frames: Buffer[] = [];
-    /** Of each word, how many frames there are with its last one. */
+    /** For each announcement: how many frames there are up to its last one. */
     const ends = words.map((word) => frames.push(...this.#framesOf(word)));
     const { left, isRefused } = send(protocol, frames) ?? { left: 0, isRefused: false };
     tally.unasked += left;
     if (isRefused) {
-      // Tried again with the repeats: the link itself is in trouble.
+      // The link itself is in trouble. The repeats will try again.
       tally.lost += frames.length - left;
       this.#pacer.sent(words, now);
       return;

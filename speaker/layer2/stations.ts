@@ -1,4 +1,4 @@
-/** Whose hardware address it is. Pure. */
+/** Says whose hardware address it is. Pure. */
 import type { Rules } from "./messages.ts";
 
 export type StationKind = "own" | "member" | "foreign";

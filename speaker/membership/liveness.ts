@@ -1,14 +1,17 @@
 /**
- * Which speakers are alive, judged by the Leases that they renew. Pure: time is an argument. * - The wall clocks of
- * nodes differ, so the times in a record are not read. What counts is how long ago the record last changed, as seen
- * here. - Silence proves a death only while we hear the API server ourselves: our own renewals must come back through
- * our own watch. If they do not, we are cut off or the server is away. Then nobody is judged, and each speaker that was
- * alive stays alive (frozen), for days if need be. - Frozen time does not count as anybody's silence, and nobody is
- * called dead soon after it, because all speakers have to find the server again. The count of silence then goes on and
- * does not begin again. Otherwise a node that is cut off for a moment every few seconds would never see a death. - If
- * somebody else makes a Lease unusable, its speaker did not say that. What the speaker said last counts for as long as
- * a Lease holds, and in that time the speaker renews it. So a stray write moves nothing. A node whose Lease stays
- * unusable is neither live nor dead.
+ * Which speakers are alive, judged by the Leases that they renew. Pure: time is an argument.
+ *
+ * - The wall clocks of nodes differ, so the times in a record are not read. What counts is how long ago the record last
+ *   changed, as seen here.
+ * - Silence proves a death only while we hear the API server ourselves: our own renewals must come back through our own
+ *   watch. If they do not, we are cut off or the server is away. Then nobody is judged, and each speaker that was alive
+ *   stays alive (frozen), for days if need be.
+ * - Frozen time does not count as anybody's silence, and nobody is called dead soon after it, because all speakers have
+ *   to find the server again. The count of silence then goes on and does not begin again. Otherwise a node that is cut
+ *   off for a moment every few seconds would never see a death.
+ * - If somebody else makes a Lease unusable, its speaker did not say that. What the speaker said last counts for as
+ *   long as a Lease holds, and in that time the speaker renews it. So a stray write moves nothing. A node whose Lease
+ *   stays unusable is neither live nor dead.
  */
 
 import type { Renewals } from "./combine.ts";

@@ -1,8 +1,9 @@
 /**
  * A Service and its EndpointSlices -> its endpoints by port, and the nodes that have a usable one. Nothing here depends
- * on which nodes are alive, so that a node's death changes none of it. Pure. * An endpoint is usable if it is ready.
- * Where a port has no ready endpoint, one that terminates but still serves is usable (as with kube-proxy since
- * KEP-1669).
+ * on which nodes are alive, so that a node's death changes none of it. Pure.
+ *
+ * An endpoint is usable if it is ready. Where a port has no ready endpoint, one that terminates but still serves is
+ * usable (as with kube-proxy since KEP-1669).
  */
 import { type Family, familyOf } from "#api/address.ts";
 import { idKey } from "#api/forwarding-ids.ts";

@@ -1,8 +1,9 @@
 /**
- * A Service's endpoints -> the ports that this node forwards. Pure. What did not change stays the same object. * An
- * endpoint that terminates, or is not ready any more, keeps its connections while other endpoints are usable, so that
- * it can finish what it has begun. It gets no new connections. The pods of a node whose speaker fell silent get no new
- * connections either, while other pods are left.
+ * A Service's endpoints -> the ports that this node forwards. Pure. What did not change stays the same object.
+ *
+ * An endpoint that terminates, or is not ready any more, keeps its connections while other endpoints are usable, so
+ * that it can finish what it has begun. It gets no new connections. The pods of a node whose speaker fell silent get no
+ * new connections either, while other pods are left.
  */
 import type { Family } from "#api/address.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "../forwarding/types.ts";

@@ -1,7 +1,8 @@
 /**
- * Finds out whether this node's host firewall lets through what other nodes tunnel to it. Each speaker sends a probe
- * of each kind to some others every half minute. A receiver sees it behind the firewall by raw sockets. Only while
- * none comes through it looks at the links too: what is there and does not come through was dropped here.
+ * Finds out whether this node's host firewall lets through what other nodes tunnel to it. Each speaker sends a probe of
+ * each kind to some others every half minute. A receiver sees it behind the firewall, on raw sockets. Only while no
+ * probe comes through does it look at the links, too: a probe that is seen there and does not come through was dropped
+ * on this node.
  */
 import { FAMILIES, type Family } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
@@ -15,9 +16,9 @@ import { LinkWatch, openReceivers, type Receivers } from "./sockets.ts";
 import { type Place, Tally, THROUGH_MS } from "./tally.ts";
 
 const ROUND_MS = 30_000;
-/** So many others are told by each speaker, so that a thousand nodes do not make a million probes. */
+/** Each speaker probes so many others, so that a thousand nodes do not send a million probes. */
 const MAX_TARGETS = 8;
-/** None came through for so long: links are looked at. */
+/** If no probe came through for so long, the links are looked at. */
 const QUIET_MS = 75_000;
 
 export type Addresses = Readonly<Partial<Record<Family, string>>>;
@@ -62,7 +63,10 @@ export class SelfProbe {
     return this.#trouble;
   }
 
-  /** Whom to probe, and who probes us: live members other than this node, in one order everywhere after this node. */
+  /**
+   * The nodes to probe, and those that probe this one: live members without this node, in an order that is the same on
+   * every node and begins after this node.
+   */
   set(own: Addresses, others: readonly Addresses[]): void {
     this.#others = others;
     if (JSON.stringify(own) === JSON.stringify(this.#own)) return;
@@ -76,7 +80,7 @@ export class SelfProbe {
     const { clock, roundMs = ROUND_MS } = this.#options;
     while (!signal.aborted) {
       this.#round();
-      // What was seen on a link is judged when it had its time, well before the next round.
+      // A probe that was seen on a link is judged after it had time to come through, well before the next round.
       await clock.sleep(Math.min(THROUGH_MS + 100, roundMs), signal);
       this.#judge();
       await clock.sleep(Math.max(roundMs - THROUGH_MS - 100, 0), signal);

@@ -1,4 +1,4 @@
-/** Whom this node probes, and who probes it (selfprobe.ts). */
+/** Which nodes this node probes, and which probe it (selfprobe.ts). */
 import type { Trouble } from "../apply.ts";
 import type { LoadBalancerView } from "../known/view.ts";
 import type { FirewallProbe, Knowledge, Members } from "../parts.ts";
@@ -12,8 +12,8 @@ export interface ProbeParts {
 }
 
 /**
- * Tunnels are there with mode IPVS only, between the nodes whose speakers are alive and ready, and end here only once
- * our rules are loaded. A probe that comes before that is dropped by no firewall, and looks as if it were.
+ * There are tunnels in mode IPVS only, between nodes whose speakers are alive and ready. They end here only after our
+ * rules are loaded: a probe that comes before that would look as if a firewall had dropped it.
  */
 export function probeFirewall(
   { node, probe, knowledge, members }: ProbeParts,
