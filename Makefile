@@ -116,6 +116,7 @@ bench-allocation: setup-base ## Allocation speed beside a linear scan
 .PHONY: bench-plan
 bench-plan: setup-base ## A speaker's pass at 10,000 Services, and what a takeover waits for
 	@node --expose-gc hack/bench/plan.ts
+	@node hack/bench/takeover.ts
 
 .PHONY: bench-pools-burst
 bench-pools-burst: setup addon ## 300 pools made at once beside 6,000 Services: who waits, who leads

@@ -10,20 +10,19 @@
 import type { Clock } from "#common/clock.ts";
 import type { Changes } from "#speaker/forwarding/changes.ts";
 import type { Elements } from "#speaker/forwarding/element-writer.ts";
-import { elementKey, elementText, markValue } from "#speaker/forwarding/elements.ts";
+import { elementKey, elementText } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { Marks, marksOf } from "#speaker/forwarding/marks.ts";
 import { type Portion, type PortionSizes, portionsOf } from "#speaker/forwarding/portions.ts";
 import { Reader, type Servers } from "#speaker/forwarding/reader.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
 import { Slices } from "#speaker/forwarding/slices.ts";
-import { type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
+import { type Element, ForwardingError } from "#speaker/forwarding/types.ts";
 import {
   differServers,
-  isFilling,
   keyOfParent,
   keyOfSubject,
-  parseServerKey,
   type ServerDifference,
   type Step,
   type Subject,
@@ -55,21 +54,17 @@ export interface ContentsOptions {
 }
 
 export class Contents {
-  /** Marks of ours, by `markValue`: recorded in the table, or about to be. */
-  readonly own = new Set<string>();
+  readonly marks: Marks;
   readonly #options: ContentsOptions;
   readonly #reader: Reader;
   #unsettled = new Entries();
   /** Wanted otherwise since the last pass: a change does not wait for what else there is to do. */
   #fresh = new Entries();
-  /** Marks, by `markValue`, for which nothing may be marked: this pass has looked at their elements. */
-  readonly #withheld = new Set<string>();
-  /** Keys of virtual servers that are wanted, and not there or without their scheduler. */
-  readonly #unusable = new Set<string>();
 
   constructor(options: ContentsOptions) {
     this.#options = options;
-    this.#reader = new Reader(options.kernel, options.wanted, this.own);
+    this.marks = new Marks(options);
+    this.#reader = new Reader(options.kernel, options.wanted, this.marks.own);
   }
 
   /** All of it. */
@@ -111,7 +106,7 @@ export class Contents {
     const whole = new Set<string>();
     const slices = new Slices(this.#options.clock);
     const writer = this.#writer(pass.changes, slices);
-    this.#withheld.clear();
+    this.marks.begin();
     let inHand: Entries | undefined;
     let isComplete = true;
     try {
@@ -156,15 +151,13 @@ export class Contents {
 
   /** Returns what is still not as wanted, by what was read before the writing: the same, if nothing was written. */
   async #write(due: Entries, pass: Passing, writer: Writer, slices: Slices): Promise<Entries> {
-    const { wanted } = this.#options;
+    const { marks } = this;
     const servers = await this.#reader.servers(due.servers, slices);
-    const others = this.#foreign(servers);
+    const others = marks.foreign(servers);
     for (const { mark } of others)
       pass.conflicts.push(`mark 0x${mark.toString(16)} belongs to a foreign IPVS service`);
-    this.#claim(servers);
-    // Of ones that were refused before, and of those that have gone for good.
-    const known = [...this.#unusable].flatMap((key) => wanted.servers.get(key) ?? []);
-    this.#pullIn(due, [...others, ...known]);
+    marks.claim(servers);
+    marks.pullIn(due, [...others, ...marks.knownUnusable()]);
     const difference = this.#differServers(servers);
     const routes = this.#differRoutes(due.routes);
     const { elements } = writer;
@@ -175,8 +168,8 @@ export class Contents {
     await writer.writeElements({ add: only(marking.add, "marks"), remove: new Map() });
     await writer.run(difference.add);
     writer.writeRoutes({ add: routes.add, remove: [] });
-    const unusable = this.#findUnusable(servers);
-    if (this.#pullIn(due, [...others, ...unusable])) {
+    const unusable = marks.findUnusable(servers);
+    if (marks.pullIn(due, [...others, ...unusable])) {
       found = await this.#reader.elements(due.elements, slices);
       should = this.#wantedElements(due);
     }
@@ -186,16 +179,17 @@ export class Contents {
     await writer.writeElements(rest);
     await writer.run(difference.remove);
     writer.writeRoutes({ add: [], remove: routes.remove });
-    const gone = keeping(only(usable.remove, "marks"), this.#lingering(servers));
+    const gone = keeping(only(usable.remove, "marks"), marks.lingering(servers));
     await writer.writeElements({ add: new Map(), remove: gone });
     return this.#differing(due, servers, found);
   }
 
   /** Announcing waits for this: what was written is what is there. What is not is noted as refused, and not written. */
   async #verify(due: Entries, { owners, elements }: Writer, slices: Slices): Promise<Entries> {
+    const { marks } = this;
     const { refusals } = this.#options;
     const servers = await this.#reader.servers(due.servers, slices);
-    const others = this.#foreign(servers);
+    const others = marks.foreign(servers);
     const { add, remove } = this.#differServers(servers);
     for (const { operation, about } of [...add, ...remove]) {
       if (about.parent !== undefined && refusals.has(keyOfParent(about.parent))) continue;
@@ -211,78 +205,23 @@ export class Contents {
         refusals.note(keyOfSubject(about), owners.unverified(about));
       }
     }
-    const unusable = this.#findUnusable(servers);
-    this.#pullIn(due, [...others, ...unusable]);
+    const unusable = marks.findUnusable(servers);
+    marks.pullIn(due, [...others, ...unusable]);
     const found = await this.#reader.elements(due.elements, slices);
     const difference = elements.difference(this.#wantedElements(due), found, { others, unusable });
     const lingering = [...servers.present.keys()].filter((key) => !servers.wanted.has(key));
     elements.noteUnverified({ ...difference, remove: keeping(difference.remove, marksOf(lingering)) });
-    this.#release(due, servers, found);
+    marks.release(due, servers, found);
     return this.#differing(due, servers, found);
   }
 
   /** Not one port of any Service can be forwarded: that is no fault of an object. */
   #failIfNothingWorks(): void {
-    const { wanted, refusals } = this.#options;
-    if (this.#unusable.size === 0 || this.#unusable.size < wanted.servers.size) return;
+    const { refusals } = this.#options;
+    if (!this.marks.areAllUnusable) return;
     const [first] = refusals.list().filter(({ kind }) => kind === "virtualServer");
     const code = first?.code === "NotVerified" ? "NotVerified" : "KernelRefused";
     throw new ForwardingError(code, `${first?.attempt ?? "all virtual servers"}: ${first?.words ?? ""}`);
-  }
-
-  /** Wanted ones whose mark somebody else's service has. */
-  #foreign({ foreign }: Servers): VirtualServer[] {
-    return [...foreign].flatMap((key) => this.#options.wanted.servers.get(key) ?? []);
-  }
-
-  #claim({ wanted }: Servers): void {
-    for (const { mark } of wanted.values()) this.own.add(markValue(mark));
-  }
-
-  /**
-   * Marks, by `markValue`, of services that were to go and are there still: they stay recorded as ours, for nobody would
-   * know them for ours again.
-   */
-  #lingering({ wanted, present }: Servers): Set<string> {
-    const keys = [...present.keys()].filter((key) => !wanted.has(key));
-    const answers = keys.length === 0 ? [] : this.#options.kernel.servers.find(keys.map(parseServerKey));
-    return marksOf(keys.filter((_, at) => answers[at] !== undefined));
-  }
-
-  /** Marks whose elements and services are gone, and wanted no more: whoever has them from now on is somebody else. */
-  #release(due: Entries, { present }: Servers, found: ReadonlyMap<string, readonly Element[]>): void {
-    const there = marksOf([...present.keys()]);
-    for (const element of found.get("marks") ?? []) there.add(elementKey(element));
-    const wanted = this.#options.wanted.elements.get("marks");
-    for (const key of due.elements.get("marks") ?? [])
-      if (!there.has(key) && wanted?.has(key) !== true) this.own.delete(key);
-  }
-
-  /** Nothing may be marked for them: so what marks is looked at, too. Whether that is more than before. */
-  #pullIn(due: Entries, servers: readonly VirtualServer[]): boolean {
-    const marks = servers.map(({ mark }) => markValue(mark));
-    const more = new Set(marks.filter((mark) => !this.#withheld.has(mark)));
-    if (more.size === 0) return false;
-    for (const mark of more) this.#withheld.add(mark);
-    for (const [set, key] of this.#options.wanted.elementsOfMarks(more)) due.addElement(set, key);
-    return true;
-  }
-
-  /**
-   * Nothing may be marked for what is not in the kernel, or without its scheduler. Looks at those that were due; what an
-   * earlier pass found of others stands.
-   */
-  #findUnusable({ wanted: due, present, settled }: Servers): VirtualServer[] {
-    const { refusals, wanted } = this.#options;
-    for (const key of [...this.#unusable]) if (!wanted.servers.has(key)) this.#unusable.delete(key);
-    for (const key of settled) this.#unusable.delete(key);
-    for (const key of due.keys()) {
-      const there = present.get(key);
-      const isOff = refusals.has(keyOfParent(key)) && (there === undefined || isFilling(there));
-      if (isOff) this.#unusable.add(key);
-      else this.#unusable.delete(key);
-    }
-    return [...this.#unusable].flatMap((key) => wanted.servers.get(key) ?? []);
   }
 
   /** Without what the kernel refused a moment ago. */
@@ -348,9 +287,6 @@ export class Contents {
     return new Writer({ kernel, refusals, owning: wanted, changes, slices });
   }
 }
-
-const marksOf = (keys: readonly string[]): Set<string> =>
-  new Set(keys.map((key) => markValue(parseServerKey(key).mark)));
 
 /** Without those elements of the set `marks`. */
 function keeping(elements: ReadonlyMap<string, readonly Element[]>, marks: ReadonlySet<string>): Elements {

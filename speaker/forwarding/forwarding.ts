@@ -136,7 +136,7 @@ export class Forwarding {
     this.#stopAudit();
     this.#isBusy = true;
     try {
-      await emptyKernel(this.#kernel, this.#kept.contents.own, new Slices(this.#options.clock));
+      await emptyKernel(this.#kernel, this.#kept.contents.marks.own, new Slices(this.#options.clock));
       this.#refusals.clear();
       this.#beginAnew();
     } catch (error) {
@@ -183,7 +183,7 @@ export class Forwarding {
       portions,
     });
     const findings = new Findings(contents);
-    const audit = new Audit({ kernel: this.#kernel, wanted, own: contents.own, found: findings });
+    const audit = new Audit({ kernel: this.#kernel, wanted, own: contents.marks.own, found: findings });
     return { wanted, contents, findings, audit, comparing: audit.all(), auditor: undefined };
   }
 

@@ -5,12 +5,12 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { familyOf } from "#api/address.ts";
-import { errorText } from "#common/error.ts";
 import { addressKey, named } from "#speaker/forwarding/elements.ts";
 import type { Entries } from "#speaker/forwarding/entries.ts";
-import { placeOf, taken, unplanned, withoutVips } from "#speaker/forwarding/left-out.ts";
+import { placeOf, taken, unplanned } from "#speaker/forwarding/left-out.ts";
 import { idOf } from "#speaker/forwarding/mark.ts";
 import { marksOfPort, planElements, planPings, type SetElement } from "#speaker/forwarding/plan-port.ts";
+import { type Planned, plannedOf, type Surroundings } from "#speaker/forwarding/planned.ts";
 import {
   DEFAULT_SETTINGS,
   type ForwardedPort,
@@ -24,19 +24,6 @@ import type { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
 import type { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 import { canonical } from "#speaker/netlink/route.ts";
 
-/** What an input port came to. */
-interface Planned {
-  /** `192.0.2.1 TCP/80`. */
-  readonly place: string;
-  /** Without endpoints that nobody may forward to. */
-  readonly port: ForwardedPort;
-  readonly leftOut: readonly Refusal[];
-  /** No kernel could be given it. */
-  readonly isFailed: boolean;
-  /** Number of the last update that had it. */
-  seenIn: number;
-}
-
 export class Wanted {
   readonly #entries = new WantedEntries();
   readonly servers: Omit<WantedServers, "set" | "delete"> = this.#entries.servers;
@@ -49,7 +36,7 @@ export class Wanted {
   #planned = new Map<ForwardedPort, Planned>();
   #leftOut: readonly Refusal[] = [];
   readonly #vips = new Set<string>();
-  readonly #portsOfVip = new Map<string, Set<ForwardedPort>>();
+  readonly #portsOfVip = new Map<string, readonly ForwardedPort[]>();
   /** Which port has an id or a place; of ports that were left out, none. */
   #held = new Map<number | string, ForwardedPort>();
   #updates = 0;
@@ -115,7 +102,7 @@ export class Wanted {
   }
 
   /** Of those that are planned, without endpoints that nobody may forward to. */
-  portsOf(vip: string): Iterable<ForwardedPort> {
+  portsOf(vip: string): readonly ForwardedPort[] {
     return this.#portsOfVip.get(vip) ?? [];
   }
 
@@ -154,7 +141,8 @@ export class Wanted {
       const isKept =
         known !== undefined &&
         !(changedVips.size > 0 && port.endpoints.some(({ address }) => changedVips.has(address)));
-      const planned = isKept ? known : this.#planOne(port, place, added);
+      const planned = isKept ? known : plannedOf(port, place, this.#surroundings);
+      if (!isKept && !planned.isFailed) added.push(planned);
       next.set(port, planned);
       leftOut.push(...planned.leftOut);
       if (planned.isFailed) continue;
@@ -211,7 +199,8 @@ export class Wanted {
     for (const port of fresh) {
       looked += 1;
       if (looked % PIECE === 0) yield;
-      const planned = this.#planOne(port, placeOf(port), added);
+      const planned = plannedOf(port, placeOf(port), this.#surroundings);
+      if (!planned.isFailed) added.push(planned);
       this.#planned.set(port, planned);
       if (planned.leftOut.length > 0) this.#leftOut = [...this.#leftOut, ...planned.leftOut];
       if (planned.isFailed) continue;
@@ -221,6 +210,10 @@ export class Wanted {
     yield* this.#putAll(added, touched);
     yield* this.#planPings(touched);
     return true;
+  }
+
+  get #surroundings(): Surroundings {
+    return { settings: this.#settings, vips: this.#vips };
   }
 
   #isSeen({ seenIn }: Planned): boolean {
@@ -239,32 +232,14 @@ export class Wanted {
   *#planPings(vips: ReadonlySet<string>): Generator<undefined, void> {
     let looked = 0;
     for (const vip of vips) {
-      this.#entries.replace(`ping ${vip}`, planPings([...this.portsOf(vip)]));
+      this.#entries.replace(`ping ${vip}`, planPings(this.portsOf(vip)));
       looked += 1;
       if (looked % PIECE === 0) yield;
     }
   }
 
-  #planOne(port: ForwardedPort, place: string, added: Planned[]): Planned {
-    const leftOut: Refusal[] = [];
-    const sound = withoutVips(port, this.#vips, leftOut);
-    try {
-      // Whether it can be planned. What comes of it is made once more when it is put: to keep it for each of very many ports
-      // costs more.
-      planElements(sound, this.#settings);
-    } catch (error) {
-      leftOut.push(unplanned(port, "the port", errorText(error)));
-      return { place, port: sound, leftOut, isFailed: true, seenIn: 0 };
-    }
-    const planned = { place, port: sound, leftOut, isFailed: false, seenIn: 0 };
-    added.push(planned);
-    return planned;
-  }
-
   #put(port: ForwardedPort): void {
-    const sharing = this.#portsOfVip.get(port.vip);
-    if (sharing === undefined) this.#portsOfVip.set(port.vip, new Set([port]));
-    else sharing.add(port);
+    this.#portsOfVip.set(port.vip, [...this.portsOf(port.vip), port]);
     this.#entries.addServers(port, marksOfPort(port, this.#settings));
     for (const one of planElements(port, this.#settings)) this.#entries.add(one);
   }
@@ -284,9 +259,9 @@ export class Wanted {
       if (planned.isFailed) continue;
       const { port } = planned;
       vips.add(port.vip);
-      const sharing = this.#portsOfVip.get(port.vip);
-      sharing?.delete(port);
-      if (sharing?.size === 0) this.#portsOfVip.delete(port.vip);
+      const sharing = this.portsOf(port.vip).filter((other) => other !== port);
+      if (sharing.length === 0) this.#portsOfVip.delete(port.vip);
+      else this.#portsOfVip.set(port.vip, sharing);
       // The same as when it was put: to make it again costs less than to keep it for each of them.
       this.#entries.removeServers(port, marksOfPort(port, this.#settings));
       for (const one of planElements(port, this.#settings)) this.#entries.remove(one);
