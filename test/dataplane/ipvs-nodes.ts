@@ -2,11 +2,14 @@
  * Three nodes with pods under a kernel that has ip_vs (a guest, if this one has not), real speakers in mode IPVS on
  * them, and a real API server on this machine. What tests of the whole way of a packet start from.
  */
+import assert from "node:assert/strict";
 import { copyFile } from "node:fs/promises";
 import { LABEL_EXCLUDE_NODE, PORT } from "#api/names.ts";
 import type { Running } from "#hack/guest/channel.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
 import { bundle } from "#hack/images/bundle.ts";
+import type { DebugPlan } from "#speaker/debug-plan.ts";
+import type { ForwardingCounts } from "#speaker/forwarding/types.ts";
 import { elect } from "#speaker/plan/elect.ts";
 import { startEchoServers } from "#test/dataplane/flows.ts";
 import { Cluster, SYSTEM } from "#test/layer2/speaker-cluster.ts";
@@ -219,10 +222,13 @@ export class IpvsNodes implements AsyncDisposable {
     this.#speakers.get(name)?.kill(isPaused ? "SIGSTOP" : "SIGCONT");
   }
 
-  /** `/debug/plan` of a node's speaker. */
-  async debug(name: string): Promise<{ forwarding: { netlinkMessagesWritten: number; passes: number } }> {
+  /** What a node's speaker counts of its forwarding, by its `/debug/plan`. */
+  async counts(name: string): Promise<ForwardingCounts> {
     const ask = `fetch("http://127.0.0.1:${PORT.speaker}/debug/plan").then((r) => r.text()).then(console.log)`;
-    return JSON.parse(await this.on(name, `node -e '${ask}'`)) as Awaited<ReturnType<IpvsNodes["debug"]>>;
+    const plan = JSON.parse(await this.on(name, `node -e '${ask}'`)) as DebugPlan;
+    const counts = plan.forwarding.actual as ForwardingCounts;
+    assert.equal(typeof counts.passes, "number", JSON.stringify(counts));
+    return counts;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

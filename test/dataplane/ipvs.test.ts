@@ -235,13 +235,13 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       },
       LONG,
     );
-    const before = (await nodes.debug(name)).forwarding;
+    const before = await nodes.counts(name);
     told = "";
     let now = before;
     await until(
       "three more passes",
       async () => {
-        now = (await nodes.debug(name)).forwarding;
+        now = await nodes.counts(name);
         return now.passes >= before.passes + 3;
       },
       LONG,
