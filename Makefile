@@ -146,6 +146,7 @@ bench-forwarding: setup addon ## What forwarding adds to a request and to a pack
 bench-scale: setup addon ## What 10,000 Services of ten pods cost a speaker: with a kernel in memory, then with a real one
 	@node test/bench/scale.ts
 	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real
+	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real --services 5000
 
 .PHONY: bench-lab
 bench-lab: images ## What the lab's kernels cost, beside each other; keeps docs/results/lab.md

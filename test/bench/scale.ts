@@ -5,6 +5,7 @@
  *
  *   node test/bench/scale.ts [--services 10000] [--endpoints 10] [--changes 300] [--kernel fake|real]
  */
+import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { systemClock } from "#common/clock.ts";
@@ -42,6 +43,8 @@ const forwarding = new Forwarding(kernel, {
     drifts += 1;
   },
 });
+/** MiB, of the speaker. */
+const RSS_BAR = services <= 5_000 ? 120 : 200;
 const world = new ScaleWorld(services, endpoints);
 const planner = new Planner();
 
@@ -92,12 +95,27 @@ async function pass(): Promise<Passed> {
   };
 }
 
+/** MiB that neither programs nor their files have: what /proc/meminfo says of slabs alone leaves out mh's tables. */
+function kernelMemory(): number {
+  const kib = new Map(
+    readFileSync("/proc/meminfo", "utf8")
+      .split("\n")
+      .map((line) => line.split(/:\s+/))
+      .map(([key = "", value = ""]) => [key, Number.parseInt(value, 10)]),
+  );
+  const of = (key: string): number => kib.get(key) ?? Number.NaN;
+  return (of("MemTotal") - of("MemFree") - of("Buffers") - of("Cached") - of("AnonPages")) / 1_024;
+}
+
+const kernelBefore = kernelMemory();
 const delays = monitorEventLoopDelay({ resolution: 2 });
+const p99s: number[] = [];
 /** Prints by how much timers were late, and begins anew. */
 function printDelays(name: string, bar: boolean): void {
   delays.disable();
   const [p99, max] = [delays.percentile(99) / 1e6, delays.max / 1e6];
   print(name, { p99_ms: round(p99), max_ms: round(max), ...(bar && { bar: 50, met: p99 <= 50 }) });
+  p99s.push(p99);
   delays.reset();
 }
 
@@ -158,6 +176,8 @@ await systemClock.sleep(10_000);
 const { user, system } = process.cpuUsage(cpu);
 const used = (user + system) / 1000 / (performance.now() - startedAt);
 printDelays("event-loop-audit", true);
+const worst = Math.max(...p99s);
+print("event-loop", { p99_ms: round(worst), of: "the worst of these phases", bar: 50, met: worst <= 50 });
 print("audit", {
   cpu_percent: round(used * 100),
   round_ms: round(forwarding.lastAudit?.tookMs ?? Number.NaN),
@@ -167,8 +187,12 @@ const memory = process.memoryUsage();
 print("speaker-rss", {
   mib: Math.round(memory.rss / 2 ** 20),
   heap_mib: Math.round(memory.heapUsed / 2 ** 20),
-  ...(isReal && { bar: 200, met: memory.rss <= 200 * 2 ** 20 }),
+  ...(isReal && { bar: RSS_BAR, met: memory.rss <= RSS_BAR * 2 ** 20 }),
 });
+if (isReal) {
+  const mib = Math.round(kernelMemory() - kernelBefore);
+  print("kernel-memory", { mib, ...(services === 5_000 && { bar: 250, met: mib <= 250 }) });
+}
 forwarding.close();
 
 const coldMs = cold.planMs + cold.forwardMs;
