@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { availableParallelism, loadavg } from "node:os";
+import { run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 import { Asker, nowMs } from "../layer2/asker.ts";
 import { expected, LONG, NAMES, SpeakerNodes, VIP, VIP6 } from "../layer2/speaker-nodes.ts";
@@ -59,10 +60,10 @@ async function takeovers(
 ): Promise<number[]> {
   const owner = expected(vip);
   const times: number[] = [];
-  for (let run = 0; run < runs; run++) {
+  for (let turn = 0; turn < runs; turn++) {
     asker.forget();
     // Not always at the same moment of a ping's interval.
-    const end = nowMs() + ((run * 37) % 100);
+    const end = nowMs() + ((turn * 37) % 100);
     await until("a moment", () => nowMs() >= end, { everyMs: 1 });
     const since = nowMs();
     await take(owner);
@@ -95,10 +96,15 @@ const restart = (owner: string): unknown => nodes.start(owner);
 print("speaker-killed", { ...spread(await takeovers(VIP, kill, restart)), api: "there" });
 
 for (const name of NAMES) {
-  await netem(name, "add", "delay 100ms 100ms loss 20%");
+  onHost(
+    name,
+    `table inet weather {
+      chain in { type filter hook input priority 0; udp dport 7474 numgen random mod 100 < 20 drop; }
+    }`,
+  );
 }
-print("false-moves-loss", { moves: await moves(), minutes, weather: "20 % loss, 0 to 200 ms of delay" });
-for (const name of NAMES) await netem(name, "del");
+print("false-moves-loss", { moves: await moves(), minutes, weather: "every fifth datagram of gossip lost" });
+for (const name of NAMES) onHost(name, "delete table inet weather");
 await rest();
 
 const busy: ChildProcess[] = Array.from({ length: 8 }, () =>
@@ -107,11 +113,6 @@ const busy: ChildProcess[] = Array.from({ length: 8 }, () =>
 print("false-moves-starved", { moves: await moves(), minutes, weather: "8 busy processes" });
 for (const one of busy) one.kill("SIGKILL");
 
-async function netem(name: string, verb: "add" | "del", what = ""): Promise<void> {
-  const rule = what === "" ? [] : ["netem", ...what.split(" ")];
-  const command = ["netns", "exec", hostOf(name).namespace, "tc", "qdisc", verb, "dev", "eth0", "root"];
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn("ip", [...command, ...rule], { stdio: ["ignore", "inherit", "inherit"] });
-    child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`tc ended with ${code}`))));
-  });
+function onHost(name: string, commands: string): void {
+  run("ip", "netns", "exec", hostOf(name).namespace, "nft", commands);
 }
