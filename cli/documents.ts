@@ -165,11 +165,11 @@ function readDocument(document: Document, context: Context): Documents {
     return { ...NO_DOCUMENTS, strangers: [{ file, line, message: NO_MANIFEST, value }] };
   }
   const unreadable: Unreadable[] = [];
-  const tell = (at: number, message: string): void => {
+  const note = (at: number, message: string): void => {
     unreadable.push({ file, line: at, message });
   };
   const lineOf = (node: unknown): number => placeOf(node, lines).line;
-  const parts = spread({ value, node: document.contents, depth: 0 }, lineOf, tell);
+  const parts = spread({ value, node: document.contents, depth: 0 }, lineOf, note);
   const found = parts.map(({ object, node }) => ({
     file,
     line: lineOf(node),
@@ -233,18 +233,18 @@ interface Part {
 function spread(
   part: Part,
   lineOf: (node: unknown) => number,
-  tell: (line: number, message: string) => void,
+  note: (line: number, message: string) => void,
 ): { object: Manifest; node: unknown }[] {
   const line = lineOf(part.node);
   const object = manifestOf(part);
   if (object === undefined) {
-    tell(line, NO_MANIFEST);
+    note(line, NO_MANIFEST);
     return [];
   }
   const { items } = object;
   if (!object.kind.endsWith("List") || !Array.isArray(items)) return [{ object, node: part.node }];
   if (part.depth >= MAX_DEPTH) {
-    tell(line, `lists lie more than ${MAX_DEPTH} deep in each other`);
+    note(line, `lists lie more than ${MAX_DEPTH} deep in each other`);
     return [];
   }
   const nodes = isMap(part.node) ? part.node.get("items", true) : undefined;
@@ -252,7 +252,7 @@ function spread(
   return items.flatMap((value: unknown, at) => {
     const node = isSeq(nodes) ? nodes.items[at] : undefined;
     const of = kind === "" ? {} : { of: { apiVersion: object.apiVersion, kind } };
-    return spread({ value, node: node ?? part.node, depth: part.depth + 1, ...of }, lineOf, tell);
+    return spread({ value, node: node ?? part.node, depth: part.depth + 1, ...of }, lineOf, note);
   });
 }
 

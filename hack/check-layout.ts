@@ -3,7 +3,7 @@
  * decides, no clock, chance or environment in it, names, and sizes. Ends with 1 and one line for each fault.
  */
 import { CODE, folderFaults, sharingFaults } from "#hack/borders/folders.ts";
-import { ambientFaults, lengthFaults, lengthNotes, nameFaults } from "#hack/borders/names.ts";
+import { ambientFaults, lengthFaults, lengthNotes, nameFaults, verbFaults } from "#hack/borders/names.ts";
 import { circleFaults, roomFaults, shellFaults, staleRules } from "#hack/borders/rooms.ts";
 import { readSources } from "#hack/borders/source.ts";
 
@@ -17,6 +17,7 @@ const faults = [
   staleRules,
   ambientFaults,
   nameFaults,
+  verbFaults,
   lengthFaults,
 ].flatMap((faultsOf) => faultsOf(files));
 for (const note of lengthNotes(files)) process.stdout.write(`note: ${note}\n`);

@@ -26,7 +26,7 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
     opened ??= open();
     return opened;
   };
-  const tell = (reconciled: Reconciled, isRepair: boolean): void => {
+  const report = (reconciled: Reconciled, isRepair: boolean): void => {
     for (const { action, kind, name } of reconciled.changes) {
       if (action === "keep")
         log.info("an older build changed it, and somebody else uses it by now: it is left", { kind, name });
@@ -49,7 +49,7 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
       made = undefined;
       const reconciled = await forwarding().reconcile(input, isDue);
       if (reconciled.isComplete) made = input;
-      tell(reconciled, isRepair);
+      report(reconciled, isRepair);
       return reconciled;
     },
     async remove() {

@@ -75,17 +75,17 @@ const contains = ({ ranges }: Pool, { family, value }: Address): boolean =>
 function wishOf(found: Found, pools: readonly Pool[], notes: Notes): Wish {
   const { name = "", namespace = "" } = metadataOf(found.object);
   const spec: Spec = isMap(found.object.spec) ? found.object.spec : {};
-  const tell = (message: string): void => notes.addFound(found, message);
-  const annotations = annotationsOf(found, tell);
-  const pool = readAnnotation(annotations, ANNOTATION_POOL, tell);
+  const note = (message: string): void => notes.addFound(found, message);
+  const annotations = annotationsOf(found, note);
+  const pool = readAnnotation(annotations, ANNOTATION_POOL, note);
   if (pool !== undefined && !pools.some((each) => each.name === pool)) {
-    tell(`asks for pool "${pool}", which is not among those that are made`);
+    note(`asks for pool "${pool}", which is not among those that are made`);
   }
-  const asked = readAnnotation(annotations, ANNOTATION_ADDRESSES, tell);
+  const asked = readAnnotation(annotations, ANNOTATION_ADDRESSES, note);
   const field =
     typeof spec.loadBalancerIP === "string" && spec.loadBalancerIP !== "" ? spec.loadBalancerIP : undefined;
   if (field !== undefined && asked !== undefined) {
-    tell(
+    note(
       `spec.loadBalancerIP is "${field}" and an annotation asks for "${asked}": only one of them may ask, it gets nothing`,
     );
   }
@@ -94,9 +94,9 @@ function wishOf(found: Found, pools: readonly Pool[], notes: Notes): Wish {
     .filter((text) => text !== "")
     .flatMap((text) => {
       const address = parseAddress(text);
-      if (address === undefined) tell(`asks for "${text}", which is no address`);
+      if (address === undefined) note(`asks for "${text}", which is no address`);
       else if (!pools.some((each) => contains(each, address)))
-        tell(`asks for ${text}, which is in no pool that is made`);
+        note(`asks for ${text}, which is in no pool that is made`);
       return address === undefined ? [] : [address];
     });
   const isLocal = spec.externalTrafficPolicy === "Local";
@@ -105,7 +105,7 @@ function wishOf(found: Found, pools: readonly Pool[], notes: Notes): Wish {
     key: `${namespace === "" ? "default" : namespace}/${name}`,
     namespace,
     addresses,
-    sharing: readAnnotation(annotations, ANNOTATION_SHARING_KEY, tell),
+    sharing: readAnnotation(annotations, ANNOTATION_SHARING_KEY, note),
     backend: isLocal ? canonical(spec.selector ?? {}) : "",
     ports: listOf<Spec>(spec, "ports")
       .filter(isMap)
@@ -113,7 +113,7 @@ function wishOf(found: Found, pools: readonly Pool[], notes: Notes): Wish {
   };
 }
 
-function annotationsOf(found: Found, tell: (message: string) => void): Readonly<Record<string, string>> {
+function annotationsOf(found: Found, note: (message: string) => void): Readonly<Record<string, string>> {
   const written = metadataOf(found.object).annotations;
   const annotations = Object.fromEntries(
     Object.entries(isMap(written) ? written : {}).map(([name, value]) => [name, String(value).trim()]),
@@ -121,9 +121,9 @@ function annotationsOf(found: Found, tell: (message: string) => void): Readonly<
   const known: readonly string[] = [...ANNOTATION_POOL, ...ANNOTATION_ADDRESSES, ...ANNOTATION_SHARING_KEY];
   for (const [name, value] of Object.entries(annotations)) {
     const ours = Object.hasOwn(OTHERS, name) ? OTHERS[name] : undefined;
-    if (ours !== undefined) tell(`annotation ${name} is not read: write ${ours} "${value}"`);
+    if (ours !== undefined) note(`annotation ${name} is not read: write ${ours} "${value}"`);
     else if (METALLB.test(name) && !known.includes(name) && !WRITTEN.test(name)) {
-      tell(`annotation ${name} is not read: nothing of ours corresponds to it`);
+      note(`annotation ${name} is not read: nothing of ours corresponds to it`);
     }
   }
   return annotations;
@@ -133,7 +133,7 @@ function annotationsOf(found: Found, tell: (message: string) => void): Readonly<
 function readAnnotation(
   annotations: Readonly<Record<string, string>>,
   spellings: readonly string[],
-  tell: (message: string) => void,
+  note: (message: string) => void,
 ): string | undefined {
   const found = spellings.flatMap((name) => {
     const value = Object.hasOwn(annotations, name) ? annotations[name] : undefined;
@@ -142,7 +142,7 @@ function readAnnotation(
   const [first, ...others] = found;
   const other = others.find(({ value }) => value !== first?.value);
   if (first !== undefined && other !== undefined) {
-    tell(
+    note(
       `annotation ${first.name} is "${first.value}" and ${other.name} is "${other.value}": they must be equal, it gets nothing`,
     );
     return undefined;

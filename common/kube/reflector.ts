@@ -272,7 +272,7 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
       if (this.#unreadable.size < MAX_UNREADABLE)
         this.#unreadable.set(keyOf(object), errorText(error).slice(0, 1_000));
       const fields = { object: keyOf(object).slice(0, 600), error: errorText(error).slice(0, 1_000) };
-      this.#setbacks.tell("PROJECTION", "an object cannot be read and is left out", fields);
+      this.#setbacks.log("PROJECTION", "an object cannot be read and is left out", fields);
       return undefined;
     }
   }

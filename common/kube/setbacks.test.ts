@@ -58,7 +58,7 @@ test("each cause is told once in five minutes, with how often it came; all are c
   for (let round = 0; round < 1_000; round += 1) {
     setbacks.note(refusal(503));
     setbacks.note(new ConnectionError("NETWORK", "watch", "reset"));
-    setbacks.tell("PROJECTION", "an object", {});
+    setbacks.log("PROJECTION", "an object", {});
     setbacks.note(new TypeError("ours"));
   }
   const causes = ["HTTP_503", "NETWORK", "PROJECTION", "OTHER"];
@@ -95,6 +95,6 @@ test("each failure is told with its cause, for metrics", () => {
   setbacks.note(refusal(503));
   setbacks.note(refusal(503));
   setbacks.note(new ConnectionError("TIMEOUT", "list", "late"));
-  setbacks.tell("PROJECTION", "an object is left out", {});
+  setbacks.log("PROJECTION", "an object is left out", {});
   assert.deepEqual(causes, ["HTTP_503", "HTTP_503", "TIMEOUT", "PROJECTION"]);
 });

@@ -74,7 +74,7 @@ export class Setbacks {
     const failures = isGone(error) ? ++this.#goneInRow : ++this.#inRow;
     const capMs = isUseless(error) ? Math.max(USELESS_CAP_MS, backoffMs.capMs) : backoffMs.capMs;
     const waitMs = backoff(failures, { ...backoffMs, capMs }, random) + retryAfterMs(error);
-    this.tell(causeOf(error), `${happened(error)}, going on with what is known`, {
+    this.log(causeOf(error), `${happened(error)}, going on with what is known`, {
       error: errorText(error).slice(0, MAX_TEXT),
       failures,
       waitMs: Math.round(waitMs),
@@ -83,7 +83,7 @@ export class Setbacks {
   }
 
   /** Counts `cause` and logs a warning, unless there was one a short while ago. */
-  tell(cause: string, message: string, fields: Readonly<Record<string, unknown>>): void {
+  log(cause: string, message: string, fields: Readonly<Record<string, unknown>>): void {
     const { clock, log, onCause } = this.#options;
     const now = clock.now();
     onCause?.(cause);

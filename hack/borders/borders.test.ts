@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { folderFaults, sharingFaults } from "#hack/borders/folders.ts";
-import { ambientFaults, lengthFaults, nameFaults } from "#hack/borders/names.ts";
+import { ambientFaults, lengthFaults, nameFaults, verbFaults } from "#hack/borders/names.ts";
 import { circleFaults, roomFaults, shellFaults } from "#hack/borders/rooms.ts";
 import { type SourceFile, sourceOf } from "#hack/borders/source.ts";
 
@@ -118,6 +118,21 @@ const CASES: readonly {
     faults: [
       "speaker/plan/plan.ts: decides or encodes, and reaches a shell: speaker/plan/plan.ts -> speaker/far.ts -> speaker/native/socket.ts",
       "speaker/bgp/wire/open.ts: decides or encodes, and reaches a shell: speaker/bgp/wire/open.ts -> node:net",
+    ],
+  },
+  {
+    rule: verbFaults,
+    what: "a function that tells, and a variable of what was told",
+    texts: {
+      "speaker/a.ts": "function tellPeers() {}\n  #tell(error) {}\nconst told = 1;\nthis.#retell();",
+      "common/b.ts": "const tell = (text) => text;\n// function tell(it)s all\nconst tells: Tell[] = [];",
+      "test/c.ts": "function tell() {}",
+    },
+    faults: [
+      "speaker/a.ts:1: tellPeers: name it by what it does",
+      "speaker/a.ts:2: tell: name it by what it does",
+      "common/b.ts:1: tell: name it by what it does",
+      "common/b.ts:2: tell: name it by what it does",
     ],
   },
   {

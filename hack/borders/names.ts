@@ -43,6 +43,19 @@ export function nameFaults(files: readonly SourceFile[]): string[] {
   return [...styles, ...twins];
 }
 
+/** A function of this name could advertise, announce, report, emit, log or post: it is named by what it does. */
+const TELLING = /(?:\bfunction |\bconst |#)(tell[A-Z]?\w*) ?(?:=|\()/;
+
+export const verbFaults = (files: readonly SourceFile[]): string[] =>
+  files
+    .filter(({ path, isTest }) => !isTest && ["api", "common", ...ROLES].includes(folderOf(path)))
+    .flatMap(({ path, text }) =>
+      text.split("\n").flatMap((line, at) => {
+        const name = TELLING.exec(line)?.[1];
+        return name === undefined ? [] : [`${path}:${at + 1}: ${name}: name it by what it does`];
+      }),
+    );
+
 /** Words that bring in time, chance or the environment, and the files that may hold them. */
 const IMPURE =
   /\b(Date\.now|new Date\(\)|performance\.now|setTimeout|setInterval|setImmediate|Math\.random|randomBytes|process\.env)\b/;

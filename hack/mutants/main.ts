@@ -79,6 +79,8 @@ function pass(copy: string, tests: readonly string[]): boolean {
   const argv = [
     "--import",
     "./test/end.ts",
+    "--import",
+    "./hack/mutants/no-shrinking.ts",
     "--test",
     "--test-isolation=none",
     "--test-reporter=dot",

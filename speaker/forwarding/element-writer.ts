@@ -86,7 +86,7 @@ export class ElementWriter {
     if (difference.add.size + difference.remove.size === 0) return;
     const error = this.#attempt(difference);
     if (error === undefined) {
-      tell(difference, changes);
+      record(difference, changes);
       return;
     }
     if (!this.#table.exists()) throw faultOf(error);
@@ -100,7 +100,7 @@ export class ElementWriter {
     for (const { item, error: why } of refused) this.#note(item[0], why);
     const owners = new Set(refused.map(({ item: [owner] }) => owner));
     const done = parts.filter(([owner]) => !owners.has(owner)).map(([, part]) => part);
-    tell(joined(done), changes);
+    record(joined(done), changes);
   }
 
   /** Reads back what was written, and gives what still differs. */
@@ -179,7 +179,7 @@ function append(elements: Map<string, Element[]>, set: string, element: Element)
   else list.push(element);
 }
 
-function tell({ add, remove }: ElementDifference, changes: Changes): void {
+function record({ add, remove }: ElementDifference, changes: Changes): void {
   for (const [action, elements] of [
     ["create", add],
     ["remove", remove],

@@ -19,13 +19,13 @@ const PRIORITY = 1;
 const COUNT_MS = 5_000;
 const GOODBYE_MS = 50;
 
-const tell = (message: FromGossipWorker): void => port.postMessage(message);
+const post = (message: FromGossipWorker): void => port.postMessage(message);
 
 try {
   scheduleFifo(PRIORITY);
-  tell({ type: "scheduling", class: "fifo" });
+  post({ type: "scheduling", class: "fifo" });
 } catch (error) {
-  tell({ type: "scheduling", class: "normal", why: errorText(error) });
+  post({ type: "scheduling", class: "normal", why: errorText(error) });
 }
 
 let session: GossipSession | undefined;
@@ -41,11 +41,11 @@ async function take(message: ToGossipWorker): Promise<void> {
         clock: systemClock,
         random: systemRandom,
         open: openSockets,
-        onChange: (name, state) => tell({ type: "changed", name, state }),
+        onChange: (name, state) => post({ type: "changed", name, state }),
         // A packet that the kernel did not take is one that was lost.
         onError: () => undefined,
       });
-      tell({ type: "opened" });
+      post({ type: "opened" });
       session.setPeers(message.peers);
       return;
     }
@@ -61,7 +61,7 @@ async function take(message: ToGossipWorker): Promise<void> {
       await systemClock.sleep(GOODBYE_MS);
       session?.close();
       session = undefined;
-      tell({ type: "left" });
+      post({ type: "left" });
       return;
     case "close":
       session?.close();
@@ -71,7 +71,7 @@ async function take(message: ToGossipWorker): Promise<void> {
       session?.close();
       session = undefined;
       stopCounting();
-      tell({ type: "ended" });
+      post({ type: "ended" });
       port?.close();
       return;
   }
@@ -79,7 +79,7 @@ async function take(message: ToGossipWorker): Promise<void> {
 
 let cancelCount = systemClock.after(COUNT_MS, count);
 function count(): void {
-  if (session !== undefined) tell({ type: "counts", counts: session.counts, health: session.health });
+  if (session !== undefined) post({ type: "counts", counts: session.counts, health: session.health });
   cancelCount = systemClock.after(COUNT_MS, count);
 }
 const stopCounting = (): void => cancelCount();
@@ -89,5 +89,5 @@ let last: Promise<void> = Promise.resolve();
 port.on("message", (message: ToGossipWorker) => {
   last = last
     .then(() => take(message))
-    .catch((error: unknown) => tell({ type: "failed", message: errorText(error) }));
+    .catch((error: unknown) => post({ type: "failed", message: errorText(error) }));
 });
