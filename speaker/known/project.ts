@@ -226,6 +226,9 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
       optional(fields, NO_FIELDS)(read.membership, "spec.membership").port,
       "spec.membership.port",
     ),
+    ...(optional(flag, false)(read.ignoreExcludeLabel, "spec.ignoreExcludeLabel")
+      ? { ignoresExcludeLabel: true }
+      : {}),
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
   };
 }

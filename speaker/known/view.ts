@@ -155,6 +155,8 @@ export interface LoadBalancerView {
   readonly addressConflict: "defend" | "yield";
   /** Where speakers gossip, UDP and TCP. */
   readonly gossipPort: number;
+  /** Nodes with the exclude label attract traffic as well. */
+  readonly ignoresExcludeLabel?: true;
   /** The class of Services that are ours. If it is not set, Services without a class are ours. */
   readonly loadBalancerClass?: string;
 }

@@ -42,7 +42,9 @@ export class Places {
     const { live, states } = view.members;
     this.#able = live.filter((name) => {
       const labels = view.nodes.get(name)?.labels;
-      if (labels === undefined || labels[LABEL_EXCLUDE_NODE] !== undefined) return false;
+      if (labels === undefined) return false;
+      const isExcluded = labels[LABEL_EXCLUDE_NODE] !== undefined;
+      if (isExcluded && view.loadBalancer.ignoresExcludeLabel !== true) return false;
       return hasLabels(labels, view.loadBalancer.nodeSelector) && states.get(name)?.isReady === true;
     });
     const isSame =

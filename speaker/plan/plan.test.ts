@@ -38,6 +38,7 @@ describe("owner", () => {
     ["all", {}, NAMES],
     ["a dead speaker", { live: ["n1", "n3"] }, ["n1", "n3"]],
     ["a node with the exclude label", { nodes: excluded }, ["n2", "n3"]],
+    ["the exclude label where it is ignored", { nodes: excluded, ignoresExcludeLabel: true }, NAMES],
     ["a node that is not there", { nodes: [node("n1"), node("n3")] }, ["n1", "n3"]],
     ["not selected", { nodes: rack, nodeSelector: { rack: "b" } }, ["n2"]],
     [

@@ -66,6 +66,7 @@ export interface World {
   states?: Readonly<Record<string, SpeakerState>>;
   mode?: "IPVS" | "KubeProxy";
   nodeSelector?: Record<string, string>;
+  ignoresExcludeLabel?: true;
 }
 
 export const POOL: PoolView = {
@@ -90,6 +91,7 @@ export function view(world: World, own = "n1"): ClusterView {
       scheduler: "mh",
       addressConflict: "defend",
       gossipPort: 7474,
+      ...(world.ignoresExcludeLabel === true ? { ignoresExcludeLabel: true } : {}),
     },
     nodes: new Map(nodes.map((entry) => [entry.name, entry])),
     pools: new Pools(world.pools ?? [POOL]),

@@ -698,6 +698,10 @@ export interface LoadBalancerSpec {
    */
   loadBalancerClass?: string;
   /**
+   * Let nodes with the label node.kubernetes.io/exclude-from-external-load-balancers attract traffic as well, for clusters all of whose nodes bear it. With false, the default, they attract none.
+   */
+  ignoreExcludeLabel?: boolean;
+  /**
    * What else the controllers' pods are given.
    */
   controllerConfig?: {

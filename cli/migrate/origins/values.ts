@@ -169,7 +169,14 @@ const CONFIG: Readonly<Record<string, string>> = {
   podAnnotations: "annotations",
   resources: "resources",
 };
-const READ = ["nodeSelector", "tolerations", "logLevel", "enabled", ...Object.keys(CONFIG)];
+const READ = [
+  "nodeSelector",
+  "tolerations",
+  "logLevel",
+  "enabled",
+  "ignoreExcludeLB",
+  ...Object.keys(CONFIG),
+];
 /** Not told: they are about the chart's own pods and objects, of which ours needs none. */
 const SILENT = [
   "nameOverride",
@@ -233,6 +240,7 @@ function readRole(role: "controller" | "speaker", given: Spec, spec: Spec): void
   const selector = role === "controller" ? "controllerNodeSelector" : "nodeSelector";
   if (!isEmpty(given.nodeSelector)) spec[selector] = given.nodeSelector;
   if (!isEmpty(given.tolerations)) spec[`${role}Tolerations`] = given.tolerations;
+  if (role === "speaker" && given.ignoreExcludeLB === true) spec.ignoreExcludeLabel = true;
   const config: Spec = {};
   for (const [name, ours] of Object.entries(CONFIG)) if (!isEmpty(given[name])) config[ours] = given[name];
   if (Object.keys(config).length > 0) spec[`${role}Config`] = config;

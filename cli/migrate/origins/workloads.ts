@@ -41,6 +41,7 @@ export function specOfWorkload({ object }: Found, role: Role): Spec {
     isMap(container) ? listOf(container, "args") : [],
   );
   for (const arg of args.map(String)) {
+    if (/^--ignore-exclude-lb(=true)?$/.test(arg)) spec.ignoreExcludeLabel = true;
     const [, name, value = ""] = /^--(lb-class|log-level)=(.+)$/.exec(arg) ?? [];
     if (name === "lb-class") spec.loadBalancerClass = value;
     if (name === "log-level" && value !== "info") spec.logLevel = value;
