@@ -61,3 +61,9 @@ test("control and bidi characters of names, fields and files are printed as esca
   assert.equal(JSON.parse(json).objects[0].name, "a\u001b[2J\u202e");
   assert.doesNotMatch(forPeople(check("a: [1\u009b\n", "f\u202e")), /[\p{Bidi_Control}\u0080-\u009f]/u);
 });
+
+test("a name that is an object, with a toString of its own, is refused as any other", () => {
+  assert.deepEqual(messagesOf(check(pool("{ toString: 1 }", "addresses: [10.0.0.0/24]"))), [
+    'metadata.name: {"toString":1} is not a name: lower case, digits, - and .',
+  ]);
+});

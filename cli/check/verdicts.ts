@@ -121,7 +121,8 @@ function metadataOf({ metadata }: Manifest): Partial<ObjectMeta> {
 function inNamespace(object: Manifest, namespace: string): Manifest & Judged {
   const metadata = metadataOf(object);
   // Whether it has a name at all is asked of the manifest itself: the name here is for what is printed.
-  const name = String(metadata.name ?? "");
+  const written: unknown = metadata.name ?? "";
+  const name = typeof written === "string" ? written : JSON.stringify(written);
   return { ...(withoutNulls(object) as Manifest), metadata: { namespace, ...metadata, name } };
 }
 

@@ -4,7 +4,7 @@ import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import { type Selector, selectorKey } from "#api/v1beta1/admission/selectors.ts";
 import { ownOf } from "#cli/check/unknown.ts";
 import type { Aliases } from "#cli/migrate/communities.ts";
-import { dropUnset, isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
+import { dropUnset, inText, isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
 
 /** Fields of both that choose pools; they are gone once the pool says it itself. */
 const CHOOSING = ["ipAddressPools", "ipAddressPoolSelectors"];
@@ -41,7 +41,7 @@ export function noteUnsupported(
   const { spec } = advertisement;
   for (const name of listOf(spec, "ipAddressPools")) {
     if (!pools.some((pool) => pool.name === name)) {
-      notes.add(advertisement, `spec.ipAddressPools: there is no pool "${String(name)}"`);
+      notes.add(advertisement, `spec.ipAddressPools: there is no pool "${inText(name)}"`);
     }
   }
   if (!pools.some((pool) => selects(advertisement, pool))) {
@@ -77,7 +77,7 @@ export function noteExposure(pool: Source, advertisements: readonly Source[], no
   for (const advertisement of advertisements.filter(forSome)) {
     const { kind, name, spec } = advertisement;
     if (forAll.has(fieldsOf(advertisement)) || canonical(spec.serviceSelectors) === ofPool) continue;
-    const peers = listOf(spec, "peers").map((peer) => `"${String(peer)}"`);
+    const peers = listOf(spec, "peers").map((peer) => `"${inText(peer)}"`);
     const to =
       kind !== "BGPAdvertisement" ? "" : peers.length === 0 ? " to all peers" : ` to ${peers.join(", ")}`;
     notes.grows(

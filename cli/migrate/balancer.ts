@@ -2,7 +2,16 @@
 import { APP_NAME, CONTROLLER_NAME, LABEL_COMPONENT, LABEL_NAME, SPEAKER_NAME } from "#api/names.ts";
 import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import type { Converted } from "#cli/migrate/pools.ts";
-import { deep, dropUnset, isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
+import {
+  deep,
+  dropUnset,
+  inText,
+  isMap,
+  listOf,
+  type Notes,
+  type Source,
+  type Spec,
+} from "#cli/migrate/source.ts";
 
 const WHY: Readonly<Record<string, string>> = {
   bgpBackend: "speakers speak BGP themselves",
@@ -78,7 +87,7 @@ function translatedSelector(selector: Spec): Spec {
     ? {
         matchLabels: Object.fromEntries(
           Object.entries(selector.matchLabels).map(
-            ([key, value]) => LABELS[`${key}=${String(value)}`] ?? [key, value],
+            ([key, value]) => LABELS[`${key}=${inText(value)}`] ?? [key, value],
           ),
         ),
       }
@@ -86,7 +95,7 @@ function translatedSelector(selector: Spec): Spec {
   if (!Array.isArray(selector.matchExpressions)) return { ...selector, ...ofLabels };
   const matchExpressions = selector.matchExpressions.map((each: unknown) => {
     if (!isMap(each)) return each;
-    const found = listOf(each, "values").map((value) => LABELS[`${String(each.key)}=${String(value)}`]);
+    const found = listOf(each, "values").map((value) => LABELS[`${inText(each.key)}=${inText(value)}`]);
     const [first] = found;
     if (first === undefined || found.some((label) => label?.[0] !== first[0])) return each;
     return { ...each, key: first[0], values: found.map((label) => label?.[1]) };

@@ -1,6 +1,6 @@
 /** Names of communities, which ours has not: they are replaced by what they stand for. */
 import { parseCommunity } from "#api/community.ts";
-import { isMap, listOf, type Notes, type Source } from "#cli/migrate/source.ts";
+import { inText, isMap, listOf, type Notes, type Source } from "#cli/migrate/source.ts";
 
 export class Aliases {
   readonly #notes: Notes;
@@ -21,7 +21,7 @@ export class Aliases {
 
   /** The communities that `texts` mean, none of them twice; a note for each that means none. */
   resolve(texts: readonly unknown[], source: Source): string[] {
-    const found = texts.map(String).flatMap((text) => {
+    const found = texts.map(inText).flatMap((text) => {
       const value = this.#meant(text);
       if (value !== undefined && parseCommunity(value) !== undefined) return [value];
       const why = value === undefined ? `there is no alias "${text}"` : `"${value}" is not a community`;

@@ -3,7 +3,7 @@ import { parseDuration } from "#api/duration.ts";
 import type { Selector } from "#api/v1beta1/admission/selectors.ts";
 import { uniqueSelectors } from "#cli/migrate/advertisements.ts";
 import type { Converted } from "#cli/migrate/pools.ts";
-import { dropUnset, isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
+import { dropUnset, inText, isMap, listOf, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
 
 /** What v1beta1 writes where nothing is set. */
 const UNSET = [
@@ -136,7 +136,7 @@ function convertPassword(source: Source, namespace: string, notes: Notes): void 
   if (where === namespace) return;
   notes.add(
     source,
-    `spec.passwordSecret: copy Secret "${String(secret.name)}" from "${String(where)}" to "${namespace}"`,
+    `spec.passwordSecret: copy Secret "${inText(secret.name)}" from "${inText(where)}" to "${namespace}"`,
   );
 }
 
@@ -178,7 +178,7 @@ function agreeWith(first: Spec, source: Source, notes: Notes): void {
   spec.localASN ??= spec.myASN;
   notes.add(
     source,
-    `spec.myASN: ${String(spec.myASN)} becomes ${String(first.myASN)}, which all have; spec.localASN ${String(spec.localASN)} is what this peer sees`,
+    `spec.myASN: ${inText(spec.myASN)} becomes ${inText(first.myASN)}, which all have; spec.localASN ${inText(spec.localASN)} is what this peer sees`,
   );
   spec.myASN = first.myASN;
 }
@@ -194,7 +194,7 @@ function agreeOnRouterId(converted: readonly Converted[], notes: Notes): void {
     if (spec.routerID === undefined) continue;
     notes.add(
       source,
-      `spec.routerID: ${String(spec.routerID)} is not carried over: the peers have different ones, and ours are all the same; each node shows its own IPv4 address`,
+      `spec.routerID: ${inText(spec.routerID)} is not carried over: the peers have different ones, and ours are all the same; each node shows its own IPv4 address`,
     );
     delete spec.routerID;
   }

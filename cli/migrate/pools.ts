@@ -15,7 +15,7 @@ import {
   uniqueEntries,
 } from "#cli/migrate/advertisements.ts";
 import type { Aliases } from "#cli/migrate/communities.ts";
-import { isMap, listOf, NOWHERE, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
+import { inText, isMap, listOf, NOWHERE, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
 
 export interface PoolInput {
   /** AddressPools and IPAddressPools. */
@@ -89,7 +89,7 @@ function announcedPool(source: Source, { layer2, bgp, aliases, prefer }: PoolInp
 /** The addresses that an AddressPool of ours accepts; there is a note for each of the others. */
 function readable(source: Source, notes: Notes): string[] {
   return listOf(source.spec, "addresses")
-    .map(String)
+    .map(inText)
     .flatMap((text) => {
       try {
         const range = parseRange(text);

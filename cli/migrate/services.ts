@@ -3,7 +3,7 @@ import { type Address, formatAddress, parseAddress, parseRange, type Range } fro
 import { ANNOTATION_ADDRESSES, ANNOTATION_POOL, ANNOTATION_SHARING_KEY } from "#api/names.ts";
 import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import type { Found, Manifest } from "#cli/documents.ts";
-import { deep, isMap, listOf, metadataOf, type Notes, type Spec } from "#cli/migrate/source.ts";
+import { deep, inText, isMap, listOf, metadataOf, type Notes, type Spec } from "#cli/migrate/source.ts";
 
 /** Annotations of other origins, by what they mean. */
 const OTHERS: Readonly<Record<string, string>> = {
@@ -63,8 +63,8 @@ export function judgeServices(services: readonly Found[], objects: readonly Mani
 function poolOf({ metadata, spec }: Manifest): Pool {
   const given = isMap(spec) ? spec : {};
   return {
-    name: String(deep(metadata, "name")),
-    ranges: listOf(given, "addresses").map((text) => parseRange(String(text))),
+    name: inText(deep(metadata, "name")),
+    ranges: listOf(given, "addresses").map((text) => parseRange(inText(text))),
     isShared: given.shareAcrossNamespaces === true,
   };
 }
@@ -109,14 +109,14 @@ function wishOf(found: Found, pools: readonly Pool[], notes: Notes): Wish {
     backend: isLocal ? canonical(spec.selector ?? {}) : "",
     ports: listOf<Spec>(spec, "ports")
       .filter(isMap)
-      .map(({ protocol = "TCP", port }) => `${String(protocol)}/${String(port)}`),
+      .map(({ protocol = "TCP", port }) => `${inText(protocol)}/${inText(port)}`),
   };
 }
 
 function annotationsOf(found: Found, note: (message: string) => void): Readonly<Record<string, string>> {
   const written = metadataOf(found.object).annotations;
   const annotations = Object.fromEntries(
-    Object.entries(isMap(written) ? written : {}).map(([name, value]) => [name, String(value).trim()]),
+    Object.entries(isMap(written) ? written : {}).map(([name, value]) => [name, inText(value).trim()]),
   );
   const known: readonly string[] = [...ANNOTATION_POOL, ...ANNOTATION_ADDRESSES, ...ANNOTATION_SHARING_KEY];
   for (const [name, value] of Object.entries(annotations)) {

@@ -74,8 +74,8 @@ export function sourceOf(found: Found): Source {
     found,
     kind,
     version: apiVersion.slice(apiVersion.indexOf("/") + 1),
-    name,
-    namespace,
+    name: nameIn(name),
+    namespace: nameIn(namespace),
     labels,
     spec: isMap(spec) ? structuredClone(spec) : {},
   };
@@ -96,8 +96,8 @@ export function partOf(
     found,
     kind,
     version: "v1beta1",
-    name,
-    namespace: namespace ?? written.namespace ?? "",
+    name: nameIn(name),
+    namespace: nameIn(namespace ?? written.namespace ?? ""),
     labels: {},
     label: labelOf(found.object.kind, written.name, part),
     spec: structuredClone(spec),
@@ -107,13 +107,19 @@ export function partOf(
 /** A file that is no manifest has no name to be called by. */
 function labelOf(kind: string, name: string | undefined, part: string): string {
   if (kind === "file") return part === "" ? "configuration" : part;
-  return `${kind} "${name ?? ""}"${part === "" ? "" : `, ${part}`}`;
+  return `${kind} "${inText(name ?? "")}"${part === "" ? "" : `, ${part}`}`;
 }
 
 /** The value under nested keys, where all of them are there. */
 export function deep(value: unknown, ...keys: readonly string[]): unknown {
   return keys.reduce<unknown>((inner, key) => (isMap(inner) ? ownOf(inner, key) : undefined), value);
 }
+
+/** Any value as words: an object may have a `toString` of its user's, which is no function. */
+export const inText = (value: unknown): string =>
+  typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
+
+const nameIn = (name: unknown): string => (typeof name === "object" ? inText(name) : (name as string));
 
 export const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 

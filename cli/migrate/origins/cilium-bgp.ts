@@ -2,6 +2,7 @@
 import type { Found } from "#cli/documents.ts";
 import {
   deep,
+  inText,
   isMap,
   listOf,
   metadataOf,
@@ -74,7 +75,7 @@ function clusterPeers(cluster: Found, configs: ReadonlyMap<string, Found>, notes
       .map((peer) => {
         const reference = textOf(deep(peer, "peerConfigRef", "name"));
         const config = reference === undefined ? undefined : configs.get(reference);
-        const name = String(peer.name ?? "peer");
+        const name = inText(peer.name ?? "peer");
         const label = `peer "${name}"`;
         if (reference !== undefined && config === undefined) {
           notes.addFound(cluster, `${label}: there is no ${PEER} "${reference}"`);
@@ -141,7 +142,7 @@ function policyPeers(policy: Found, notes: Notes): Source[] {
     return listOf<Spec>(router, "neighbors")
       .filter(isMap)
       .map((neighbor) => {
-        const address = String(neighbor.peerAddress ?? "").replace(/\/\d+$/, "");
+        const address = inText(neighbor.peerAddress ?? "").replace(/\/\d+$/, "");
         const name = `peer-${address.replaceAll(/[^0-9a-z]+/g, "-").replaceAll(/^-|-$/g, "")}`;
         return partOf(policy, "BGPPeer", {
           name,
@@ -171,7 +172,7 @@ function entriesOf(found: Found, notes: Notes): Spec[] {
     isMap,
   );
   return list.flatMap((each) => {
-    const type = String(each.advertisementType);
+    const type = inText(each.advertisementType);
     const addresses = deep(each, "service", "addresses");
     if (type !== "Service" || !Array.isArray(addresses) || !addresses.includes("LoadBalancerIP")) {
       notes.addFound(
@@ -194,7 +195,7 @@ function entriesOf(found: Found, notes: Notes): Spec[] {
           ? (deep(each, "attributes", "communities") as Spec)
           : {},
         kind,
-      ).map((text) => (kind === "large" ? `large:${text}` : String(text))),
+      ).map((text) => (kind === "large" ? `large:${text}` : inText(text))),
     );
     const localPref = deep(each, "attributes", "localPreference");
     return [

@@ -5,6 +5,7 @@ import { bgpOf, isBgpKind } from "#cli/migrate/origins/cilium-bgp.ts";
 import type { Origin } from "#cli/migrate/origins/origin.ts";
 import {
   deep,
+  inText,
   isMap,
   listOf,
   metadataOf,
@@ -59,8 +60,8 @@ function poolOf(found: Found, announced: Spec | undefined, notes: Notes): Source
   const spec = isMap(found.object.spec) ? found.object.spec : {};
   const entries = [...listOf<Spec>(spec, "blocks"), ...listOf<Spec>(spec, "cidrs")].filter(isMap);
   const addresses = entries.map(({ cidr, start, stop }) => {
-    if (cidr !== undefined) return String(cidr);
-    return `${String(start)}-${String(stop ?? start)}`;
+    if (cidr !== undefined) return inText(cidr);
+    return `${inText(start)}-${inText(stop ?? start)}`;
   });
   if (allowFirstLastIPs === "No") {
     notes.addFound(
@@ -103,7 +104,7 @@ function allocationOf(found: Found, selector: unknown, notes: Notes): Spec | und
   const labels = isMap(selector.matchLabels) ? { ...selector.matchLabels } : {};
   const expressions = listOf<Spec>(selector, "matchExpressions").filter(isMap);
   const namespaces = [
-    ...(NAMESPACE in labels ? [String(labels[NAMESPACE])] : []),
+    ...(NAMESPACE in labels ? [inText(labels[NAMESPACE])] : []),
     ...expressions
       .filter(({ key, operator }) => key === NAMESPACE && operator === "In")
       .flatMap((each) => listOf<string>(each, "values")),

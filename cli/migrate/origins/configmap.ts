@@ -3,7 +3,7 @@
  * of its own. Its fields have hyphens; what they say is what AddressPool and BGPPeer of later versions say. Pure.
  */
 import { type Found, readValue } from "#cli/documents.ts";
-import { isMap, listOf, type Notes, partOf, type Source, type Spec } from "#cli/migrate/source.ts";
+import { inText, isMap, listOf, type Notes, partOf, type Source, type Spec } from "#cli/migrate/source.ts";
 
 /** Field by field, where the words differ by more than their hyphens. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -64,12 +64,12 @@ export function sourcesOfOldConfig(found: Found, config: Spec, notes: Notes, nam
     partOf(found, kind, { name, part: `${what} "${name}"`, spec, namespace });
   const sources: Source[] = [];
   const aliases = isMap(config["bgp-communities"]) ? config["bgp-communities"] : {};
-  const communities = Object.entries(aliases).map(([name, value]) => ({ name, value: String(value) }));
+  const communities = Object.entries(aliases).map(([name, value]) => ({ name, value: inText(value) }));
   if (communities.length > 0)
     sources.push(part("Community", "communities", "bgp-communities", { communities }));
   for (const profile of entries("bfd-profiles")) {
     const { name, ...spec } = withoutHyphens(profile) as Spec;
-    sources.push(part("BFDProfile", "BFD profile", String(name ?? ""), spec));
+    sources.push(part("BFDProfile", "BFD profile", inText(name ?? ""), spec));
   }
   for (const [at, peer] of entries("peers").entries()) {
     const spec = withoutHyphens(peer) as Spec;
@@ -78,12 +78,12 @@ export function sourcesOfOldConfig(found: Found, config: Spec, notes: Notes, nam
   }
   for (const pool of entries("address-pools")) {
     const { name: written, ...spec } = withoutHyphens(pool) as Spec;
-    const name = nameOf(String(written ?? ""));
+    const name = nameOf(inText(written ?? ""));
     const source = part("AddressPool", "pool", name, spec);
     if (name !== written) {
       notes.add(
         source,
-        `was named "${String(written)}", which no object can be: Services that ask for it by annotation have to say "${name}"`,
+        `was named "${inText(written)}", which no object can be: Services that ask for it by annotation have to say "${name}"`,
       );
     }
     sources.push(source);

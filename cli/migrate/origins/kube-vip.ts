@@ -4,7 +4,16 @@
  */
 import type { Found } from "#cli/documents.ts";
 import type { Origin } from "#cli/migrate/origins/origin.ts";
-import { deep, isMap, listOf, type Notes, partOf, type Source, type Spec } from "#cli/migrate/source.ts";
+import {
+  deep,
+  inText,
+  isMap,
+  listOf,
+  type Notes,
+  partOf,
+  type Source,
+  type Spec,
+} from "#cli/migrate/source.ts";
 
 const RANGES = /^(cidr|range)-(.+)$/;
 const INTERFACE = /^interface-(.+)$/;
@@ -24,10 +33,10 @@ const podOf = ({ object }: Found): unknown => deep(object, "spec", "template", "
 function environmentOf(found: Found): Environment | undefined {
   const pod = podOf(found);
   const containers = isMap(pod) ? listOf<Spec>(pod, "containers").filter(isMap) : [];
-  const container = containers.find(({ image }) => /(^|\/)kube-vip(-iptables)?(:|@|$)/.test(String(image)));
+  const container = containers.find(({ image }) => /(^|\/)kube-vip(-iptables)?(:|@|$)/.test(inText(image)));
   if (container === undefined) return undefined;
   const entries = listOf<Spec>(container, "env").filter(isMap);
-  return Object.fromEntries(entries.map(({ name, value }) => [String(name), String(value ?? "")]));
+  return Object.fromEntries(entries.map(({ name, value }) => [inText(name), inText(value ?? "")]));
 }
 
 export const kubeVip: Origin = {
@@ -77,17 +86,17 @@ function poolsOf(found: Found, environment: Environment, notes: Notes): Source[]
     const [, , ofRange] = RANGES.exec(key) ?? [];
     const [, ofInterface] = INTERFACE.exec(key) ?? [];
     if (ofRange !== undefined) {
-      const texts = String(value)
+      const texts = inText(value)
         .split(",")
         .map((text) => text.trim());
       poolFor(ofRange).addresses.push(...texts.filter((text) => text !== "" && !DHCP.test(text)));
       if (texts.some((text) => DHCP.test(text))) {
         notes.addFound(
           found,
-          `${key}: ${String(value)} is not carried over: we ask no DHCP server for addresses`,
+          `${key}: ${inText(value)} is not carried over: we ask no DHCP server for addresses`,
         );
       }
-    } else if (ofInterface !== undefined) poolFor(ofInterface).interfaces.push(String(value));
+    } else if (ofInterface !== undefined) poolFor(ofInterface).interfaces.push(inText(value));
     else
       notes.addFound(
         found,

@@ -3,6 +3,7 @@ import type { Found } from "#cli/documents.ts";
 import type { Origin } from "#cli/migrate/origins/origin.ts";
 import {
   deep,
+  inText,
   isMap,
   listOf,
   metadataOf,
@@ -72,7 +73,7 @@ function poolOf(eip: Found, notes: Notes): Source[] {
   };
   const spec: Spec = {
     protocol: isBgp ? "bgp" : "layer2",
-    addresses: String(address ?? "")
+    addresses: inText(address ?? "")
       .split(",")
       .map((text) => text.trim()),
     // Services that name no Eip get one of the default Eip alone.
@@ -96,11 +97,11 @@ function peerOf(peer: Found, conf: Found | undefined, notes: Notes): Source {
   const seconds = (field: string): string | undefined => {
     const value = deep(spec, "timers", "config", field);
     return typeof value === "number" || typeof value === "string"
-      ? `${String(value).replace(/s$/, "")}s`
+      ? `${inText(value).replace(/s$/, "")}s`
       : undefined;
   };
   const families = listOf<unknown>(spec, "afiSafis").map((each) =>
-    String(deep(each, "config", "family", "afi")),
+    inText(deep(each, "config", "family", "afi")),
   );
   const made: Spec = {
     myASN: deep(conf?.object, "spec", "as"),

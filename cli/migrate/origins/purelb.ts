@@ -3,6 +3,7 @@ import type { Found } from "#cli/documents.ts";
 import type { Origin } from "#cli/migrate/origins/origin.ts";
 import {
   deep,
+  inText,
   isMap,
   listOf,
   metadataOf,
@@ -77,7 +78,7 @@ function poolOf(group: Found, links: readonly string[], notes: Notes): Source[] 
   }
   const spec: Spec = {
     protocol: isRouted ? "bgp" : "layer2",
-    addresses: parts.map(({ pool }) => String(pool)),
+    addresses: parts.map(({ pool }) => inText(pool)),
     ...(name === DEFAULT ? {} : { autoAssign: false }),
     ...(isRouted || links.length === 0 ? {} : { interfaces: links }),
     ...(isRouted ? advertisement(parts) : {}),
@@ -89,9 +90,9 @@ function poolOf(group: Found, links: readonly string[], notes: Notes): Source[] 
 function advertisement(parts: readonly Spec[]): Spec {
   const lengths: Spec = {};
   for (const { pool, aggregation } of parts) {
-    const length = Number(/^\/(\d+)$/.exec(String(aggregation))?.[1]);
+    const length = Number(/^\/(\d+)$/.exec(inText(aggregation))?.[1]);
     if (!Number.isInteger(length)) continue;
-    lengths[String(pool).includes(":") ? "aggregationLengthV6" : "aggregationLength"] ??= length;
+    lengths[inText(pool).includes(":") ? "aggregationLengthV6" : "aggregationLength"] ??= length;
   }
   return Object.keys(lengths).length === 0 ? {} : { bgpAdvertisements: [lengths] };
 }

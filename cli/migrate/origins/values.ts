@@ -7,6 +7,7 @@ import { type Found, readValue } from "#cli/documents.ts";
 import { isOldConfig, sourcesOfOldConfig } from "#cli/migrate/origins/configmap.ts";
 import {
   deep,
+  inText,
   isMap,
   listOf,
   type Notes,
@@ -97,7 +98,7 @@ function argo(spec: unknown): Release[] {
     elsewhere: [
       ...namesIn(deep(source, "helm", "valueFiles")),
       ...listOf<Spec>(isMap(source.helm) ? source.helm : {}, "parameters")
-        .map((parameter) => String(deep(parameter, "name")))
+        .map((parameter) => inText(deep(parameter, "name")))
         .filter((name) => !PLAIN_PATH.test(name)),
     ],
     chart: source.chart ?? deep(source, "path"),
@@ -111,7 +112,7 @@ function argo(spec: unknown): Release[] {
 
 /** Files by their names, references to ConfigMaps and Secrets by theirs. */
 const namesIn = (value: unknown): string[] =>
-  Array.isArray(value) ? value.map((each: unknown) => textOf(each) ?? String(deep(each, "name"))) : [];
+  Array.isArray(value) ? value.map((each: unknown) => textOf(each) ?? inText(deep(each, "name"))) : [];
 
 const PLAIN_PATH = /^[\w-]+(\.[\w-]+)*$/;
 
@@ -218,7 +219,7 @@ export function sourcesOfValues(
     if (source.spec.logLevel !== undefined && source.spec.logLevel !== level) {
       notes.add(
         source,
-        `${role}.logLevel: ${JSON.stringify(level)} is not carried over: ours has one for all, "${String(source.spec.logLevel)}"`,
+        `${role}.logLevel: ${JSON.stringify(level)} is not carried over: ours has one for all, "${inText(source.spec.logLevel)}"`,
       );
     } else source.spec.logLevel = level;
   }

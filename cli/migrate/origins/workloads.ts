@@ -1,6 +1,6 @@
 /** MetalLB's Deployment and DaemonSet, as its plain manifests have them -> what a MetalLB object would say. Pure. */
 import type { Found } from "#cli/documents.ts";
-import { deep, isMap, listOf, metadataOf, type Spec } from "#cli/migrate/source.ts";
+import { deep, inText, isMap, listOf, metadataOf, type Spec } from "#cli/migrate/source.ts";
 
 const ROLES = ["controller", "speaker"] as const;
 type Role = (typeof ROLES)[number];
@@ -28,7 +28,7 @@ export function specOfWorkload({ object }: Found, role: Role): Spec {
   const selector = role === "controller" ? "controllerNodeSelector" : "nodeSelector";
   if (chosen.length > 0) spec[selector] = Object.fromEntries(chosen);
   const tolerations = listOf<Spec>(pod, "tolerations").filter(
-    (each) => !(isMap(each) && ORDINARY_TOLERATION.test(String(each.key))),
+    (each) => !(isMap(each) && ORDINARY_TOLERATION.test(inText(each.key))),
   );
   if (tolerations.length > 0) spec[`${role}Tolerations`] = tolerations;
   const config: Spec = {};
@@ -40,7 +40,7 @@ export function specOfWorkload({ object }: Found, role: Role): Spec {
   const args = listOf<Spec>(pod, "containers").flatMap((container) =>
     isMap(container) ? listOf(container, "args") : [],
   );
-  for (const arg of args.map(String)) {
+  for (const arg of args.map(inText)) {
     if (/^--ignore-exclude-lb(=true)?$/.test(arg)) spec.ignoreExcludeLabel = true;
     const [, name, value = ""] = /^--(lb-class|log-level)=(.+)$/.exec(arg) ?? [];
     if (name === "lb-class") spec.loadBalancerClass = value;
