@@ -6,30 +6,57 @@
 import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import {
-  ApiException,
   type Cluster,
   type Context,
-  CoreV1Api,
-  CustomObjectsApi,
+  createConfiguration,
+  HttpMethod,
   KubeConfig,
+  RequestContext,
+  type ResponseContext,
   type User,
 } from "@kubernetes/client-node";
 import { statusOf } from "#common/kube/answer.ts";
-import { ConfigurationError, KubeError } from "#common/kube/error.ts";
+import { ConfigurationError, isGone, KubeError } from "#common/kube/error.ts";
+import { configMaps, pathOf, services } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
+
+/** Where a kind is in the API; the group of the core is "". */
+export interface Kind {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+}
+
+export interface Selection {
+  /** All namespaces, if it is left out. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
 
 /** What is read of a cluster. */
 export interface ClusterReader {
   /** Host and port of its API server. */
   readonly host: string;
-  /** All objects of a kind in all namespaces; undefined if the cluster has no such kind. KubeError where it refuses. */
-  list(kind: { group: string; version: string; plural: string }): Promise<readonly KubeObject[] | undefined>;
+  /** All objects of a kind; undefined if the cluster has no such kind. KubeError where it refuses. */
+  list(kind: Kind, selection?: Selection): Promise<readonly KubeObject[] | undefined>;
+  /** One object; undefined if there is none. KubeError where it refuses. */
+  get(
+    kind: Kind,
+    at: { readonly name: string; readonly namespace?: string },
+  ): Promise<KubeObject | undefined>;
   /** All Services, and the ConfigMaps of one of these names. */
   services(): Promise<readonly KubeObject[]>;
   configMaps(names: readonly string[]): Promise<readonly KubeObject[]>;
+  /** What the API server's clock said in its last answer; undefined before there was one. */
+  now(): Date | undefined;
 }
 
 const PAGE = 500;
+/** A list that changes faster than its pages are read is begun anew, so often at most. */
+const MAX_RESTARTS = 5;
+/** A server that says nothing for so long is away. */
+const TIMEOUT_MS = 30_000;
 
 /** `kubeconfig`: what $KUBECONFIG holds, one path or several; undefined: ~/.kube/config, or the pod that we run in. */
 export function openCluster(kubeconfig: string | undefined): ClusterReader {
@@ -45,31 +72,64 @@ export function openCluster(kubeconfig: string | undefined): ClusterReader {
   if (!URL.canParse(cluster.server)) {
     throw new ConfigurationError(`server "${cluster.server}" of cluster "${cluster.name}" is no URL`);
   }
-  const api = config.makeApiClient(CustomObjectsApi);
-  const core = config.makeApiClient(CoreV1Api);
+  return readerOf(config, cluster.server);
+}
+
+/** The server's URL may have a path, behind which the API begins (Rancher's proxy). */
+function readerOf(config: KubeConfig, server: string): ClusterReader {
+  let now: Date | undefined;
+  const ask: Ask = async (path, query, what) => {
+    const response = await answerTo(config, `${server.replace(/\/+$/, "")}${path}`, { query, what });
+    const date = new Date(response.headers.date ?? "");
+    if (!Number.isNaN(date.getTime())) now = date;
+    const text = await response.body.text();
+    const code = response.httpStatusCode;
+    if (code === 404) return undefined;
+    if (code >= 400) throw new KubeError(what, statusOf(parsed(text), code));
+    const value = parsed(text);
+    if (value === undefined) throw new Error(`cannot ${what}: the answer is not JSON`);
+    return value;
+  };
   return {
-    host: new URL(cluster.server).host,
-    list: (kind) =>
-      pagesOf(`list ${kind.plural}.${kind.group}`, (page) =>
-        api.listCustomObjectForAllNamespaces({
-          group: kind.group,
-          version: kind.version,
-          resourcePlural: kind.plural,
-          ...page,
-        }),
-      ),
-    services: async () =>
-      (await pagesOf("list services", (page) => core.listServiceForAllNamespaces(page))) ?? [],
+    host: new URL(server).host,
+    list: (kind, selection = {}) => listAll(ask, kind, selection),
+    get: async (kind, at) => {
+      const what = `get ${kindName(kind)} ${at.namespace === undefined ? "" : `${at.namespace}/`}${at.name}`;
+      return (await ask(pathIn(kind, at), {}, what)) as KubeObject | undefined;
+    },
+    services: async () => (await listAll(ask, services, {})) ?? [],
     configMaps: async (names) => {
-      const lists = names.map((name) =>
-        pagesOf("list configmaps", (page) =>
-          core.listConfigMapForAllNamespaces({ ...page, fieldSelector: `metadata.name=${name}` }),
-        ),
-      );
+      const lists = names.map((name) => listAll(ask, configMaps, { fieldSelector: `metadata.name=${name}` }));
       return (await Promise.all(lists)).flatMap((list) => list ?? []);
     },
+    now: () => now,
   };
 }
+
+/** The answer's JSON, or undefined for 404. */
+type Ask = (path: string, query: Readonly<Record<string, string>>, what: string) => Promise<unknown>;
+
+async function answerTo(
+  config: KubeConfig,
+  url: string,
+  { query, what }: { readonly query: Readonly<Record<string, string>>; readonly what: string },
+): Promise<ResponseContext> {
+  const context = new RequestContext(url, HttpMethod.GET);
+  for (const [name, value] of Object.entries(query)) context.setQueryParam(name, value);
+  context.setHeaderParam("Accept", "application/json");
+  context.setSignal(AbortSignal.timeout(TIMEOUT_MS));
+  try {
+    await config.applySecurityAuthentication(context);
+    return await createConfiguration().httpApi.send(context).toPromise();
+  } catch (cause) {
+    // A plugin that fails, a proxy or a server that is not reached: the cause says which.
+    throw new Error(`cannot ${what}`, { cause });
+  }
+}
+
+const kindName = ({ group, plural }: Kind): string => (group === "" ? plural : `${plural}.${group}`);
+const pathIn = (kind: Kind, at: { readonly namespace?: string; readonly name?: string }): string =>
+  pathOf({ ...kind, kind: "", namespaced: at.namespace !== undefined }, at);
 
 /** `kubectl proxy` speaks HTTP, where there is nothing to verify; client-node refuses it unless it is told so. */
 const withPlainHttp = (cluster: Cluster): Cluster =>
@@ -112,38 +172,37 @@ const firstOfEach = <T extends { readonly name: string }>(entries: readonly T[])
 ];
 
 interface Page {
-  readonly limit: number;
-  readonly _continue?: string;
+  readonly items?: readonly KubeObject[];
+  readonly metadata?: { readonly continue?: string };
 }
 
-/** All pages of a list; undefined if the cluster has no such kind. */
-async function pagesOf(
-  what: string,
-  read: (page: Page) => Promise<unknown>,
+async function listAll(
+  ask: Ask,
+  kind: Kind,
+  { namespace, ...selectors }: Selection,
 ): Promise<readonly KubeObject[] | undefined> {
-  const objects: KubeObject[] = [];
-  let next: string | undefined;
-  try {
-    do {
-      const page = (await read({ limit: PAGE, ...(next !== undefined && { _continue: next }) })) as {
-        readonly items: readonly KubeObject[];
-        readonly metadata?: { readonly continue?: string; readonly _continue?: string };
-      };
-      objects.push(...page.items);
-      next = page.metadata?.continue ?? page.metadata?._continue;
-    } while (next !== undefined && next !== "");
-  } catch (error) {
-    // A plugin that fails, a proxy or a server that is not reached: the cause says which.
-    if (!(error instanceof ApiException)) throw new Error(`cannot ${what}`, { cause: error });
-    if (error.code === 404) return undefined;
-    throw new KubeError(what, statusOf(parsed(error.body), error.code));
+  const path = pathIn(kind, namespace === undefined ? {} : { namespace });
+  const what = `list ${kindName(kind)}`;
+  for (let restarts = 0; ; restarts += 1) {
+    const objects: KubeObject[] = [];
+    let next = "";
+    try {
+      do {
+        const query = { ...selectors, limit: String(PAGE), ...(next !== "" && { continue: next }) };
+        const page = (await ask(path, query, what)) as Page | undefined;
+        if (page === undefined) return undefined;
+        objects.push(...(page.items ?? []));
+        next = page.metadata?.continue ?? "";
+      } while (next !== "");
+      return objects;
+    } catch (error) {
+      if (!isGone(error) || restarts >= MAX_RESTARTS) throw error;
+    }
   }
-  return objects;
 }
 
 /** A Status object, unless something else than an API server answered. */
-function parsed(body: unknown): unknown {
-  if (typeof body !== "string") return body;
+function parsed(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {

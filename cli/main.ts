@@ -3,7 +3,9 @@
 import { Command, CommanderError, Option } from "commander";
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
+import { EXIT } from "#cli/answer.ts";
 import { CHECK_FORMATS, type CheckFormat, runCheck } from "#cli/check/command.ts";
+import { addClusterCommands, isOfCluster } from "#cli/commands.ts";
 import type { Documents } from "#cli/documents.ts";
 import { readInputs } from "#cli/files.ts";
 import { runMigrate } from "#cli/migrate/command.ts";
@@ -29,7 +31,9 @@ interface CheckFlags {
 }
 
 const program = new Command("genkan")
-  .description("Judges and converts Genkan's configuration without a cluster.")
+  .description(
+    "Shows and explains what Genkan does in a cluster; judges and converts configuration without one.",
+  )
   .version(BUILD, "--version", "which build this is")
   .exitOverride();
 
@@ -95,10 +99,25 @@ program
     process.exitCode = exitCode;
   });
 
+addClusterCommands(program, {
+  // Loaded only where a cluster is read, as above.
+  open: async (kubeconfig) => {
+    const { openCluster } = await import("#cli/cluster.ts");
+    return openCluster(kubeconfig ?? process.env.KUBECONFIG);
+  },
+  namespaceOption,
+  readFiles: (paths) => readInputs(paths, { stdin }),
+  end: (text, exitCode) => {
+    process.stdout.write(text);
+    process.exitCode = exitCode;
+  },
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
   // Commander has printed what is wrong already; a call for help ends with 0.
   if (!(error instanceof CommanderError)) process.stderr.write(`${printable(errorText(error))}\n`);
-  process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : UNUSABLE;
+  const isHelp = error instanceof CommanderError && error.exitCode === 0;
+  process.exitCode = isHelp ? 0 : isOfCluster(program) ? EXIT.none : UNUSABLE;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { folderFaults, sharingFaults } from "#hack/borders/folders.ts";
+import { borrowingFaults, folderFaults, sharingFaults } from "#hack/borders/folders.ts";
 import { ambientFaults, lengthFaults, nameFaults, verbFaults } from "#hack/borders/names.ts";
 import { circleFaults, roomFaults, shellFaults } from "#hack/borders/rooms.ts";
 import { type SourceFile, sourceOf } from "#hack/borders/source.ts";
@@ -39,6 +39,17 @@ const CASES: readonly {
       "api/a.ts: imports test/x.ts; api/ may not import test/",
       "api/b.ts: imports common/x.ts; api/ may not import common/",
     ],
+  },
+  {
+    rule: borrowingFaults,
+    what: "cli/ takes decisions of roles, and types of anything there",
+    texts: {
+      "cli/a.ts":
+        'import { Planner } from "#speaker/plan/plan.ts";\nimport type { Speaker } from "#speaker/speaker.ts";\nimport { start } from "#speaker/speaker.ts";\nimport { Term } from "#controller/term.ts";',
+    },
+    faults: ["speaker/speaker.ts", "controller/term.ts"].map(
+      (path) => `cli/a.ts: imports ${path}; cli/ runs of a role only what decides (BORROWED)`,
+    ),
   },
   {
     rule: sharingFaults,

@@ -10,12 +10,40 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   operator: ["api", "common"],
   controller: ["api", "common"],
   speaker: ["api", "common"],
-  cli: ["api", "common"],
+  // What it says of a cluster has to be what the processes there do: it runs their own decisions (BORROWED).
+  cli: ["api", "common", "controller", "speaker"],
   hack: ["api", "common", ...ROLES, "test"],
   test: ["api", "common", ...ROLES, "hack"],
 };
 
 export const CODE = Object.keys(FOLDERS);
+
+/**
+ * What cli/ may take of a role when it runs: what reads objects and decides, and never a shell. rooms.ts holds all of
+ * these to reach no socket, file or process.
+ */
+export const BORROWED: readonly RegExp[] = [
+  /^controller\/allocation\//,
+  /^controller\/status\/plan\.ts$/,
+  /^speaker\/plan\//,
+  /^speaker\/known\/(accepted-peers|accepted-pools|links|password|pools|project|project-bgp|usable)\.ts$/,
+  /^speaker\/membership\/(lease-record|silence)\.ts$/,
+  /^speaker\/bgp\/plan\.ts$/,
+];
+
+/** Roles of which cli/ takes values that are not lent; types may come from anywhere there. */
+export function borrowingFaults(files: readonly SourceFile[]): string[] {
+  return files
+    .filter(({ path, isTest }) => folderOf(path) === "cli" && !isTest)
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter(({ target, isOurs, values }) => isOurs && values.length > 0 && isOfRole(target))
+        .filter(({ target }) => !BORROWED.some((pattern) => pattern.test(target)))
+        .map(({ target }) => `${path}: imports ${target}; cli/ runs of a role only what decides (BORROWED)`),
+    );
+}
+
+const isOfRole = (path: string): boolean => ROLES.includes(folderOf(path)) && folderOf(path) !== "cli";
 
 export function folderFaults(files: readonly SourceFile[]): string[] {
   return files.flatMap((file) => {

@@ -3,6 +3,7 @@
  * program runs: types may come from anywhere in the same folder. A file that needs no file of ours, or none but those of
  * `api/`, is a leaf (`speaker/checksum.ts`), and every room may import it. Pure.
  */
+import { BORROWED } from "#hack/borders/folders.ts";
 import { ourValues, roomOf, type SourceFile } from "#hack/borders/source.ts";
 
 /** Rooms that import of their own folder nothing but themselves, the named ones, and leaves. */
@@ -112,13 +113,13 @@ function circlesOf(edges: readonly Edge[]): string[] {
 
 /** Who decides, encodes or decodes: no file of these reaches a shell, by itself or by what it imports. */
 const PURE = [
+  ...BORROWED,
   /^api\//,
-  /^controller\/allocation\//,
-  /^speaker\/(plan|bgp\/wire|gossip\/wire)\//,
+  /^speaker\/(bgp\/wire|gossip\/wire)\//,
   ...["packet", "fsm", "session", "timing", "echo-packet"].map(
     (name) => new RegExp(`^speaker/bfd/${name}\\.ts$`),
   ),
-  ...["fsm", "rib", "negotiated", "plan", "collision", "advertisements"].map(
+  ...["fsm", "rib", "negotiated", "collision", "advertisements"].map(
     (name) => new RegExp(`^speaker/bgp/${name}\\.ts$`),
   ),
   ...["arp", "ndp", "frame", "answer", "pacer"].map((name) => new RegExp(`^speaker/layer2/${name}\\.ts$`)),

@@ -8,7 +8,8 @@ import { silentLogger } from "#common/log.ts";
 import { FakeClock, settle } from "#test/fakes/clock.ts";
 import { FakeGossip } from "#test/fakes/gossip.ts";
 import { fakeRandom } from "#test/fakes/random.ts";
-import { Membership, projectLease } from "./membership.ts";
+import { projectLease } from "./lease-record.ts";
+import { Membership } from "./membership.ts";
 
 const READY = { isReady: true, links: [{ name: "eth0", prefixes: ["172.30.0.1/24"] }] };
 

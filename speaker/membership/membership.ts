@@ -15,10 +15,10 @@ import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import type { Trouble } from "../apply.ts";
 import type { GossipThread, GossipWanted } from "../gossip/gossip.ts";
-import { readState } from "../known/project.ts";
-import { attempt, fields, optional, text, type Unusable } from "../known/usable.ts";
+import type { Unusable } from "../known/usable.ts";
 import type { SpeakerState } from "../known/view.ts";
 import { combine, unheard } from "./combine.ts";
+import { type NamedRecord, projectLease } from "./lease-record.ts";
 import { type Judgement, type LeaseRecord, LIVENESS_TIMES, Liveness } from "./liveness.ts";
 
 export interface MembershipOptions {
@@ -47,16 +47,11 @@ const LOG_FAULT_AGAIN_MS = 300_000;
 const UNHEARD_MS = 30_000;
 const TOLD_NAMES = 3;
 
-interface Named {
-  readonly node: string;
-  readonly record: LeaseRecord;
-}
-
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #liveness: Liveness;
-  readonly #store = new Store<Named>();
-  readonly #reflector: Reflector<Lease, Named>;
+  readonly #store = new Store<NamedRecord>();
+  readonly #reflector: Reflector<Lease, NamedRecord>;
   #judgement: Judgement;
   #state = "";
   readonly #published = Promise.withResolvers<void>();
@@ -76,7 +71,7 @@ export class Membership {
     this.#lease = this.#liveness.judge(options.clock.now());
     this.#judgement = this.#lease;
     const { client, clock, random, log, namespace, onSetback } = options;
-    this.#reflector = new Reflector<Lease, Named>({
+    this.#reflector = new Reflector<Lease, NamedRecord>({
       client,
       resource: leases,
       store: this.#store,
@@ -134,7 +129,7 @@ export class Membership {
     this.#judge();
   }
 
-  get reflector(): Reflector<Lease, Named> {
+  get reflector(): Reflector<Lease, NamedRecord> {
     return this.#reflector;
   }
 
@@ -304,26 +299,4 @@ const PREFIX = speakerLease("");
 
 function nodeOf(key: string): string {
   return key.slice(key.indexOf("/") + 1 + PREFIX.length);
-}
-
-/**
- * undefined for what is no speaker's Lease. One that cannot be used says so with its node's name, and is not left out:
- * what was known of that node must not change with the first stray write.
- */
-export function projectLease(raw: Lease): Named | undefined {
-  const node: unknown = raw.metadata.labels?.[LABEL_SPEAKER_LEASE];
-  if (typeof node !== "string" || raw.metadata.name !== speakerLease(node)) return undefined;
-  const faults: Unusable[] = [];
-  const record = attempt(faults, node, (): LeaseRecord => {
-    const spec = fields(raw.spec, "spec");
-    const holder = optional(text, "")(spec.holderIdentity, "spec.holderIdentity");
-    const renewed = optional(text, "")(spec.renewTime, "spec.renewTime");
-    const annotations = optional(fields, {})(raw.metadata.annotations, "metadata.annotations");
-    // In our own words: nothing else that may be in it is kept, or compared.
-    const state = JSON.stringify(readState(annotations[ANNOTATION_SPEAKER_STATE]));
-    return { stamp: `${holder} ${renewed}`, isHeld: holder !== "", state };
-  });
-  const [fault] = faults;
-  const stamp = `unusable ${raw.metadata.resourceVersion}`;
-  return { node, record: record ?? { stamp, isHeld: true, state: "", fault: fault?.why ?? "" } };
 }

@@ -53,13 +53,18 @@ test("config/default: the namespace takes speakers, and all kinds and rights are
   const kinds = objects.map(({ kind }) => kind ?? "").sort();
   const count = (kind: string): number => kinds.filter((found) => found === kind).length;
   assert.equal(count("CustomResourceDefinition"), 5);
-  for (const kind of ["NetworkPolicy", "ServiceAccount", "Role", "RoleBinding", "ClusterRoleBinding"]) {
+  for (const kind of ["NetworkPolicy", "ServiceAccount", "RoleBinding", "ClusterRoleBinding"]) {
     assert.equal(count(kind), 1, kind);
   }
+  const roles = objects.filter((object) => object.kind === "Role");
+  assert.deepEqual(roles.map(({ metadata }) => metadata.name).sort(), ["genkan-inspect", "genkan-operator"]);
   const clusterRoles = objects.filter(({ kind }) => kind === "ClusterRole");
   assert.deepEqual(clusterRoles.map(({ metadata }) => metadata.name).sort(), [
+    "genkan-admin",
+    "genkan-inspect",
     "genkan-metrics-reader",
     "genkan-operator",
+    "genkan-view",
   ]);
 });
 

@@ -1,0 +1,37 @@
+/** What a command that reads a cluster answers with, and in which form. Pure. */
+import { stringify } from "yaml";
+import { printable } from "#api/printable.ts";
+import { printableJson } from "#cli/json.ts";
+
+/** docs/cli.md has this table; check and migrate, which are older, have one of their own. */
+export const EXIT = {
+  /** It was answered, and all is as it should be. */
+  well: 0,
+  /** It was answered, and something is not as it should be. */
+  notWell: 1,
+  /** `plan`: something would move. */
+  moves: 2,
+  /** There is no answer: it was asked wrongly, a right is missing, or the API server is away. */
+  none: 3,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export type Format = "table" | "json" | "yaml";
+
+export interface Answer {
+  /** For people. */
+  readonly text: string;
+  /** For programs: plain JSON. */
+  readonly value: unknown;
+  readonly exitCode: ExitCode;
+}
+
+export function rendered({ text, value }: Answer, format: Format): string {
+  if (format === "table") return text;
+  if (format === "json") return printableJson(value);
+  // An escape of JSON means nothing in plain YAML: there such a text is shown, and not the character itself.
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
+    .split("\n")
+    .map(printable)
+    .join("\n");
+}

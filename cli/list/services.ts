@@ -1,0 +1,73 @@
+/** `genkan services`: Services of ours, what they got, and why not. Pure. */
+import { forwardingIdsOf } from "#api/forwarding-ids.ts";
+import { LOADBALANCER_NAME } from "#api/names.ts";
+import { type Condition, ServiceConditionType } from "#api/v1beta1/conditions.ts";
+import { type Answer, EXIT } from "#cli/answer.ts";
+import type { Snapshot } from "#cli/read.ts";
+import { isOurs } from "#cli/status/findings.ts";
+import { ago, table } from "#cli/table.ts";
+import { configurationOf } from "#cli/world.ts";
+import type { Service } from "#common/kube/resource.ts";
+import { keyOf } from "#common/kube/wire.ts";
+
+interface Row {
+  readonly service: string;
+  readonly addresses: readonly string[];
+  /** Pools that have them. */
+  readonly pools: readonly string[];
+  readonly ports: readonly string[];
+  readonly externalTrafficPolicy: string;
+  /** `Allocated`, or the reason of its condition. */
+  readonly state: string;
+  readonly message?: string;
+  /** `IPv4/TCP/80` -> forwarding id. */
+  readonly ids: Readonly<Record<string, number>>;
+  readonly createdAt?: string;
+}
+
+export function listServices(
+  snapshot: Snapshot<"loadBalancers" | "pools" | "services">,
+  { inNamespace }: { readonly inNamespace?: string },
+): Answer {
+  const balancer = snapshot.loadBalancers.find(({ metadata }) => metadata.name === LOADBALANCER_NAME);
+  const { pools } = configurationOf({ ...snapshot, peers: [] });
+  const rows = snapshot.services
+    .filter((service) => isOurs(service, balancer?.spec?.loadBalancerClass))
+    .filter(({ metadata }) => inNamespace === undefined || metadata.namespace === inNamespace)
+    .map((service) => rowOf(service, (vip) => pools.of(vip)?.name))
+    .sort((a, b) => (a.service < b.service ? -1 : 1));
+  const lines = rows.map((row) => [
+    row.service,
+    row.addresses.join(","),
+    row.pools.join(","),
+    row.ports.join(","),
+    row.externalTrafficPolicy,
+    row.state,
+    ago(row.createdAt, snapshot.at),
+  ]);
+  return {
+    text: table(["SERVICE", "ADDRESSES", "POOL", "PORTS", "POLICY", "STATE", "AGE"], lines),
+    value: { services: rows },
+    exitCode: EXIT.well,
+  };
+}
+
+function rowOf(service: Service, poolOf: (vip: string) => string | undefined): Row {
+  const { metadata, spec, status } = service;
+  const addresses = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  const conditions = (status?.conditions ?? []) as readonly Condition[];
+  const refused = conditions.find(
+    ({ type, status: is }) => type === ServiceConditionType.AddressAllocated && is !== "True",
+  );
+  return {
+    service: keyOf(service),
+    addresses,
+    pools: [...new Set(addresses.flatMap((vip) => poolOf(vip) ?? []))],
+    ports: (spec?.ports ?? []).map(({ protocol, port }) => `${protocol ?? "TCP"}/${port}`),
+    externalTrafficPolicy: spec?.externalTrafficPolicy ?? "Cluster",
+    state: refused?.reason ?? (addresses.length > 0 ? "Allocated" : "Waiting"),
+    ...(refused !== undefined && { message: refused.message }),
+    ids: forwardingIdsOf(conditions),
+    ...(metadata.creationTimestamp !== undefined && { createdAt: metadata.creationTimestamp }),
+  };
+}
