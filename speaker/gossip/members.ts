@@ -204,6 +204,13 @@ function refute(gossip: Gossip, accused: number, accuser?: Peer): void {
   if (accuser !== undefined) gossip.objections.add(accuser);
 }
 
+/** We were silent for long, and may have been called dead: says that we are alive before anybody asks. */
+export function renew(gossip: Gossip): Buffer {
+  gossip.self.incarnation += 1;
+  broadcastSelf(gossip);
+  return ownAlive(gossip);
+}
+
 function broadcastSelf(gossip: Gossip): void {
   const message = ownAlive(gossip);
   gossip.broadcasts.add(gossip.own.name, () => message);

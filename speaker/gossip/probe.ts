@@ -280,6 +280,16 @@ export function nextSequence(gossip: Gossip): number {
 }
 
 /** Up to `count` members by lot. */
+/**
+ * To everybody who is up, or to so many by chance, besides what travels: each member passes news on a few times only, so
+ * that in a small cluster now and then one hears nothing of it.
+ */
+export function sendToAll(gossip: Gossip, message: Uint8Array, out: Outbox): void {
+  const others = (one: Member): boolean => one !== gossip.self && isUp(one);
+  for (const member of chooseMembers(gossip, gossip.settings.urgentNodes, others))
+    out.sendOnly(member, [message]);
+}
+
 export function chooseMembers(gossip: Gossip, count: number, accept: (member: Member) => boolean): Member[] {
   const { list, random } = gossip;
   if (list.length <= 3 * count) {

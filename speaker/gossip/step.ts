@@ -14,6 +14,7 @@ import {
   hearAlive,
   OUR_VERSIONS,
   ownAlive,
+  renew,
   takePeers,
   worsen,
 } from "./members.ts";
@@ -29,6 +30,7 @@ import {
   runLooks,
   runProbe,
   runRelays,
+  sendToAll,
   startProbe,
   startReach,
 } from "./probe.ts";
@@ -124,7 +126,7 @@ export function dueAt(gossip: Gossip): number {
 export function step(gossip: Gossip, event: GossipEvent, now: number): GossipAction[] {
   const out = new Outbox(gossip);
   if (gossip.isLeaving) return [];
-  forgiveStall(gossip, now);
+  forgiveStall(gossip, out, now);
   take(gossip, event, out, now);
   if (gossip.isLeaving) return out.actions;
   object(gossip, out);
@@ -135,9 +137,10 @@ export function step(gossip: Gossip, event: GossipEvent, now: number): GossipAct
 }
 
 /** Whoever slept through a deadline has heard nobody meanwhile: it is its own silence, and proves nothing. */
-function forgiveStall(gossip: Gossip, now: number): void {
+function forgiveStall(gossip: Gossip, out: Outbox, now: number): void {
+  const { stallMs, watchPings, watchIntervalMs } = gossip.settings;
   const lateMs = now - dueAt(gossip);
-  if (lateMs < gossip.settings.stallMs) return;
+  if (lateMs < stallMs) return;
   gossip.counts.stalls += 1;
   worsen(gossip, 1);
   if (gossip.probe !== undefined) {
@@ -147,6 +150,7 @@ function forgiveStall(gossip: Gossip, now: number): void {
   gossip.probeAt += lateMs;
   for (const { suspicion } of gossip.suspects) if (suspicion !== undefined) suspicion.deadline += lateMs;
   for (const relay of gossip.relays.values()) relay.endAt += lateMs;
+  if (lateMs >= watchPings * watchIntervalMs) sendToAll(gossip, renew(gossip), out);
 }
 
 function take(gossip: Gossip, event: GossipEvent, out: Outbox, now: number): void {

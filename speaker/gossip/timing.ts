@@ -23,6 +23,8 @@ export interface GossipSettings {
   readonly gossipNodes: number;
   /** News is sent so many times, times the decimal digits of the number of members. */
   readonly retransmitMultiplier: number;
+  /** What cannot wait goes to so many at once, which is everybody in all but the largest clusters. */
+  readonly urgentNodes: number;
   /** The dead are told the news for so long, so that they can object. */
   readonly gossipToTheDeadMs: number;
   readonly pushPullIntervalMs: number;
@@ -57,6 +59,7 @@ export const GOSSIP_SETTINGS: GossipSettings = {
   gossipIntervalMs: 100,
   gossipNodes: 3,
   retransmitMultiplier: 4,
+  urgentNodes: 64,
   gossipToTheDeadMs: 30_000,
   pushPullIntervalMs: 30_000,
   reachIntervalMs: 500,

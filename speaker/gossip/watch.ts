@@ -11,9 +11,9 @@
  */
 import { aliveCount, die, suspect } from "./members.ts";
 import type { Outbox } from "./outbox.ts";
-import { askToPing, chooseMembers, isUp, nextSequence, pingOf } from "./probe.ts";
+import { askToPing, chooseMembers, isUp, nextSequence, pingOf, sendToAll } from "./probe.ts";
 import { type Gossip, placeOf, type Watch } from "./types.ts";
-import type { Endpoint } from "./wire/message.ts";
+import { type Endpoint, encodeMessage } from "./wire/message.ts";
 
 /** The chance that so many pings in a row were lost, by the share that is lost at most times. */
 const CHANCE = 1e-8;
@@ -91,7 +91,9 @@ function judge(gossip: Gossip, watch: Watch, out: Outbox, now: number): void {
   if (!hears && aliveCount(gossip) > 2) return;
   if (missed >= wanted(gossip, watch)) {
     gossip.counts.deaths += 1;
-    out.actions.push(...die(gossip, member, "dead", member.incarnation, now));
+    const { name: node, incarnation } = member;
+    out.actions.push(...die(gossip, member, "dead", incarnation, now));
+    sendToAll(gossip, encodeMessage({ type: "dead", node, incarnation, from: gossip.own.name }), out);
     return;
   }
   if ((missed - ASK_AFTER) % ASK_EVERY === 0) ask(gossip, watch, out, now);

@@ -155,11 +155,11 @@ describe("nobody is dead who lives", () => {
     assert.ok(stalled.every(Boolean));
   });
 
-  test("who slept for a minute calls nobody dead when it wakes", () => {
+  test("who slept for half a minute calls nobody dead when it wakes", () => {
     const network = new FakeNetwork({ count: 5 });
     network.startJoined();
     network.advance(2_000);
-    network.stall("n1", 60_000);
+    network.stall("n1", 30_000);
     network.advance(30_000);
     network.advance(5_000);
     assert.deepEqual(
