@@ -190,7 +190,13 @@ const RULES: readonly (readonly [string, object, object, RegExp])[] = [
     /not with iBGP/,
   ],
   ["a host", peer({ peerAddress: "223.0.0.1" }), peer({ peerAddress: "224.0.0.1" }), /address of a host/],
-  ["a host of IPv6", peer({ peerAddress: "fe80::1" }), peer({ peerAddress: "ff02::1" }), /address of a host/],
+  ["a host of IPv6", peer({ peerAddress: "fd00::1" }), peer({ peerAddress: "ff02::1" }), /address of a host/],
+  [
+    "a link-local address with its link",
+    peer({ peerAddress: "fe80::1", interface: "eth0" }),
+    peer({ peerAddress: "fe80::1" }),
+    /a link-local address needs interface/,
+  ],
   [
     "a toleration's value",
     object("LoadBalancer", "loadbalancer", { speakerTolerations: [{ key: "a", operator: "Exists" }] }),
