@@ -62,7 +62,7 @@ test("BGPPeer and BFDProfile say whether they are valid, in the webhook's words,
       BFDProfile: async () => said(await client.get(bfdProfiles, "r", namespace)),
     };
     const expected = {
-      BGPPeer: ["Established=False", "Valid=True"],
+      BGPPeer: ["AllAdvertised=True", "Established=False", "Valid=True"],
       BFDProfile: ["Valid=True"],
     };
     for (const kind of ["BGPPeer", "BFDProfile"] as const) {
