@@ -60,7 +60,8 @@ function verdictOf(node: string, input: CombineInput): "live" | "dead" | "left" 
     return isBack || lease.isFrozen || now - word.at >= REJOIN_MS ? "live" : "dead";
   }
   if (word.state === "dead" && isVoid(node, heard)) return undefined;
-  const goesOn = !lease.isFrozen && before !== undefined && before > word.at + STRAY_MS;
+  // Where the API server is away, what the Lease said last counts on.
+  const goesOn = before !== undefined && before > word.at + STRAY_MS;
   if (goesOn) return undefined;
   return word.state === "left" ? "left" : "dead";
 }
