@@ -1,10 +1,11 @@
 /** The commands that read a cluster: each is some kinds to read and a pure function of them. Wiring only. */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Answer, ExitCode, Format } from "#cli/answer.ts";
 import { rendered } from "#cli/answer.ts";
 import type { ClusterReader } from "#cli/cluster.ts";
 import type { Documents } from "#cli/documents.ts";
 import { explain } from "#cli/explain/command.ts";
+import { type Client, parseClient } from "#cli/explain/connection.ts";
 import { listOwners } from "#cli/list/owners.ts";
 import { listPools } from "#cli/list/pools.ts";
 import { listServices } from "#cli/list/services.ts";
@@ -34,6 +35,10 @@ interface ServicesFlags extends Flags {
   readonly of?: string;
 }
 
+interface ExplainFlags extends Flags {
+  readonly from?: Client;
+}
+
 interface PlanFlags extends Flags {
   readonly filename?: readonly string[];
   readonly drain?: readonly string[];
@@ -41,6 +46,13 @@ interface PlanFlags extends Flags {
 }
 
 const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
+
+function clientOf(text: string): Client {
+  const client = parseClient(text);
+  if (client === undefined)
+    throw new InvalidArgumentError("It is no ADDRESS:PORT, such as 203.0.113.7:4242.");
+  return client;
+}
 
 const NAMES: string[] = [];
 
@@ -105,12 +117,12 @@ export function addClusterCommands(program: Command, shell: Shell): void {
   add("bfd", "List BFD sessions of all nodes: exit code 1 if one is not up.", async (from) =>
     listBfd(await read(from, "speakers", "leases")),
   );
-  add(
+  add<ExplainFlags>(
     "explain <service>",
     "Explain the way from a Service's address to its pods: exit code 1 if a step of it is broken.",
-    async (from, _flags, service) =>
-      explain(await read(from, ...OF_PLANS), service.includes("/") ? service : `default/${service}`),
-  );
+    async (from, { from: client }, service) =>
+      explain(await read(from, ...OF_PLANS), service.includes("/") ? service : `default/${service}`, client),
+  ).option("--from <client>", "also say which pod a connection from ADDRESS:PORT goes to", clientOf);
   add<PlanFlags>(
     "plan",
     "Say what a change would do to the cluster: exit code 2 if something moves, 1 if it would be refused.",

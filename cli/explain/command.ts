@@ -3,6 +3,7 @@ import { LOADBALANCER_NAME } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
 import { type Answer, EXIT } from "#cli/answer.ts";
 import { addressStep, idsStep, serviceStep } from "#cli/explain/address.ts";
+import { type Client, choicesOf, connectionStep } from "#cli/explain/connection.ts";
 import { endpointsStep } from "#cli/explain/endpoints.ts";
 import { nodesStep } from "#cli/explain/nodes.ts";
 import { forwardingStep, sessionsStep } from "#cli/explain/paths.ts";
@@ -28,10 +29,10 @@ export class NoServiceError extends Error {
 }
 
 /** `key`: `namespace/name`. NoServiceError. */
-export function explain(snapshot: ExplainSnapshot, key: string): Answer {
+export function explain(snapshot: ExplainSnapshot, key: string, client?: Client): Answer {
   const service = snapshot.services.find((one) => keyOf(one) === key);
   if (service === undefined) throw new NoServiceError(key);
-  const steps = stepsOf(snapshot, service);
+  const steps = stepsOf(snapshot, service, client);
   const broken = steps.find(({ isOk }) => !isOk);
   const verdict =
     broken === undefined ? `nothing is broken on the way to Service ${key}` : `broken: ${broken.says}`;
@@ -53,7 +54,7 @@ const linesOf = ({ step: name, isOk, says, details }: Step): string[] => [
   ...details.filter((line) => line !== "").map((line) => `         ${line}`),
 ];
 
-function stepsOf(snapshot: ExplainSnapshot, service: Service): Step[] {
+function stepsOf(snapshot: ExplainSnapshot, service: Service, client: Client | undefined): Step[] {
   const balancer = snapshot.loadBalancers.find(({ metadata }) => metadata.name === LOADBALANCER_NAME);
   const world = worldOf(snapshot);
   const begin = serviceStep(service, balancer);
@@ -87,6 +88,7 @@ function stepsOf(snapshot: ExplainSnapshot, service: Service): Step[] {
     }),
     forwardingStep(nodesOf(addresses, forwarded), { service: view.key, speakers }, snapshot.speakers),
   );
+  if (client !== undefined) steps.push(connectionStep(client, choicesOf(client, forwarded)));
   return steps;
 }
 

@@ -144,3 +144,13 @@ test("BGP: what each peer hears from each node, and that no session is up", () =
   assert.equal(one.broken, undefined);
   assert.match(one.steps.find(({ step }) => step === "sessions")?.says ?? "", /^some sessions are: /);
 });
+
+test("every node picks the same pod for one connection", () => {
+  const client = { address: "203.0.113.7", port: 4242 };
+  const { value } = explain(snapshot(WELL), "default/web", client);
+  const step = (value as Explained).steps.find(({ step: name }) => name === "connection");
+  assert.equal(step?.isOk, true);
+  const pods = new Set(step.details.map((line) => line.split(" -> ")[1]));
+  assert.equal(step.details.length, 3);
+  assert.equal(pods.size, 1);
+});

@@ -1,6 +1,14 @@
 /** One step of the way from an address to a pod. */
 export interface Step {
-  readonly step: "service" | "address" | "ids" | "nodes" | "sessions" | "endpoints" | "forwarding";
+  readonly step:
+    | "service"
+    | "address"
+    | "ids"
+    | "nodes"
+    | "sessions"
+    | "endpoints"
+    | "forwarding"
+    | "connection";
   readonly isOk: boolean;
   /** A whole sentence: what was found; of a broken step what is broken. */
   readonly says: string;

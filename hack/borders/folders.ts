@@ -29,6 +29,7 @@ export const BORROWED: readonly RegExp[] = [
   /^speaker\/known\/(accepted-peers|accepted-pools|links|password|pools|project|project-bgp|usable)\.ts$/,
   /^speaker\/membership\/(lease-record|silence)\.ts$/,
   /^speaker\/bgp\/plan\.ts$/,
+  /^speaker\/forwarding\/(plan-port|types)\.ts$/,
 ];
 
 /** Roles of which cli/ takes values that are not lent; types may come from anywhere there. */

@@ -18,6 +18,8 @@ export interface Asked {
 
 interface Line {
   readonly user: { readonly username: string };
+  /** As whom the user speaks. */
+  readonly impersonatedUser?: { readonly username: string };
   readonly verb: string;
   readonly objectRef?: {
     readonly apiGroup?: string;
@@ -76,10 +78,10 @@ export class Audit implements AsyncDisposable {
   }
 }
 
-function askedBy({ user, verb, objectRef = {}, responseStatus }: Line): Asked {
+function askedBy({ user, impersonatedUser, verb, objectRef = {}, responseStatus }: Line): Asked {
   const { apiGroup = "", resource = "", subresource, namespace = "", name = "" } = objectRef;
   return {
-    user: user.username,
+    user: (impersonatedUser ?? user).username,
     verb,
     group: apiGroup,
     resource: subresource === undefined ? resource : `${resource}/${subresource}`,
