@@ -38,7 +38,7 @@ export class Audit implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** A log of everything that `users` ask. */
+  /** A log of everything that `users` ask, in whoever's name. */
   static async create(users: readonly string[]): Promise<Audit> {
     const audit = new Audit(await mkdtemp(join(tmpdir(), "genkan-audit-")));
     const rules = [{ level: "Metadata", users }, { level: "None" }];
