@@ -130,10 +130,15 @@ if (!isInside) {
             .map((flow) => syn(flow.address, VIPS[family], port, flow.port));
           assert.equal(wire.send(sent), sent.length);
         }
-        const found = await until(`${FLOWS} entries`, () => {
-          const all = chosen(port);
-          return flows.every(({ address, port: from }) => all.has(`${address} ${from}`)) && all;
-        });
+        const found = await until(
+          `${FLOWS} entries`,
+          () => {
+            const all = chosen(port);
+            return flows.every(({ address, port: from }) => all.has(`${address} ${from}`)) && all;
+          },
+          // Under qemu one look at them takes seconds.
+          { deadlineMs: 120_000, everyMs: 500 },
+        );
         const differing = flows.filter(
           (flow) =>
             pick({ table, targets }, flow, what !== "affine")?.address !==
