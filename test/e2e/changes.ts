@@ -188,9 +188,15 @@ e2e("the LoadBalancer is deleted: nothing is left on any node, foreign state is 
     },
     { deadlineMs: 120_000, everyMs: 1_000 },
   );
-  const { items } = await lab().get<Pods>(["leases,speakerstatuses,secrets", "-n", NAMESPACE]);
-  assert.deepEqual(
-    items.map(({ metadata }) => metadata.name).filter((name) => !LEADER_LEASES.includes(name)),
-    [],
+  // The operator waits for the speakers' last reports before it takes these away.
+  await until(
+    "what was made beside the pods to be gone",
+    async () => {
+      const { items } = await lab().get<Pods>(["leases,speakerstatuses,secrets", "-n", NAMESPACE]);
+      const left = items.map(({ metadata }) => metadata.name).filter((name) => !LEADER_LEASES.includes(name));
+      assert.deepEqual(left, []);
+      return true;
+    },
+    { deadlineMs: 30_000, everyMs: 500 },
   );
 });
