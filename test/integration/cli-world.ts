@@ -28,6 +28,7 @@ import {
 import type { KubeObject } from "#common/kube/wire.ts";
 import { ControllerProcess, SYSTEM } from "#test/integration/controller-process.ts";
 import { TestPlane } from "#test/integration/plane.ts";
+import { untilKindsAnswer } from "#test/kinds.ts";
 import { until } from "#test/until.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -59,6 +60,7 @@ export class CliWorld implements AsyncDisposable {
         promisify(execFile)(KUBECTL, ["--kubeconfig", plane.plane.kubeconfig, ...argv], { cwd: ROOT });
       await kubectl("apply", "-k", "config/default");
       await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
+      await untilKindsAnswer(plane.client, SYSTEM);
       const metadata = { name: LOADBALANCER_NAME, namespace: SYSTEM };
       await plane.client.create(loadBalancers, { metadata, spec: {} });
       const controller = new ControllerProcess("cli", plane.plane.kubeconfig);

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { DEFAULT_NAMESPACE, LOADBALANCER_NAME } from "#api/names.ts";
 import { customResourceDefinitions, loadBalancers } from "#common/kube/resource.ts";
 import { TestPlane } from "#test/integration/plane.ts";
+import { untilKindsAnswer } from "#test/kinds.ts";
 import { until } from "#test/until.ts";
 
 export interface LogRecord {
@@ -31,6 +32,7 @@ export async function installGenkan(plane: TestPlane): Promise<void> {
     );
     return items.length === 5 && isUp;
   });
+  await untilKindsAnswer(plane.client, SYSTEM);
 }
 
 /** A real API server with Genkan installed and its LoadBalancer, and no process of Genkan's yet. */

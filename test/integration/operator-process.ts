@@ -18,6 +18,7 @@ import {
 } from "#common/kube/resource.ts";
 import type { Draft, KubeObject } from "#common/kube/wire.ts";
 import { TestPlane } from "#test/integration/plane.ts";
+import { untilKindsAnswer } from "#test/kinds.ts";
 import { until } from "#test/until.ts";
 
 const execute = promisify(execFile);
@@ -110,6 +111,7 @@ export class OperatorWorld implements AsyncDisposable {
       (await execute(KUBE, ["kubectl", "--kubeconfig", kubeconfig, ...args], { cwd: ROOT })).stdout;
     await kubectl("apply", "-k", "config/default");
     await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
+    await untilKindsAnswer(plane.client, NAMESPACE);
     for (const name of nodeNames) await plane.client.create(nodes, { metadata: { name } });
     const token = await kubectl("create", "token", OPERATOR_NAME, "-n", NAMESPACE, "--duration=1h");
     const config = parse(await kubectl("config", "view", "--raw"));

@@ -21,6 +21,7 @@ import {
   speakerStatuses,
 } from "#common/kube/resource.ts";
 import { type ControlPlane, startControlPlane } from "#hack/lab/control-plane.ts";
+import { untilKindsAnswer } from "#test/kinds.ts";
 import { until } from "#test/until.ts";
 
 const run = promisify(execFile);
@@ -90,6 +91,7 @@ export class Cluster implements AsyncDisposable {
       { deadlineMs: 60_000 },
     );
     await kube.create(namespaces, { metadata: { name: SYSTEM } });
+    await untilKindsAnswer(kube, SYSTEM);
     await cluster.setKeys([Buffer.alloc(32, 7)]);
     await kube.create(loadBalancers, {
       metadata: { name: "loadbalancer", namespace: SYSTEM },
