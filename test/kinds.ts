@@ -1,8 +1,10 @@
 /** Waits until an API server that was just given our CRDs serves them. */
+import type { KubeClient } from "#common/kube/client.ts";
 import {
   addressPools,
   bfdProfiles,
   bgpPeers,
+  customResourceDefinitions,
   loadBalancers,
   type Resource,
   speakerStatuses,
@@ -17,22 +19,27 @@ const KINDS: readonly Resource<KubeObject>[] = [
   loadBalancers,
   speakerStatuses,
 ];
+const LONG = { deadlineMs: 60_000 };
 
-interface Lister {
-  list<T extends KubeObject>(
-    resource: Resource<T>,
-    options: { readonly namespace: string },
-  ): Promise<unknown>;
-}
-
-/** An established kind answers 429 to whoever asks before its storage stands. */
-export async function untilKindsAnswer(client: Lister, namespace: string): Promise<void> {
+export async function untilKindsAnswer(client: Pick<KubeClient, "list">): Promise<void> {
+  await until(
+    "all CRDs to be established",
+    async () => {
+      const { items } = await client.list(customResourceDefinitions);
+      const isUp = items.every((crd) =>
+        crd.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True"),
+      );
+      return items.length === KINDS.length && isUp;
+    },
+    LONG,
+  );
+  // An established kind answers 429 to whoever asks before its storage stands.
   await until(
     "all kinds to be listed",
     async () => {
-      for (const kind of KINDS) await client.list(kind, { namespace });
+      for (const kind of KINDS) await client.list(kind);
       return true;
     },
-    { deadlineMs: 60_000 },
+    LONG,
   );
 }

@@ -59,8 +59,7 @@ export class CliWorld implements AsyncDisposable {
       const kubectl = (...argv: string[]) =>
         promisify(execFile)(KUBECTL, ["--kubeconfig", plane.plane.kubeconfig, ...argv], { cwd: ROOT });
       await kubectl("apply", "-k", "config/default");
-      await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
-      await untilKindsAnswer(plane.client, SYSTEM);
+      await untilKindsAnswer(plane.client);
       const metadata = { name: LOADBALANCER_NAME, namespace: SYSTEM };
       await plane.client.create(loadBalancers, { metadata, spec: {} });
       const controller = new ControllerProcess("cli", plane.plane.kubeconfig);

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { DEFAULT_NAMESPACE, LOADBALANCER_NAME } from "#api/names.ts";
-import { customResourceDefinitions, loadBalancers } from "#common/kube/resource.ts";
+import { loadBalancers } from "#common/kube/resource.ts";
 import { TestPlane } from "#test/integration/plane.ts";
 import { untilKindsAnswer } from "#test/kinds.ts";
 import { until } from "#test/until.ts";
@@ -25,14 +25,7 @@ export async function installGenkan(plane: TestPlane): Promise<void> {
   await plane.namespace(SYSTEM);
   const argv = ["--kubeconfig", plane.plane.kubeconfig, "apply", "-k", `${ROOT}config/crd`];
   await promisify(execFile)(`${ROOT}.lab/bin/kubectl`, argv);
-  await until("all CRDs to be established", async () => {
-    const { items } = await plane.client.list(customResourceDefinitions);
-    const isUp = items.every((crd) =>
-      crd.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True"),
-    );
-    return items.length === 5 && isUp;
-  });
-  await untilKindsAnswer(plane.client, SYSTEM);
+  await untilKindsAnswer(plane.client);
 }
 
 /** A real API server with Genkan installed and its LoadBalancer, and no process of Genkan's yet. */

@@ -9,11 +9,12 @@ import { promisify } from "node:util";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
 import type { AddressPool } from "#api/v1beta1/generated/types.ts";
 import { systemClock } from "#common/clock.ts";
-import { addressPools, customResourceDefinitions } from "#common/kube/resource.ts";
+import { addressPools } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
 import { startWebhook } from "#controller/webhook/server.ts";
 import { createAuthority } from "#hack/lab/pki.ts";
 import { TestPlane } from "#test/integration/plane.ts";
+import { untilKindsAnswer } from "#test/kinds.ts";
 import { until } from "#test/until.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -47,15 +48,7 @@ before(async () => {
   await plane.namespace(NAMESPACE);
   const applied = await kubectl(["apply", "-k", `${ROOT}config/crd`]);
   assert.ok(applied.ok, applied.text);
-  await until("all CRDs to be established", async () => {
-    const { items } = await plane.client.list(customResourceDefinitions);
-    return (
-      items.length === 5 &&
-      items.every((crd) =>
-        crd.status?.conditions?.some((c) => c.type === "Established" && c.status === "True"),
-      )
-    );
-  });
+  await untilKindsAnswer(plane.client);
 });
 
 after(async () => plane[Symbol.asyncDispose]());

@@ -110,8 +110,7 @@ export class OperatorWorld implements AsyncDisposable {
     const kubectl = async (...args: string[]): Promise<string> =>
       (await execute(KUBE, ["kubectl", "--kubeconfig", kubeconfig, ...args], { cwd: ROOT })).stdout;
     await kubectl("apply", "-k", "config/default");
-    await kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s");
-    await untilKindsAnswer(plane.client, NAMESPACE);
+    await untilKindsAnswer(plane.client);
     for (const name of nodeNames) await plane.client.create(nodes, { metadata: { name } });
     const token = await kubectl("create", "token", OPERATOR_NAME, "-n", NAMESPACE, "--duration=1h");
     const config = parse(await kubectl("config", "view", "--raw"));

@@ -11,7 +11,6 @@ import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { connectionFromKubeconfig } from "#common/kube/connection.ts";
 import {
   addressPools,
-  customResourceDefinitions,
   endpointSlices,
   loadBalancers,
   namespaces,
@@ -22,7 +21,6 @@ import {
 } from "#common/kube/resource.ts";
 import { type ControlPlane, startControlPlane } from "#hack/lab/control-plane.ts";
 import { untilKindsAnswer } from "#test/kinds.ts";
-import { until } from "#test/until.ts";
 
 const run = promisify(execFile);
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -79,19 +77,8 @@ export class Cluster implements AsyncDisposable {
       "-k",
       `${ROOT}config/crd`,
     ]);
-    await until(
-      "all CRDs to be established",
-      async () => {
-        const { items } = await kube.list(customResourceDefinitions);
-        const isUp = items.every((crd) =>
-          crd.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True"),
-        );
-        return items.length === 5 && isUp;
-      },
-      { deadlineMs: 60_000 },
-    );
+    await untilKindsAnswer(kube);
     await kube.create(namespaces, { metadata: { name: SYSTEM } });
-    await untilKindsAnswer(kube, SYSTEM);
     await cluster.setKeys([Buffer.alloc(32, 7)]);
     await kube.create(loadBalancers, {
       metadata: { name: "loadbalancer", namespace: SYSTEM },
