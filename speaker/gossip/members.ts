@@ -159,6 +159,11 @@ export function expire(gossip: Gossip, member: Member, now: number): GossipActio
   return die(gossip, member, "dead", member.incarnation, now);
 }
 
+/** `from`: who says so; the member itself when it leaves. */
+export function encodeDeath({ name }: Pick<Member, "name">, incarnation: number, from: string): Buffer {
+  return encodeMessage({ type: "dead", node: name, incarnation, from });
+}
+
 export function die(
   gossip: Gossip,
   member: Member,
@@ -169,8 +174,7 @@ export function die(
   if (member.state === "dead" || member.state === "left") return [];
   member.incarnation = incarnation;
   const from = state === "left" ? member.name : gossip.own.name;
-  const { name } = member;
-  gossip.broadcasts.add(name, () => encodeMessage({ type: "dead", node: name, incarnation, from }));
+  gossip.broadcasts.add(member.name, () => encodeDeath(member, incarnation, from));
   return become(gossip, member, state, now, member.state);
 }
 
@@ -207,13 +211,13 @@ function refute(gossip: Gossip, accused: number, accuser?: Peer): void {
 /** We were silent for long, and may have been called dead: says that we are alive before anybody asks. */
 export function renew(gossip: Gossip): Buffer {
   gossip.self.incarnation += 1;
-  broadcastSelf(gossip);
-  return ownAlive(gossip);
+  return broadcastSelf(gossip);
 }
 
-function broadcastSelf(gossip: Gossip): void {
+function broadcastSelf(gossip: Gossip): Buffer {
   const message = ownAlive(gossip);
   gossip.broadcasts.add(gossip.own.name, () => message);
+  return message;
 }
 
 export function ownAlive({ self }: Gossip): Buffer {

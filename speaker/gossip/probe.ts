@@ -279,7 +279,6 @@ export function nextSequence(gossip: Gossip): number {
   return gossip.sequence;
 }
 
-/** Up to `count` members by lot. */
 /**
  * To everybody who is up, or to so many by chance, besides what travels: each member passes news on a few times only, so
  * that in a small cluster now and then one hears nothing of it.
@@ -290,6 +289,7 @@ export function sendToAll(gossip: Gossip, message: Uint8Array, out: Outbox): voi
     out.sendOnly(member, [message]);
 }
 
+/** Up to `count` members by lot. */
 export function chooseMembers(gossip: Gossip, count: number, accept: (member: Member) => boolean): Member[] {
   const { list, random } = gossip;
   if (list.length <= 3 * count) {

@@ -9,6 +9,7 @@ import { Broadcasts } from "./broadcasts.ts";
 import {
   aliveCount,
   drop,
+  encodeDeath,
   expire,
   hearAccusation,
   hearAlive,
@@ -44,7 +45,7 @@ import {
   placeOf,
 } from "./types.ts";
 import { chooseWatches, hearWatched, runWatches, watchDueAt } from "./watch.ts";
-import { encodeMessage, type Message } from "./wire/message.ts";
+import type { Message } from "./wire/message.ts";
 import { roomOf } from "./wire/packet.ts";
 import type { MemberRecord } from "./wire/stream.ts";
 
@@ -240,8 +241,7 @@ export function recordsOf(gossip: Gossip): MemberRecord[] {
 
 /** To everybody at once: news that travels takes longer than we stay. */
 function leave(gossip: Gossip, out: Outbox): void {
-  const { name, incarnation } = gossip.self;
-  const goodbye = encodeMessage({ type: "dead", node: name, incarnation, from: name });
+  const goodbye = encodeDeath(gossip.self, gossip.self.incarnation, gossip.self.name);
   for (const member of gossip.list)
     if (member !== gossip.self && isUp(member)) out.sendOnly(member, [goodbye]);
   gossip.self.state = "left";

@@ -9,11 +9,11 @@
  * - Halfway others are asked to ping, too, and their word keeps it alive. It is told that it is suspected, and can object.
  * - Whoever hears none of those that it watches is cut off itself, and says nothing of the others.
  */
-import { aliveCount, die, suspect } from "./members.ts";
+import { aliveCount, die, encodeDeath, suspect } from "./members.ts";
 import type { Outbox } from "./outbox.ts";
 import { askToPing, chooseMembers, isUp, nextSequence, pingOf, sendToAll } from "./probe.ts";
 import { type Gossip, placeOf, type Watch } from "./types.ts";
-import { type Endpoint, encodeMessage } from "./wire/message.ts";
+import type { Endpoint } from "./wire/message.ts";
 
 /** The chance that so many pings in a row were lost, by the share that is lost at most times. */
 const CHANCE = 1e-8;
@@ -91,9 +91,8 @@ function judge(gossip: Gossip, watch: Watch, out: Outbox, now: number): void {
   if (!hears && aliveCount(gossip) > 2) return;
   if (missed >= wanted(gossip, watch)) {
     gossip.counts.deaths += 1;
-    const { name: node, incarnation } = member;
-    out.actions.push(...die(gossip, member, "dead", incarnation, now));
-    sendToAll(gossip, encodeMessage({ type: "dead", node, incarnation, from: gossip.own.name }), out);
+    out.actions.push(...die(gossip, member, "dead", member.incarnation, now));
+    sendToAll(gossip, encodeDeath(member, member.incarnation, gossip.own.name), out);
     return;
   }
   if ((missed - ASK_AFTER) % ASK_EVERY === 0) ask(gossip, watch, out, now);
