@@ -8,7 +8,7 @@ import type { Cancel, Clock } from "#common/clock.ts";
 import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { FromGossipWorker, GossipPlace, ToGossipWorker } from "./messages.ts";
-import type { GossipCounts, Peer } from "./types.ts";
+import { type GossipCounts, isUp, type Peer } from "./types.ts";
 import type { MemberState } from "./wire/stream.ts";
 
 export interface GossipWorkerLike {
@@ -211,8 +211,7 @@ export class GossipThread {
       case "changed": {
         const { name, state } = message;
         if (name === this.#wanted?.own.name || this.#problem !== undefined) return;
-        const isDown = state === "dead" || state === "left";
-        const downAt = isDown ? clock.now() : this.#members.get(name)?.downAt;
+        const downAt = isUp(message) ? this.#members.get(name)?.downAt : clock.now();
         log.debug("gossip thinks otherwise of a member", { member: name, state });
         this.#members.set(name, { state, at: clock.now(), downAt });
         onChange();

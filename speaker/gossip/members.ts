@@ -10,7 +10,16 @@
  * - Suspicion counts by the names of those who suspect, and these must be members that are alive.
  */
 import { confirmationsWanted, suspicionMinMs, suspicionMs } from "./timing.ts";
-import type { Gossip, GossipAction, GossipDrop, Member, Peer, Suspicion } from "./types.ts";
+import {
+  type Gossip,
+  type GossipAction,
+  type GossipDrop,
+  isUp,
+  type Member,
+  type Peer,
+  placeOf,
+  type Suspicion,
+} from "./types.ts";
 import { type Accusation, type Alive, encodeMessage } from "./wire/message.ts";
 import type { MemberState } from "./wire/stream.ts";
 
@@ -76,7 +85,8 @@ export function hearAccusation(
   const isGoodbye = type === "dead" && from === node;
   if (isGoodbye && sender.name === node) return die(gossip, member, "left", incarnation, now);
   if (!isGoodbye && from !== gossip.own.name && !gossip.peers.has(from)) return forged(gossip);
-  if (!isGoodbye && !isAlive(gossip, from)) return [];
+  const accuser = gossip.members.get(from);
+  if (!isGoodbye && (accuser === undefined || !isUp(accuser))) return [];
   if (
     type === "dead" &&
     member.suspicion !== undefined &&
@@ -95,11 +105,6 @@ function hasten({ settings }: Gossip, { suspicion }: Member, now: number): void 
   suspicion.lookEveryMs = Math.min(suspicion.lookEveryMs, settings.confirmMs / settings.looks);
   suspicion.lookAt = Math.min(suspicion.lookAt, now);
   suspicion.deadline = Math.min(suspicion.deadline, now + settings.confirmMs);
-}
-
-function isAlive(gossip: Gossip, name: string): boolean {
-  const state = gossip.members.get(name)?.state;
-  return state === "alive" || state === "suspect";
 }
 
 const hasAnswered = (member: Member, { startedAt }: Suspicion): boolean => member.answeredAt > startedAt;
@@ -171,7 +176,7 @@ export function die(
   incarnation: number,
   now: number,
 ): GossipAction[] {
-  if (member.state === "dead" || member.state === "left") return [];
+  if (!isUp(member)) return [];
   member.incarnation = incarnation;
   const from = state === "left" ? member.name : gossip.own.name;
   gossip.broadcasts.add(member.name, () => encodeDeath(member, incarnation, from));
@@ -185,8 +190,8 @@ function become(
   now: number,
   before: MemberState | undefined,
 ): GossipAction[] {
-  const isDown = (one: MemberState | undefined): boolean => one === "dead" || one === "left";
-  gossip.downCount += Number(isDown(state)) - Number(isDown(before));
+  const wasUp = before === undefined || isUp({ state: before });
+  gossip.downCount += Number(wasUp) - Number(isUp({ state }));
   if (state === "suspect") gossip.suspects.add(member);
   else {
     member.suspicion = undefined;
@@ -259,14 +264,14 @@ export function takePeers(gossip: Gossip, peers: readonly Peer[]): void {
   const others = peers.filter(({ name }) => name !== gossip.own.name);
   const before = gossip.peers;
   gossip.peers = new Map(others.map((peer) => [peer.name, peer]));
-  gossip.places = new Map(others.map((peer) => [`${peer.address} ${peer.port}`, peer]));
+  gossip.places = new Map(others.map((peer) => [placeOf(peer), peer]));
   const isSame = (a: Peer, b: Peer | undefined): boolean => a.address === b?.address && a.port === b.port;
   const isGone = (member: Member): boolean =>
     member !== gossip.self && !isSame(member, gossip.peers.get(member.name));
   for (const member of gossip.list.filter(isGone)) {
     gossip.members.delete(member.name);
     gossip.suspects.delete(member);
-    if (member.state === "dead" || member.state === "left") gossip.downCount -= 1;
+    if (!isUp(member)) gossip.downCount -= 1;
     gossip.broadcasts.forget(member.name);
     if (gossip.probe?.member === member) gossip.probe = undefined;
   }

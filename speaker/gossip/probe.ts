@@ -1,7 +1,7 @@
 /** Whom to ping and when, and what follows from no answer (SWIM section 4.1, Lifeguard section 4). */
 import { drop, ownAlive, suspect, worsen } from "./members.ts";
 import type { Outbox } from "./outbox.ts";
-import { type Gossip, type GossipDrop, type Member, type Peer, placeOf } from "./types.ts";
+import { type Gossip, type GossipDrop, isUp, type Member, type Peer, placeOf } from "./types.ts";
 import {
   type Ack,
   type Endpoint,
@@ -76,20 +76,21 @@ export function runProbe(gossip: Gossip, out: Outbox, now: number): void {
 }
 
 function askOthers(gossip: Gossip, out: Outbox): void {
-  const { probe, settings } = gossip;
+  const { probe } = gossip;
   if (probe === undefined) return;
   const { member, sequence } = probe;
-  const others = chooseMembers(
-    gossip,
-    settings.indirectProbes,
-    (one) => one !== gossip.self && one !== member && one.state === "alive",
-  );
-  for (const other of others) {
+  for (const other of chooseHelpers(gossip, member)) {
     const nack = (other.versions[1] ?? 0) >= NACK_VERSION;
     if (nack) probe.nacksWanted += 1;
     probe.answerers.add(placeOf(other));
     askToPing(gossip, { sequence, member, other, nack }, out);
   }
+}
+
+/** Who is asked to ping the member for us. */
+export function chooseHelpers(gossip: Gossip, member: Member): Member[] {
+  const accept = (one: Member): boolean => one !== gossip.self && one !== member && one.state === "alive";
+  return chooseMembers(gossip, gossip.settings.indirectProbes, accept);
 }
 
 export interface Asking {
@@ -271,8 +272,6 @@ function accusationOf(gossip: Gossip, { name, state, incarnation }: Member): Buf
   if (state !== "suspect" && state !== "dead") return [];
   return [encodeMessage({ type: state, incarnation, node: name, from: gossip.own.name })];
 }
-
-export const isUp = ({ state }: Member): boolean => state === "alive" || state === "suspect";
 
 export function nextSequence(gossip: Gossip): number {
   gossip.sequence = (gossip.sequence + 1) >>> 0;

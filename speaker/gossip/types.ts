@@ -191,4 +191,8 @@ export type GossipAction =
       readonly before: MemberState | undefined;
     };
 
+/** Thought to be there: suspected is not dead yet. */
+export const isUp = ({ state }: { readonly state: MemberState }): boolean =>
+  state === "alive" || state === "suspect";
+
 export const placeOf = ({ address, port }: Endpoint): string => `${address} ${port}`;

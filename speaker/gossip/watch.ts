@@ -11,8 +11,8 @@
  */
 import { aliveCount, die, encodeDeath, suspect } from "./members.ts";
 import type { Outbox } from "./outbox.ts";
-import { askToPing, chooseMembers, isUp, nextSequence, pingOf, sendToAll } from "./probe.ts";
-import { type Gossip, placeOf, type Watch } from "./types.ts";
+import { askToPing, chooseHelpers, nextSequence, pingOf, sendToAll } from "./probe.ts";
+import { type Gossip, isUp, placeOf, type Watch } from "./types.ts";
 import type { Endpoint } from "./wire/message.ts";
 
 /** The chance that so many pings in a row were lost, by the share that is lost at most times. */
@@ -70,8 +70,7 @@ function countMissed({ settings }: Gossip, watch: Watch, now: number): void {
     if (now - ping.sentAt > KEPT_MS) watch.pings.delete(sequence);
     if (ping.isMissed || now - ping.sentAt < patienceMs) continue;
     ping.isMissed = true;
-    if (ping.sentAt <= watch.heardAt) continue;
-    watch.missed += 1;
+    if (ping.sentAt > watch.heardAt) watch.missed += 1;
   }
 }
 
@@ -103,11 +102,7 @@ function judge(gossip: Gossip, watch: Watch, out: Outbox, now: number): void {
 
 function ask(gossip: Gossip, watch: Watch, out: Outbox, now: number): void {
   const { member } = watch;
-  const others = chooseMembers(
-    gossip,
-    gossip.settings.indirectProbes,
-    (one) => one !== gossip.self && one !== member && one.state === "alive",
-  );
+  const others = chooseHelpers(gossip, member);
   if (others.length === 0) return;
   const sequence = nextSequence(gossip);
   // What others hear, or do not, says nothing of what is lost between us.

@@ -11,6 +11,7 @@
  * - Who lost everybody at once is cut off itself, and judges nobody by gossip.
  */
 import type { Heard } from "../gossip/gossip.ts";
+import { isUp } from "../gossip/types.ts";
 import { type Judgement, judgement } from "./liveness.ts";
 
 /** The last two times at which a node's Lease was seen to be renewed. */
@@ -66,8 +67,6 @@ function verdictOf(node: string, input: CombineInput): "live" | "dead" | "left" 
   return word.state === "left" ? "left" : "dead";
 }
 
-const isUp = ({ state }: Heard): boolean => state === "alive" || state === "suspect";
-
 /** When a node died all others did: then it was this one that was cut off, though some are heard again by now. */
 function isVoid(node: string, heard: ReadonlyMap<string, Heard>): boolean {
   const at = heard.get(node)?.downAt;
@@ -85,7 +84,7 @@ export function unheard(
   const silentSince = (node: string): number | undefined => {
     const word = heard.get(node);
     if (word === undefined) return knownSince(node);
-    return word.state === "dead" || word.state === "left" ? word.at : undefined;
+    return isUp(word) ? undefined : word.at;
   };
   return lease.live.filter((node) => node !== own && now - (silentSince(node) ?? now) > ms);
 }
