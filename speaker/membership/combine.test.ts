@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Heard } from "#speaker/gossip/gossip.ts";
-import { combine, type Renewals, unheard } from "./combine.ts";
-import { judgement } from "./liveness.ts";
+import { combine, unheard } from "./combine.ts";
+import { judgement, type Renewals } from "./liveness.ts";
 
 const NOW = 100_000;
 const word = (state: Heard["state"], agoMs: number, downAgoMs?: number): Heard => ({

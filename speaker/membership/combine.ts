@@ -12,13 +12,7 @@
  */
 import type { Heard } from "../gossip/gossip.ts";
 import { isUp } from "../gossip/types.ts";
-import { type Judgement, judgement } from "./liveness.ts";
-
-/** The last two times at which a node's Lease was seen to be renewed. */
-export interface Renewals {
-  readonly last: number;
-  readonly before: number | undefined;
-}
+import { type Judgement, judgement, type Renewals } from "./liveness.ts";
 
 export interface CombineInput {
   readonly own: string;

@@ -13,8 +13,6 @@
  *   long as a Lease holds, and in that time the speaker renews it. So a stray write moves nothing. A node whose Lease
  *   stays unusable is neither live nor dead.
  */
-
-import type { Renewals } from "./combine.ts";
 import { isSilent, SPEAKER_LEASE_MS } from "./silence.ts";
 
 /** What is read of a Lease. */
@@ -27,6 +25,12 @@ export interface LeaseRecord {
   readonly state: string;
   /** Why the Lease cannot be used. If it is set, only `stamp` is true besides. */
   readonly fault?: string;
+}
+
+/** The last two times at which a node's Lease was seen to be renewed. */
+export interface Renewals {
+  readonly last: number;
+  readonly before: number | undefined;
 }
 
 export interface Judgement {
