@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nextKeys, ROTATE_MS, SETTLE_MS } from "#operator/gossip-keys.ts";
+import { GossipKeys, nextKeys, ROTATE_MS, SETTLE_MS } from "#operator/gossip-keys.ts";
 import { fakeRandom } from "#test/fakes/random.ts";
 
 const START = Date.parse("2026-11-29T00:00:00Z");
@@ -42,4 +42,23 @@ test("what is no key is replaced, and so is a key of the future", () => {
     assert.equal(keys.length, 1);
     assert.ok(!text.includes(keys[0] ?? ""));
   }
+});
+
+test("until a write is seen in the Secret, every pass asks for the same keys", () => {
+  for (const stored of [undefined, "garbage", nextKeys(undefined, at(-ROTATE_MS), random)]) {
+    const keys = new GossipKeys();
+    const first = keys.next(stored, at(0), random);
+    assert.deepEqual([first.isNew, first.keys === stored], [true, false]);
+    for (const seen of [stored, first.keys, undefined, first.keys])
+      assert.deepEqual(keys.next(seen, at(1), random), { keys: first.keys, isNew: false });
+  }
+});
+
+test("what somebody else writes into the Secret counts, or is replaced", () => {
+  const keys = new GossipKeys();
+  const first = keys.next(undefined, at(0), random);
+  const other = nextKeys(undefined, at(0), random);
+  assert.deepEqual(keys.next(other, at(1), random), { keys: other, isNew: false });
+  const { keys: next, isNew } = keys.next("garbage", at(2), random);
+  assert.ok(isNew && next !== other && next !== first.keys);
 });

@@ -10,12 +10,34 @@ export const ROTATE_MS = 30 * 24 * HOUR_MS;
 /** All speakers that reach the API server have heard of a change by then. */
 export const SETTLE_MS = HOUR_MS;
 const KEY_OCTETS = 32;
-/** Speakers read no more; whoever wrote more into the Secret is corrected. */
+/** A turn needs two, and speakers read eight at most: whoever wrote more into the Secret is corrected. */
 const MOST_KEYS = 4;
 
 interface Key {
   readonly text: string;
   readonly madeAt: number;
+}
+
+/**
+ * The keys from one pass to the next. Until a write is seen in the Secret, later passes go on with what it was to hold:
+ * a new key for each of them would give speakers another one each time.
+ */
+export class GossipKeys {
+  #seen: string | undefined;
+  #keys: string | undefined;
+
+  /** The lines to be stored, and whether they are new. `stored`: of the Secret, where there is one. */
+  next(
+    stored: string | undefined,
+    now: Date,
+    random: Pick<Random, "bytes">,
+  ): { keys: string; isNew: boolean } {
+    const before = stored === undefined || stored === this.#seen ? this.#keys : stored;
+    const keys = nextKeys(before, now, random);
+    this.#seen = stored ?? this.#seen;
+    this.#keys = keys;
+    return { keys, isNew: keys !== before };
+  }
 }
 
 /** The lines to be stored; the same text while nothing is due. */

@@ -29,7 +29,7 @@ import { certificateOf, flawOf, issueCertificate } from "#operator/certificate.t
 import { describeChild, type Site } from "#operator/children/child.ts";
 import { type ServingCertificate, trustedBy, webhookDnsNames } from "#operator/children/webhook.ts";
 import { ChildContests } from "#operator/contention.ts";
-import { nextKeys } from "#operator/gossip-keys.ts";
+import { GossipKeys } from "#operator/gossip-keys.ts";
 import { type Application, type Plan, planOperator } from "#operator/plan.ts";
 import { misnamedStatus, statusOf } from "#operator/status.ts";
 import { Stores } from "#operator/stores.ts";
@@ -59,7 +59,7 @@ export async function runTerm(
   const { clock, random, log, ...rest } = options;
   const stores = new Stores({ ...options, site: rest.site });
   const certificates = new Certificates(options, stores);
-  const keys = new Keys(options, stores);
+  const keys = new GossipKeys();
   const contests = new ChildContests();
   const loop = createLoop({
     name: "operator",
@@ -70,7 +70,8 @@ export async function runTerm(
     resyncMs: RESYNC_MS,
     backoffMs: { baseMs: 250, capMs: 5_000 },
     pass: async () => {
-      const view = stores.view({ certificate: await certificates.present(), gossipKeys: keys.present() });
+      const certificate = await certificates.present();
+      const view = stores.view({ certificate, gossipKeys: gossipKeysOf(keys, options, stores) });
       const plan = contests.damp(planOperator(view), view.children, clock.now());
       onPlan(plan);
       // Said before it is done: a removal's last step takes the object away.
@@ -141,27 +142,14 @@ class Certificates {
   }
 }
 
-/** The keys of gossip: the stored ones until the next is due (the plan stores it). */
-class Keys {
-  readonly #options: LeaderOptions;
-  readonly #stores: Stores;
-  #made: string | undefined;
-
-  constructor(options: LeaderOptions, stores: Stores) {
-    this.#options = options;
-    this.#stores = stores;
-  }
-
-  present(): string {
-    const { clock, random, log } = this.#options;
-    const secret = this.#stores.child(secrets, GOSSIP_SECRET_NAME) as Secret | undefined;
-    const encoded: unknown = secret?.data?.[GOSSIP_SECRET_ENTRY];
-    const stored = typeof encoded === "string" ? Buffer.from(encoded, "base64").toString("utf8") : undefined;
-    const next = nextKeys(stored ?? this.#made, clock.date(), random);
-    if (next !== (stored ?? this.#made)) log.info("the keys of gossip change", { event: "gossipKeys" });
-    this.#made = next;
-    return next;
-  }
+/** The keys to gossip by: the stored ones until the next is due (the plan stores it). */
+function gossipKeysOf(keys: GossipKeys, { clock, random, log }: LeaderOptions, stores: Stores): string {
+  const secret = stores.child(secrets, GOSSIP_SECRET_NAME) as Secret | undefined;
+  const encoded: unknown = secret?.data?.[GOSSIP_SECRET_ENTRY];
+  const stored = typeof encoded === "string" ? Buffer.from(encoded, "base64").toString("utf8") : undefined;
+  const next = keys.next(stored, clock.date(), random);
+  if (next.isNew) log.info("the keys of gossip change", { event: "gossipKeys" });
+  return next.keys;
 }
 
 async function writeStatuses(
