@@ -71,10 +71,8 @@ function planInstallation(view: OperatorView): Plan {
   if (rival !== undefined) return { ...NOTHING, phase: "Installing", rival };
   const settings = settingsOf(loadBalancer.spec ?? {}, view.peering);
   const owners = { loadBalancer: loadBalancer.metadata, namespace: { name: site.namespace, uid: home.uid } };
-  const wanted = wantedChildren({
-    ...{ site, settings, certificate, gossipKeys, owners },
-    isAdmissionOn: isAdmissionOn(view),
-  });
+  const isOn = isAdmissionOn(view);
+  const wanted = wantedChildren({ site, settings, certificate, gossipKeys, owners, isAdmissionOn: isOn });
   const { create, update, remove } = difference<Child, ActualChild, Change>({
     wanted,
     actual: view.children,
