@@ -1,9 +1,8 @@
 /** BFD as the speaker sees it: tells the thread which peers are wanted, passes on what it says, starts it anew if it ends. */
-import { setFlagsFromString } from "node:v8";
-import { Worker } from "node:worker_threads";
 import type { Cancel, Clock } from "#common/clock.ts";
 import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
+import { startThread } from "../thread.ts";
 import type { FloorPolicy } from "./floor.ts";
 import type { BfdDiscards, BfdWorkerData, FromBfdWorker, ToBfdWorker } from "./messages.ts";
 import type { Bfd, BfdChange, BfdPeer, BfdReport, BfdScheduling } from "./types.ts";
@@ -31,16 +30,9 @@ export interface BfdShell extends Bfd {
   discards(): BfdDiscards;
 }
 
-/** In an image the worker is a bundle beside ours; in the tree it is worker.ts. Limits: a thread of few objects. */
 export function spawnBfdWorker(data: BfdWorkerData): BfdWorkerLike {
-  // A collection that waits for helpers waits for threads of the ordinary class, however urgent the waiting one is.
-  setFlagsFromString("--no-parallel-scavenge");
-  const file = import.meta.url.endsWith(".mjs") ? "./speaker-bfd.mjs" : "./worker.ts";
-  const worker = new Worker(new URL(file, import.meta.url), {
-    workerData: data,
-    resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 16, stackSizeMb: 1 },
-  });
-  return worker as unknown as BfdWorkerLike;
+  const from = import.meta.url;
+  return startThread({ from, bundle: "speaker-bfd", youngMb: 4, oldMb: 16, isUrgent: true, data });
 }
 
 const ANSWER_MS = 2_000;

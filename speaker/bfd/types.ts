@@ -1,4 +1,5 @@
 /** What the BFD side is asked for, and what it says of itself. Types only. */
+import type { Scheduling } from "#speaker/native/datagram.ts";
 
 /** RFC 5880 section 4.1. */
 export type BfdState = "AdminDown" | "Down" | "Init" | "Up";
@@ -44,9 +45,8 @@ export interface BfdPeer {
 /** What the kernel lets the thread have that keeps time. */
 export type BfdScheduling =
   | { readonly class: "unknown" }
-  | { readonly class: "fifo" }
-  /** `reason`: why not fifo. Intervals below the floor are raised or refused. */
-  | { readonly class: "normal"; readonly reason: string };
+  /** Where it is "normal", intervals below the floor are raised or refused. */
+  | Scheduling;
 
 export interface BfdChange {
   readonly key: string;

@@ -4,9 +4,8 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "#common/clock.ts";
-import { errorText } from "#common/error.ts";
 import { systemRandom } from "#common/random.ts";
-import { scheduleFifo, ThreadTimer } from "#speaker/native/datagram.ts";
+import { scheduleFirst, ThreadTimer } from "#speaker/native/datagram.ts";
 import { Engine } from "./engine.ts";
 import type { BfdWorkerData, FromBfdWorker, ToBfdWorker } from "./messages.ts";
 import { forwardsIpv4, isConnected, linkIndex, Ports } from "./ports.ts";
@@ -15,22 +14,10 @@ import type { BfdScheduling } from "./types.ts";
 const port = parentPort;
 if (port === null) throw new Error("bfd/worker.ts runs as a worker thread only");
 const data = workerData as BfdWorkerData;
-/** The lowest: before everything ordinary, behind everything else that is real-time. */
-const PRIORITY = 1;
 
 const post = (message: FromBfdWorker): void => port.postMessage(message);
 
-function schedule(): BfdScheduling {
-  if (!data.fifo) return { class: "normal", reason: "not wanted" };
-  try {
-    scheduleFifo(PRIORITY);
-    return { class: "fifo" };
-  } catch (error) {
-    return { class: "normal", reason: errorText(error) };
-  }
-}
-
-const scheduling = schedule();
+const scheduling: BfdScheduling = data.fifo ? scheduleFirst() : { class: "normal", reason: "not wanted" };
 const ports = new Ports({
   random: systemRandom,
   receive: (isMultihop, datagram) => engine.receive(isMultihop, datagram),

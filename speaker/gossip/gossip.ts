@@ -2,11 +2,10 @@
  * Gossip as the speaker sees it: tells the thread which member this node is to be and who the others are, keeps what it
  * says of them, and starts it anew if it ends.
  */
-import { setFlagsFromString } from "node:v8";
-import { Worker } from "node:worker_threads";
 import type { Cancel, Clock } from "#common/clock.ts";
 import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
+import { startThread } from "../thread.ts";
 import type { FromGossipWorker, GossipPlace, ToGossipWorker } from "./messages.ts";
 import { type GossipCounts, isUp, type Peer } from "./types.ts";
 import type { MemberState } from "./wire/stream.ts";
@@ -54,15 +53,9 @@ const ANSWER_MS = 1_000;
 const AGAIN_MS = 2_000;
 const NOT_STARTED = "it has not started yet";
 
-/** In an image the worker is a bundle beside ours; in the tree it is worker.ts. Limits: a thread of few objects. */
-export function spawnGossipWorker(): GossipWorkerLike {
-  // A collection that waits for helpers waits for threads of the ordinary class, however urgent the waiting one is.
-  setFlagsFromString("--no-parallel-scavenge");
-  const file = import.meta.url.endsWith(".mjs") ? "./speaker-gossip.mjs" : "./worker.ts";
-  const worker = new Worker(new URL(file, import.meta.url), {
-    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 24, stackSizeMb: 1 },
-  });
-  return worker as unknown as GossipWorkerLike;
+function spawnGossipWorker(): GossipWorkerLike {
+  const from = import.meta.url;
+  return startThread({ from, bundle: "speaker-gossip", youngMb: 2, oldMb: 24, isUrgent: true });
 }
 
 export class GossipThread {
@@ -192,11 +185,9 @@ export class GossipThread {
   #take(message: FromGossipWorker): void {
     const { clock, log, onChange } = this.#options;
     switch (message.type) {
-      case "scheduling": {
-        const { type: _, ...scheduling } = message;
-        log.info("the gossip thread runs", { event: "gossipThread", ...scheduling });
+      case "scheduling":
+        log.info("the gossip thread runs", { event: "gossipThread", ...message.scheduling });
         return;
-      }
       case "opened":
         if (this.#wanted === undefined) return;
         log.info("gossip runs", { event: "gossip", ...this.#wanted.own });

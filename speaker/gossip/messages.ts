@@ -1,4 +1,5 @@
 /** What the main thread and the thread of gossip tell each other. */
+import type { Scheduling } from "#speaker/native/datagram.ts";
 import type { GossipCounts, Peer } from "./types.ts";
 import type { MemberState } from "./wire/stream.ts";
 
@@ -26,7 +27,7 @@ export type ToGossipWorker =
   | { readonly type: "end" };
 
 export type FromGossipWorker =
-  | { readonly type: "scheduling"; readonly class: "fifo" | "normal"; readonly why?: string }
+  | { readonly type: "scheduling"; readonly scheduling: Scheduling }
   | { readonly type: "opened" }
   /** It could not be opened, or a key of it is none. */
   | { readonly type: "failed"; readonly message: string }

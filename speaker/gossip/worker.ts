@@ -6,7 +6,7 @@ import { parentPort } from "node:worker_threads";
 import { systemClock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import { systemRandom } from "#common/random.ts";
-import { scheduleFifo } from "#speaker/native/datagram.ts";
+import { scheduleFirst } from "#speaker/native/datagram.ts";
 import type { FromGossipWorker, ToGossipWorker } from "./messages.ts";
 import { GossipSession } from "./session.ts";
 import { openSockets } from "./sockets.ts";
@@ -14,19 +14,12 @@ import { keyringOf } from "./wire/keyring.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("gossip/worker.ts runs as a worker thread only");
-/** The lowest: before everything ordinary, behind everything else that is real-time. */
-const PRIORITY = 1;
 const COUNT_MS = 5_000;
 const GOODBYE_MS = 50;
 
 const post = (message: FromGossipWorker): void => port.postMessage(message);
 
-try {
-  scheduleFifo(PRIORITY);
-  post({ type: "scheduling", class: "fifo" });
-} catch (error) {
-  post({ type: "scheduling", class: "normal", why: errorText(error) });
-}
+post({ type: "scheduling", scheduling: scheduleFirst() });
 
 let session: GossipSession | undefined;
 

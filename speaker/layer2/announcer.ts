@@ -2,11 +2,11 @@
  * Makes announcements true: sends the worker the difference between what it does and what is wanted, and waits until it
  * was done. A worker that died is started again with the next update.
  */
-import { Worker } from "node:worker_threads";
 import type { Cancel, Clock } from "#common/clock.ts";
 import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Attractor, Wanted } from "#speaker/parts.ts";
+import { startThread } from "../thread.ts";
 import type {
   Announcement,
   Conflict,
@@ -59,16 +59,8 @@ const NO_COUNTS: ResponderCounts = {
   refusedGroups: 0,
 };
 
-/**
- * In an image the worker is a bundle beside ours; in the tree it is worker.ts. The thread has few objects, so its
- * limits are low.
- */
 export function spawnWorker(): WorkerLike {
-  const file = import.meta.url.endsWith(".mjs") ? "./speaker-worker.mjs" : "./worker.ts";
-  const worker = new Worker(new URL(file, import.meta.url), {
-    resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 24, stackSizeMb: 1 },
-  });
-  return worker as unknown as WorkerLike;
+  return startThread({ from: import.meta.url, bundle: "speaker-worker", youngMb: 1, oldMb: 24 });
 }
 
 type Reply = Extract<FromWorker, { sequence: number }>;

@@ -3,6 +3,7 @@
  * told by a callback, reading is the caller's, so that he can look into the socket whenever he wants to know.
  */
 import type { Family } from "#api/address.ts";
+import { errorText } from "#common/error.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
 import { int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SOCK, SocketError } from "./socket.ts";
@@ -185,7 +186,18 @@ export class ThreadTimer {
   }
 }
 
-/** Puts the calling thread before all of the ordinary class. Throws SocketError EPERM without CAP_SYS_NICE. */
-export function scheduleFifo(priority: number): void {
-  attempt(() => addon().scheduleFifo(priority));
+/** `reason`: why not fifo. */
+export type Scheduling = { readonly class: "fifo" } | { readonly class: "normal"; readonly reason: string };
+
+/** The lowest: before everything ordinary, behind everything else that is real-time. */
+const PRIORITY = 1;
+
+/** Puts the calling thread before all of the ordinary class. That needs CAP_SYS_NICE. */
+export function scheduleFirst(): Scheduling {
+  try {
+    attempt(() => addon().scheduleFifo(PRIORITY));
+    return { class: "fifo" };
+  } catch (error) {
+    return { class: "normal", reason: errorText(error) };
+  }
 }
