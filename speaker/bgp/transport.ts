@@ -11,6 +11,7 @@ import {
   setMd5,
   type TcpListener,
 } from "#speaker/native/tcp.ts";
+import { CLASS_CS6 } from "#speaker/native/tcp-option.ts";
 import type { Password } from "../known/password.ts";
 import type { LinkAddress } from "./next-hop.ts";
 import type { PeerSettings } from "./types.ts";
@@ -33,8 +34,6 @@ export interface ListenEvents {
   onError(error: Error): void;
 }
 
-/** DSCP CS6, network control (RFC 4594 section 3.1): what keeps routes alive goes before what they carry. */
-const CLASS_CS6 = 0xc0;
 /** Farther than any network is wide. */
 const FAR = 255;
 /**

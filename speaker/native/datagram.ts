@@ -7,19 +7,15 @@ import { errorText } from "#common/error.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
 import { int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SOCK, SocketError } from "./socket.ts";
-import { bindToLink, IPPROTO, OPTION, type SetOption } from "./tcp-option.ts";
+import { bindToLink, CLASS_CS6, IPPROTO, limitHops, OPTION, type SetOption } from "./tcp-option.ts";
 
 /** ip(7), ipv6(7), linux/in6.h. */
 const DATAGRAM_OPTION = {
-  ipTos: 1,
   ipPktInfo: 8,
   ipRecvTtl: 12,
   ipv6RecvPktInfo: 49,
   ipv6RecvHopLimit: 51,
-  ipv6TrafficClass: 67,
 } as const;
-/** CS6, network control (RFC 4594 section 3.1). */
-const NETWORK_CONTROL = 0xc0;
 /** timer.c, SLOT_BYTES and so on. */
 const SLOT = { payload: 64, bytes: 96, meta: 3 } as const;
 const SLOTS = 32;
@@ -140,12 +136,9 @@ export class DatagramSender {
   readonly #addresses: readonly Buffer[];
 
   constructor(options: SenderOptions) {
-    const isIpv4 = options.family === "IPv4";
     this.#addresses = [sockaddr({ family: options.family, link: options.link, ...options.to })];
     this.#descriptor = open(options, (set) => {
-      const level = isIpv4 ? IPPROTO.ip : IPPROTO.ipv6;
-      set(level, isIpv4 ? OPTION.ipTtl : OPTION.ipv6UnicastHops, int(options.hops));
-      set(level, isIpv4 ? DATAGRAM_OPTION.ipTos : DATAGRAM_OPTION.ipv6TrafficClass, int(NETWORK_CONTROL));
+      limitHops(set, options.family, { ttl: options.hops, trafficClass: CLASS_CS6 });
     });
   }
 

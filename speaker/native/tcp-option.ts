@@ -45,6 +45,9 @@ const INFO = { bytes: 128, acknowledged: 120 } as const;
 /** struct tcp_md5sig: sockaddr_storage, u8 flags, u8 prefix length, u16 key length, int interface, key. */
 const MD5 = { bytes: 216, keyLength: 130, key: 136, longest: 80 } as const;
 
+/** DSCP CS6, network control (RFC 4594 section 3.1): what keeps routes alive goes before what they carry. */
+export const CLASS_CS6 = 0xc0;
+
 export type SetOption = (level: number, name: number, value: Buffer) => void;
 
 /** Hop limits of what goes out and of what may come in, and how routers on the way are to treat it. */
