@@ -12,6 +12,7 @@ import { createBgp } from "./bgp.ts";
 import { Connection } from "./connection.ts";
 import { Session } from "./session.ts";
 import type { Transport } from "./transport.ts";
+import type { PeerSettings } from "./types.ts";
 import { MessageSplitter, MessageType } from "./wire/header.ts";
 
 const cleanUp: (() => unknown)[] = [];
@@ -24,6 +25,27 @@ async function pair(): Promise<{ ours: Socket; theirs: Socket }> {
   const { close, ...ends } = await socketPair();
   cleanUp.push(close);
   return ends;
+}
+
+const waitingTransport: Transport = {
+  ...plainTransport,
+  connect: () => Promise.reject(new Error("the peer connects to us")),
+};
+
+/** It waits for the peer to connect. */
+function waitingSession(settings: PeerSettings): Session {
+  const session = new Session({
+    settings,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLogger,
+    transport: waitingTransport,
+    addressOn: () => undefined,
+    isRestarting: false,
+    onChange() {},
+  });
+  cleanUp.push(() => session.stop(2, "the test is over"));
+  return session;
 }
 
 const NO_EVENTS = { onMessage() {}, onBroken() {}, onClosed() {}, onDrain() {}, onEnding() {} };
@@ -56,8 +78,7 @@ test("what little waits is waited for: there is no drain after it", async () => 
 test("a peer is known by its address, however that is written", async () => {
   const events: Parameters<Transport["listen"]>[2][] = [];
   const transport: Transport = {
-    ...plainTransport,
-    connect: () => Promise.reject(new Error("the peer connects to us")),
+    ...waitingTransport,
     listen(_family, port, listening) {
       events.push(listening);
       return { port, setMd5() {}, close() {} };
@@ -76,22 +97,7 @@ test("a peer is known by its address, however that is written", async () => {
 });
 
 test("a connection that a crash of the peer has left does not keep its next one out", async () => {
-  const transport: Transport = {
-    ...plainTransport,
-    connect: () => Promise.reject(new Error("the peer connects to us")),
-    listen: () => ({ port: 0, setMd5() {}, close() {} }),
-  };
-  const session = new Session({
-    settings: SETTINGS,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLogger,
-    transport,
-    addressOn: () => undefined,
-    isRestarting: false,
-    onChange() {},
-  });
-  cleanUp.push(() => session.stop(2, "the test is over"));
+  const session = waitingSession(SETTINGS);
   const dead = await pair();
   session.accept(dead.ours);
   assert.equal(session.state, "Active");
@@ -139,21 +145,7 @@ describe("a session with graceful restart that somebody connects beside (RFC 472
   const able = () => open({ capabilities: { ...OPEN.capabilities, gracefulRestart: restart } });
 
   async function established(): Promise<{ session: Session; theirs: Socket }> {
-    const transport: Transport = {
-      ...plainTransport,
-      connect: () => Promise.reject(new Error("the peer connects to us")),
-    };
-    const session = new Session({
-      settings: { ...SETTINGS, gracefulRestart: true },
-      clock: systemClock,
-      random: systemRandom,
-      log: silentLogger,
-      transport,
-      addressOn: () => undefined,
-      isRestarting: false,
-      onChange() {},
-    });
-    cleanUp.push(() => session.stop(2, "the test is over"));
+    const session = waitingSession({ ...SETTINGS, gracefulRestart: true });
     const { ours, theirs } = await pair();
     theirs.on("data", () => {});
     session.accept(ours);
