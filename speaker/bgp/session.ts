@@ -67,7 +67,7 @@ export class Session {
       tally: this.#tally,
       log: options.log,
       isDumped: (conversation) =>
-        !this.#isRestart(conversation) && this.#pair.isDumped(conversation, this.#settings),
+        !this.#takeOver(conversation) && this.#pair.isDumped(conversation, this.#settings),
       blame: (conversation, words) => this.#blame(conversation, words),
       fail: (conversation, event) => this.#fail(conversation, event),
       onAsked: () => this.#flush(),
@@ -335,9 +335,10 @@ export class Session {
 
   /**
    * The peer has said OPEN anew beside a session with graceful restart: it restarted before the loss was noticed, and the
-   * old connection is dead (RFC 4724 section 5). Somebody who has only connected shows nothing of the kind.
+   * old connection is dead (RFC 4724 section 5). Somebody who has only connected shows nothing of the kind. False: it did
+   * not take the session over.
    */
-  #isRestart(conversation: Conversation): boolean {
+  #takeOver(conversation: Conversation): boolean {
     if (conversation === this.#primary || this.state !== "Established") return false;
     if (this.#primary.negotiated?.gracefulRestart === undefined) return false;
     this.#tally.fail("the peer connected anew");
