@@ -1,24 +1,17 @@
 /** Routers that connect to this node: nobody is where it calls them, so the session is theirs. */
-import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SessionReport } from "#speaker/bgp/types.ts";
 import { Password } from "#speaker/known/password.ts";
 import { until } from "#test/until.ts";
 import { Lab, plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
-import { type Session, sessionsOf } from "./session.ts";
+import { sessionNamed } from "./session.ts";
 
 const TIMEOUT = { timeout: 400_000 };
 const PREFIX = "gkn";
 /** No router listens there. */
 const NOWHERE = { port: 1790 };
 const NETWORKS = { IPv4: ["198.18.0.1/32"], IPv6: ["2001:db8:1::/64"] } as const;
-
-function sessionNamed(name: string): Session {
-  const found = sessionsOf("frr").find((session) => session.name === name);
-  assert.ok(found, name);
-  return found;
-}
 
 const reportOf = async (lab: Lab): Promise<SessionReport | undefined> => (await lab.device.sessions())[0];
 

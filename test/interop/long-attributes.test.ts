@@ -10,7 +10,7 @@ import { peerView, planOf } from "./cells.ts";
 import { plain } from "./frr-pair.ts";
 import { Gobgp } from "./gobgp.ts";
 import { workDirectory } from "./router.ts";
-import { sessionsOf } from "./session.ts";
+import { sessionNamed } from "./session.ts";
 
 /** 4,608 octets of communities, as six entries of bgpAdvertisements with 64 each make them. */
 const TOO_LONG: Advertisement["largeCommunities"] = Array.from({ length: 384 }, (_, at) => [
@@ -22,8 +22,7 @@ const TOO_LONG: Advertisement["largeCommunities"] = Array.from({ length: 384 }, 
 test("a route with too long attributes is kept back from GoBGP, and all others are told (RFC 8654 section 4)", {
   timeout: 200_000,
 }, async (t) => {
-  const [session] = sessionsOf("gobgp").filter(({ name }) => name === "gobgp-eBGP-IPv4-plain");
-  assert.ok(session);
+  const session = sessionNamed("gobgp-eBGP-IPv4-plain");
   const topology = new Topology("gkl");
   t.after(() => topology[Symbol.dispose]());
   const directory = workDirectory("long-attributes");

@@ -8,7 +8,7 @@ import { Device } from "./bgp-device.ts";
 import { peerView, planOf } from "./cells.ts";
 import { Exabgp } from "./exabgp.ts";
 import { workDirectory } from "./router.ts";
-import { sessionsOf } from "./session.ts";
+import { sessionNamed } from "./session.ts";
 
 /** An attribute as ExaBGP writes it unseen (type, flags, value), and whether the route counts. */
 const CASES: readonly [what: string, attribute: string, isKept: boolean][] = [
@@ -25,8 +25,7 @@ const CASES: readonly [what: string, attribute: string, isKept: boolean][] = [
 test("malformed attributes of ExaBGP cost their routes at most, and never the session (RFC 7606)", {
   timeout: 200_000,
 }, async (t) => {
-  const [session] = sessionsOf("exabgp").filter(({ name }) => name === "exabgp-eBGP-IPv4-plain");
-  assert.ok(session);
+  const session = sessionNamed("exabgp-eBGP-IPv4-plain");
   const topology = new Topology("gkm");
   t.after(() => topology[Symbol.dispose]());
   const directory = workDirectory("malformed");

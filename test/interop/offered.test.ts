@@ -10,22 +10,16 @@ import { peerView, planOf } from "./cells.ts";
 import { Lab, plain } from "./frr-pair.ts";
 import { Daemon, output } from "./process.ts";
 import { workDirectory } from "./router.ts";
-import { type RouterKind, type Session, sessionsOf } from "./session.ts";
+import { sessionNamed } from "./session.ts";
 
 const TIMEOUT = { timeout: 200_000 };
 const PREFIX = "198.18.0.1/32";
-
-function sessionNamed(kind: RouterKind): Session {
-  const found = sessionsOf(kind).find(({ name }) => name === `${kind}-eBGP-IPv4-plain`);
-  assert.ok(found, kind);
-  return found;
-}
 
 test(
   "FRR with ADD-PATH, LLGR and a role has the session and the routes (RFC 7911, RFC 9494, RFC 9234)",
   TIMEOUT,
   async () => {
-    const session = sessionNamed("frr");
+    const session = sessionNamed("frr-eBGP-IPv4-plain");
     const { address } = session.device;
     await using lab = await Lab.start("gko", session, {
       globalLines: ["bgp long-lived-graceful-restart stale-time 60", "no bgp network import-check"],
@@ -51,7 +45,7 @@ test(
   "a role that FRR insists on ends the session with words that name it (RFC 9234 section 4.2)",
   TIMEOUT,
   async () => {
-    const session = sessionNamed("frr");
+    const session = sessionNamed("frr-eBGP-IPv4-plain");
     await using lab = await Lab.start("gko", session);
     await lab.configure(`neighbor ${session.device.address} local-role provider strict-mode`);
     await lab.want([plain(PREFIX)]);
@@ -65,7 +59,7 @@ test(
 );
 
 test("BIRD with ADD-PATH, LLGR and a role has the session and the routes", TIMEOUT, async (t) => {
-  const session = sessionNamed("bird");
+  const session = sessionNamed("bird-eBGP-IPv4-plain");
   const { device: own, peer } = session;
   const topology = new Topology("gkv");
   t.after(() => topology[Symbol.dispose]());

@@ -15,7 +15,7 @@ import { Frr } from "./frr.ts";
 import { plain } from "./frr-pair.ts";
 import { Daemon } from "./process.ts";
 import { workDirectory } from "./router.ts";
-import { asnOf, mainAddress, type Session, sessionsOf } from "./session.ts";
+import { asnOf, mainAddress, sessionNamed } from "./session.ts";
 
 const TIMEOUT = { timeout: 200_000 };
 const PREFIX = "198.18.0.1/32";
@@ -24,8 +24,7 @@ const SPEAKER_ASN = 64_512;
 
 /** A session with the node's daemon, as a BGPPeer with `peerAddress: 127.0.0.1` and `peerPort: 1790` has it. */
 function wantedOnLoopback(peerAsn: number, prefixes: readonly string[]): Map<string, WantedSession> {
-  const [session] = sessionsOf("bird").filter(({ name }) => name === "bird-eBGP-IPv4-plain");
-  const { sourceAddress: _, ...view } = peerView(session as Session);
+  const { sourceAddress: _, ...view } = peerView(sessionNamed("bird-eBGP-IPv4-plain"));
   const own = { ...view, name: "on-node", address: "127.0.0.1", port: 1790, localAsn: SPEAKER_ASN, peerAsn };
   const wanted = planOf([own]).get("on-node");
   assert.ok(wanted);

@@ -4,19 +4,13 @@ import { Password } from "#speaker/known/password.ts";
 import { until } from "#test/until.ts";
 import { Lab, plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
-import { type Session, sessionsOf } from "./session.ts";
+import { type Session, sessionNamed } from "./session.ts";
 
 const TIMEOUT = { timeout: 400_000 };
 const UPDATE = 2;
 const NOTIFICATION = 3;
 const ROUTE_REFRESH = 5;
 const PREFIX = "gkl";
-
-function sessionNamed(name: string): Session {
-  const found = sessionsOf("frr").find((session) => session.name === name);
-  assert.ok(found, name);
-  return found;
-}
 
 const IBGP = sessionNamed("frr-iBGP-IPv4-plain");
 const EBGP = sessionNamed("frr-eBGP-IPv4-plain");

@@ -9,24 +9,18 @@ import { Bird } from "./bird.ts";
 import { peerView, planOf } from "./cells.ts";
 import { Lab, plain } from "./frr-pair.ts";
 import { workDirectory } from "./router.ts";
-import { type RouterKind, type Session, sessionsOf } from "./session.ts";
+import { sessionNamed } from "./session.ts";
 
 const TIMEOUT = { timeout: 200_000 };
 const PREFIX = "198.18.0.1/32";
 const STANDBY = { ...plain(PREFIX), prepend: 3, med: 100 };
-
-function sessionNamed(kind: RouterKind, name: string): Session {
-  const found = sessionsOf(kind).find((session) => session.name === name);
-  assert.ok(found, name);
-  return found;
-}
 
 test(
   "FRR sees our AS number four times over eBGP and never over iBGP, and the MED of both",
   TIMEOUT,
   async () => {
     for (const name of ["frr-eBGP-IPv4-plain", "frr-iBGP-IPv4-plain"]) {
-      const session = sessionNamed("frr", name);
+      const session = sessionNamed(name);
       await using lab = await Lab.start("gkp", session);
       await lab.want([STANDBY]);
       await lab.established();
@@ -53,7 +47,7 @@ test(
 );
 
 test("BIRD sees our AS number four times, and the MED", TIMEOUT, async (t) => {
-  const session = sessionNamed("bird", "bird-eBGP-IPv4-plain");
+  const session = sessionNamed("bird-eBGP-IPv4-plain");
   const topology = new Topology("gkq");
   t.after(() => topology[Symbol.dispose]());
   const directory = workDirectory("preferences");

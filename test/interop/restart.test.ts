@@ -15,7 +15,7 @@ import { Frr } from "./frr.ts";
 import { plain } from "./frr-pair.ts";
 import { Daemon } from "./process.ts";
 import { workDirectory } from "./router.ts";
-import { asnOf, type RouterKind, type Session, sessionsOf } from "./session.ts";
+import { asnOf, type RouterKind, type Session, sessionNamed } from "./session.ts";
 
 /** What docs/bgp.md promises. */
 const BACK_WITHIN_MS = 15_000;
@@ -81,8 +81,7 @@ protocol bgp node {
 };
 
 function sessionOf(kind: RouterKind): Session {
-  const session = sessionsOf(kind).find(({ name }) => name === `${kind}-eBGP-IPv4-plain`);
-  if (session === undefined) throw new Error(`no session with ${kind}`);
+  const session = sessionNamed(`${kind}-eBGP-IPv4-plain`);
   return { ...session, peer: { ...session.peer, asn: asnOf(kind) } };
 }
 

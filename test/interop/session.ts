@@ -86,3 +86,10 @@ export function sessionsOf(router: RouterKind): Session[] {
     };
   });
 }
+
+/** "frr-eBGP-IPv4-plain" and its like. Throws for a name that none has. */
+export function sessionNamed(name: string): Session {
+  const found = ROUTERS.flatMap(sessionsOf).find((session) => session.name === name);
+  if (found === undefined) throw new Error(`no session ${name}`);
+  return found;
+}

@@ -4,16 +4,10 @@ import { test } from "node:test";
 import { until } from "#test/until.ts";
 import { Lab, plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
-import { LINK, type Session, sessionsOf } from "./session.ts";
+import { LINK, sessionNamed } from "./session.ts";
 
 const TIMEOUT = { timeout: 200_000 };
 const PREFIX = "gkn";
-
-function sessionNamed(name: string): Session {
-  const found = sessionsOf("frr").find((session) => session.name === name);
-  assert.ok(found, name);
-  return found;
-}
 
 test("what keeps a session alive is of class CS6 (RFC 4594 section 3.1)", TIMEOUT, async () => {
   for (const session of [sessionNamed("frr-eBGP-IPv4-plain"), sessionNamed("frr-eBGP-IPv6-plain")]) {

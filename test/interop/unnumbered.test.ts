@@ -9,7 +9,7 @@ import { Frr } from "./frr.ts";
 import { plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
 import { workDirectory } from "./router.ts";
-import { asnOf, LINK, type Session, sessionsOf } from "./session.ts";
+import { asnOf, LINK, sessionNamed } from "./session.ts";
 
 const CONFIGURATION = [
   "no bgp ebgp-requires-policy",
@@ -44,8 +44,8 @@ test("FRR and this speaker find each other by link-local addresses, for both fam
   await frr.shell("conf t", `router bgp ${asnOf("frr")}`, ...CONFIGURATION);
   const device = new Device(topology.device);
   t.after(() => device.kill());
-  const [session] = sessionsOf("frr").filter(({ name }) => name === "frr-eBGP-IPv6-plain");
-  const wanted = planOf([peerView(session as Session)]).get("frr-eBGP-IPv6-plain");
+  const session = sessionNamed("frr-eBGP-IPv6-plain");
+  const wanted = planOf([peerView(session)]).get(session.name);
   assert.ok(wanted);
   const { address: _address, sourceAddress: _source, ...settings } = wanted.settings;
   await device.reconcile(
