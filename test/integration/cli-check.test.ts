@@ -1,11 +1,9 @@
 /** The very same text before kubectl (a real API server judges) and before `genkan check`: the verdicts are the same. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { after, before, test } from "node:test";
+import { genkan, KUBECTL, run } from "#test/integration/command.ts";
 import { installGenkan } from "#test/integration/controller-process.ts";
 import { TestPlane } from "#test/integration/plane.ts";
-
-const ROOT = new URL("../../", import.meta.url).pathname;
 
 const pool = (spec: string, metadata = "{ name: p, namespace: genkan-system }"): string =>
   `apiVersion: genkan.dev/v1beta1\nkind: AddressPool\nmetadata: ${metadata}\nspec:\n${spec.replace(/^/gm, "  ")}\n`;
@@ -59,33 +57,14 @@ before(async () => {
 });
 after(async () => plane?.[Symbol.asyncDispose]());
 
-async function run(
-  program: string,
-  argv: readonly string[],
-  input: string,
-): Promise<{ ok: boolean; text: string }> {
-  const child = spawn(program, argv, { cwd: ROOT });
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (part: string) => {
-      text += part;
-    });
-  }
-  child.stdin.end(input);
-  const code = await new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
-  });
-  return { ok: code === 0, text };
-}
-
 for (const [about, text] of Object.entries(TEXTS)) {
   test(`the same verdict on ${about}`, async () => {
     const kubectl = ["--kubeconfig", plane.plane.kubeconfig, "create", "--dry-run=server", "-f", "-"];
     const [there, here] = await Promise.all([
-      run(`${ROOT}.lab/bin/kubectl`, kubectl, text),
-      run(process.execPath, ["cli/main.ts", "check", "-f", "-"], text),
+      run(KUBECTL, kubectl, text),
+      genkan(["check", "-f", "-"], text),
     ]);
-    assert.equal(here.ok, there.ok, `${text}\nkubectl: ${there.text}\ncheck: ${here.text}`);
+    const words = `${text}\nkubectl: ${there.out}${there.err}\ncheck: ${here.out}${here.err}`;
+    assert.equal(here.code === 0, there.code === 0, words);
   });
 }

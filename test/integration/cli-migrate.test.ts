@@ -3,17 +3,16 @@
  * is taken by kubectl, webhook and all.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { readDocuments } from "#cli/documents.ts";
 import { migrate } from "#cli/migrate/convert.ts";
 import { customResourceDefinitions } from "#common/kube/resource.ts";
+import { genkan, KUBECTL, run } from "#test/integration/command.ts";
 import { installGenkan } from "#test/integration/controller-process.ts";
 import { TestPlane } from "#test/integration/plane.ts";
 import { until } from "#test/until.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 const CASES = ["before-0.14", "modern", "awkward"];
 const OPTIONS = { namespace: "genkan-system", prefer: "bgp" } as const;
 
@@ -30,33 +29,8 @@ const KINDS: Readonly<Record<string, readonly [plural: string, versions: readonl
 
 let plane: TestPlane;
 
-async function run(
-  program: string,
-  argv: readonly string[],
-  input = "",
-): Promise<{ code: number; out: string; err: string }> {
-  const child = spawn(program, argv, { cwd: ROOT });
-  const texts = { out: "", err: "" };
-  for (const [name, stream] of [
-    ["out", child.stdout],
-    ["err", child.stderr],
-  ] as const) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      texts[name] += text;
-    });
-  }
-  child.stdin.end(input);
-  const code = await new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (ended) => resolve(ended ?? -1));
-  });
-  return { code, ...texts };
-}
-
 const kubectl = (argv: readonly string[], input?: string) =>
-  run(`${ROOT}.lab/bin/kubectl`, ["--kubeconfig", plane.plane.kubeconfig, ...argv], input);
-const genkan = (argv: readonly string[], input?: string) =>
-  run(process.execPath, ["cli/main.ts", ...argv], input);
+  run(KUBECTL, ["--kubeconfig", plane.plane.kubeconfig, ...argv], input);
 
 async function installMetallb(): Promise<void> {
   for (const [kind, [plural, versions]] of Object.entries(KINDS)) {

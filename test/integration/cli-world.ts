@@ -2,7 +2,7 @@
  * A cluster as the genkan command meets one: a real API server with config/default applied and the real controller; the
  * tests write what operator and speakers would.
  */
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
@@ -26,20 +26,13 @@ import {
   speakerStatuses,
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
+import { genkan, KUBECTL, type Ran, ROOT, run } from "#test/integration/command.ts";
 import { ControllerProcess, SYSTEM } from "#test/integration/controller-process.ts";
 import { TestPlane } from "#test/integration/plane.ts";
 import { untilKindsAnswer } from "#test/kinds.ts";
 import { until } from "#test/until.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
-const KUBECTL = `${ROOT}.lab/bin/kubectl`;
 const LONG = { deadlineMs: 60_000, everyMs: 50 };
-
-export interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 /** A node number's address on the nodes' network. */
 export const nodeAddress = (number: number): string => `172.30.0.${number}`;
@@ -77,11 +70,11 @@ export class CliWorld implements AsyncDisposable {
   }
 
   kubectl(...argv: string[]): Promise<Ran> {
-    return ran(KUBECTL, ["--kubeconfig", this.kubeconfig, ...argv]);
+    return run(KUBECTL, ["--kubeconfig", this.kubeconfig, ...argv]);
   }
 
   genkan(argv: readonly string[], kubeconfig = this.kubeconfig): Promise<Ran> {
-    return ran(process.execPath, ["cli/main.ts", ...argv, "--kubeconfig", kubeconfig]);
+    return genkan([...argv, "--kubeconfig", kubeconfig]);
   }
 
   /** Its value as -o json has it. */
@@ -247,23 +240,4 @@ export class CliWorld implements AsyncDisposable {
 
 export function condition(type: string, status: "True" | "False", reason: string, message = "") {
   return { type, status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" };
-}
-
-async function ran(program: string, argv: readonly string[]): Promise<Ran> {
-  const child = spawn(program, argv, { cwd: ROOT });
-  const texts = { out: "", err: "" };
-  for (const [name, stream] of [
-    ["out", child.stdout],
-    ["err", child.stderr],
-  ] as const) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      texts[name] += text;
-    });
-  }
-  child.stdin.end();
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
-  });
-  return { code, ...texts };
 }
