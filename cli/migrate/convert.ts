@@ -12,7 +12,7 @@ import { convertBalancers, convertProfiles } from "#cli/migrate/balancer.ts";
 import { Aliases } from "#cli/migrate/communities.ts";
 import { gather } from "#cli/migrate/gather.ts";
 import { type Installation, installationsOf, scopedTo } from "#cli/migrate/installations.ts";
-import { peoplesMarks } from "#cli/migrate/marks.ts";
+import { noteHooks, peoplesMarks } from "#cli/migrate/marks.ts";
 import { convertPeers } from "#cli/migrate/peers.ts";
 import { type Converted, convertPools } from "#cli/migrate/pools.ts";
 import { pruneSpec } from "#cli/migrate/prune.ts";
@@ -96,10 +96,12 @@ function withLoadBalancer(
 /** Who is reached anew comes first; the others as the objects stand in the files. */
 function inOrder(notes: readonly Note[], { found, strangers }: Documents): Note[] {
   const files = [...new Set([...found, ...strangers].map(({ file }) => file))];
+  const places = new Map(files.map((file, at) => [file, at]));
+  const placeOf = ({ file }: Note): number => places.get(file) ?? -1;
   return notes.toSorted(
     (a, b) =>
       Number(isExposure(b)) - Number(isExposure(a)) ||
-      files.indexOf(a.file) - files.indexOf(b.file) ||
+      placeOf(a) - placeOf(b) ||
       a.line - b.line,
   );
 }
@@ -122,8 +124,9 @@ function madeOf(kind: string, { source, spec }: Converted, options: MigrateOptio
   const metadata: ObjectMeta = {
     name: kind === "LoadBalancer" ? LOADBALANCER_NAME : source.name,
     namespace: options.namespace,
-    ...peoplesMarks(source, notes),
+    ...peoplesMarks(source),
   };
+  noteHooks(source, notes);
   return { source, object: { apiVersion: API_VERSION, kind, metadata, spec: value } };
 }
 

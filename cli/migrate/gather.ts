@@ -17,6 +17,7 @@ import {
   valuesOf,
 } from "#cli/migrate/origins/values.ts";
 import { roleOf, specOfWorkload } from "#cli/migrate/origins/workloads.ts";
+import { peoplesMarks } from "#cli/migrate/marks.ts";
 import { isMap, type Notes, partOf, type Source, type Spec, sourceOf } from "#cli/migrate/source.ts";
 import { markIn, markInValue } from "#cli/templates.ts";
 
@@ -55,7 +56,7 @@ export function gather(documents: Documents, notes: Notes): Gathered {
   }
   const sources = [...all.sources, ...all.ranks.flat()];
   for (const source of sources) {
-    const mark = markInValue([source.name, source.namespace, source.spec]);
+    const mark = markInValue([source.name, source.namespace, peoplesMarks(source), source.spec]);
     const { file, line } = source.found;
     if (mark !== undefined)
       unreadable.push({ file, line, message: `${sourceWords(source)}: ${mark.message}` });

@@ -11,10 +11,8 @@ const TOOLS: readonly RegExp[] = [
   /^app\.kubernetes\.io\/(managed-by|instance|version|created-by)$/,
   /^argocd\.argoproj\.io\//,
   /^([a-z]+\.)?toolkit\.fluxcd\.io\//,
-  /^[a-z]+\.toolkit\.fluxcd\.io\//,
   /^(internal\.|kustomize\.)?config\.(kubernetes|k8s)\.io\//,
   /^cli-utils\.sigs\.k8s\.io\//,
-  /^config\.k8s\.io\//,
   /(^|\.)cattle\.io\//,
   /^olm\.|^operators\.coreos\.com\//,
   /^kapp\.k14s\.io\/|^kbld\.k14s\.io\//,
@@ -25,22 +23,26 @@ const TOOLS: readonly RegExp[] = [
 const ORDERS =
   /^(argocd\.argoproj\.io\/(sync-wave|sync-options|compare-options)|kustomize\.toolkit\.fluxcd\.io\/(prune|reconcile|force|ssa|substitute))$/;
 /** People's, too, but it makes of an object something that comes and goes with a release. */
-const HOOK = /^(helm\.sh\/hook|argocd\.argoproj\.io\/hook)/;
+const HOOK = /^(helm\.sh|argocd\.argoproj\.io)\/hook$/;
 
-export function peoplesMarks(source: Source, notes: Notes): object {
+/** Labels and annotations that are carried over. */
+export function peoplesMarks(source: Source): object {
   // A part of a larger object has no marks of its own.
   if (source.label !== undefined) return {};
   const { labels, annotations } = metadataOf(source.found.object);
   const kept = { labels: peoples(labels), annotations: peoples(annotations) };
-  for (const key of Object.keys(annotations ?? {}).filter(
-    (name) => /\/hook$/.test(name) && HOOK.test(name),
-  )) {
+  return Object.fromEntries(Object.entries(kept).filter(([, map]) => Object.keys(map).length > 0));
+}
+
+export function noteHooks(source: Source, notes: Notes): void {
+  if (source.label !== undefined) return;
+  const { annotations = {} } = metadataOf(source.found.object);
+  for (const key of Object.keys(annotations).filter((name) => HOOK.test(name))) {
     notes.add(
       source,
       `metadata.annotations: ${key} is not carried over: what comes out is no part of that chart`,
     );
   }
-  return Object.fromEntries(Object.entries(kept).filter(([, map]) => Object.keys(map).length > 0));
 }
 
 function peoples(map: Readonly<Record<string, string>> | undefined): Record<string, string> {
