@@ -1,18 +1,10 @@
-/** The commands that read a cluster: each is some kinds to read and a pure function of them. Wiring only. */
+/** The commands that read a cluster, and their options; answers.ts has what they do. Wiring only. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Answer, ExitCode, Format } from "#cli/answer.ts";
-import { rendered } from "#cli/answer.ts";
+import { type Answer, type ExitCode, type Format, rendered } from "#cli/answer.ts";
 import type { ClusterReader } from "#cli/cluster.ts";
 import type { Documents } from "#cli/documents.ts";
-import { explain } from "#cli/explain/command.ts";
-import { type Client, parseClient } from "#cli/explain/connection.ts";
-import { listOwners } from "#cli/list/owners.ts";
-import { listPools } from "#cli/list/pools.ts";
-import { listServices } from "#cli/list/services.ts";
-import { listBfd, listBgp } from "#cli/list/sessions.ts";
-import { plan } from "#cli/plan/command.ts";
-import { type ReadOptions, read } from "#cli/read.ts";
-import { status } from "#cli/status/command.ts";
+import { type Client, parseClient } from "#cli/explain/client.ts";
+import type { ReadOptions } from "#cli/read.ts";
 
 export interface Shell {
   /** The cluster of a kubeconfig, or of $KUBECONFIG. */
@@ -45,7 +37,8 @@ interface PlanFlags extends Flags {
   readonly withoutPool?: readonly string[];
 }
 
-const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
+/** Of an option that may be repeated. */
+export const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
 function clientOf(text: string): Client {
   const client = parseClient(text);
@@ -54,28 +47,20 @@ function clientOf(text: string): Client {
   return client;
 }
 
-const NAMES: string[] = [];
+/** Loaded only where a cluster is read: controller and speaker stand behind it. */
+const answers = () => import("#cli/answers.ts");
 
-/** Whether the command line asks for one of these: their exit codes are others than those of check and migrate. */
-export function isOfCluster({ args }: Command): boolean {
-  return NAMES.includes(args[0] ?? "");
-}
-
-/** What speakers plan from, and what they report. */
-const OF_PLANS = [
-  ...(["loadBalancers", "pools", "peers", "profiles", "nodes"] as const),
-  ...(["services", "slices", "speakers", "leases"] as const),
-] as const;
-
-export function addClusterCommands(program: Command, shell: Shell): void {
+/** Returns their names: their exit codes are others than those of check and migrate. */
+export function addClusterCommands(program: Command, shell: Shell): readonly string[] {
+  const names: string[] = [];
   const add = <F extends Flags>(
     name: string,
     description: string,
     answer: (from: ReadOptions, flags: F, argument: string) => Promise<Answer>,
   ): Command => {
-    NAMES.push(name.split(" ")[0] ?? name);
-    return program
-      .command(name)
+    const command = program.command(name);
+    names.push(command.name());
+    return command
       .description(description)
       .addOption(shell.namespaceOption())
       .option("--kubeconfig <path>", "of the cluster; without it $KUBECONFIG, else ~/.kube/config")
@@ -95,33 +80,26 @@ export function addClusterCommands(program: Command, shell: Shell): void {
   add(
     "status",
     "Say whether all is well, and what to do about what is not: exit code 1 then.",
-    async (from) =>
-      status(
-        await read(from, "loadBalancers", "pools", "peers", "profiles", "speakers", "leases", "services"),
-      ),
+    async (from) => (await answers()).status(from),
   );
   add<ServicesFlags>("services", "List Services of ours, what they got, and why not.", async (from, { of }) =>
-    listServices(await read(from, "loadBalancers", "pools", "services"), {
-      ...(of !== undefined && { inNamespace: of }),
-    }),
+    (await answers()).services(from, of),
   ).option("--of <namespace>", "only those of this namespace");
   add("owners", "List addresses, and which nodes attract them.", async (from) =>
-    listOwners(await read(from, ...OF_PLANS)),
+    (await answers()).owners(from),
   );
-  add("pools", "List pools, and how much of them is given.", async (from) =>
-    listPools(await read(from, "pools")),
-  );
+  add("pools", "List pools, and how much of them is given.", async (from) => (await answers()).pools(from));
   add("bgp", "List BGP sessions of all nodes: exit code 1 if one is not established.", async (from) =>
-    listBgp(await read(from, "speakers", "leases")),
+    (await answers()).bgp(from),
   );
   add("bfd", "List BFD sessions of all nodes: exit code 1 if one is not up.", async (from) =>
-    listBfd(await read(from, "speakers", "leases")),
+    (await answers()).bfd(from),
   );
   add<ExplainFlags>(
     "explain <service>",
     "Explain the way from a Service's address to its pods: exit code 1 if a step of it is broken.",
     async (from, { from: client }, service) =>
-      explain(await read(from, ...OF_PLANS), service.includes("/") ? service : `default/${service}`, client),
+      (await answers()).explain(from, service.includes("/") ? service : `default/${service}`, client),
   ).option("--from <client>", "also say which pod a connection from ADDRESS:PORT goes to", clientOf);
   add<PlanFlags>(
     "plan",
@@ -131,11 +109,11 @@ export function addClusterCommands(program: Command, shell: Shell): void {
       const [first] = unreadable;
       if (first !== undefined) throw new Error(`${first.file}: ${first.message}`);
       const manifests = found.map(({ object }) => object);
-      const snapshot = await read(from, ...OF_PLANS, "namespaces", "serviceCIDRs");
-      return plan(snapshot, { manifests, drained: drain, withoutPools: withoutPool });
+      return (await answers()).plan(from, { manifests, drained: drain, withoutPools: withoutPool });
     },
   )
     .option("-f, --filename <path>", "manifests to apply: a file, a folder, or - (may be repeated)", collect)
     .option("--drain <node>", "a node that is drained and switched off (may be repeated)", collect)
     .option("--without-pool <pool>", "a pool that is deleted (may be repeated)", collect);
+  return names;
 }

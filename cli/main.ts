@@ -5,7 +5,8 @@ import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
 import { EXIT } from "#cli/answer.ts";
 import { CHECK_FORMATS, type CheckFormat, runCheck } from "#cli/check/command.ts";
-import { addClusterCommands, isOfCluster } from "#cli/commands.ts";
+import type { ClusterReader } from "#cli/cluster.ts";
+import { addClusterCommands, collect } from "#cli/commands.ts";
 import type { Documents } from "#cli/documents.ts";
 import { readInputs } from "#cli/files.ts";
 import { runMigrate } from "#cli/migrate/command.ts";
@@ -16,7 +17,6 @@ import { BUILD } from "#common/version.ts";
 const UNUSABLE = 2;
 
 const stdin = (): AsyncIterable<Uint8Array> => process.stdin;
-const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 const namespaceOption = (): Option =>
   new Option("-n, --namespace <name>", "the namespace that Genkan is installed in").default(
     DEFAULT_NAMESPACE,
@@ -67,12 +67,16 @@ interface MigrateFlags {
   readonly fromNamespace?: string;
 }
 
+/** Its reader is loaded only where a cluster is read: it takes longer than all the rest of a command. */
+async function open(kubeconfig: string | undefined): Promise<ClusterReader> {
+  const { openCluster } = await import("#cli/cluster.ts");
+  return openCluster(kubeconfig ?? process.env.KUBECONFIG);
+}
+
 /** The files, or what the cluster has. */
 async function metallbOf({ filename, kubeconfig }: MigrateFlags): Promise<Documents> {
   if (filename !== undefined) return readInputs(filename, { stdin });
-  // Loaded only where a cluster is read: it takes longer than all the rest of a command.
-  const { openCluster } = await import("#cli/cluster.ts");
-  return readCluster(openCluster(kubeconfig ?? process.env.KUBECONFIG));
+  return readCluster(await open(kubeconfig));
 }
 
 program
@@ -99,12 +103,8 @@ program
     process.exitCode = exitCode;
   });
 
-addClusterCommands(program, {
-  // Loaded only where a cluster is read, as above.
-  open: async (kubeconfig) => {
-    const { openCluster } = await import("#cli/cluster.ts");
-    return openCluster(kubeconfig ?? process.env.KUBECONFIG);
-  },
+const ofCluster = addClusterCommands(program, {
+  open,
   namespaceOption,
   readFiles: (paths) => readInputs(paths, { stdin }),
   end: (text, exitCode) => {
@@ -119,5 +119,5 @@ try {
   // Commander has printed what is wrong already; a call for help ends with 0.
   if (!(error instanceof CommanderError)) process.stderr.write(`${printable(errorText(error))}\n`);
   const isHelp = error instanceof CommanderError && error.exitCode === 0;
-  process.exitCode = isHelp ? 0 : isOfCluster(program) ? EXIT.none : UNUSABLE;
+  process.exitCode = isHelp ? 0 : ofCluster.includes(program.args[0] ?? "") ? EXIT.none : UNUSABLE;
 }

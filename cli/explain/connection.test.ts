@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { choicesOf, parseClient } from "#cli/explain/connection.ts";
+import { parseClient } from "#cli/explain/client.ts";
+import { choicesOf } from "#cli/explain/connection.ts";
 import type { ForwardedPort } from "#speaker/forwarding/types.ts";
 
 test("a client is an address and a port, and nothing else is one", () => {

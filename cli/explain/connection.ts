@@ -1,24 +1,10 @@
 /** Which pod one connection goes to on each node, by the table that its kernel has (cli/maglev/table.ts). Pure. */
-import { familyOf, formatAddress, parseAddress, parsePrefix, rangeOf } from "#api/address.ts";
+import { familyOf, parseAddress, parsePrefix, rangeOf } from "#api/address.ts";
+import type { Client } from "#cli/explain/client.ts";
 import { type Step, step } from "#cli/explain/step.ts";
 import { pick, tableOf } from "#cli/maglev/table.ts";
 import { marksOfPort, planServer } from "#speaker/forwarding/plan-port.ts";
 import { DEFAULT_SETTINGS, type ForwardedPort } from "#speaker/forwarding/types.ts";
-
-export interface Client {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** `203.0.113.7:4242` or `[2001:db8::7]:4242`; undefined for what is neither. */
-export function parseClient(text: string): Client | undefined {
-  const found = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const address = parseAddress(found?.[1] ?? found?.[2] ?? "");
-  const port = Number(found?.[3]);
-  if (address === undefined || !(port >= 1 && port <= 65_535)) return undefined;
-  if ((address.family === "IPv6") !== (found?.[1] !== undefined)) return undefined;
-  return { address: formatAddress(address), port };
-}
 
 export interface Choice {
   readonly node: string;

@@ -99,10 +99,7 @@ function inOrder(notes: readonly Note[], { found, strangers }: Documents): Note[
   const places = new Map(files.map((file, at) => [file, at]));
   const placeOf = ({ file }: Note): number => places.get(file) ?? -1;
   return notes.toSorted(
-    (a, b) =>
-      Number(isExposure(b)) - Number(isExposure(a)) ||
-      placeOf(a) - placeOf(b) ||
-      a.line - b.line,
+    (a, b) => Number(isExposure(b)) - Number(isExposure(a)) || placeOf(a) - placeOf(b) || a.line - b.line,
   );
 }
 

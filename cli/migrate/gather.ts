@@ -1,5 +1,6 @@
 /** Documents -> what there is to convert: objects of MetalLB, and what other forms and other origins have of the same. Pure. */
 import { type Documents, type Found, readValue, type Stranger, type Unreadable } from "#cli/documents.ts";
+import { peoplesMarks } from "#cli/migrate/marks.ts";
 import {
   isOldConfig,
   looksLikeOldConfig,
@@ -17,7 +18,6 @@ import {
   valuesOf,
 } from "#cli/migrate/origins/values.ts";
 import { roleOf, specOfWorkload } from "#cli/migrate/origins/workloads.ts";
-import { peoplesMarks } from "#cli/migrate/marks.ts";
 import { isMap, type Notes, partOf, type Source, type Spec, sourceOf } from "#cli/migrate/source.ts";
 import { markIn, markInValue } from "#cli/templates.ts";
 

@@ -1,0 +1,56 @@
+/** What the commands that read a cluster do: each is some kinds to read and a pure function of them. Wiring only. */
+import type { Answer } from "#cli/answer.ts";
+import type { Client } from "#cli/explain/client.ts";
+import * as explaining from "#cli/explain/command.ts";
+import { listOwners } from "#cli/list/owners.ts";
+import { listPools } from "#cli/list/pools.ts";
+import { listServices } from "#cli/list/services.ts";
+import { listBfd, listBgp } from "#cli/list/sessions.ts";
+import type { Change } from "#cli/plan/change.ts";
+import * as planning from "#cli/plan/command.ts";
+import { type ReadOptions, read } from "#cli/read.ts";
+import * as judging from "#cli/status/command.ts";
+
+/** What speakers plan from, but for the Leases of the living, which come last so that they are young. */
+const OF_PLANS = ["loadBalancers", "pools", "peers", "profiles", "nodes", "services", "slices"] as const;
+
+export async function status(from: ReadOptions): Promise<Answer> {
+  return judging.status(
+    await read(from, "loadBalancers", "pools", "peers", "profiles", "speakers", "leases", "services"),
+  );
+}
+
+/** `inNamespace`: only those; undefined: all. */
+export async function services(from: ReadOptions, inNamespace: string | undefined): Promise<Answer> {
+  return listServices(await read(from, "loadBalancers", "pools", "services"), {
+    ...(inNamespace !== undefined && { inNamespace }),
+  });
+}
+
+export async function owners(from: ReadOptions): Promise<Answer> {
+  return listOwners(await read(from, ...OF_PLANS, "speakers", "leases"));
+}
+
+export async function pools(from: ReadOptions): Promise<Answer> {
+  return listPools(await read(from, "pools"));
+}
+
+export async function bgp(from: ReadOptions): Promise<Answer> {
+  return listBgp(await read(from, "speakers", "leases"));
+}
+
+export async function bfd(from: ReadOptions): Promise<Answer> {
+  return listBfd(await read(from, "speakers", "leases"));
+}
+
+export async function explain(
+  from: ReadOptions,
+  service: string,
+  client: Client | undefined,
+): Promise<Answer> {
+  return explaining.explain(await read(from, ...OF_PLANS, "speakers", "leases"), service, client);
+}
+
+export async function plan(from: ReadOptions, change: Change): Promise<Answer> {
+  return planning.plan(await read(from, ...OF_PLANS, "namespaces", "serviceCIDRs", "leases"), change);
+}
