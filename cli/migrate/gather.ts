@@ -88,6 +88,12 @@ class Collected {
   add(sources: readonly Source[]): void {
     for (const source of sources) (source.kind === "MetalLB" ? this.rank(1) : this.sources).push(source);
   }
+
+  addOther(origin: Origin, found: Found): void {
+    const founds = this.others.get(origin);
+    if (founds === undefined) this.others.set(origin, [found]);
+    else founds.push(found);
+  }
 }
 
 function read(found: Found, all: Collected, notes: Notes): void {
@@ -101,7 +107,7 @@ function read(found: Found, all: Collected, notes: Notes): void {
   else {
     const origin = ORIGINS.find((each) => each.reads(found));
     if (origin === undefined) all.passedOver += 1;
-    else all.others.set(origin, [...(all.others.get(origin) ?? []), found]);
+    else all.addOther(origin, found);
   }
 }
 
@@ -171,7 +177,7 @@ function readStranger(stranger: Stranger, all: Collected, notes: Notes): void {
   const origin = ORIGINS.find((each) => each.readsText?.(value) === true);
   if (origin !== undefined) {
     const whole = { ...found, object: { ...found.object, data: value } };
-    all.others.set(origin, [...(all.others.get(origin) ?? []), whole]);
+    all.addOther(origin, whole);
   } else if (isOldConfig(value)) {
     all.add(sourcesOfOldConfig(found, value, notes));
   } else {

@@ -15,7 +15,16 @@ import {
   uniqueEntries,
 } from "#cli/migrate/advertisements.ts";
 import type { Aliases } from "#cli/migrate/communities.ts";
-import { inText, isMap, listOf, NOWHERE, type Notes, type Source, type Spec } from "#cli/migrate/source.ts";
+import {
+  inText,
+  isMap,
+  listOf,
+  mapsOf,
+  NOWHERE,
+  type Notes,
+  type Source,
+  type Spec,
+} from "#cli/migrate/source.ts";
 
 export interface PoolInput {
   /** AddressPools and IPAddressPools. */
@@ -49,7 +58,7 @@ export function convertPools(input: PoolInput, notes: Notes): Converted[] {
 /** Its protocol and advertisements are its own. */
 function oldPool(source: Source, { aliases }: PoolInput): Spec {
   const { protocol } = source.spec;
-  const written = listOf<Spec>(source.spec, "bgpAdvertisements").filter(isMap);
+  const written = mapsOf(source.spec, "bgpAdvertisements");
   delete source.spec.bgpAdvertisements;
   const entries = bgpEntries(
     written.map((spec) => ({ source, spec })),

@@ -3,7 +3,7 @@ import { type Address, formatAddress, parseAddress, parseRange, type Range } fro
 import { ANNOTATION_ADDRESSES, ANNOTATION_POOL, ANNOTATION_SHARING_KEY } from "#api/names.ts";
 import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import type { Found, Manifest } from "#cli/documents.ts";
-import { deep, inText, isMap, listOf, metadataOf, type Notes, type Spec } from "#cli/migrate/source.ts";
+import { deep, inText, isMap, listOf, mapsOf, metadataOf, type Notes, specOf } from "#cli/migrate/source.ts";
 
 /** Annotations of other origins, by what they mean. */
 const OTHERS: Readonly<Record<string, string>> = {
@@ -42,14 +42,11 @@ export function judgeServices(services: readonly Found[], objects: readonly Mani
   const pools = objects.filter(({ kind }) => kind === "AddressPool").map(poolOf);
   const balanced = services.filter(({ object }) => deep(object.spec, "type") === "LoadBalancer");
   const wishes = balanced.map((found) => wishOf(found, pools, notes));
-  const byAddress = new Map<string, Wish[]>();
-  for (const wish of wishes) {
-    for (const address of wish.addresses.map(formatAddress)) {
-      byAddress.set(address, [...(byAddress.get(address) ?? []), wish]);
-    }
-  }
-  for (const [address, holders] of byAddress) {
-    const [first, ...others] = holders;
+  const holders = wishes.flatMap((wish) =>
+    wish.addresses.map((each) => ({ address: formatAddress(each), wish })),
+  );
+  for (const [address, held] of Map.groupBy(holders, (each) => each.address)) {
+    const [first, ...others] = held.map(({ wish }) => wish);
     if (first === undefined) continue;
     const taken = new Map(first.ports.map((port) => [port, first]));
     for (const wish of others) {
@@ -74,7 +71,7 @@ const contains = ({ ranges }: Pool, { family, value }: Address): boolean =>
 
 function wishOf(found: Found, pools: readonly Pool[], notes: Notes): Wish {
   const { name = "", namespace = "" } = metadataOf(found.object);
-  const spec: Spec = isMap(found.object.spec) ? found.object.spec : {};
+  const spec = specOf(found);
   const note = (message: string): void => notes.addFound(found, message);
   const annotations = annotationsOf(found, note);
   const pool = readAnnotation(annotations, ANNOTATION_POOL, note);
@@ -107,9 +104,7 @@ function wishOf(found: Found, pools: readonly Pool[], notes: Notes): Wish {
     addresses,
     sharing: readAnnotation(annotations, ANNOTATION_SHARING_KEY, note),
     backend: isLocal ? canonical(spec.selector ?? {}) : "",
-    ports: listOf<Spec>(spec, "ports")
-      .filter(isMap)
-      .map(({ protocol = "TCP", port }) => `${inText(protocol)}/${inText(port)}`),
+    ports: mapsOf(spec, "ports").map(({ protocol = "TCP", port }) => `${inText(protocol)}/${inText(port)}`),
   };
 }
 

@@ -52,6 +52,14 @@ export class Notes {
     this.addFound(found, `${EXPOSURE}${message}`);
   }
 
+  /** One for each of these fields, which stand below `path` ("" or "spec."). */
+  unmatched(found: Found, path: string, fields: Spec): void {
+    for (const [name, value] of Object.entries(fields)) {
+      const words = `${path}${name}: ${JSON.stringify(value)}`;
+      this.addFound(found, `${words} is not carried over: nothing of ours corresponds to it`);
+    }
+  }
+
   /** A note about a manifest as a whole. */
   addFound(found: Found, message: string): void {
     const { name = "" } = metadataOf(found.object);
@@ -84,6 +92,12 @@ export function sourceOf(found: Found): Source {
 export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** Its spec; an empty one where there is none. */
+export const specOf = ({ object: { spec } }: Found): Spec => (isMap(spec) ? spec : {});
+
+export const ofKind = (founds: readonly Found[], kind: string): readonly Found[] =>
+  founds.filter(({ object }) => object.kind === kind);
 
 /** What an object of another origin holds, as if MetalLB had it as an object: `part` names it within that object. */
 export function partOf(
@@ -128,6 +142,10 @@ export function listOf<T = unknown>(spec: Spec, name: string): readonly T[] {
   const value = spec[name];
   return Array.isArray(value) ? (value as T[]) : [];
 }
+
+/** Those of its entries that are maps. */
+export const mapsOf = (value: unknown, name: string): readonly Spec[] =>
+  isMap(value) ? listOf(value, name).filter(isMap) : [];
 
 /** Empty texts and zeros that older versions write where nothing is set. */
 export function dropUnset(spec: Spec, names: readonly string[]): void {

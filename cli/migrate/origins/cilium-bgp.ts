@@ -5,11 +5,14 @@ import {
   inText,
   isMap,
   listOf,
+  mapsOf,
   metadataOf,
   type Notes,
+  ofKind,
   partOf,
   type Source,
   type Spec,
+  specOf,
   textOf,
 } from "#cli/migrate/source.ts";
 
@@ -32,7 +35,7 @@ export interface CiliumBgp {
 }
 
 export function bgpOf(founds: readonly Found[], notes: Notes): CiliumBgp {
-  const of = (kind: string): readonly Found[] => founds.filter(({ object }) => object.kind === kind);
+  const of = (kind: string): readonly Found[] => ofKind(founds, kind);
   const configs = new Map(of(PEER).map((found) => [metadataOf(found.object).name ?? "", found]));
   for (const found of of(OVERRIDE)) {
     notes.addFound(
@@ -45,9 +48,7 @@ export function bgpOf(founds: readonly Found[], notes: Notes): CiliumBgp {
     ...of(POLICY).flatMap((policy) => policyPeers(policy, notes)),
   ];
   const entries = of(ADVERTISEMENT).flatMap((found) => entriesOf(found, notes));
-  const routers = of(POLICY).flatMap(({ object }) =>
-    listOf<Spec>(isMap(object.spec) ? object.spec : {}, "virtualRouters"),
-  );
+  const routers = of(POLICY).flatMap((policy) => mapsOf(specOf(policy), "virtualRouters"));
   const isAnnounced = entries.length > 0 || routers.some((router) => isMap(deep(router, "serviceSelector")));
   if (!isAnnounced) return { peers, announced: undefined };
   return {
@@ -65,49 +66,35 @@ const seconds = (name: string, value: unknown): Spec =>
   typeof value === "number" ? { [name]: `${value}s` } : {};
 
 function clusterPeers(cluster: Found, configs: ReadonlyMap<string, Found>, notes: Notes): Source[] {
-  const instances = listOf<Spec>(
-    isMap(cluster.object.spec) ? cluster.object.spec : {},
-    "bgpInstances",
-  ).filter(isMap);
-  return instances.flatMap((instance) =>
-    listOf<Spec>(instance, "peers")
-      .filter(isMap)
-      .map((peer) => {
-        const reference = textOf(deep(peer, "peerConfigRef", "name"));
-        const config = reference === undefined ? undefined : configs.get(reference);
-        const name = inText(peer.name ?? "peer");
-        const label = `peer "${name}"`;
-        if (reference !== undefined && config === undefined) {
-          notes.addFound(cluster, `${label}: there is no ${PEER} "${reference}"`);
-        }
-        return partOf(cluster, "BGPPeer", {
-          name,
-          part: label,
-          spec: {
-            myASN: instance.localASN,
-            peerASN: peer.peerASN,
-            peerAddress: peer.peerAddress,
-            ...selectorsOf(cluster.object.spec),
-            ...(config === undefined ? {} : configured(config, notes)),
-          },
-        });
-      }),
+  return mapsOf(specOf(cluster), "bgpInstances").flatMap((instance) =>
+    mapsOf(instance, "peers").map((peer) => {
+      const reference = textOf(deep(peer, "peerConfigRef", "name"));
+      const config = reference === undefined ? undefined : configs.get(reference);
+      const name = inText(peer.name ?? "peer");
+      const label = `peer "${name}"`;
+      if (reference !== undefined && config === undefined) {
+        notes.addFound(cluster, `${label}: there is no ${PEER} "${reference}"`);
+      }
+      return partOf(cluster, "BGPPeer", {
+        name,
+        part: label,
+        spec: {
+          myASN: instance.localASN,
+          peerASN: peer.peerASN,
+          peerAddress: peer.peerAddress,
+          ...selectorsOf(cluster.object.spec),
+          ...(config === undefined ? {} : configured(config, notes)),
+        },
+      });
+    }),
   );
 }
 
 /** What a CiliumBGPPeerConfig says. */
 function configured(config: Found, notes: Notes): Spec {
-  const { timers, authSecretRef, gracefulRestart, ebgpMultihop, transport, families, ...rest } = isMap(
-    config.object.spec,
-  )
-    ? config.object.spec
-    : {};
-  for (const [field, value] of Object.entries(rest)) {
-    notes.addFound(
-      config,
-      `spec.${field}: ${JSON.stringify(value)} is not carried over: nothing of ours corresponds to it`,
-    );
-  }
+  const { timers, authSecretRef, gracefulRestart, ebgpMultihop, transport, families, ...rest } =
+    specOf(config);
+  notes.unmatched(config, "spec.", rest);
   if (typeof authSecretRef === "string") {
     notes.addFound(
       config,
@@ -133,45 +120,37 @@ function configured(config: Found, notes: Notes): Spec {
 }
 
 function policyPeers(policy: Found, notes: Notes): Source[] {
-  const routers = listOf<Spec>(isMap(policy.object.spec) ? policy.object.spec : {}, "virtualRouters").filter(
-    isMap,
-  );
-  return routers.flatMap((router) => {
+  return mapsOf(specOf(policy), "virtualRouters").flatMap((router) => {
     if (router.exportPodCIDR === true)
       notes.addFound(policy, "exportPodCIDR is not carried over: routes to pods are the network plugin's");
-    return listOf<Spec>(router, "neighbors")
-      .filter(isMap)
-      .map((neighbor) => {
-        const address = inText(neighbor.peerAddress ?? "").replace(/\/\d+$/, "");
-        const name = `peer-${address.replaceAll(/[^0-9a-z]+/g, "-").replaceAll(/^-|-$/g, "")}`;
-        return partOf(policy, "BGPPeer", {
-          name,
-          part: `neighbor ${address}`,
-          spec: {
-            myASN: router.localASN,
-            peerASN: neighbor.peerASN,
-            peerAddress: address,
-            ...(typeof neighbor.peerPort === "number" ? { peerPort: neighbor.peerPort } : {}),
-            ...seconds("holdTime", neighbor.holdTimeSeconds),
-            ...seconds("keepaliveTime", neighbor.keepAliveTimeSeconds),
-            ...seconds("connectTime", neighbor.connectRetryTimeSeconds),
-            ...(typeof neighbor.eBGPMultihopTTL === "number" && neighbor.eBGPMultihopTTL > 1
-              ? { ebgpMultiHop: true }
-              : {}),
-            ...(deep(neighbor, "gracefulRestart", "enabled") === true ? { enableGracefulRestart: true } : {}),
-            ...selectorsOf(policy.object.spec),
-          },
-        });
+    return mapsOf(router, "neighbors").map((neighbor) => {
+      const address = inText(neighbor.peerAddress ?? "").replace(/\/\d+$/, "");
+      const name = `peer-${address.replaceAll(/[^0-9a-z]+/g, "-").replaceAll(/^-|-$/g, "")}`;
+      return partOf(policy, "BGPPeer", {
+        name,
+        part: `neighbor ${address}`,
+        spec: {
+          myASN: router.localASN,
+          peerASN: neighbor.peerASN,
+          peerAddress: address,
+          ...(typeof neighbor.peerPort === "number" ? { peerPort: neighbor.peerPort } : {}),
+          ...seconds("holdTime", neighbor.holdTimeSeconds),
+          ...seconds("keepaliveTime", neighbor.keepAliveTimeSeconds),
+          ...seconds("connectTime", neighbor.connectRetryTimeSeconds),
+          ...(typeof neighbor.eBGPMultihopTTL === "number" && neighbor.eBGPMultihopTTL > 1
+            ? { ebgpMultiHop: true }
+            : {}),
+          ...(deep(neighbor, "gracefulRestart", "enabled") === true ? { enableGracefulRestart: true } : {}),
+          ...selectorsOf(policy.object.spec),
+        },
       });
+    });
   });
 }
 
 /** Entries of bgpAdvertisements: of Services' load balancer addresses alone. */
 function entriesOf(found: Found, notes: Notes): Spec[] {
-  const list = listOf<Spec>(isMap(found.object.spec) ? found.object.spec : {}, "advertisements").filter(
-    isMap,
-  );
-  return list.flatMap((each) => {
+  return mapsOf(specOf(found), "advertisements").flatMap((each) => {
     const type = inText(each.advertisementType);
     const addresses = deep(each, "service", "addresses");
     if (type !== "Service" || !Array.isArray(addresses) || !addresses.includes("LoadBalancerIP")) {
@@ -189,13 +168,11 @@ function entriesOf(found: Found, notes: Notes): Spec[] {
         `it was for Services with ${selector} alone; now all Services of the pools are advertised`,
       );
     }
+    const said = deep(each, "attributes", "communities");
     const communities = ["standard", "large", "wellKnown"].flatMap((kind) =>
-      listOf<string>(
-        isMap(deep(each, "attributes", "communities"))
-          ? (deep(each, "attributes", "communities") as Spec)
-          : {},
-        kind,
-      ).map((text) => (kind === "large" ? `large:${text}` : inText(text))),
+      listOf<string>(isMap(said) ? said : {}, kind).map((text) =>
+        kind === "large" ? `large:${text}` : inText(text),
+      ),
     );
     const localPref = deep(each, "attributes", "localPreference");
     return [

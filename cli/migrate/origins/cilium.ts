@@ -8,12 +8,15 @@ import {
   inText,
   isMap,
   listOf,
+  mapsOf,
   metadataOf,
   NOWHERE,
   type Notes,
+  ofKind,
   partOf,
   type Source,
   type Spec,
+  specOf,
   textOf,
 } from "#cli/migrate/source.ts";
 
@@ -27,7 +30,7 @@ export const cilium: Origin = {
   reads: ({ object: { apiVersion, kind } }) =>
     /^cilium\.io\//.test(apiVersion) && (kind === POOL || kind === LAYER2 || isBgpKind(kind)),
   convert: (founds, notes) => {
-    const policies = founds.filter(({ object }) => object.kind === LAYER2);
+    const policies = ofKind(founds, LAYER2);
     const bgp = bgpOf(
       founds.filter(({ object }) => isBgpKind(object.kind)),
       notes,
@@ -39,9 +42,8 @@ export const cilium: Origin = {
         notes.addFound(policy, "is not carried over: ours announces a pool in one way, and there is BGP");
       }
     }
-    const pools = founds.filter(({ object }) => object.kind === POOL);
     return {
-      sources: [...bgp.peers, ...pools.flatMap((pool) => poolOf(pool, announced, notes))],
+      sources: [...bgp.peers, ...ofKind(founds, POOL).flatMap((pool) => poolOf(pool, announced, notes))],
       installs: [],
     };
   },
@@ -49,16 +51,9 @@ export const cilium: Origin = {
 
 function poolOf(found: Found, announced: Spec | undefined, notes: Notes): Source[] {
   const { name = "" } = metadataOf(found.object);
-  const {
-    blocks: _blocks,
-    cidrs: _cidrs,
-    disabled,
-    serviceSelector,
-    allowFirstLastIPs,
-    ...rest
-  } = isMap(found.object.spec) ? found.object.spec : {};
-  const spec = isMap(found.object.spec) ? found.object.spec : {};
-  const entries = [...listOf<Spec>(spec, "blocks"), ...listOf<Spec>(spec, "cidrs")].filter(isMap);
+  const spec = specOf(found);
+  const { blocks: _blocks, cidrs: _cidrs, disabled, serviceSelector, allowFirstLastIPs, ...rest } = spec;
+  const entries = [...mapsOf(spec, "blocks"), ...mapsOf(spec, "cidrs")];
   const addresses = entries.map(({ cidr, start, stop }) => {
     if (cidr !== undefined) return inText(cidr);
     return `${inText(start)}-${inText(stop ?? start)}`;
@@ -69,12 +64,7 @@ function poolOf(found: Found, announced: Spec | undefined, notes: Notes): Source
       'spec.allowFirstLastIPs: "No" is not carried over: avoidBuggyIPs leaves out what ends in 0 or 255',
     );
   }
-  for (const [field, value] of Object.entries(rest)) {
-    notes.addFound(
-      found,
-      `spec.${field}: ${JSON.stringify(value)} is not carried over: nothing of ours corresponds to it`,
-    );
-  }
+  notes.unmatched(found, "spec.", rest);
   if (announced === undefined) {
     notes.addFound(
       found,
@@ -102,7 +92,7 @@ function poolOf(found: Found, announced: Spec | undefined, notes: Notes): Source
 function allocationOf(found: Found, selector: unknown, notes: Notes): Spec | undefined {
   if (!isMap(selector)) return undefined;
   const labels = isMap(selector.matchLabels) ? { ...selector.matchLabels } : {};
-  const expressions = listOf<Spec>(selector, "matchExpressions").filter(isMap);
+  const expressions = mapsOf(selector, "matchExpressions");
   const namespaces = [
     ...(NAMESPACE in labels ? [inText(labels[NAMESPACE])] : []),
     ...expressions
@@ -139,13 +129,14 @@ function allocationOf(found: Found, selector: unknown, notes: Notes): Spec | und
 /** All policies act on all pools: together they say where addresses are announced. */
 function layer2Of(policies: readonly Found[], notes: Notes): Spec | undefined {
   const active = policies.filter((policy) => {
-    const { loadBalancerIPs } = isMap(policy.object.spec) ? policy.object.spec : {};
+    const { loadBalancerIPs } = specOf(policy);
     if (loadBalancerIPs !== true)
       notes.addFound(policy, "is not carried over: spec.loadBalancerIPs is not true");
     return loadBalancerIPs === true;
   });
-  if (active.length === 0) return undefined;
-  const specs = active.map(({ object }) => (isMap(object.spec) ? object.spec : {}));
+  const [first] = active;
+  if (first === undefined) return undefined;
+  const specs = active.map(specOf);
   for (const policy of active) {
     const selector = deep(policy.object.spec, "serviceSelector");
     if (isMap(selector) && Object.keys(selector).length > 0) {
@@ -164,12 +155,10 @@ function layer2Of(policies: readonly Found[], notes: Notes): Spec | undefined {
   const names = links.flat().flatMap((pattern) => {
     const [, plain] = /^\^?([\w-][\w.-]{0,14})\$?$/.exec(pattern) ?? [];
     if (plain === undefined) {
-      for (const policy of active.slice(0, 1)) {
-        notes.addFound(
-          policy,
-          `spec.interfaces: "${pattern}" is not carried over: ours has names, not patterns; links are found by the pool's addresses`,
-        );
-      }
+      notes.addFound(
+        first,
+        `spec.interfaces: "${pattern}" is not carried over: ours has names, not patterns; links are found by the pool's addresses`,
+      );
     }
     return plain === undefined ? [] : [plain];
   });

@@ -29,12 +29,12 @@ export const keepalived: Origin = {
           notes.addFound(found, `${words.join(" ")}: not carried over: nothing of ours corresponds to it`);
         }
       }
+      noteScheduler(found, servers, notes);
       const spec: Spec = { protocol: "layer2", addresses: addresses.map(single), autoAssign: false };
       return addresses.length === 0
         ? []
         : [partOf(found, "AddressPool", { name: "keepalived", part: "addresses", spec })];
     });
-    for (const found of founds) noteScheduler(found, notes);
     return { sources, installs: [] };
   },
 };
@@ -68,8 +68,7 @@ function noteServer(found: Found, { words, statements, blocks }: Block, notes: N
   );
 }
 
-function noteScheduler(found: Found, notes: Notes): void {
-  const servers = blocksOf(parse(textOf(found.object.data) ?? ""), "virtual_server");
+function noteScheduler(found: Found, servers: readonly Block[], notes: Notes): void {
   const said = new Set(
     servers.flatMap(({ statements }) =>
       statements

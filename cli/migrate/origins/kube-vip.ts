@@ -4,16 +4,7 @@
  */
 import type { Found } from "#cli/documents.ts";
 import type { Origin } from "#cli/migrate/origins/origin.ts";
-import {
-  deep,
-  inText,
-  isMap,
-  listOf,
-  type Notes,
-  partOf,
-  type Source,
-  type Spec,
-} from "#cli/migrate/source.ts";
+import { deep, inText, isMap, mapsOf, type Notes, partOf, type Source } from "#cli/migrate/source.ts";
 
 const RANGES = /^(cidr|range)-(.+)$/;
 const INTERFACE = /^interface-(.+)$/;
@@ -32,10 +23,11 @@ const podOf = ({ object }: Found): unknown => deep(object, "spec", "template", "
 
 function environmentOf(found: Found): Environment | undefined {
   const pod = podOf(found);
-  const containers = isMap(pod) ? listOf<Spec>(pod, "containers").filter(isMap) : [];
-  const container = containers.find(({ image }) => /(^|\/)kube-vip(-iptables)?(:|@|$)/.test(inText(image)));
+  const container = mapsOf(pod, "containers").find(({ image }) =>
+    /(^|\/)kube-vip(-iptables)?(:|@|$)/.test(inText(image)),
+  );
   if (container === undefined) return undefined;
-  const entries = listOf<Spec>(container, "env").filter(isMap);
+  const entries = mapsOf(container, "env");
   return Object.fromEntries(entries.map(({ name, value }) => [inText(name), inText(value ?? "")]));
 }
 
@@ -97,11 +89,7 @@ function poolsOf(found: Found, environment: Environment, notes: Notes): Source[]
         );
       }
     } else if (ofInterface !== undefined) poolFor(ofInterface).interfaces.push(inText(value));
-    else
-      notes.addFound(
-        found,
-        `${key}: ${JSON.stringify(value)} is not carried over: nothing of ours corresponds to it`,
-      );
+    else notes.unmatched(found, "", { [key]: value });
   }
   const common = environment.vip_servicesinterface || environment.vip_interface;
   return [...pools]

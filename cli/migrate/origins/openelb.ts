@@ -8,9 +8,11 @@ import {
   listOf,
   metadataOf,
   type Notes,
+  ofKind,
   partOf,
   type Source,
   type Spec,
+  specOf,
   textOf,
 } from "#cli/migrate/source.ts";
 
@@ -20,7 +22,7 @@ const IS_DEFAULT = "eip.openelb.kubesphere.io/is-default-eip";
 export const openElb: Origin = {
   reads: ({ object }) => GROUP.test(object.apiVersion),
   convert: (founds, notes) => {
-    const of = (kind: string): readonly Found[] => founds.filter(({ object }) => object.kind === kind);
+    const of = (kind: string): readonly Found[] => ofKind(founds, kind);
     const [conf] = of("BgpConf");
     for (const found of founds) {
       if (["Eip", "BgpPeer", "BgpConf"].includes(found.object.kind)) continue;
@@ -36,32 +38,27 @@ function poolOf(eip: Found, notes: Notes): Source[] {
   const {
     address,
     protocol,
-    interface: link,
+    interface: written,
     disable,
     priority,
     namespaces,
     namespaceSelector,
     usingKnownIPs: _known,
     ...rest
-  } = isMap(eip.object.spec) ? eip.object.spec : {};
-  for (const [field, value] of Object.entries(rest)) {
-    notes.addFound(
-      eip,
-      `spec.${field}: ${JSON.stringify(value)} is not carried over: nothing of ours corresponds to it`,
-    );
-  }
+  } = specOf(eip);
+  notes.unmatched(eip, "spec.", rest);
   if (disable === true) {
     notes.addFound(eip, "is not carried over: spec.disable is true");
     return [];
   }
   const isBgp = protocol === "bgp" || protocol === undefined;
   if (protocol === "vip") notes.addFound(eip, 'spec.protocol: "vip" (keepalived) becomes layer2');
-  const name_ = textOf(link);
-  const isName = name_ !== undefined && /^[\w.-]{1,15}$/.test(name_);
-  if (name_ !== undefined && !isName) {
+  const link = textOf(written);
+  const isName = link !== undefined && /^[\w.-]{1,15}$/.test(link);
+  if (link !== undefined && !isName) {
     notes.addFound(
       eip,
-      `spec.interface: "${name_}" is not carried over: links are found by the pool's addresses`,
+      `spec.interface: "${link}" is not carried over: links are found by the pool's addresses`,
     );
   }
   const allocation = {
@@ -78,7 +75,7 @@ function poolOf(eip: Found, notes: Notes): Source[] {
       .map((text) => text.trim()),
     // Services that name no Eip get one of the default Eip alone.
     ...(annotations[IS_DEFAULT] === "true" ? {} : { autoAssign: false }),
-    ...(isName && !isBgp ? { interfaces: [name_] } : {}),
+    ...(isName && !isBgp ? { interfaces: [link] } : {}),
     ...(Object.keys(allocation).length > 0 ? { serviceAllocation: allocation } : {}),
   };
   return [partOf(eip, "AddressPool", { name, part: "", namespace: "", spec })];
@@ -86,14 +83,17 @@ function poolOf(eip: Found, notes: Notes): Source[] {
 
 function peerOf(peer: Found, conf: Found | undefined, notes: Notes): Source {
   const { name = "" } = metadataOf(peer.object);
-  const spec = isMap(peer.object.spec) ? peer.object.spec : {};
-  const known = ["conf", "transport", "timers", "ebgpMultihop", "nodeSelector", "afiSafis"];
-  for (const field of Object.keys(spec).filter((each) => !known.includes(each))) {
-    notes.addFound(
-      peer,
-      `spec.${field}: ${JSON.stringify(spec[field])} is not carried over: nothing of ours corresponds to it`,
-    );
-  }
+  const spec = specOf(peer);
+  const {
+    conf: _conf,
+    transport: _transport,
+    timers: _timers,
+    ebgpMultihop: _multihop,
+    nodeSelector: _nodes,
+    afiSafis: _families,
+    ...rest
+  } = spec;
+  notes.unmatched(peer, "spec.", rest);
   const seconds = (field: string): string | undefined => {
     const value = deep(spec, "timers", "config", field);
     return typeof value === "number" || typeof value === "string"

@@ -8,6 +8,7 @@ import {
   listOf,
   metadataOf,
   type Notes,
+  ofKind,
   partOf,
   type Source,
   type Spec,
@@ -22,9 +23,9 @@ const POOLS = ["v4pool", "v6pool"] as const;
 export const pureLb: Origin = {
   reads: ({ object }) => GROUP.test(object.apiVersion),
   convert: (founds, notes) => {
-    const agents = founds.filter(({ object }) => object.kind === "LBNodeAgent");
+    const agents = ofKind(founds, "LBNodeAgent");
     const links = agents.flatMap((agent) => linksOf(agent, notes));
-    const groups = founds.filter(({ object }) => object.kind === "ServiceGroup");
+    const groups = ofKind(founds, "ServiceGroup");
     for (const found of founds) {
       if (!agents.includes(found) && !groups.includes(found)) {
         notes.addFound(found, "is not carried over: nothing of ours corresponds to it");
@@ -37,12 +38,7 @@ export const pureLb: Origin = {
 function linksOf(agent: Found, notes: Notes): string[] {
   const local = deep(agent.object, "spec", "local");
   const { localint, ...rest } = isMap(local) ? local : {};
-  for (const [name, value] of Object.entries(rest)) {
-    notes.addFound(
-      agent,
-      `spec.local.${name}: ${JSON.stringify(value)} is not carried over: nothing of ours corresponds to it`,
-    );
-  }
+  notes.unmatched(agent, "spec.local.", rest);
   const name = textOf(localint) ?? DEFAULT;
   if (name === DEFAULT) return [];
   if (/^[\w.-]{1,15}$/.test(name)) return [name];

@@ -10,6 +10,7 @@ import {
   inText,
   isMap,
   listOf,
+  mapsOf,
   type Notes,
   partOf,
   type Source,
@@ -82,13 +83,11 @@ const RELEASES: Readonly<Record<string, (object: Spec) => readonly Release[]>> =
     },
   ],
   Kustomization: (object) =>
-    listOf<Spec>(object, "helmCharts")
-      .filter(isMap)
-      .map((chart) => ({
-        chart: chart.name,
-        values: chart.valuesInline,
-        namespace: textOf(chart.namespace) ?? textOf(object.namespace),
-      })),
+    mapsOf(object, "helmCharts").map((chart) => ({
+      chart: chart.name,
+      values: chart.valuesInline,
+      namespace: textOf(chart.namespace) ?? textOf(object.namespace),
+    })),
 };
 
 function argo(spec: unknown): Release[] {
@@ -148,9 +147,7 @@ export function valuesOf({ object }: Found): Values[] | undefined {
 
 /** helmfile.yaml is no manifest: releases with values in it. */
 export function helmfileValues(value: unknown): Values[] {
-  if (!isMap(value)) return [];
-  return listOf<Spec>(value, "releases")
-    .filter(isMap)
+  return mapsOf(value, "releases")
     .filter(({ chart }) => isMetallbChart(chart))
     .map((release) => {
       const given = listOf<unknown>(release, "values");
