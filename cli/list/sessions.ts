@@ -1,7 +1,7 @@
 /** `genkan bgp` and `genkan bfd`: the sessions of all nodes, as their speakers report them. Pure. */
 import { type Answer, EXIT } from "#cli/answer.ts";
 import type { Snapshot } from "#cli/read.ts";
-import { type Speakers, speakersOf } from "#cli/speakers.ts";
+import { speakersOf } from "#cli/speakers.ts";
 import { ago, table } from "#cli/table.ts";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 
@@ -14,41 +14,57 @@ interface Told {
   readonly isSpeakerSilent: boolean;
 }
 
-export function listBgp(snapshot: SessionSnapshot): Answer {
-  const rows = sessionsOf(snapshot, ({ bgpSessions = [] }) => bgpSessions);
-  const lines = rows.map((row) => [
-    row.node,
-    row.peer,
-    row.address,
-    stateOf(row),
-    ago(row.since, snapshot.at),
-    row.remoteASN,
-    row.advertised,
-    row.received,
-    row.losses,
-    row.state === "Established" ? row.warning : row.lastError,
-  ]);
-  const heads = [
-    ...["NODE", "PEER", "ADDRESS", "STATE", "FOR", "ASN", "ADVERTISED", "RECEIVED", "LOSSES", "MESSAGE"],
-  ];
-  const isUp = rows.every(({ state, isSpeakerSilent }) => state === "Established" && !isSpeakerSilent);
-  return { text: table(heads, lines), value: { sessions: rows }, exitCode: isUp ? EXIT.well : EXIT.notWell };
+interface Session {
+  readonly peer: string;
+  readonly address?: string;
+  readonly state: string;
+  readonly since?: string;
 }
 
-export function listBfd(snapshot: SessionSnapshot): Answer {
-  const rows = sessionsOf(snapshot, ({ bfdSessions = [] }) => bfdSessions);
+/** What is told of one protocol's sessions. */
+interface Protocol<T extends Session> {
+  readonly of: (status: Status) => readonly T[];
+  readonly up: string;
+  /** Beside those that both have. */
+  readonly columns: Readonly<Record<string, (session: T) => string | number | undefined>>;
+}
+
+export const listBgp = (snapshot: SessionSnapshot): Answer =>
+  list(snapshot, {
+    of: ({ bgpSessions = [] }) => bgpSessions,
+    up: "Established",
+    columns: {
+      ASN: ({ remoteASN }) => remoteASN,
+      ADVERTISED: ({ advertised }) => advertised,
+      RECEIVED: ({ received }) => received,
+      LOSSES: ({ losses }) => losses,
+      MESSAGE: ({ state, warning, lastError }) => (state === "Established" ? warning : lastError),
+    },
+  });
+
+export const listBfd = (snapshot: SessionSnapshot): Answer =>
+  list(snapshot, {
+    of: ({ bfdSessions = [] }) => bfdSessions,
+    up: "Up",
+    columns: {
+      DETECTION: ({ detectionTime }) => (detectionTime === undefined ? undefined : `${detectionTime} ms`),
+      LOSSES: ({ losses }) => losses,
+      DIAGNOSTIC: ({ diagnostic }) => diagnostic,
+    },
+  });
+
+function list<T extends Session>(snapshot: SessionSnapshot, { of, up, columns }: Protocol<T>): Answer {
+  const rows = sessionsOf(snapshot, of);
   const lines = rows.map((row) => [
     row.node,
     row.peer,
     row.address,
     stateOf(row),
     ago(row.since, snapshot.at),
-    row.detectionTime === undefined ? undefined : `${row.detectionTime} ms`,
-    row.losses,
-    row.diagnostic,
+    ...Object.values(columns).map((cell) => cell(row)),
   ]);
-  const heads = ["NODE", "PEER", "ADDRESS", "STATE", "FOR", "DETECTION", "LOSSES", "DIAGNOSTIC"];
-  const isUp = rows.every(({ state, isSpeakerSilent }) => state === "Up" && !isSpeakerSilent);
+  const heads = ["NODE", "PEER", "ADDRESS", "STATE", "FOR", ...Object.keys(columns)];
+  const isUp = rows.every(({ state, isSpeakerSilent }) => state === up && !isSpeakerSilent);
   return { text: table(heads, lines), value: { sessions: rows }, exitCode: isUp ? EXIT.well : EXIT.notWell };
 }
 
@@ -56,15 +72,13 @@ function sessionsOf<T extends { readonly peer: string }>(
   { speakers, leases, at }: SessionSnapshot,
   of: (status: Status) => readonly T[],
 ): (T & Told)[] {
-  const known = speakersOf(leases, at);
+  const { live } = speakersOf(leases, at);
   return speakers
     .flatMap(({ metadata: { name: node }, status = {} }) =>
-      of(status).map((session) => ({ ...session, node, isSpeakerSilent: isSilent(node, known) })),
+      of(status).map((session) => ({ ...session, node, isSpeakerSilent: !live.includes(node) })),
     )
     .sort((a, b) => (`${a.node} ${a.peer}` < `${b.node} ${b.peer}` ? -1 : 1));
 }
-
-const isSilent = (node: string, { live }: Speakers): boolean => !live.includes(node);
 
 const stateOf = ({ state, isSpeakerSilent }: Told & { readonly state: string }): string =>
   isSpeakerSilent ? `${state} (speaker silent)` : state;
