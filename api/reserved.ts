@@ -17,6 +17,19 @@ export interface NodeAddresses {
   readonly podCIDRs: readonly string[];
 }
 
+/** Of a Node as the API server has it: host names among its addresses are left out. */
+export function addressesOfNode({ spec, status }: NodeObject): NodeAddresses {
+  return {
+    addresses: (status?.addresses ?? []).flatMap(({ type, address }) => (/IP$/.test(type) ? [address] : [])),
+    podCIDRs: spec?.podCIDRs ?? [],
+  };
+}
+
+interface NodeObject {
+  readonly spec?: { readonly podCIDRs?: readonly string[] };
+  readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
+}
+
 /** A Node says of itself what it has: one that lies keeps a few addresses from others, and not a whole pool. */
 const MOST_ADDRESSES = 32;
 const MOST_CIDRS = 2;

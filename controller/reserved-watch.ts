@@ -1,5 +1,5 @@
 /** Watches what the cluster itself uses: Nodes, and ServiceCIDRs where the API server has them (Kubernetes 1.33). */
-import { NOTHING_RESERVED, type NodeAddresses, Reserved } from "#api/reserved.ts";
+import { addressesOfNode, NOTHING_RESERVED, type NodeAddresses, Reserved } from "#api/reserved.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -52,7 +52,7 @@ export class ReservedWatch {
         ...this.#options,
         resource: nodes,
         store: this.#nodes,
-        project: projectNode,
+        project: addressesOfNode,
       }),
     ];
     if (await this.#hasServiceCIDRs(signal)) {
@@ -96,11 +96,4 @@ export class ReservedWatch {
     this.#reserved = undefined;
     for (const listener of this.#listeners) listener();
   }
-}
-
-function projectNode({ spec, status }: Node): NodeAddresses {
-  return {
-    addresses: (status?.addresses ?? []).flatMap(({ type, address }) => (/IP$/.test(type) ? [address] : [])),
-    podCIDRs: spec?.podCIDRs ?? [],
-  };
 }

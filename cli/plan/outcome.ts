@@ -1,6 +1,6 @@
 /** What controller and speakers make of a cluster: addresses, who attracts them, and what routers hear. Pure. */
 import { LOADBALANCER_NAME } from "#api/names.ts";
-import { Reserved } from "#api/reserved.ts";
+import { addressesOfNode, Reserved } from "#api/reserved.ts";
 import { addressesOf } from "#cli/list/owners.ts";
 import type { PlanSnapshot } from "#cli/plan/change.ts";
 import { advertisedBy } from "#cli/prefixes.ts";
@@ -9,7 +9,7 @@ import type { Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import { Allocator } from "#controller/allocation/allocator.ts";
 import { PoolJudge, settingsOf } from "#controller/allocation/configuration.ts";
-import { projectService, type ServiceRecord } from "#controller/allocation/service.ts";
+import { projectService } from "#controller/allocation/service.ts";
 import { planStatus } from "#controller/status/plan.ts";
 
 export interface Given {
@@ -40,13 +40,10 @@ export class Foresight {
     const settled = this.#settle(snapshot);
     const world = worldOf({ ...snapshot, services: settled.services });
     const plans = addressesOf(world);
+    const advertised = plans.filter(({ pool }) => world.pools.get(pool)?.protocol === "bgp");
     const prefixes = new Map<string, readonly string[]>();
     for (const node of world.speakers.live)
-      for (const told of advertisedBy(
-        world,
-        node,
-        plans.filter(({ pool }) => world.pools.get(pool)?.protocol === "bgp"),
-      ))
+      for (const told of advertisedBy(world, node, advertised))
         prefixes.set(`${node} ${told.peer}`, told.prefixes);
     return {
       services: settled.given,
@@ -73,11 +70,7 @@ export class Foresight {
     const { loadBalancerClass, ipMode } = settings;
     this.#allocator.rebuild({ pools, loadBalancerClass, isWhole: ipMode === "VIP" }, records);
     const byKey = new Map(records.map((record) => [record.key, record]));
-    const context = {
-      ipMode,
-      now: snapshot.at,
-      isOurAddress: () => true,
-    };
+    const context = { ipMode, now: snapshot.at, isOurAddress: () => true };
     const services = snapshot.services.map((service) => {
       const key = keyOf(service);
       const record = byKey.get(key);
@@ -90,7 +83,7 @@ export class Foresight {
             refusal: `${outcome.refusal.reason}: ${outcome.refusal.message}`,
           }),
         });
-      return withStatus(service, record, planStatus(record, outcome, context)?.patch.status);
+      return withStatus(service, planStatus(record, outcome, context)?.patch.status);
     });
     return { services, given };
   }
@@ -98,7 +91,7 @@ export class Foresight {
 
 type StatusPatch = NonNullable<ReturnType<typeof planStatus>>["patch"]["status"];
 
-function withStatus(service: Service, _record: ServiceRecord, patch: StatusPatch): Service {
+function withStatus(service: Service, patch: StatusPatch): Service {
   if (patch === undefined) return service;
   const { loadBalancer, conditions } = patch;
   const status = {
@@ -119,12 +112,7 @@ function labelsOf({
 /** As controller/reserved-watch.ts gathers it. */
 function reservedOf({ nodes, serviceCIDRs }: PlanSnapshot): Reserved {
   return new Reserved(
-    nodes.map(({ spec, status }) => ({
-      addresses: (status?.addresses ?? []).flatMap(({ type, address }) =>
-        /IP$/.test(type) ? [address] : [],
-      ),
-      podCIDRs: spec?.podCIDRs ?? [],
-    })),
+    nodes.map(addressesOfNode),
     serviceCIDRs.flatMap(({ spec }) => spec?.cidrs ?? []),
   );
 }
