@@ -17,7 +17,7 @@ import {
 } from "@kubernetes/client-node";
 import { statusOf } from "#common/kube/answer.ts";
 import { ConfigurationError, isGone, KubeError } from "#common/kube/error.ts";
-import { configMaps, pathOf, services } from "#common/kube/resource.ts";
+import { pathOf } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 
 /** Where a kind is in the API; the group of the core is "". */
@@ -40,14 +40,6 @@ export interface ClusterReader {
   readonly host: string;
   /** All objects of a kind; undefined if the cluster has no such kind. KubeError where it refuses. */
   list(kind: Kind, selection?: Selection): Promise<readonly KubeObject[] | undefined>;
-  /** One object; undefined if there is none. KubeError where it refuses. */
-  get(
-    kind: Kind,
-    at: { readonly name: string; readonly namespace?: string },
-  ): Promise<KubeObject | undefined>;
-  /** All Services, and the ConfigMaps of one of these names. */
-  services(): Promise<readonly KubeObject[]>;
-  configMaps(names: readonly string[]): Promise<readonly KubeObject[]>;
   /** What the API server's clock said in its last answer; undefined before there was one. */
   now(): Date | undefined;
 }
@@ -93,15 +85,6 @@ function readerOf(config: KubeConfig, server: string): ClusterReader {
   return {
     host: new URL(server).host,
     list: (kind, selection = {}) => listAll(ask, kind, selection),
-    get: async (kind, at) => {
-      const what = `get ${kindName(kind)} ${at.namespace === undefined ? "" : `${at.namespace}/`}${at.name}`;
-      return (await ask(pathIn(kind, at), {}, what)) as KubeObject | undefined;
-    },
-    services: async () => (await listAll(ask, services, {})) ?? [],
-    configMaps: async (names) => {
-      const lists = names.map((name) => listAll(ask, configMaps, { fieldSelector: `metadata.name=${name}` }));
-      return (await Promise.all(lists)).flatMap((list) => list ?? []);
-    },
     now: () => now,
   };
 }
@@ -128,7 +111,7 @@ async function answerTo(
 }
 
 const kindName = ({ group, plural }: Kind): string => (group === "" ? plural : `${plural}.${group}`);
-const pathIn = (kind: Kind, at: { readonly namespace?: string; readonly name?: string }): string =>
+const pathIn = (kind: Kind, at: { readonly namespace?: string }): string =>
   pathOf({ ...kind, kind: "", namespaced: at.namespace !== undefined }, at);
 
 /** `kubectl proxy` speaks HTTP, where there is nothing to verify; client-node refuses it unless it is told so. */

@@ -2,7 +2,7 @@
 
 import type { ClusterReader } from "#cli/cluster.ts";
 import { type Documents, type Found, NO_DOCUMENTS } from "#cli/documents.ts";
-import { apiVersionOf } from "#common/kube/resource.ts";
+import { apiVersionOf, configMaps, services } from "#common/kube/resource.ts";
 
 const METALLB = "metallb.io";
 /** Group, plural, kind, versions from the newest. */
@@ -37,7 +37,10 @@ export async function readCluster(cluster: ClusterReader): Promise<Documents> {
       break;
     }
   }
-  take("v1", "ConfigMap", await cluster.configMaps(CONFIG_MAPS));
-  take("v1", "Service", await cluster.services());
+  for (const name of CONFIG_MAPS) {
+    const selection = { fieldSelector: `metadata.name=${name}` };
+    take("v1", "ConfigMap", (await cluster.list(configMaps, selection)) ?? []);
+  }
+  take("v1", "Service", (await cluster.list(services)) ?? []);
   return { ...NO_DOCUMENTS, found };
 }
