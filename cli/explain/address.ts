@@ -1,11 +1,10 @@
 /** What a Service asks for, what it has, and by which ids nodes forward. Pure. */
 import { familyOf } from "#api/address.ts";
 import { forwardingIdsOf, idKey } from "#api/forwarding-ids.ts";
-import { type Condition, ServiceConditionType } from "#api/v1beta1/conditions.ts";
 import type { Meaning } from "#api/v1beta1/reasons/meaning.ts";
 import { REASONS } from "#api/v1beta1/reasons.ts";
 import { type Step, step } from "#cli/explain/step.ts";
-import { isOurs } from "#cli/status/findings.ts";
+import { conditionsOf, isOurs, refusalOf, vipsOf } from "#cli/ours.ts";
 import type { World } from "#cli/world.ts";
 import type { LoadBalancer, Service } from "#common/kube/resource.ts";
 import { type AllocationRequest, readRequest } from "#controller/allocation/request.ts";
@@ -38,11 +37,8 @@ const classOf = (name: string): string =>
 /** What it asks for, and which pool gave what; the controller's own reader says the first. */
 export function addressStep(service: Service, { pools }: World): Step {
   const record = projectService(service);
-  const conditions = (service.status?.conditions ?? []) as readonly Condition[];
-  const refused = conditions.find(
-    ({ type, status }) => type === ServiceConditionType.AddressAllocated && status !== "True",
-  );
-  const addresses = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  const refused = refusalOf(service);
+  const addresses = vipsOf(service);
   const read = record === undefined ? undefined : readRequest(record);
   const details = [
     ...(read === undefined ? [] : asked(read.request)),
@@ -86,10 +82,8 @@ const adviceOf = (reason: string): string =>
 
 /** A port without an id is not forwarded by anybody. */
 export function idsStep(service: Service): Step {
-  const ids = forwardingIdsOf((service.status?.conditions ?? []) as readonly Condition[]);
-  const families = new Set(
-    (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip === undefined ? [] : familyOf(ip))),
-  );
+  const ids = forwardingIdsOf(conditionsOf(service));
+  const families = new Set(vipsOf(service).map(familyOf));
   const keys = [...families].flatMap((family) =>
     (service.spec?.ports ?? []).map(({ protocol, port }) => idKey(family, `${protocol ?? "TCP"}/${port}`)),
   );

@@ -1,5 +1,4 @@
 /** `genkan explain SERVICE`: from the address to the pod, step by step, and the first step that is broken. Pure. */
-import { LOADBALANCER_NAME } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
 import { type Answer, EXIT } from "#cli/answer.ts";
 import { addressStep, idsStep, serviceStep } from "#cli/explain/address.ts";
@@ -9,6 +8,7 @@ import { endpointsStep } from "#cli/explain/endpoints.ts";
 import { nodesStep } from "#cli/explain/nodes.ts";
 import { forwardingStep, sessionsStep } from "#cli/explain/paths.ts";
 import type { Step } from "#cli/explain/step.ts";
+import { balancerOf } from "#cli/ours.ts";
 import type { Snapshot } from "#cli/read.ts";
 import { viewOf, type World, type WorldSnapshot, worldOf } from "#cli/world.ts";
 import type { Service } from "#common/kube/resource.ts";
@@ -56,7 +56,7 @@ const linesOf = ({ step: name, isOk, says, details }: Step): string[] => [
 ];
 
 function stepsOf(snapshot: ExplainSnapshot, service: Service, client: Client | undefined): Step[] {
-  const balancer = snapshot.loadBalancers.find(({ metadata }) => metadata.name === LOADBALANCER_NAME);
+  const balancer = balancerOf(snapshot.loadBalancers);
   const world = worldOf(snapshot);
   const begin = serviceStep(service, balancer);
   const steps = [begin, addressStep(service, world), idsStep(service)];

@@ -1,10 +1,8 @@
 /** `genkan services`: Services of ours, what they got, and why not. Pure. */
 import { forwardingIdsOf } from "#api/forwarding-ids.ts";
-import { LOADBALANCER_NAME } from "#api/names.ts";
-import { type Condition, ServiceConditionType } from "#api/v1beta1/conditions.ts";
 import { type Answer, EXIT } from "#cli/answer.ts";
+import { balancerOf, conditionsOf, isOurs, refusalOf, vipsOf } from "#cli/ours.ts";
 import type { Snapshot } from "#cli/read.ts";
-import { isOurs } from "#cli/status/findings.ts";
 import { ago, table } from "#cli/table.ts";
 import { configurationOf } from "#cli/world.ts";
 import type { Service } from "#common/kube/resource.ts";
@@ -29,7 +27,7 @@ export function listServices(
   snapshot: Snapshot<"loadBalancers" | "pools" | "services">,
   { inNamespace }: { readonly inNamespace?: string },
 ): Answer {
-  const balancer = snapshot.loadBalancers.find(({ metadata }) => metadata.name === LOADBALANCER_NAME);
+  const balancer = balancerOf(snapshot.loadBalancers);
   const { pools } = configurationOf({ ...snapshot, peers: [] });
   const rows = snapshot.services
     .filter((service) => isOurs(service, balancer?.spec?.loadBalancerClass))
@@ -53,12 +51,9 @@ export function listServices(
 }
 
 function rowOf(service: Service, poolOf: (vip: string) => string | undefined): Row {
-  const { metadata, spec, status } = service;
-  const addresses = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
-  const conditions = (status?.conditions ?? []) as readonly Condition[];
-  const refused = conditions.find(
-    ({ type, status: is }) => type === ServiceConditionType.AddressAllocated && is !== "True",
-  );
+  const { metadata, spec } = service;
+  const addresses = vipsOf(service);
+  const refused = refusalOf(service);
   return {
     service: keyOf(service),
     addresses,
@@ -67,7 +62,7 @@ function rowOf(service: Service, poolOf: (vip: string) => string | undefined): R
     externalTrafficPolicy: spec?.externalTrafficPolicy ?? "Cluster",
     state: refused?.reason ?? (addresses.length > 0 ? "Allocated" : "Waiting"),
     ...(refused !== undefined && { message: refused.message }),
-    ids: forwardingIdsOf(conditions),
+    ids: forwardingIdsOf(conditionsOf(service)),
     ...(metadata.creationTimestamp !== undefined && { createdAt: metadata.creationTimestamp }),
   };
 }

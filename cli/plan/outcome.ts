@@ -1,7 +1,7 @@
 /** What controller and speakers make of a cluster: addresses, who attracts them, and what routers hear. Pure. */
-import { LOADBALANCER_NAME } from "#api/names.ts";
 import { addressesOfNode, Reserved } from "#api/reserved.ts";
 import { addressesOf } from "#cli/list/owners.ts";
+import { balancerOf } from "#cli/ours.ts";
 import type { PlanSnapshot } from "#cli/plan/change.ts";
 import { advertisedBy } from "#cli/prefixes.ts";
 import { worldOf } from "#cli/world.ts";
@@ -59,9 +59,7 @@ export class Foresight {
     readonly services: readonly Service[];
     readonly given: ReadonlyMap<string, Given>;
   } {
-    const settings = settingsOf(
-      snapshot.loadBalancers.find(({ metadata }) => metadata.name === LOADBALANCER_NAME),
-    );
+    const settings = settingsOf(balancerOf(snapshot.loadBalancers));
     const given = new Map<string, Given>();
     // Without a LoadBalancer nobody writes: what Services have stays, and nobody does anything for it.
     if (settings === undefined) return { services: snapshot.services, given };

@@ -1,8 +1,8 @@
 /** `genkan status`: is all well, and if not, what is not and what to do. Pure. */
-import { LOADBALANCER_NAME } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
 import { type Answer, EXIT } from "#cli/answer.ts";
-import { type Finding, findingsOf, isOurs, type StatusSnapshot } from "#cli/status/findings.ts";
+import { balancerOf, isOurs } from "#cli/ours.ts";
+import { type Finding, findingsOf, type StatusSnapshot } from "#cli/status/findings.ts";
 
 /** Thousands of Services may wait for one pool: so many lines of a kind are shown, the rest is counted. */
 const MAX_SHOWN = 20;
@@ -35,7 +35,7 @@ interface Counts {
 
 function countsOf(snapshot: StatusSnapshot): Counts {
   const { namespace, pools, peers } = snapshot;
-  const balancer = snapshot.loadBalancers.find(({ metadata }) => metadata.name === LOADBALANCER_NAME);
+  const balancer = balancerOf(snapshot.loadBalancers);
   const services = snapshot.services.filter(
     (service) => balancer !== undefined && isOurs(service, balancer.spec?.loadBalancerClass),
   );

@@ -5,10 +5,11 @@ import type { AnyConditionType, Condition } from "#api/v1beta1/conditions.ts";
 import { ServiceConditionType } from "#api/v1beta1/conditions.ts";
 import type { Meaning } from "#api/v1beta1/reasons/meaning.ts";
 import { REASONS } from "#api/v1beta1/reasons.ts";
+import { balancerOf, conditionsOf, isOurs } from "#cli/ours.ts";
 import type { Snapshot } from "#cli/read.ts";
 import { type Speakers, speakersOf } from "#cli/speakers.ts";
 import { OTHER_FINDINGS } from "#cli/status/other-findings.ts";
-import type { LoadBalancer, Service, SpeakerStatus } from "#common/kube/resource.ts";
+import type { LoadBalancer, SpeakerStatus } from "#common/kube/resource.ts";
 import { type KubeObject, keyOf } from "#common/kube/wire.ts";
 
 export interface Finding {
@@ -54,7 +55,7 @@ const JUDGED_WITHIN_MS = 10_000;
 export function findingsOf(snapshot: StatusSnapshot): readonly Finding[] {
   const speakers = speakersOf(snapshot.leases, snapshot.at);
   const ofSpeakers = snapshot.speakers.flatMap((status) => ofSpeaker(status, speakers));
-  const balancer = snapshot.loadBalancers.find(({ metadata }) => metadata.name === LOADBALANCER_NAME);
+  const balancer = balancerOf(snapshot.loadBalancers);
   return [
     ...ofLoadBalancers(snapshot, balancer, ofSpeakers.length > 0),
     ...snapshot.pools.flatMap((pool) => ofConfiguration("AddressPool", pool, pool.status?.conditions)),
@@ -143,8 +144,7 @@ function ofServices({ services, at }: StatusSnapshot, { spec }: LoadBalancer): F
     .filter((service) => isOurs(service, spec?.loadBalancerClass))
     .flatMap((service) => {
       const key = keyOf(service);
-      const conditions = (service.status?.conditions ?? []) as readonly Condition[];
-      const found = ofConditions("Service", key, conditions);
+      const found = ofConditions("Service", key, conditionsOf(service));
       const hasAddress = (service.status?.loadBalancer?.ingress ?? []).length > 0;
       const age = at.getTime() - Date.parse(service.metadata.creationTimestamp ?? "");
       const isForgotten = found.length === 0 && !hasAddress && age > JUDGED_WITHIN_MS;
@@ -152,11 +152,6 @@ function ofServices({ services, at }: StatusSnapshot, { spec }: LoadBalancer): F
         ? [other("Service", key, "NoAddressYet", "it has no address, and no condition says why")]
         : found;
     });
-}
-
-/** As the controller decides it (controller/allocation/request.ts). */
-export function isOurs({ spec }: Service, loadBalancerClass: string | undefined): boolean {
-  return spec?.type === "LoadBalancer" && (spec.loadBalancerClass ?? "") === (loadBalancerClass ?? "");
 }
 
 function other(kind: string, name: string, reason: keyof typeof OTHER_FINDINGS, message: string): Finding {
