@@ -10,8 +10,9 @@ import { isolate } from "#speaker/forwarding/isolate.ts";
 import type { ElementTable } from "#speaker/forwarding/kernel.ts";
 import type { Owners } from "#speaker/forwarding/owners.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
-import { type Element, ForwardingError, type VirtualServer } from "#speaker/forwarding/types.ts";
+import { type Element, ForwardingError } from "#speaker/forwarding/types.ts";
 import { NetlinkError } from "#speaker/netlink/error.ts";
+import type { ServiceKey } from "#speaker/netlink/ipvs.ts";
 
 /** The most transactions of one call: enough to find about ten refused owners among 60,000. */
 const TRANSACTIONS = 200;
@@ -42,7 +43,7 @@ export class ElementWriter {
   difference(
     wanted: ReadonlyMap<string, readonly Element[]>,
     present: ReadonlyMap<string, readonly Element[]>,
-    without: { readonly others: readonly VirtualServer[]; readonly unusable: readonly VirtualServer[] },
+    without: { readonly others: readonly ServiceKey[]; readonly unusable: readonly ServiceKey[] },
   ): ElementDifference {
     const difference = { add: new Map<string, Element[]>(), remove: new Map<string, Element[]>() };
     const foreign = new Set(without.others.map(({ mark }) => markValue(mark)));

@@ -7,9 +7,10 @@ import type { Entries } from "#speaker/forwarding/entries.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { Servers } from "#speaker/forwarding/reader.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
-import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
+import type { Element } from "#speaker/forwarding/types.ts";
 import { isFilling, keyOfParent, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
+import type { ServiceKey } from "#speaker/netlink/ipvs.ts";
 
 export interface MarksOptions {
   readonly kernel: Pick<ForwardingKernel, "servers">;
@@ -41,12 +42,12 @@ export class Marks {
   }
 
   /** As earlier passes found them: ones that were refused, and those that have gone for good. */
-  knownUnusable(): VirtualServer[] {
+  knownUnusable(): ServiceKey[] {
     return this.#serversOf(this.#unusable);
   }
 
   /** Wanted ones whose mark somebody else's service has. */
-  foreign({ foreign }: Servers): VirtualServer[] {
+  foreign({ foreign }: Servers): ServiceKey[] {
     return this.#serversOf(foreign);
   }
 
@@ -74,7 +75,7 @@ export class Marks {
   }
 
   /** Nothing may be marked for them: so what marks is looked at, too. Whether that is more than before. */
-  pullIn(due: Entries, servers: readonly VirtualServer[]): boolean {
+  pullIn(due: Entries, servers: readonly ServiceKey[]): boolean {
     const marks = servers.map(({ mark }) => markValue(mark));
     const more = new Set(marks.filter((mark) => !this.#withheld.has(mark)));
     if (more.size === 0) return false;
@@ -87,7 +88,7 @@ export class Marks {
    * Nothing may be marked for what is not in the kernel, or without its scheduler. Looks at those that were due; what an
    * earlier pass found of others stands.
    */
-  findUnusable({ wanted: due, present, settled }: Servers): VirtualServer[] {
+  findUnusable({ wanted: due, present, settled }: Servers): ServiceKey[] {
     const { refusals, wanted } = this.#options;
     for (const key of [...this.#unusable]) if (!wanted.servers.has(key)) this.#unusable.delete(key);
     for (const key of settled) this.#unusable.delete(key);
@@ -100,8 +101,9 @@ export class Marks {
     return this.#serversOf(this.#unusable);
   }
 
-  #serversOf(keys: ReadonlySet<string>): VirtualServer[] {
-    return [...keys].flatMap((key) => this.#options.wanted.servers.get(key) ?? []);
+  /** Those that are wanted. There may be very many, of which none is planned for this: the key says the mark. */
+  #serversOf(keys: ReadonlySet<string>): ServiceKey[] {
+    return [...keys].filter((key) => this.#options.wanted.servers.has(key)).map(parseServerKey);
   }
 }
 
