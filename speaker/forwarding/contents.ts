@@ -45,6 +45,14 @@ export interface Passing {
   readonly conflicts: string[];
 }
 
+/** What of a portion is in the kernel. */
+interface Seen {
+  readonly servers: Servers;
+  /** By set. */
+  readonly elements: ReadonlyMap<string, readonly Element[]>;
+  readonly routes: ReadonlySet<string>;
+}
+
 export interface ContentsOptions {
   readonly kernel: Pick<ForwardingKernel, "servers" | "elements" | "routes" | "counter">;
   readonly wanted: Wanted;
@@ -139,8 +147,9 @@ export class Contents {
   async #settlePortion(portion: Entries, pass: Passing, writer: Writer, slices: Slices): Promise<Entries> {
     const { counter } = this.#options.kernel;
     const before = counter.written;
-    const left = await this.#write(portion, pass, writer, slices);
-    return counter.written > before ? this.#verify(portion, writer, slices) : left;
+    const seen = await this.#write(portion, pass, writer, slices);
+    const isWritten = counter.written > before;
+    return this.#differing(portion, isWritten ? await this.#verify(portion, writer, slices) : seen);
   }
 
   /** Elements of sets, as they are wanted at present; nothing of somebody else's marks. Throws where nobody's are taken. */
@@ -149,8 +158,8 @@ export class Contents {
     elements.write({ remove: new Map(), add }, changes);
   }
 
-  /** Returns what is still not as wanted, by what was read before the writing: the same, if nothing was written. */
-  async #write(due: Entries, pass: Passing, writer: Writer, slices: Slices): Promise<Entries> {
+  /** Returns what was read before the writing: it is there still, if nothing was written. */
+  async #write(due: Entries, pass: Passing, writer: Writer, slices: Slices): Promise<Seen> {
     const { marks } = this;
     const servers = await this.#reader.servers(due.servers, slices);
     const others = marks.foreign(servers);
@@ -159,7 +168,8 @@ export class Contents {
     marks.claim(servers);
     marks.pullIn(due, [...others, ...marks.knownUnusable()]);
     const difference = this.#differServers(servers);
-    const routes = this.#differRoutes(due.routes);
+    const present = this.#reader.routes(due.routes);
+    const routes = this.#differRoutes(due.routes, present);
     const { elements } = writer;
 
     let found = await this.#reader.elements(due.elements, slices);
@@ -181,11 +191,14 @@ export class Contents {
     writer.writeRoutes({ add: [], remove: routes.remove });
     const gone = keeping(only(usable.remove, "marks"), marks.lingering(servers));
     await writer.writeElements({ add: new Map(), remove: gone });
-    return this.#differing(due, servers, found);
+    return { servers, elements: found, routes: present };
   }
 
-  /** Announcing waits for this: what was written is what is there. What is not is noted as refused, and not written. */
-  async #verify(due: Entries, { owners, elements }: Writer, slices: Slices): Promise<Entries> {
+  /**
+   * Announcing waits for this: what was written is what is there. What is not is noted as refused, and not written.
+   * Returns what was read back.
+   */
+  async #verify(due: Entries, { owners, elements }: Writer, slices: Slices): Promise<Seen> {
     const { marks } = this;
     const { refusals } = this.#options;
     const servers = await this.#reader.servers(due.servers, slices);
@@ -195,7 +208,8 @@ export class Contents {
       if (about.parent !== undefined && refusals.has(keyOfParent(about.parent))) continue;
       refusals.note(keyOfSubject(about), owners.unverified(about, operation));
     }
-    const routes = this.#differRoutes(due.routes);
+    const present = this.#reader.routes(due.routes);
+    const routes = this.#differRoutes(due.routes, present);
     for (const [action, vips] of [
       ["create", routes.add],
       ["remove", routes.remove],
@@ -212,7 +226,7 @@ export class Contents {
     const lingering = [...servers.present.keys()].filter((key) => !servers.wanted.has(key));
     elements.noteUnverified({ ...difference, remove: keeping(difference.remove, marksOf(lingering)) });
     marks.release(due, servers, found);
-    return this.#differing(due, servers, found);
+    return { servers, elements: found, routes: present };
   }
 
   /** Not one port of any Service can be forwarded: that is no fault of an object. */
@@ -230,12 +244,9 @@ export class Contents {
     return { add: this.#unpaused(add), remove: this.#unpaused(remove) };
   }
 
-  #differRoutes(due: ReadonlySet<string>): RouteSteps {
-    const { kernel, wanted } = this.#options;
-    const vips = [...due];
-    if (vips.length === 0) return { add: [], remove: [] };
-    const isThere = kernel.routes.find(vips);
-    const differing = vips.filter((vip, at) => isThere[at] !== wanted.routes.has(vip));
+  #differRoutes(due: ReadonlySet<string>, present: ReadonlySet<string>): RouteSteps {
+    const { wanted } = this.#options;
+    const differing = [...due].filter((vip) => present.has(vip) !== wanted.routes.has(vip));
     const asked = differing.filter((vip) => !this.#isPaused(aboutRoute("create", vip)));
     return {
       add: asked.filter((vip) => wanted.routes.has(vip)),
@@ -265,20 +276,18 @@ export class Contents {
   }
 
   /** Of what was due, what is not as wanted. */
-  #differing(due: Entries, servers: Servers, found: ReadonlyMap<string, readonly Element[]>): Entries {
-    const { kernel, wanted } = this.#options;
+  #differing(due: Entries, { servers, elements, routes }: Seen): Entries {
+    const { wanted } = this.#options;
     const left = new Entries();
     for (const key of due.servers) if (!servers.settled.has(key)) left.servers.add(key);
     for (const [set, keys] of due.elements) {
-      const there = new Map((found.get(set) ?? []).map((one) => [elementKey(one), elementText(one)]));
+      const there = new Map((elements.get(set) ?? []).map((one) => [elementKey(one), elementText(one)]));
       for (const key of keys) {
         const should = wanted.elements.get(set)?.get(key);
         if (there.get(key) !== (should && elementText(should))) left.addElement(set, key);
       }
     }
-    const vips = [...due.routes];
-    const isThere = vips.length === 0 ? [] : kernel.routes.find(vips);
-    for (const [at, vip] of vips.entries()) if (isThere[at] !== wanted.routes.has(vip)) left.routes.add(vip);
+    for (const vip of due.routes) if (routes.has(vip) !== wanted.routes.has(vip)) left.routes.add(vip);
     return left;
   }
 

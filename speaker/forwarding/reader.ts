@@ -20,12 +20,12 @@ export interface Servers {
 }
 
 export class Reader {
-  readonly #kernel: Pick<ForwardingKernel, "servers" | "elements">;
+  readonly #kernel: Pick<ForwardingKernel, "servers" | "elements" | "routes">;
   readonly #wanted: Wanted;
   readonly #own: ReadonlySet<string>;
 
   constructor(
-    kernel: Pick<ForwardingKernel, "servers" | "elements">,
+    kernel: Pick<ForwardingKernel, "servers" | "elements" | "routes">,
     wanted: Wanted,
     own: ReadonlySet<string>,
   ) {
@@ -79,6 +79,13 @@ export class Reader {
       await slices.breathe();
     }
     return found;
+  }
+
+  /** Those of the addresses that have their route. */
+  routes(vips: ReadonlySet<string>): ReadonlySet<string> {
+    const list = [...vips];
+    const isThere = list.length === 0 ? [] : this.#kernel.routes.find(list);
+    return new Set(list.filter((_, at) => isThere[at]));
   }
 
   #services(keys: ReadonlySet<string>): Map<string, MarkService> {
