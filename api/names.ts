@@ -30,7 +30,7 @@ export const WEBHOOK_CLIENTS_NAME = "genkan-webhook-clients";
 /** The Secret with the keys by which speakers gossip, and the entry of it that has them, one a line. */
 export const GOSSIP_SECRET_NAME = "genkan-gossip-keys";
 export const GOSSIP_SECRET_ENTRY = "keys";
-export const GOSSIP_SECRET_TYPE = `genkan.dev/gossip-keys`;
+export const GOSSIP_SECRET_TYPE = `${GROUP}/gossip-keys`;
 export const WEBHOOK_CONFIGURATION_NAME = "genkan-validating-webhook";
 
 /** On every object that the operator makes, so that leftovers are found by label and not by guess. */

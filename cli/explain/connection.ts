@@ -1,5 +1,6 @@
 /** Which pod one connection goes to on each node, by the table that its kernel has (cli/maglev/table.ts). Pure. */
 import { familyOf, parseAddress, parsePrefix, rangeOf } from "#api/address.ts";
+import { DEFAULT_SCHEDULER } from "#api/scheduler.ts";
 import type { Client } from "#cli/explain/client.ts";
 import { type Step, step } from "#cli/explain/step.ts";
 import { pick, tableOf } from "#cli/maglev/table.ts";
@@ -40,7 +41,7 @@ function choiceOf(client: Client, port: ForwardedPort): Pick<Choice, "pod" | "wh
     return { why: "loadBalancerSourceRanges does not admit the client" };
   const [tier1] = marksOfPort(port, DEFAULT_SETTINGS);
   if (tier1 === undefined) return { why: "it has no usable endpoint: refused" };
-  if (port.scheduler !== "mh")
+  if (port.scheduler !== DEFAULT_SCHEDULER)
     return { why: `the scheduler ${port.scheduler} does not decide by the client` };
   const targets = planServer(port, tier1).realServers.map(({ address, port: at, weight }) => ({
     address,

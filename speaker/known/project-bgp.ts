@@ -2,6 +2,7 @@
 import { type LargeCommunity, parseCommunity } from "#api/community.ts";
 import { parseDuration } from "#api/duration.ts";
 import { DEFAULT_BFD_INTERVAL_MS } from "#api/names.ts";
+import { LONGEST_PASSWORD } from "#api/v1beta1/admission/bgppeer.ts";
 import type { BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
 import { Password } from "./password.ts";
 import {
@@ -106,9 +107,6 @@ export function projectProfile({ metadata, spec }: BFDProfile): ProfileView {
   };
 }
 
-/** Octets of a TCP MD5 key (TCP_MD5SIG_MAXKEYLEN of tcp(7)). */
-const MAX_PASSWORD = 80;
-
 /** A password is never part of an error's words. */
 export const secretText: Reader<string> = (value, field) => {
   if (typeof value === "string" && value.length <= 1_024) return value;
@@ -119,8 +117,8 @@ export const secretText: Reader<string> = (value, field) => {
 export function projectPassword({ data }: Secret): Password | undefined {
   const encoded = optional(secretText)(optional(fields, {})(data, "data").password, "data.password");
   const password = Buffer.from(encoded ?? "", "base64");
-  if (password.length > MAX_PASSWORD)
-    throw new UnusableError("data.password", {}, `of at most ${MAX_PASSWORD} octets`);
+  if (password.length > LONGEST_PASSWORD)
+    throw new UnusableError("data.password", {}, `of at most ${LONGEST_PASSWORD} octets`);
   return passwordOf(password.toString("utf8"));
 }
 

@@ -242,8 +242,8 @@ function onePeerPerRouter(peer: BGPPeer, view: AdmissionView): Fault[] {
     : [fault("spec.peerAddress", `${peerAddress} is the address of ${nameOf(other)} on the same nodes`)];
 }
 
-/** TCP_MD5SIG_MAXKEYLEN of tcp(7). */
-const LONGEST_PASSWORD = 80;
+/** Octets of a TCP MD5 key (TCP_MD5SIG_MAXKEYLEN of tcp(7)). */
+export const LONGEST_PASSWORD = 80;
 
 function passwordFits({ spec }: BGPPeer): Fault[] {
   const octets = Buffer.byteLength(spec.password ?? "", "utf8");
