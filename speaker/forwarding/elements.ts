@@ -82,6 +82,10 @@ export const elementText = ({ key, keyEnd, value }: Element): string =>
 export const isOfIntervals = (set: string): boolean =>
   set.startsWith("admitted_") || set.startsWith("routed");
 
+/** The ends that are in a key of `elementKey`: those of an interval are equally long. */
+export const endsOf = (key: string, isInterval: boolean): Pick<Element, "key" | "keyEnd"> =>
+  isInterval ? { key: key.slice(0, key.length / 2), keyEnd: key.slice(key.length / 2) } : { key };
+
 /** `set4` or `set6`. */
 export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;
 

@@ -1,5 +1,5 @@
 /** Reads entries of the kernel by their keys. */
-import { elementKey, isOfIntervals, markValue } from "#speaker/forwarding/elements.ts";
+import { elementKey, endsOf, isOfIntervals, markValue } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { Slices } from "#speaker/forwarding/slices.ts";
 import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
@@ -102,21 +102,14 @@ export class Reader {
   #elementsOf(set: string, keys: ReadonlySet<string>): Element[] {
     const list = [...keys];
     if (list.length === 0) return [];
+    const isInterval = isOfIntervals(set);
     const answers = this.#kernel.elements.find(
       set,
-      list.map((key) => this.#asked(set, key)),
+      list.map((key) => endsOf(key, isInterval)),
     );
     // Of an interval the kernel finds the one that its first end is in, which may be another one.
     return answers.flatMap((element, at) =>
       element !== undefined && elementKey(element) === list[at] ? element : [],
     );
-  }
-
-  /** Of an element that is wanted no more only the key is known; both ends of an interval are in it, equally long. */
-  #asked(set: string, key: string): Pick<Element, "key" | "keyEnd"> {
-    const wanted = this.#wanted.elements.get(set)?.get(key);
-    if (wanted !== undefined) return wanted;
-    if (!isOfIntervals(set)) return { key };
-    return { key: key.slice(0, key.length / 2), keyEnd: key.slice(key.length / 2) };
   }
 }

@@ -1,5 +1,5 @@
 /** Elements of a set or map of ours that are wanted: a key and a value of each, since there are very many. */
-import { elementKey, isOfIntervals } from "#speaker/forwarding/elements.ts";
+import { elementKey, endsOf, isOfIntervals } from "#speaker/forwarding/elements.ts";
 import type { Element } from "#speaker/forwarding/types.ts";
 
 export class WantedSet {
@@ -51,8 +51,7 @@ export class WantedSet {
   }
 
   #element(key: string, value: string): Element {
-    // Both ends of an interval are in its key, equally long.
-    if (this.#isOfIntervals) return { key: key.slice(0, key.length / 2), keyEnd: key.slice(key.length / 2) };
-    return value === "" ? { key } : { key, value };
+    const ends = endsOf(key, this.#isOfIntervals);
+    return value === "" ? ends : { ...ends, value };
   }
 }
