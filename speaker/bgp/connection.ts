@@ -26,6 +26,16 @@ const NOTHING = Buffer.alloc(0);
  */
 const MAX_WAITING = 256 * 1024;
 
+/** The peer's end, as the kernel spells it; undefined once the socket is closed. */
+export function peerAddressOf({ remoteAddress }: Socket): string | undefined {
+  return withoutZone(remoteAddress);
+}
+
+/** Node writes an IPv4 address in an IPv6 socket, and the zone of a link-local one, into the text. */
+function withoutZone(address: string | undefined): string | undefined {
+  return address?.replace(/^::ffff:/, "").replace(/%.*$/, "");
+}
+
 export class Connection {
   readonly #socket: Socket;
   readonly #clock: Pick<Clock, "after" | "now">;
@@ -70,7 +80,12 @@ export class Connection {
   }
 
   get localAddress(): string {
-    return (this.#socket.localAddress ?? "").replace(/^::ffff:/, "").replace(/%.*$/, "");
+    return withoutZone(this.#socket.localAddress) ?? "";
+  }
+
+  /** Where the peer is; undefined once the connection is closed. */
+  get peerAddress(): string | undefined {
+    return peerAddressOf(this.#socket);
   }
 
   /** Bytes that wait for the peer here; the kernel has its own, bounded ones (tcp_wmem). */

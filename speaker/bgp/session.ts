@@ -8,7 +8,7 @@ import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { canonicalAddress } from "./address.ts";
-import { Connection } from "./connection.ts";
+import { Connection, peerAddressOf } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
 import { type FailEvent, Incoming } from "./incoming.ts";
@@ -78,11 +78,15 @@ export class Session {
     return this.#settings;
   }
 
-  /** Where the peer is, or is expected, as the kernel spells it; undefined while an unnumbered peer is not known. */
+  /**
+   * Where the peer is, or is expected, as the kernel spells it; undefined while an unnumbered peer is not known. One that
+   * has connected is known by that, before the kernel has noted it as a router.
+   */
   get address(): string | undefined {
     const { address, link } = this.#settings;
     if (address !== undefined) return canonicalAddress(address);
-    return link === undefined ? undefined : this.#options.addressOn(link);
+    if (link === undefined) return undefined;
+    return this.#primary.connection?.peerAddress ?? this.#options.addressOn(link);
   }
 
   get #primary(): Conversation {
@@ -153,7 +157,7 @@ export class Session {
   #limitHops(socket: Socket): boolean {
     const { name, ttl } = this.#settings;
     try {
-      this.#options.transport.limitHops(socket, this.address ?? "", ttl);
+      this.#options.transport.limitHops(socket, peerAddressOf(socket) ?? "", ttl);
       return true;
     } catch (error) {
       const why = errorText(error);
@@ -170,7 +174,7 @@ export class Session {
     const { ttl } = this.#settings;
     if (ttl.kind !== "direct" || socket.destroyed) return;
     try {
-      this.#options.transport.limitHops(socket, this.address ?? "", { kind: "multihop" });
+      this.#options.transport.limitHops(socket, peerAddressOf(socket) ?? "", { kind: "multihop" });
     } catch {
       // The connection ends in any case; only that the peer notices later.
     }
@@ -366,7 +370,7 @@ export class Session {
       negotiated,
       settings: this.#settings,
       localAddress: connection.localAddress,
-      peerAddress: this.address ?? "",
+      peerAddress: connection.peerAddress ?? "",
       addresses: this.#options.transport.linkAddresses(),
     });
     const { remoteAsn, holdTimeMs } = negotiated;

@@ -208,8 +208,9 @@ export class Frr implements Router {
     for (let at = 0; at < prefixes.length; at += COMMANDS_AT_ONCE) {
       const part = prefixes.slice(at, at + COMMANDS_AT_ONCE);
       const text = await this.shell(...part.map((prefix) => `show bgp ${AFI[family]} ${prefix} json`));
-      for (const entry of documents<{ prefix: string; paths: FrrPath[] }>(text)) {
-        found.push(...entry.paths.map((path) => frrRoute(entry.prefix, path)));
+      // A prefix that is withdrawn between the two commands has no paths.
+      for (const { prefix, paths = [] } of documents<{ prefix: string; paths?: FrrPath[] }>(text)) {
+        found.push(...paths.map((path) => frrRoute(prefix, path)));
       }
     }
     return byPeer(found.map(([peer, route]) => [peer, external.has(peer) ? withoutDefault(route) : route]));

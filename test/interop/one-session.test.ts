@@ -105,7 +105,7 @@ test(
     const { lastShutdownDescription, lastNotificationReason } = await lab.neighbor();
     assert.equal(lastNotificationReason, "Cease/Administrative Shutdown");
     assert.equal(lastShutdownDescription, "the speaker leaves this node");
-    assert.deepEqual(await lab.prefixes(), []);
+    await lab.shows([]);
   },
 );
 
@@ -178,7 +178,8 @@ test("a node that leaves withdraws its routes, graceful restart or not (RFC 8326
   await lab.established();
   await lab.shows(NETWORKS);
   await lab.device.stop("leave");
-  assert.deepEqual(await lab.prefixes(), []);
+  // Well before FRR would drop the routes of a node that is only restarting.
+  await lab.shows([]);
 });
 
 test("near peers only (RFC 5082): FRR at one hop is reached, with both sides looking", TIMEOUT, async () => {
