@@ -1,8 +1,9 @@
 /**
- * `node hack/suites/main.ts SUITE...`, or `all`: one suite after the other; ends with 1 after the first that fails.
- * `--list` prints what there is.
+ * `node hack/suites/main.ts SUITE...`, or `all`: one suite after the other, whether or not those before passed; ends
+ * with 1 if one failed, and with the names of the tests that did. `--list` prints what there is.
  */
 import { say } from "#hack/common/progress.ts";
+import { failuresIn } from "#hack/suites/failures.ts";
 import { prepareSuites } from "#hack/suites/prepare.ts";
 import { runSuite } from "#hack/suites/run.ts";
 import { SUITES, type Suite } from "#hack/suites/suites.ts";
@@ -23,10 +24,15 @@ if (chosen.length === 0 || !areKnown) {
   process.exit(2);
 }
 await prepareSuites(chosen, say);
+const failed: string[] = [];
 for (const suite of chosen) {
-  const { passed, seconds, byFile } = await runSuite(suite, (text) => process.stdout.write(text));
+  const { passed, seconds, byFile, output } = await runSuite(suite, (text) => process.stdout.write(text));
   const slowest = Object.entries(byFile).sort(([, a], [, b]) => b - a);
   for (const [file, took] of slowest.slice(0, 5)) say(`${file} took ${took.toFixed(1)} s`);
   say(`suite ${suite.name} ${passed ? "passed" : "FAILED"} after ${seconds.toFixed(0)} s`);
-  if (!passed) process.exit(1);
+  if (!passed) failed.push(suite.name, ...failuresIn(output));
+}
+if (failed.length > 0) {
+  say(`FAILED: ${failed.join("\n  ")}`);
+  process.exit(1);
 }
