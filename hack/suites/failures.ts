@@ -8,7 +8,7 @@ export function failuresIn(output: string): string[] {
     .slice(1)
     // What follows belongs to the next run, whose own failures are repeated in its turn.
     .flatMap((part) => part.split(/^ℹ tests \d+$/m).slice(0, 1))
-    .flatMap((part) => [...part.matchAll(/^ *✖ (?<name>.*) \([\d.]+ms\)$/gm)])
-    .map(({ groups }) => groups?.["name"] ?? "");
+    .flatMap((part) => [...part.matchAll(/^ *✖ (.*) \([\d.]+ms\)$/gm)])
+    .map(([, name = ""]) => name);
   return [...new Set(names)];
 }

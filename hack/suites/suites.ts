@@ -32,11 +32,19 @@ export const SUITES: readonly Suite[] = [
       ...["api", "common", "operator", "controller", "speaker", "cli", "hack"].map(
         (folder) => `${folder}/**/*.test.ts`,
       ),
-      ...["test/*.test.ts", "test/cases/**/*.test.ts", "test/{fuzz,gossip}/*.test.ts"],
+      ...["test/*.test.ts", "test/cases/**/*.test.ts"],
     ],
     sharing: "together",
     // Many of them wait for sockets and timers most of their time.
     atOnce: 4,
+    limitMinutes: 20,
+  },
+  {
+    // Whole programs of ours, floods of input, and simulations of many members: seconds of computing each.
+    name: "programs",
+    patterns: ["test/{programs,fuzz,gossip}/*.test.ts"],
+    sharing: "together",
+    atOnce: 2,
     limitMinutes: 20,
   },
   {
