@@ -26,11 +26,6 @@ const NOTHING = Buffer.alloc(0);
  */
 const MAX_WAITING = 256 * 1024;
 
-/** The peer's end, as the kernel spells it; undefined once the socket is closed. */
-export function peerAddressOf({ remoteAddress }: Socket): string | undefined {
-  return withoutZone(remoteAddress);
-}
-
 /** Node writes an IPv4 address in an IPv6 socket, and the zone of a link-local one, into the text. */
 function withoutZone(address: string | undefined): string | undefined {
   return address?.replace(/^::ffff:/, "").replace(/%.*$/, "");
@@ -85,7 +80,7 @@ export class Connection {
 
   /** Where the peer is; undefined once the connection is closed. */
   get peerAddress(): string | undefined {
-    return peerAddressOf(this.#socket);
+    return withoutZone(this.#socket.remoteAddress);
   }
 
   /** Bytes that wait for the peer here; the kernel has its own, bounded ones (tcp_wmem). */

@@ -8,7 +8,7 @@ import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { canonicalAddress } from "./address.ts";
-import { Connection, peerAddressOf } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
 import { type FailEvent, Incoming } from "./incoming.ts";
@@ -116,11 +116,12 @@ export class Session {
   changePassword(settings: PeerSettings): boolean {
     const { connection } = this.#primary;
     const socket = connection && this.#sockets.get(connection);
-    const { password } = settings;
+    const { address } = this;
+    const { link, password } = settings;
     if (password === undefined || this.#settings.password === undefined) return false;
     try {
-      if (socket !== undefined) {
-        this.#options.transport.changePassword(socket, this.address ?? "", settings.link, password);
+      if (socket !== undefined && address !== undefined) {
+        this.#options.transport.changePassword(socket, address, link, password);
       }
       this.#settings = settings;
       return true;
@@ -157,7 +158,7 @@ export class Session {
   #limitHops(socket: Socket): boolean {
     const { name, ttl } = this.#settings;
     try {
-      this.#options.transport.limitHops(socket, peerAddressOf(socket) ?? "", ttl);
+      this.#options.transport.limitHops(socket, ttl);
       return true;
     } catch (error) {
       const why = errorText(error);
@@ -174,7 +175,7 @@ export class Session {
     const { ttl } = this.#settings;
     if (ttl.kind !== "direct" || socket.destroyed) return;
     try {
-      this.#options.transport.limitHops(socket, peerAddressOf(socket) ?? "", { kind: "multihop" });
+      this.#options.transport.limitHops(socket, { kind: "multihop" });
     } catch {
       // The connection ends in any case; only that the peer notices later.
     }

@@ -276,7 +276,7 @@ test("BFD's word ends both of two connections: they go by one path", async () =>
 
 test("the last words of a session with a near peer are sent for as many hops as there may be (RFC 5082)", async () => {
   const limits: string[] = [];
-  const { session } = world({}, { limitHops: (_socket, _address, { kind }) => void limits.push(kind) });
+  const { session } = world({}, { limitHops: (_socket, { kind }) => void limits.push(kind) });
   const { ear } = await established(session);
   assert.deepEqual(limits, ["direct"]);
   session.stop(6, "the configuration was changed");

@@ -22,7 +22,7 @@ export interface Transport {
   /** Changes the password of a live connection; throws where the kernel cannot. */
   changePassword(socket: Socket, address: string, link: string | undefined, password: Password): void;
   /** Gives an accepted connection the hop limits of its peer; throws where the kernel cannot. */
-  limitHops(socket: Socket, address: string, ttl: PeerSettings["ttl"]): void;
+  limitHops(socket: Socket, ttl: PeerSettings["ttl"]): void;
   /** The addresses of this node's links. */
   linkAddresses(): readonly LinkAddress[];
   /** Bytes that the peer's side has confirmed; it grows as long as the peer takes what is sent. */
@@ -62,7 +62,7 @@ export const tcpTransport: Transport = {
   changePassword(socket, address, link, password) {
     setMd5(socket, { family: familyOf(address), address, ...(link !== undefined && { link }) }, password);
   },
-  limitHops: (socket, address, ttl) => setHopLimits(socket, familyOf(address), hops(ttl)),
+  limitHops: (socket, ttl) => setHopLimits(socket, hops(ttl)),
   linkAddresses: () =>
     Object.entries(networkInterfaces()).flatMap(([link, addresses = []]) =>
       addresses.map(({ address, cidr }) => ({ link, address, prefix: cidr ?? address })),

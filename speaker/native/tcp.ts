@@ -222,10 +222,13 @@ export function setMd5(socket: Socket, peer: Md5Peer, password: Password): void 
 
 /**
  * Changes the hop limits of a live connection: those of an accepted one, once it is known who the peer is. What had
- * come before is not judged again; what follows is.
+ * come before is not judged again; what follows is. The family is the connection's own: IPv4's limits are taken by an
+ * IPv6 connection, too, and limit nothing there.
  */
-export function setHopLimits(socket: Socket, family: Family, limits: TcpOptions): void {
-  limitHops(optionSetter(addon(), descriptorOf(socket)), family, limits);
+export function setHopLimits(socket: Socket, limits: TcpOptions): void {
+  const { remoteFamily } = socket;
+  if (remoteFamily !== "IPv4" && remoteFamily !== "IPv6") throw closed();
+  limitHops(optionSetter(addon(), descriptorOf(socket)), remoteFamily, limits);
 }
 
 /**
@@ -242,6 +245,8 @@ export function acknowledgedBytes(socket: Socket): number {
 function descriptorOf(socket: Socket): number {
   const descriptor = descriptors.get(socket);
   // A destroyed socket's number may already be another's.
-  if (descriptor === undefined || socket.destroyed) throw refusal("EBADF", 9, "the connection is closed");
+  if (descriptor === undefined || socket.destroyed) throw closed();
   return descriptor;
 }
+
+const closed = (): SocketError => refusal("EBADF", 9, "the connection is closed");
