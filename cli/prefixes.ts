@@ -20,6 +20,7 @@ export function advertisedBy(world: World, node: string, addresses: readonly Add
   const { sessions } = planBgp({
     node: own,
     addresses: addresses.filter(({ candidates }) => candidates.includes(node)),
+    labelsOf: (service) => world.services.get(service)?.labels,
     pools: world.pools,
     peers: world.peers,
     profiles: world.profiles,

@@ -3,6 +3,7 @@
  * same.
  */
 import type { Clock } from "#common/clock.ts";
+import type { Labels } from "#common/kube/selector.ts";
 import { type BgpPlan, planBgp } from "./bgp/plan.ts";
 import { Slices } from "./forwarding/slices.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
@@ -163,12 +164,15 @@ class PeerPlans {
     const pools = knowledge.pools.current();
     const profiles = knowledge.profiles.list();
     const passwords = peers.map(({ passwordSecret }) => passwordSecret && knowledge.password(passwordSecret));
-    const madeOf = [own, pools, ...peers, ...profiles, ...passwords, ...advertised];
+    const labelsOf = (service: string): Labels | undefined => knowledge.services.get(service)?.labels;
+    const labels = pools.selectServices ? advertised.flatMap(({ services }) => services.map(labelsOf)) : [];
+    const madeOf = [own, pools, ...peers, ...profiles, ...passwords, ...advertised, ...labels];
     if (sameItems(madeOf, this.#madeOf)) return this.#plan;
     this.#madeOf = madeOf;
     this.#plan = planBgp({
       node: own,
       addresses: advertised,
+      labelsOf,
       pools,
       peers,
       profiles: new Map(profiles.map((profile) => [profile.name, profile])),

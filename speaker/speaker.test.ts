@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { fakeParts } from "#test/fakes/speaker-parts.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import { ForwardingError, type Refusal } from "./forwarding/types.ts";
+import { projectAdvertisement } from "./known/project-bgp.ts";
 import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./known/view.ts";
 import type { Judgement } from "./membership/liveness.ts";
 import { Speaker } from "./speaker.ts";
@@ -33,6 +34,7 @@ const SERVICE: ServiceView = {
   key: "default/web",
   uid: "1",
   createdAt: "2026-01-01T00:00:00Z",
+  labels: {},
   vips: [VIP],
   ids: { "IPv4/TCP/80": 1 },
   ports: [{ name: "", protocol: "TCP", port: 80 }],
@@ -123,6 +125,21 @@ test("routers hear nothing before this node counts as alive: they may still have
   judge({ live: [NODE.name], isFrozen: false });
   await speaker.pass();
   assert.deepEqual(told, [[`${VIP}/32`]]);
+});
+
+test("a Service's label decides what routers hear of it, where a pool asks for Services, and as soon as it changes", async () => {
+  const { speaker, told, judge, knowledge, add } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  const forInternet = projectAdvertisement({ serviceSelectors: [{ matchLabels: { expose: "yes" } }] }, "");
+  knowledge.setPools({ ...POOL, advertisements: [forInternet] });
+  await speaker.pass();
+  assert.deepEqual(told, []);
+  add({ ...SERVICE, labels: { expose: "yes" } });
+  await speaker.pass();
+  assert.deepEqual(told.at(-1), [`${VIP}/32`]);
+  add({ ...SERVICE, labels: { expose: "no" } });
+  await speaker.pass();
+  assert.deepEqual(told.at(-1), []);
 });
 
 test("a link that does not work is tried again after a pause, and not in a circle", async () => {

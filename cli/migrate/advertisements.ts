@@ -8,6 +8,8 @@ import { dropUnset, inText, isMap, listOf, type Notes, type Source, type Spec } 
 
 /** Fields of both that choose pools; they are gone once the pool says it itself. */
 const CHOOSING = ["ipAddressPools", "ipAddressPoolSelectors"];
+/** Chooses Services of the pools; noteExposure tells of it where ours cannot. */
+const FOR_SOME = "serviceSelectors";
 
 /** No pool chosen means every pool. */
 export function selects(advertisement: Source, pool: Source): boolean {
@@ -48,7 +50,7 @@ export function noteUnsupported(
     notes.add(advertisement, "is not carried over: it selects no pool");
   }
   for (const [name, value] of Object.entries(spec)) {
-    if (known.includes(name) || CHOOSING.includes(name) || name === "serviceSelectors") continue;
+    if (known.includes(name) || [...CHOOSING, FOR_SOME].includes(name)) continue;
     if (Array.isArray(value) && value.length === 0) continue;
     const why =
       name === "preferredNodeSelectors" ? "nodes have no preference" : "nothing of ours corresponds to it";
@@ -57,8 +59,8 @@ export function noteUnsupported(
 }
 
 /**
- * Ours announces all Services of a pool alike. Where an advertisement was for some of them, the others are announced by it
- * now, too, unless they were already, or cannot be in the pool.
+ * In layer 2 mode ours announces all Services of a pool alike. Where an advertisement was for some of them, the others are
+ * announced by it now, too, unless they were already, or cannot be in the pool.
  */
 export function noteExposure(pool: Source, advertisements: readonly Source[], notes: Notes): void {
   const fieldsOf = ({ spec }: Source): string => {
@@ -70,19 +72,16 @@ export function noteExposure(pool: Source, advertisements: readonly Source[], no
     } = spec;
     return canonical(rest);
   };
-  const forSome = ({ spec }: Source): boolean => listOf(spec, "serviceSelectors").length > 0;
+  const forSome = ({ spec }: Source): boolean => listOf(spec, FOR_SOME).length > 0;
   const forAll = new Set(advertisements.filter((each) => !forSome(each)).map(fieldsOf));
   const allocation = isMap(pool.spec.serviceAllocation) ? pool.spec.serviceAllocation : {};
   const ofPool = canonical(listOf(allocation, "serviceSelectors"));
   for (const advertisement of advertisements.filter(forSome)) {
     const { kind, name, spec } = advertisement;
     if (forAll.has(fieldsOf(advertisement)) || canonical(spec.serviceSelectors) === ofPool) continue;
-    const peers = listOf(spec, "peers").map((peer) => `"${inText(peer)}"`);
-    const to =
-      kind !== "BGPAdvertisement" ? "" : peers.length === 0 ? " to all peers" : ` to ${peers.join(", ")}`;
     notes.grows(
       pool,
-      `${kind} "${name}" was for Services with ${JSON.stringify(spec.serviceSelectors)} alone; now all Services of this pool are announced by it${to}. To keep them apart, give each group a pool of its own, with spec.serviceAllocation.serviceSelectors`,
+      `${kind} "${name}" was for Services with ${JSON.stringify(spec.serviceSelectors)} alone; now all Services of this pool are announced by it. To keep them apart, give each group a pool of its own, with spec.serviceAllocation.serviceSelectors`,
     );
   }
 }
@@ -134,6 +133,7 @@ export const BGP_FIELDS = [
   "communities",
   "peers",
   "nodeSelectors",
+  "serviceSelectors",
 ] as const;
 
 /** One entry of spec.bgpAdvertisements. Equal entries become one. */
@@ -145,7 +145,7 @@ export function bgpEntries(
     const entry: Spec = {};
     for (const name of BGP_FIELDS) if (spec[name] !== undefined) entry[name] = spec[name];
     dropUnset(entry, ["localPref", "aggregationLength", "aggregationLengthV6"]);
-    for (const name of ["peers", "nodeSelectors"]) {
+    for (const name of ["peers", "nodeSelectors", "serviceSelectors"]) {
       if (listOf(entry, name).length === 0) delete entry[name];
       else if (name === "peers") entry[name] = unique(listOf(entry, name), canonical);
       else entry[name] = uniqueSelectors(listOf(entry, name));
@@ -161,7 +161,7 @@ export function bgpEntries(
 /** As admission tells them apart. */
 export const uniqueEntries = (entries: readonly Spec[]): Spec[] =>
   unique(entries, (entry) =>
-    listOf(entry, "nodeSelectors").every(isSelector)
+    [...listOf(entry, "nodeSelectors"), ...listOf(entry, FOR_SOME)].every(isSelector)
       ? advertisementKey(entry as Parameters<typeof advertisementKey>[0])
       : canonical(entry),
   );

@@ -86,8 +86,10 @@ function announcedPool(source: Source, { layer2, bgp, aliases, prefer }: PoolInp
       `is announced both ways, ours has one protocol: ${protocol} is carried over, ${lost.join(", ")} is not (--prefer chooses)`,
     );
   }
-  noteExposure(source, protocol === "bgp" ? byBgp : byLayer2, notes);
-  if (protocol === "layer2") return { protocol, ...layer2Part(source, byLayer2, notes) };
+  if (protocol === "layer2") {
+    noteExposure(source, byLayer2, notes);
+    return { protocol, ...layer2Part(source, byLayer2, notes) };
+  }
   const entries = bgpEntries(
     byBgp.map((each) => ({ source: each, spec: each.spec })),
     aliases,

@@ -75,6 +75,7 @@ function serviceOf(service: number): ServiceView {
     key: `ns-${service % 100}/web-${service}`,
     uid: String(service),
     createdAt: "2026-01-01T00:00:00Z",
+    labels: {},
     vips: [`172.21.${service >> 8}.${service & 255}`],
     ids: { "IPv4/TCP/80": service + 1 },
     ports: [{ name: "", protocol: "TCP", port: 80 }],

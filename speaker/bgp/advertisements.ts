@@ -5,6 +5,7 @@
  */
 import { type Family, familyOf, formatPrefix, parseAddress, prefixOf } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
+import { type Labels, selectsAny } from "#common/kube/selector.ts";
 import type { AdvertisementView } from "#speaker/known/view.ts";
 import type { Advertisement } from "./types.ts";
 
@@ -12,7 +13,12 @@ import type { Advertisement } from "./types.ts";
 export interface AdvertisedAddress {
   readonly vip: string;
   readonly pool: string;
+  /** `namespace/name` of the Services that have it. */
+  readonly services: readonly string[];
 }
+
+/** Labels of a Service by `namespace/name`; undefined where there is none. */
+export type LabelsOf = (service: string) => Labels | undefined;
 
 type Attributes = Omit<Advertisement, "prefix">;
 
@@ -26,8 +32,11 @@ export class Advertisements {
   readonly #numbers = new Map<AdvertisementView, number>();
   readonly #known = new Map<string, readonly Advertisement[]>();
 
-  constructor(addresses: readonly AdvertisedAddress[]) {
+  readonly #labelsOf: LabelsOf;
+
+  constructor(addresses: readonly AdvertisedAddress[], labelsOf: LabelsOf) {
     this.#addresses = addresses;
+    this.#labelsOf = labelsOf;
     this.#pools = [...new Set(addresses.map(({ pool }) => pool))];
   }
 
@@ -41,7 +50,7 @@ export class Advertisements {
     const key = [families.join(), ...numbers].join("|");
     let known = this.#known.get(key);
     if (known === undefined) {
-      known = told(this.#addresses, families, views);
+      known = told(this.#addresses, families, views, this.#labelsOf);
       this.#known.set(key, known);
     }
     return known;
@@ -58,17 +67,35 @@ function told(
   addresses: readonly AdvertisedAddress[],
   families: readonly Family[],
   views: ReadonlyMap<string, readonly AdvertisementView[]>,
+  labelsOf: LabelsOf,
 ): Advertisement[] {
   const byPrefix = new Map<string, Advertisement>();
   for (const address of addresses) {
     if (!families.includes(familyOf(address.vip))) continue;
     for (const view of views.get(address.pool) ?? []) {
+      if (!isFor(view, address, labelsOf)) continue;
       const next = made(address, view);
       const present = byPrefix.get(next.prefix);
       byPrefix.set(next.prefix, present === undefined ? next : merged(present, next));
     }
   }
   return [...byPrefix.values()].sort((a, b) => (a.prefix < b.prefix ? -1 : 1));
+}
+
+const SELECTED = new WeakMap<AdvertisementView, WeakMap<Labels, boolean>>();
+
+/** One of the Services that share the address is enough: it is one route. */
+function isFor(view: AdvertisementView, { services }: AdvertisedAddress, labelsOf: LabelsOf): boolean {
+  if (view.serviceSelectors.length === 0) return true;
+  const own = SELECTED.get(view) ?? new WeakMap<Labels, boolean>();
+  SELECTED.set(view, own);
+  return services.some((service) => {
+    const labels = labelsOf(service);
+    if (labels === undefined) return false;
+    const isSelected = own.get(labels) ?? selectsAny(view.serviceSelectors, labels);
+    own.set(labels, isSelected);
+    return isSelected;
+  });
 }
 
 function made(address: AdvertisedAddress, view: AdvertisementView): Advertisement {

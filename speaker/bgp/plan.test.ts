@@ -29,6 +29,7 @@ const advertisement = (more: Partial<AdvertisementView> = {}): AdvertisementView
   largeCommunities: [],
   peers: [],
   nodeSelectors: [],
+  serviceSelectors: [],
   ...more,
 });
 const pool = (...advertisements: AdvertisementView[]): PoolView => ({
@@ -50,10 +51,12 @@ const profile: ProfileView = {
 };
 
 const VIPS = ["198.51.100.1", "198.51.100.2", "2001:db8::1"];
+const addressOf = (vip: string) => ({ vip, pool: "web", services: [`default/${vip}`] });
 const plan = (more: Partial<BgpPlanInput> = {}): BgpPlan =>
   planBgp({
     node: node(),
-    addresses: VIPS.map((vip) => ({ vip, pool: "web" })),
+    addresses: VIPS.map(addressOf),
+    labelsOf: () => undefined,
     pools: new Map([["web", pool()]]),
     peers: [peer()],
     profiles: new Map([["fast", profile]]),
@@ -106,6 +109,40 @@ describe("prefixes", () => {
   }
 });
 
+describe("an advertisement for some Services", () => {
+  const expose = (to: string) => advertisement({ serviceSelectors: [{ matchLabels: { expose: to } }] });
+  const shared = { ...addressOf("198.51.100.1"), services: ["default/a", "default/b"] };
+  const own = { ...addressOf("198.51.100.2"), services: ["default/c"] };
+  const labels = new Map([
+    ["default/a", { expose: "internet" }],
+    ["default/b", {}],
+    ["default/c", { expose: "constructor" }],
+  ]);
+  const exposed = (...advertisements: AdvertisementView[]): string[] =>
+    prefixes(
+      plan({
+        addresses: [shared, own],
+        labelsOf: (service) => labels.get(service),
+        pools: new Map([["web", pool(...advertisements)]]),
+      }),
+    );
+
+  test("is heard for the address that one of them has", () => {
+    assert.deepEqual(exposed(expose("internet")), ["198.51.100.1/32"]);
+    assert.deepEqual(exposed(expose("intranet")), []);
+    assert.deepEqual(exposed(expose("intranet"), advertisement()), ["198.51.100.1/32", "198.51.100.2/32"]);
+  });
+
+  test("follows their labels, though it was asked before", () => {
+    const view = expose("internet");
+    assert.deepEqual(exposed(view), ["198.51.100.1/32"]);
+    labels.set("default/a", {}).set("default/c", { expose: "internet" });
+    assert.deepEqual(exposed(view), ["198.51.100.2/32"]);
+    labels.delete("default/c");
+    assert.deepEqual(exposed(view), [], "a Service that is gone");
+  });
+});
+
 test("two advertisements of one prefix add up their communities, and the higher preference counts", () => {
   const planned = withPool(
     advertisement({ communities: [1, 2], localPref: 50 }),
@@ -120,14 +157,14 @@ test("two advertisements of one prefix add up their communities, and the higher 
 });
 
 test("peers that hear the same share one list, and one address more leaves the others' as they are", () => {
-  const addresses = VIPS.map((vip) => ({ vip, pool: "web" }));
+  const addresses = VIPS.map(addressOf);
   const [own, other] = [advertisement({ communities: [7] }), advertisement({ peers: ["c"] })];
   const pools = new Map([["web", pool(own, other)]]);
   const peers = ["a", "b", "c"].map((name) => peer({ name, address: `172.30.0.${name.charCodeAt(0)}` }));
   const first = plan({ addresses, pools, peers });
   assert.equal(told(first, "a"), told(first, "b"));
   assert.notEqual(told(first, "a"), told(first, "c"));
-  const more = plan({ addresses: [...addresses, { vip: "198.51.100.3", pool: "web" }], pools, peers });
+  const more = plan({ addresses: [...addresses, addressOf("198.51.100.3")], pools, peers });
   assert.deepEqual(prefixes(more, "a"), ["198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"]);
   for (const [at, one] of told(first, "a").entries()) assert.equal(told(more, "a")[at], one);
   // An advertisement that changes is another one.

@@ -10,13 +10,14 @@ import { attempt, type Unusable } from "#speaker/known/usable.ts";
 import type { AdvertisementView, NodeView, PeerView, ProfileView } from "#speaker/known/view.ts";
 import type { Password } from "../known/password.ts";
 import { canonicalAddress } from "./address.ts";
-import { type AdvertisedAddress, Advertisements } from "./advertisements.ts";
+import { type AdvertisedAddress, Advertisements, type LabelsOf } from "./advertisements.ts";
 import { asGoing } from "./shutdown.ts";
 import type { Advertisement, PeerSettings, WantedSession } from "./types.ts";
 
 export interface BgpPlanInput {
   readonly node: NodeView;
   readonly addresses: readonly AdvertisedAddress[];
+  readonly labelsOf: LabelsOf;
   readonly pools: Pick<Pools, "get">;
   readonly peers: readonly PeerView[];
   readonly profiles: ReadonlyMap<string, ProfileView>;
@@ -48,7 +49,7 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
   const sessions = new Map<string, WantedSession>();
   const bfd: BfdPeer[] = [];
   const withheld: Withheld[] = [];
-  const advertisements = new Advertisements(input.addresses);
+  const advertisements = new Advertisements(input.addresses, input.labelsOf);
   const peers = input.peers.filter(({ nodeSelectors }) => selectsAny(nodeSelectors, input.node.labels));
   const routers = new Routers();
   for (const peer of [...peers].sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -193,6 +194,7 @@ const PLAIN: AdvertisementView = {
   largeCommunities: [],
   peers: [],
   nodeSelectors: [],
+  serviceSelectors: [],
 };
 
 function advertisementsOf(

@@ -61,6 +61,7 @@ function withheld(): string[] {
   const plan = planBgp({
     node: { name: "n1", labels: {}, addresses: {}, own: [] },
     addresses: [],
+    labelsOf: () => undefined,
     pools: new Map(),
     profiles: new Map(),
     password: () => undefined,

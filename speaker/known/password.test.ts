@@ -69,6 +69,7 @@ function speakerState() {
   const plan = planBgp({
     node: { name: "n1", labels: {}, addresses: { IPv4: "192.0.2.10" } } as never,
     addresses: [],
+    labelsOf: () => undefined,
     pools: new Map() as never,
     peers: peers.list(),
     profiles: new Map(),

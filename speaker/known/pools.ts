@@ -15,6 +15,8 @@ const MAX_ANSWERS = 100_000;
 export class Pools {
   /** Equal pools have equal texts. */
   readonly text: string;
+  /** What is advertised depends on labels of Services. */
+  readonly selectServices: boolean;
   readonly #byName: ReadonlyMap<string, PoolView>;
   /**
    * The ranges of the pools that are there, sorted. They are disjoint, because the rules of admission hold for these
@@ -33,6 +35,8 @@ export class Pools {
     this.#present = { IPv4: of("IPv4"), IPv6: of("IPv6") };
     this.#gone = gone.flatMap(partsOf);
     this.text = JSON.stringify([present, gone]);
+    const advertisements = [...present, ...gone].flatMap((pool) => pool.advertisements);
+    this.selectServices = advertisements.some(({ serviceSelectors }) => serviceSelectors.length > 0);
   }
 
   get(name: string): PoolView | undefined {

@@ -101,6 +101,7 @@ test("an advertisement: communities by kind, each once", () => {
     largeCommunities: [],
     peers: [],
     nodeSelectors: [],
+    serviceSelectors: [],
   });
   const communities = ["64512:1", "no-export", "65535:65281", "large:64512:1:2", "nonsense"];
   const advertisement = projectAdvertisement(
@@ -111,6 +112,7 @@ test("an advertisement: communities by kind, each once", () => {
       med: 50,
       communities,
       peers: ["tor"],
+      serviceSelectors: [{ matchLabels: { expose: "internet" } }],
     },
     "a",
   );
@@ -123,6 +125,7 @@ test("an advertisement: communities by kind, each once", () => {
     largeCommunities: [[64_512, 1, 2]],
     peers: ["tor"],
     nodeSelectors: [],
+    serviceSelectors: [{ matchLabels: { expose: "internet" } }],
   });
 });
 

@@ -54,6 +54,7 @@ export const projectAdvertisement: Reader<AdvertisementView> = (value, field) =>
     largeCommunities: [...large.values()],
     peers: optional(list(text), [])(read.peers, `${field}.peers`),
     nodeSelectors: optional(list(selector), [])(read.nodeSelectors, `${field}.nodeSelectors`),
+    serviceSelectors: optional(list(selector), [])(read.serviceSelectors, `${field}.serviceSelectors`),
   };
 };
 

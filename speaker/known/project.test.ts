@@ -22,7 +22,7 @@ function serviceOf(changes: { spec?: object; status?: object; annotations?: obje
     ...changes.status,
   };
   return {
-    metadata: { ...metadata, annotations: changes.annotations ?? {} },
+    metadata: { ...metadata, annotations: changes.annotations ?? {}, labels: { tier: "web" } },
     spec,
     status,
   } as Service;
@@ -37,6 +37,7 @@ describe("Services", () => {
     assert.deepEqual(found?.ids, { "IPv4/TCP/80": 7 });
     assert.deepEqual(found?.ports, [{ name: "http", protocol: "TCP", port: 80 }]);
     assert.deepEqual([found?.isLocal, found?.hasAffinity], [true, true]);
+    assert.deepEqual(found?.labels, { tier: "web" });
   });
 
   test("others are not kept", () => {

@@ -71,6 +71,7 @@ export function projectService(raw: Service): ServiceView | undefined {
     createdAt: optional(text, "")(metadata.creationTimestamp, "metadata.creationTimestamp"),
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
     vips: [...new Set(vips)],
+    labels: optional(labels, NO_FIELDS)(metadata.labels, "metadata.labels"),
     ids: forwardingIdsOf(status?.conditions),
     ports: list(servicePort)(spec.ports ?? [], "spec.ports"),
     isLocal: spec.externalTrafficPolicy === "Local",

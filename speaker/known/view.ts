@@ -24,6 +24,7 @@ export interface ServiceView {
   /** RFC 3339, whole seconds: sorts as text. */
   readonly createdAt: string;
   readonly loadBalancerClass?: string;
+  readonly labels: Labels;
   readonly ids: ForwardingIds;
   readonly ports: readonly ServicePort[];
   /** externalTrafficPolicy Local. */
@@ -99,6 +100,8 @@ export interface AdvertisementView {
   readonly peers: readonly string[];
   /** Without it, all nodes that advertise the pool. */
   readonly nodeSelectors: readonly LabelSelector[];
+  /** Without it, all Services of the pool. */
+  readonly serviceSelectors: readonly LabelSelector[];
 }
 
 /** A BGPPeer. Durations that are zero or unset are undefined. */

@@ -48,6 +48,7 @@ const pool = (addresses: string[], lengths: number[], protocol = "bgp"): PoolVie
     largeCommunities: [],
     peers: [],
     nodeSelectors: [],
+    serviceSelectors: [],
   })),
 });
 

@@ -30,6 +30,7 @@ export const service = (changes: Partial<ServiceView> = {}): ServiceView => ({
   key: "default/web",
   uid: "u1",
   createdAt: "2026-01-01T00:00:00Z",
+  labels: {},
   vips: [VIP],
   ids: { "IPv4/TCP/80": 7, "IPv6/TCP/80": 8 },
   ports: [{ name: "http", protocol: "TCP", port: 80 }],

@@ -246,6 +246,7 @@ export class Cluster {
     const addresses = plan.addresses.filter(({ isAdvertised }) => isAdvertised);
     const bgp = planBgp({
       ...{ node, addresses, pools: view.pools, peers: sources.peers.list() },
+      labelsOf: (service) => sources.services.get(service)?.labels,
       profiles: new Map(sources.profiles.list().map((profile) => [profile.name, profile])),
       password: (secret) => sources.password(secret),
     });

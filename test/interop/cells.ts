@@ -153,6 +153,7 @@ const NODE: BgpPlanInput["node"] = {
 const EMPTY: BgpPlanInput = {
   node: NODE,
   addresses: [],
+  labelsOf: () => undefined,
   pools: new Map(),
   peers: [],
   profiles: new Map(),
@@ -167,7 +168,7 @@ export function planOf(peers: readonly PeerView[]): ReadonlyMap<string, WantedSe
 /** What a speaker plans for these sessions, by the speaker's own planner. */
 export function wantedOf(sessions: readonly Session[]): ReadonlyMap<string, WantedSession> {
   const pools = new Map<string, PoolView>();
-  const addresses: { vip: string; pool: string }[] = [];
+  const addresses: BgpPlanInput["addresses"][number][] = [];
   for (const session of sessions) {
     for (const { feature, addresses: vips, advertisement } of announcedOf(session)) {
       const name = `${session.name}-${feature}`;
@@ -176,6 +177,7 @@ export function wantedOf(sessions: readonly Session[]): ReadonlyMap<string, Want
         communities: [],
         largeCommunities: [],
         nodeSelectors: [],
+        serviceSelectors: [],
         ...advertisement,
         peers: [session.name],
       };
@@ -187,10 +189,9 @@ export function wantedOf(sessions: readonly Session[]): ReadonlyMap<string, Want
         interfaces: [],
         advertisements: [own],
       });
-      addresses.push(...vips.map((vip) => ({ vip, pool: name })));
+      addresses.push(...vips.map((vip) => ({ vip, pool: name, services: [] })));
     }
   }
   const peers = sessions.map(peerView);
-  return planBgp({ node: NODE, addresses, pools, peers, profiles: new Map(), password: () => undefined })
-    .sessions;
+  return planBgp({ ...EMPTY, addresses, pools, peers }).sessions;
 }

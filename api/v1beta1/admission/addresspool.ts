@@ -80,9 +80,10 @@ function selectorsAreValid(pool: AddressPool): Fault[] {
     ...selectorsValid("spec.nodeSelectors", nodeSelectors),
     ...selectorsValid("spec.serviceAllocation.namespaceSelectors", allocation?.namespaceSelectors),
     ...selectorsValid("spec.serviceAllocation.serviceSelectors", allocation?.serviceSelectors),
-    ...(bgpAdvertisements ?? []).flatMap((advertisement, at) =>
-      selectorsValid(`spec.bgpAdvertisements[${at}].nodeSelectors`, advertisement.nodeSelectors),
-    ),
+    ...(bgpAdvertisements ?? []).flatMap(({ nodeSelectors: nodes, serviceSelectors: services }, at) => [
+      ...selectorsValid(`spec.bgpAdvertisements[${at}].nodeSelectors`, nodes),
+      ...selectorsValid(`spec.bgpAdvertisements[${at}].serviceSelectors`, services),
+    ]),
   ];
 }
 
@@ -123,6 +124,7 @@ function nothingTwice(pool: AddressPool): Fault[] {
       ...twice(`spec.bgpAdvertisements[${at}].communities`, advertisement.communities, communityKey),
       ...twice(`spec.bgpAdvertisements[${at}].peers`, advertisement.peers),
       ...selectorsOnce(`spec.bgpAdvertisements[${at}].nodeSelectors`, advertisement.nodeSelectors),
+      ...selectorsOnce(`spec.bgpAdvertisements[${at}].serviceSelectors`, advertisement.serviceSelectors),
     ]),
     ...twice("spec.bgpAdvertisements", bgpAdvertisements?.map(withoutDefaults), advertisementKey),
     ...twice("spec.quotas", pool.spec.quotas, ({ namespace }) => namespace),

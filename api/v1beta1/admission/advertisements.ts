@@ -68,6 +68,7 @@ const scopeOf = (advertisement: Advertisement): string =>
     advertisement.aggregationLengthV6 ?? WIDTH.IPv6,
     [...(advertisement.peers ?? [])].sort(),
     (advertisement.nodeSelectors ?? []).map(selectorKey).sort(),
+    (advertisement.serviceSelectors ?? []).map(selectorKey).sort(),
   ]);
 
 /** As users write it: the API server fills in what they leave out. */
@@ -104,7 +105,7 @@ export function preferencesAgree(pool: AddressPool): Fault[] {
     return differing.map((name) =>
       fault(
         `spec.bgpAdvertisements[${at}].${name}`,
-        `${advertisement[name] ?? "unset"} differs from ${other?.[name] ?? "unset"} of spec.bgpAdvertisements[${first}], for the same peers, nodes and prefixes`,
+        `${advertisement[name] ?? "unset"} differs from ${other?.[name] ?? "unset"} of spec.bgpAdvertisements[${first}], for the same peers, nodes, Services and prefixes`,
       ),
     );
   });

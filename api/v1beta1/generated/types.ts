@@ -230,6 +230,40 @@ export interface AddressPoolSpec {
         values?: string[];
       }[];
     }[];
+    /**
+     * Services whose addresses these routes are for, by the Services' labels; one selector that matches is enough, and so is one of the Services that share an address. Empty or unset, all Services of the pool.
+     *
+     * @maxItems 64
+     */
+    serviceSelectors?: {
+      /**
+       * Labels that must all be there with exactly these values. An empty selector matches everything.
+       */
+      matchLabels?: {
+        [k: string]: string;
+      };
+      /**
+       * Further conditions on labels, all of which must hold, beside matchLabels.
+       *
+       * @maxItems 64
+       */
+      matchExpressions?: {
+        /**
+         * Name of the label that the condition looks at.
+         */
+        key: string;
+        /**
+         * In and NotIn compare the label's value with values, and NotIn holds for a missing label, too; Exists and DoesNotExist ask only whether the label is there.
+         */
+        operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+        /**
+         * Values to compare with; at least one for In and NotIn, none for the other operators.
+         *
+         * @maxItems 256
+         */
+        values?: string[];
+      }[];
+    }[];
   }[];
   /**
    * Services of different namespaces may share an address by one sharing key. With false, the default, those of one namespace only; what is shared already stays.

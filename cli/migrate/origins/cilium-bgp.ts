@@ -148,6 +148,9 @@ function policyPeers(policy: Found, notes: Notes): Source[] {
   });
 }
 
+/** Keys by which Cilium's selectors know a Service's name and namespace, which are no labels of its own. */
+const NO_LABEL = '"io.kubernetes.service.';
+
 /** Entries of bgpAdvertisements: of Services' load balancer addresses alone. */
 function entriesOf(found: Found, notes: Notes): Spec[] {
   return mapsOf(specOf(found), "advertisements").flatMap((each) => {
@@ -160,12 +163,15 @@ function entriesOf(found: Found, notes: Notes): Spec[] {
       );
       return [];
     }
+    const { selector = {} } = each;
+    const text = JSON.stringify(selector);
     // Cilium matches all with an expression that holds for each label that nobody has.
-    const selector = JSON.stringify(each.selector ?? {});
-    if (selector !== "{}" && !selector.includes('"NotIn"')) {
+    const isForAll = text === "{}" || text.includes('"NotIn"');
+    const isOfLabels = isMap(selector) && !text.includes(NO_LABEL);
+    if (!isForAll && !isOfLabels) {
       notes.growsFound(
         found,
-        `it was for Services with ${selector} alone; now all Services of the pools are advertised`,
+        `it was for Services with ${text} alone; now all Services of the pools are advertised`,
       );
     }
     const said = deep(each, "attributes", "communities");
@@ -179,6 +185,7 @@ function entriesOf(found: Found, notes: Notes): Spec[] {
       {
         ...(communities.length > 0 ? { communities } : {}),
         ...(typeof localPref === "number" ? { localPref } : {}),
+        ...(!isForAll && isOfLabels ? { serviceSelectors: [selector] } : {}),
       },
     ];
   });
