@@ -25,7 +25,7 @@ function serviceOf(changes: { spec?: object; status?: object; annotations?: obje
     metadata: { ...metadata, annotations: changes.annotations ?? {}, labels: { tier: "web" } },
     spec,
     status,
-  } as Service;
+  } as unknown as Service;
 }
 
 describe("Services", () => {

@@ -8,9 +8,11 @@ import { ARP_OPERATION, decodeArp, encodeArp } from "#speaker/layer2/arp.ts";
 import { BROADCAST, isFault } from "#speaker/layer2/frame.ts";
 import { decodeAdvertisement, probeSolicitation } from "#speaker/layer2/ndp.ts";
 import { PacketSocket } from "#speaker/native/packet.ts";
+import { SocketError } from "#speaker/native/socket.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
 
 const EVERY_MS = 10;
+const NO_ROOM: ReadonlySet<string> = new Set(["ENOBUFS", "EAGAIN"]);
 
 const monitor = monitorLinks({ clock: systemClock, onChange() {}, onError() {} });
 const link = monitor.links().find(({ name }) => name === "eth0");
@@ -64,8 +66,17 @@ const questions = process.argv.slice(2).map((vip) => {
   return { socket: arp, frame: encodeArp({ destination: BROADCAST, source: hardware, packet }) };
 });
 
+/** A question that finds no room is lost, as it may be on the wire: the next one follows soon. */
+function ask(socket: PacketSocket, frame: Buffer): void {
+  try {
+    socket.send([frame]);
+  } catch (error) {
+    if (!(error instanceof SocketError) || !NO_ROOM.has(error.code)) throw error;
+  }
+}
+
 process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
 for (;;) {
-  for (const { socket, frame } of questions) socket.send([frame]);
+  for (const { socket, frame } of questions) ask(socket, frame);
   await systemClock.sleep(EVERY_MS);
 }

@@ -23,11 +23,15 @@ export class Asker implements AsyncDisposable {
   readonly #ended: Promise<void>;
   #answers: Answer[] = [];
   #isReady = false;
+  #hasEnded = false;
 
   private constructor(host: Host, vips: readonly string[]) {
     const command = [`--net=/run/netns/${host.namespace}`, process.execPath, CHILD, ...vips];
     this.#child = spawn("nsenter", command, { stdio: ["ignore", "pipe", "inherit"] });
     this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
+    void this.#ended.then(() => {
+      this.#hasEnded = true;
+    });
     if (this.#child.stdout === null) throw new Error("no output");
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
       const said = JSON.parse(line) as Answer | { readonly ready: true };
@@ -42,7 +46,9 @@ export class Asker implements AsyncDisposable {
     return asker;
   }
 
+  /** Throws once nobody asks any more. */
   get answers(): readonly Answer[] {
+    if (this.#hasEnded) throw new Error("the client that asks has ended; what it said of it is above");
     return this.#answers;
   }
 
@@ -59,7 +65,7 @@ export class Asker implements AsyncDisposable {
     const answer = await until(
       `another node than ${former.name} to answer for ${vip}`,
       () =>
-        this.#answers.find(
+        this.answers.find(
           (one) => one.vip === vip && one.at >= since && one.hardware !== plain(former.hardware),
         ),
       { deadlineMs },
@@ -72,7 +78,7 @@ export class Asker implements AsyncDisposable {
     await until(
       `${owner.name} alone to answer for ${vip}`,
       () => {
-        const recent = this.#answers.filter((one) => one.vip === vip && one.at > nowMs() - 500);
+        const recent = this.answers.filter((one) => one.vip === vip && one.at > nowMs() - 500);
         return recent.length > 10 && recent.every(({ hardware }) => hardware === plain(owner.hardware));
       },
       { deadlineMs },
