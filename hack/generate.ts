@@ -1,6 +1,7 @@
 /**
  * config/crd/*.yaml (the source) -> api/v1beta1/generated/{types,schemas}.ts and docs/reference/*.md; the rights of each
- * role -> the tables in docs/security.md; the tables of metrics, conditions and events -> docs/reference;
+ * role -> the tables in docs/security.md; the tables of metrics, conditions, events and alerts -> docs/reference; the
+ * panels of hack/monitoring -> the dashboard;
  * docs/pictures/*.yaml -> docs/pictures/*.svg.
  * `--check` writes nothing and ends with 1 where a file is not what would be written.
  */
@@ -9,6 +10,8 @@ import { dirname, join } from "node:path";
 import { compile, type JSONSchema } from "json-schema-to-typescript";
 import { parse, parseAllDocuments } from "yaml";
 import { METRICS } from "#common/metric-table.ts";
+import { alertsPage, type RuleFile } from "#hack/monitoring/alerts.ts";
+import { dashboard, ROWS } from "#hack/monitoring/dashboard.ts";
 import { drawPictures } from "#hack/pictures/pictures.ts";
 import { BEGIN, END, type OperatorRole, privileges } from "#hack/privileges.ts";
 import { conditionsPage, eventsPage, metricsPage } from "#hack/vocabulary.ts";
@@ -192,6 +195,11 @@ async function security(): Promise<string> {
   return `${page.slice(0, begin)}${table}${page.slice(end + END.length)}`;
 }
 
+async function readAlerts(): Promise<RuleFile> {
+  const text = await readFile(join(ROOT, "config/monitoring/alerts.yaml"), "utf8");
+  return (parse(text) as { spec: RuleFile }).spec;
+}
+
 const kinds = await readKinds();
 const wanted = new Map<string, string>([
   ["api/v1beta1/generated/types.ts", await types(kinds)],
@@ -200,6 +208,8 @@ const wanted = new Map<string, string>([
   ["docs/reference/conditions.md", conditionsPage()],
   ["docs/reference/events.md", eventsPage()],
   ["docs/reference/metrics.md", metricsPage(METRICS)],
+  ["docs/reference/alerts.md", alertsPage(await readAlerts())],
+  ["config/monitoring/generated/dashboard.json", dashboard(ROWS)],
   ["docs/security.md", await security()],
   ...(await drawPictures()),
 ]);

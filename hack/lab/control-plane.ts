@@ -8,8 +8,8 @@
 
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { freePorts } from "#hack/common/ports.ts";
 import { type ProcessRecord, startDaemon, stopDaemon, waitForDaemon } from "#hack/lab/daemon.ts";
 import { kubeconfig } from "#hack/lab/kubeconfig.ts";
 import { BIN_DIRECTORY, SERVICE_RANGES } from "#hack/lab/layout.ts";
@@ -246,24 +246,4 @@ function isReady(plan: Plan, ca: string, admin: Credential): Promise<boolean> {
     call.once("error", () => resolve(false));
     call.end();
   });
-}
-
-/** Ports of loopback that nobody listens on now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<typeof server>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(0, "127.0.0.1", () => resolve(server));
-      });
-    }),
-  );
-  return Promise.all(
-    servers.map((server) => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      return new Promise<number>((resolve) => server.close(() => resolve(port)));
-    }),
-  );
 }

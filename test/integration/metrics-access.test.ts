@@ -6,6 +6,7 @@ import { Agent, request } from "node:https";
 import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { parse } from "yaml";
 import { CONTROLLER_NAME, OPERATOR_NAME, SPEAKER_NAME } from "#api/names.ts";
 import { systemClock } from "#common/clock.ts";
 import type { HttpServer } from "#common/http-answers.ts";
@@ -13,11 +14,14 @@ import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { clusterRoleBindings, serviceAccounts } from "#common/kube/resource.ts";
 import { createMetrics } from "#common/metrics.ts";
 import { serveMetrics } from "#common/metrics-server.ts";
+import { alertsOf, type RuleFile } from "#hack/monitoring/alerts.ts";
 import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
 import { real } from "#test/integration/plane.ts";
+import { Prometheus } from "#test/integration/prometheus.ts";
 import type { TcpProxy } from "#test/integration/proxy.ts";
 import { until } from "#test/until.ts";
 
+const ALERTS = new URL("../../config/monitoring/alerts.yaml", import.meta.url);
 const KUBECTL = new URL("../../.lab/bin/kubectl", import.meta.url).pathname;
 const ROLES = [OPERATOR_NAME, CONTROLLER_NAME, SPEAKER_NAME];
 
@@ -167,6 +171,41 @@ test("the operator itself serves so, to a client in Go that skips verification a
   await assert.rejects(raw(other), (error: ExecFileException) => /forbidden/i.test(String(error.stderr)));
   await assert.rejects(raw("garbage"), (error: ExecFileException) =>
     /unauthorized|logged in/i.test(String(error.stderr)),
+  );
+});
+
+test("a real Prometheus scrapes operator and speaker with its token, and evaluates the alerts", async () => {
+  const ports = [await metricsPort(), (await serveAs(SPEAKER_NAME)).port];
+  const targets = ports.map((port) => `127.0.0.1:${port}`);
+  const { spec } = parse(await readFile(ALERTS, "utf8")) as { spec: RuleFile };
+  await using prometheus = await Prometheus.start({ targets, token: reader, rules: spec });
+  const roles = async (): Promise<boolean> => {
+    const found = await prometheus.query("genkan_build_info");
+    return (
+      found
+        .map(({ metric }) => metric.role)
+        .sort()
+        .join() === "operator,speaker"
+    );
+  };
+  await until("both roles", roles, { deadlineMs: 30_000 });
+  const active = async (): Promise<string[]> => {
+    const { alerts } = await prometheus.ask<{ alerts: { labels: { alertname: string } }[] }>(
+      "/api/v1/alerts",
+    );
+    return alerts.map(({ labels }) => labels.alertname);
+  };
+  // Here is no controller.
+  await until("an alert", async () => (await active()).join() === "GenkanNoLeader");
+  const { groups } = await prometheus.ask<{ groups: { rules: { name: string; health: string }[] }[] }>(
+    "/api/v1/rules",
+  );
+  const rules = groups.flatMap((group) => group.rules);
+  const named = alertsOf(spec).map(({ alert }) => alert);
+  assert.deepEqual(rules.map(({ name }) => name).sort(), named.sort());
+  assert.deepEqual(
+    rules.filter(({ health }) => health === "err"),
+    [],
   );
 });
 
