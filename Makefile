@@ -90,7 +90,15 @@ images: setup addon ## The lab's container images, into .lab/images
 
 .PHONY: release-cli
 release-cli: setup-base ## The command as one file and as an npm package, into build/release
-	@node hack/release/main.ts
+	@node hack/release/main.ts cli
+
+.PHONY: release
+release: setup-release addon ## A release into dist/: VERSION=v1.2.3 REGISTRY=registry.example.com/genkan [KEY=file.pem] [ARCHITECTURES=amd64]
+	@node hack/release/main.ts --version "$(VERSION)" --registry "$(REGISTRY)" --key "$(KEY)" $(if $(ARCHITECTURES),--architectures "$(ARCHITECTURES)")
+
+.PHONY: test-release
+test-release: setup-release addon ## A release built twice, run under emulation, pushed; not in `make test`: it fetches arm64
+	@$(SUITES) release
 
 .PHONY: lab
 lab: setup-lab ## A cluster without Genkan (npm run lab -- status, exec, env, down)
@@ -165,10 +173,13 @@ setup: ## Install what is missing on this machine
 .PHONY: setup-lab
 setup-lab:
 	@hack/setup lab
+.PHONY: setup-release
+setup-release:
+	@hack/setup release
 .PHONY: setup-base
 setup-base:
 	@hack/setup base
 
 .PHONY: clean
 clean: ## Remove what was built (the lab must be down)
-	@rm -rf build speaker/native/build .lab/images
+	@rm -rf build dist speaker/native/build .lab/images

@@ -10,9 +10,10 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { assembleImages } from "#hack/images/assemble.ts";
 import { type BundleName, bundle, ENTRY_POINTS } from "#hack/images/bundle.ts";
-import { makeRootfs, strippedNode } from "#hack/images/rootfs.ts";
-import { ECHO, STAGES, type Stage } from "#hack/images/stages.ts";
+import { hostPlatform } from "#hack/images/platform.ts";
+import { ECHO, STAGES } from "#hack/images/stages.ts";
 import { type ImageSpec, writeImage } from "#hack/lab/image.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -41,9 +42,6 @@ async function fingerprint(): Promise<string> {
   return hash.update(await readFile(join(ROOT, "package-lock.json"))).digest("hex");
 }
 
-const which = (program: string): string =>
-  execFileSync("sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
-
 /** One build: its tag, and where its parts and archives lie. */
 interface Target {
   readonly tag: string;
@@ -59,24 +57,6 @@ async function targetOf(tag: string | undefined): Promise<Target> {
     directory: tag === undefined ? BUILD : join(BUILD, tag),
     hasEcho: tag === undefined,
     archiveOf: (name) => join(ROOT, ".lab/images", `genkan-${name}${suffix}.tar`),
-  };
-}
-
-async function imageOf(stage: Stage, base: string, { tag, directory }: Target): Promise<ImageSpec> {
-  const root = join(directory, stage.name);
-  const made = (file: string): string => (file === "socket.node" ? ADDON : join(directory, "bundles", file));
-  const programs = stage.programs.map((program): [string, string] => [
-    which(program),
-    `/usr/sbin/${program}`,
-  ]);
-  const files = Object.entries(stage.files).map(([file, place]): [string, string] => [made(file), place]);
-  await makeRootfs(root, { programs: Object.fromEntries(programs), files: Object.fromEntries(files) });
-  return {
-    name: `genkan.dev/${stage.name}:${tag}`,
-    layers: [base, root],
-    entrypoint: stage.entrypoint,
-    environment: stage.environment,
-    ...(stage.user === undefined ? {} : { user: stage.user }),
   };
 }
 
@@ -104,15 +84,13 @@ async function build(target: Target): Promise<void> {
     return;
   }
   const started = performance.now();
-  await bundle(Object.keys(ENTRY_POINTS) as BundleName[], {
-    outputDirectory: join(directory, "bundles"),
-    version: tag,
+  const images = await assembleImages({
+    ...{ tag, directory },
+    bases: BUILD,
+    platform: await hostPlatform(ADDON),
+    nameOf: (role) => `genkan.dev/${role}:${tag}`,
   });
-  const node = join(BUILD, "node");
-  await strippedNode(node);
-  const base = join(BUILD, "base");
-  await makeRootfs(base, { programs: { [node]: "/usr/bin/node" }, files: {} });
-  for (const stage of STAGES) await writeImage(await imageOf(stage, base, target), archiveOf(stage.name));
+  for (const { role, image } of images) await writeImage(image, archiveOf(role));
   if (hasEcho) await writeImage(await echoImage(target), archiveOf(ECHO.name));
   await mkdir(directory, { recursive: true });
   await writeFile(stamp, print);

@@ -1,24 +1,11 @@
 /**
  * A root file system of nothing but what runs: programs with the shared libraries that they link, and our files.
  */
-import { execFile } from "node:child_process";
-import { chmod, copyFile, mkdir, readlink, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
-
-/** Paths of the shared libraries and the loader that `program` links, as `ldd` prints them. */
-function parseLdd(output: string): string[] {
-  const paths: string[] = [];
-  for (const line of output.split("\n")) {
-    const found = /^\s*(?:\S+ => )?(\/\S+) \(0x/.exec(line);
-    if (found?.[1] !== undefined) paths.push(found[1]);
-    const absent = /^\s*(\S+) => not found/.exec(line);
-    if (absent?.[1] !== undefined) throw new Error(`shared library ${absent[1]} is not on this machine`);
-  }
-  return paths;
-}
+import { run } from "#hack/common/command.ts";
+import { librariesOf } from "#hack/images/libraries.ts";
+import { type Platform, toolFor } from "#hack/images/platform.ts";
 
 async function place(root: string, from: string, to: string): Promise<void> {
   const target = join(root, to);
@@ -27,14 +14,15 @@ async function place(root: string, from: string, to: string): Promise<void> {
   await chmod(target, 0o755);
 }
 
-/** Makes `root` anew: `programs` maps a file of this machine to its place. */
-export async function makeRootfs(
-  root: string,
-  {
-    programs,
-    files,
-  }: { programs: Readonly<Record<string, string>>; files: Readonly<Record<string, string>> },
-): Promise<void> {
+export interface RootfsContents {
+  /** A file of this machine -> its place. What it links goes with it. */
+  readonly programs: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string>>;
+  readonly platform: Pick<Platform, "root" | "architecture">;
+}
+
+/** Makes `root` anew. */
+export async function makeRootfs(root: string, { programs, files, platform }: RootfsContents): Promise<void> {
   await rm(root, { recursive: true, force: true });
   for (const directory of ["etc", "tmp", "proc", "sys", "dev", "run", "usr/bin", "usr/lib", "usr/lib64"]) {
     await mkdir(join(root, directory), { recursive: true });
@@ -46,22 +34,14 @@ export async function makeRootfs(
   await writeFile(join(root, "etc/group"), "root:x:0:\ngenkan:x:65532:\n");
   // `localhost` and the cluster's names go by files first, as on any Debian.
   await writeFile(join(root, "etc/nsswitch.conf"), "hosts: files dns\n");
-  const libraries = new Set<string>();
-  for (const [from, to] of Object.entries(programs)) {
-    await place(root, from, to);
-    const { stdout } = await run("ldd", [from]);
-    for (const library of parseLdd(stdout)) libraries.add(library);
-  }
-  for (const library of libraries) {
-    await place(root, library, library.startsWith("/usr/") ? library : `/usr${library}`);
-  }
+  for (const [from, to] of Object.entries(programs)) await place(root, from, to);
+  for (const [to, from] of await librariesOf(Object.keys(programs), platform)) await place(root, from, to);
   for (const [from, to] of Object.entries(files)) await place(root, from, to);
 }
 
-/** Strips a copy of the running node: 116 MB instead of 150. Addons still load (exported symbols stay). */
-export async function strippedNode(to: string): Promise<void> {
+/** Strips a copy of the platform's node: 116 MB instead of 150. Addons still load (exported symbols stay). */
+export async function strippedNode(to: string, { node, architecture }: Platform): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   await rm(to, { force: true });
-  const self = await readlink("/proc/self/exe");
-  await run("strip", ["-o", to, self]);
+  await run([toolFor(architecture, "strip"), "-o", to, node]);
 }

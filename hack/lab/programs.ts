@@ -14,7 +14,7 @@ const GO = "1.26.8";
 const GO_MINIMUM = [1, 26] as const;
 const SOURCES = join(import.meta.dirname, "programs");
 
-export type ProgramGroup = "kube" | "containers";
+export type ProgramGroup = "kube" | "containers" | "helm";
 
 interface Build {
   readonly output: string;
@@ -63,6 +63,10 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
       cgo: true,
       argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "-tags", "seccomp", "github.com/opencontainers/runc"],
     },
+  ],
+  // For tests of the chart; no lab needs it.
+  helm: [
+    { output: "helm", cgo: false, argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "helm.sh/helm/v4/cmd/helm"] },
   ],
 };
 

@@ -1,28 +1,50 @@
-/** `make cli`: the command as one file and as a package, with checksums. `node hack/release/main.ts [version]`. */
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+/**
+ * `make release`: `main.ts --version v1.2.3 --registry HOST/PATH [--architectures amd64,arm64] [--key FILE] [--output DIR]`
+ * builds all files of a release into dist/. `make release-cli`: `main.ts cli [VERSION]` builds the command alone, into
+ * build/release.
+ */
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { bundleCli, packageCli } from "#hack/release/cli.ts";
+import { CHECKOUT } from "#hack/common/checkout.ts";
+import { say } from "#hack/common/progress.ts";
+import { hostPlatform, isHost } from "#hack/images/platform.ts";
+import { buildRelease, writeCli } from "#hack/release/build.ts";
+import { writeChecksums } from "#hack/release/checksums.ts";
+import { foreignPlatform } from "#hack/release/foreign.ts";
+import { type ReleaseRequest, RequestError, readRequest } from "#hack/release/request.ts";
 
-const OUTPUT = "build/release";
-const version = process.argv[2] ?? `v${JSON.parse(await readFile("package.json", "utf8")).version}`;
+const SCRATCH = join(CHECKOUT, "build/release-parts");
+const ADDON = join(CHECKOUT, "speaker/native/build/socket.node");
 
-await rm(OUTPUT, { recursive: true, force: true });
-await bundleCli(OUTPUT, version);
-await packageCli(join(OUTPUT, "package"), version);
-const packed = await promisify(execFile)("npm", ["pack", "--silent", "--pack-destination", ".."], {
-  cwd: join(OUTPUT, "package"),
-});
-const files = ["genkan.mjs", packed.stdout.trim()];
-const sums = await Promise.all(
-  files.map(async (file) => {
-    const digest = createHash("sha256")
-      .update(await readFile(join(OUTPUT, file)))
-      .digest("hex");
-    return `${digest}  ${file}\n`;
-  }),
-);
-await writeFile(join(OUTPUT, "SHA256SUMS"), sums.join(""));
-process.stdout.write(sums.join(""));
+async function release(request: ReleaseRequest): Promise<void> {
+  const platforms = [];
+  for (const architecture of request.architectures) {
+    say(`preparing what images for ${architecture} are made of`);
+    const folder = join(SCRATCH, "foreign", architecture);
+    platforms.push(
+      await (isHost(architecture) ? hostPlatform(ADDON) : foreignPlatform(architecture, folder)),
+    );
+  }
+  say(`building ${request.version} into ${request.output}`);
+  const { images, sums } = await buildRelease(request, { platforms, scratch: SCRATCH });
+  process.stdout.write(`${[...images.values()].join("\n")}\n${sums}`);
+  if (request.key === undefined) say("SHA256SUMS is not signed: no KEY was given");
+}
+
+async function commandAlone(version: string | undefined): Promise<void> {
+  const output = join(CHECKOUT, "build/release");
+  const { version: own } = JSON.parse(await readFile(join(CHECKOUT, "package.json"), "utf8"));
+  await rm(output, { recursive: true, force: true });
+  await mkdir(output, { recursive: true });
+  const files = await writeCli(output, { version: version ?? `v${own}`, scratch: SCRATCH });
+  process.stdout.write(await writeChecksums(output, files));
+}
+
+const argv = process.argv.slice(2);
+try {
+  await (argv[0] === "cli" ? commandAlone(argv[1]) : release(readRequest(argv)));
+} catch (error) {
+  if (!(error instanceof RequestError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(2);
+}

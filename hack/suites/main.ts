@@ -17,7 +17,7 @@ if (names.includes("--list")) {
 }
 const areKnown = names.every((name) => name === "all" || SUITES.some((suite) => suite.name === name));
 const chosen: readonly Suite[] = names.includes("all")
-  ? SUITES
+  ? SUITES.filter(({ onlyByName }) => onlyByName !== true)
   : names.flatMap((name) => SUITES.filter((suite) => suite.name === name));
 if (chosen.length === 0 || !areKnown) {
   process.stderr.write(`usage: main.ts --list | all | ${SUITES.map(({ name }) => name).join(" | ")} ...\n`);

@@ -2,6 +2,7 @@
 import type { Say } from "#hack/common/progress.ts";
 import { prepareGuest } from "#hack/guest/guest.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
+import { ensurePrograms } from "#hack/lab/programs.ts";
 import type { Need, Suite } from "#hack/suites/suites.ts";
 import { buildMemberlist } from "#test/interop/memberlist.ts";
 
@@ -12,6 +13,7 @@ const GET: Readonly<Record<Need, (tell: Say) => Promise<unknown>>> = {
     await prepareGuest(undefined, tell);
     await prepareGuest("qemu", tell);
   },
+  helm: (tell) => ensurePrograms(["helm"], tell),
   memberlist: () => buildMemberlist(),
 };
 

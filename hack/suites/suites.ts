@@ -10,7 +10,7 @@ import { globSync } from "node:fs";
 export type Sharing = "together" | "apart" | "alone";
 
 /** What files of a suite need that is built or downloaded, which nobody can do in a network of his own: prepare.ts. */
-export type Need = "guests" | "memberlist";
+export type Need = "guests" | "helm" | "memberlist";
 
 export interface Suite {
   readonly name: string;
@@ -22,6 +22,8 @@ export interface Suite {
   /** A run that takes longer hangs. Minutes; a slow machine takes a third of it. */
   readonly limitMinutes: number;
   readonly needs?: readonly Need[];
+  /** Left out of `all`: what it needs is fetched for minutes, and changes of the product do not touch it. */
+  readonly onlyByName?: true;
 }
 
 /** In the order of `make test`: what is quick and fails often comes first. */
@@ -54,6 +56,7 @@ export const SUITES: readonly Suite[] = [
     sharing: "together",
     atOnce: 2,
     limitMinutes: 40,
+    needs: ["helm"],
   },
   {
     // Speakers and hosts in namespaces. Their deadlines are seconds.
@@ -104,6 +107,15 @@ export const SUITES: readonly Suite[] = [
     sharing: "alone",
     atOnce: 1,
     limitMinutes: 60,
+  },
+  {
+    // Whole releases, with images of two architectures.
+    name: "release",
+    patterns: ["test/release/*.test.ts"],
+    sharing: "alone",
+    atOnce: 1,
+    limitMinutes: 30,
+    onlyByName: true,
   },
 ];
 

@@ -88,6 +88,13 @@ export class OperatorProcess implements AsyncDisposable {
   }
 }
 
+type PlaneOptions = NonNullable<Parameters<typeof TestPlane.start>[0]>;
+
+interface WorldOptions extends PlaneOptions {
+  /** Installs the operator's objects; `kubectl apply -k config/default` if nothing is said. */
+  readonly install?: (kubeconfig: string) => Promise<unknown>;
+}
+
 /** An API server with config/default applied, nodes, and no kubelet. */
 export class OperatorWorld implements AsyncDisposable {
   readonly plane: TestPlane;
@@ -103,13 +110,13 @@ export class OperatorWorld implements AsyncDisposable {
 
   static async start(
     nodeNames: readonly string[],
-    options: Parameters<typeof TestPlane.start>[0] = {},
+    { install, ...options }: WorldOptions = {},
   ): Promise<OperatorWorld> {
     const plane = await TestPlane.start(options);
     const { kubeconfig } = plane.plane;
     const kubectl = async (...args: string[]): Promise<string> =>
       (await execute(KUBE, ["kubectl", "--kubeconfig", kubeconfig, ...args], { cwd: ROOT })).stdout;
-    await kubectl("apply", "-k", "config/default");
+    await (install === undefined ? kubectl("apply", "-k", "config/default") : install(kubeconfig));
     await untilKindsAnswer(plane.client);
     for (const name of nodeNames) await plane.client.create(nodes, { metadata: { name } });
     const token = await kubectl("create", "token", OPERATOR_NAME, "-n", NAMESPACE, "--duration=1h");

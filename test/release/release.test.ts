@@ -1,0 +1,149 @@
+/**
+ * A whole release with node's real size, for both architectures: built twice, verified as docs/install.md says, run
+ * under emulation as far as it runs without a cluster, and pushed to a registry.
+ */
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { CHECKOUT } from "#hack/common/checkout.ts";
+import { commandsOf } from "#test/integration/page-commands.ts";
+import { until } from "#test/until.ts";
+
+const PAGE = "docs/release.md";
+const VERSION = "v1.2.3";
+
+let directory = "";
+let registry = "";
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "genkan-release-"));
+  registry = `127.0.0.1:${await freePort()}/genkan`;
+  await shell(
+    "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out genkan.pub",
+  );
+  await build("dist");
+});
+after(() => rm(directory, { recursive: true, force: true }));
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+const shell = async (command: string, cwd = directory, env = {}): Promise<string> => {
+  const options = { cwd, env: { ...process.env, ...env }, maxBuffer: 1 << 24 };
+  return (await promisify(execFile)("bash", ["-euo", "pipefail", "-c", command], options)).stdout;
+};
+
+const build = (output: string): Promise<string> =>
+  shell(
+    `node hack/release/main.ts --version ${VERSION} --registry ${registry} --key ${directory}/key.pem --output ${directory}/${output}`,
+    CHECKOUT,
+  );
+
+test("two builds are the same bytes", async () => {
+  await build("again");
+  assert.equal(await shell("cat again/SHA256SUMS"), await shell("cat dist/SHA256SUMS"));
+});
+
+test("who downloaded it verifies it by the commands of the page", async () => {
+  await copyFile(join(directory, "genkan.pub"), join(directory, "dist/genkan.pub"));
+  const [verify = ""] = commandsOf(PAGE, "Verify a release");
+  const output = await shell(verify, join(directory, "dist"));
+  assert.match(output, /Signature Verified Successfully/);
+  assert.match(output, /^install\.yaml: OK$/m);
+});
+
+/** The root of an image for arm64, with the emulator in it. */
+async function rootOf(role: string): Promise<string> {
+  const [layout, root] = [join(directory, `layout-${role}`), join(directory, `root-${role}`)];
+  await mkdir(layout);
+  await mkdir(root);
+  await shell(`tar -C ${layout} -xf dist/${role}.oci.tar`);
+  const read = async (path: string) => JSON.parse(await readFile(join(layout, path), "utf8"));
+  const blob = ({ digest }: { digest: string }): string => `blobs/${digest.replace(":", "/")}`;
+  const index = await read(blob((await read("index.json")).manifests[0]));
+  const ours = index.manifests.find(
+    ({ platform }: { platform: { architecture: string } }) => platform.architecture === "arm64",
+  );
+  for (const layer of (await read(blob(ours))).layers)
+    await shell(`tar -C ${root} -xzf ${join(layout, blob(layer))}`);
+  await copyFile("/usr/bin/qemu-aarch64-static", join(root, "qemu"));
+  return root;
+}
+
+const emulated = (root: string, command: string): Promise<string> => shell(`chroot ${root} /qemu ${command}`);
+
+test("arm64: node runs from its image, and the operator says what it misses", async () => {
+  const root = await rootOf("operator");
+  assert.equal(await emulated(root, "/usr/bin/node -p process.arch"), "arm64\n");
+  const failure = await emulated(root, "/usr/bin/node /app/operator.mjs").then(
+    () => "",
+    (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,
+  );
+  assert.match(failure, /CONTROLLER_IMAGE is not set/);
+});
+
+test("arm64: the speaker's addon loads, and nft finds its libraries", async () => {
+  const root = await rootOf("speaker");
+  await writeFile(
+    join(root, "probe.mjs"),
+    `import { createRequire } from "node:module";
+     const addon = createRequire(import.meta.url)("/app/socket.node");
+     process.stdout.write(Object.keys(addon).sort().join());`,
+  );
+  const functions = await emulated(root, "/usr/bin/node /probe.mjs");
+  const here = await shell(
+    `node -p 'Object.keys(require("${CHECKOUT}/speaker/native/build/socket.node")).sort().join()'`,
+  );
+  assert.equal(functions, here.trim());
+  // The emulator knows no sockets of nftables, so nft cannot start there: but it finds all that it links.
+  const linked = await emulated(root, "/lib/ld-linux-aarch64.so.1 --list /usr/sbin/nft");
+  assert.match(linked, /libnftables\.so\.1 => /);
+  assert.doesNotMatch(linked, /not found/);
+});
+
+test("a registry that was pushed to by the command of the page has what install.yaml names", async () => {
+  const host = registry.split("/")[0] ?? "";
+  const configuration = join(directory, "registry.yml");
+  await writeFile(
+    configuration,
+    `version: 0.1\nlog: { level: error }\nstorage: { filesystem: { rootdirectory: ${directory}/registry } }\nhttp: { addr: "${host}" }\n`,
+  );
+  const server = spawn("docker-registry", ["serve", configuration], { stdio: "ignore" });
+  try {
+    await until("the registry to answer", () =>
+      fetch(`http://${host}/v2/`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+    const push = commandsOf(PAGE, "Build and push").find((block) => block.includes("skopeo")) ?? "";
+    // The registry of the test speaks no TLS.
+    const plain = push.replaceAll("skopeo copy", "skopeo copy --dest-tls-verify=false");
+    await shell(plain, directory, { REGISTRY: registry, VERSION });
+    const install = await readFile(join(directory, "dist/install.yaml"), "utf8");
+    const named = [...install.matchAll(/genkan\/(\w+)@(sha256:\w+)/g)];
+    assert.equal(named.length, 3);
+    for (const [, role, digest] of named) {
+      for (const reference of [digest, VERSION]) {
+        const answer = await fetch(`http://${host}/v2/genkan/${role}/manifests/${reference}`, {
+          headers: { accept: "application/vnd.oci.image.index.v1+json" },
+        });
+        assert.equal(answer.status, 200, `${role} ${reference}`);
+        assert.equal(answer.headers.get("docker-content-digest"), digest);
+      }
+    }
+  } finally {
+    server.kill();
+    await once(server, "exit");
+  }
+});
