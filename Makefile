@@ -92,9 +92,11 @@ images: setup addon ## The lab's container images, into .lab/images
 release-cli: setup-base ## The command as one file and as an npm package, into build/release
 	@node hack/release/main.ts cli
 
+# Variables go through the environment: as text of the recipe, a tag's name could be a command.
 .PHONY: release
-release: setup-release addon ## A release into dist/: VERSION=v1.2.3 REGISTRY=registry.example.com/genkan [KEY=file.pem] [ARCHITECTURES=amd64]
-	@node hack/release/main.ts --version "$(VERSION)" --registry "$(REGISTRY)" --key "$(KEY)" $(if $(ARCHITECTURES),--architectures "$(ARCHITECTURES)")
+release: setup-release addon ## A release into dist/: VERSION=v1.2.3 REGISTRY=registry.example.com/genkan [KEY=file.pem]
+	@node hack/release/main.ts --version "$$VERSION" --registry "$$REGISTRY" --key "$$KEY" \
+	  --architectures "$${ARCHITECTURES:-amd64,arm64}" --output "$${OUTPUT:-dist}"
 
 .PHONY: test-release
 test-release: setup-release addon ## A release built twice, run under emulation, pushed; not in `make test`: it fetches arm64

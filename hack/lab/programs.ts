@@ -14,7 +14,7 @@ const GO = "1.26.8";
 const GO_MINIMUM = [1, 26] as const;
 const SOURCES = join(import.meta.dirname, "programs");
 
-export type ProgramGroup = "kube" | "containers" | "helm";
+export type ProgramGroup = "kube" | "containers" | "helm" | "actionlint";
 
 interface Build {
   readonly output: string;
@@ -67,6 +67,14 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
   // For tests of the chart; no lab needs it.
   helm: [
     { output: "helm", cgo: false, argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "helm.sh/helm/v4/cmd/helm"] },
+  ],
+  // For the test of .github/workflows.
+  actionlint: [
+    {
+      output: "actionlint",
+      cgo: false,
+      argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "github.com/rhysd/actionlint/cmd/actionlint"],
+    },
   ],
 };
 

@@ -6,23 +6,25 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { CHECKOUT } from "#hack/common/checkout.ts";
+import { freePorts } from "#hack/common/ports.ts";
+import { ensurePrograms } from "#hack/lab/programs.ts";
 import { commandsOf } from "#test/integration/page-commands.ts";
 import { until } from "#test/until.ts";
 
-const PAGE = "docs/release.md";
 const VERSION = "v1.2.3";
+const ROLES = ["operator", "controller", "speaker"];
 
 let directory = "";
 let registry = "";
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "genkan-release-"));
-  registry = `127.0.0.1:${await freePort()}/genkan`;
+  const [port = 0] = await freePorts(1);
+  registry = `127.0.0.1:${port}/genkan`;
   await shell(
     "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out genkan.pub",
   );
@@ -30,24 +32,17 @@ before(async () => {
 });
 after(() => rm(directory, { recursive: true, force: true }));
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
 const shell = async (command: string, cwd = directory, env = {}): Promise<string> => {
   const options = { cwd, env: { ...process.env, ...env }, maxBuffer: 1 << 24 };
   return (await promisify(execFile)("bash", ["-euo", "pipefail", "-c", command], options)).stdout;
 };
 
-const build = (output: string): Promise<string> =>
-  shell(
-    `node hack/release/main.ts --version ${VERSION} --registry ${registry} --key ${directory}/key.pem --output ${directory}/${output}`,
-    CHECKOUT,
-  );
+/** By the command of the page, into another folder than the checkout's own. */
+async function build(output: string): Promise<void> {
+  const [, command = ""] = commandsOf("docs/install.md", "Build, push, install");
+  const env = { VERSION, REGISTRY: registry, KEY: `${directory}/key.pem`, OUTPUT: `${directory}/${output}` };
+  await shell(command, CHECKOUT, env);
+}
 
 test("two builds are the same bytes", async () => {
   await build("again");
@@ -56,7 +51,7 @@ test("two builds are the same bytes", async () => {
 
 test("who downloaded it verifies it by the commands of the page", async () => {
   await copyFile(join(directory, "genkan.pub"), join(directory, "dist/genkan.pub"));
-  const [verify = ""] = commandsOf(PAGE, "Verify a release");
+  const [verify = ""] = commandsOf("docs/release.md", "Verify a release");
   const output = await shell(verify, join(directory, "dist"));
   assert.match(output, /Signature Verified Successfully/);
   assert.match(output, /^install\.yaml: OK$/m);
@@ -126,7 +121,7 @@ test("a registry that was pushed to by the command of the page has what install.
         () => false,
       ),
     );
-    const push = commandsOf(PAGE, "Build and push").find((block) => block.includes("skopeo")) ?? "";
+    const [, , push = ""] = commandsOf("docs/install.md", "Build, push, install");
     // The registry of the test speaks no TLS.
     const plain = push.replaceAll("skopeo copy", "skopeo copy --dest-tls-verify=false");
     await shell(plain, directory, { REGISTRY: registry, VERSION });
@@ -145,5 +140,39 @@ test("a registry that was pushed to by the command of the page has what install.
   } finally {
     server.kill();
     await once(server, "exit");
+  }
+});
+
+test("containerd imports the archives by the command of the page, under their names and digests", async () => {
+  await ensurePrograms(["containers"]);
+  const bin = join(CHECKOUT, ".lab/bin");
+  const [configuration, socket] = [join(directory, "containerd.toml"), join(directory, "containerd.sock")];
+  await writeFile(
+    configuration,
+    `version = 3
+root = "${directory}/containerd/root"
+state = "${directory}/containerd/state"
+disabled_plugins = ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri"]
+[grpc]
+address = "${socket}"
+`,
+  );
+  const containerd = spawn(join(bin, "containerd"), ["--config", configuration], { stdio: "ignore" });
+  const env = { CONTAINERD_ADDRESS: socket, PATH: `${bin}:${process.env.PATH}` };
+  try {
+    await until("containerd to answer", () => shell("ctr version", directory, env));
+    const [load = ""] = commandsOf("docs/install.md", "Without access to the internet");
+    await shell(load, directory, env);
+    const listed = await shell("ctr --namespace k8s.io images list", directory, env);
+    const install = await readFile(join(directory, "dist/install.yaml"), "utf8");
+    for (const role of ROLES) {
+      const digest = new RegExp(`${role}@(sha256:\\w+)`).exec(install)?.[1] ?? "none";
+      const line =
+        listed.split("\n").find((text) => text.startsWith(`${registry}/${role}:${VERSION} `)) ?? "";
+      assert.ok(line.includes(digest) && line.includes("linux/amd64,linux/arm64"), listed);
+    }
+  } finally {
+    containerd.kill();
+    await once(containerd, "exit");
   }
 });
