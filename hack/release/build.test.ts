@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -66,4 +66,16 @@ test("an archive's index is what install.yaml names, and every blob is what its 
   );
   const listing = execFileSync("tar", ["-tf", "-"], { input: contents[1], encoding: "utf8" });
   assert.match(listing, /^app\/speaker\.mjs$/m);
+});
+
+test("a folder with files that are no release is left as it is; an earlier release goes", async () => {
+  const folder = join(directory, "somebody");
+  await mkdir(folder);
+  await writeFile(join(folder, "letter"), "dear");
+  await assert.rejects(build("somebody"), /OUTPUT is ".*somebody"; there are files/);
+  assert.equal(await readFile(join(folder, "letter"), "utf8"), "dear");
+  const earlier = join(directory, "first/old.tar");
+  await writeFile(earlier, "");
+  assert.deepEqual((await build("first")).sums, first.sums);
+  await assert.rejects(readFile(earlier), { code: "ENOENT" });
 });

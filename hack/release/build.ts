@@ -1,15 +1,15 @@
 /** All files of a release in one folder. The same sources, machine packages and request give the same bytes. */
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { run } from "#hack/common/command.ts";
 import type { Platform } from "#hack/images/platform.ts";
 import { packChart } from "#hack/release/chart.ts";
-import { signChecksums, writeChecksums } from "#hack/release/checksums.ts";
+import { SUMS, signChecksums, writeChecksums } from "#hack/release/checksums.ts";
 import { bundleCli, packageCli } from "#hack/release/cli.ts";
 import { archiveName, writeImages } from "#hack/release/images.ts";
 import { readObjects, toYaml, withImages } from "#hack/release/manifests.ts";
-import type { ReleaseRequest } from "#hack/release/request.ts";
+import { type ReleaseRequest, RequestError } from "#hack/release/request.ts";
 import { sbomOf } from "#hack/release/sbom.ts";
 
 export interface Release {
@@ -27,8 +27,7 @@ export async function buildRelease(
   const { version, registry, key, output } = request;
   // Modes of files are in the archives.
   process.umask(0o022);
-  await rm(output, { recursive: true, force: true });
-  await mkdir(output, { recursive: true });
+  await emptyFolder(output);
   const digests = await writeImages({ version, registry, platforms, scratch, output });
   const images = new Map([...digests].map(([role, digest]) => [role, `${registry}/${role}@${digest}`]));
   const files = [
@@ -41,6 +40,20 @@ export async function buildRelease(
   const sums = await writeChecksums(output, files);
   if (key !== undefined) await signChecksums(output, key);
   return { images, sums };
+}
+
+/** What is there goes, if it is an earlier release or one that was not finished: a wrong OUTPUT must cost nobody their files. */
+async function emptyFolder(output: string): Promise<void> {
+  const present = await readdir(output).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  if (present.length > 0 && !present.includes(SUMS)) {
+    throw new RequestError(`OUTPUT is "${output}"; there are files, and no release (${SUMS}), so they stay`);
+  }
+  await rm(output, { recursive: true, force: true });
+  await mkdir(output, { recursive: true });
+  await writeFile(join(output, SUMS), "");
 }
 
 async function writeInstallation(
