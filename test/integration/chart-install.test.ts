@@ -140,3 +140,27 @@ test("and installed once more, it takes the CRDs that stayed", async () => {
   await run(install);
   assert.ok(await world.waitFor(deployments, OPERATOR_NAME));
 });
+
+test("what helm template prints is taken by the API server, namespace included, and the operator's pod is restricted enough", async () => {
+  await run(
+    "kubectl create namespace strict && kubectl label namespace strict pod-security.kubernetes.io/warn=restricted",
+  );
+  const chart = "dist/genkan-chart-0.1.0.tgz";
+  const applied = await run(
+    `helm template genkan ${chart} -n other --set namespace.create=true > all.yaml
+     kubectl create namespace other
+     kubectl apply --server-side --force-conflicts --dry-run=server -f all.yaml`,
+  );
+  assert.match(applied, /^namespace\/other serverside-applied/m);
+  const strictly = (change: string): Promise<string> =>
+    run(`helm template genkan ${chart} -n strict --show-only templates/deployment.yaml |
+      sed '${change}' | kubectl apply --dry-run=server -f - 2>&1`);
+  assert.equal(
+    await strictly(""),
+    "deployment.apps/genkan-operator-controller-manager created (server dry run)\n",
+  );
+  assert.match(
+    await strictly("s/allowPrivilegeEscalation: false/allowPrivilegeEscalation: true/"),
+    /would violate PodSecurity "restricted/,
+  );
+});
