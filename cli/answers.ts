@@ -1,5 +1,6 @@
 /** What the commands that read a cluster do: each is some kinds to read and a pure function of them. Wiring only. */
 import type { Answer } from "#cli/answer.ts";
+import { bundle as gather } from "#cli/bundle/bundle.ts";
 import type { Client } from "#cli/explain/client.ts";
 import * as explaining from "#cli/explain/command.ts";
 import { listOwners } from "#cli/list/owners.ts";
@@ -49,6 +50,11 @@ export async function explain(
   client: Client | undefined,
 ): Promise<Answer> {
   return explaining.explain(await read(from, ...OF_PLANS, "speakers", "leases"), service, client);
+}
+
+/** With what the others answer. */
+export async function bundle(from: ReadOptions): Promise<Answer> {
+  return gather(from, { status, services: (of) => services(of, undefined), owners, pools, bgp, bfd });
 }
 
 export async function plan(from: ReadOptions, change: Change): Promise<Answer> {

@@ -17,7 +17,7 @@ import {
 } from "@kubernetes/client-node";
 import { statusOf } from "#common/kube/answer.ts";
 import { ConfigurationError, isGone, KubeError } from "#common/kube/error.ts";
-import { pathOf } from "#common/kube/resource.ts";
+import { pathOf, pods } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 
 /** Where a kind is in the API; the group of the core is "". */
@@ -34,12 +34,24 @@ export interface Selection {
   readonly fieldSelector?: string;
 }
 
+export interface LogSelection {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly lines: number;
+  readonly bytes: number;
+  /** Of the container that ran before this one. */
+  readonly isBefore: boolean;
+}
+
 /** What is read of a cluster. */
 export interface ClusterReader {
   /** Host and port of its API server. */
   readonly host: string;
   /** All objects of a kind; undefined if the cluster has no such kind. KubeError where it refuses. */
   list(kind: Kind, selection?: Selection): Promise<readonly KubeObject[] | undefined>;
+  /** The last lines of a container; undefined if there is no such pod or log. KubeError where the server refuses. */
+  log(wanted: LogSelection): Promise<string | undefined>;
   /** What the API server's clock said in its last answer; undefined before there was one. */
   now(): Date | undefined;
 }
@@ -70,7 +82,7 @@ export function openCluster(kubeconfig: string | undefined): ClusterReader {
 /** The server's URL may have a path, behind which the API begins (Rancher's proxy). */
 function readerOf(config: KubeConfig, server: string): ClusterReader {
   let now: Date | undefined;
-  const ask: Ask = async (path, query, what) => {
+  const textOf: AskText = async (path, query, what) => {
     const response = await answerTo(config, `${server.replace(/\/+$/, "")}${path}`, { query, what });
     const date = new Date(response.headers.date ?? "");
     if (!Number.isNaN(date.getTime())) now = date;
@@ -78,6 +90,11 @@ function readerOf(config: KubeConfig, server: string): ClusterReader {
     const code = response.httpStatusCode;
     if (code === 404) return undefined;
     if (code >= 400) throw new KubeError(what, statusOf(parsed(text), code));
+    return text;
+  };
+  const ask: Ask = async (path, query, what) => {
+    const text = await textOf(path, query, what);
+    if (text === undefined) return undefined;
     const value = parsed(text);
     if (value === undefined) throw new Error(`cannot ${what}: the answer is not JSON`);
     return value;
@@ -85,8 +102,30 @@ function readerOf(config: KubeConfig, server: string): ClusterReader {
   return {
     host: new URL(server).host,
     list: (kind, selection = {}) => listAll(ask, kind, selection),
+    log: (wanted) => readLog(textOf, wanted),
     now: () => now,
   };
+}
+
+/** The answer's body, or undefined for 404. */
+type AskText = (
+  path: string,
+  query: Readonly<Record<string, string>>,
+  what: string,
+) => Promise<string | undefined>;
+
+function readLog(
+  textOf: AskText,
+  { namespace, pod, container, lines, bytes, isBefore }: LogSelection,
+): Promise<string | undefined> {
+  const path = `${pathOf(pods, { namespace, name: pod })}/log`;
+  const query = {
+    container,
+    tailLines: String(lines),
+    limitBytes: String(bytes),
+    ...(isBefore && { previous: "true" }),
+  };
+  return textOf(path, query, `read the log of pod ${pod}`);
 }
 
 /** The answer's JSON, or undefined for 404. */

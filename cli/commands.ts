@@ -115,5 +115,10 @@ export function addClusterCommands(program: Command, shell: Shell): readonly str
     .option("-f, --filename <path>", "manifests to apply: a file, a folder, or - (may be repeated)", collect)
     .option("--drain <node>", "a node that is drained and switched off (may be repeated)", collect)
     .option("--without-pool <pool>", "a pool that is deleted (may be repeated)", collect);
+  add(
+    "bundle",
+    "Print all that somebody who helps would ask for, without secrets: objects, answers, logs.",
+    async (from) => (await answers()).bundle(from),
+  );
   return names;
 }

@@ -45,8 +45,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   kubectl(argv: readonly string[], options: RunOptions = {}): Promise<string> {
-    const kubeconfig = join(ROOT, `.lab/${this.instance}/control-plane/kubeconfig`);
-    return run([join(ROOT, ".lab/bin/kubectl"), "--kubeconfig", kubeconfig, ...argv], options);
+    return run([join(ROOT, ".lab/bin/kubectl"), "--kubeconfig", this.#kubeconfig, ...argv], options);
   }
 
   async get<T>(argv: readonly string[]): Promise<T> {
@@ -55,6 +54,15 @@ export class Cluster implements AsyncDisposable {
 
   apply(object: object): Promise<string> {
     return this.kubectl(["apply", "-f", "-"], { input: JSON.stringify(object) });
+  }
+
+  /** What the genkan command prints; rejected unless all is well. */
+  genkan(argv: readonly string[]): Promise<string> {
+    return run([process.execPath, join(ROOT, "cli/main.ts"), ...argv, "--kubeconfig", this.#kubeconfig]);
+  }
+
+  get #kubeconfig(): string {
+    return join(ROOT, `.lab/${this.instance}/control-plane/kubeconfig`);
   }
 
   /** The operator of another build, with the images that go with it: what a user's `kubectl apply -k` of a release does. */

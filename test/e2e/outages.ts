@@ -1,9 +1,10 @@
 /** Things that end by themselves or by somebody's hand, and what goes on meanwhile. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Bundle } from "#cli/bundle/bundle.ts";
 import { NAMESPACE } from "#test/e2e/installation.ts";
 import { until } from "#test/e2e/patience.ts";
-import { address4, ask, e2e, known, lab } from "#test/e2e/suite.ts";
+import { address4, ask, e2e, known, lab, NODES } from "#test/e2e/suite.ts";
 import { requireAnswered, requireLossless, traffic } from "#test/e2e/traffic.ts";
 
 const API_SILENT_MS = 20_000;
@@ -35,6 +36,19 @@ e2e("the owner's speaker is killed without a word: answered again in time", asyn
     await lab().on(owner, ["sh", "-c", script, "sh", lab().netnsOf(owner)]);
   });
   await lab().available();
+});
+
+e2e("a bundle has the killed speaker's last words, and those of the one that runs", async () => {
+  const { logs, missing } = JSON.parse(await lab().genkan(["bundle"])) as Bundle;
+  assert.deepEqual(missing, []);
+  const speakers = Object.entries(logs).filter(([title]) => title.endsWith("/speaker"));
+  assert.equal(speakers.length, NODES.length);
+  for (const [title, text] of speakers) assert.match(text, /"msg":/, title);
+  const before = Object.entries(logs).filter(([title]) => title.endsWith("/speaker (before)"));
+  assert.deepEqual(
+    before.map(([, text]) => text.includes('"msg":')),
+    [true],
+  );
 });
 
 e2e("the owner's node is cut off: answered again in time, by another node", async () => {

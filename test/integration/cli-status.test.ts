@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { LOADBALANCER_NAME } from "#api/names.ts";
+import type { Bundle } from "#cli/bundle/bundle.ts";
 import { addressPools, leases, loadBalancers, services } from "#common/kube/resource.ts";
 import { Audit } from "#test/integration/audit.ts";
 import { CliWorld, condition } from "#test/integration/cli-world.ts";
-import type { Ran } from "#test/integration/command.ts";
+import { KUBECTL, type Ran, run } from "#test/integration/command.ts";
 import { SYSTEM } from "#test/integration/controller-process.ts";
 import { commandsOf, runBlock } from "#test/integration/page-commands.ts";
 import { until } from "#test/until.ts";
@@ -100,6 +101,28 @@ async function runAll(heading: string): Promise<string> {
   for (const block of blocks) out += await runBlock(block, { kubeconfig: world.kubeconfig });
   return out;
 }
+
+test("a bundle has objects and answers without secrets, and says what its reader may not see", async () => {
+  const peer = `{ apiVersion: genkan.dev/v1beta1, kind: BGPPeer, metadata: { name: tor, namespace: ${SYSTEM} },
+    spec: { myASN: 64512, peerASN: 64513, peerAddress: 172.30.0.253, password: hunter2 } }`;
+  const manifest = ["apply", "--kubeconfig", world.kubeconfig, "-f", "-"];
+  assert.equal((await run(KUBECTL, manifest, peer)).code, 0);
+  const { code, out, err } = await world.genkan(["bundle"], alice);
+  assert.deepEqual([code, err], [0, ""]);
+  const { objects, answers, missing } = JSON.parse(out) as Bundle;
+  assert.deepEqual(
+    objects.bgpPeers?.map(({ metadata }) => metadata.name),
+    ["tor"],
+  );
+  assert.doesNotMatch(out, /hunter2|managedFields/);
+  assert.match(answers.services ?? "", /^default\/web /m);
+  assert.equal(objects.nodes?.length, 2);
+  assert.deepEqual(
+    missing.map(({ what }) => what),
+    ["eventsOfServices", "webhooks"],
+  );
+  assert.equal((await world.kubectl("delete", "bgppeer", "tor", "-n", SYSTEM)).code, 0);
+});
 
 test("genkan-view and genkan-admin are in Kubernetes' own roles, and edit writes no configuration", async () => {
   const can = async (role: string, verb: string): Promise<string> => {
@@ -291,9 +314,10 @@ test("no right of docs/cli.md is unused, and the lists were asked for page by pa
   const used = new Set(
     asked.map(({ verb, resource, namespace }) => `${verb} ${resource} ${namespace}`.trim()),
   );
-  const inSystem = ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers", "speakerstatuses", "leases"];
+  const ours = ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers", "speakerstatuses", "leases"];
+  const ofBundle = ["daemonsets", "deployments", "events", "pods"];
   const wanted = [
-    ...inSystem.map((resource) => `list ${resource} ${SYSTEM}`),
+    ...[...ours, ...ofBundle].map((resource) => `list ${resource} ${SYSTEM}`),
     ...["endpointslices", "namespaces", "nodes", "servicecidrs", "services"].map(
       (resource) => `list ${resource}`,
     ),
