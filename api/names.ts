@@ -92,8 +92,9 @@ export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
 /**
  * Ports that the processes listen on. The speaker's are on the node's own network: 7472 has health on loopback and
  * metrics at the node's address. Operator and controller have health at one port and metrics at the other. `probe`: UDP,
- * inside tunnels between nodes only (docs/dataplane.md, "Host firewalls"). `gossip`: UDP and TCP between the nodes' own
- * addresses, unless spec.membership.port is another one; not memberlist's 7946, which MetalLB and others have.
+ * inside tunnels between nodes only. `sync`: UDP, multicast between nodes (docs/dataplane.md, "Host firewalls"). `gossip`:
+ * UDP and TCP between the nodes' own addresses, unless spec.membership.port is another one; not memberlist's 7946, which
+ * MetalLB and others have.
  */
 export const PORT = {
   webhook: 9443,
@@ -103,6 +104,7 @@ export const PORT = {
   speaker: 7472,
   probe: 7473,
   gossip: 7474,
+  sync: 7475,
   bgp: 179,
 } as const;
 

@@ -288,7 +288,8 @@ export const METRICS = {
     unit: "packets",
     shownBy: "speaker",
     labels: {
-      reason: "`tunnel_source`, `tunnel_content`, `no_pod`, `source_ranges`, `no_port` or `no_address`",
+      reason:
+        "`tunnel_source`, `tunnel_content`, `no_pod`, `source_ranges`, `no_port`, `no_address` or `sync_source`",
     },
     meaning: "Packets that forwarding let no further, by reason, since the node's table was made.",
   },

@@ -115,8 +115,8 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
   ],
   [
     "a field that is not supported",
-    view({ loadBalancer: balancer({}, { forwarding: { connectionSync: true } }) }),
-    { Valid: /^False Invalid spec\.forwarding\.connectionSync/, Degraded: /^True Invalid/ },
+    view({ loadBalancer: balancer({}, { forwarding: { returnPath: "SNAT" } }) }),
+    { Valid: /^False Invalid spec\.forwarding\.returnPath/, Degraded: /^True Invalid/ },
   ],
   ["a write refused", view(), { Degraded: /^True ApplyFailed Role x: forbidden/ }, ["Role x: forbidden"]],
   [

@@ -63,10 +63,10 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
 }
 
 function isSame(a: ForwardingInput, b: ForwardingInput): boolean {
-  const around = ({ nodeAddresses, members, routed }: ForwardingInput): unknown => [
-    nodeAddresses,
-    members,
-    routed,
+  const around = ({ nodeAddresses, members, routed, settings, sync }: ForwardingInput): unknown => [
+    ...[nodeAddresses, members, routed, settings],
+    // Who of the others lives changes nothing in the kernel.
+    ...[sync?.link, sync?.address],
   ];
   return a.ports === b.ports && a.vips === b.vips && isDeepStrictEqual(around(a), around(b));
 }

@@ -22,6 +22,7 @@ import {
   type PortPlan,
 } from "./plan/plan.ts";
 import { rulesFor } from "./plan/rules.ts";
+import { sharing } from "./plan/sharing.ts";
 import { sameItems } from "./plan/sorted-keys.ts";
 
 export interface PlanningParts {
@@ -118,12 +119,13 @@ export class Planning {
   }
 
   /** Plans what the kernel is to forward. */
-  async forwarding(): Promise<ForwardingInput> {
+  async forwarding({ connectionSync }: LoadBalancerView): Promise<ForwardingInput> {
     const { node, knowledge } = this.#parts;
     await this.planPorts();
     const nodeAddresses = knowledge.nodes.get(node)?.addresses ?? {};
     const { ports, members, routed } = this.#ports;
-    return { nodeAddresses, ports, vips: this.#attraction.vips, members, routed };
+    const input = { nodeAddresses, ports, vips: this.#attraction.vips, members, routed };
+    return connectionSync ? { ...input, ...sharing(this.#parts) } : input;
   }
 
   /** Also in mode KubeProxy, where it shows what is left out. */

@@ -1,6 +1,6 @@
 /** Whether this node does its work, what keeps it from it, and whether the next node's speaker may be replaced. */
 import type { Applied, Trouble } from "./apply.ts";
-import type { Refusal } from "./forwarding/types.ts";
+import type { Refusal, SyncTrouble } from "./forwarding/types.ts";
 import type { LinkProblem } from "./layer2/messages.ts";
 import type { Role } from "./plan/role.ts";
 
@@ -9,6 +9,7 @@ export class Readiness {
   #isCounted = false;
   #refused: readonly Refusal[] = [];
   #lastWrites = 0;
+  #syncTrouble: SyncTrouble | undefined | null = null;
   #forwardingTrouble: Trouble | undefined;
   #announcingTrouble: Trouble | undefined;
 
@@ -33,6 +34,11 @@ export class Readiness {
   /** The changes of the last pass that wrote anything. */
   get lastWrites(): number {
     return this.#lastWrites;
+  }
+
+  /** Why connections are not shared, as of the last pass that could be made; null: there was none. */
+  get syncTrouble(): SyncTrouble | undefined | null {
+    return this.#syncTrouble;
   }
 
   get forwardingTrouble(): Trouble | undefined {
@@ -68,17 +74,20 @@ export class Readiness {
     this.#announcingTrouble = announcing.cannotSend ?? linkTrouble(announcing);
     const hasForwarded = applied.forwardingTrouble === undefined;
     if (hasForwarded) this.#refused = applied.reconciled?.refused ?? [];
+    if (applied.reconciled !== undefined) this.#syncTrouble = applied.reconciled.syncTrouble;
     const writes = applied.reconciled?.writes ?? 0;
     if (writes > 0) this.#lastWrites = writes;
     const canSend = announcing.cannotSend === undefined;
     // A fault of one moment does not end the readiness of a node that was ready.
-    this.#isReady = canSend && !applied.isUnable && ((hasForwarded && applied.isComplete) || this.#isReady);
+    const isMade = hasForwarded && applied.isComplete && applied.reconciled?.isGathering !== true;
+    this.#isReady = canSend && !applied.isUnable && (isMade || this.#isReady);
   }
 
   /** This node has nothing to do any more; `error`: what of ours is still in the kernel, and why. */
   left(error?: Trouble): void {
     this.#isReady = false;
     this.#refused = [];
+    this.#syncTrouble = null;
     this.#announcingTrouble = undefined;
     this.#forwardingTrouble = error;
   }
@@ -89,7 +98,7 @@ export class Readiness {
    */
   unsettled(role: Role): string | undefined {
     if (role !== "Active" || this.troubles.length > 0) return undefined;
-    if (!this.#isReady) return "the kernel is not programmed yet";
+    if (!this.#isReady) return "the kernel is not programmed yet, or has not heard of all connections";
     return this.#isCounted ? undefined : "this node's Lease has not come back from the API server yet";
   }
 }

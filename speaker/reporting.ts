@@ -2,7 +2,7 @@
 import type { Clock } from "#common/clock.ts";
 import { BUILD } from "#common/version.ts";
 import type { Applied, Trouble } from "./apply.ts";
-import type { Refusal } from "./forwarding/types.ts";
+import type { Refusal, SyncTrouble } from "./forwarding/types.ts";
 import type { LoadBalancerView } from "./known/view.ts";
 import type { Attractor, Forwarder, Knowledge, Links, Members, Router } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
@@ -11,6 +11,7 @@ import type { Role } from "./plan/role.ts";
 import type { SpeakerEvents } from "./report/events.ts";
 import { refusedByKernel } from "./report/left-out.ts";
 import type { Reporter } from "./report/reporter.ts";
+import { sharingOf } from "./report/sharing.ts";
 import { statusOf } from "./report/status.ts";
 import type { SelfProbe } from "./selfprobe/selfprobe.ts";
 
@@ -39,6 +40,8 @@ export interface Work {
   readonly announcingTrouble: Trouble | undefined;
   /** What the kernel did not take of single Services, in the last pass that came through. */
   readonly refused: readonly Refusal[];
+  /** Why connections are not shared; null: nothing was forwarded yet. */
+  readonly syncTrouble: SyncTrouble | undefined | null;
   /** The changes of the last pass that wrote anything. */
   readonly lastWrites: number;
   /** Peers of sessions that an earlier speaker had, and that are not back. */
@@ -91,6 +94,7 @@ export class Reporting {
         translated: work.ports.translated,
         firewallTrouble: probe.trouble,
         gossipTrouble: this.#parts.members.gossipTrouble,
+        sharing: sharingOf(loadBalancer, work.syncTrouble),
         leftOut: leftOutOf(work),
         unusable: [...this.#parts.knowledge.unusable(), ...this.#parts.members.unusable()],
         conflicts: attractor.contested(),

@@ -94,6 +94,10 @@ function world() {
     goOn: () => {
       forwarder.whole = undefined;
     },
+    /** Whether it waits for others' connections. */
+    gather: (isGathering: boolean) => {
+      forwarder.isGathering = isGathering;
+    },
     /** What stands in the way of single ports from now on. */
     obstruct: (...marks: string[]) => {
       forwarder.conflicts = marks;
@@ -312,4 +316,19 @@ test("a pass that gave way makes nobody ready, and takes readiness from nobody; 
   await speaker.pass();
   assert.equal(told.at(-1)?.length, 3);
   assert.deepEqual(condition("ForwardingReady").slice(0, 2), ["True", "Programmed"]);
+});
+
+test("a node that waits for others' connections attracts nothing new, and keeps what it attracts", async () => {
+  const { speaker, told, judge, gather } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  gather(true);
+  for (const _ of [1, 2]) await speaker.pass();
+  assert.deepEqual(told, []);
+  assert.match(speaker.unsettled ?? "", /connections/);
+  gather(false);
+  for (const _ of [1, 2]) await speaker.pass();
+  assert.deepEqual(told.at(-1), [`${VIP}/32`]);
+  gather(true);
+  await speaker.pass();
+  assert.deepEqual(told.at(-1), [`${VIP}/32`]);
 });

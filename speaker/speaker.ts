@@ -206,7 +206,7 @@ export class Speaker {
   /** Asked for when what can be taken over at once was: so routes go out first, too. */
   #forwarding(loadBalancer: LoadBalancerView): Promise<ForwardingInput> {
     this.#advertise(loadBalancer);
-    return this.#planning.forwarding();
+    return this.#planning.forwarding(loadBalancer);
   }
 
   /**
@@ -263,7 +263,7 @@ export class Speaker {
 
   #workNow(): Work {
     const { attraction, ports } = this.#planning;
-    const { forwardingTrouble, announcingTrouble, refused, lastWrites } = this.#readiness;
+    const { forwardingTrouble, announcingTrouble, refused, syncTrouble, lastWrites } = this.#readiness;
     return {
       loadBalancer: this.#parts.knowledge.loadBalancer(),
       role: this.#role,
@@ -272,6 +272,7 @@ export class Speaker {
       forwardingTrouble,
       announcingTrouble,
       refused,
+      syncTrouble,
       lastWrites,
       formerSessions: this.#missing(),
       isRemoved: this.#isRemoved,

@@ -89,6 +89,12 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     otherwise:
       "False: of the nodes in the message, or of all, a death is noticed by its Lease, which takes up to 5 seconds.",
   },
+  ConnectionsShared: {
+    of: "SpeakerStatus",
+    isTrue: "The node tells other nodes of its connections, and hears of theirs.",
+    otherwise:
+      "False: connections are not shared, or not with all; the node forwards all the same. It is not there while spec.forwarding.connectionSync is not true.",
+  },
   Removed: {
     of: "SpeakerStatus",
     isTrue: "Nothing of ours is left on the node.",

@@ -18,6 +18,7 @@ export const ConditionType = {
   InputsUsable: "InputsUsable",
   FirewallOpen: "FirewallOpen",
   MembersHeard: "MembersHeard",
+  ConnectionsShared: "ConnectionsShared",
   Removed: "Removed",
   Contested: "Contested",
 } as const;

@@ -41,7 +41,7 @@ export const FORWARDING: Faults = {
     ],
     [
       "the table is built before it is filled",
-      "const filling = { ...service, scheduler: NONE };",
+      "const filling = { ...service, scheduler: NO_SCHEDULER };",
       "const filling = { ...service, scheduler: server.scheduler };",
     ],
   ],
@@ -73,8 +73,18 @@ export const FORWARDING: Faults = {
     ],
     [
       "tier 2 for nodes without a pod",
-      "return hasLocalPod(port) ? [first, markOf(port.id, 2, routingBit)] : [first];",
+      "return hasLocalPod(port) || sharesConnections ? [first, markOf(port.id, 2, routingBit)] : [first];",
       "return [first, markOf(port.id, 2, routingBit)];",
+    ],
+    [
+      "tier 2 only for nodes with a pod, though connections are shared",
+      "return hasLocalPod(port) || sharesConnections ? [first,",
+      "return hasLocalPod(port) ? [first,",
+    ],
+    [
+      "a table for tier 2 on a node without a pod",
+      "return tierOf(mark) === 1 || hasLocalPod(port) ? port.scheduler : NO_SCHEDULER;",
+      "return port.scheduler;",
     ],
     ["the order of endpoints is that of the input", ".sort(byAddress);", ";"],
     ["a range of the other family counts", ".filter((range) => range.family === family)", ""],

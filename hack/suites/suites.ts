@@ -86,7 +86,7 @@ export const SUITES: readonly Suite[] = [
   {
     // Under kernels with ip_vs, one after the other: guests, if this one has none. A guest has one processor.
     name: "kernels",
-    patterns: ["test/dataplane/!(ipvs).test.ts", "test/layer2/selfprobe.test.ts"],
+    patterns: ["test/dataplane/!(ipvs|sharing).test.ts", "test/layer2/selfprobe.test.ts"],
     sharing: "apart",
     atOnce: 2,
     limitMinutes: 60,
@@ -95,7 +95,7 @@ export const SUITES: readonly Suite[] = [
   {
     // Three nodes with speakers and pods under a kernel with ip_vs, an API server and clients beside them.
     name: "ipvs",
-    patterns: ["test/dataplane/ipvs.test.ts", "test/bgp/ecmp.test.ts", "test/hostile/*.test.ts"],
+    patterns: ["test/dataplane/{ipvs,sharing}.test.ts", "test/bgp/ecmp.test.ts", "test/hostile/*.test.ts"],
     sharing: "alone",
     atOnce: 1,
     limitMinutes: 60,

@@ -5,7 +5,8 @@ import type { Operation } from "#speaker/netlink/ipvs.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
 import { Forwarding } from "./forwarding.ts";
-import type { ForwardedPort, ForwardingInput } from "./types.ts";
+import { markOf } from "./mark.ts";
+import { DEFAULT_SETTINGS, type ForwardedPort, type ForwardingInput } from "./types.ts";
 
 const BAD = "192.0.2.255";
 const port = (id: number, ...addresses: string[]): ForwardedPort => ({
@@ -331,4 +332,41 @@ test("what a pass had in hand when it failed is looked at by the next one", asyn
   await forwarding.reconcile(wanting(...others));
   for (const { id } of ports)
     assert.deepEqual(reals(0x1000 | id), ["10.0.0.1 8080", "10.0.0.2 8080", "10.0.0.4 8080"]);
+});
+
+test("who began to take in others' connections holds until all that are in use were told of and could be bound", async () => {
+  const { kernel, clock, forwarding } = world();
+  const peers = [{ node: "n2", address: "192.0.2.2" }];
+  const sync = { link: { name: "eth0", index: 2 }, address: "192.0.2.1", peers };
+  const input = wanting(port(1, "10.0.0.1"));
+  const holds = async (more: Partial<ForwardingInput> = { sync }): Promise<boolean> =>
+    (await forwarding.reconcile({ ...input, ...more })).isGathering ?? false;
+  assert.equal(await holds(), false, "an earlier process began it");
+  await clock.advance(60_000);
+  kernel.skeleton.syncStartedAt = clock.now();
+  assert.equal(await holds(), true);
+  assert.equal(await holds({ sync: { ...sync, peers: [] } }), false, "there is nobody to tell");
+  assert.equal(await holds({}), false, "nothing is shared");
+  kernel.skeleton.syncTrouble = { code: "SyncUnheard", message: "" };
+  assert.equal(await holds(), false, "waiting would not help");
+  kernel.skeleton.syncTrouble = undefined;
+  await clock.advance(5_999);
+  assert.equal(await holds(), true);
+  await clock.advance(1);
+  assert.equal(await holds(), false);
+});
+
+test("the audit finds nothing wrong with a list that is only bound to, and finds one that got a scheduler", async () => {
+  const { kernel, forwarding } = world();
+  const { servers } = kernel.present;
+  const settings = { ...DEFAULT_SETTINGS, sharesConnections: true };
+  const input = { ...wanting(port(1, "10.0.0.1")), settings };
+  await forwarding.reconcile(input);
+  const second = servers.get(`2/${markOf(1, 2, settings.routingBit)}`);
+  assert.equal(second?.service.scheduler, "none");
+  assert.equal(await forwarding.audit(), 0);
+  second.service = { ...second.service, scheduler: "mh" };
+  assert.equal(await forwarding.audit(), 1);
+  await forwarding.reconcile(input);
+  assert.equal(second.service.scheduler, "none");
 });

@@ -25,6 +25,7 @@ import {
   type ForwardingInput,
   NO_COUNTS,
   type Reconciled,
+  type SyncTrouble,
 } from "#speaker/forwarding/types.ts";
 import { Wanted } from "#speaker/forwarding/wanted.ts";
 import { NetlinkError } from "#speaker/netlink/error.ts";
@@ -52,6 +53,14 @@ interface Kept {
 /** Before anything was settled. */
 const NOT_SETTLED: Settled = { isComplete: false, whole: new Set() };
 
+/** A connection in use is told of every 3 s, and a message may wait for 2 s; it is bound only where its pods are known. */
+const GATHER_MS = 6_000;
+
+function withoutLink({ settings, sync }: ForwardingInput): SyncTrouble | undefined {
+  if (settings?.sharesConnections !== true || sync !== undefined) return undefined;
+  return { code: "NoSyncLink", message: "no link of this node has the address of its Node object" };
+}
+
 export class Forwarding {
   readonly #kernel: ForwardingKernel;
   readonly #options: ForwardingOptions;
@@ -61,6 +70,8 @@ export class Forwarding {
   #cancelAudit: Cancel | undefined;
   #passes = 0;
   #changes = 0;
+  /** Of the first pass that came to its end. */
+  #completeAt: number | undefined;
 
   constructor(kernel: ForwardingKernel, options: ForwardingOptions) {
     this.#kernel = kernel;
@@ -94,6 +105,8 @@ export class Forwarding {
       this.#changes += pass.changes.total;
       this.#auditSoon();
     }
+    if (settled.isComplete) this.#completeAt ??= this.#options.clock.now();
+    const syncTrouble = this.#kernel.skeleton.syncTrouble ?? withoutLink(input);
     return {
       ...settled,
       writes: this.#kernel.counter.written - before,
@@ -101,13 +114,23 @@ export class Forwarding {
       counts: pass.changes.counts,
       conflicts: pass.conflicts,
       refused: [...this.#kept.wanted.leftOut, ...this.#refusals.list()],
+      ...(syncTrouble === undefined ? {} : { syncTrouble }),
+      ...(this.#isGathering(input) ? { isGathering: true } : {}),
     };
+  }
+
+  #isGathering({ sync }: ForwardingInput): boolean {
+    const { syncStartedAt, syncTrouble } = this.#kernel.skeleton;
+    if (sync === undefined || sync.peers.length === 0) return false;
+    if (syncStartedAt === undefined || syncTrouble !== undefined) return false;
+    const since = Math.max(syncStartedAt, this.#completeAt ?? Number.POSITIVE_INFINITY);
+    return this.#options.clock.now() - since < GATHER_MS;
   }
 
   async #pass(input: ForwardingInput, pass: Passing, isDue: () => boolean): Promise<Settled> {
     await this.#update(input);
-    const { contents, wanted, findings } = this.#kept;
-    const changes = await this.#ensureSkeleton(wanted, contents, pass);
+    const { contents, findings } = this.#kept;
+    const changes = await this.#ensureSkeleton(input, pass);
     for (const change of changes) pass.changes.add(change);
     if (!(await this.#compare(changes, isDue))) return NOT_SETTLED;
     contents.find(findings.entries);
@@ -208,7 +231,8 @@ export class Forwarding {
     }
   }
 
-  #ensureSkeleton(wanted: Wanted, contents: Contents, { changes }: Passing): Promise<Change[]> {
+  #ensureSkeleton({ sync }: ForwardingInput, { changes }: Passing): Promise<Change[]> {
+    const { wanted, contents } = this.#kept;
     const { settings, nodeAddresses, knowsMembers } = wanted;
     const admitting = (): Map<string, readonly Element[]> =>
       new Map(ADMITTING_SETS.map((set) => [set, wanted.elements.get(set)?.list() ?? []]));
@@ -216,6 +240,8 @@ export class Forwarding {
       settings,
       nodeAddresses,
       knowsMembers,
+      ...(sync === undefined ? {} : { sync }),
+      now: this.#options.clock.now(),
       remoteEndpoints: wanted.sampleRemotes(),
       admitting,
       fill: (add) => contents.fill(add, changes),

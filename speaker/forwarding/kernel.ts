@@ -4,7 +4,7 @@
  * kernel in memory.
  */
 
-import type { Change, Element, ForwardingPlan } from "#speaker/forwarding/types.ts";
+import type { Change, Element, ForwardingPlan, SyncInput, SyncTrouble } from "#speaker/forwarding/types.ts";
 import type { NetlinkError } from "#speaker/netlink/error.ts";
 import type {
   MarkService,
@@ -70,6 +70,10 @@ export interface RouteTable {
 
 /** What the skeleton depends on. */
 export interface SkeletonInput extends Pick<ForwardingPlan, "settings" | "nodeAddresses" | "knowsMembers"> {
+  /** Absent: connections are not shared. */
+  readonly sync?: SyncInput;
+  /** Milliseconds, monotonic. */
+  readonly now: number;
   /** Some remote pods. The way to them decides the segment size. */
   readonly remoteEndpoints: readonly string[];
   /** Elements of those sets that would turn somebody away while they are empty, by set. */
@@ -85,6 +89,10 @@ export interface SkeletonInput extends Pick<ForwardingPlan, "settings" | "nodeAd
 export interface Skeleton {
   /** Returns what was not as wanted and was put right. Throws ForwardingError, NetlinkError. */
   ensure(wanted: SkeletonInput): Promise<Change[]>;
+  /** Why connections are not shared, as of the last `ensure`. */
+  readonly syncTrouble: SyncTrouble | undefined;
+  /** When this process began to take in connections, by `SkeletonInput.now`; undefined: an earlier one did. */
+  readonly syncStartedAt: number | undefined;
   /** Removes the policy rules, so that no packet sees our routes any more. This is the first step of a removal. */
   closeWay(): void;
   /** Removes all the rest, and puts back the settings that were found. */

@@ -2,13 +2,20 @@
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { PORT } from "#api/names.ts";
+import { type Beacon, ConnectionSync } from "#speaker/forwarding/connection-sync.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { KernelRoutes } from "#speaker/forwarding/routes.ts";
-import { TABLE } from "#speaker/forwarding/sets.ts";
+import { HEARD, TABLE } from "#speaker/forwarding/sets.ts";
 import { KernelSkeleton } from "#speaker/forwarding/skeleton.ts";
+import { SYNC_GROUP } from "#speaker/forwarding/sync-rules.ts";
 import type { SysctlFiles } from "#speaker/forwarding/sysctl.ts";
 import { ForwardingError } from "#speaker/forwarding/types.ts";
+import { DatagramSender } from "#speaker/native/datagram.ts";
+import { formatAddress } from "#speaker/netlink/bytes.ts";
 import { Ipvs } from "#speaker/netlink/ipvs.ts";
+import { IpvsDaemons } from "#speaker/netlink/ipvs-daemon.ts";
+import { listLinks } from "#speaker/netlink/link.ts";
 import { NftTable } from "#speaker/netlink/nftables.ts";
 import { NetlinkSocket, PROTOCOL, type WriteCounter } from "#speaker/netlink/socket.ts";
 
@@ -64,6 +71,34 @@ function runNft(text: string, counter: WriteCounter): Promise<void> {
   });
 }
 
+/** Throws SocketError. */
+function sendBeacon({ family, from, link, bytes }: Beacon): void {
+  const to = { address: SYNC_GROUP[family], port: PORT.sync };
+  const sender = new DatagramSender({ family, address: from, link, ports: [0], to, hops: 1 });
+  try {
+    sender.send(bytes);
+  } finally {
+    sender.close();
+  }
+}
+
+function connectionSync(sockets: {
+  readonly route: NetlinkSocket;
+  readonly generic: NetlinkSocket;
+  readonly table: NftTable;
+}): ConnectionSync {
+  const { route, generic, table } = sockets;
+  return new ConnectionSync({
+    daemons: new IpvsDaemons(generic),
+    mtuOf: (link) => listLinks(route).find(({ name }) => name === link)?.mtu,
+    heard(family) {
+      const elements = table.elements(`${HEARD}${family === "IPv4" ? "4" : "6"}`);
+      return new Set(elements.map(({ key }) => formatAddress(Buffer.from(key, "hex"))));
+    },
+    beacon: sendBeacon,
+  });
+}
+
 export interface KernelOptions {
   /** /proc/sys, or where it is mounted writably. */
   readonly sysctlRoot: string;
@@ -88,11 +123,13 @@ export function openForwardingKernel({ sysctlRoot, aroundNft }: KernelOptions): 
     const table = new NftTable(open(PROTOCOL.netfilter), TABLE, open(PROTOCOL.netfilter));
     const run = (text: string): Promise<void> => runNft(text, counter);
     const nft = aroundNft === undefined ? run : (text: string) => aroundNft(run, text);
+    const generic = open(PROTOCOL.generic);
+    const sync = connectionSync({ route, generic, table });
     return {
-      servers: new Ipvs(open(PROTOCOL.generic), open(PROTOCOL.generic)),
+      servers: new Ipvs(generic, open(PROTOCOL.generic)),
       elements: table,
       routes: new KernelRoutes(route, open(PROTOCOL.route)),
-      skeleton: new KernelSkeleton({ route, table, nft, sysctls: sysctlFiles(sysctlRoot, counter) }),
+      skeleton: new KernelSkeleton({ route, table, nft, sync, sysctls: sysctlFiles(sysctlRoot, counter) }),
       counter,
       close,
     };

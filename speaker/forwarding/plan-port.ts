@@ -24,6 +24,7 @@ import type {
   RealServer,
   VirtualServer,
 } from "#speaker/forwarding/types.ts";
+import { NO_SCHEDULER } from "#speaker/netlink/ipvs.ts";
 
 export type SetElement = readonly [set: string, element: Element];
 
@@ -160,15 +161,26 @@ const hasLocalPod = ({ endpoints }: ForwardedPort): boolean => endpoints.some(({
 
 /** The one of `planPort` that has the mark. */
 export function planServer(port: ForwardedPort, mark: number): VirtualServer {
-  return (tierOf(mark) === 1 ? tier1 : tier2)(port, mark, sortedEndpoints(port));
+  const sorted = sortedEndpoints(port);
+  if (tierOf(mark) === 1) return tier1(port, mark, sorted);
+  return { ...tier2(port, mark, sorted), scheduler: schedulerOf(port, mark) };
+}
+
+/** That of the port's virtual server with the mark. */
+export function schedulerOf(port: ForwardedPort, mark: number): string {
+  // Without a pod here no packet comes by tier 2. It binds what the pods' nodes tell of, and a table would take memory.
+  return tierOf(mark) === 1 || hasLocalPod(port) ? port.scheduler : NO_SCHEDULER;
 }
 
 /** Marks of the port's virtual servers. */
-export function marksOfPort(port: ForwardedPort, { routingBit }: ForwardingSettings): number[] {
+export function marksOfPort(
+  port: ForwardedPort,
+  { routingBit, sharesConnections }: ForwardingSettings,
+): number[] {
   if (port.endpoints.length === 0) return [];
   const first = markOf(port.id, 1, routingBit);
-  // On a node without a pod of the port, no packet would ever match tier 2, and it takes 37 KB of kernel memory.
-  return hasLocalPod(port) ? [first, markOf(port.id, 2, routingBit)] : [first];
+  // On a node without a pod of the port, no packet would ever match tier 2; only what other nodes tell of does.
+  return hasLocalPod(port) || sharesConnections ? [first, markOf(port.id, 2, routingBit)] : [first];
 }
 
 /** Throws for values that no port can have. */
@@ -183,6 +195,6 @@ export function planElements(port: ForwardedPort, settings: ForwardingSettings):
     ...marking(port, ["tier1v", "error1v"], key, mark1),
     ...sourceElements(port, key),
     ...endpointElements(port.family, sortedEndpoints(port), key),
-    ...(mark2 === undefined ? [] : marking(port, ["tier2v", "error2v"], key, mark2)),
+    ...(mark2 === undefined ? [] : marking(port, hasLocalPod(port) ? ["tier2v", "error2v"] : [], key, mark2)),
   ];
 }

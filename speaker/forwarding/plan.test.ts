@@ -4,7 +4,13 @@ import fc from "fast-check";
 import { FAMILIES, parseRange } from "#api/address.ts";
 import { addressKey, admittedSet, named, portKey } from "./elements.ts";
 import { planForwarding } from "./plan.ts";
-import { type ForwardedEndpoint, type ForwardedPort, type ForwardingPlan, PROTOCOLS } from "./types.ts";
+import {
+  DEFAULT_SETTINGS,
+  type ForwardedEndpoint,
+  type ForwardedPort,
+  type ForwardingPlan,
+  PROTOCOLS,
+} from "./types.ts";
 
 const VIP = "192.0.2.1";
 const KEY = portKey(VIP, "TCP", 80);
@@ -92,6 +98,24 @@ for (const { what, ports, tier1, tier2 } of CASES) {
     assert.deepEqual(weights(plan(ports), 0x3001), tier2);
   });
 }
+
+test("where connections are shared, the list of tier 2 is there without a pod here, and gives no new connection", () => {
+  const settings = { ...DEFAULT_SETTINGS, sharesConnections: true };
+  const shared = planForwarding({
+    nodeAddresses: {},
+    ports: [port([remote, draining])],
+    vips: [VIP],
+    settings,
+  });
+  assert.deepEqual(weights(shared, 0x3001), ["10.1.0.10 tunnel 0", "10.1.0.11 tunnel 0"]);
+  const schedulers = shared.virtualServers.map(({ scheduler }) => scheduler);
+  assert.deepEqual(schedulers, ["mh", "none"]);
+  assert.deepEqual([shared.elements.tier2v4, shared.elements.marks?.length], [[], 2]);
+  assert.deepEqual(
+    planForwarding({ nodeAddresses: { IPv4: "10.0.0.1" }, ports: [port([local])], vips: [VIP], settings }),
+    { ...plan(port([local])), settings },
+  );
+});
 
 test("affinity leaves the client's port out of the hash; another scheduler has no flags", () => {
   const flags = (more: Partial<ForwardedPort>): number | undefined =>

@@ -2,6 +2,7 @@
 import { markValue } from "#speaker/forwarding/elements.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { HEARD } from "#speaker/forwarding/sets.ts";
 import type { Slices } from "#speaker/forwarding/slices.ts";
 import type { Element } from "#speaker/forwarding/types.ts";
 import type { NetlinkError } from "#speaker/netlink/error.ts";
@@ -31,7 +32,7 @@ function ownMarks({ elements }: ForwardingKernel): Set<string> {
 
 async function unmark({ elements }: ForwardingKernel, slices: Slices): Promise<void> {
   for (const set of elements.sets()) {
-    if (set === "marks") continue;
+    if (set === "marks" || set.startsWith(HEARD)) continue;
     const all: Element[] = [];
     for (const part of elements.walk(set)) all.push(...part);
     for (let start = 0; start < all.length; start += AT_ONCE) {

@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { planForwarding } from "./plan.ts";
-import { rulesetText } from "./ruleset.ts";
+import { type RulesetInput, rulesetText } from "./ruleset.ts";
 import { setsText } from "./sets.ts";
 import { DEFAULT_SETTINGS } from "./types.ts";
 
 const both = { IPv4: "10.0.0.1", IPv6: "fd00::1" };
-const text = rulesetText({
+const input: RulesetInput = {
   settings: DEFAULT_SETTINGS,
   nodeAddresses: both,
   knowsMembers: true,
   mtu: 1500,
   saved: ["link.tunl0=down"],
-});
+};
+const text = rulesetText(input);
 const rules = (chain: string, from = text): string[] =>
   from.split("\n").flatMap((line) => line.split(`add rule inet genkan ${chain} `).slice(1));
 
@@ -98,7 +99,8 @@ test("no concatenation of intervals has a protocol in it: nft 1.0.6 makes rules 
 test("the sets that are planned are those that are made", () => {
   const made = [...setsText().matchAll(/^ (?:set|map) (\S+) /gm)].map(([, name]) => name);
   const planned = Object.keys(planForwarding({ nodeAddresses: both, ports: [], vips: [] }).elements);
-  assert.deepEqual(made.toSorted(), planned.toSorted());
+  const byPackets = ["heard4", "heard6"];
+  assert.deepEqual(made.toSorted(), [...planned, ...byPackets].toSorted());
 });
 
 test("sets of older builds are removed, there or not, after the rules that asked them", () => {
@@ -128,4 +130,17 @@ test("no name of a protocol is looked up: the image has no /etc/protocols", () =
     [],
   );
   assert.ok(named.includes("58"));
+});
+
+test("connections are told by members alone, on the node network's link; else by nobody", () => {
+  const rulesOf = (more: Partial<RulesetInput>): string[] =>
+    rulesetText({ ...input, ...more })
+      .split("\n")
+      .filter((line) => line.startsWith("add rule inet genkan sync "));
+  const drops = (rules: readonly string[]): number => rules.filter((rule) => rule.endsWith(" drop")).length;
+  const shared = rulesOf({ syncLink: "eth0" });
+  assert.deepEqual([shared.length, drops(shared)], [4, 2]);
+  assert.match(shared[0] ?? "", /iifname "eth0" ip saddr @members4 update @heard4 \{ ip saddr \} accept$/);
+  for (const rules of [rulesOf({}), rulesOf({ syncLink: "eth0", knowsMembers: false })])
+    assert.deepEqual([rules.length, drops(rules)], [2, 2]);
 });

@@ -6,6 +6,7 @@
 import { arrivals, guards } from "#speaker/forwarding/guard.ts";
 import { type NodeAddresses, probesArrived, probesMarked } from "#speaker/forwarding/probe-rules.ts";
 import { RETIRED, setsText, TABLE } from "#speaker/forwarding/sets.ts";
+import { syncRules } from "#speaker/forwarding/sync-rules.ts";
 import { type ForwardingSettings, PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { BOTH, destinationOf, NO_HOOK, V4, V6, type Words } from "#speaker/forwarding/words.ts";
 
@@ -19,6 +20,8 @@ export interface RulesetInput {
   readonly knowsMembers: boolean;
   /** Of the way to remote pods, bytes. */
   readonly mtu: number;
+  /** Of the node network, by which members tell of their connections; absent: nobody may. */
+  readonly syncLink?: string;
   /** Lines to keep for removal: `net.ipv4.vs.conntrack=0`. */
   readonly saved: readonly string[];
 }
@@ -113,6 +116,7 @@ export function rulesetText(wanted: RulesetInput): string {
     mss: segmentSize(wanted.mtu),
     masquerade_back: sourceNat(),
     echo: echo(wanted),
+    sync: syncRules(wanted.syncLink, knowsMembers),
     // Nothing jumps there: a place in the kernel for what removal restores, with just the lifetime of the change.
     saved: [NO_HOOK, ...wanted.saved.map((line) => `return comment "${line}"`)],
   };

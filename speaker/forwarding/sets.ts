@@ -22,7 +22,12 @@ export const COUNTERS = {
   noPort: "no_port",
   /** A packet for an address that is routed to nodes and that nobody has. */
   noAddress: "no_address",
+  /** Tells of connections, and is from no member or by another link than the node network's. */
+  syncSource: "sync_source",
 } as const;
+
+/** Filled by packets, and emptied by time. */
+export const HEARD = "heard";
 
 const PORT = {
   v4: "ipv4_addr . inet_proto . inet_service",
@@ -51,6 +56,8 @@ function declarations(version: "v4" | "v6"): string[] {
     `set guarded${digit} { type ${address}; }`,
     `set admitted_ping${digit} { type ${address} . ${address}; flags interval; }`,
     `set members${digit} { type ${address}; }`,
+    // The rules put in there who told of connections lately (sync-rules.ts).
+    `set ${HEARD}${digit} { type ${address}; size 65535; flags dynamic,timeout; timeout 30s; }`,
     // Destination and source, of which all count: intervals of one part alone are written in another way.
     `set routed${digit} { type ${address} . ${address}; flags interval; }`,
   ];

@@ -2,6 +2,7 @@
  * What does not depend on Services: tunnel devices, policy rules, the table with its chains, kernel settings. It is looked
  * at in each pass, and made as it should be. What the settings were before is remembered in the table.
  */
+import type { ConnectionSync } from "#speaker/forwarding/connection-sync.ts";
 import { faultOf, noTunnel } from "#speaker/forwarding/fault.ts";
 import type { Skeleton, SkeletonInput } from "#speaker/forwarding/kernel.ts";
 import { isOfOldTunnels, restoreOldTunnels } from "#speaker/forwarding/old-tunnels.ts";
@@ -12,12 +13,13 @@ import {
   ALL_SYSCTLS,
   parseSaved,
   restoreSysctls,
+  SYNC_SYSCTLS,
   type SysctlFiles,
   toSave,
   wrongSysctls,
 } from "#speaker/forwarding/sysctl.ts";
 import { lowerTunnels, raiseTunnels } from "#speaker/forwarding/tunnels.ts";
-import type { Change, Element } from "#speaker/forwarding/types.ts";
+import type { Change, Element, SyncTrouble } from "#speaker/forwarding/types.ts";
 import { AF_INET } from "#speaker/netlink/domain.ts";
 import { isErrno, NetlinkError } from "#speaker/netlink/error.ts";
 import { listLinks } from "#speaker/netlink/link.ts";
@@ -32,6 +34,7 @@ export interface SkeletonParts {
   readonly route: NetlinkSocket;
   readonly table: NftTable;
   readonly sysctls: SysctlFiles;
+  readonly sync: ConnectionSync;
   /** Runs `nft -f -`; throws ForwardingError with what nft says. */
   readonly nft: (text: string) => Promise<void>;
 }
@@ -63,11 +66,29 @@ export class KernelSkeleton implements Skeleton {
       changes.push(...restoreOldTunnels(route, sysctls, this.#saved));
       await this.#ensureRules(wanted, changes, { forget: isOfOldTunnels });
     }
-    for (const name of wrongSysctls(sysctls)) {
-      sysctls.write(name, ALL_SYSCTLS[name] ?? "");
+    const needed = wanted.sync === undefined ? ALL_SYSCTLS : { ...ALL_SYSCTLS, ...SYNC_SYSCTLS };
+    for (const [name, value] of wrongSysctls(sysctls, needed)) {
+      sysctls.write(name, value);
       changes.push({ action: "update", kind: "sysctl", name });
     }
     for (const family of FAMILY_NUMBERS) this.#ensurePolicyRules(family, wanted, changes);
+    // Last: the rules say who may tell of connections.
+    changes.push(...this.#ensureSync(wanted));
+    return changes;
+  }
+
+  get syncTrouble(): SyncTrouble | undefined {
+    return this.#parts.sync.trouble;
+  }
+
+  get syncStartedAt(): number | undefined {
+    return this.#parts.sync.startedAt;
+  }
+
+  #ensureSync({ sync, now }: SkeletonInput): Change[] {
+    const changes = this.#parts.sync.ensure(sync, now);
+    const hasEnded = sync === undefined && changes.length > 0;
+    if (hasEnded) restoreSysctls(this.#parts.sysctls, this.#saved, SYNC_SYSCTLS);
     return changes;
   }
 
@@ -82,7 +103,9 @@ export class KernelSkeleton implements Skeleton {
   }
 
   remove(): void {
-    const { route, table, sysctls } = this.#parts;
+    const { route, table, sysctls, sync } = this.#parts;
+    // To ask for daemons loads ip_vs: not where nothing of ours has been.
+    if (this.#saved.size > 0) sync.remove();
     lowerTunnels(route);
     restoreOldTunnels(route, sysctls, this.#saved);
     restoreSysctls(sysctls, this.#saved);
@@ -116,7 +139,11 @@ export class KernelSkeleton implements Skeleton {
     const saved = toSave(known, sysctls);
     this.#saved = parseSaved(saved);
     const { settings, nodeAddresses, knowsMembers } = wanted;
-    const text = rulesetText({ settings, nodeAddresses, knowsMembers, mtu: this.#mtu(wanted), saved });
+    const text = rulesetText({
+      ...{ settings, nodeAddresses, knowsMembers, saved },
+      mtu: this.#mtu(wanted),
+      ...(wanted.sync === undefined ? {} : { syncLink: wanted.sync.link.name }),
+    });
     if (this.#loaded?.text === text && (isUntouched || this.#loaded.shown === this.#shown())) {
       this.#loaded.epoch = epoch;
       return;

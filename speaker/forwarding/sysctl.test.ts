@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   parseSaved,
   restoreSysctls,
+  SYNC_SYSCTLS,
   type SysctlFiles,
   toSave,
   WANTED_SYSCTLS,
@@ -35,8 +36,20 @@ test("saved lines are read back as written; another's comment is none of them", 
 
 test("a setting is wrong when it is there with another value", () => {
   assert.deepEqual(wrongSysctls(files(WANTED_SYSCTLS)), []);
-  assert.deepEqual(wrongSysctls(files({ ...WANTED_SYSCTLS, [CONNTRACK]: "0" })), [CONNTRACK]);
+  assert.deepEqual(wrongSysctls(files({ ...WANTED_SYSCTLS, [CONNTRACK]: "0" })), [[CONNTRACK, "1"]]);
   assert.deepEqual(wrongSysctls(files({})), []);
+});
+
+test("what sharing sets comes back alone when it ends, a pair of numbers as the kernel writes it", () => {
+  const written: string[] = [];
+  const values = { ...WANTED_SYSCTLS, ...SYNC_SYSCTLS };
+  const writable = {
+    ...files(values),
+    write: (name: string, value: string) => written.push(`${name}=${value}`),
+  };
+  const saved = parseSaved([`${CONNTRACK}=0`, "net.ipv4.vs.sync_threshold=3\t50"]);
+  restoreSysctls(writable, saved, SYNC_SYSCTLS);
+  assert.deepEqual(written, ["net.ipv4.vs.sync_threshold=3\t50"]);
 });
 
 test("removal puts back what was there, but for what somebody has changed since", () => {

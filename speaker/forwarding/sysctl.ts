@@ -9,9 +9,26 @@ export const WANTED_SYSCTLS: Readonly<Record<string, string>> = {
   "net.ipv4.vs.expire_nodest_conn": "1",
   "net.ipv4.vs.pmtu_disc": "0",
 };
+/**
+ * While connections are shared: a connection is told of with its first packet, or when its handshake is complete, and
+ * again every 3 s while packets pass. So a message that is lost is made good, and a node that returns learns of all that
+ * is in use.
+ */
+export const SYNC_SYSCTLS: Readonly<Record<string, string>> = {
+  "net.ipv4.vs.sync_version": "1",
+  "net.ipv4.vs.sync_threshold": "0\t0",
+  "net.ipv4.vs.sync_refresh_period": "3",
+  "net.ipv4.vs.sync_retries": "0",
+  // As many threads as all others have.
+  "net.ipv4.vs.sync_ports": "1",
+  // With it a node that takes in connections forwards nothing.
+  "net.ipv4.vs.backup_only": "0",
+};
 /** Settings of our own device. They go with the device, so nothing is remembered. */
 const OWN_SYSCTLS: Readonly<Record<string, string>> = { "net.ipv4.conf.genkan4.rp_filter": "2" };
 export const ALL_SYSCTLS: Readonly<Record<string, string>> = { ...WANTED_SYSCTLS, ...OWN_SYSCTLS };
+/** All that are others' and may be changed. */
+const CHANGED: Readonly<Record<string, string>> = { ...WANTED_SYSCTLS, ...SYNC_SYSCTLS };
 
 /** Where values are read and written: files below /proc/sys, or the place that it is mounted at. */
 export interface SysctlFiles {
@@ -33,26 +50,28 @@ export function parseSaved(lines: readonly string[]): Map<string, string> {
 /** What has to be remembered. Known values stay; new settings are added with the value that they have now. */
 export function toSave(known: ReadonlyMap<string, string>, files: SysctlFiles): string[] {
   const all = new Map(known);
-  for (const name of Object.keys(WANTED_SYSCTLS)) {
+  for (const name of Object.keys(CHANGED)) {
     const present = files.read(name);
     if (present !== undefined && !all.has(name)) all.set(name, present);
   }
   return [...all].map(([name, value]) => `${name}=${value}`).sort();
 }
 
-/** Names of settings that are not as wanted. */
-export function wrongSysctls(files: SysctlFiles): string[] {
-  return Object.entries(ALL_SYSCTLS)
-    .filter(([name, value]) => {
-      const present = files.read(name);
-      return present !== undefined && present !== value;
-    })
-    .map(([name]) => name);
+/** Settings that are not as wanted, with what they should be. */
+export function wrongSysctls(files: SysctlFiles, wanted = ALL_SYSCTLS): [name: string, value: string][] {
+  return Object.entries(wanted).filter(([name, value]) => {
+    const present = files.read(name);
+    return present !== undefined && present !== value;
+  });
 }
 
 /** Puts back the remembered values. A setting that somebody else has changed since is left alone. */
-export function restoreSysctls(files: SysctlFiles, saved: ReadonlyMap<string, string>): void {
-  for (const [name, ours] of Object.entries(WANTED_SYSCTLS)) {
+export function restoreSysctls(
+  files: SysctlFiles,
+  saved: ReadonlyMap<string, string>,
+  which = CHANGED,
+): void {
+  for (const [name, ours] of Object.entries(which)) {
     const before = saved.get(name);
     if (before !== undefined && before !== ours && files.read(name) === ours) files.write(name, before);
   }

@@ -48,9 +48,39 @@ export interface ForwardingSettings {
   /** Own routing table, and the preference of the rule that leads there. */
   table: number;
   rulePreference: number;
+  /** Nodes share their connections: tier 2 is everywhere, or a connection that another node tells of finds no pod. */
+  sharesConnections: boolean;
 }
 
-export const DEFAULT_SETTINGS: ForwardingSettings = { routingBit: 0x1000, table: 7077, rulePreference: 100 };
+export const DEFAULT_SETTINGS: ForwardingSettings = {
+  routingBit: 0x1000,
+  table: 7077,
+  rulePreference: 100,
+  sharesConnections: false,
+};
+
+/** Another node that is to share connections. */
+export interface SyncPeer {
+  readonly node: string;
+  /** Where its messages come from. */
+  readonly address: string;
+}
+
+/** How nodes share connections (connection-sync.ts). */
+export interface SyncInput {
+  /** Of the node network. */
+  readonly link: { readonly name: string; readonly index: number };
+  /** This node's own address there, whose family the messages have. */
+  readonly address: string;
+  /** Whose speakers live. */
+  readonly peers: readonly SyncPeer[];
+}
+
+/** Why connections are not shared, or not with all; forwarding goes on. */
+export interface SyncTrouble {
+  readonly code: "ForeignSync" | "NoSyncLink" | "SyncRefused" | "SyncUnheard";
+  readonly message: string;
+}
 
 export interface ForwardingInput {
   /** This node's own address in each family it has: tunnels end there, pings of a vip are answered from there. */
@@ -68,6 +98,8 @@ export interface ForwardingInput {
    * from.
    */
   routed?: readonly Range[];
+  /** Absent: connections are not shared. With `settings.sharesConnections`. */
+  sync?: SyncInput;
   settings?: ForwardingSettings;
 }
 
@@ -116,7 +148,7 @@ export interface ForwardingPlan {
 export interface Change {
   /** "keep" means that it should have been put back but is left as it is, because somebody else uses it by now. */
   action: "create" | "update" | "remove" | "keep";
-  /** "virtualServer", "realServer", "route", "rule", "element", "ruleset", "sysctl", "link" */
+  /** "virtualServer", "realServer", "route", "rule", "element", "ruleset", "sysctl", "link", "syncDaemon" */
   kind: string;
   name: string;
 }
@@ -155,6 +187,10 @@ export interface Reconciled {
   isComplete: boolean;
   /** Of one that is not complete: addresses of which every port is as far as the kernel takes it. */
   whole: ReadonlySet<string>;
+  /** Undefined: connections are shared with all, or are not to be. */
+  syncTrouble?: SyncTrouble;
+  /** The others' connections may not all have come yet, so this node should not attract what it did not attract. */
+  isGathering?: boolean;
 }
 
 export interface ForwardingCounts {

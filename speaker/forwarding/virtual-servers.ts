@@ -5,15 +5,10 @@ import {
   type Destination,
   type MarkService,
   METHOD,
+  NO_SCHEDULER,
   type Operation,
   type ServiceKey,
 } from "#speaker/netlink/ipvs.ts";
-
-/**
- * The scheduler of a service while it is filled. So the scheduler's table is built only once, when the true scheduler
- * is set.
- */
-const NONE = "none";
 
 export interface PresentServer {
   readonly service: MarkService;
@@ -21,7 +16,7 @@ export interface PresentServer {
 }
 
 /** The service was made, and its true scheduler is not set yet. */
-export const isFilling = ({ service }: PresentServer): boolean => service.scheduler === NONE;
+export const isFilling = ({ service }: PresentServer): boolean => service.scheduler === NO_SCHEDULER;
 
 /**
  * What a request is about. All requests about one entry share the object. A description is made only when a request is
@@ -106,7 +101,8 @@ function addReal(service: ServiceKey, real: RealServer, about: Subject): Step[] 
 
 function createServer(server: VirtualServer): Step[] {
   const service = serviceOf(server);
-  const filling = { ...service, scheduler: NONE };
+  // Tables are built once, when the true one comes.
+  const filling = { ...service, scheduler: NO_SCHEDULER };
   const { mark } = server;
   const parent = keyOfServer(server);
   const about = aboutServer("create", parent, mark, nameOf(server));

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseRange } from "#api/address.ts";
 import { planForwarding, planOf } from "./plan.ts";
-import type { ForwardedPort, ForwardingInput, ForwardingPlan } from "./types.ts";
+import { DEFAULT_SETTINGS, type ForwardedPort, type ForwardingInput, type ForwardingPlan } from "./types.ts";
 import { Wanted } from "./wanted.ts";
 
 const VIPS = ["203.0.113.1", "203.0.113.2", "2001:db8::1"];
@@ -105,7 +105,7 @@ test("another routing bit changes every mark", () => {
     endpoints: [{ address: "10.0.0.1", port: 80, isLocal: true, isServing: true, returnPath: "direct" }],
   };
   const input = { nodeAddresses: {}, ports: [one], vips: ["203.0.113.1"] };
-  const settings = { routingBit: 0x100, table: 7077, rulePreference: 100 };
+  const settings = { ...DEFAULT_SETTINGS, routingBit: 0x100 };
   const wanted = new Wanted();
   wanted.update(input);
   wanted.update({ ...input, settings });

@@ -219,6 +219,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     nodeSelector: optional(labels, NO_FIELDS)(read.nodeSelector, "spec.nodeSelector"),
     mode: optional(word("IPVS", "KubeProxy"), "IPVS")(forwarding.mode, "spec.forwarding.mode"),
     scheduler: optional(text, DEFAULT_SCHEDULER)(forwarding.scheduler, "spec.forwarding.scheduler"),
+    connectionSync: optional(flag, false)(forwarding.connectionSync, "spec.forwarding.connectionSync"),
     addressConflict: optional(word("defend", "yield"), "defend")(
       optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").addressConflict,
       "spec.layer2.addressConflict",

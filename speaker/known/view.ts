@@ -154,6 +154,8 @@ export interface LoadBalancerView {
   readonly nodeSelector: Labels;
   readonly mode: "IPVS" | "KubeProxy";
   readonly scheduler: string;
+  /** Nodes share their connections. */
+  readonly connectionSync: boolean;
   /** What to do where a foreign station uses an announced address. */
   readonly addressConflict: "defend" | "yield";
   /** Where speakers gossip, UDP and TCP. */

@@ -30,9 +30,6 @@ const COMMAND = {
   setDestination: 6,
   removeDestination: 7,
   getDestination: 8,
-  newDaemon: 9,
-  removeDaemon: 10,
-  getDaemon: 11,
   getInfo: 15,
 } as const;
 const VERSION = 1;
@@ -41,6 +38,8 @@ const VERSION = 1;
 export const MH = { fallback: 0x8, port: 0x10 } as const;
 /** Bits of the flags word that say what the scheduler does; the rest is the kernel's business. */
 const SCHEDULER_FLAGS = 0x38;
+/** A service with it gives nobody a new connection, and has no table. */
+export const NO_SCHEDULER = "none";
 export const METHOD = { masquerade: 0, tunnel: 2, direct: 3 } as const;
 const METHOD_MASK = 7;
 
@@ -83,8 +82,7 @@ export const destination = attributes({
   family: [11, u16],
 });
 
-export const daemon = attributes({ state: [1, u32], link: [2, text], syncId: [3, u32] });
-const command = attributes({ service: [1, service], destination: [2, destination], daemon: [3, daemon] });
+const command = attributes({ service: [1, service], destination: [2, destination] });
 
 export interface ServiceKey {
   family: number;
@@ -280,7 +278,7 @@ function decodeService(payload: Buffer): MarkService | undefined {
   return {
     family: decoded.family ?? AF_INET,
     mark: decoded.mark,
-    scheduler: decoded.scheduler ?? "none",
+    scheduler: decoded.scheduler ?? NO_SCHEDULER,
     flags: (decoded.flags ?? 0) & SCHEDULER_FLAGS,
   };
 }

@@ -17,6 +17,7 @@ const loadBalancer: LoadBalancerView = {
   nodeSelector: {},
   mode: "IPVS",
   scheduler: "mh",
+  connectionSync: false,
   addressConflict: "yield",
   gossipPort: 7474,
 };

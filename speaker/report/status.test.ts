@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Condition } from "#api/v1beta1/conditions.ts";
 import { isNews, type StatusInput, statusOf } from "./status.ts";
 
 const COUNTS = {
@@ -40,6 +41,7 @@ const INPUT: StatusInput = {
   announcingTrouble: undefined,
   firewallTrouble: undefined,
   gossipTrouble: undefined,
+  sharing: undefined,
   leftOut: [],
   unusable: [],
   conflicts: [],
@@ -228,4 +230,14 @@ test("a firewall in the way has a condition of its own, and takes readiness from
   const firewallTrouble = { reason: "FirewallDrops", message: "x" } as const;
   const found = conditions({ firewallTrouble });
   assert.deepEqual([found.FirewallOpen, found.Ready], ["False FirewallDrops", "True Ready"]);
+});
+
+test("sharing connections has a condition of its own, and its trouble takes readiness from nobody", () => {
+  const heard = conditions({ sharing: { reason: "Sharing", message: "" } });
+  assert.equal(heard.ConnectionsShared, "True Sharing");
+  const silent = conditions({ sharing: { reason: "SyncUnheard", message: "eth0" } });
+  assert.deepEqual([silent.ConnectionsShared, silent.Ready], ["False SyncUnheard", "True Ready"]);
+  const before = statusOf({ ...INPUT, sharing: { reason: "Sharing", message: "" } })
+    .conditions as Condition[];
+  assert.equal(conditions({ conditions: before }).ConnectionsShared, undefined, "nothing is shared any more");
 });

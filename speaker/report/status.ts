@@ -14,6 +14,7 @@ import type { LeftOut } from "../plan/claims.ts";
 import type { Role } from "../plan/role.ts";
 import type { RoutingReport } from "../routing.ts";
 import { conflictTrouble } from "./conflict.ts";
+import type { Sharing } from "./sharing.ts";
 
 export type Status = NonNullable<SpeakerStatus["status"]>;
 
@@ -47,6 +48,8 @@ export interface StatusInput {
   readonly firewallTrouble: Trouble<"FirewallDrops"> | undefined;
   /** Whom gossip does not hear. */
   readonly gossipTrouble: Trouble<"GossipFailed" | "MembersUnheard"> | undefined;
+  /** How it stands with connections that nodes share; undefined: not looked at yet. */
+  readonly sharing: Sharing | undefined;
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -154,7 +157,9 @@ function seconds(time: string): string {
 }
 
 function conditionsOf(input: StatusInput): Condition[] {
-  let conditions: readonly Condition[] = input.conditions.filter(isCondition);
+  const isStale = ({ type }: Condition): boolean =>
+    type === ConditionType.ConnectionsShared && input.sharing === undefined;
+  let conditions: readonly Condition[] = input.conditions.filter(isCondition).filter((one) => !isStale(one));
   for (const next of wantedConditions(input)) {
     conditions = setCondition(conditions, { ...next, observedGeneration: input.generation }, input.now);
   }
@@ -220,7 +225,13 @@ function wantedConditions(input: StatusInput): Wanted[] {
     message: "",
   });
   const heard = judged(ConditionType.MembersHeard, input.gossipTrouble, { reason: "Heard", message: "" });
-  return [forwarding, announcing, served, usableOf(input.unusable), firewall, heard, ready, removed];
+  const all = [forwarding, announcing, served, usableOf(input.unusable), firewall, heard, ready, removed];
+  return input.sharing === undefined ? all : [...all, sharedOf(input.sharing)];
+}
+
+function sharedOf(sharing: Sharing): Wanted {
+  const isShared = sharing.reason === "Sharing";
+  return { type: ConditionType.ConnectionsShared, status: isShared ? "True" : "False", ...sharing };
 }
 
 const ROLE_WORDS: Readonly<Record<Role, string>> = {

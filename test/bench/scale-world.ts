@@ -18,6 +18,7 @@ const LOADBALANCER: ClusterView["loadBalancer"] = {
   nodeSelector: {},
   mode: "IPVS",
   scheduler: "mh",
+  connectionSync: false,
   addressConflict: "defend",
   gossipPort: 7474,
 };

@@ -141,7 +141,7 @@ export class FakeForwardingKernel implements ForwardingKernel {
   };
 
   /** Loads its rules when the table is gone, or when they are to be others. */
-  readonly skeleton: Skeleton = {
+  readonly skeleton: { -readonly [K in keyof Skeleton]: Skeleton[K] } = {
     ensure: async ({ settings, nodeAddresses, knowsMembers }) => {
       const rules = JSON.stringify([settings, nodeAddresses, knowsMembers]);
       if (this.present.hasTable && rules === this.#rulesFor) return [];
@@ -152,6 +152,8 @@ export class FakeForwardingKernel implements ForwardingKernel {
       this.counter.written += 1;
       return [{ action, kind: "ruleset", name: "genkan" }];
     },
+    syncTrouble: undefined,
+    syncStartedAt: undefined,
     closeWay: () => {},
     remove: () => this.dropTable(),
   };

@@ -162,6 +162,8 @@ export class FakeForwarder implements Forwarder {
   input: ForwardingInput | undefined;
   /** Addresses that a pass came to that ended early; undefined: passes come to their end. */
   whole: ReadonlySet<string> | undefined;
+  /** It waits for other nodes' connections. */
+  isGathering = false;
   readonly #steps: string[];
 
   constructor(steps: string[]) {
@@ -172,7 +174,7 @@ export class FakeForwarder implements Forwarder {
     this.#steps.push("program");
     if (this.fault !== undefined) throw this.fault;
     this.input = input;
-    const { conflicts, refused, whole } = this;
+    const { conflicts, refused, whole, isGathering } = this;
     return {
       writes: 0,
       counts: new Map(),
@@ -181,6 +183,7 @@ export class FakeForwarder implements Forwarder {
       refused,
       isComplete: whole === undefined,
       whole: whole ?? new Set(),
+      isGathering,
     };
   };
 

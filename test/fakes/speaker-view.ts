@@ -90,6 +90,7 @@ export function view(world: World, own = "n1"): ClusterView {
       nodeSelector: world.nodeSelector ?? {},
       mode: world.mode ?? "IPVS",
       scheduler: "mh",
+      connectionSync: false,
       addressConflict: "defend",
       gossipPort: 7474,
       ...(world.ignoresExcludeLabel === true ? { ignoresExcludeLabel: true } : {}),

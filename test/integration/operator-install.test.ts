@@ -307,15 +307,12 @@ async function withoutWebhooks(change: () => Promise<void>): Promise<void> {
 
 test("a field whose feature is missing is refused in words, and the rest goes on", async () => {
   await withoutWebhooks(() =>
-    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { connectionSync: true } } }),
+    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { returnPath: "SNAT" } } }),
   );
-  await world.waitForCondition(
-    "Valid",
-    /^False .*spec\.forwarding\.connectionSync: true is not supported yet/,
-  );
-  await world.waitForCondition("Degraded", /^True .*connectionSync/);
+  await world.waitForCondition("Valid", /^False .*spec\.forwarding\.returnPath: "SNAT" is not supported yet/);
+  await world.waitForCondition("Degraded", /^True .*returnPath/);
   await withoutWebhooks(() =>
-    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { connectionSync: null } } }),
+    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { returnPath: null } } }),
   );
   await world.waitForCondition("Valid", /^True/);
   await world.playStatus({ desired: 2, ready: 2 });

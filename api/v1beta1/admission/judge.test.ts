@@ -22,11 +22,7 @@ const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
     ['spec.forwarding.tunnel: "gue" is not supported yet: a tunnel other than ipip has not landed'],
   ],
   ["connection sync off", balancer("loadbalancer", { forwarding: { connectionSync: false } }), []],
-  [
-    "connection sync on",
-    balancer("loadbalancer", { forwarding: { connectionSync: true } }),
-    ["spec.forwarding.connectionSync: true is not supported yet: connection sync has not landed"],
-  ],
+  ["connection sync on", balancer("loadbalancer", { forwarding: { connectionSync: true } }), []],
   [
     "a kind that is not ours",
     { ...balancer("x", {}), kind: "Gateway" },

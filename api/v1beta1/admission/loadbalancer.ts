@@ -137,7 +137,6 @@ const isNot =
 
 export const LOADBALANCER_UNSUPPORTED: readonly Unsupported[] = [
   { path: ["spec", "forwarding", "tunnel"], when: isNot("ipip"), feature: "a tunnel other than ipip" },
-  { path: ["spec", "forwarding", "connectionSync"], when: isNot(false), feature: "connection sync" },
   {
     path: ["spec", "forwarding", "returnPath"],
     when: isNot("Direct"),

@@ -836,7 +836,7 @@ export interface LoadBalancerSpec {
      */
     tunnel?: "ipip" | "gre" | "gue";
     /**
-     * Share connection entries between nodes, so that a change of endpoints followed by a move keeps flows too. Not supported yet: true is refused.
+     * Whether nodes tell each other of their connections, by multicast on the node network, so that a flow goes on though the list of pods has changed since it began and its address moves after that. The default is false.
      */
     connectionSync?: boolean;
     /**

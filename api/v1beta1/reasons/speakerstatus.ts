@@ -212,5 +212,31 @@ export const SPEAKER_REASONS = {
     when: "Gossip does not run on this node.",
     advice: "Read the message: the keys are missing, or another program has the port (spec.membership.port).",
   },
+  Sharing: {
+    under: ["ConnectionsShared"],
+    when: "The node shares its connections with all nodes whose speakers live.",
+    advice: NOTHING_TO_DO,
+  },
+  NoSyncLink: {
+    under: ["ConnectionsShared"],
+    when: "No link of the node has the address that its Node object names, so nothing can be shared by it.",
+    advice: "Let the Node's InternalIP be an address of an Ethernet link of the node.",
+  },
+  ForeignSync: {
+    under: ["ConnectionsShared"],
+    when: "Another program, as keepalived may, has the kernel's sync daemon, of which there is one for each direction.",
+    advice: "Stop that program's daemon, or set spec.forwarding.connectionSync to false.",
+  },
+  SyncRefused: {
+    under: ["ConnectionsShared"],
+    when: "The kernel refuses to start or stop its sync daemon, with the words that the message has.",
+    advice: "Look at what the message says, which is the kernel's own reason.",
+  },
+  SyncUnheard: {
+    under: ["ConnectionsShared"],
+    when: "Nothing was heard for 45 s of a node whose speaker lives: the network passes no multicast, or a firewall drops it.",
+    advice:
+      "Let the network between the nodes pass the multicast group and port that docs/dataplane.md names, or set spec.forwarding.connectionSync to false.",
+  },
   InUse: { under: ["Removed"], when: "The node is at work.", advice: NOTHING_TO_DO },
 } as const satisfies Meanings;

@@ -1,0 +1,44 @@
+/** With whom a node shares its connections, and by which link. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { NodeLink } from "../known/node-links.ts";
+import { sharing } from "./sharing.ts";
+
+const link = (name: string, index: number, ...prefixes: string[]): NodeLink => ({
+  ...{ name, index, prefixes },
+  hardware: "",
+  isUp: true,
+});
+type Addresses = { IPv4?: string; IPv6?: string };
+const share = (nodes: Record<string, Addresses>, links: NodeLink[], live = Object.keys(nodes)) =>
+  sharing({
+    node: "n1",
+    knowledge: {
+      nodes: { get: (name) => (nodes[name] === undefined ? undefined : { addresses: nodes[name] }) },
+    },
+    members: { judgement: { live } },
+    monitor: { links: () => links },
+  });
+
+const LINKS = [link("eth0", 2, "198.51.100.1/24"), link("eth1", 3, "192.0.2.1/24", "2001:db8::1/64")];
+
+test("by the link that has the node's own address, with all others that live", () => {
+  const nodes = { n1: { IPv4: "192.0.2.1", IPv6: "2001:db8::1" }, n2: { IPv4: "192.0.2.2" }, n3: {} };
+  const { settings, sync } = share(nodes, LINKS, ["n1", "n2", "n3", "n4"]);
+  assert.equal(settings?.sharesConnections, true);
+  assert.deepEqual(sync, {
+    link: { name: "eth1", index: 3 },
+    address: "192.0.2.1",
+    peers: [{ node: "n2", address: "192.0.2.2" }],
+  });
+});
+
+test("over IPv6 where the node has nothing else", () => {
+  const nodes = { n1: { IPv6: "2001:db8::1" }, n2: { IPv4: "192.0.2.2", IPv6: "2001:db8::2" } };
+  assert.deepEqual(share(nodes, LINKS).sync?.peers, [{ node: "n2", address: "2001:db8::2" }]);
+});
+
+test("by no link where none has the address, or the node is not known", () => {
+  assert.deepEqual(Object.keys(share({ n1: { IPv4: "192.0.2.9" } }, LINKS)), ["settings"]);
+  assert.deepEqual(Object.keys(share({}, LINKS)), ["settings"]);
+});

@@ -1,0 +1,39 @@
+/** With whom this node shares its connections, and by which link. Pure. */
+import { DEFAULT_SETTINGS, type ForwardingInput, type SyncPeer } from "../forwarding/types.ts";
+import type { NodeLink } from "../known/node-links.ts";
+import type { NodeView } from "../known/view.ts";
+
+export interface SharingParts {
+  readonly node: string;
+  readonly knowledge: { readonly nodes: { get(name: string): Pick<NodeView, "addresses"> | undefined } };
+  readonly members: { readonly judgement: { readonly live: readonly string[] } };
+  readonly monitor: { links(): readonly NodeLink[] };
+}
+
+const SETTINGS = { ...DEFAULT_SETTINGS, sharesConnections: true };
+
+/**
+ * By the link that has this node's own address, over IPv4 where the node has it: all nodes of a cluster have the same
+ * families. Without such a link the lists are as for sharing, and nothing is shared.
+ */
+export function sharing({
+  node,
+  knowledge,
+  members,
+  monitor,
+}: SharingParts): Pick<ForwardingInput, "settings" | "sync"> {
+  const addressesOf = (name: string): NodeView["addresses"] => knowledge.nodes.get(name)?.addresses ?? {};
+  const own = addressesOf(node);
+  const family = own.IPv4 === undefined ? "IPv6" : "IPv4";
+  const address = own[family];
+  const isOn = ({ prefixes }: NodeLink): boolean =>
+    prefixes.some((prefix) => prefix.split("/")[0] === address);
+  const link = address === undefined ? undefined : monitor.links().find(isOn);
+  if (address === undefined || link === undefined) return { settings: SETTINGS };
+  const peers = members.judgement.live.flatMap((name): SyncPeer[] => {
+    const theirs = name === node ? undefined : addressesOf(name)[family];
+    return theirs === undefined ? [] : [{ node: name, address: theirs }];
+  });
+  const { name, index } = link;
+  return { settings: SETTINGS, sync: { link: { name, index }, address, peers } };
+}

@@ -1,0 +1,17 @@
+/** How it stands with connections that nodes share, for the condition ConnectionsShared. Pure. */
+import type { Trouble } from "../apply.ts";
+import type { SyncTrouble } from "../forwarding/types.ts";
+import type { LoadBalancerView } from "../known/view.ts";
+
+/** "Sharing": it works. */
+export type Sharing = Trouble<"Sharing" | SyncTrouble["code"]>;
+
+/** `trouble`: null: nothing was forwarded yet. Undefined: nothing is shared, or nothing can be said yet. */
+export function sharingOf(
+  loadBalancer: Pick<LoadBalancerView, "mode" | "connectionSync"> | undefined,
+  trouble: SyncTrouble | undefined | null,
+): Sharing | undefined {
+  if (loadBalancer?.mode !== "IPVS" || !loadBalancer.connectionSync || trouble === null) return undefined;
+  if (trouble === undefined) return { reason: "Sharing", message: "" };
+  return { reason: trouble.code, message: trouble.message };
+}
