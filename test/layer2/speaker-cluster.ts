@@ -47,6 +47,7 @@ export interface NewService {
   readonly ipMode?: "Proxy" | "VIP";
   /** Where the addresses came from; default "pool". */
   readonly pool?: string;
+  readonly protocol?: "TCP" | "UDP";
 }
 
 export class Cluster implements AsyncDisposable {
@@ -56,6 +57,8 @@ export class Cluster implements AsyncDisposable {
   readonly directory: string;
   /** Of the forwarding ids, as the controller would count them. */
   #nextId = 1;
+  /** By Service. */
+  readonly #protocols = new Map<string, "TCP" | "UDP">();
 
   private constructor(dir: string, plane: ControlPlane) {
     this.directory = dir;
@@ -129,8 +132,9 @@ export class Cluster implements AsyncDisposable {
   /** A Service as the controller leaves it: port 80 of every address to port 8080 of every pod. */
   async addService(service: NewService): Promise<void> {
     const { kube } = this;
-    const { name, vips, policy = "Cluster", ipMode = "Proxy", pool = "pool" } = service;
-    const ids = { "IPv4/TCP/80": this.#nextId, "IPv6/TCP/80": this.#nextId + 1 };
+    const { name, vips, policy = "Cluster", ipMode = "Proxy", pool = "pool", protocol = "TCP" } = service;
+    const ids = { [`IPv4/${protocol}/80`]: this.#nextId, [`IPv6/${protocol}/80`]: this.#nextId + 1 };
+    this.#protocols.set(name, protocol);
     this.#nextId += 2;
     await kube.create(services, {
       metadata: { name, namespace: "default" },
@@ -138,7 +142,7 @@ export class Cluster implements AsyncDisposable {
         type: "LoadBalancer",
         externalTrafficPolicy: policy,
         ipFamilyPolicy: "PreferDualStack",
-        ports: [{ port: 80, protocol: "TCP", targetPort: 8080 }],
+        ports: [{ port: 80, protocol, targetPort: 8080 }],
       },
     });
     await this.setPods(name, service.pods);
@@ -165,7 +169,7 @@ export class Cluster implements AsyncDisposable {
             labels: { "kubernetes.io/service-name": service },
           },
           addressType,
-          ports: [{ name: "", port: 8080, protocol: "TCP" }],
+          ports: [{ name: "", port: 8080, protocol: this.#protocols.get(service) ?? "TCP" }],
           endpoints: pods.map((pod) => ({
             addresses: [pod[addressType]],
             nodeName: pod.node,
