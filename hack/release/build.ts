@@ -7,10 +7,11 @@ import type { Platform } from "#hack/images/platform.ts";
 import { packChart } from "#hack/release/chart.ts";
 import { SUMS, signChecksums, writeChecksums } from "#hack/release/checksums.ts";
 import { bundleCli, packageCli } from "#hack/release/cli.ts";
+import { packagesOf } from "#hack/release/debian.ts";
 import { archiveName, writeImages } from "#hack/release/images.ts";
 import { readObjects, toYaml, withImages } from "#hack/release/manifests.ts";
 import { type ReleaseRequest, RequestError } from "#hack/release/request.ts";
-import { sbomOf } from "#hack/release/sbom.ts";
+import { type DebianPackage, sbomOf } from "#hack/release/sbom.ts";
 
 export interface Release {
   /** Role -> image by digest. */
@@ -34,7 +35,7 @@ export async function buildRelease(
     ...[...digests.keys()].map(archiveName),
     await writeInstallation(output, { version, images }),
     await packChart(output, { version, images, scratch }),
-    await writeSbom(output, version),
+    await writeSbom(output, { version, platforms }),
     ...(await writeCli(output, { version, scratch })),
   ];
   const sums = await writeChecksums(output, files);
@@ -71,10 +72,15 @@ async function writeInstallation(
   return "install.yaml";
 }
 
-async function writeSbom(output: string, version: string): Promise<string> {
+async function writeSbom(
+  output: string,
+  { version, platforms }: { version: string; platforms: readonly Platform[] },
+): Promise<string> {
   const lock = JSON.parse(await readFile(join(CHECKOUT, "package-lock.json"), "utf8"));
   const nodeVersion = lock.packages["node_modules/node"].version;
-  const sbom = sbomOf(lock, { version, nodeVersion });
+  const debian: DebianPackage[] = [];
+  for (const platform of platforms) debian.push(...(await packagesOf(platform)));
+  const sbom = sbomOf(lock, { version, nodeVersion, debian });
   await writeFile(join(output, "sbom.cdx.json"), `${JSON.stringify(sbom, undefined, 2)}\n`);
   return "sbom.cdx.json";
 }

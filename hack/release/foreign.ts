@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { run } from "#hack/common/command.ts";
 import { type Architecture, type Platform, toolFor } from "#hack/images/platform.ts";
+import { unpackInto } from "#hack/release/debian.ts";
 
 /** What node and the programs of the images (hack/images/stages.ts) link comes with these. */
 const PACKAGES = ["libatomic1", "libc6", "libgcc-s1", "libstdc++6", "nftables"];
@@ -26,7 +27,7 @@ export async function foreignPlatform(architecture: Architecture, directory: str
   const { node: version } = JSON.parse(
     await readFile(join(CHECKOUT, "package.json"), "utf8"),
   ).devDependencies;
-  const wanted = JSON.stringify({ PACKAGES, version });
+  const wanted = JSON.stringify({ layout: 2, PACKAGES, version });
   const stamp = join(directory, "stamp");
   if ((await readFile(stamp, "utf8").catch(() => "")) !== wanted) {
     await rm(directory, { recursive: true, force: true });
@@ -59,8 +60,7 @@ async function unpackPackages(architecture: Architecture, directory: string): Pr
   await run(["apt-get", ...options, "-qq", "update"]);
   const fetch = ["-qq", "--no-install-recommends", "--download-only", "--yes", "install"];
   await run(["apt-get", ...options, ...fetch, ...PACKAGES]);
-  for (const file of globSync(join(cache, "archives/*.deb")).sort())
-    await run(["dpkg-deb", "--extract", file, root]);
+  await unpackInto(root, globSync(join(cache, "archives/*.deb")).sort());
 }
 
 async function unpackNode(name: string, directory: string): Promise<void> {

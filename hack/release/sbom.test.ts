@@ -8,7 +8,8 @@ const SCHEMAS = "node_modules/@cyclonedx/cyclonedx-library/res/schema/";
 const ROOT = new URL("../../", import.meta.url);
 const json = (path: string) => JSON.parse(readFileSync(new URL(path, ROOT), "utf8"));
 const lock: LockFile = json("package-lock.json");
-const OF = { version: "v1.2.3", nodeVersion: "26.10.0" };
+const DEBIAN = [{ name: "libgmp10", version: "2:6.2.1+dfsg1-1.1", architecture: "arm64" }];
+const OF = { version: "v1.2.3", nodeVersion: "26.10.0", debian: DEBIAN };
 
 /** The schema as its makers publish it. Its formats are left out: ajv has none by itself. */
 function validator() {
@@ -71,6 +72,11 @@ test("it is the same each time, every reference leads to a component, and all ar
   );
 });
 
+test("a package of Debian has the URL that tools look for, with its epoch", () => {
+  const found = sbomOf(lock, OF).components.find(({ name }) => name === "libgmp10");
+  assert.equal(found?.purl, "pkg:deb/debian/libgmp10@2%3A6.2.1%2Bdfsg1-1.1?arch=arm64");
+});
+
 test("of two versions, each package gets the one that node would load", () => {
   const small: LockFile = {
     packages: {
@@ -82,7 +88,7 @@ test("of two versions, each package gets the one that node would load", () => {
       "node_modules/tool": { version: "9.0.0", dev: true },
     },
   };
-  const { components, dependencies } = sbomOf(small, OF);
+  const { components, dependencies } = sbomOf(small, { ...OF, debian: [] });
   assert.deepEqual(Object.fromEntries(dependencies.map(({ ref, dependsOn }) => [ref, dependsOn.join()])), {
     "pkg:generic/genkan@1.2.3": "pkg:generic/node@26.10.0,pkg:npm/%40s/b@3.0.0,pkg:npm/a@1.0.0",
     "pkg:generic/node@26.10.0": "",

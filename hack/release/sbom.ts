@@ -1,4 +1,4 @@
-/** What a release is made of, as CycloneDX 1.6 in JSON: the packages of package-lock.json that run, and node. Pure. */
+/** What a release is made of, as CycloneDX 1.6 in JSON: the packages of npm that run, node, and Debian's libraries. Pure. */
 
 /** Of package-lock.json, version 3. */
 export interface LockFile {
@@ -12,6 +12,20 @@ interface LockedPackage {
   /** Only for building and testing. */
   readonly dev?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+/** A package of Debian of which something is in an image. */
+export interface DebianPackage {
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string;
+}
+
+export interface SbomOf {
+  readonly version: string;
+  /** Of the binary in the images. */
+  readonly nodeVersion: string;
+  readonly debian: readonly DebianPackage[];
 }
 
 export interface Component {
@@ -36,11 +50,8 @@ export interface Sbom {
 
 const MODULES = "node_modules/";
 
-/** `nodeVersion` is that of the binary in the images. It has no time and no random number: one release has one. */
-export function sbomOf(
-  lock: LockFile,
-  { version, nodeVersion }: { version: string; nodeVersion: string },
-): Sbom {
+/** It has no time and no random number: one release has one. */
+export function sbomOf(lock: LockFile, { version, nodeVersion, debian }: SbomOf): Sbom {
   const running = Object.entries(lock.packages)
     .filter(([path, { dev }]) => path !== "" && dev !== true)
     .sort(([a], [b]) => (a < b ? -1 : 1));
@@ -51,11 +62,12 @@ export function sbomOf(
     "application",
   );
   const node = componentOf("node", { version: nodeVersion.replace(/^v/, ""), license: "MIT" }, "platform");
+  const parts = [node, ...debian.map(debianComponent)];
+  const components = new Map(parts.map((part) => [part["bom-ref"], part]));
   const edges = new Map<string, Set<string>>([
-    [root["bom-ref"], new Set([...linksOf("", lock, refs), node["bom-ref"]])],
-    [node["bom-ref"], new Set()],
+    [root["bom-ref"], new Set([...linksOf("", lock, refs), ...components.keys()])],
+    ...[...components.keys()].map((ref) => [ref, new Set<string>()] as const),
   ]);
-  const components = new Map<string, Component>([[node["bom-ref"], node]]);
   for (const [path, entry] of running) {
     const component = componentOf(path, entry, "library");
     const ref = component["bom-ref"];
@@ -91,6 +103,11 @@ function componentOf(path: string, entry: LockedPackage, type: Component["type"]
     ...(license === undefined ? {} : { licenses: [licenseOf(license)] }),
     ...(integrity === undefined ? {} : { hashes: [hashOf(integrity)] }),
   };
+}
+
+function debianComponent({ name, version, architecture }: DebianPackage): Component {
+  const purl = `pkg:deb/debian/${name}@${encodeURIComponent(version)}?arch=${architecture}`;
+  return { type: "library", "bom-ref": purl, name, version, purl };
 }
 
 /** An identifier of SPDX, or an expression of several. */

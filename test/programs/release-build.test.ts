@@ -79,3 +79,14 @@ test("a folder with files that are no release is left as it is; an earlier relea
   assert.deepEqual((await build("first")).sums, first.sums);
   await assert.rejects(readFile(earlier), { code: "ENOENT" });
 });
+
+test("the SBOM names the packages of the libraries in the images, as dpkg knows them", async () => {
+  const { components } = JSON.parse(await readFile(join(directory, "first/sbom.cdx.json"), "utf8"));
+  for (const name of ["libc6", "nftables"]) {
+    const control = execFileSync("dpkg-query", ["--status", name], { encoding: "utf8" });
+    const version = /^Version: (.*)$/m.exec(control)?.[1];
+    const found = components.find((component: { name: string }) => component.name === name);
+    assert.equal(found?.version, version, name);
+    assert.ok(found.purl.startsWith("pkg:deb/debian/"));
+  }
+});

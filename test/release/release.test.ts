@@ -57,6 +57,21 @@ test("who downloaded it verifies it by the commands of the page", async () => {
   assert.match(output, /^install\.yaml: OK$/m);
 });
 
+test("the SBOM has the C library of both architectures", async () => {
+  const { components } = JSON.parse(await readFile(join(directory, "dist/sbom.cdx.json"), "utf8"));
+  const purls: string[] = components.map(({ purl }: { purl: string }) => purl);
+  for (const architecture of ["amd64", "arm64"])
+    for (const name of ["libc6", "libstdc++6", "nftables", "libgmp10"])
+      assert.ok(
+        purls.some(
+          (purl) =>
+            decodeURIComponent(purl).startsWith(`pkg:deb/debian/${name}@`) &&
+            purl.endsWith(`arch=${architecture}`),
+        ),
+        `${name} ${architecture}`,
+      );
+});
+
 /** The root of an image for arm64, with the emulator in it. */
 async function rootOf(role: string): Promise<string> {
   const [layout, root] = [join(directory, `layout-${role}`), join(directory, `root-${role}`)];
