@@ -77,7 +77,10 @@ export function hearAccusation(
   const { node, from, incarnation, type } = accusation;
   if (incarnation > HIGHEST_INCARNATION) return forged(gossip);
   if (node === gossip.own.name) {
-    if (incarnation >= gossip.self.incarnation && !gossip.isLeaving) refute(gossip, incarnation, sender);
+    if (gossip.isLeaving) return [];
+    if (incarnation >= gossip.self.incarnation) refute(gossip, incarnation, sender);
+    // It has missed what we said since.
+    else gossip.objections.add(sender);
     return [];
   }
   const member = gossip.members.get(node);
