@@ -58,5 +58,8 @@ export async function bundle(from: ReadOptions): Promise<Answer> {
 }
 
 export async function plan(from: ReadOptions, change: Change): Promise<Answer> {
-  return planning.plan(await read(from, ...OF_PLANS, "namespaces", "serviceCIDRs", "leases"), change);
+  return planning.plan(
+    await read(from, ...OF_PLANS, "namespaces", "serviceCIDRs", "leases", "speakers"),
+    change,
+  );
 }

@@ -7,6 +7,7 @@ import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Snapshot } from "#cli/read.ts";
 import { type Speakers, speakersOf } from "#cli/speakers.ts";
 import { systemClock } from "#common/clock.ts";
+import type { SpeakerStatus } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import { AcceptedPeers, storedPeer } from "#speaker/known/accepted-peers.ts";
 import { AcceptedPools, storedPool } from "#speaker/known/accepted-pools.ts";
@@ -32,7 +33,7 @@ import type {
 } from "#speaker/known/view.ts";
 
 export type WorldSnapshot = Snapshot<
-  "loadBalancers" | "pools" | "peers" | "profiles" | "leases" | "services" | "slices" | "nodes"
+  "loadBalancers" | "pools" | "peers" | "profiles" | "leases" | "services" | "slices" | "nodes" | "speakers"
 >;
 
 export interface World {
@@ -46,6 +47,8 @@ export interface World {
   readonly slices: ReadonlyMap<string, readonly SliceView[]>;
   readonly speakers: Speakers;
   readonly states: ReadonlyMap<string, SpeakerState>;
+  /** Address -> the only live node that reports it as its own: it claims it. */
+  readonly claimants: ReadonlyMap<string, string>;
   /** Objects that cannot be read as they are, and why. */
   readonly unusable: readonly Unusable[];
 }
@@ -84,8 +87,24 @@ export function worldOf(snapshot: WorldSnapshot): World {
     slices: Map.groupBy(slices, ({ service }) => service),
     speakers,
     states,
+    claimants: claimantsOf(snapshot.speakers, speakers),
     unusable: [...unusable, ...refused],
   };
+}
+
+/** Claims go from speaker to speaker. What the API shows of them is who reports to own an address. */
+function claimantsOf(statuses: readonly SpeakerStatus[], { live }: Speakers): Map<string, string> {
+  const claimants = new Map<string, string>();
+  const contested = new Set<string>();
+  for (const { metadata, status } of statuses) {
+    if (!live.includes(metadata.name)) continue;
+    for (const { address } of status?.addresses ?? []) {
+      if (claimants.has(address)) contested.add(address);
+      claimants.set(address, metadata.name);
+    }
+  }
+  for (const address of contested) claimants.delete(address);
+  return claimants;
 }
 
 /** Which pools and peers count. One that was valid before and is not now goes on in speakers, and is not known here. */
@@ -124,5 +143,6 @@ export function viewOf(
     services,
     slicesOf: (service) => slices.get(service) ?? [],
     members: { live: speakers.live, dead: speakers.dead, states },
+    claims: { claimantOf: (vip) => world.claimants.get(vip), changed: new Set() },
   };
 }

@@ -23,6 +23,7 @@ import { Sources } from "./known/sources.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
 import { Membership } from "./membership/membership.ts";
 import type { Options } from "./options.ts";
+import { Owners } from "./ownership/owners.ts";
 import { SpeakerEvents } from "./report/events.ts";
 import { observe } from "./report/observe.ts";
 import { Reporter } from "./report/reporter.ts";
@@ -68,7 +69,13 @@ export function assemble(world: World): Assembled {
   const onSetback = countSetbacks(metrics);
   const trigger = (): void => loop.trigger();
   const sources = new Sources({ ...world, client, namespace, onSetback, onChange: trigger });
-  const gossip = new GossipThread({ ...world, onChange: () => membership.reconsider() });
+  const gossip = new GossipThread({
+    ...world,
+    onChange: () => membership.reconsider(),
+    onTold: (told) => owners.hear(told),
+  });
+  const isMember = (name: string): boolean => sources.nodes.get(name) !== undefined;
+  const owners = new Owners({ ...world, node, gossip, isMember, onChange: trigger });
   const membership: Membership = new Membership({
     ...world,
     ...{ client: leaseClient, node, namespace, onSetback, gossip },
@@ -110,11 +117,12 @@ export function assemble(world: World): Assembled {
     events: new EventRecorder({ ...world, client, component: FIELD_MANAGER.speaker, instance: node }),
     onOwnership: (direction, count) => metrics.count("genkan_ownership_changes_total", { direction }, count),
     uidOf: (service) => sources.services.get(service)?.uid,
+    tenureOf: (vip) => owners.tenureOf(vip),
   });
   const parts = {
     ...{ node, log, clock: world.clock, monitor, forwarder, reporter, probe, events, cannotSend, trigger },
     isDue: () => loop.isDue,
-    ...{ knowledge: sources, members: membership, attractor: announcer, router: routing },
+    ...{ knowledge: sources, members: membership, owners, attractor: announcer, router: routing },
   };
   const speaker = new Speaker({ ...parts, reporting: new Reporting(parts) });
   const loop = createLoop({
@@ -137,6 +145,7 @@ export function assemble(world: World): Assembled {
   const close = async (): Promise<void> => {
     forwarder.close();
     await announcer.close();
+    owners.close();
     await gossip.close();
     monitor.close();
     onLink.close();

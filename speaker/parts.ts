@@ -10,6 +10,7 @@ import type { Password } from "./known/password.ts";
 import type { Pools } from "./known/pools.ts";
 import type { Unusable } from "./known/usable.ts";
 import type {
+  ClaimsView,
   LoadBalancerView,
   NodeView,
   PeerView,
@@ -21,6 +22,8 @@ import type {
 import type { Announcement, Conflict, LinkIdentity, LinkProblem, Rules } from "./layer2/messages.ts";
 import type { Judgement } from "./membership/liveness.ts";
 import type { Membership, Roster } from "./membership/membership.ts";
+import type { Owners } from "./ownership/owners.ts";
+import type { Tenure } from "./ownership/ownership.ts";
 import type { RoutingReport } from "./routing.ts";
 
 /** What is known of the cluster; known/sources.ts is the real one. */
@@ -48,7 +51,18 @@ export interface Members {
   /** Whom to gossip with. */
   meet(roster: Roster): void;
   readonly gossipTrouble: Membership["gossipTrouble"];
+  /** This node does not know yet what others claim, and takes nothing over. */
+  readonly isCatchingUp: boolean;
+  /** This node hears what others claim, or there is nobody else. */
+  readonly hearsClaims: boolean;
   unusable(): readonly Unusable[];
+}
+
+/** Who claims which address; ownership/owners.ts is the real one. */
+export interface Claiming {
+  takeView(): ClaimsView;
+  settle(input: Parameters<Owners["settle"]>[0]): void;
+  tenureOf(vip: string): Tenure | undefined;
 }
 
 /** This node's links; known/node-links.ts is the real one. */

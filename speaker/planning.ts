@@ -12,7 +12,7 @@ import { MemberStates } from "./known/members.ts";
 import { publishedLinks } from "./known/node-links.ts";
 import type { ClusterView, LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Rules } from "./layer2/messages.ts";
-import type { Knowledge, Links, Members, Wanted } from "./parts.ts";
+import type { Claiming, Knowledge, Links, Members, Wanted } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
 import {
   type AttractionPlan,
@@ -29,7 +29,8 @@ export interface PlanningParts {
   /** Name of this node. */
   readonly node: string;
   readonly knowledge: Knowledge;
-  readonly members: Pick<Members, "judgement">;
+  readonly members: Pick<Members, "judgement" | "hearsClaims">;
+  readonly owners: Pick<Claiming, "takeView">;
   readonly monitor: Links;
   readonly clock: Pick<Clock, "now" | "sleep">;
 }
@@ -68,15 +69,16 @@ export class Planning {
 
   /** What this node publishes about itself for the other nodes. */
   ownState(isReady: boolean): SpeakerState {
-    const { knowledge, monitor } = this.#parts;
+    const { knowledge, monitor, members } = this.#parts;
     const pools = knowledge.pools.current().list();
     const named = new Set(pools.flatMap(({ interfaces }) => interfaces));
-    return { isReady, links: publishedLinks(monitor.links(), named) };
+    const links = publishedLinks(monitor.links(), named);
+    return { isReady, links, ...(members.hearsClaims && { hearsClaims: true }) };
   }
 
   /** Looks at what is known, and plans which node attracts which address. Returns which stations are our nodes. */
   attract(loadBalancer: LoadBalancerView, own: SpeakerState): Rules {
-    const { node, knowledge, members } = this.#parts;
+    const { node, knowledge, members, owners } = this.#parts;
     const view: ClusterView = {
       node,
       loadBalancer,
@@ -86,6 +88,7 @@ export class Planning {
       changed: knowledge.changed.take(),
       slicesOf: (service) => knowledge.slicesOf(service),
       members: this.#memberStates.members(members.judgement, node, own),
+      claims: owners.takeView(),
     };
     this.#attraction = this.#planner.attract(view);
     return this.#rulesOf(view);

@@ -4,7 +4,7 @@ import { BUILD } from "#common/version.ts";
 import type { Applied, Trouble } from "./apply.ts";
 import type { Refusal, SyncTrouble } from "./forwarding/types.ts";
 import type { LoadBalancerView } from "./known/view.ts";
-import type { Attractor, Forwarder, Knowledge, Links, Members, Router } from "./parts.ts";
+import type { Attractor, Claiming, Forwarder, Knowledge, Links, Members, Router } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
 import type { AttractionPlan, PortPlan } from "./plan/plan.ts";
 import type { Role } from "./plan/role.ts";
@@ -25,6 +25,7 @@ export interface ReportingParts {
   readonly attractor: Pick<Attractor, "held" | "contested">;
   readonly router: Pick<Router, "report">;
   readonly forwarder: Pick<Forwarder, "counts">;
+  readonly owners: Pick<Claiming, "tenureOf">;
   readonly probe: Pick<SelfProbe, "trouble">;
   readonly reporter: Pick<Reporter, "report" | "conditions">;
   readonly events: SpeakerEvents;
@@ -87,6 +88,7 @@ export class Reporting {
         generation: loadBalancer?.generation ?? 0,
         mode: loadBalancer?.mode ?? "IPVS",
         owned: this.#owned(attraction.addresses),
+        tenureOf: (vip) => this.#parts.owners.tenureOf(vip),
         advertised: attraction.addresses.filter(({ isAdvertised }) => isAdvertised).length,
         routing: router.report(),
         links: monitor.links(),

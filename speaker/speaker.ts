@@ -11,7 +11,16 @@ import { endOnNode } from "./known/departure.ts";
 import { rosterOf } from "./known/roster.ts";
 import type { LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Conflict } from "./layer2/messages.ts";
-import type { Attractor, FirewallProbe, Forwarder, Knowledge, Links, Members, Router } from "./parts.ts";
+import type {
+  Attractor,
+  Claiming,
+  FirewallProbe,
+  Forwarder,
+  Knowledge,
+  Links,
+  Members,
+  Router,
+} from "./parts.ts";
 import { type Role, roleOf } from "./plan/role.ts";
 import { Planning } from "./planning.ts";
 import { Readiness } from "./readiness.ts";
@@ -25,6 +34,7 @@ export interface SpeakerParts {
   readonly clock: Pick<Clock, "now" | "sleep">;
   readonly knowledge: Knowledge;
   readonly members: Members;
+  readonly owners: Claiming;
   readonly monitor: Links;
   readonly attractor: Attractor;
   readonly router: Router;
@@ -164,7 +174,7 @@ export class Speaker {
   }
 
   async #work(loadBalancer: LoadBalancerView): Promise<void> {
-    const { members, monitor, router, attractor, node } = this.#parts;
+    const { members, monitor, router, attractor, node, owners } = this.#parts;
     const [planning, readiness] = [this.#planning, this.#readiness];
     this.#isRemoved = false;
     const wasReady = readiness.isReady;
@@ -173,8 +183,11 @@ export class Speaker {
     if (wasReady) members.publish(own);
     attractor.rule(planning.attract(loadBalancer, own));
     readiness.count(members.judgement.live.includes(node));
-    const { isFrozen } = members.judgement;
-    const wanted = isFrozen ? planning.stillWanted(attractor.held()) : planning.wanted();
+    const { isFrozen, live, dead } = members.judgement;
+    const isHolding = isFrozen || members.isCatchingUp;
+    const mayClaim = !isHolding && readiness.isReady && readiness.isCounted;
+    owners.settle({ addresses: planning.attraction.addresses, live, dead, mayClaim });
+    const wanted = isHolding ? planning.stillWanted(attractor.held()) : planning.wanted();
     router.withdrawOthers(planning.peers());
     const applied = await this.#applier.apply({
       wanted,
@@ -188,11 +201,11 @@ export class Speaker {
     this.#parts.reporting.emit(this.#workNow(), applied);
     probeFirewall(this.#parts, loadBalancer, readiness.forwardingTrouble);
     if (wasReady) this.#advertise(loadBalancer);
-    this.#publishNews(wasReady);
     const { knowledge } = this.#parts;
     members.meet(
       rosterOf({ node, nodes: knowledge.nodes.entries(), loadBalancer, keys: knowledge.gossipKeys() }),
     );
+    this.#publishNews(wasReady);
   }
 
   /** What was not published at the start of the pass. */

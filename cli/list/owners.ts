@@ -3,14 +3,13 @@
  * own planner; what the owner itself reports stands beside it where it says otherwise. Pure.
  */
 import { type Answer, EXIT } from "#cli/answer.ts";
-import type { Snapshot } from "#cli/read.ts";
 import { table } from "#cli/table.ts";
 import { viewOf, type World, type WorldSnapshot, worldOf } from "#cli/world.ts";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 import type { AddressPlan } from "#speaker/plan/addresses.ts";
 import { Planner } from "#speaker/plan/plan.ts";
 
-export type OwnersSnapshot = WorldSnapshot & Snapshot<"speakers">;
+export type OwnersSnapshot = WorldSnapshot;
 
 interface Row {
   readonly address: string;

@@ -15,6 +15,7 @@ export type PlanSnapshot = Snapshot<
   | "peers"
   | "profiles"
   | "leases"
+  | "speakers"
   | "services"
   | "slices"
   | "nodes"

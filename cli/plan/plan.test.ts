@@ -92,6 +92,30 @@ test("drained: exactly the node's addresses move, to where speakers will elect",
   }
 });
 
+test("without preempt addresses are with the nodes that report them, if all speakers hear claims", () => {
+  const loadBalancers = [
+    {
+      metadata: { name: "loadbalancer", namespace: "genkan-system", uid: "l", resourceVersion: "1" },
+      spec: { layer2: { preempt: false } },
+    },
+  ];
+  const leases = [1, 2, 3].map((number) => lease(number, { hearsClaims: true }));
+  const owners = (more: object): (string | undefined)[] =>
+    addressesOf(worldOf(snapshot({ ...parts, loadBalancers, leases, ...more }))).map(({ owner }) => owner);
+  const elected = owners({});
+  for (const name of ["n1", "n2", "n3"]) {
+    const addresses = [{ address: "172.30.0.100" }, { address: "172.30.0.101" }];
+    const speakers = [{ metadata: { name, namespace: "genkan-system" }, status: { addresses } }];
+    assert.deepEqual(owners({ speakers }), [name, name]);
+    assert.deepEqual(owners({ speakers, leases: [lease(1), ...leases.slice(1)] }), elected);
+    const { moves } = planned({ drained: [name] as never }, { loadBalancers, leases, speakers });
+    assert.deepEqual(
+      moves.map(({ from }) => from),
+      [[name], [name]],
+    );
+  }
+});
+
 test("BGP: what routers hear no more, node by node", () => {
   const peer = {
     metadata: { name: "tor", namespace: "genkan-system", uid: "p", resourceVersion: "1" },

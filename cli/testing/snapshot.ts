@@ -20,7 +20,7 @@ export const node = (number: number, labels: Record<string, string> = {}) => ({
   status: { addresses: [{ type: "InternalIP", address: `172.30.0.${number}` }] },
 });
 
-export const lease = (number: number, { isReady = true, silentSeconds = 0 } = {}) => ({
+export const lease = (number: number, { isReady = true, silentSeconds = 0, hearsClaims = false } = {}) => ({
   metadata: {
     ...meta(speakerLease(`n${number}`), SYSTEM),
     labels: { [LABEL_SPEAKER_LEASE]: `n${number}` },
@@ -28,6 +28,7 @@ export const lease = (number: number, { isReady = true, silentSeconds = 0 } = {}
       [ANNOTATION_SPEAKER_STATE]: JSON.stringify({
         isReady,
         links: [{ name: "eth0", prefixes: [`172.30.0.${number}/24`] }],
+        ...(hearsClaims && { hearsClaims }),
       }),
     },
   },

@@ -7,7 +7,7 @@ import { describeError } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import { startThread } from "../thread.ts";
 import type { FromGossipWorker, GossipPlace, ToGossipWorker } from "./messages.ts";
-import { type GossipCounts, isUp, type Peer } from "./types.ts";
+import { type GossipCounts, isUp, type Peer, type Telling, type Told } from "./types.ts";
 import type { MemberState } from "./wire/stream.ts";
 
 export interface GossipWorkerLike {
@@ -22,8 +22,9 @@ export interface GossipOptions {
   readonly clock: Pick<Clock, "after" | "now">;
   readonly log: Logger;
   readonly spawn?: () => GossipWorkerLike;
-  /** Somebody is thought otherwise of, or gossip runs or does not. */
+  /** Somebody is thought otherwise of, gossip runs or does not, or a peer told all that it knows. */
   readonly onChange: () => void;
+  readonly onTold: (told: Told) => void;
 }
 
 /** What this node is to be. */
@@ -47,6 +48,10 @@ export interface GossipView {
   readonly problem: string | undefined;
   /** Everybody that was heard since it runs, without ourselves; nobody while it does not run. */
   readonly members: ReadonlyMap<string, Heard>;
+  /** When somebody was heard after nobody was; undefined: nobody ever was. */
+  readonly contactAt: number | undefined;
+  /** When a peer last told all that it knows. */
+  readonly joinedAt: number | undefined;
 }
 
 const ANSWER_MS = 1_000;
@@ -69,13 +74,17 @@ export class GossipThread {
   #cancelAgain: Cancel | undefined;
   #waiting: (() => void) | undefined;
   #isClosed = false;
+  #contactAt: number | undefined;
+  #joinedAt: number | undefined;
+  #whole = new Uint8Array(0);
 
   constructor(options: GossipOptions) {
     this.#options = options;
   }
 
   get view(): GossipView {
-    return { problem: this.#problem, members: this.#members };
+    const [contactAt, joinedAt] = [this.#contactAt, this.#joinedAt];
+    return { problem: this.#problem, members: this.#members, contactAt, joinedAt };
   }
 
   /** As of some seconds ago; undefined before it ran. */
@@ -102,6 +111,11 @@ export class GossipThread {
     const names = new Set(peers.map(({ name }) => name));
     for (const name of this.#members.keys()) if (!names.has(name)) this.#members.delete(name);
     this.#worker?.postMessage({ type: "peers", peers });
+  }
+
+  tell(telling: Telling): void {
+    this.#whole = telling.whole;
+    if (this.#problem === undefined) this.#worker?.postMessage({ type: "tell", telling });
   }
 
   /** Says goodbye to the others. Resolves when it was sent, or after a moment: nothing waits for a thread in trouble. */
@@ -144,7 +158,9 @@ export class GossipThread {
   #open({ keys, peers, ...rest }: GossipWanted): void {
     this.#cancelAgain?.();
     this.#fail(NOT_STARTED);
-    this.#started().postMessage({ type: "open", place: placeOf(rest), keys, peers });
+    const worker = this.#started();
+    worker.postMessage({ type: "open", place: placeOf(rest), keys, peers });
+    worker.postMessage({ type: "tell", telling: { news: [], isUrgent: true, whole: this.#whole } });
   }
 
   #started(): GossipWorkerLike {
@@ -202,12 +218,22 @@ export class GossipThread {
       case "changed": {
         const { name, state } = message;
         if (name === this.#wanted?.own.name || this.#problem !== undefined) return;
+        const wasAlone = ![...this.#members.values()].some(isUp);
+        if (wasAlone && isUp(message)) this.#contactAt = clock.now();
         const downAt = isUp(message) ? this.#members.get(name)?.downAt : clock.now();
         log.debug("gossip thinks otherwise of a member", { member: name, state });
         this.#members.set(name, { state, at: clock.now(), downAt });
         onChange();
         return;
       }
+      case "told":
+        if (this.#problem === undefined) this.#options.onTold(message.told);
+        return;
+      case "joined":
+        if (this.#problem !== undefined) return;
+        this.#joinedAt = clock.now();
+        onChange();
+        return;
       case "counts":
         this.#counts = message.counts;
         this.#health = message.health;
@@ -223,6 +249,8 @@ export class GossipThread {
     const isNews = this.#problem !== problem || this.#members.size > 0;
     this.#problem = problem;
     this.#members.clear();
+    this.#contactAt = undefined;
+    this.#joinedAt = undefined;
     if (isNews) this.#options.onChange();
   }
 }

@@ -1,6 +1,6 @@
 /** What the main thread and the thread of gossip tell each other. */
 import type { Scheduling } from "#speaker/native/datagram.ts";
-import type { GossipCounts, Peer } from "./types.ts";
+import type { GossipCounts, Peer, Telling, Told } from "./types.ts";
 import type { MemberState } from "./wire/stream.ts";
 
 /** One member at work: what of it cannot be changed without a new start. */
@@ -19,6 +19,7 @@ export type ToGossipWorker =
     }
   | { readonly type: "peers"; readonly peers: readonly Peer[] }
   | { readonly type: "keys"; readonly keys: readonly Uint8Array[] }
+  | { readonly type: "tell"; readonly telling: Telling }
   /** Says goodbye, and closes. Answered by `left`. */
   | { readonly type: "leave" }
   /** Closes without a word. */
@@ -32,6 +33,9 @@ export type FromGossipWorker =
   /** It could not be opened, or a key of it is none. */
   | { readonly type: "failed"; readonly message: string }
   | { readonly type: "changed"; readonly name: string; readonly state: MemberState }
+  | { readonly type: "told"; readonly told: Told }
+  /** A peer has told all that it knows. */
+  | { readonly type: "joined" }
   | { readonly type: "counts"; readonly counts: GossipCounts; readonly health: number }
   | { readonly type: "left" }
   | { readonly type: "ended" };

@@ -37,9 +37,12 @@ export class Outbox {
   }
 
   #news(room: number, most: number): Uint8Array[] {
-    const gossip = this.#gossip;
-    if (gossip.broadcasts.size === 0) return [];
-    const limit = retransmissions(aliveCount(gossip), gossip.settings);
-    return gossip.broadcasts.take({ room, most, limit, costOf });
+    const { broadcasts, told, settings } = this.#gossip;
+    if (broadcasts.size + told.size === 0) return [];
+    const limit = retransmissions(aliveCount(this.#gossip), settings);
+    const first = broadcasts.take({ room, most, limit, costOf });
+    if (told.size === 0) return first;
+    const left = first.reduce((rest, message) => rest - costOf(message), room);
+    return [...first, ...told.take({ room: left, most: most - first.length, limit, costOf })];
   }
 }

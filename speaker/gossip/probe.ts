@@ -259,7 +259,7 @@ function reach(gossip: Gossip, to: Peer, more: readonly Uint8Array[], out: Outbo
 
 export function pull(gossip: Gossip, to: Peer, out: Outbox, now: number): void {
   gossip.pullAt = now + 1_000;
-  out.actions.push({ type: "pushPull", to, join: !gossip.isJoined });
+  out.actions.push({ type: "pushPull", to, join: !gossip.isJoined, isOfUser: false });
 }
 
 export function pingOf(gossip: Gossip, sequence: number, to: Peer): Buffer {

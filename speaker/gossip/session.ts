@@ -7,7 +7,7 @@ import type { GossipSockets, OpenSockets } from "./sockets.ts";
 import { dueAt, recordsOf, startGossip, step } from "./step.ts";
 import { endStream, readStream } from "./streams.ts";
 import { GOSSIP_SETTINGS, type GossipSettings } from "./timing.ts";
-import type { Gossip, GossipAction, GossipCounts, GossipEvent, Peer } from "./types.ts";
+import type { Gossip, GossipAction, GossipCounts, GossipEvent, Peer, Telling, Told } from "./types.ts";
 import { GossipError } from "./wire/error.ts";
 import type { Keyring } from "./wire/keyring.ts";
 import { type Endpoint, encodeMessage } from "./wire/message.ts";
@@ -30,6 +30,9 @@ export interface SessionOptions {
   readonly random: Random;
   readonly open: OpenSockets;
   readonly onChange: (name: string, state: MemberState) => void;
+  readonly onTold: (told: Told) => void;
+  /** A peer has told us all that it knows. */
+  readonly onJoined: () => void;
   /** Of the sockets: what was to be sent was not, or worse. */
   readonly onError: (error: Error) => void;
 }
@@ -48,6 +51,8 @@ export class GossipSession {
   #sockets: GossipSockets | undefined;
   #cancel: Cancel | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
+  /** The application's whole state. */
+  #user = new Uint8Array(0);
 
   private constructor(options: SessionOptions) {
     const { own, label, keys, clock, random, settings = GOSSIP_SETTINGS } = options;
@@ -94,6 +99,11 @@ export class GossipSession {
     this.#envelope = { ...this.#envelope, ring };
   }
 
+  tell({ news, isUrgent, whole }: Telling): void {
+    this.#user = whole;
+    if (news.length > 0) this.#step({ type: "tell", news, isUrgent });
+  }
+
   /** Tells all at once that we go; nothing is heard or said after it. */
   leave(): void {
     this.#step({ type: "leave" });
@@ -130,7 +140,13 @@ export class GossipSession {
         this.#sockets?.send(action.to, sealPacket(action.messages, this.#envelope, this.#nonce()));
         return;
       case "pushPull":
-        this.#exchange(action.to, action.join);
+        this.#exchange(action);
+        return;
+      case "told":
+        this.#options.onTold(action);
+        return;
+      case "joined":
+        this.#options.onJoined();
         return;
     }
   }
@@ -169,7 +185,7 @@ export class GossipSession {
     this.#read(socket, "request", ({ message }) => {
       if (message.type === "pushPull") {
         this.#answer(socket, this.#state(message.join));
-        this.#step({ type: "pushPull", from, records: message.records });
+        this.#step({ ...message, from });
       } else if (message.type === "ping" && (message.node === "" || message.node === this.#gossip.own.name)) {
         const { sequence } = message;
         this.#answer(socket, encodeMessage({ type: "ack", sequence, payload: new Uint8Array(0) }));
@@ -181,15 +197,15 @@ export class GossipSession {
   }
 
   /** Our whole state for theirs. */
-  #exchange(to: Peer, join: boolean): void {
+  #exchange({ to, join, isOfUser }: Extract<GossipAction, { type: "pushPull" }>): void {
     if (this.#sockets === undefined || this.#connections.size >= MOST_CONNECTIONS) return;
     const socket = this.#sockets.connect(to);
     this.#keep(socket);
-    socket.write(sealStream(this.#state(join), this.#envelope, this.#nonce(), "request"));
+    socket.write(sealStream(this.#state(join, isOfUser), this.#envelope, this.#nonce(), "request"));
     this.#read(socket, "answer", ({ message }) => {
       socket.destroy();
       if (message.type === "pushPull")
-        this.#step({ type: "pushPull", from: to.address, records: message.records });
+        this.#step({ ...message, ...(isOfUser && { records: [] }), from: to.address });
     });
   }
 
@@ -213,7 +229,8 @@ export class GossipSession {
     endStream(socket, this.#options.clock, sealStream(message, this.#envelope, this.#nonce(), "answer"));
   }
 
-  #state(join: PushPull["join"]): Buffer {
-    return encodePushPull({ join, records: recordsOf(this.#gossip) });
+  #state(join: PushPull["join"], isOfUser = false): Buffer {
+    const records = isOfUser ? [] : recordsOf(this.#gossip);
+    return encodePushPull({ join, records, user: this.#user });
   }
 }

@@ -16,6 +16,7 @@ import type { Gossip, GossipDrop, Peer } from "./types.ts";
 import { decodeMessage, type Message } from "./wire/message.ts";
 
 const peer = (number: number): Peer => ({ name: `n${number}`, address: `10.0.0.${number}`, port: 7946 });
+const NO_OCTETS = new Uint8Array(0);
 const [one, two, three, four] = [peer(1), peer(2), peer(3), peer(4)];
 const alive = (of: Peer, incarnation: number): Message => ({
   type: "alive",
@@ -152,9 +153,9 @@ describe("what is dropped, and believed by nobody", () => {
   test("the whole state of one side kills nobody", () => {
     const { gossip } = world();
     const records = recordsOf(gossip).map((record) => ({ ...record, state: "dead" as const }));
-    step(gossip, { type: "pushPull", from: two.address, records }, 2);
+    step(gossip, { type: "pushPull", from: two.address, records, user: NO_OCTETS }, 2);
     assert.deepEqual([stateOf(gossip, one), stateOf(gossip, three)], ["alive", "suspect"]);
-    step(gossip, { type: "pushPull", from: "10.0.0.9", records }, 3);
+    step(gossip, { type: "pushPull", from: "10.0.0.9", records, user: NO_OCTETS }, 3);
     assert.equal(gossip.counts.dropped.stranger, 1);
   });
 });
@@ -168,6 +169,17 @@ describe("being accused", () => {
     assert.equal(objection.incarnation, 9);
     assert.equal(gossip.health, 1);
     assert.ok(gossip.broadcasts.size > 0);
+  });
+
+  test("that is older than what we said since is answered with that, to the accuser alone", () => {
+    const { gossip, packet } = world();
+    const { incarnation } = gossip.self;
+    const actions = packet(two, [
+      { type: "dead", node: one.name, incarnation: incarnation - 1, from: two.name },
+    ]);
+    const objection = (to: Peer) => sentTo(actions, to).filter(({ type }) => type === "alive");
+    assert.deepEqual(objection(two), [alive(one, incarnation)]);
+    assert.deepEqual([objection(three), gossip.self.incarnation], [[], incarnation]);
   });
 
   test("of an earlier life is objected to by who learns of that life", () => {
@@ -199,6 +211,51 @@ describe("who exists", () => {
     step(gossip, { type: "peers", peers: [one] }, 2);
     assert.equal(dueAt(gossip), Number.POSITIVE_INFINITY);
     assert.deepEqual(step(gossip, { type: "wake" }, 1e6), []);
+  });
+});
+
+describe("what an application says", () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  const user = { type: "user", bytes } as const;
+  const told = (actions: ReturnType<typeof step>) => actions.filter(({ type }) => type === "told");
+
+  test("goes to all at once where it is urgent, and to some with each round", () => {
+    const { gossip } = world();
+    const urgent = step(gossip, { type: "tell", news: [bytes], isUrgent: true }, 2);
+    for (const peer of [two, three]) {
+      const heard = sentTo(urgent, peer).filter(({ type }) => type === "user");
+      assert.ok(heard.length > 0, peer.name);
+      for (const one of heard) assert.deepEqual(one.type === "user" && [...one.bytes], [1, 2, 3]);
+    }
+    for (let now = 100; now < 2_000; now += 50) step(gossip, { type: "wake" }, now);
+    assert.equal(gossip.told.size, 0, "each news so many times");
+  });
+
+  test("is handed on with its sender, news and whole states, and news in bounds", () => {
+    const { gossip, packet } = world();
+    assert.deepEqual(told(packet(two, [user])), [{ type: "told", from: "n2", bytes, isWhole: false }]);
+    const whole = step(gossip, { type: "pushPull", from: three.address, records: [], user: bytes }, 2);
+    assert.deepEqual(told(whole), [{ type: "told", from: "n3", bytes, isWhole: true }]);
+    assert.ok(whole.some(({ type }) => type === "joined"));
+    const flood = packet(
+      two,
+      Array.from({ length: 1_200 }, () => user),
+      3,
+    );
+    assert.ok(told(flood).length < 1_000);
+    assert.ok((gossip.counts.dropped.excess ?? 0) > 200);
+    assert.equal(told(packet(two, [user], 2_000)).length, 1);
+  });
+
+  test("is asked for alone when one comes back, since what it thinks of others is old", () => {
+    const { packet } = world();
+    packet(three, [{ type: "suspect", node: "n2", incarnation: 5, from: "n3" }]);
+    packet(three, [{ type: "dead", node: "n2", incarnation: 5, from: "n3" }], 2);
+    const back = packet(three, [alive(two, 6)], 3);
+    assert.deepEqual(
+      back.filter(({ type }) => type === "pushPull"),
+      [{ type: "pushPull", to: two, join: false, isOfUser: true }],
+    );
   });
 });
 

@@ -3,7 +3,8 @@
  * do. It changes the state that it is given; the same state, events and chance give the same actions.
  *
  * Left out of memberlist's: pings over TCP are answered by the session and not sent (a speaker that only TCP reaches is
- * of no use to ARP either), messages of an application are passed over, and no name may change its place.
+ * of no use to ARP either), and no name may change its place. Messages of an application are handed on; whether they
+ * travel further is the application's to say.
  */
 import { Broadcasts } from "./broadcasts.ts";
 import {
@@ -45,9 +46,17 @@ import {
   placeOf,
 } from "./types.ts";
 import { chooseWatches, hearWatched, runWatches, watchDueAt } from "./watch.ts";
-import type { Message } from "./wire/message.ts";
+import { encodeMessage, type Message } from "./wire/message.ts";
 import { roomOf } from "./wire/packet.ts";
 import type { MemberRecord } from "./wire/stream.ts";
+
+/** News of the application that waits at one time. */
+const MOST_TOLD = 1_024;
+/** News of the application that is taken in a second. */
+const MOST_HEARD = 1_000;
+/** So many ask for a whole state when one comes back. */
+const REJOINERS = 4;
+const REJOIN_MS = 1_000;
 
 export interface GossipStart extends Pick<Gossip, "own" | "settings" | "random"> {
   readonly label: string;
@@ -83,6 +92,10 @@ export function startGossip({ own, settings, random, label, incarnation, now }: 
       stalls: 0,
     },
     broadcasts: new Broadcasts(),
+    told: new Broadcasts(),
+    toldCount: 0,
+    heardAt: now,
+    heardCount: 0,
     peers: new Map(),
     places: new Map(),
     members: new Map([[own.name, self]]),
@@ -103,6 +116,7 @@ export function startGossip({ own, settings, random, label, incarnation, now }: 
     watches: new Map(),
     objections: new Set(),
     pullAt: now,
+    rejoinAt: now,
     health: 0,
     sequence: Math.floor(random.number() * 2 ** 32),
     isJoined: false,
@@ -116,7 +130,7 @@ export function dueAt(gossip: Gossip): number {
   let due = Math.min(gossip.pushPullAt, gossip.reachAt, watchDueAt(gossip));
   const { probe } = gossip;
   due = Math.min(due, probe === undefined ? gossip.probeAt : (probe.askAt ?? probe.endAt));
-  if (gossip.broadcasts.size > 0) due = Math.min(due, gossip.gossipAt);
+  if (hasNews(gossip)) due = Math.min(due, gossip.gossipAt);
   for (const { suspicion } of gossip.suspects)
     if (suspicion !== undefined) due = Math.min(due, suspicion.deadline, suspicion.lookAt);
   // In the order in which they end.
@@ -130,6 +144,7 @@ export function step(gossip: Gossip, event: GossipEvent, now: number): GossipAct
   forgiveStall(gossip, out, now);
   take(gossip, event, out, now);
   if (gossip.isLeaving) return out.actions;
+  rejoin(gossip, out, now);
   object(gossip, out);
   run(gossip, out, now);
   if (event.type === "peers" || out.actions.some(({ type }) => type === "changed"))
@@ -181,8 +196,14 @@ function take(gossip: Gossip, event: GossipEvent, out: Outbox, now: number): voi
       }
       gossip.isJoined = true;
       for (const record of event.records) out.actions.push(...merge(gossip, record, sender, now));
+      if (event.user.length > 0)
+        out.actions.push({ type: "told", from: sender.name, bytes: event.user, isWhole: true });
+      out.actions.push({ type: "joined" });
       return;
     }
+    case "tell":
+      queueNews(gossip, event, out, now);
+      return;
     case "leave":
       leave(gossip, out);
       return;
@@ -211,9 +232,57 @@ function hear(gossip: Gossip, message: Message, sender: Peer, out: Outbox, now: 
       out.actions.push(...hearAccusation(gossip, message, sender, now));
       return;
     case "user":
+      if (hasRoomFor(gossip, now))
+        out.actions.push({ type: "told", from: sender.name, bytes: message.bytes, isWhole: false });
+      else drop(gossip, "excess");
       return;
   }
 }
+
+/** A member may say more than another thread can take in: what is lost comes again with the next whole state. */
+function hasRoomFor(gossip: Gossip, now: number): boolean {
+  if (now - gossip.heardAt >= 1_000) {
+    gossip.heardAt = now;
+    gossip.heardCount = 0;
+  }
+  gossip.heardCount += 1;
+  return gossip.heardCount <= MOST_HEARD;
+}
+
+/** Goes out with the next round, which is now. */
+function queueNews(
+  gossip: Gossip,
+  { news, isUrgent }: Extract<GossipEvent, { type: "tell" }>,
+  out: Outbox,
+  now: number,
+): void {
+  for (const bytes of news) {
+    const message = encodeMessage({ type: "user", bytes });
+    if (isUrgent) sendToAll(gossip, message, out);
+    gossip.told.add(String(gossip.toldCount), () => message);
+    gossip.told.forget(String(gossip.toldCount - MOST_TOLD));
+    gossip.toldCount += 1;
+  }
+  gossip.gossipAt = Math.min(gossip.gossipAt, now);
+}
+
+/**
+ * Who comes back may have missed news, or know some that was missed here: a few of those who hear it again ask it for all
+ * of the application's. What it thinks of others is old, and would be an accusation of the living.
+ */
+function rejoin(gossip: Gossip, out: Outbox, now: number): void {
+  const isBack = (action: GossipAction): boolean =>
+    action.type === "changed" && isUp(action) && (action.before === "dead" || action.before === "left");
+  const back = out.actions.find(isBack);
+  if (back?.type !== "changed" || now < gossip.rejoinAt) return;
+  const count = aliveCount(gossip);
+  const peer = gossip.peers.get(back.name);
+  if (peer === undefined || gossip.random.number() * count >= REJOINERS) return;
+  gossip.rejoinAt = now + REJOIN_MS;
+  out.actions.push({ type: "pushPull", to: peer, join: false, isOfUser: true });
+}
+
+const hasNews = ({ broadcasts, told }: Gossip): boolean => broadcasts.size + told.size > 0;
 
 /** A record of a whole state. What it says of the dead is old: it is an accusation, and no death. */
 function merge(gossip: Gossip, record: MemberRecord, sender: Peer, now: number): GossipAction[] {
@@ -267,7 +336,7 @@ function run(gossip: Gossip, out: Outbox, now: number): void {
     const deadline = member.suspicion?.deadline ?? Number.POSITIVE_INFINITY;
     if (now >= deadline) out.actions.push(...expire(gossip, member, now));
   }
-  if (now >= gossip.gossipAt && gossip.broadcasts.size > 0) spread(gossip, out, now);
+  if (now >= gossip.gossipAt && hasNews(gossip)) spread(gossip, out, now);
   if (now >= gossip.reachAt) startReach(gossip, out, now);
   if (now >= gossip.pushPullAt) {
     gossip.pushPullAt = now + pushPullMs(aliveCount(gossip), gossip.settings);

@@ -129,6 +129,12 @@ export interface Gossip {
   readonly room: number;
   readonly counts: GossipCounts;
   readonly broadcasts: Broadcasts;
+  /** News of the application, each by a number: it travels in the room that news of members leaves. */
+  readonly told: Broadcasts;
+  toldCount: number;
+  /** What of the application was heard within the second that began then. */
+  heardAt: number;
+  heardCount: number;
   /** All but ourselves. */
   peers: ReadonlyMap<string, Peer>;
   /** Place -> peer. */
@@ -156,6 +162,8 @@ export interface Gossip {
   readonly objections: Set<Peer>;
   /** Not before this time another whole state is asked for because somebody answered again. */
   pullAt: number;
+  /** Not before this time another state of the application is asked for because somebody came back. */
+  rejoinAt: number;
   /** Lifeguard's local health: 0 is well. */
   health: number;
   sequence: number;
@@ -170,7 +178,15 @@ export type GossipEvent =
   /** Messages of one datagram. */
   | { readonly type: "packet"; readonly from: Endpoint; readonly messages: readonly Message[] }
   /** A whole state, asked for or not, of the peer of that address. */
-  | { readonly type: "pushPull"; readonly from: string; readonly records: readonly MemberRecord[] }
+  | {
+      readonly type: "pushPull";
+      readonly from: string;
+      readonly records: readonly MemberRecord[];
+      /** The application's state. */
+      readonly user: Uint8Array;
+    }
+  /** The application has news for all. */
+  | ({ readonly type: "tell" } & Pick<Telling, "news" | "isUrgent">)
   /** Who exists, all of them; our own name in it is passed over. */
   | { readonly type: "peers"; readonly peers: readonly Peer[] }
   /** Something was dropped before it came here. */
@@ -178,18 +194,38 @@ export type GossipEvent =
   /** Says goodbye to all. */
   | { readonly type: "leave" };
 
+/** What a peer tells an application: news, or all of its state. */
+export interface Told {
+  readonly from: string;
+  readonly bytes: Uint8Array;
+  readonly isWhole: boolean;
+}
+
+/** What an application tells. */
+export interface Telling {
+  /** One message each. */
+  readonly news: readonly Uint8Array[];
+  /** Goes to all at once, and not only from one to the next. */
+  readonly isUrgent: boolean;
+  /** All of its state with that. */
+  readonly whole: Uint8Array<ArrayBuffer>;
+}
+
 export type GossipAction =
   /** Encoded messages for one packet. */
   | { readonly type: "send"; readonly to: Endpoint; readonly messages: readonly Uint8Array[] }
-  /** Exchange whole states over TCP. */
-  | { readonly type: "pushPull"; readonly to: Peer; readonly join: boolean }
+  /** Exchange whole states over TCP; `isOfUser`: the application's alone. */
+  | { readonly type: "pushPull"; readonly to: Peer; readonly join: boolean; readonly isOfUser: boolean }
   /** What is thought of a peer; undefined before it was first heard. */
   | {
       readonly type: "changed";
       readonly name: string;
       readonly state: MemberState;
       readonly before: MemberState | undefined;
-    };
+    }
+  | ({ readonly type: "told" } & Told)
+  /** A peer has told us all that it knows. */
+  | { readonly type: "joined" };
 
 /** Thought to be there: suspected is not dead yet. */
 export const isUp = ({ state }: { readonly state: MemberState }): boolean =>

@@ -35,6 +35,10 @@ async function take(message: ToGossipWorker): Promise<void> {
         random: systemRandom,
         open: openSockets,
         onChange: (name, state) => post({ type: "changed", name, state }),
+        // A copy: with a part of a packet the whole one would be posted.
+        onTold: ({ from, bytes, isWhole }) =>
+          post({ type: "told", told: { from, bytes: new Uint8Array(bytes), isWhole } }),
+        onJoined: () => post({ type: "joined" }),
         // A packet that the kernel did not take is one that was lost.
         onError: () => undefined,
       });
@@ -47,6 +51,9 @@ async function take(message: ToGossipWorker): Promise<void> {
       return;
     case "keys":
       session?.setKeys(keyringOf(message.keys));
+      return;
+    case "tell":
+      session?.tell(message.telling);
       return;
     case "leave":
       session?.leave();

@@ -224,6 +224,10 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
       optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").addressConflict,
       "spec.layer2.addressConflict",
     ),
+    preempts: optional(flag, true)(
+      optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").preempt,
+      "spec.layer2.preempt",
+    ),
     gossipPort: optional(integer(1, 65_535), PORT.gossip)(
       optional(fields, NO_FIELDS)(read.membership, "spec.membership").port,
       "spec.membership.port",
@@ -249,12 +253,13 @@ export function readState(annotation: unknown): SpeakerState {
     // A SyntaxError, which quotes only a part.
     throw new UnusableError("the state", annotation, "JSON");
   }
-  const { isReady, links } = fields(value, "the state");
+  const { isReady, links, hearsClaims } = fields(value, "the state");
   const read = list(speakerLink, MAX_STATE.links)(links, "links");
   const prefixes = read.reduce((sum, link) => sum + link.prefixes.length, 0);
   if (prefixes > MAX_STATE.prefixes)
     throw new UnusableError("links", links, `of at most ${MAX_STATE.prefixes} prefixes in all`);
-  return { isReady: flag(isReady, "isReady"), links: read };
+  const hears = optional(flag, false)(hearsClaims, "hearsClaims");
+  return { isReady: flag(isReady, "isReady"), links: read, ...(hears && { hearsClaims: true }) };
 }
 
 /** undefined for what is none. */

@@ -1,4 +1,4 @@
-/** The input of one pass: everything that a plan depends on, as plain immutable values. Types only. */
+/** The input of one pass: everything that a plan depends on, as plain immutable values. */
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
 import type { ForwardingIds } from "#api/forwarding-ids.ts";
@@ -160,6 +160,8 @@ export interface LoadBalancerView {
   readonly addressConflict: "defend" | "yield";
   /** Where speakers gossip, UDP and TCP. */
   readonly gossipPort: number;
+  /** A node that joins or returns takes over the addresses for which it comes first in the election. */
+  readonly preempts: boolean;
   /** Nodes with the exclude label attract traffic as well. */
   readonly ignoresExcludeLabel?: true;
   /** The class of Services that are ours. If it is not set, Services without a class are ours. */
@@ -172,6 +174,8 @@ export interface SpeakerState {
   readonly isReady: boolean;
   /** Links that are up, sorted by name. */
   readonly links: readonly SpeakerLink[];
+  /** It claims what it owns, and hears what others claim: owners are found by claims where all candidates do so. */
+  readonly hearsClaims?: true;
 }
 
 export interface SpeakerLink {
@@ -206,4 +210,14 @@ export interface ClusterView {
   readonly changed?: ReadonlySet<string>;
   /** This node's own state is the one of now, not the one that was published. */
   readonly members: Members;
+  /** Who claims addresses (ownership/claims.ts). */
+  readonly claims: ClaimsView;
 }
+
+export interface ClaimsView {
+  claimantOf(vip: string): string | undefined;
+  /** Addresses of which it may be another one than in the view before. */
+  readonly changed: ReadonlySet<string>;
+}
+
+export const NO_CLAIMS: ClaimsView = { claimantOf: () => undefined, changed: new Set() };

@@ -181,14 +181,35 @@ describe("membership", () => {
     await end();
   });
 
+  test("that it is ready it says when a peer has told it all, and with that what it hears", async () => {
+    const { membership, gossip, patches, clock, end } = world();
+    const [own, other] = ["n1", "n2"].map((name) => ({ name, address: `172.30.0.${name}`, port: 7474 }));
+    assert.ok(own !== undefined && other !== undefined);
+    membership.meet({ own, peers: [other], keys: [] });
+    membership.publish(READY);
+    await clock.advance(1_000);
+    assert.equal(patches.length, 0);
+    gossip.problem = undefined;
+    gossip.members.set("n2", { state: "alive", at: clock.now(), downAt: undefined });
+    [gossip.contactAt, gossip.joinedAt] = [clock.now(), clock.now()];
+    membership.reconsider();
+    await clock.advance(100);
+    const states = patches.map((one) =>
+      JSON.parse(bodyOf(one).metadata.annotations[ANNOTATION_SPEAKER_STATE] ?? ""),
+    );
+    assert.deepEqual(states, [{ ...READY, hearsClaims: true }]);
+    await end();
+  });
+
   test("it does not gossip before it has something to tell, and says why it does not", async () => {
     const { membership, gossip, clock, end } = world();
     const roster = { own: { name: "n1", address: "172.30.0.1", port: 7474 }, peers: [], keys: [] };
     membership.meet(roster);
-    assert.deepEqual(gossip.configured, []);
+    assert.equal(gossip.configured.length, 0);
     membership.publish(READY);
+    assert.equal(gossip.configured.at(-1)?.own, roster.own);
     membership.meet({ why: "no keys" });
-    assert.deepEqual([gossip.configured, membership.gossipTrouble?.message], [[undefined], "no keys"]);
+    assert.deepEqual([gossip.configured.at(-1), membership.gossipTrouble?.message], [undefined, "no keys"]);
     membership.meet(roster);
     assert.deepEqual(membership.gossipTrouble, { reason: "GossipFailed", message: "not started" });
     gossip.problem = undefined;

@@ -17,6 +17,7 @@ import type { Trouble } from "../apply.ts";
 import type { GossipThread, GossipWanted } from "../gossip/gossip.ts";
 import type { Unusable } from "../known/usable.ts";
 import type { SpeakerState } from "../known/view.ts";
+import { Acquaintance } from "./acquaintance.ts";
 import { combine, unheard } from "./combine.ts";
 import { type NamedRecord, projectLease } from "./lease-record.ts";
 import { type Judgement, type LeaseRecord, LIVENESS_TIMES, Liveness } from "./liveness.ts";
@@ -53,7 +54,10 @@ export class Membership {
   readonly #store = new Store<NamedRecord>();
   readonly #reflector: Reflector<Lease, NamedRecord>;
   #judgement: Judgement;
+  /** What this node wants to say, and what it says. */
+  #asked: SpeakerState | undefined;
   #state = "";
+  readonly #acquaintance = new Acquaintance();
   readonly #published = Promise.withResolvers<void>();
   #isReleased = false;
   /** The renewal that is on its way, settled without an error when it has ended. */
@@ -120,8 +124,18 @@ export class Membership {
   meet(roster: Roster): void {
     this.#roster = roster;
     const { gossip, namespace } = this.#options;
-    if (this.#isReleased || this.#state === "") return;
+    if (this.#isReleased || this.#asked === undefined) return;
     gossip.configure("why" in roster ? undefined : { ...roster, label: `genkan/${namespace}` });
+  }
+
+  /** This node does not know yet what others claim, and takes nothing over. */
+  get isCatchingUp(): boolean {
+    return this.#acquaintance.isCatchingUp;
+  }
+
+  /** This node hears what others claim, or there is nobody else. */
+  get hearsClaims(): boolean {
+    return this.#acquaintance.hearsClaims;
   }
 
   /** Gossip thinks otherwise of somebody. */
@@ -141,10 +155,31 @@ export class Membership {
   /**
    * Publishes what this node says of itself, at once if it is news. Nothing is renewed before the first call. So a
    * speaker that is restarted while its Lease holds goes on where the last process was, and nobody takes its addresses
-   * meanwhile.
+   * meanwhile. That it is ready it says once it was told what the others claim.
    */
   publish(state: SpeakerState): void {
-    const text = JSON.stringify(state);
+    this.#asked = state;
+    if (!state.isReady) this.#acquaintance.forget();
+    this.meet(this.#roster);
+    this.#look();
+    this.#say();
+  }
+
+  #look(): boolean {
+    const before = [this.isCatchingUp, this.hearsClaims];
+    const { clock, node: own, gossip } = this.#options;
+    const peers = "why" in this.#roster ? undefined : this.#roster.peers.length;
+    const input = { own, now: clock.now(), gossip: gossip.view, peers, lease: this.#lease };
+    this.#acquaintance.look(input, this.#asked?.isReady === true);
+    return this.isCatchingUp !== before[0] || this.hearsClaims !== before[1];
+  }
+
+  #say(): void {
+    const state = this.#asked;
+    if (state === undefined || (state.isReady && !this.#acquaintance.isIntroduced)) return;
+    // What it hears may have changed since it was asked to: the others must not follow the election for a moment.
+    const { hearsClaims: _, ...rest } = state;
+    const text = JSON.stringify({ ...rest, ...(this.hearsClaims && { hearsClaims: true }) });
     if (text === this.#state) return;
     this.#state = text;
     this.#published.resolve();
@@ -208,6 +243,8 @@ export class Membership {
       renewals: (node) => this.#liveness.renewals(node),
       heard: this.#options.gossip.view.members,
     });
+    const isOtherwise = this.#look();
+    this.#say();
     const { isFrozen, live, fingerprint } = this.#judgement;
     if (isFrozen !== before.isFrozen) {
       const words = isFrozen
@@ -216,7 +253,7 @@ export class Membership {
       this.#options.log.info(words, { live });
     }
     this.#logDeaths(before.dead, this.#judgement.dead);
-    if (fingerprint !== before.fingerprint || isFrozen !== before.isFrozen)
+    if (isOtherwise || fingerprint !== before.fingerprint || isFrozen !== before.isFrozen)
       this.#options.onChange(this.#judgement);
   }
 

@@ -1,8 +1,9 @@
 /**
  * Who attracts which address. The answer for an address is kept while neither its Services' usable endpoints nor its
- * place changes.
+ * place nor its claim changes.
  */
 import { familyOf } from "#api/address.ts";
+import type { ClaimsView } from "../known/view.ts";
 import { elect, reelect, type Turnover, turnoverOf } from "./elect.ts";
 import type { ServiceEndpoints } from "./endpoints.ts";
 import type { GivenAddresses } from "./given.ts";
@@ -34,7 +35,15 @@ interface Kept {
   readonly place: Place;
   /** Only nodes with a usable endpoint may attract it, so the candidates are fewer than the place's. */
   readonly isLocal: boolean;
+  /** It was elected, and not found by its claim. */
+  readonly isElected: boolean;
   readonly plan: AddressPlan;
+}
+
+/** A candidate, and whether it was elected or claims the address. */
+interface Owner {
+  readonly name: string;
+  readonly isElected: boolean;
 }
 
 export interface AddressesInput {
@@ -44,6 +53,7 @@ export interface AddressesInput {
   /** Addresses that have to be looked at again even if their place is the same. */
   readonly changed: ReadonlySet<string>;
   readonly places: Places;
+  readonly claims: ClaimsView;
 }
 
 const NONE: readonly string[] = [];
@@ -76,13 +86,14 @@ export class Addresses {
         if (this.#kept.delete(vip)) removed.add(vip);
         return;
       }
-      if (before?.place === place && !input.changed.has(vip)) return;
+      const isSame = before?.place === place && !input.claims.changed.has(vip);
+      if (isSame && !input.changed.has(vip)) return;
       const next = keptOf(vip, place, { before, input, turnovers });
       if (before === undefined) added.add(vip);
       if (next.plan !== before?.plan) others.push(next.plan);
       this.#kept.set(vip, next);
     };
-    for (const vip of input.changed) look(vip);
+    for (const vip of input.changed.union(input.claims.changed)) look(vip);
     if (input.places !== this.#places) for (const vip of input.given.vips()) look(vip);
     this.#places = input.places;
     this.#vips = withKeys(this.#vips, added, removed);
@@ -124,14 +135,16 @@ class Turnovers {
   }
 }
 
-function keptOf(
-  vip: string,
-  place: Place,
-  pass: { readonly before: Kept | undefined; readonly input: AddressesInput; readonly turnovers: Turnovers },
-): Kept {
-  const { before, input, turnovers } = pass;
+interface Pass {
+  readonly before: Kept | undefined;
+  readonly input: AddressesInput;
+  readonly turnovers: Turnovers;
+}
+
+function keptOf(vip: string, place: Place, pass: Pass): Kept {
+  const { before, input } = pass;
   if (before?.plan.owner !== undefined && !before.isLocal && !input.changed.has(vip)) {
-    const moved = movedOf(before, place, before.plan.owner, pass);
+    const moved = movedOf(before, place, pass);
     if (moved !== undefined) return moved;
   }
   const keys = input.given.sharing(vip) ?? new Set<string>();
@@ -139,35 +152,55 @@ function keptOf(
   // With Local, a node attracts the address only if it has a usable pod of its own, of any Service that shares the
   // address.
   const isLocal = sharing.every(({ service }) => service.isLocal);
-  const winner = before?.plan.owner;
-  const owner = (candidates: readonly string[]): string | undefined =>
-    before === undefined || winner === undefined || before.isLocal || isLocal
-      ? elect({ vip, candidates })
-      : reelect(vip, winner, turnovers.between(before.place, place), candidates);
+  let isElected = false;
+  const owner = (candidates: readonly string[]): string | undefined => {
+    const isFew = isLocal || before?.isLocal === true;
+    const found = ownerOf(vip, { place, candidates }, isFew ? { ...pass, before: undefined } : pass);
+    isElected = found?.isElected === true;
+    return found?.name;
+  };
   const services = keys.size === 1 ? [...keys] : [...keys].sort();
   const plan = planAddress({ vip, services, sharing, isLocal, place, node: input.node, owner });
   const isSame = before !== undefined && isSamePlan(before.plan, plan);
-  return { place, isLocal, plan: isSame ? before.plan : plan };
+  return { place, isLocal, isElected, plan: isSame ? before.plan : plan };
 }
 
 /** Only nodes came or went, so that all but the owner is known: with thousands of addresses this is what a death costs. */
-function movedOf(
-  { plan, place: from }: Kept,
-  place: Place,
-  winner: string,
-  { input, turnovers }: { readonly input: AddressesInput; readonly turnovers: Turnovers },
-): Kept | undefined {
+function movedOf(before: Kept, place: Place, pass: Pass): Kept | undefined {
+  const { plan, place: from } = before;
   const { candidates } = place;
   if (place.pool !== from.pool || place.isAdvertised || candidates.length === 0) return undefined;
-  const owner = reelect(plan.vip, winner, turnovers.between(from, place), candidates);
+  const owner = ownerOf(plan.vip, { place, candidates }, pass);
   if (owner === undefined) return undefined;
-  const links = owner === input.node ? place.links : NONE;
+  const { name, isElected } = owner;
+  if (place === from && name === plan.owner) return { ...before, isElected };
+  const links = name === pass.input.node ? place.links : NONE;
   const { vip, services, pool, isAdvertised } = plan;
   return {
     place,
     isLocal: false,
-    plan: { vip, services, pool, candidates, links, isAdvertised, owner },
+    isElected,
+    plan: { vip, services, pool, candidates, links, isAdvertised, owner: name },
   };
+}
+
+/**
+ * The candidate that claims the address; else the one that is elected. Of an earlier election among the place's
+ * candidates (`before`) only the difference is looked at.
+ */
+function ownerOf(
+  vip: string,
+  { place, candidates }: { readonly place: Place; readonly candidates: readonly string[] },
+  { before, input, turnovers }: Pass,
+): Owner | undefined {
+  const claimant = place.isSticky ? input.claims.claimantOf(vip) : undefined;
+  if (claimant !== undefined && candidates.includes(claimant)) return { name: claimant, isElected: false };
+  const winner = before?.isElected === true ? before.plan.owner : undefined;
+  const name =
+    before === undefined || winner === undefined
+      ? elect({ vip, candidates })
+      : reelect(vip, winner, turnovers.between(before.place, place), candidates);
+  return name === undefined ? undefined : { name, isElected: true };
 }
 
 function planAddress(of: {

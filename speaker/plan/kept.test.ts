@@ -18,9 +18,11 @@ class Cluster {
   pools = new Pools([POOL]);
   live: readonly string[] = NAMES;
   dead: readonly string[] = [];
-  states = new Map<string, SpeakerState>(NAMES.map((name) => [name, state(name)]));
+  states = new Map<string, SpeakerState>(NAMES.map((name) => [name, state(name, { hearsClaims: true })]));
   loadBalancer: ClusterView["loadBalancer"] = view({}).loadBalancer;
   changed = new Set<string>();
+  claimants = new Map<string, string>();
+  claimed = new Set<string>();
 
   /** As stores would give it; with `changed` only if asked for. */
   view(own: string, isKept: boolean): ClusterView {
@@ -28,9 +30,19 @@ class Cluster {
     const members = { live, dead, states: new Map(this.states) };
     const slicesOf = (key: string): SliceView[] =>
       [...this.slices.values()].filter((one) => one.service === key);
-    const { changed } = this;
-    if (isKept) this.changed = new Set();
-    const view = { node: own, loadBalancer, nodes: new Map(nodes), pools, services, slicesOf, members };
+    const { changed, claimants, claimed } = this;
+    if (isKept) [this.changed, this.claimed] = [new Set(), new Set()];
+    const claims = { claimantOf: (vip: string) => claimants.get(vip), changed: claimed };
+    const view = {
+      node: own,
+      loadBalancer,
+      nodes: new Map(nodes),
+      pools,
+      services,
+      slicesOf,
+      members,
+      claims,
+    };
     return isKept ? { ...view, changed } : view;
   }
 }
@@ -92,11 +104,22 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ live: fc.subarray(NAMES), dead: fc.subarray(NAMES) }).map((members) => (cluster: Cluster) => {
     Object.assign(cluster, members);
   }),
-  fc.record({ name: fc.constantFrom(...NAMES), isReady: fc.boolean(), links: fc.constantFrom(...LINKS) }).map(
-    ({ name, ...said }) =>
-      (cluster: Cluster) =>
-        void cluster.states.set(name, state(name, said)),
-  ),
+  fc
+    .record({
+      name: fc.constantFrom(...NAMES),
+      isReady: fc.boolean(),
+      links: fc.constantFrom(...LINKS),
+      hears: fc.boolean(),
+    })
+    .map(({ name, hears, ...said }) => (cluster: Cluster) => {
+      cluster.states.set(name, state(name, { ...said, ...(hears && { hearsClaims: true }) }));
+    }),
+  fc
+    .record({ vip: fc.constantFrom(...VIPS), by: fc.constantFrom(...NAMES) })
+    .map(({ vip, by }) => (cluster: Cluster) => {
+      cluster.claimants.set(vip, by);
+      cluster.claimed.add(vip);
+    }),
   fc.constantFrom(...NAMES).map((name) => (cluster: Cluster) => void cluster.states.delete(name)),
   fc.constantFrom(...POOLS).map((pools) => (cluster: Cluster) => {
     cluster.pools = new Pools(pools);
@@ -111,6 +134,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       mode: fc.constantFrom("IPVS" as const, "KubeProxy" as const),
       scheduler: fc.constantFrom("mh", "rr"),
       loadBalancerClass: fc.constantFrom(undefined, "x/y"),
+      preempts: fc.boolean(),
     })
     .map(({ loadBalancerClass, ...forwarding }) => (cluster: Cluster) => {
       const { loadBalancerClass: _, ...others } = cluster.loadBalancer;

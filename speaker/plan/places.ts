@@ -19,6 +19,11 @@ export interface Place {
   readonly candidates: readonly string[];
   /** Layer 2: links of this node to announce on. */
   readonly links: readonly string[];
+  /**
+   * Layer 2: an address stays with the candidate that claims it. Only where all candidates hear claims: those that do
+   * not, as speakers of an older release, follow the election alone, and all have to find the same owner.
+   */
+  readonly isSticky: boolean;
 }
 
 type Surroundings = Pick<ClusterView, "node" | "loadBalancer" | "nodes" | "pools" | "members">;
@@ -95,7 +100,10 @@ export class Places {
     });
     const own = nodes.get(node);
     const links = isAdvertised || own === undefined ? NONE : this.#linksOf(own, vip, pool);
-    return { pool: pool.name, isAdvertised, candidates, links };
+    const { members, loadBalancer } = this.#view;
+    const hearClaims = candidates.every((name) => members.states.get(name)?.hearsClaims === true);
+    const isSticky = !isAdvertised && !loadBalancer.preempts && hearClaims;
+    return { pool: pool.name, isAdvertised, candidates, links, isSticky };
   }
 
   #linksOf({ name, addresses }: NodeView, vip: string, pool: PoolView): readonly string[] {
@@ -126,6 +134,7 @@ function isSamePlace(a: Place, b: Place): boolean {
   return (
     a.pool === b.pool &&
     a.isAdvertised === b.isAdvertised &&
+    a.isSticky === b.isSticky &&
     sameItems(a.candidates, b.candidates) &&
     sameItems(a.links, b.links)
   );

@@ -117,7 +117,14 @@ class PlanState {
     for (const [key, before] of changes) if (!this.#changes.has(key)) this.#changes.set(key, before);
     for (const key of affected) this.#affected.add(key);
     const { places, poolsWithoutLink } = surroundings;
-    this.#addresses.update({ node: view.node, services, given: this.#given, changed: vips, places });
+    this.#addresses.update({
+      node: view.node,
+      services,
+      given: this.#given,
+      changed: vips,
+      places,
+      claims: view.claims,
+    });
     return { addresses: this.#addresses.list, vips: this.#addresses.vips, poolsWithoutLink };
   }
 

@@ -19,6 +19,7 @@ const loadBalancer: LoadBalancerView = {
   scheduler: "mh",
   connectionSync: false,
   addressConflict: "yield",
+  preempts: false,
   gossipPort: 7474,
 };
 const rules = (states: [string, SpeakerState][]) =>

@@ -22,6 +22,10 @@ describe("what people are told", () => {
         events: { emit: (target, content) => void emitted.push({ target, content }) },
         log: silentLogger,
         onOwnership: (direction, count) => void owned.push(`${direction} ${count}`),
+        tenureOf: () => ({
+          ...{ since: 0, date: new Date(0), claimedAt: undefined },
+          ...({ from: "n2", why: "Dead" } as const),
+        }),
         uidOf: (service) => (service === "default/web" ? "u1" : undefined),
       },
       ["192.0.2.9"],
@@ -41,7 +45,8 @@ describe("what people are told", () => {
         content: {
           type: "Normal",
           reason: "OwnerChanged",
-          message: "node n1 announces 192.0.2.1 by layer 2 on link eth0",
+          message:
+            "node n1 announces 192.0.2.1 by layer 2 on link eth0: taken over from n2, which fell silent",
         },
       },
     ]);

@@ -5,9 +5,11 @@ import type { Logger } from "#common/log.ts";
 import type { Trouble } from "../apply.ts";
 import type { SessionReport } from "../bgp/types.ts";
 import type { Conflict } from "../layer2/messages.ts";
+import type { Tenure } from "../ownership/ownership.ts";
 import type { AddressPlan } from "../plan/addresses.ts";
 import type { LeftOut } from "../plan/claims.ts";
 import { conflictText, hardwareText } from "./conflict.ts";
+import { tenureText } from "./tenure.ts";
 
 export interface SpeakerEventsOptions {
   readonly node: string;
@@ -18,6 +20,8 @@ export interface SpeakerEventsOptions {
   readonly onOwnership: (direction: "taken" | "released", count: number) => void;
   /** The Service `namespace/name`. Undefined if it is gone. */
   readonly uidOf: (service: string) => string | undefined;
+  /** How this node came to own the address. */
+  readonly tenureOf: (vip: string) => Tenure | undefined;
 }
 
 const LEFT_OUT_A_PASS = 10;
@@ -51,14 +55,15 @@ export class SpeakerEvents {
   }
 
   announced(addresses: readonly AddressPlan[]): void {
-    const { node, events, log, onOwnership } = this.#options;
+    const { node, events, log, onOwnership, tenureOf } = this.#options;
     for (const { vip, services, links } of addresses) {
       const isInherited = this.#inherited.delete(vip);
-      log.info("address announced", { event: "ownerChanged", ip: vip, services, links, isInherited });
+      const why = tenureText(tenureOf(vip));
+      log.info("address announced", { event: "ownerChanged", ip: vip, services, links, isInherited, why });
       if (isInherited) continue;
       onOwnership("taken", 1);
       for (const key of services) {
-        const message = `node ${node} announces ${vip} by layer 2 on link ${links.join(", ")}`;
+        const message = `node ${node} announces ${vip} by layer 2 on link ${links.join(", ")}: ${why}`;
         events.emit(this.#service(key), { type: "Normal", reason: "OwnerChanged", message });
       }
     }

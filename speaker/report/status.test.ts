@@ -19,6 +19,7 @@ const INPUT: StatusInput = {
   generation: 3,
   role: "Active",
   mode: "IPVS",
+  tenureOf: () => undefined,
   owned: [
     {
       vip: "172.30.0.200",

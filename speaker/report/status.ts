@@ -9,12 +9,14 @@ import type { ForwardingCounts } from "../forwarding/types.ts";
 import type { NodeLink } from "../known/node-links.ts";
 import type { Unusable } from "../known/usable.ts";
 import type { Conflict } from "../layer2/messages.ts";
+import type { Tenure } from "../ownership/ownership.ts";
 import type { AddressPlan } from "../plan/addresses.ts";
 import type { LeftOut } from "../plan/claims.ts";
 import type { Role } from "../plan/role.ts";
 import type { RoutingReport } from "../routing.ts";
 import { conflictTrouble } from "./conflict.ts";
 import type { Sharing } from "./sharing.ts";
+import { tenureText } from "./tenure.ts";
 
 export type Status = NonNullable<SpeakerStatus["status"]>;
 
@@ -26,6 +28,8 @@ export interface StatusInput {
   readonly role: Role;
   readonly mode: "IPVS" | "KubeProxy";
   readonly owned: readonly AddressPlan[];
+  /** How this node came to own an address. */
+  readonly tenureOf: (vip: string) => Tenure | undefined;
   /** Addresses that this node advertises by BGP. */
   readonly advertised: number;
   readonly routing: RoutingReport;
@@ -72,11 +76,7 @@ export function statusOf(input: StatusInput): Status {
     build: input.build,
     observedGeneration: input.generation,
     ownedCount: owned.length,
-    addresses: owned.slice(0, MAX_ADDRESSES).map(({ vip, services: [service], links: at }) => ({
-      address: vip,
-      ...(service !== undefined && { service }),
-      links: [...at],
-    })),
+    addresses: owned.slice(0, MAX_ADDRESSES).map((plan) => addressOf(plan, input.tenureOf(plan.vip))),
     links: links
       .filter(({ prefixes }) => prefixes.length > 0)
       .slice(0, MAX_LINKS)
@@ -91,6 +91,17 @@ export function statusOf(input: StatusInput): Status {
     ...(input.formerSessions.length > 0 && { formerSessions: input.formerSessions.slice(0, MAX_SESSIONS) }),
     ...(input.lastError === undefined ? {} : { lastError: input.lastError.slice(0, MAX_ERROR) }),
     conditions: conditionsOf(input),
+  };
+}
+
+type Address = NonNullable<Status["addresses"]>[number];
+
+function addressOf({ vip, services: [service], links }: AddressPlan, tenure: Tenure | undefined): Address {
+  return {
+    address: vip,
+    ...(service !== undefined && { service }),
+    links: [...links],
+    ...(tenure !== undefined && { since: seconds(tenure.date.toISOString()), reason: tenureText(tenure) }),
   };
 }
 

@@ -1,6 +1,12 @@
 /** A cluster of three nodes with as many Services of ten pods each as is asked for, as a speaker's stores hold it. */
 import { Pools } from "#speaker/known/pools.ts";
-import type { ClusterView, PoolView, ServiceView, SliceView } from "#speaker/known/view.ts";
+import {
+  type ClusterView,
+  NO_CLAIMS,
+  type PoolView,
+  type ServiceView,
+  type SliceView,
+} from "#speaker/known/view.ts";
 import { NAMES, node, service, slice, state } from "#test/fakes/speaker-view.ts";
 
 const POOL: PoolView = {
@@ -20,6 +26,7 @@ const LOADBALANCER: ClusterView["loadBalancer"] = {
   scheduler: "mh",
   connectionSync: false,
   addressConflict: "defend",
+  preempts: false,
   gossipPort: 7474,
 };
 
@@ -69,6 +76,7 @@ export class ScaleWorld {
       changed,
       slicesOf: (key) => this.#slices.get(key) ?? [],
       members: { live: NAMES, dead: [], states: this.#states },
+      claims: NO_CLAIMS,
     };
   }
 

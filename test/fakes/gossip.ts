@@ -7,9 +7,12 @@ export class FakeGossip {
   /** How often it said goodbye. */
   goodbyes = 0;
   problem: string | undefined = "not started";
+  contactAt: number | undefined;
+  joinedAt: number | undefined;
 
   get view(): GossipView {
-    return { problem: this.problem, members: this.members };
+    const { problem, members, contactAt, joinedAt } = this;
+    return { problem, members, contactAt, joinedAt };
   }
 
   configure(wanted: GossipWanted | undefined): void {

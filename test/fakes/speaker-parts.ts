@@ -13,6 +13,7 @@ import type {
 } from "#speaker/known/view.ts";
 import type { Announcement, LinkProblem } from "#speaker/layer2/messages.ts";
 import type { Judgement } from "#speaker/membership/liveness.ts";
+import { Owners } from "#speaker/ownership/owners.ts";
 import type { Attractor, Forwarder, Knowledge, Links, Members, Router, Wanted } from "#speaker/parts.ts";
 import { SpeakerEvents } from "#speaker/report/events.ts";
 import type { Status } from "#speaker/report/status.ts";
@@ -71,6 +72,8 @@ export class FakeMembers implements Members {
   };
   readonly published: boolean[] = [];
   readonly gossipTrouble = undefined;
+  isCatchingUp = false;
+  hearsClaims = true;
   meet(): void {}
   publish: Members["publish"] = ({ isReady }) => void this.published.push(isReady);
   unusable = (): [] => [];
@@ -226,10 +229,17 @@ export function fakeParts(node: string) {
     },
     onOwnership() {},
     uidOf: (service) => knowledge.services.get(service)?.uid,
+    tenureOf: (vip) => owners.tenureOf(vip),
   });
   const probe = { trouble: undefined, set() {} };
-  const shared = { node, knowledge, members, monitor, attractor, router, forwarder, probe };
   const clock = new FakeClock();
+  const owners = new Owners({
+    ...{ node, clock, log: silentLogger },
+    gossip: { tell() {} },
+    isMember: () => true,
+    onChange: () => undefined,
+  });
+  const shared = { node, knowledge, members, owners, monitor, attractor, router, forwarder, probe };
   const parts: SpeakerParts = {
     ...{ ...shared, clock },
     log: silentLogger,

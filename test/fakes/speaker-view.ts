@@ -1,13 +1,14 @@
 /** What a speaker knows of a cluster of three nodes with one Service, each part to be changed by a test. */
 import { Pools } from "#speaker/known/pools.ts";
-import type {
-  ClusterView,
-  EndpointView,
-  NodeView,
-  PoolView,
-  ServiceView,
-  SliceView,
-  SpeakerState,
+import {
+  type ClusterView,
+  type EndpointView,
+  NO_CLAIMS,
+  type NodeView,
+  type PoolView,
+  type ServiceView,
+  type SliceView,
+  type SpeakerState,
 } from "#speaker/known/view.ts";
 
 export const NAMES = ["n1", "n2", "n3"];
@@ -68,6 +69,8 @@ export interface World {
   mode?: "IPVS" | "KubeProxy";
   nodeSelector?: Record<string, string>;
   ignoresExcludeLabel?: true;
+  preempts?: boolean;
+  claims?: ClusterView["claims"];
 }
 
 export const POOL: PoolView = {
@@ -92,6 +95,7 @@ export function view(world: World, own = "n1"): ClusterView {
       scheduler: "mh",
       connectionSync: false,
       addressConflict: "defend",
+      preempts: world.preempts ?? false,
       gossipPort: 7474,
       ...(world.ignoresExcludeLabel === true ? { ignoresExcludeLabel: true } : {}),
     },
@@ -100,5 +104,6 @@ export function view(world: World, own = "n1"): ClusterView {
     services: new Map((world.services ?? [service()]).map((one) => [one.key, one])),
     slicesOf: (key) => (world.slices ?? [slice([endpoint(1, "n1")])]).filter((one) => one.service === key),
     members: { live: world.live ?? NAMES, dead: world.dead ?? [], states: new Map(Object.entries(states)) },
+    claims: world.claims ?? NO_CLAIMS,
   };
 }

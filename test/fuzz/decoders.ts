@@ -16,6 +16,7 @@ import { exabgp } from "#speaker/bgp/wire/testdata/exabgp.ts";
 import { frr } from "#speaker/bgp/wire/testdata/frr.ts";
 import { gobgp } from "#speaker/bgp/wire/testdata/gobgp.ts";
 import { decodeUpdate } from "#speaker/bgp/wire/update.ts";
+import { GossipError } from "#speaker/gossip/wire/error.ts";
 import { answerArp, answerDiscovery, type LinkAnnouncements } from "#speaker/layer2/answer.ts";
 import { encodeArp } from "#speaker/layer2/arp.ts";
 import { addressCodec } from "#speaker/netlink/addr.ts";
@@ -28,6 +29,7 @@ import { decodeLink } from "#speaker/netlink/link.ts";
 import { decodeElements, encodeElements } from "#speaker/netlink/nftables.ts";
 import { localRoute, routeCodec } from "#speaker/netlink/route.ts";
 import { ruleCodec } from "#speaker/netlink/rule.ts";
+import { decodeClaims, encodeClaims } from "#speaker/ownership/wire.ts";
 
 export interface Decoder {
   readonly name: string;
@@ -140,6 +142,16 @@ export const DECODERS: readonly Decoder[] = [
     name: "bfd echo",
     decode: (bytes) => readEcho(bytes, Buffer.from([10, 0, 0, 1])),
     seeds: [Buffer.alloc(44, 0x45)],
+  },
+  {
+    name: "gossip claims",
+    decode: (bytes) => decodeClaims(bytes, 100),
+    seeds: encodeClaims([
+      { vip: "192.0.2.1", node: "n1", epoch: 1 },
+      { vip: "fd00::1", node: "n1", epoch: 300 },
+      { vip: "192.0.2.2", node: "worker-2", epoch: 0xffff_ffff },
+    ]),
+    error: GossipError,
   },
   { name: "arp", decode: (bytes) => answerArp(bytes, link), seeds: [arp] },
   { name: "ndp", decode: (bytes) => answerDiscovery(bytes, link), seeds: [solicitation, advertisement] },

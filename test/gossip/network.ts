@@ -4,10 +4,12 @@
  */
 import { dueAt, recordsOf, startGossip, step } from "#speaker/gossip/step.ts";
 import { GOSSIP_SETTINGS, type GossipSettings } from "#speaker/gossip/timing.ts";
-import type { Gossip, GossipAction, GossipEvent, Peer } from "#speaker/gossip/types.ts";
+import type { Gossip, GossipAction, GossipEvent, Peer, Told } from "#speaker/gossip/types.ts";
 import { decodeMessage, type Message } from "#speaker/gossip/wire/message.ts";
 import type { MemberState } from "#speaker/gossip/wire/stream.ts";
 import { fakeRandom } from "#test/fakes/random.ts";
+
+const NO_OCTETS = new Uint8Array(0);
 
 export interface Weather {
   /** Share of datagrams that are lost. */
@@ -54,6 +56,13 @@ export class FakeNetwork {
   readonly #settings: GossipSettings;
   packets = 0;
   now = 0;
+  /** The application's whole state at a member. */
+  wholeOf: (name: string) => Uint8Array = () => NO_OCTETS;
+  /** A member was told news of the application, or a whole state of it. */
+  onTold: (name: string, told: Told) => void = () => undefined;
+  onJoined: (name: string) => void = () => undefined;
+  /** A member thinks otherwise of somebody. */
+  onChange: (name: string) => void = () => undefined;
 
   constructor({ count, seed = 1, settings = {} }: NetworkOptions) {
     this.#random = fakeRandom(seed);
@@ -90,7 +99,7 @@ export class FakeNetwork {
     for (const { name } of this.peers) {
       const from = this.peers.find((peer) => peer.name !== name)?.address ?? "";
       const { gossip } = this.#node(name);
-      step(gossip, { type: "pushPull", from, records }, this.now);
+      step(gossip, { type: "pushPull", from, records, user: NO_OCTETS }, this.now);
       for (const peer of this.peers) gossip.broadcasts.forget(peer.name);
     }
   }
@@ -181,6 +190,17 @@ export class FakeNetwork {
     return this.changes.filter(({ state }) => state === "dead");
   }
 
+  /** Calls it then, unless it is taken back. */
+  after(ms: number, fn: () => void): () => void {
+    let isTakenBack = false;
+    this.#at(ms, () => {
+      if (!isTakenBack) fn();
+    });
+    return () => {
+      isTakenBack = true;
+    };
+  }
+
   #at(ms: number, fn: () => void): void {
     this.#queue.add(this.now + ms, fn);
   }
@@ -194,12 +214,19 @@ export class FakeNetwork {
     switch (action.type) {
       case "changed":
         this.changes.push({ at: this.now, by: name, name: action.name, state: action.state });
+        this.onChange(name);
         return;
       case "send":
         this.#send(name, action);
         return;
       case "pushPull":
-        this.#pushPull(name, action.to.name);
+        this.#pushPull(name, action);
+        return;
+      case "told":
+        this.onTold(name, action);
+        return;
+      case "joined":
+        this.onJoined(name);
         return;
     }
   }
@@ -219,18 +246,20 @@ export class FakeNetwork {
   }
 
   /** TCP sends again what was lost. */
-  #pushPull(name: string, target: string): void {
+  #pushPull(name: string, { to, isOfUser }: Extract<GossipAction, { type: "pushPull" }>): void {
+    const target = to.name;
+    const recordsFrom = (one: Gossip) => (isOfUser ? [] : recordsOf(one));
     const isCut = (): boolean => this.weather.isCut(name, target) || this.weather.isCut(target, name);
     if (isCut()) return;
     const { address } = this.gossip(name).own;
-    const mine = recordsOf(this.gossip(name));
+    const mine = { records: recordsFrom(this.gossip(name)), user: this.wholeOf(name) };
     this.#at(this.#delay() * 3, () => {
       const node = this.#nodes.get(target);
       if (node?.isRunning !== true || node.asleepUntil > this.now || isCut()) return;
-      const theirs = recordsOf(node.gossip);
-      this.tell(target, { type: "pushPull", from: address, records: mine });
+      const theirs = { records: recordsFrom(node.gossip), user: this.wholeOf(target) };
+      this.tell(target, { type: "pushPull", from: address, ...mine });
       const from = node.gossip.own.address;
-      this.#at(this.#delay(), () => this.tell(name, { type: "pushPull", from, records: theirs }));
+      this.#at(this.#delay(), () => this.tell(name, { type: "pushPull", from, ...theirs }));
     });
   }
 }

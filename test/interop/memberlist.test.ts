@@ -37,6 +37,7 @@ afterEach(closeAll);
 
 async function member(own: Peer, { peers, keys = [A as Uint8Array], settings = GOSSIP_SETTINGS }: World) {
   const errors: Error[] = [];
+  const told: [from: string, text: string][] = [];
   const session = await GossipSession.open({
     own,
     label: LABEL,
@@ -46,13 +47,15 @@ async function member(own: Peer, { peers, keys = [A as Uint8Array], settings = G
     random: systemRandom,
     open: openSockets,
     onChange: () => undefined,
+    onTold: ({ from, bytes }) => void told.push([from, Buffer.from(bytes).toString()]),
+    onJoined: () => undefined,
     onError: (error) => errors.push(error),
   });
   open.push(session);
   session.setPeers(peers);
   const seen = (name: string, state: string, deadlineMs = 10_000) =>
     until(`${name} to be ${state}`, () => session.states().get(name) === state, { deadlineMs });
-  return { session, seen, errors };
+  return { session, seen, errors, told };
 }
 
 async function memberlist(own: Peer, keys: readonly Uint8Array[] = [A as Uint8Array], compress = true) {
@@ -114,6 +117,23 @@ describe("with a member of hashicorp/memberlist", { concurrency: false }, () => 
     await again.seen("theirs", "alive");
     assert.equal(await other.command("leave"), undefined);
     await again.seen("theirs", "left");
+  });
+
+  test("what two of ours tell each other it passes over, a whole state of 170 kB, too", async () => {
+    const peers = [ours, theirs, third];
+    const first = await member(ours, { peers });
+    const whole = new Uint8Array(170_000).fill(7);
+    first.session.tell({ news: [], isUrgent: true, whole });
+    const second = await member(third, { peers });
+    const other = await memberlist(theirs);
+    await Promise.all([first.seen("theirs", "alive"), second.seen("theirs", "alive")]);
+    await until("the whole state", () => second.told.some(([, text]) => text.length === whole.length));
+    first.session.tell({ news: [Buffer.from("a claim")], isUrgent: true, whole });
+    await until("news", () => second.told.some(([from, text]) => from === "ours" && text === "a claim"));
+    await other.heard({ event: "join", name: "third" });
+    await answered(first.session, first.session.counts.answeredProbes + 5);
+    assert.deepEqual(await other.names(), ["ours", "theirs", "third"]);
+    assert.doesNotMatch(other.log, /\[ERR\]/);
   });
 
   test("three of both kinds find the death of one of ours", async () => {

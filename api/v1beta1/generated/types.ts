@@ -853,6 +853,10 @@ export interface LoadBalancerSpec {
      */
     addressConflict?: "defend" | "yield";
     /**
+     * Whether a node that joins or returns takes over addresses of others. With true, the default, every address is always with the node that comes first in its election, so that addresses spread evenly, and some move with every node that comes. With false, an address stays with its owner as long as that node may own it.
+     */
+    preempt?: boolean;
+    /**
      * How the death of an owner is noticed. Not supported yet: setting it is refused.
      */
     failureDetection?: {
@@ -1002,6 +1006,14 @@ export interface SpeakerState {
      * @maxItems 64
      */
     links?: string[];
+    /**
+     * Since when this node owns it, as far as its present speaker knows.
+     */
+    since?: string;
+    /**
+     * Why this node owns it: nobody had it before, or from which node it took it over, and why.
+     */
+    reason?: string;
   }[];
   /**
    * Links of the node that have an address of its own, at most 64 of them.

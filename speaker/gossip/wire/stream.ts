@@ -28,6 +28,8 @@ export interface PushPull {
   readonly type: "pushPull";
   readonly join: boolean;
   readonly records: readonly MemberRecord[];
+  /** The application's state; none: no octets. */
+  readonly user: Uint8Array;
 }
 export interface Refusal {
   readonly type: "error";
@@ -46,9 +48,9 @@ export interface OpenedStream {
   readonly nonce: string;
 }
 
-export function encodePushPull({ join, records }: Omit<PushPull, "type">): Buffer {
-  const head = pack({ Join: join, Nodes: records.length, UserStateLen: 0 });
-  return Buffer.concat([Uint8Array.of(TYPE.pushPull), head, ...records.map(packRecord)]);
+export function encodePushPull({ join, records, user }: Omit<PushPull, "type">): Buffer {
+  const head = pack({ Join: join, Nodes: records.length, UserStateLen: user.length });
+  return Buffer.concat([Uint8Array.of(TYPE.pushPull), head, ...records.map(packRecord), user]);
 }
 
 function packRecord(record: MemberRecord): Buffer {
@@ -129,5 +131,6 @@ function decodePushPull(body: Uint8Array): PushPull {
     const state = STATES[uintOf(fields, "State", STATES.length - 1)] ?? "dead";
     return { node: nameOf(fields, "Name"), state, ...placeOf(fields) };
   });
-  return { type: "pushPull", join: flagOf(head, "Join"), records };
+  const user = body.subarray(body.length - userOctets);
+  return { type: "pushPull", join: flagOf(head, "Join"), records, user };
 }

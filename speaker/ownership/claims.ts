@@ -1,0 +1,62 @@
+/**
+ * Who claims which address. A claim has an epoch, and the higher one counts; of two with the same epoch, the one whose
+ * claimant the election puts first. So the claims of all nodes come to the same, in whatever order and however often
+ * they are heard, and one claim for each address is all that has to be kept. Pure.
+ */
+import { elect } from "../plan/elect.ts";
+
+export interface Claim {
+  /** Canonical text of the address. */
+  readonly vip: string;
+  /** Who owns it, by its own word. */
+  readonly node: string;
+  /** Counts up with every change of the owner, from 1. */
+  readonly epoch: number;
+}
+
+/** With the highest one no address can be claimed any more, and the election decides. */
+export const MOST_EPOCH = 0xffff_ffff;
+
+export class Claims {
+  readonly #claims = new Map<string, Claim>();
+  #changed = new Set<string>();
+
+  of(vip: string): Claim | undefined {
+    return this.#claims.get(vip);
+  }
+
+  get size(): number {
+    return this.#claims.size;
+  }
+
+  list(): IterableIterator<Claim> {
+    return this.#claims.values();
+  }
+
+  /** True if the claim counts from now on: it is not older than what is known. */
+  add(claim: Claim): boolean {
+    const known = this.#claims.get(claim.vip);
+    if (known !== undefined && !isOver(claim, known)) return false;
+    this.#claims.set(claim.vip, claim);
+    this.#changed.add(claim.vip);
+    return true;
+  }
+
+  /** Forgets addresses that nobody has any more. */
+  keep(vips: ReadonlySet<string>): void {
+    for (const vip of this.#claims.keys()) if (!vips.has(vip)) this.#claims.delete(vip);
+  }
+
+  /** Addresses of which the claim is another one than when it was last asked. */
+  takeChanged(): ReadonlySet<string> {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
+  }
+}
+
+function isOver(claim: Claim, known: Claim): boolean {
+  if (claim.epoch !== known.epoch) return claim.epoch > known.epoch;
+  if (claim.node === known.node) return false;
+  return elect({ vip: claim.vip, candidates: [claim.node, known.node] }) === claim.node;
+}

@@ -1,0 +1,118 @@
+/** Tells the others by gossip what this node claims, and takes what they tell. Wiring around ownership.ts. */
+import type { Cancel, Clock } from "#common/clock.ts";
+import type { Logger } from "#common/log.ts";
+import type { GossipThread } from "../gossip/gossip.ts";
+import type { Told } from "../gossip/types.ts";
+import { GossipError } from "../gossip/wire/error.ts";
+import type { ClaimsView } from "../known/view.ts";
+import type { Claim } from "./claims.ts";
+import {
+  claim,
+  hearClaims,
+  type Ownership,
+  type OwnershipInput,
+  startOwnership,
+  type Tenure,
+} from "./ownership.ts";
+import { decodeClaims, encodeClaims } from "./wire.ts";
+
+export interface OwnersOptions {
+  readonly node: string;
+  readonly clock: Pick<Clock, "after" | "now" | "date">;
+  readonly log: Logger;
+  readonly gossip: Pick<GossipThread, "tell">;
+  readonly isMember: (node: string) => boolean;
+  /** Somebody claims an address otherwise than before, or there is something to claim. */
+  readonly onChange: () => void;
+}
+
+/** Octets of claims in one message: with a ping beside it, it fits into a packet. */
+const MESSAGE_OCTETS = 1_200;
+/** What was heard is passed on together after so long, milliseconds. */
+const PASS_ON_MS = 20;
+/** Claims of one text: four times what a cluster is made for. */
+const MOST_CLAIMS = 40_000;
+
+export class Owners {
+  readonly #options: OwnersOptions;
+  readonly #ownership: Ownership;
+  #news: Claim[] = [];
+  #cancel: Cancel | undefined;
+  #cancelAgain: Cancel | undefined;
+  #isUrgent = false;
+
+  constructor(options: OwnersOptions) {
+    this.#options = options;
+    this.#ownership = startOwnership(options.node);
+  }
+
+  /** Claims for one pass: what has changed is told once. */
+  takeView(): ClaimsView {
+    const { claims } = this.#ownership;
+    return { claimantOf: (vip) => claims.of(vip)?.node, changed: claims.takeChanged() };
+  }
+
+  /** Looks at a new plan, and claims what there is to claim. */
+  settle(input: Omit<OwnershipInput, "now" | "date">): void {
+    const { clock, log, onChange } = this.#options;
+    const now = clock.now();
+    const { made, againAt } = claim(this.#ownership, { ...input, now, date: clock.date() });
+    this.#cancelAgain?.();
+    this.#cancelAgain = againAt === undefined ? undefined : clock.after(againAt - now, onChange);
+    if (made.length === 0) return;
+    log.info("addresses claimed", { event: "claimed", count: made.length, ips: vipsOf(made) });
+    this.#news.push(...made);
+    this.#isUrgent = true;
+    this.#sendNews();
+  }
+
+  /** How this node came to own the address; undefined: it does not. */
+  tenureOf(vip: string): Tenure | undefined {
+    return this.#ownership.owned.get(vip);
+  }
+
+  /** What a member told. Octets that are no claims are passed over: they may be those of a later release. */
+  hear({ from, bytes, isWhole }: Told): void {
+    const { log, isMember, onChange } = this.#options;
+    let heard: Claim[];
+    try {
+      heard = decodeClaims(bytes, MOST_CLAIMS);
+    } catch (error) {
+      if (!(error instanceof GossipError)) throw error;
+      log.debug("what a member claims cannot be read", { member: from, error: error.message });
+      return;
+    }
+    // The first that it hears is what all others know already.
+    const isFirst = this.#ownership.claims.size === 0;
+    const counting = hearClaims(this.#ownership, heard, isMember);
+    if (counting.length === 0) return;
+    log.debug("others claim addresses", { member: from, count: counting.length, ips: vipsOf(counting) });
+    if (!isFirst) this.#news.push(...counting);
+    // After a partition, one of each side learns it all.
+    this.#isUrgent ||= isWhole;
+    this.#cancel ??= this.#options.clock.after(PASS_ON_MS, () => this.#sendNews());
+    onChange();
+  }
+
+  close(): void {
+    this.#cancel?.();
+    this.#cancelAgain?.();
+  }
+
+  #sendNews(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    const { claims } = this.#ownership;
+    const news = encodeClaims(
+      this.#news.filter((one) => claims.of(one.vip) === one),
+      MESSAGE_OCTETS,
+    );
+    this.#news = [];
+    const [whole = new Uint8Array(0)] = encodeClaims(claims.list());
+    this.#options.gossip.tell({ news, isUrgent: this.#isUrgent, whole: new Uint8Array(whole) });
+    this.#isUrgent = false;
+  }
+}
+
+const MOST_NAMED = 20;
+const vipsOf = (claims: readonly Claim[]): string[] => claims.slice(0, MOST_NAMED).map(({ vip }) => vip);

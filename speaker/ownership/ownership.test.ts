@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { AddressPlan } from "../plan/addresses.ts";
+import { claim, hearClaims, type Ownership, type OwnershipInput, startOwnership } from "./ownership.ts";
+
+const VIP = "192.0.2.1";
+const ALL = ["n1", "n2", "n3"];
+const plan = (owner: string | undefined, candidates: readonly string[] = ALL): AddressPlan => ({
+  vip: VIP,
+  services: ["default/web"],
+  pool: "pool",
+  candidates,
+  ...(owner === undefined ? { unowned: "NoCandidate" } : { owner }),
+  links: owner === "n1" ? ["eth0"] : [],
+  isAdvertised: false,
+});
+
+/** n1 looks at what it is told. */
+function look(
+  ownership: Ownership,
+  now: number,
+  address: AddressPlan,
+  changes: Partial<OwnershipInput> = {},
+) {
+  const input = {
+    addresses: [address],
+    live: ALL,
+    dead: [],
+    mayClaim: true,
+    now,
+    date: new Date(now),
+    ...changes,
+  };
+  return claim(ownership, input);
+}
+
+const everybody = (): boolean => true;
+
+describe("what is claimed, and when", () => {
+  test("an address that nobody had, after a minute; until then it may go to a node that comes", () => {
+    const ownership = startOwnership("n1");
+    assert.deepEqual(look(ownership, 0, plan("n1")), { made: [], againAt: 60_000 });
+    assert.deepEqual(look(ownership, 59_999, plan("n1")).made, []);
+    assert.deepEqual(look(ownership, 60_000, plan("n1")).made, [{ vip: VIP, node: "n1", epoch: 1 }]);
+    assert.deepEqual(look(ownership, 60_001, plan("n1")), { made: [], againAt: undefined });
+    assert.equal(ownership.owned.get(VIP)?.why, "First");
+  });
+
+  test("one of a dead node, when it is sure that the others live; with an epoch above any that it may have missed", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n2"));
+    const dead = { live: ["n1", "n3"], dead: ["n2"] };
+    const address = plan("n1", ["n1", "n3"]);
+    assert.deepEqual(look(ownership, 5, address, dead), { made: [], againAt: 1_005 });
+    assert.deepEqual(look(ownership, 1_005, address, dead).made, [{ vip: VIP, node: "n1", epoch: 2 }]);
+    const { from, why } = ownership.owned.get(VIP) ?? {};
+    assert.deepEqual([from, why], ["n2", "Dead"]);
+  });
+
+  test("one of a node that was claimed: one epoch higher", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n2"));
+    hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 7 }], everybody);
+    const left = look(ownership, 5, plan("n1", ["n1", "n3"]), { live: ["n1", "n3"] });
+    assert.deepEqual(left.made, [{ vip: VIP, node: "n1", epoch: 8 }]);
+    assert.equal(ownership.owned.get(VIP)?.why, "Left");
+  });
+
+  test("at once where the owner before lives and may not own it any more, or is behind in the election", () => {
+    for (const [candidates, why] of [
+      [["n1", "n3"], "Ineligible"],
+      [ALL, "Elected"],
+    ] as const) {
+      const ownership = startOwnership("n1");
+      look(ownership, 0, plan("n2"));
+      hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 1 }], everybody);
+      assert.deepEqual(look(ownership, 5, plan("n1", candidates)).made, [{ vip: VIP, node: "n1", epoch: 2 }]);
+      assert.equal(ownership.owned.get(VIP)?.why, why);
+    }
+  });
+
+  test("nothing by a node that does not know what others claim, and later what it owns then", () => {
+    const ownership = startOwnership("n1");
+    assert.deepEqual(look(ownership, 90_000, plan("n1"), { mayClaim: false }), {
+      made: [],
+      againAt: undefined,
+    });
+    assert.equal(look(ownership, 150_000, plan("n1")).made.length, 1);
+  });
+
+  test("not over and over where another one goes on to claim it", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n2"));
+    const address = plan("n1", ["n1", "n3"]);
+    hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 1 }], everybody);
+    assert.equal(look(ownership, 1, address).made.length, 1);
+    hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 3 }], everybody);
+    assert.deepEqual(look(ownership, 2, address), { made: [], againAt: 1_001 });
+    assert.deepEqual(look(ownership, 1_001, address).made, [{ vip: VIP, node: "n1", epoch: 4 }]);
+  });
+
+  test("who had an address last is remembered while nobody may own it", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n2"));
+    look(ownership, 1, plan(undefined, []));
+    look(ownership, 2, plan("n1", ["n1"]), { live: ["n1", "n3"] });
+    assert.deepEqual(ownership.owned.get(VIP)?.from, "n2");
+  });
+});
+
+describe("claims of hostile or odd members", () => {
+  test("of addresses that nobody has and of names that no node has are not kept", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n1"));
+    const heard = [
+      { vip: "192.0.2.99", node: "n2", epoch: 1 },
+      { vip: VIP, node: "nobody", epoch: 9 },
+    ];
+    assert.deepEqual(
+      hearClaims(ownership, heard, (name) => ALL.includes(name)),
+      [],
+    );
+    assert.equal(ownership.claims.size, 0);
+  });
+
+  test("of the highest epoch leave the address to the election, and nobody counts on", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n1"));
+    hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 0xffff_ffff }], everybody);
+    assert.deepEqual(look(ownership, 90_000, plan("n1", ["n1", "n3"])).made, []);
+  });
+
+  test("go with the address", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n1"));
+    hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 1 }], everybody);
+    claim(ownership, { addresses: [], live: ALL, dead: [], mayClaim: true, now: 1, date: new Date(1) });
+    assert.deepEqual([ownership.claims.size, ownership.owned.size], [0, 0]);
+  });
+});

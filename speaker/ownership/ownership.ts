@@ -1,0 +1,164 @@
+/**
+ * This node's part in who owns what: it claims what it owns, hears what others claim, and remembers since when it owns
+ * an address, and why. Pure: time is an argument.
+ *
+ * - Who takes an address over from a node that may not own it any more claims it, with a higher epoch: when that node
+ *   returns, it finds the claim and takes nothing.
+ * - An address that nobody has claimed is claimed when its owner has had it for a minute. Until then the election alone
+ *   decides, as long as nodes are still coming: the first speaker of a cluster that starts is not to keep everything.
+ */
+import type { AddressPlan } from "../plan/addresses.ts";
+import { type Claim, Claims, MOST_EPOCH } from "./claims.ts";
+
+export interface Ownership {
+  readonly node: string;
+  readonly claims: Claims;
+  /** Address -> how this node came to own it. */
+  readonly owned: Map<string, Tenure>;
+  /** Address -> its owner when it was last looked at. */
+  owners: ReadonlyMap<string, string>;
+  /** What it was last looked at with. */
+  addresses: readonly AddressPlan[];
+  /** All addresses of the plan: of others no claim is kept. */
+  vips: ReadonlySet<string>;
+}
+
+export interface Tenure {
+  /** By the clock that only goes on, milliseconds. */
+  readonly since: number;
+  readonly date: Date;
+  /** Who had it before; undefined: nobody. */
+  readonly from: string | undefined;
+  readonly why: TenureReason;
+  claimedAt: number | undefined;
+}
+
+export type TenureReason =
+  /** Nobody had it before, as far as this speaker knows. */
+  | "First"
+  /** The owner before fell silent. */
+  | "Dead"
+  /** The owner before said goodbye, or has no speaker any more. */
+  | "Left"
+  /** The owner before lives, and may not own it any more. */
+  | "Ineligible"
+  /** The owner before could go on: the election prefers this node, or two claimed it. */
+  | "Elected";
+
+/** An address that nobody has claimed is claimed after so long, milliseconds. */
+const SETTLED_MS = 60_000;
+/**
+ * An address of a node that fell silent is claimed after so long, milliseconds: who thinks one node dead and then all
+ * others is cut off itself, and has claimed nothing until it knows.
+ */
+const SURE_MS = 1_000;
+/** Not more often than this, so that nodes that judge differently for long do not count up against each other. */
+const CLAIM_AGAIN_MS = 1_000;
+
+export function startOwnership(node: string): Ownership {
+  return {
+    node,
+    claims: new Claims(),
+    owned: new Map(),
+    owners: new Map(),
+    addresses: [],
+    vips: new Set(),
+  };
+}
+
+/** The claims that count, of those that were heard: each for an address that Services have, by a node that is known. */
+export function hearClaims(
+  { claims, vips }: Ownership,
+  heard: readonly Claim[],
+  isMember: (node: string) => boolean,
+): Claim[] {
+  return heard.filter((claim) => vips.has(claim.vip) && isMember(claim.node) && claims.add(claim));
+}
+
+export interface OwnershipInput {
+  readonly addresses: readonly AddressPlan[];
+  readonly live: readonly string[];
+  readonly dead: readonly string[];
+  /** This node knows what others claim, and hears them: else it claims nothing. */
+  readonly mayClaim: boolean;
+  readonly now: number;
+  readonly date: Date;
+}
+
+export interface Claimed {
+  /** What this node claims from now on. */
+  readonly made: readonly Claim[];
+  /** When there may be more to claim, though nothing else happens. */
+  readonly againAt: number | undefined;
+}
+
+/** Looks at a new plan. */
+export function claim(ownership: Ownership, input: OwnershipInput): Claimed {
+  const { node, claims, owned } = ownership;
+  takePlan(ownership, input);
+  const made: Claim[] = [];
+  let againAt: number | undefined;
+  for (const [vip, tenure] of owned) {
+    const known = claims.of(vip);
+    if (!input.mayClaim || known?.node === node || known?.epoch === MOST_EPOCH) continue;
+    const dueAt = claimDueAt(tenure, known !== undefined);
+    if (input.now < dueAt) {
+      againAt = Math.min(againAt ?? dueAt, dueAt);
+      continue;
+    }
+    tenure.claimedAt = input.now;
+    // Who had it may have claimed it unheard.
+    const own = { vip, node, epoch: (known?.epoch ?? Number(isTaken(tenure))) + 1 };
+    claims.add(own);
+    made.push(own);
+  }
+  return { made, againAt };
+}
+
+const isTaken = ({ why }: Tenure): boolean => why === "Dead" || why === "Left" || why === "Ineligible";
+
+function claimDueAt(tenure: Tenure, isClaimed: boolean): number {
+  const { why, since, claimedAt } = tenure;
+  if (claimedAt !== undefined) return claimedAt + CLAIM_AGAIN_MS;
+  if (why === "Dead") return since + SURE_MS;
+  return isClaimed || isTaken(tenure) ? since : since + SETTLED_MS;
+}
+
+function takePlan(ownership: Ownership, { addresses, live, dead, now, date }: OwnershipInput): void {
+  if (addresses === ownership.addresses) return;
+  const { node, claims, owned, owners: before } = ownership;
+  const owners = new Map<string, string>();
+  for (const { vip, owner, links, candidates } of addresses) {
+    if (owner === undefined) {
+      // Nobody may own it: who had it last is remembered for when somebody may.
+      const last = before.get(vip);
+      if (last !== undefined) owners.set(vip, last);
+    } else owners.set(vip, owner);
+    if (owner !== node || links.length === 0) owned.delete(vip);
+    else if (!owned.has(vip)) {
+      const last = [claims.of(vip)?.node, before.get(vip)].find((one) => one !== undefined && one !== node);
+      owned.set(vip, {
+        since: now,
+        date,
+        from: last,
+        why: reasonOf(last, { live, dead, candidates }),
+        claimedAt: undefined,
+      });
+    }
+  }
+  ownership.addresses = addresses;
+  ownership.owners = owners;
+  ownership.vips = new Set(addresses.map(({ vip }) => vip));
+  claims.keep(ownership.vips);
+  for (const vip of owned.keys()) if (!ownership.vips.has(vip)) owned.delete(vip);
+}
+
+function reasonOf(
+  last: string | undefined,
+  { live, dead, candidates }: Pick<OwnershipInput, "live" | "dead"> & Pick<AddressPlan, "candidates">,
+): TenureReason {
+  if (last === undefined) return "First";
+  if (candidates.includes(last)) return "Elected";
+  if (dead.includes(last)) return "Dead";
+  return live.includes(last) ? "Ineligible" : "Left";
+}

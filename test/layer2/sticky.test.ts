@@ -1,0 +1,130 @@
+/**
+ * `layer2.preempt: false`, with three speaker processes: who returns takes nothing over, and the status says who took an
+ * address from whom. Then preempt brings all home.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { events, loadBalancers, speakerStatuses } from "#common/kube/resource.ts";
+import { until } from "#test/until.ts";
+import { SYSTEM } from "./speaker-cluster.ts";
+import { expected, LONG, NAMES, others, SpeakerNodes, VIP, VIP6 } from "./speaker-nodes.ts";
+
+const PATIENT = { deadlineMs: 60_000, everyMs: 100 };
+const BOTH = [VIP, VIP6];
+
+let nodes: SpeakerNodes;
+
+before(async () => {
+  nodes = await SpeakerNodes.start();
+  await setPreempt(false);
+  for (const name of NAMES) await joined(name);
+});
+after(async () => nodes?.[Symbol.asyncDispose]());
+
+const setPreempt = (preempt: boolean): Promise<unknown> =>
+  nodes.cluster.kube.patch(loadBalancers, {
+    name: "loadbalancer",
+    namespace: SYSTEM,
+    type: "merge",
+    body: { spec: { layer2: { preempt } } },
+  });
+
+/** The speaker is ready, and hears all others. */
+async function joined(name: string): Promise<void> {
+  for (const type of ["Ready", "MembersHeard"])
+    await until(`${name}: ${type}`, () => nodes.cluster.hasCondition(name, type, "True"), PATIENT);
+}
+
+/** Each time that some node claimed the address. */
+const claimsOf = (name: string, vip: string): number =>
+  nodes
+    .speaker(name)
+    .logs.filter(({ msg, ips }) => msg === "addresses claimed" && Array.isArray(ips) && ips.includes(vip))
+    .length;
+
+/** Each time that the node took the address. */
+const announcedOf = (name: string): number =>
+  nodes
+    .speaker(name)
+    .announced()
+    .filter((vip) => vip === VIP).length;
+
+/** Nobody but `owner` answers for as long as it is asked. */
+async function stays(vip: string, owner: string, ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  while (performance.now() < end) assert.deepEqual(await nodes.bridge.owners(nodes.client, vip), [owner]);
+}
+
+describe("owners stay without preempt", { concurrency: false }, () => {
+  test("a killed speaker that returns finds its addresses with others, and leaves them there", async () => {
+    const owner = expected(VIP);
+    await nodes.ownedBy(VIP, owner);
+    await nodes.speaker(owner).end("SIGKILL");
+    const next = expected(VIP, others(owner));
+    await nodes.ownedBy(VIP, next);
+    await until(`${next} to claim it`, () => claimsOf(next, VIP) > 0, LONG);
+    const announced = announcedOf(next);
+    nodes.start(owner);
+    await until(
+      `${owner} to be ready again`,
+      () => nodes.speaker(owner).said("gossip runs") && nodes.cluster.hasCondition(owner, "Ready", "True"),
+      PATIENT,
+    );
+    await joined(owner);
+    await stays(VIP, next, 5_000);
+    assert.equal(announcedOf(owner), 0);
+    assert.equal(announcedOf(next), announced, "it had it all the time");
+    const { status } = (await nodes.cluster.kube.get(speakerStatuses, next, SYSTEM)) ?? {};
+    const entry = status?.addresses?.find(({ address }) => address === VIP);
+    assert.equal(entry?.reason, `taken over from ${owner}, which fell silent`);
+    assert.ok(Number.isFinite(Date.parse(entry.since ?? "")), `since ${entry.since}`);
+    await until("the event", async () => {
+      const { items } = await nodes.cluster.kube.list(events, { namespace: "default" });
+      return items.some(
+        ({ reason, message = "" }) =>
+          reason === "OwnerChanged" && message.startsWith(`node ${next} `) && message.includes(VIP),
+      );
+    });
+  });
+
+  test("so does a node whose cable was pulled", async () => {
+    const [owner = ""] = await nodes.bridge.owners(nodes.client, VIP);
+    nodes.bridge.setCable(owner, false);
+    const next = await until(
+      "another one",
+      async () => {
+        const found = await nodes.bridge.owners(nodes.client, VIP);
+        return found.length === 1 && found[0] !== owner ? found[0] : undefined;
+      },
+      LONG,
+    );
+    await until(`${next} to claim it`, () => claimsOf(next, VIP) > 0, LONG);
+    nodes.bridge.setCable(owner, true);
+    await joined(owner);
+    await nodes.ownedBy(VIP, next);
+    await stays(VIP, next, 5_000);
+  });
+
+  test("a speaker that is replaced hands over, and gets nothing back", async () => {
+    const [owner = ""] = await nodes.bridge.owners(nodes.client, VIP);
+    await nodes.speaker(owner).end("SIGTERM");
+    const next = await until(
+      "another one",
+      async () => {
+        const found = await nodes.bridge.owners(nodes.client, VIP);
+        return found.length === 1 && found[0] !== owner ? found[0] : undefined;
+      },
+      LONG,
+    );
+    const announced = announcedOf(next);
+    nodes.start(owner);
+    await joined(owner);
+    await stays(VIP, next, 5_000);
+    assert.deepEqual([announcedOf(owner), announcedOf(next)], [0, announced]);
+  });
+
+  test("preempt brings every address to the node that comes first in its election", async () => {
+    await setPreempt(true);
+    for (const vip of BOTH) await nodes.ownedBy(vip, expected(vip));
+  });
+});
