@@ -121,16 +121,17 @@ describe("with a member of hashicorp/memberlist", { concurrency: false }, () => 
 
   test("what two of ours tell each other it passes over, a whole state of 170 kB, too", async () => {
     const peers = [ours, theirs, third];
+    const other = await memberlist(theirs);
     const first = await member(ours, { peers });
     const whole = new Uint8Array(170_000).fill(7);
     first.session.tell({ news: [], isUrgent: true, whole });
+    await first.seen("theirs", "alive");
     const second = await member(third, { peers });
-    const other = await memberlist(theirs);
-    await Promise.all([first.seen("theirs", "alive"), second.seen("theirs", "alive")]);
-    await until("the whole state", () => second.told.some(([, text]) => text.length === whole.length));
+    await Promise.all([first.seen("third", "alive"), second.seen("theirs", "alive")]);
+    await other.heard({ event: "join", name: "third" });
     first.session.tell({ news: [Buffer.from("a claim")], isUrgent: true, whole });
     await until("news", () => second.told.some(([from, text]) => from === "ours" && text === "a claim"));
-    await other.heard({ event: "join", name: "third" });
+    await second.seen("ours", "alive");
     await answered(first.session, first.session.counts.answeredProbes + 5);
     assert.deepEqual(await other.names(), ["ours", "theirs", "third"]);
     assert.doesNotMatch(other.log, /\[ERR\]/);
