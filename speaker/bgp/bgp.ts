@@ -40,7 +40,7 @@ export interface Bgp {
 }
 
 const BGP_PORT = 179;
-/** Sessions that begin later are not those that a restart has ended. */
+/** A session that begins later than this, after the process has started, does not go on with one from before the start. */
 const RESTART_MS = 120_000;
 
 export function createBgp(options: BgpOptions): Bgp {
@@ -76,7 +76,7 @@ class Sessions implements Bgp {
     this.#wanted = wanted;
     for (const [name, session] of this.#sessions) if (!wanted.has(name)) this.#remove(name, session);
     for (const [name, { settings, advertisements }] of wanted) {
-      // Wanted again before its goodbye was said: it is called anew after that.
+      // It was removed, and is wanted again before its goodbye is said: #remove begins it anew after that.
       if (this.#leaving.has(name)) continue;
       const session = this.#sessionFor(name, settings);
       session.advertise(advertisements);

@@ -89,7 +89,7 @@ export class Conversation {
     this.#askedAt = now;
     const before = connection.taken;
     sendKeepalive(this);
-    // The first question is the one that counts, however often the peer connects.
+    // A question that is under way is not put off by the next one: a peer that connects often could hold it up for ever.
     this.#cancelAsking ??= clock.after(ANSWER_MS, () => {
       this.#cancelAsking = undefined;
       if (connection !== this.connection || connection.taken > before) return;

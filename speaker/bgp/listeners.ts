@@ -95,7 +95,7 @@ export class Listeners {
     for (const address of this.#keys.keys()) if (familyOf(address) === family) this.#keys.delete(address);
   }
 
-  /** So that signed connections are accepted, and unsigned ones of those peers are not. */
+  /** Gives each listener its peers' keys: the kernel then accepts their connections only if they are signed. */
   #sign(peers: readonly Expected[]): void {
     const wanted = new Map<string, Password>();
     for (const { settings, address } of peers) {

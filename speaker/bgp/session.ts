@@ -243,7 +243,7 @@ export class Session {
       random,
       settings: fsmSettings(this.#settings.connectTimeMs),
       connect: () => {
-        // What the peer began is not ours to begin anew.
+        // The second connection is one that the peer made: if it is lost, the peer makes the next one.
         if (isPrimary) this.#connect();
       },
       giveUp: () => {
@@ -327,7 +327,7 @@ export class Session {
   }
 
   /**
-   * Why a connection ended. One beside a session that stands says nothing of that: a health check or a scan of the port
+   * Notes why a connection ended. Beside an established session this is not noted: a health check or a scan of the port
    * from the router's own address is no fault of the session's.
    */
   #blame(conversation: Conversation, words: string): void {
@@ -339,9 +339,9 @@ export class Session {
   }
 
   /**
-   * The peer has said OPEN anew beside a session with graceful restart: it restarted before the loss was noticed, and the
-   * old connection is dead (RFC 4724 section 5). Somebody who has only connected shows nothing of the kind. False: it did
-   * not take the session over.
+   * A peer that says OPEN on a new connection, beside a session with graceful restart, has restarted before the loss was
+   * noticed: the old connection is dead (RFC 4724 section 5). A peer that has only connected has not shown that. Returns
+   * false if the new connection did not take the session over.
    */
   #takeOver(conversation: Conversation): boolean {
     if (conversation === this.#primary || this.state !== "Established") return false;

@@ -57,7 +57,8 @@ export const tcpTransport: Transport = {
       ...(password !== undefined && { md5: password }),
     });
   },
-  // Sent with 255, which direct, far and GTSM peers all take; who it is is judged when it has connected.
+  // The kernel answers with 255 hops to live, which direct, distant and GTSM peers all accept. Who has connected is known
+  // only afterwards; then limitHops sets what is right for that peer.
   listen: (family, port, events) => listenTcp({ family, port, ttl: FAR, trafficClass: CLASS_CS6, ...events }),
   changePassword(socket, address, link, password) {
     setMd5(socket, { family: familyOf(address), address, ...(link !== undefined && { link }) }, password);
