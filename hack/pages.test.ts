@@ -11,10 +11,13 @@ const PAGES = globSync(["*.md", "docs/**/*.md", ".github/**/*.{md,yml}"], { cwd:
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ");
 
+/** What is built is on some machines only: no page may point there. */
+const BUILT = ["dist/**", "build/**", ".lab/**"];
+
 /** From the root, or from the page's folder; undefined: there is no such file. */
 function found(page: string, path: string): string | undefined {
   const places = [path, join(dirname(page), path)];
-  return places.flatMap((place) => globSync(place.replace(/\/$/, ""), { cwd: ROOT }))[0];
+  return places.flatMap((place) => globSync(place.replace(/\/$/, ""), { cwd: ROOT, exclude: BUILT }))[0];
 }
 
 function linkFaults(page: string): string[] {
