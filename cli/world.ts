@@ -47,8 +47,8 @@ export interface World {
   readonly slices: ReadonlyMap<string, readonly SliceView[]>;
   readonly speakers: Speakers;
   readonly states: ReadonlyMap<string, SpeakerState>;
-  /** Address -> the only live node that reports it as its own: it claims it. */
-  readonly claimants: ReadonlyMap<string, string>;
+  /** Address -> live nodes that report it as theirs. */
+  readonly reporters: ReadonlyMap<string, readonly string[]>;
   /** Objects that cannot be read as they are, and why. */
   readonly unusable: readonly Unusable[];
 }
@@ -87,24 +87,28 @@ export function worldOf(snapshot: WorldSnapshot): World {
     slices: Map.groupBy(slices, ({ service }) => service),
     speakers,
     states,
-    claimants: claimantsOf(snapshot.speakers, speakers),
+    reporters: reportersOf(snapshot.speakers, speakers),
     unusable: [...unusable, ...refused],
   };
 }
 
-/** Claims go from speaker to speaker. What the API shows of them is who reports to own an address. */
-function claimantsOf(statuses: readonly SpeakerStatus[], { live }: Speakers): Map<string, string> {
-  const claimants = new Map<string, string>();
-  const contested = new Set<string>();
+function reportersOf(statuses: readonly SpeakerStatus[], { live }: Speakers): Map<string, string[]> {
+  const reporters = new Map<string, string[]>();
   for (const { metadata, status } of statuses) {
     if (!live.includes(metadata.name)) continue;
     for (const { address } of status?.addresses ?? []) {
-      if (claimants.has(address)) contested.add(address);
-      claimants.set(address, metadata.name);
+      const own = reporters.get(address);
+      if (own === undefined) reporters.set(address, [metadata.name]);
+      else own.push(metadata.name);
     }
   }
-  for (const address of contested) claimants.delete(address);
-  return claimants;
+  return reporters;
+}
+
+/** Claims go from speaker to speaker. What the API shows of them is who alone reports to own an address. */
+function claimantOf({ reporters }: World, vip: string): string | undefined {
+  const [claimant, ...others] = reporters.get(vip) ?? [];
+  return others.length === 0 ? claimant : undefined;
 }
 
 /** Which pools and peers count. One that was valid before and is not now goes on in speakers, and is not known here. */
@@ -143,6 +147,6 @@ export function viewOf(
     services,
     slicesOf: (service) => slices.get(service) ?? [],
     members: { live: speakers.live, dead: speakers.dead, states },
-    claims: { claimantOf: (vip) => world.claimants.get(vip), changed: new Set() },
+    claims: { claimantOf: (vip) => claimantOf(world, vip), changed: new Set() },
   };
 }

@@ -9,15 +9,12 @@ import { nodesStep } from "#cli/explain/nodes.ts";
 import { forwardingStep, sessionsStep } from "#cli/explain/paths.ts";
 import type { Step } from "#cli/explain/step.ts";
 import { balancerOf } from "#cli/ours.ts";
-import type { Snapshot } from "#cli/read.ts";
 import { viewOf, type World, type WorldSnapshot, worldOf } from "#cli/world.ts";
 import type { Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import type { ForwardedPort } from "#speaker/forwarding/types.ts";
 import type { LoadBalancerView, ServiceView } from "#speaker/known/view.ts";
 import { type Plan, Planner } from "#speaker/plan/plan.ts";
-
-export type ExplainSnapshot = WorldSnapshot & Snapshot<"speakers">;
 
 /** There is no such Service of type LoadBalancer. */
 export class NoServiceError extends Error {
@@ -30,7 +27,7 @@ export class NoServiceError extends Error {
 }
 
 /** `key`: `namespace/name`. NoServiceError. */
-export function explain(snapshot: ExplainSnapshot, key: string, client?: Client): Answer {
+export function explain(snapshot: WorldSnapshot, key: string, client?: Client): Answer {
   const service = snapshot.services.find((one) => keyOf(one) === key);
   if (service === undefined) throw new NoServiceError(key);
   const steps = stepsOf(snapshot, service, client);
@@ -55,7 +52,7 @@ const linesOf = ({ step: name, isOk, says, details }: Step): string[] => [
   ...details.filter((line) => line !== "").map((line) => `         ${line}`),
 ];
 
-function stepsOf(snapshot: ExplainSnapshot, service: Service, client: Client | undefined): Step[] {
+function stepsOf(snapshot: WorldSnapshot, service: Service, client: Client | undefined): Step[] {
   const balancer = balancerOf(snapshot.loadBalancers);
   const world = worldOf(snapshot);
   const begin = serviceStep(service, balancer);

@@ -9,8 +9,6 @@ import type { SpeakerStatus } from "#common/kube/resource.ts";
 import type { AddressPlan } from "#speaker/plan/addresses.ts";
 import { Planner } from "#speaker/plan/plan.ts";
 
-export type OwnersSnapshot = WorldSnapshot;
-
 interface Row {
   readonly address: string;
   readonly services: readonly string[];
@@ -29,10 +27,10 @@ interface Row {
 /** Every speaker reports so many addresses at most (speaker/report/status.ts). */
 const MAX_REPORTED = 1_000;
 
-export function listOwners(snapshot: OwnersSnapshot): Answer {
+export function listOwners(snapshot: WorldSnapshot): Answer {
   const world = worldOf(snapshot);
-  const reports = reportsOf(snapshot.speakers, world);
-  const rows = addressesOf(world).map((plan) => rowOf(plan, reports, world.pools.get(plan.pool)?.protocol));
+  const cut = cutOf(snapshot.speakers, world);
+  const rows = addressesOf(world).map((plan) => rowOf(plan, world, cut));
   const lines = rows.map((row) => [
     row.address,
     row.services.join(","),
@@ -62,29 +60,17 @@ export function addressesOf(world: World): readonly AddressPlan[] {
   return new Planner().attract(viewOf(world, loadBalancer, { node: "" })).addresses;
 }
 
-interface Reports {
-  /** Address -> live nodes that report it. */
-  readonly owners: ReadonlyMap<string, readonly string[]>;
-  /** Live nodes that own more than they report. */
-  readonly cut: ReadonlySet<string>;
+/** Live nodes that own more than they report. */
+function cutOf(statuses: readonly SpeakerStatus[], { speakers }: World): ReadonlySet<string> {
+  const cut = statuses.filter(({ status }) => (status?.ownedCount ?? 0) > MAX_REPORTED);
+  return new Set(cut.map(({ metadata }) => metadata.name).filter((node) => speakers.live.includes(node)));
 }
 
-function reportsOf(statuses: readonly SpeakerStatus[], { speakers }: World): Reports {
-  const owners = new Map<string, string[]>();
-  const cut = new Set<string>();
-  for (const { metadata, status } of statuses) {
-    if (!speakers.live.includes(metadata.name)) continue;
-    if ((status?.ownedCount ?? 0) > MAX_REPORTED) cut.add(metadata.name);
-    for (const { address } of status?.addresses ?? [])
-      owners.set(address, [...(owners.get(address) ?? []), metadata.name]);
-  }
-  return { owners, cut };
-}
-
-function rowOf(plan: AddressPlan, { owners, cut }: Reports, protocol = ""): Row {
+function rowOf(plan: AddressPlan, { reporters, pools }: World, cut: ReadonlySet<string>): Row {
   const { vip, services, pool, candidates, owner, unowned } = plan;
   const nodes = owner === undefined ? candidates : [owner];
-  const found = owners.get(vip) ?? [];
+  const protocol = pools.get(pool)?.protocol ?? "";
+  const found = reporters.get(vip) ?? [];
   const isCut = found.length === 0 && owner !== undefined && cut.has(owner);
   const isAsReported = protocol === "bgp" || found.join() === (owner ?? "") || isCut;
   return {

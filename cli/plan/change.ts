@@ -6,22 +6,11 @@ import { faultText } from "#api/v1beta1/fault.ts";
 import type * as generated from "#api/v1beta1/generated/types.ts";
 import type { Manifest } from "#cli/documents.ts";
 import type { Everything, Snapshot } from "#cli/read.ts";
+import type { WorldSnapshot } from "#cli/world.ts";
 import type { KubeObject, ObjectMeta } from "#common/kube/wire.ts";
 
 /** All that decides about addresses, owners and prefixes. */
-export type PlanSnapshot = Snapshot<
-  | "loadBalancers"
-  | "pools"
-  | "peers"
-  | "profiles"
-  | "leases"
-  | "speakers"
-  | "services"
-  | "slices"
-  | "nodes"
-  | "namespaces"
-  | "serviceCIDRs"
->;
+export type PlanSnapshot = WorldSnapshot & Snapshot<"namespaces" | "serviceCIDRs">;
 
 export interface Change {
   readonly manifests: readonly Manifest[];

@@ -1,7 +1,6 @@
 /** A small cluster as the API server has it, for tests of what is made of it. */
 import { FORWARDING_CONDITION } from "#api/forwarding-ids.ts";
 import { ANNOTATION_SPEAKER_STATE, LABEL_SPEAKER_LEASE, speakerLease } from "#api/names.ts";
-import type { ExplainSnapshot } from "#cli/explain/command.ts";
 import type { PlanSnapshot } from "#cli/plan/change.ts";
 
 const AT = new Date("2026-01-01T00:01:00Z");
@@ -91,7 +90,7 @@ export const slice = (
 });
 
 /** Three nodes with live speakers, a pool of two addresses, and nothing else but `parts`. */
-export function snapshot(parts: object = {}): ExplainSnapshot & PlanSnapshot {
+export function snapshot(parts: object = {}): PlanSnapshot {
   return {
     namespace: SYSTEM,
     at: AT,
@@ -107,5 +106,5 @@ export function snapshot(parts: object = {}): ExplainSnapshot & PlanSnapshot {
     namespaces: [{ metadata: meta("default") }],
     serviceCIDRs: [],
     ...parts,
-  } as unknown as ExplainSnapshot & PlanSnapshot;
+  } as unknown as PlanSnapshot;
 }
