@@ -4,7 +4,7 @@
  * here; a beacon shows who is heard, because a network that passes no multicast is silent like one without connections.
  */
 
-import type { Family } from "#api/address.ts";
+import { type Family, familyOf } from "#api/address.ts";
 import { PORT } from "#api/names.ts";
 import { Heard } from "#speaker/forwarding/heard.ts";
 import { SYNC_GROUP, type SyncRole } from "#speaker/forwarding/sync-rules.ts";
@@ -40,7 +40,6 @@ export interface Beacon {
   readonly bytes: Buffer;
 }
 
-const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
 /** Whatever link it is on. */
 const isOurs = ({ syncId, port, group }: Daemon): boolean =>
   syncId === SYNC_ID && port === PORT.sync && Object.values(SYNC_GROUP).includes(group);

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PORT } from "#api/names.ts";
 import { type Beacon, ConnectionSync } from "#speaker/forwarding/connection-sync.ts";
+import { named } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { KernelRoutes } from "#speaker/forwarding/routes.ts";
 import { HEARD, TABLE } from "#speaker/forwarding/sets.ts";
@@ -92,7 +93,7 @@ function connectionSync(sockets: {
     daemons: new IpvsDaemons(generic),
     mtuOf: (link) => listLinks(route).find(({ name }) => name === link)?.mtu,
     heard(family) {
-      const elements = table.elements(`${HEARD}${family === "IPv4" ? "4" : "6"}`);
+      const elements = table.elements(named(HEARD, family));
       return new Set(elements.map(({ key }) => formatAddress(Buffer.from(key, "hex"))));
     },
     beacon: sendBeacon,

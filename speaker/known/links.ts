@@ -28,14 +28,15 @@ export function linksFor(
   if (connected.length > 0) return connected.map(({ name }) => name);
   const family = familyOf(vip);
   return links
-    .filter(({ prefixes }) =>
-      prefixes.some((prefix) => {
-        const own = prefix.slice(0, prefix.indexOf("/"));
-        return familyOf(own) === family && nodeAddresses.includes(own);
-      }),
+    .filter((link) =>
+      addressesOn(link).some((own) => familyOf(own) === family && nodeAddresses.includes(own)),
     )
     .map(({ name }) => name);
 }
+
+/** The link's own addresses: its prefixes are written with them. */
+export const addressesOn = ({ prefixes }: Pick<SpeakerLink, "prefixes">): string[] =>
+  prefixes.map((prefix) => prefix.slice(0, prefix.indexOf("/")));
 
 function connectedTo(link: SpeakerLink, vip: string): boolean {
   return link.prefixes.some((prefix) => prefixContains(prefix, vip));

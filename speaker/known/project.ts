@@ -212,6 +212,7 @@ export function projectPool({ metadata, spec }: AddressPool): PoolView {
 export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalancerView {
   const read = fields(spec, "spec");
   const forwarding = optional(fields, NO_FIELDS)(read.forwarding, "spec.forwarding");
+  const layer2 = optional(fields, NO_FIELDS)(read.layer2, "spec.layer2");
   const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
   return {
     generation: optional(integer(0, Number.MAX_SAFE_INTEGER), 0)(metadata.generation, "metadata.generation"),
@@ -221,13 +222,10 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     scheduler: optional(text, DEFAULT_SCHEDULER)(forwarding.scheduler, "spec.forwarding.scheduler"),
     connectionSync: optional(flag, false)(forwarding.connectionSync, "spec.forwarding.connectionSync"),
     addressConflict: optional(word("defend", "yield"), "defend")(
-      optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").addressConflict,
+      layer2.addressConflict,
       "spec.layer2.addressConflict",
     ),
-    preempts: optional(flag, true)(
-      optional(fields, NO_FIELDS)(read.layer2, "spec.layer2").preempt,
-      "spec.layer2.preempt",
-    ),
+    preempts: optional(flag, true)(layer2.preempt, "spec.layer2.preempt"),
     gossipPort: optional(integer(1, 65_535), PORT.gossip)(
       optional(fields, NO_FIELDS)(read.membership, "spec.membership").port,
       "spec.membership.port",

@@ -1,4 +1,5 @@
 /** The threads of IPVS that send connections to other machines, and take them in, by generic netlink (linux/ip_vs.h). */
+import { familyOf } from "#api/address.ts";
 import { attributes, type ValueOf } from "./attribute.ts";
 import { address, text, u8, u16, u32 } from "./bytes.ts";
 import { decodeGeneric, encodeGeneric, resolveFamily } from "./genl.ts";
@@ -56,7 +57,7 @@ export class IpvsDaemons {
       state: DAEMON[role],
       ...{ link, syncId, port, hops: 1 },
       ...(maxLength === undefined ? {} : { maxLength }),
-      ...(group.includes(":") ? { group6: group } : { group4: group }),
+      ...(familyOf(group) === "IPv6" ? { group6: group } : { group4: group }),
     };
     const body = command.encode({ daemon: values });
     this.#socket.change(this.#request(COMMAND.newDaemon, body, `start sync ${role} on ${link}`));

@@ -1,5 +1,6 @@
 /** With whom this node shares its connections, and by which link. Pure. */
 import { DEFAULT_SETTINGS, type ForwardingInput, type SyncPeer } from "../forwarding/types.ts";
+import { addressesOn } from "../known/links.ts";
 import type { NodeLink } from "../known/node-links.ts";
 import type { NodeView } from "../known/view.ts";
 
@@ -26,10 +27,9 @@ export function sharing({
   const own = addressesOf(node);
   const family = own.IPv4 === undefined ? "IPv6" : "IPv4";
   const address = own[family];
-  const isOn = ({ prefixes }: NodeLink): boolean =>
-    prefixes.some((prefix) => prefix.split("/")[0] === address);
-  const link = address === undefined ? undefined : monitor.links().find(isOn);
-  if (address === undefined || link === undefined) return { settings: SETTINGS };
+  if (address === undefined) return { settings: SETTINGS };
+  const link = monitor.links().find((one) => addressesOn(one).includes(address));
+  if (link === undefined) return { settings: SETTINGS };
   const peers = members.judgement.live.flatMap((name): SyncPeer[] => {
     const theirs = name === node ? undefined : addressesOf(name)[family];
     return theirs === undefined ? [] : [{ node: name, address: theirs }];
