@@ -49,6 +49,17 @@ const announcedOf = (name: string): number =>
     .announced()
     .filter((vip) => vip === VIP).length;
 
+/** Who alone answers in place of the former owner. */
+const successorOf = (owner: string): Promise<string> =>
+  until(
+    "another one",
+    async () => {
+      const found = await nodes.bridge.owners(nodes.client, VIP);
+      return found.length === 1 && found[0] !== owner ? found[0] : undefined;
+    },
+    LONG,
+  );
+
 /** Nobody but `owner` answers for as long as it is asked. */
 async function stays(vip: string, owner: string, ms: number): Promise<void> {
   const end = performance.now() + ms;
@@ -90,14 +101,7 @@ describe("owners stay without preempt", { concurrency: false }, () => {
   test("so does a node whose cable was pulled", async () => {
     const [owner = ""] = await nodes.bridge.owners(nodes.client, VIP);
     nodes.bridge.setCable(owner, false);
-    const next = await until(
-      "another one",
-      async () => {
-        const found = await nodes.bridge.owners(nodes.client, VIP);
-        return found.length === 1 && found[0] !== owner ? found[0] : undefined;
-      },
-      LONG,
-    );
+    const next = await successorOf(owner);
     await until(`${next} to claim it`, () => claimsOf(next, VIP) > 0, LONG);
     nodes.bridge.setCable(owner, true);
     await joined(owner);
@@ -108,14 +112,7 @@ describe("owners stay without preempt", { concurrency: false }, () => {
   test("a speaker that is replaced hands over, and gets nothing back", async () => {
     const [owner = ""] = await nodes.bridge.owners(nodes.client, VIP);
     await nodes.speaker(owner).end("SIGTERM");
-    const next = await until(
-      "another one",
-      async () => {
-        const found = await nodes.bridge.owners(nodes.client, VIP);
-        return found.length === 1 && found[0] !== owner ? found[0] : undefined;
-      },
-      LONG,
-    );
+    const next = await successorOf(owner);
     const announced = announcedOf(next);
     nodes.start(owner);
     await joined(owner);
