@@ -1,6 +1,6 @@
 /**
- * A reporter for Node's runner: how a file's process ended, where that was no end of its own. The others say only that it
- * failed, and a process that crashed has told nothing itself.
+ * How a file's process ended, where that was no end of its own. Node's reporters say only that it failed, and a process
+ * that crashed has told nothing itself. Pure.
  */
 
 export interface TestEvent {
@@ -13,13 +13,7 @@ export interface TestEvent {
   };
 }
 
-/** The runner looks for a default export. */
-// biome-ignore lint/style/noDefaultExport: see above
-export default async function* endings(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  for await (const event of events) yield endingOf(event);
-}
-
-/** A line; "" for what is no failed file. Pure. */
+/** A line; "" for what is no failed file. */
 export function endingOf({ type, data }: TestEvent): string {
   const { exitCode, signal } = data?.details?.error ?? {};
   if (type !== "test:fail" || (exitCode === undefined && signal === undefined)) return "";

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { CHECKOUT } from "#hack/common/checkout.ts";
-import { reporters } from "#hack/common/reporters.ts";
+import { REPORTERS } from "#hack/common/reporters.ts";
 import { filesOf, type Suite } from "#hack/suites/suites.ts";
 
 export interface Outcome {
@@ -23,7 +23,6 @@ export interface Job {
 
 /** Most of the time of a small test is to make JavaScript of TypeScript: what one process did the next ones need not do. */
 const COMPILED = join(CHECKOUT, "build/compile-cache");
-const SLOWEST = join(CHECKOUT, "hack/suites/slowest.ts");
 const RUNNER = ["node", "--import", "./test/end.ts", "--test"];
 
 /**
@@ -40,7 +39,7 @@ exec "$@"`;
 /** The runs that a suite is made of: one, or one for each file. Pure. */
 export function jobsOf(suite: Suite, files: readonly string[]): Job[] {
   if (suite.sharing !== "apart") {
-    return [{ argv: [...RUNNER, ...reporters(SLOWEST), `--test-concurrency=${suite.atOnce}`, ...files] }];
+    return [{ argv: [...RUNNER, ...REPORTERS, `--test-concurrency=${suite.atOnce}`, ...files] }];
   }
   return files.map((file) => ({
     argv: [
@@ -52,7 +51,7 @@ export function jobsOf(suite: Suite, files: readonly string[]): Job[] {
       APART,
       "sh",
       ...RUNNER,
-      ...reporters(),
+      ...REPORTERS,
       "--test-concurrency=1",
       file,
     ],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import slowest, { lineOf } from "#hack/suites/slowest.ts";
+import report from "#hack/suites/reporter.ts";
+import { lineOf } from "#hack/suites/slowest.ts";
 
 async function* events() {
   yield { type: "test:pass", data: { file: "/r/a.test.ts", duration_ms: 9_000 } };
@@ -11,7 +12,7 @@ async function* events() {
 
 test("the files that took longest come first, by their summaries", async () => {
   const said: string[] = [];
-  for await (const text of slowest(events())) said.push(text);
+  for await (const text of report(events())) said.push(text);
   assert.deepEqual(said, ["slowest of 2 files: /r/b.test.ts 2.3 s, /r/a.test.ts 1.0 s\n"]);
 });
 

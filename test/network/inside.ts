@@ -1,7 +1,7 @@
 /** Runs a test file again where the kernel has ip_vs (guests, if this one has not), in a namespace of its own. */
 import { spawn } from "node:child_process";
 import { test } from "node:test";
-import { reporters } from "#hack/common/reporters.ts";
+import { REPORTERS } from "#hack/common/reporters.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
 
 const RUN = new URL("../../hack/guest/run.ts", import.meta.url).pathname;
@@ -38,7 +38,7 @@ export function testInside(what: string, file: string): void {
 
 /** Runs the file's tests themselves, in a network namespace of their own, on whatever kernel this is. */
 export function insideCommand(file: string): string[] {
-  const runner = ["node", "--test", ...reporters()];
+  const runner = ["node", "--test", ...REPORTERS];
   return ["env", "GENKAN_INSIDE=1", "unshare", "-n", ...runner, file];
 }
 
