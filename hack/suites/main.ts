@@ -3,7 +3,7 @@
  * with 1 if one failed, and with the names of the tests that did. `--list` prints what there is.
  */
 import { say } from "#hack/common/progress.ts";
-import { failuresIn } from "#hack/suites/failures.ts";
+import { failuresIn, failuresOf } from "#hack/suites/failures.ts";
 import { prepareSuites } from "#hack/suites/prepare.ts";
 import { runSuite } from "#hack/suites/run.ts";
 import { SUITES, type Suite } from "#hack/suites/suites.ts";
@@ -25,14 +25,19 @@ if (chosen.length === 0 || !areKnown) {
 }
 await prepareSuites(chosen, say);
 const failed: string[] = [];
+const reports: string[] = [];
 for (const suite of chosen) {
   const { passed, seconds, byFile, output } = await runSuite(suite, (text) => process.stdout.write(text));
   const slowest = Object.entries(byFile).sort(([, a], [, b]) => b - a);
   for (const [file, took] of slowest.slice(0, 5)) say(`${file} took ${took.toFixed(1)} s`);
   say(`suite ${suite.name} ${passed ? "passed" : "FAILED"} after ${seconds.toFixed(0)} s`);
-  if (!passed) failed.push(suite.name, ...failuresIn(output));
+  if (passed) continue;
+  failed.push(suite.name, ...failuresIn(output));
+  reports.push(`${suite.name}:`, failuresOf(output));
 }
 if (failed.length > 0) {
+  // Once more at the end: many who look at a run see its last lines only.
+  process.stdout.write(`\n${reports.join("\n")}\n\n`);
   say(`FAILED: ${failed.join("\n  ")}`);
   process.exit(1);
 }
