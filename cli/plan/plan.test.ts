@@ -92,11 +92,11 @@ test("drained: exactly the node's addresses move, to where speakers will elect",
   }
 });
 
-test("without preempt addresses are with the nodes that report them, if all speakers hear claims", () => {
+test("with Sticky addresses are with the nodes that report them, if all speakers hear claims", () => {
   const loadBalancers = [
     {
       metadata: { name: "loadbalancer", namespace: "genkan-system", uid: "l", resourceVersion: "1" },
-      spec: { layer2: { preempt: false } },
+      spec: { layer2: { stickiness: "Sticky" } },
     },
   ];
   const leases = [1, 2, 3].map((number) => lease(number, { hearsClaims: true }));

@@ -225,7 +225,9 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
       layer2.addressConflict,
       "spec.layer2.addressConflict",
     ),
-    preempts: optional(flag, true)(layer2.preempt, "spec.layer2.preempt"),
+    keepsOwners:
+      optional(word("Sticky", "Balanced"), "Balanced")(layer2.stickiness, "spec.layer2.stickiness") ===
+      "Sticky",
     gossipPort: optional(integer(1, 65_535), PORT.gossip)(
       optional(fields, NO_FIELDS)(read.membership, "spec.membership").port,
       "spec.membership.port",

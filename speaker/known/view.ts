@@ -160,8 +160,8 @@ export interface LoadBalancerView {
   readonly addressConflict: "defend" | "yield";
   /** Where speakers gossip, UDP and TCP. */
   readonly gossipPort: number;
-  /** A node that joins or returns takes over the addresses for which it comes first in the election. */
-  readonly preempts: boolean;
+  /** Owners keep their addresses when a node joins or returns that comes before them in the election. */
+  readonly keepsOwners: boolean;
   /** Nodes with the exclude label attract traffic as well. */
   readonly ignoresExcludeLabel?: true;
   /** The class of Services that are ours. If it is not set, Services without a class are ours. */

@@ -134,7 +134,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       mode: fc.constantFrom("IPVS" as const, "KubeProxy" as const),
       scheduler: fc.constantFrom("mh", "rr"),
       loadBalancerClass: fc.constantFrom(undefined, "x/y"),
-      preempts: fc.boolean(),
+      keepsOwners: fc.boolean(),
     })
     .map(({ loadBalancerClass, ...forwarding }) => (cluster: Cluster) => {
       const { loadBalancerClass: _, ...others } = cluster.loadBalancer;

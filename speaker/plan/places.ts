@@ -102,7 +102,7 @@ export class Places {
     const links = isAdvertised || own === undefined ? NONE : this.#linksOf(own, vip, pool);
     const { members, loadBalancer } = this.#view;
     const hearClaims = candidates.every((name) => members.states.get(name)?.hearsClaims === true);
-    const isSticky = !isAdvertised && !loadBalancer.preempts && hearClaims;
+    const isSticky = !isAdvertised && loadBalancer.keepsOwners && hearClaims;
     return { pool: pool.name, isAdvertised, candidates, links, isSticky };
   }
 

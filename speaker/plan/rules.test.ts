@@ -19,7 +19,7 @@ const loadBalancer: LoadBalancerView = {
   scheduler: "mh",
   connectionSync: false,
   addressConflict: "yield",
-  preempts: false,
+  keepsOwners: true,
   gossipPort: 7474,
 };
 const rules = (states: [string, SpeakerState][]) =>

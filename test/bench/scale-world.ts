@@ -26,7 +26,7 @@ const LOADBALANCER: ClusterView["loadBalancer"] = {
   scheduler: "mh",
   connectionSync: false,
   addressConflict: "defend",
-  preempts: false,
+  keepsOwners: true,
   gossipPort: 7474,
 };
 

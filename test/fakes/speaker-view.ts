@@ -69,7 +69,7 @@ export interface World {
   mode?: "IPVS" | "KubeProxy";
   nodeSelector?: Record<string, string>;
   ignoresExcludeLabel?: true;
-  preempts?: boolean;
+  keepsOwners?: boolean;
   claims?: ClusterView["claims"];
 }
 
@@ -95,7 +95,7 @@ export function view(world: World, own = "n1"): ClusterView {
       scheduler: "mh",
       connectionSync: false,
       addressConflict: "defend",
-      preempts: world.preempts ?? false,
+      keepsOwners: world.keepsOwners ?? true,
       gossipPort: 7474,
       ...(world.ignoresExcludeLabel === true ? { ignoresExcludeLabel: true } : {}),
     },

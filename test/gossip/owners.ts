@@ -41,7 +41,7 @@ export class OwnersNetwork extends FakeNetwork {
   readonly excluded = new Set<string>();
   /** Speakers of an older release, or without gossip: they follow the election. */
   readonly deaf = new Set<string>();
-  preempts = false;
+  keepsOwners = true;
   /** It hears nothing of the API server. */
   isApiCut: (name: string) => boolean = () => false;
   toldOctets = 0;
@@ -232,7 +232,7 @@ export class OwnersNetwork extends FakeNetwork {
     };
     return view(
       {
-        ...{ ...members, nodes, states, pools: [pool], preempts: this.preempts },
+        ...{ ...members, nodes, states, pools: [pool], keepsOwners: this.keepsOwners },
         services: [service({ vips: this.vips })],
         slices: [slice([endpoint(1, "n1")])],
         claims: owners.takeView(),

@@ -93,7 +93,7 @@ describe("an owner stays the owner", () => {
     assert.deepEqual(ownersOf(network), meanwhile);
   });
 
-  test("preempt spreads them again, and without it they stay as they are then", () => {
+  test("Balanced spreads them again, and Sticky keeps them as they are then", () => {
     const network = started({ count: 3, addresses: 60 });
     const first = ownersOf(network);
     network.kill("n2");
@@ -102,12 +102,12 @@ describe("an owner stays the owner", () => {
     network.start("n2");
     network.advance(5_000);
     assert.ok(!ownersOf(network).includes("n2"));
-    network.preempts = true;
+    network.keepsOwners = false;
     network.reconsider();
-    settled(network, "preempt");
+    settled(network, "balanced");
     network.advance(2_000);
     assert.deepEqual(ownersOf(network), first);
-    network.preempts = false;
+    network.keepsOwners = true;
     network.reconsider();
     network.advance(70_000);
     assert.deepEqual(ownersOf(network), first);

@@ -1,6 +1,6 @@
 /**
- * `layer2.preempt: false`, with three speaker processes: who returns takes nothing over, and the status says who took an
- * address from whom. Then preempt brings all home.
+ * `layer2.stickiness: Sticky`, with three speaker processes: who returns takes nothing over, and the status says who took an
+ * address from whom. Then `Balanced` brings all home.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -16,17 +16,17 @@ let nodes: SpeakerNodes;
 
 before(async () => {
   nodes = await SpeakerNodes.start();
-  await setPreempt(false);
+  await setStickiness("Sticky");
   for (const name of NAMES) await joined(name);
 });
 after(async () => nodes?.[Symbol.asyncDispose]());
 
-const setPreempt = (preempt: boolean): Promise<unknown> =>
+const setStickiness = (stickiness: "Sticky" | "Balanced"): Promise<unknown> =>
   nodes.cluster.kube.patch(loadBalancers, {
     name: "loadbalancer",
     namespace: SYSTEM,
     type: "merge",
-    body: { spec: { layer2: { preempt } } },
+    body: { spec: { layer2: { stickiness } } },
   });
 
 /** The speaker is ready, and hears all others. */
@@ -66,7 +66,7 @@ async function stays(vip: string, owner: string, ms: number): Promise<void> {
   while (performance.now() < end) assert.deepEqual(await nodes.bridge.owners(nodes.client, vip), [owner]);
 }
 
-describe("owners stay without preempt", { concurrency: false }, () => {
+describe("owners stay", { concurrency: false }, () => {
   test("a killed speaker that returns finds its addresses with others, and leaves them there", async () => {
     const owner = expected(VIP);
     await nodes.ownedBy(VIP, owner);
@@ -120,8 +120,8 @@ describe("owners stay without preempt", { concurrency: false }, () => {
     assert.deepEqual([announcedOf(owner), announcedOf(next)], [0, announced]);
   });
 
-  test("preempt brings every address to the node that comes first in its election", async () => {
-    await setPreempt(true);
+  test("Balanced brings every address to the node that comes first in its election", async () => {
+    await setStickiness("Balanced");
     for (const vip of BOTH) await nodes.ownedBy(vip, expected(vip));
   });
 });

@@ -143,6 +143,5 @@ export const LOADBALANCER_UNSUPPORTED: readonly Unsupported[] = [
     feature: "a return path other than Direct",
   },
   { path: ["spec", "layer2", "failureDetection"], feature: "failure detection by probes" },
-  { path: ["spec", "layer2", "stickiness"], feature: "sticky ownership" },
   { path: ["spec", "membership", "interface"], feature: "gossip over another link" },
 ];

@@ -853,10 +853,6 @@ export interface LoadBalancerSpec {
      */
     addressConflict?: "defend" | "yield";
     /**
-     * Whether a node that joins or returns takes over addresses of others. With true, the default, every address is always with the node that comes first in its election, so that addresses spread evenly, and some move with every node that comes. With false, an address stays with its owner as long as that node may own it.
-     */
-    preempt?: boolean;
-    /**
      * How the death of an owner is noticed. Not supported yet: setting it is refused.
      */
     failureDetection?: {
@@ -870,7 +866,7 @@ export interface LoadBalancerSpec {
       multiplier?: number;
     };
     /**
-     * Sticky lets an owner keep its address when a node joins or returns; Balanced moves it where it belongs. Not supported yet: setting it is refused. Unset, addresses move as with Balanced.
+     * Whether an owner keeps its addresses when a node joins or returns. Balanced, the default: every address is always with the node that comes first in its election, so that addresses spread evenly, and some move with every node that comes. Sticky: an address stays with its owner as long as that node may own it.
      */
     stickiness?: "Sticky" | "Balanced";
   };
