@@ -257,7 +257,7 @@ test("a node that goes away says so of all that it advertises, in one list for p
   const own = advertisement({ communities: [7], localPref: 300 });
   const pools = new Map([["web", pool(own)]]);
   const peers = [peer({ name: "a" }), peer({ name: "b" })];
-  const { sessions } = plan({ pools, peers, node: { ...node(), isGoing: true } });
+  const { sessions } = plan({ pools, peers, node: { ...node(), departure: "Cordoned" } });
   const [first] = sessions.get("a")?.advertisements ?? [];
   assert.deepEqual([first?.communities, first?.localPref], [[7, 0xffff0000], 0]);
   assert.equal(sessions.get("a")?.advertisements, sessions.get("b")?.advertisements);

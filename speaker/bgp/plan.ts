@@ -107,8 +107,8 @@ const GOING = new WeakMap<readonly Advertisement[], readonly Advertisement[]>();
  * A node that goes says so first (RFC 8326): routers prefer what other nodes advertise, and keep to this one where there
  * is no other.
  */
-function told(advertisements: readonly Advertisement[], { isGoing }: NodeView): readonly Advertisement[] {
-  if (isGoing !== true) return advertisements;
+function told(advertisements: readonly Advertisement[], { departure }: NodeView): readonly Advertisement[] {
+  if (departure === undefined) return advertisements;
   const going = GOING.get(advertisements) ?? asGoing(advertisements);
   GOING.set(advertisements, going);
   return going;

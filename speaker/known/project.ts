@@ -12,7 +12,7 @@ import { DEFAULT_SCHEDULER } from "#api/scheduler.ts";
 import { specialRangeOf } from "#api/special.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
-import { isGoing } from "./departure.ts";
+import { departureOf } from "./departure.ts";
 import { projectAdvertisement } from "./project-bgp.ts";
 import { tunnelSourcesOf } from "./tunnel-sources.ts";
 import {
@@ -47,6 +47,8 @@ const PROTOCOLS = ["TCP", "UDP", "SCTP"] as const;
 const LABEL_SERVICE = "kubernetes.io/service-name";
 /** An address that a Node lists can be no Service's. No real node has so many, and no node may take more. */
 const MAX_NODE_ADDRESSES = 64;
+/** Whoever taints a node so often would have each speaker hold it all. */
+const MAX_TAINTS = 100;
 /** The API server's own limits are 100 and 1,000. */
 const MAX_SLICE_PORTS = 1_000;
 const MAX_SLICE_ENDPOINTS = 10_000;
@@ -163,10 +165,15 @@ function endpointAddress(given: unknown, family: Family): string | { readonly wh
 }
 
 const NO_FIELDS: Readonly<Record<string, never>> = Object.freeze({});
+const NO_TEXTS: readonly string[] = Object.freeze([]);
 
 export function projectNode(raw: Node): NodeView {
   const annotations = optional(fields, NO_FIELDS)(raw.metadata.annotations, "metadata.annotations");
-  const { podCIDRs } = optional(fields, NO_FIELDS)(raw.spec, "spec");
+  const spec = optional(fields, NO_FIELDS)(raw.spec, "spec");
+  const departure = departureOf(raw);
+  const taints = list(fields, MAX_TAINTS)(spec.taints ?? [], "spec.taints").map(({ key }, at) =>
+    shared(text(key, `spec.taints[${at}].key`)),
+  );
   const addresses: { IPv4?: string; IPv6?: string } = {};
   const own = new Set<string>();
   const listed = list(fields, MAX_NODE_ADDRESSES)(raw.status?.addresses ?? [], "status.addresses");
@@ -181,14 +188,15 @@ export function projectNode(raw: Node): NodeView {
     name: text(raw.metadata.name, "metadata.name"),
     labels: optional(labels, NO_FIELDS)(raw.metadata.labels, "metadata.labels"),
     addresses,
-    ...(isGoing(raw) && { isGoing: true }),
+    ...(departure !== undefined && { departure }),
+    ...(taints.length > 0 && { taints }),
     own: [...own],
     tunnelSources: tunnelSourcesOf(
       annotations,
       optional(
         list((one) => one),
         [],
-      )(podCIDRs, "spec.podCIDRs"),
+      )(spec.podCIDRs, "spec.podCIDRs"),
     ),
   };
 }
@@ -225,6 +233,8 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
       layer2.addressConflict,
       "spec.layer2.addressConflict",
     ),
+    drain: optional(word("Cordon", "Taint", "None"), "Cordon")(layer2.drain, "spec.layer2.drain"),
+    drainTaints: optional(list(text), NO_TEXTS)(layer2.drainTaints, "spec.layer2.drainTaints"),
     keepsOwners:
       optional(word("Sticky", "Balanced"), "Balanced")(layer2.stickiness, "spec.layer2.stickiness") ===
       "Sticky",

@@ -4,6 +4,7 @@ import type { LargeCommunity } from "#api/community.ts";
 import type { ForwardingIds } from "#api/forwarding-ids.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
 import type { Protocol } from "../forwarding/types.ts";
+import type { Departure } from "./departure.ts";
 import type { Password } from "./password.ts";
 import type { Pools } from "./pools.ts";
 
@@ -66,7 +67,9 @@ export interface NodeView {
   readonly name: string;
   readonly labels: Labels;
   /** The node is being drained or shut down: a pod that ends there is not replaced. */
-  readonly isGoing?: true;
+  readonly departure?: Departure;
+  /** Keys of its taints; left out when there are none. */
+  readonly taints?: readonly string[];
   /** InternalIP, the first of each family. */
   readonly addresses: { readonly IPv4?: string; readonly IPv6?: string };
   /** All of its addresses, of any type, in canonical text: none of them is ever a Service's. */
@@ -160,6 +163,10 @@ export interface LoadBalancerView {
   readonly addressConflict: "defend" | "yield";
   /** Where speakers gossip, UDP and TCP. */
   readonly gossipPort: number;
+  /** Which nodes hand their addresses over to others (known/departure.ts). */
+  readonly drain: "Cordon" | "Taint" | "None";
+  /** Keys of further taints that say so. */
+  readonly drainTaints: readonly string[];
   /** Owners keep their addresses when a node joins or returns that comes before them in the election. */
   readonly keepsOwners: boolean;
   /** Nodes with the exclude label attract traffic as well. */

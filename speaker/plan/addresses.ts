@@ -219,12 +219,21 @@ function planAddress(of: {
     return { ...base, unowned: "NoUsableEndpoint" };
   const hasEndpoint = (name: string): boolean =>
     sharing.some(({ usableNodes }) => usableNodes[family].has(name));
-  const candidates = isLocal ? place.candidates.filter(hasEndpoint) : place.candidates;
+  const candidates = isLocal ? localCandidates(place, hasEndpoint) : place.candidates;
   if (candidates.length === 0) return { ...base, unowned: "NoCandidate" };
   if (place.isAdvertised) return { ...base, candidates, isAdvertised: candidates.includes(node) };
   const owner = of.owner(candidates);
   if (owner === undefined) return { ...base, unowned: "NoCandidate" };
   return { ...base, candidates, owner, links: owner === node ? place.links : NONE };
+}
+
+/** A node that goes away attracts what only its own pods can serve. */
+function localCandidates(
+  { candidates, reserve }: Place,
+  hasEndpoint: (name: string) => boolean,
+): readonly string[] {
+  const local = candidates.filter(hasEndpoint);
+  return local.length > 0 ? local : reserve.filter(hasEndpoint);
 }
 
 function isSamePlan(a: AddressPlan, b: AddressPlan): boolean {

@@ -4,6 +4,7 @@
  */
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
 import { hasLabels, selectsAny } from "#common/kube/selector.ts";
+import { handsOver } from "../known/departure.ts";
 import { linksFor } from "../known/links.ts";
 import type { ClusterView, NodeView, PoolView, SpeakerState } from "../known/view.ts";
 import { Networks } from "./networks.ts";
@@ -17,6 +18,11 @@ export interface Place {
    * Layer 2: nodes that may attract the addresses. BGP: nodes that all attract them. In the order of the live nodes.
    */
   readonly candidates: readonly string[];
+  /**
+   * Layer 2: nodes that hand their addresses over, because they go away. They attract what no candidate may. Empty where
+   * there are no other nodes, so that these are the candidates.
+   */
+  readonly reserve: readonly string[];
   /** Layer 2: links of this node to announce on. */
   readonly links: readonly string[];
   /**
@@ -93,7 +99,7 @@ export class Places {
   #place(vip: string, pool: PoolView): Place {
     const { node, nodes } = this.#view;
     const isAdvertised = pool.protocol === "bgp";
-    const candidates = this.#able.filter((name) => {
+    const all = this.#able.filter((name) => {
       const candidate = nodes.get(name);
       if (candidate === undefined || !selectsAny(pool.nodeSelectors, candidate.labels)) return false;
       return isAdvertised || this.#linksOf(candidate, vip, pool).length > 0;
@@ -101,9 +107,24 @@ export class Places {
     const own = nodes.get(node);
     const links = isAdvertised || own === undefined ? NONE : this.#linksOf(own, vip, pool);
     const { members, loadBalancer } = this.#view;
-    const hearClaims = candidates.every((name) => members.states.get(name)?.hearsClaims === true);
+    const reserve = isAdvertised ? NONE : all.filter((name) => this.#handsOver(name));
+    const isAllReserve = reserve.length === all.length;
+    const candidates = isAllReserve ? all : all.filter((name) => !reserve.includes(name));
+    const hearClaims = all.every((name) => members.states.get(name)?.hearsClaims === true);
     const isSticky = !isAdvertised && loadBalancer.keepsOwners && hearClaims;
-    return { pool: pool.name, isAdvertised, candidates, links, isSticky };
+    return {
+      pool: pool.name,
+      isAdvertised,
+      candidates,
+      reserve: isAllReserve ? NONE : reserve,
+      links,
+      isSticky,
+    };
+  }
+
+  #handsOver(name: string): boolean {
+    const node = this.#view.nodes.get(name);
+    return node !== undefined && handsOver(node, this.#view.loadBalancer);
   }
 
   #linksOf({ name, addresses }: NodeView, vip: string, pool: PoolView): readonly string[] {
@@ -136,6 +157,7 @@ function isSamePlace(a: Place, b: Place): boolean {
     a.isAdvertised === b.isAdvertised &&
     a.isSticky === b.isSticky &&
     sameItems(a.candidates, b.candidates) &&
+    sameItems(a.reserve, b.reserve) &&
     sameItems(a.links, b.links)
   );
 }

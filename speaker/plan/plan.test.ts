@@ -34,7 +34,7 @@ describe("owner", () => {
   const excluded = [node("n1", { [LABEL_EXCLUDE_NODE]: "" }), node("n2"), node("n3")];
   const rack = [node("n1"), node("n2", { rack: "b" }), node("n3")];
   const pool = (changes: Partial<PoolView>): PoolView[] => [{ ...POOL, ...changes }];
-  const cases: readonly [what: string, world: World, candidates: readonly string[]][] = [
+  const cases: [what: string, world: World, candidates: readonly string[]][] = [
     ["all", {}, NAMES],
     ["a dead speaker", { live: ["n1", "n3"] }, ["n1", "n3"]],
     ["a node with the exclude label", { nodes: excluded }, ["n2", "n3"]],
@@ -77,6 +77,24 @@ describe("owner", () => {
       ["n3"],
     ],
   ];
+  const going = (...names: string[]): NonNullable<World["nodes"]> =>
+    NAMES.map((name) => ({ ...node(name), ...(names.includes(name) && { departure: "Cordoned" as const }) }));
+  const localOn = (name: string): World => ({
+    services: [service({ isLocal: true })],
+    slices: [slice([endpoint(1, name)])],
+  });
+  cases.push(
+    ["a node that is drained", { nodes: going("n2") }, ["n1", "n3"]],
+    ["a drained node where that does not matter", { nodes: going("n2"), drain: "None" }, NAMES],
+    ["all nodes drained", { nodes: going(...NAMES) }, NAMES],
+    [
+      "Local: a drained node, as long as no other one has a pod",
+      { nodes: going("n2"), ...localOn("n2") },
+      ["n2"],
+    ],
+    ["Local: a drained node without a pod", { nodes: going("n2"), ...localOn("n3") }, ["n3"]],
+    ["bgp: a drained node goes on", { nodes: going("n2"), pools: pool({ protocol: "bgp" }) }, NAMES],
+  );
   for (const [what, world, candidates] of cases) {
     test(`candidates: ${what}`, () => assert.deepEqual(first(world)?.candidates, candidates));
   }

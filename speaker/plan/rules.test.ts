@@ -20,6 +20,8 @@ const loadBalancer: LoadBalancerView = {
   connectionSync: false,
   addressConflict: "yield",
   keepsOwners: true,
+  drain: "Cordon",
+  drainTaints: [],
   gossipPort: 7474,
 };
 const rules = (states: [string, SpeakerState][]) =>

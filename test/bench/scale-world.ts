@@ -27,6 +27,8 @@ const LOADBALANCER: ClusterView["loadBalancer"] = {
   connectionSync: false,
   addressConflict: "defend",
   keepsOwners: true,
+  drain: "Cordon",
+  drainTaints: [],
   gossipPort: 7474,
 };
 

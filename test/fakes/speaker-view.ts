@@ -70,6 +70,7 @@ export interface World {
   nodeSelector?: Record<string, string>;
   ignoresExcludeLabel?: true;
   keepsOwners?: boolean;
+  drain?: "Cordon" | "Taint" | "None";
   claims?: ClusterView["claims"];
 }
 
@@ -96,6 +97,8 @@ export function view(world: World, own = "n1"): ClusterView {
       connectionSync: false,
       addressConflict: "defend",
       keepsOwners: world.keepsOwners ?? true,
+      drain: world.drain ?? "Cordon",
+      drainTaints: ["example.com/leave"],
       gossipPort: 7474,
       ...(world.ignoresExcludeLabel === true ? { ignoresExcludeLabel: true } : {}),
     },

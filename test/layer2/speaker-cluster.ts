@@ -123,6 +123,10 @@ export class Cluster implements AsyncDisposable {
     });
   }
 
+  async setCordon(node: string, unschedulable: boolean): Promise<void> {
+    await this.kube.patch(nodes, { name: node, type: "merge", body: { spec: { unschedulable } } });
+  }
+
   /** Merges into the LoadBalancer's spec.forwarding. */
   async setForwarding(forwarding: object): Promise<void> {
     const body = { spec: { forwarding } };

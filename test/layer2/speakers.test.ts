@@ -3,7 +3,7 @@
  * who answers for an address, and who does when something happens.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, type TestContext, test } from "node:test";
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
 import { addressPools, events, loadBalancers, services, speakerStatuses } from "#common/kube/resource.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
@@ -23,6 +23,21 @@ before(async () => {
   nodes = await SpeakerNodes.start();
 });
 after(async () => nodes?.[Symbol.asyncDispose]());
+
+/** Asks for the address until the work is done: some node answers every question. */
+async function answeredDuring(t: TestContext, vip: string, work: Promise<unknown>): Promise<void> {
+  let unanswered = 0;
+  let asked = 0;
+  for (let isDone = false; !isDone; ) {
+    const question = nodes.bridge.ask(nodes.client, vip, true);
+    isDone = await Promise.race([work.then(() => true), question.then(() => false)]);
+    asked += 1;
+    if ((await question).length === 0) unanswered += 1;
+  }
+  t.diagnostic(`${asked} questions meanwhile, ${unanswered} without an answer`);
+  assert.ok(asked > 0);
+  assert.equal(unanswered, 0);
+}
 
 describe("layer 2 ownership", { concurrency: false }, () => {
   test("exactly the elected node answers, by ARP and NDP; the status and an event say so", async () => {
@@ -77,6 +92,18 @@ describe("layer 2 ownership", { concurrency: false }, () => {
     await nodes.ownedBy(vip, expected(vip, others(owner)));
     await nodes.cluster.setLabel(owner, LABEL_EXCLUDE_NODE, null);
     await nodes.ownedBy(vip, owner);
+  });
+
+  test("a node that is cordoned hands over before it lets go, and owns again when it is not", async (t) => {
+    const owner = expected(VIP);
+    const next = expected(VIP, others(owner));
+    const handedOver = async (): Promise<void> => {
+      await nodes.cluster.setCordon(owner, true);
+      await nodes.ownedBy(VIP, next);
+    };
+    await answeredDuring(t, VIP, handedOver());
+    await nodes.cluster.setCordon(owner, false);
+    await nodes.ownedBy(VIP, owner);
   });
 
   test("a pool's interfaces and nodeSelectors are honoured, and their lack is said", async () => {
@@ -177,18 +204,7 @@ describe("layer 2 ownership", { concurrency: false }, () => {
   test("SIGTERM hands over before it lets go: some node answers every question", async (t) => {
     const vip = VIP;
     const owner = expected(vip);
-    const ending = nodes.speaker(owner).end("SIGTERM");
-    let unanswered = 0;
-    let asked = 0;
-    for (let hasEnded = false; !hasEnded; ) {
-      const question = nodes.bridge.ask(nodes.client, vip, true);
-      hasEnded = await Promise.race([ending.then(() => true), question.then(() => false)]);
-      asked += 1;
-      if ((await question).length === 0) unanswered += 1;
-    }
-    t.diagnostic(`${asked} questions while it ended, ${unanswered} without an answer`);
-    assert.ok(asked > 0);
-    assert.equal(unanswered, 0);
+    await answeredDuring(t, vip, nodes.speaker(owner).end("SIGTERM"));
     await nodes.ownedBy(vip, expected(vip, others(owner)));
     nodes.start(owner);
     await nodes.ownedBy(vip, owner);

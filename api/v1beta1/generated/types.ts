@@ -866,6 +866,16 @@ export interface LoadBalancerSpec {
       multiplier?: number;
     };
     /**
+     * When a node hands its addresses over to nodes that stay, before its pods end. Cordon, the default: as soon as it is cordoned, which is how a drain begins, or is about to be removed. Taint: only when it is about to be removed, which its deletion, its kubelet's shutdown, a taint of an autoscaler or one of drainTaints says. None: never; the node owns its addresses until its speaker ends.
+     */
+    drain?: "Cordon" | "Taint" | "None";
+    /**
+     * Keys of further taints of nodes that are about to be removed. Unset, none.
+     *
+     * @maxItems 16
+     */
+    drainTaints?: string[];
+    /**
      * Whether an owner keeps its addresses when a node joins or returns. Balanced, the default: every address is always with the node that comes first in its election, so that addresses spread evenly, and some move with every node that comes. Sticky: an address stays with its owner as long as that node may own it.
      */
     stickiness?: "Sticky" | "Balanced";
