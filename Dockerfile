@@ -21,6 +21,10 @@ ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=4", "/app/operator.mjs"]
 
 FROM base AS controller
 COPY --from=build /out/controller.mjs /app/controller.mjs
+COPY --from=build /out/console/console.html /app/console/console.html
+COPY --from=build /out/console/console.js /app/console/console.js
+COPY --from=build /out/console/console.css /app/console/console.css
+COPY --from=build /out/console/icon.svg /app/console/icon.svg
 USER 65532:65532
 ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=4", "/app/controller.mjs"]
 

@@ -63,6 +63,7 @@ CHECKS := check-borders check-lint check-types check-dead check-generated check-
 .PHONY: $(CHECKS)
 check-types:
 	@tsc
+	@tsc --project console/page
 check-lint:
 	@biome check --error-on-warnings .
 check-dead:

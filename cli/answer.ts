@@ -1,7 +1,4 @@
-/** What a command that reads a cluster answers with, and in which form. Pure. */
-import { stringify } from "yaml";
-import { printable } from "#api/printable.ts";
-import { printableJson } from "#cli/json.ts";
+/** What a command that reads a cluster answers with. Pure. */
 
 /** docs/cli.md has this table; check and migrate, which are older, have one of their own. */
 export const EXIT = {
@@ -16,22 +13,10 @@ export const EXIT = {
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-export type Format = "table" | "json" | "yaml";
-
 export interface Answer {
   /** For people. */
   readonly text: string;
   /** For programs: plain JSON. */
   readonly value: unknown;
   readonly exitCode: ExitCode;
-}
-
-export function rendered({ text, value }: Answer, format: Format): string {
-  if (format === "table") return text;
-  if (format === "json") return printableJson(value);
-  // An escape of JSON means nothing in plain YAML: there such a text is shown, and not the character itself.
-  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
-    .split("\n")
-    .map(printable)
-    .join("\n");
 }

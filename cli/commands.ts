@@ -1,10 +1,11 @@
 /** The commands that read a cluster, and their options; answers.ts has what they do. Wiring only. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type Answer, type ExitCode, type Format, rendered } from "#cli/answer.ts";
+import type { Answer, ExitCode } from "#cli/answer.ts";
 import type { ClusterReader } from "#cli/cluster.ts";
 import type { Documents } from "#cli/documents.ts";
 import { type Client, parseClient } from "#cli/explain/client.ts";
 import type { ReadOptions } from "#cli/read.ts";
+import { type Format, rendered } from "#cli/rendered.ts";
 
 export interface Shell {
   /** The cluster of a kubeconfig, or of $KUBECONFIG. */

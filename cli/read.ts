@@ -50,6 +50,10 @@ const SOURCES = {
   serviceCIDRs: everywhere(serviceCIDRs),
 } as const;
 
+/** What a kind is in the API, and whether only the install namespace is asked for it. */
+export const sourceOf = (kind: keyof Everything): Pick<Source<KubeObject>, "resource" | "isInstalled"> =>
+  SOURCES[kind];
+
 type Sources = typeof SOURCES;
 type ObjectOf<S> = S extends Source<infer T> ? T : never;
 
@@ -78,9 +82,15 @@ export interface ReadOptions {
   readonly namespace: string;
 }
 
+/** As much of it as lists need. */
+interface Reading {
+  readonly cluster: Pick<ClusterReader, "host" | "list" | "now">;
+  readonly namespace: string;
+}
+
 /** One kind after the other, so that no list is old when the last one arrives. KubeError where the server refuses. */
 export async function read<K extends keyof Everything>(
-  { cluster, namespace }: ReadOptions,
+  { cluster, namespace }: Reading,
   ...kinds: readonly K[]
 ): Promise<Snapshot<K>> {
   const found: Partial<Record<K, readonly KubeObject[]>> = {};
@@ -91,7 +101,7 @@ export async function read<K extends keyof Everything>(
 }
 
 async function listOf(
-  cluster: ClusterReader,
+  cluster: Reading["cluster"],
   { resource, selection, isInstalled }: Source<KubeObject>,
   namespace: string,
 ): Promise<readonly KubeObject[]> {

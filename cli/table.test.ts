@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rendered } from "#cli/answer.ts";
+import { rendered } from "#cli/rendered.ts";
 import { ago, table } from "#cli/table.ts";
 
 test("columns are as wide as their widest cell, and nothing in a cell reaches the terminal", () => {

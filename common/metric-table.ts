@@ -53,6 +53,13 @@ export const METRICS = {
     labels: { verdict: "`allowed`, `missing`, `unknown`, `forbidden`, `busy` or `unreachable`" },
     meaning: "Requests for metrics with a token, by what became of them.",
   },
+  genkan_console_requests_total: {
+    type: "counter",
+    unit: "requests",
+    shownBy: "controller",
+    labels: { verdict: "`allowed`, `missing`, `unknown`, `forbidden`, `busy` or `unreachable`" },
+    meaning: "Requests for what the console shows, by what became of them.",
+  },
   genkan_loop_passes_total: {
     type: "counter",
     unit: "passes",

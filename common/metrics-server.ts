@@ -110,7 +110,7 @@ export async function runMetricsServer(options: MetricsRunOptions, signal: Abort
 /** HttpListenError if the port cannot be had. `signal` ends the care for its certificate; `close` the server. */
 export async function serveMetrics(options: MetricsServerOptions, signal: AbortSignal): Promise<HttpServer> {
   const { clock, log, metrics, port, host } = options;
-  const gate = new Gate({ clock, log, judge: reviewer(options.client) });
+  const gate = new Gate({ clock, log, purpose: "read metrics", judge: reviewer(options.client) });
   const readPair = pairSource(options);
   const first = await readPair();
   const server = await serveAnswers({

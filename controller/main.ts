@@ -4,11 +4,11 @@ import { CONTROLLER_LEASE, FIELD_MANAGER } from "#api/names.ts";
 import { systemClock } from "#common/clock.ts";
 import { serveHttp } from "#common/http.ts";
 import { createKubeClient } from "#common/kube/client.ts";
-import { connectionFromEnvironment } from "#common/kube/connection.ts";
+import { type Connection, connectionFromEnvironment } from "#common/kube/connection.ts";
 import { EventRecorder } from "#common/kube/events.ts";
 import { runLeaderElection } from "#common/kube/lease.ts";
 import { createLogger } from "#common/log.ts";
-import { countSetbacks, createMetrics } from "#common/metrics.ts";
+import { countSetbacks, createMetrics, type Metrics } from "#common/metrics.ts";
 import { runMetricsServer } from "#common/metrics-server.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
@@ -92,6 +92,7 @@ async function main(signal: AbortSignal): Promise<void> {
     },
     signal,
   );
+  const shown = showConsole({ connection, metrics }, signal);
   log.info("controller started", { build: BUILD, namespace, identity, http: http.port });
   const election = runLeaderElection({
     ...common,
@@ -111,10 +112,30 @@ async function main(signal: AbortSignal): Promise<void> {
       term = undefined;
     },
   });
-  await Promise.all([election, webhooks.run(signal), measured]);
+  await Promise.all([election, webhooks.run(signal), measured, shown]);
   await Promise.race([events.flush(), systemClock.sleep(FLUSH_MS)]);
   client.close();
   leaseClient.close();
+}
+
+/** Where nobody asked for it, not even its code is loaded. */
+async function showConsole(
+  parts: { readonly connection: Connection; readonly metrics: Metrics },
+  signal: AbortSignal,
+): Promise<void> {
+  if (options.consoleAccess === "Off") return;
+  const { runConsole } = await import("#console/run.ts");
+  await runConsole(
+    {
+      ...parts,
+      ...{ clock: systemClock, log },
+      userAgent: FIELD_MANAGER.controller,
+      namespace: options.namespace,
+      port: options.consolePort,
+      directory: options.consoleDirectory,
+    },
+    signal,
+  );
 }
 
 await runMain({ log, clock: systemClock, main });

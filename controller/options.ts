@@ -15,6 +15,12 @@ export interface ControllerOptions {
   readonly metricsAccess: MetricsAccess;
   /** Metrics, for callers with a token; 0 takes a free port. */
   readonly metricsPort: number;
+  /** `Loopback`: the console is served at this process's loopback. */
+  readonly consoleAccess: ConsoleAccess;
+  /** 0 takes a free port. */
+  readonly consolePort: number;
+  /** Holds the files of its page. */
+  readonly consoleDirectory: string;
   /** May hold the certificate of metrics. */
   readonly metricsCertificateDirectory: string;
   /** Holds tls.crt and tls.key; they may come later. */
@@ -22,6 +28,8 @@ export interface ControllerOptions {
   /** May hold ca.crt and allowed-names, which say whose client certificates the webhook accepts. */
   readonly clientsDirectory: string;
 }
+
+type ConsoleAccess = "Off" | "Loopback";
 
 /** A variable of the environment has a value that it may not have. */
 export class OptionError extends Error {
@@ -43,6 +51,9 @@ export function readOptions(env: Environment): ControllerOptions {
     webhookPort: readPort(env, "WEBHOOK_PORT", PORT.webhook),
     metricsAccess: readMetricsAccess(env),
     metricsPort: readPort(env, "METRICS_PORT", PORT.metrics),
+    consoleAccess: readConsoleAccess(env),
+    consolePort: readPort(env, "CONSOLE_PORT", PORT.console),
+    consoleDirectory: env.CONSOLE_DIRECTORY ?? "/app/console",
     metricsCertificateDirectory: env.METRICS_CERTIFICATE_DIRECTORY ?? METRICS_CERTIFICATE_DIRECTORY,
     certificateDirectory: env.CERTIFICATE_DIRECTORY ?? "/etc/genkan/tls",
     clientsDirectory: env.WEBHOOK_CLIENTS_DIRECTORY ?? "/etc/genkan/webhook-clients",
@@ -53,6 +64,13 @@ function readMetricsAccess({ METRICS_ACCESS: text }: Environment): MetricsAccess
   const access = parseMetricsAccess(text);
   if (access === undefined) throw new OptionError(`METRICS_ACCESS is "${text}"; it may be Token or Loopback`);
   return access;
+}
+
+function readConsoleAccess({ CONSOLE_ACCESS: text = "" }: Environment): ConsoleAccess {
+  if (text === "") return "Off";
+  if (text !== "Off" && text !== "Loopback")
+    throw new OptionError(`CONSOLE_ACCESS is "${text}"; it may be Off or Loopback`);
+  return text;
 }
 
 function readPort(env: Environment, name: string, otherwise: number): number {

@@ -2,6 +2,7 @@
 import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { limitsOf } from "#operator/children/policies.ts";
 import {
+  CONSOLE_RULES,
   CONTROLLER_RULES,
   type PolicyRule,
   passwordRules,
@@ -50,6 +51,7 @@ export function privileges(operator: readonly OperatorRole[]): string {
     "| who | where | what | verbs | for what |",
     "|---|---|---|---|---|",
     ...rowsOf(CONTROLLER_RULES),
+    ...rowsOf({ ...CONSOLE_RULES, component: "controller, with the console on" }),
     ...rowsOf(speaker),
     "",
     "| policy | what the role's write is refused for |",
@@ -70,7 +72,11 @@ export function privileges(operator: readonly OperatorRole[]): string {
   ].join("\n");
 }
 
-function rowsOf({ component, inNamespace, inCluster }: RoleRules): string[] {
+interface Who extends Pick<RoleRules, "inNamespace" | "inCluster"> {
+  readonly component: string;
+}
+
+function rowsOf({ component, inNamespace, inCluster }: Who): string[] {
   const row = (kind: string) => (rule: PolicyRule) =>
     `| ${component} | ${placeOf(kind)} | ${thingsOf(rule)} | ${rule.verbs.join(", ")} | ${purposeOf(rule)} |`;
   return [...inNamespace.map(row("Role")), ...inCluster.map(row("ClusterRole"))];

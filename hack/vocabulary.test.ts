@@ -26,7 +26,7 @@ async function texts(...patterns: readonly string[]): Promise<string> {
   return found.join("\n");
 }
 
-const CODE = ["common", "operator", "controller", "speaker"].map((folder) => `${folder}/**/*.ts`);
+const CODE = ["common", "operator", "controller", "speaker", "console"].map((folder) => `${folder}/**/*.ts`);
 
 test("every metric of the table is one that some process sets", async () => {
   const code = await texts(...CODE);

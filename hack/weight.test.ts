@@ -4,7 +4,7 @@ import { glob, readFile } from "node:fs/promises";
 import { test } from "node:test";
 
 const ROOT = new URL("../", import.meta.url).pathname;
-const FOLDERS = ["api", "common", "operator", "controller", "speaker", "cli"];
+const FOLDERS = ["api", "common", "operator", "controller", "speaker", "cli", "console"];
 
 test("client-node is loaded by the CLI alone; everybody else takes types of it", async () => {
   const loading: string[] = [];

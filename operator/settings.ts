@@ -8,6 +8,9 @@ export type Toleration = Wire<V1Toleration>;
 export type Affinity = Wire<V1Affinity>;
 export type Resources = Wire<V1ResourceRequirements>;
 
+/** `Loopback`: controllers serve it at their pods' loopback; they may then read what it shows. */
+export type ConsoleAccess = "Off" | "Loopback";
+
 /** What `spec.controllerConfig` and `spec.speakerConfig` say about a role's pods. */
 export interface PodSettings {
   readonly priorityClassName: string;
@@ -26,6 +29,7 @@ export interface RoleSettings {
 export interface Settings {
   readonly logLevel: string;
   readonly metricsAccess: MetricsAccess;
+  readonly consoleAccess: ConsoleAccess;
   readonly controllerReplicas: number;
   readonly imagePullSecrets: readonly { readonly name: string }[];
   readonly controller: RoleSettings;
@@ -48,6 +52,7 @@ export interface PodSpecFields {
   readonly imagePullSecrets?: readonly { readonly name: string }[];
   readonly logLevel?: string;
   readonly metricsAccess?: MetricsAccess;
+  readonly consoleAccess?: ConsoleAccess;
   readonly controllerConfig?: PodConfig;
   readonly speakerConfig?: PodConfig;
 }
@@ -95,6 +100,7 @@ export function settingsOf(spec: PodSpecFields, peering: PeeringView = NO_PEERIN
     passwordSecrets: peering.passwordSecrets,
     logLevel: spec.logLevel ?? "info",
     metricsAccess: spec.metricsAccess ?? "Token",
+    consoleAccess: spec.consoleAccess ?? "Off",
     controllerReplicas: spec.controllerReplicas ?? 2,
     imagePullSecrets: spec.imagePullSecrets ?? [],
     controller: {

@@ -26,23 +26,41 @@ export class NoServiceError extends Error {
   }
 }
 
-/** `key`: `namespace/name`. NoServiceError. */
-export function explain(snapshot: WorldSnapshot, key: string, client?: Client): Answer {
+/** The steps of the way to one Service's pods, and the first of them that is broken. */
+export interface Explanation {
+  readonly service: string;
+  readonly steps: readonly Step[];
+  readonly broken?: Pick<Step, "step" | "says">;
+}
+
+/** `key`: `namespace/name`; `world`: that of the snapshot. NoServiceError. */
+export function explanationOf(
+  snapshot: WorldSnapshot,
+  key: string,
+  { world, client }: { readonly world: World; readonly client?: Client | undefined },
+): Explanation {
   const service = snapshot.services.find((one) => keyOf(one) === key);
   if (service === undefined) throw new NoServiceError(key);
-  const steps = stepsOf(snapshot, service, client);
+  const steps = stepsOf(snapshot, service, { world, client });
   const broken = steps.find(({ isOk }) => !isOk);
+  return {
+    service: key,
+    steps,
+    ...(broken !== undefined && { broken: { step: broken.step, says: broken.says } }),
+  };
+}
+
+/** As explanationOf. */
+export function explain(snapshot: WorldSnapshot, key: string, client?: Client): Answer {
+  const explanation = explanationOf(snapshot, key, { world: worldOf(snapshot), client });
+  const { steps, broken } = explanation;
   const verdict =
     broken === undefined ? `nothing is broken on the way to Service ${key}` : `broken: ${broken.says}`;
   return {
     text: [`Service ${key}`, ...steps.flatMap(linesOf), verdict]
       .map((line) => `${printable(line)}\n`)
       .join(""),
-    value: {
-      service: key,
-      steps,
-      ...(broken !== undefined && { broken: { step: broken.step, says: broken.says } }),
-    },
+    value: explanation,
     exitCode: broken === undefined ? EXIT.well : EXIT.notWell,
   };
 }
@@ -52,9 +70,12 @@ const linesOf = ({ step: name, isOk, says, details }: Step): string[] => [
   ...details.filter((line) => line !== "").map((line) => `         ${line}`),
 ];
 
-function stepsOf(snapshot: WorldSnapshot, service: Service, client: Client | undefined): Step[] {
+function stepsOf(
+  snapshot: WorldSnapshot,
+  service: Service,
+  { world, client }: { readonly world: World; readonly client: Client | undefined },
+): Step[] {
   const balancer = balancerOf(snapshot.loadBalancers);
-  const world = worldOf(snapshot);
   const begin = serviceStep(service, balancer);
   const steps = [begin, addressStep(service, world), idsStep(service)];
   const { loadBalancer } = world;

@@ -9,7 +9,7 @@ import type { SpeakerStatus } from "#common/kube/resource.ts";
 import type { AddressPlan } from "#speaker/plan/addresses.ts";
 import { Planner } from "#speaker/plan/plan.ts";
 
-interface Row {
+export interface OwnerRow {
   readonly address: string;
   readonly services: readonly string[];
   readonly pool: string;
@@ -28,9 +28,7 @@ interface Row {
 const MAX_REPORTED = 1_000;
 
 export function listOwners(snapshot: WorldSnapshot): Answer {
-  const world = worldOf(snapshot);
-  const cut = cutOf(snapshot.speakers, world);
-  const rows = addressesOf(world).map((plan) => rowOf(plan, world, cut));
+  const rows = ownersOf(worldOf(snapshot), snapshot.speakers);
   const lines = rows.map((row) => [
     row.address,
     row.services.join(","),
@@ -50,6 +48,12 @@ export function listOwners(snapshot: WorldSnapshot): Answer {
   };
 }
 
+/** `world`: that of the snapshot whose `statuses` they are. */
+export function ownersOf(world: World, statuses: readonly SpeakerStatus[]): readonly OwnerRow[] {
+  const cut = cutOf(statuses, world);
+  return addressesOf(world).map((plan) => rowOf(plan, world, cut));
+}
+
 const reported = (nodes: readonly string[]): string =>
   nodes.length === 0 ? "nobody reports it" : `reported by ${nodes.join(",")}`;
 
@@ -66,7 +70,7 @@ function cutOf(statuses: readonly SpeakerStatus[], { speakers }: World): Readonl
   return new Set(cut.map(({ metadata }) => metadata.name).filter((node) => speakers.live.includes(node)));
 }
 
-function rowOf(plan: AddressPlan, { reporters, pools }: World, cut: ReadonlySet<string>): Row {
+function rowOf(plan: AddressPlan, { reporters, pools }: World, cut: ReadonlySet<string>): OwnerRow {
   const { vip, services, pool, candidates, owner, unowned } = plan;
   const nodes = owner === undefined ? candidates : [owner];
   const protocol = pools.get(pool)?.protocol ?? "";

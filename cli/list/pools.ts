@@ -5,7 +5,7 @@ import { table } from "#cli/table.ts";
 import type { AddressPool } from "#common/kube/resource.ts";
 
 export function listPools({ pools }: Snapshot<"pools">): Answer {
-  const rows = pools.map(rowOf).sort((a, b) => (a.pool < b.pool ? -1 : 1));
+  const rows = poolsOf(pools);
   const lines = rows.map((row) => [
     row.pool,
     row.protocol,
@@ -21,6 +21,12 @@ export function listPools({ pools }: Snapshot<"pools">): Answer {
     exitCode: EXIT.well,
   };
 }
+
+export type PoolRow = ReturnType<typeof rowOf>;
+
+/** Sorted by name. */
+export const poolsOf = (pools: readonly AddressPool[]): readonly PoolRow[] =>
+  pools.map(rowOf).sort((a, b) => (a.pool < b.pool ? -1 : 1));
 
 function rowOf({ metadata, spec, status }: AddressPool) {
   const valid = status?.conditions?.find(({ type }) => type === "Valid");

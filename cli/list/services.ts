@@ -7,8 +7,9 @@ import { ago, table } from "#cli/table.ts";
 import { configurationOf } from "#cli/world.ts";
 import type { Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
+import type { Pools } from "#speaker/known/pools.ts";
 
-interface Row {
+export interface ServiceRow {
   readonly service: string;
   readonly addresses: readonly string[];
   /** Pools that have them. */
@@ -27,13 +28,10 @@ export function listServices(
   snapshot: Snapshot<"loadBalancers" | "pools" | "services">,
   { inNamespace }: { readonly inNamespace?: string },
 ): Answer {
-  const balancer = balancerOf(snapshot.loadBalancers);
   const { pools } = configurationOf({ ...snapshot, peers: [] });
-  const rows = snapshot.services
-    .filter((service) => isOurs(service, balancer?.spec?.loadBalancerClass))
-    .filter(({ metadata }) => inNamespace === undefined || metadata.namespace === inNamespace)
-    .map((service) => rowOf(service, (vip) => pools.of(vip)?.name))
-    .sort((a, b) => (a.service < b.service ? -1 : 1));
+  const rows = servicesOf(snapshot, pools).filter(
+    ({ service }) => inNamespace === undefined || service.startsWith(`${inNamespace}/`),
+  );
   const lines = rows.map((row) => [
     row.service,
     row.addresses.join(","),
@@ -50,7 +48,19 @@ export function listServices(
   };
 }
 
-function rowOf(service: Service, poolOf: (vip: string) => string | undefined): Row {
+/** All that are ours, sorted. */
+export function servicesOf(
+  { loadBalancers, services }: Snapshot<"loadBalancers" | "services">,
+  pools: Pools,
+): readonly ServiceRow[] {
+  const balancer = balancerOf(loadBalancers);
+  return services
+    .filter((service) => isOurs(service, balancer?.spec?.loadBalancerClass))
+    .map((service) => rowOf(service, (vip) => pools.of(vip)?.name))
+    .sort((a, b) => (a.service < b.service ? -1 : 1));
+}
+
+function rowOf(service: Service, poolOf: (vip: string) => string | undefined): ServiceRow {
   const { metadata, spec } = service;
   const addresses = vipsOf(service);
   const refused = refusalOf(service);

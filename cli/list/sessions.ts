@@ -23,15 +23,23 @@ interface Session {
 
 /** What is told of one protocol's sessions. */
 interface Protocol<T extends Session> {
-  readonly of: (status: Status) => readonly T[];
   readonly up: string;
   /** Beside those that both have. */
   readonly columns: Readonly<Record<string, (session: T) => string | number | undefined>>;
 }
 
+type BgpSession = NonNullable<Status["bgpSessions"]>[number];
+type BfdSession = NonNullable<Status["bfdSessions"]>[number];
+
+/** Sorted by node and peer. */
+export const bgpSessionsOf = (snapshot: SessionSnapshot): readonly (BgpSession & Told)[] =>
+  sessionsOf(snapshot, ({ bgpSessions = [] }) => bgpSessions);
+/** Sorted by node and peer. */
+export const bfdSessionsOf = (snapshot: SessionSnapshot): readonly (BfdSession & Told)[] =>
+  sessionsOf(snapshot, ({ bfdSessions = [] }) => bfdSessions);
+
 export const listBgp = (snapshot: SessionSnapshot): Answer =>
-  list(snapshot, {
-    of: ({ bgpSessions = [] }) => bgpSessions,
+  list(snapshot, bgpSessionsOf(snapshot), {
     up: "Established",
     columns: {
       ASN: ({ remoteASN }) => remoteASN,
@@ -43,8 +51,7 @@ export const listBgp = (snapshot: SessionSnapshot): Answer =>
   });
 
 export const listBfd = (snapshot: SessionSnapshot): Answer =>
-  list(snapshot, {
-    of: ({ bfdSessions = [] }) => bfdSessions,
+  list(snapshot, bfdSessionsOf(snapshot), {
     up: "Up",
     columns: {
       DETECTION: ({ detectionTime }) => (detectionTime === undefined ? undefined : `${detectionTime} ms`),
@@ -53,14 +60,17 @@ export const listBfd = (snapshot: SessionSnapshot): Answer =>
     },
   });
 
-function list<T extends Session>(snapshot: SessionSnapshot, { of, up, columns }: Protocol<T>): Answer {
-  const rows = sessionsOf(snapshot, of);
+function list<T extends Session>(
+  { at }: SessionSnapshot,
+  rows: readonly (T & Told)[],
+  { up, columns }: Protocol<T>,
+): Answer {
   const lines = rows.map((row) => [
     row.node,
     row.peer,
     row.address,
     stateOf(row),
-    ago(row.since, snapshot.at),
+    ago(row.since, at),
     ...Object.values(columns).map((cell) => cell(row)),
   ]);
   const heads = ["NODE", "PEER", "ADDRESS", "STATE", "FOR", ...Object.keys(columns)];

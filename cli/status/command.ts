@@ -21,7 +21,7 @@ export function status(snapshot: StatusSnapshot): Answer {
   };
 }
 
-interface Counts {
+export interface Counts {
   readonly namespace: string;
   /** What goes on, in the words of the condition Progressing; absent if nothing does. */
   readonly progress?: string;
@@ -33,7 +33,7 @@ interface Counts {
   readonly services: { readonly ours: number; readonly withAddress: number };
 }
 
-function countsOf(snapshot: StatusSnapshot): Counts {
+export function countsOf(snapshot: StatusSnapshot): Counts {
   const { namespace, pools, peers } = snapshot;
   const balancer = balancerOf(snapshot.loadBalancers);
   const services = snapshot.services.filter(

@@ -26,6 +26,7 @@ function world() {
   const gate = new Gate({
     clock,
     log,
+    purpose: "read metrics",
     judge: async (token) => {
       server.asked.push(token);
       await server.hold;

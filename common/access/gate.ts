@@ -23,6 +23,8 @@ export type Admission = Judgement | "missing" | "busy" | "unreachable";
 export interface GateOptions {
   readonly clock: Clock;
   readonly log: Logger;
+  /** What it is about, for the log. */
+  readonly purpose: string;
   /** Asks the API server; an error if there is no answer. */
   readonly judge: (token: string) => Promise<Judgement>;
 }
@@ -127,7 +129,8 @@ export class Gate {
   #logFailure(error: unknown, now: number): void {
     if (now < this.#logAgainAt) return;
     this.#logAgainAt = now + LOG_PAUSE_MS;
-    this.#options.log.warn("the API server does not say who may read metrics", { cause: causeOf(error) });
+    const { log, purpose } = this.#options;
+    log.warn(`the API server does not say who may ${purpose}`, { cause: causeOf(error) });
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { borrowingFaults, folderFaults, sharingFaults } from "#hack/borders/folders.ts";
+import { borrowingFaults, folderFaults, lendingFaults, sharingFaults } from "#hack/borders/folders.ts";
 import { ambientFaults, lengthFaults, nameFaults, verbFaults } from "#hack/borders/names.ts";
 import { circleFaults, roomFaults, shellFaults } from "#hack/borders/rooms.ts";
 import { type SourceFile, sourceOf } from "#hack/borders/source.ts";
@@ -50,6 +50,20 @@ const CASES: readonly {
     faults: ["speaker/speaker.ts", "controller/term.ts"].map(
       (path) => `cli/a.ts: imports ${path}; cli/ runs of a role only what decides (BORROWED)`,
     ),
+  },
+  {
+    rule: lendingFaults,
+    what: "console/ takes what finds out, and controller/main.ts starts it",
+    texts: {
+      "console/a.ts":
+        'import { status } from "#cli/status/command.ts";\nimport { openCluster } from "#cli/cluster.ts";\nimport type { Files } from "#cli/files.ts";',
+      "controller/main.ts": 'const { run } = await import("#console/run.ts");',
+      "controller/term.ts": 'import { run } from "#console/run.ts";',
+    },
+    faults: [
+      "console/a.ts: imports cli/cluster.ts; console/ runs of cli/ only what finds out (LENT)",
+      "controller/term.ts: imports console/; controller/main.ts alone starts it",
+    ],
   },
   {
     rule: sharingFaults,

@@ -1,17 +1,19 @@
 /** Borders between the folders at the top: who may import whom, and what belongs into common/. Pure. */
 import { folderOf, type SourceFile } from "#hack/borders/source.ts";
 
-export const ROLES: readonly string[] = ["operator", "controller", "speaker", "cli"];
+export const ROLES: readonly string[] = ["operator", "controller", "speaker", "cli", "console"];
 
 /** Folder -> folders that its files may import, beside their own. Tests beside the code may import test/ and hack/, too. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   api: [],
   common: ["api"],
   operator: ["api", "common"],
-  controller: ["api", "common"],
+  // Of console/ it starts what serves it, in main.ts; what that shows comes from cli/, whose decisions are the roles' own.
+  controller: ["api", "common", "console"],
   speaker: ["api", "common"],
   // What it says of a cluster has to be what the processes there do: it runs their own decisions (BORROWED).
   cli: ["api", "common", "controller", "speaker"],
+  console: ["api", "common", "cli"],
   hack: ["api", "common", ...ROLES, "test"],
   test: ["api", "common", ...ROLES, "hack"],
 };
@@ -31,6 +33,30 @@ export const BORROWED: readonly RegExp[] = [
   /^speaker\/bgp\/plan\.ts$/,
   /^speaker\/forwarding\/(plan-port|types)\.ts$/,
 ];
+
+/** What console/ may take of cli/ when it runs: what finds out, and nothing that reads files or prints. */
+export const LENT: readonly RegExp[] = [
+  /^cli\/(answer|ours|read|speakers|table|world|prefixes)\.ts$/,
+  /^cli\/(explain|list|maglev|status)\//,
+];
+
+/** Values that console/ takes of cli/ and that are not lent; and who of controller/ takes any of console/. */
+export function lendingFaults(files: readonly SourceFile[]): string[] {
+  const own = files.filter(({ isTest }) => !isTest);
+  const taken = own
+    .filter(({ path }) => folderOf(path) === "console")
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter(({ target, isOurs, values }) => isOurs && values.length > 0 && folderOf(target) === "cli")
+        .filter(({ target }) => !LENT.some((pattern) => pattern.test(target)))
+        .map(({ target }) => `${path}: imports ${target}; console/ runs of cli/ only what finds out (LENT)`),
+    );
+  const started = own
+    .filter(({ path }) => folderOf(path) === "controller" && path !== "controller/main.ts")
+    .filter(({ imports }) => imports.some(({ target, isOurs }) => isOurs && folderOf(target) === "console"))
+    .map(({ path }) => `${path}: imports console/; controller/main.ts alone starts it`);
+  return [...taken, ...started];
+}
 
 /** Roles of which cli/ takes values that are not lent; types may come from anywhere there. */
 export function borrowingFaults(files: readonly SourceFile[]): string[] {

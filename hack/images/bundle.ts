@@ -5,6 +5,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { bundlePage } from "./page.ts";
 
 /** Bundle name -> its entry point. Every name becomes `<name>.mjs`. */
 export const ENTRY_POINTS = {
@@ -27,6 +28,7 @@ export async function bundle(
   { outputDirectory, version }: { outputDirectory: string; version: string },
 ): Promise<void> {
   await mkdir(outputDirectory, { recursive: true });
+  if (names.includes("controller")) await bundlePage(join(outputDirectory, "console"));
   await Promise.all(
     names.map((name) =>
       build({

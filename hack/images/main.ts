@@ -30,7 +30,16 @@ async function version(): Promise<string> {
 /** Of every source file that can end up in an image. */
 async function fingerprint(): Promise<string> {
   const hash = createHash("sha256");
-  for (const folder of ["api", "common", "operator", "controller", "speaker", "hack/images"]) {
+  for (const folder of [
+    "api",
+    "common",
+    "operator",
+    "controller",
+    "speaker",
+    "cli",
+    "console",
+    "hack/images",
+  ]) {
     const entries = await readdir(join(ROOT, folder), { recursive: true, withFileTypes: true });
     const paths = entries
       .filter((entry) => entry.isFile())

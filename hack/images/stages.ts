@@ -3,6 +3,7 @@
  * to each other.
  */
 import type { BundleName } from "./bundle.ts";
+import { PAGE_FILES } from "./page.ts";
 
 export interface Stage {
   /** Image `genkan/<name>`. */
@@ -33,7 +34,10 @@ export const STAGES: readonly Stage[] = [
   },
   {
     name: "controller",
-    files: { "controller.mjs": "/app/controller.mjs" },
+    files: {
+      "controller.mjs": "/app/controller.mjs",
+      ...Object.fromEntries(PAGE_FILES.map((file) => [`console/${file}`, `/app/console/${file}`])),
+    },
     bundles: ["controller"],
     programs: [],
     entrypoint: [NODE, "--max-semi-space-size=4", "/app/controller.mjs"],

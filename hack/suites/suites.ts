@@ -31,7 +31,7 @@ export const SUITES: readonly Suite[] = [
   {
     name: "unit",
     patterns: [
-      ...["api", "common", "operator", "controller", "speaker", "cli", "hack"].map(
+      ...["api", "common", "operator", "controller", "speaker", "cli", "console", "hack"].map(
         (folder) => `${folder}/**/*.test.ts`,
       ),
       ...["test/*.test.ts", "test/cases/**/*.test.ts"],

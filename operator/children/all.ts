@@ -32,7 +32,7 @@ export interface Wanted {
 export function wantedChildren(wanted: Wanted): Child[] {
   const { site, settings, certificate, gossipKeys, owners, isAdmissionOn } = wanted;
   const children = [
-    ...rbacChildren(site, settings.passwordSecrets),
+    ...rbacChildren(site, settings),
     ...(isAdmissionOn ? [webhookConfiguration(site, certificate)] : []),
     webhookSecret(site, certificate),
     gossipSecret(site, gossipKeys),

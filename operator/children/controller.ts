@@ -75,12 +75,16 @@ function template(site: Site, settings: Settings): PodTemplate {
   };
 }
 
+/** None where it is off: then a controller's pod is what it was before there was a console. */
+const consoleEnvironment = ({ consoleAccess }: Settings): { name: string; value: string }[] =>
+  consoleAccess === "Off" ? [] : [{ name: "CONSOLE_ACCESS", value: consoleAccess }];
+
 function container(site: Site, settings: Settings): Container {
   return {
     name: CONTROLLER_NAME,
     image: site.images.controller,
     imagePullPolicy: site.pullPolicy,
-    env: podEnvironment(settings),
+    env: [...podEnvironment(settings), ...consoleEnvironment(settings)],
     ports: [
       { name: "webhook", containerPort: PORT.webhook, protocol: "TCP" },
       { name: "http", containerPort: PORT.controller, protocol: "TCP" },

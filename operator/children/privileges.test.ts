@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { DaemonSet, Deployment, NetworkPolicy, Service } from "#common/kube/resource.ts";
 import { controllerChildren } from "#operator/children/controller.ts";
 import { metricsChildren } from "#operator/children/metrics.ts";
-import { CONTROLLER_RULES, SPEAKER_RULES } from "#operator/children/rbac.ts";
+import { CONTROLLER_RULES, type PolicyRule, rbacChildren, SPEAKER_RULES } from "#operator/children/rbac.ts";
 import { speakerChildren } from "#operator/children/speaker.ts";
 import { type Settings, settingsOf } from "#operator/settings.ts";
 import type { PeeringView } from "#operator/view.ts";
@@ -86,6 +86,29 @@ test("the port of metrics has its name in every pod that the Service selects", (
     const names = podOf(children(site, settingsOf({}))).container.ports?.map(({ name }) => name);
     assert.ok(names?.includes(String(ports?.[0]?.targetPort)));
   }
+});
+
+test("where the console is off a controller hears nothing of it, and may read nothing for it", () => {
+  const envOf = (settings: Settings) =>
+    podOf(controllerChildren(site, settings)).container.env?.filter(({ name }) => name.startsWith("CONSOLE"));
+  const rightsOf = (settings: Settings) =>
+    rbacChildren(site, settings)
+      .map(({ object }) => object as unknown as { metadata: { name: string }; rules?: PolicyRule[] })
+      .filter(({ metadata }) => metadata.name === "genkan-controller")
+      .flatMap(({ rules = [] }) => rules)
+      .filter(
+        ({ resources = [], verbs }) => verbs.includes("list") && /slices|leases/.test(resources.join()),
+      );
+  assert.deepEqual([envOf(settingsOf({})), rightsOf(settingsOf({}))], [[], []]);
+  const on = settingsOf({ consoleAccess: "Loopback" });
+  assert.deepEqual(envOf(on), [{ name: "CONSOLE_ACCESS", value: "Loopback" }]);
+  assert.deepEqual(
+    rightsOf(on).map(({ resources, verbs }) => [resources, verbs]),
+    [
+      [["leases"], ["list"]],
+      [["endpointslices"], ["list"]],
+    ],
+  );
 });
 
 const RIGHTS: readonly [what: string, peering: PeeringView, capabilities: string[]][] = [

@@ -3,7 +3,13 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { parseAllDocuments } from "yaml";
 import { WEBHOOK_SECRET_NAME } from "#api/names.ts";
-import { CONTROLLER_RULES, type PolicyRule, passwordRules, SPEAKER_RULES } from "#operator/children/rbac.ts";
+import {
+  CONSOLE_RULES,
+  CONTROLLER_RULES,
+  type PolicyRule,
+  passwordRules,
+  SPEAKER_RULES,
+} from "#operator/children/rbac.ts";
 
 interface Role {
   readonly kind: string;
@@ -33,7 +39,7 @@ test("the operator holds every right that it grants", async () => {
     new Set(documents.filter((role) => role.kind === kind).flatMap((role) => flat(role.rules ?? [])));
   const cluster = held("ClusterRole");
   const namespace = held("Role");
-  for (const { inNamespace, inCluster } of [CONTROLLER_RULES, SPEAKER_RULES]) {
+  for (const { inNamespace, inCluster } of [CONTROLLER_RULES, SPEAKER_RULES, CONSOLE_RULES]) {
     assert.deepEqual(
       flat(inCluster).filter((right) => !isHeld(right, cluster)),
       [],

@@ -26,6 +26,7 @@ import {
 import type { Wire } from "#common/kube/wire.ts";
 import { type Child, child, type Site } from "#operator/children/child.ts";
 import { limitsOf } from "#operator/children/policies.ts";
+import type { ConsoleAccess } from "#operator/settings.ts";
 
 export type PolicyRule = Wire<V1PolicyRule>;
 
@@ -101,6 +102,15 @@ export function passwordRules(secretNames: readonly string[]): PolicyRule[] {
   return names.length === 0 ? [] : [rule("", ["secrets"], WATCH, names)];
 }
 
+/**
+ * What the console shows beside what the controller reads anyway (console/kinds.ts); none of it where it is off. Who may
+ * see it is asked by the rights of JUDGE_READERS.
+ */
+export const CONSOLE_RULES: Pick<RoleRules, "inNamespace" | "inCluster"> = {
+  inNamespace: [rule("coordination.k8s.io", ["leases"], ["list"])],
+  inCluster: [rule("discovery.k8s.io", ["endpointslices"], ["list"])],
+};
+
 function rule(
   apiGroup: string,
   resources: string[],
@@ -111,12 +121,24 @@ function rule(
   return { apiGroups: [apiGroup], resources, ...named, verbs };
 }
 
-/** The limits of the rights, then the rights. `passwordSecrets`: the Secrets that BGPPeers name. */
-export function rbacChildren(site: Site, passwordSecrets: readonly string[] = []): Child[] {
+interface Needs {
+  /** Secrets that BGPPeers name. */
+  readonly passwordSecrets: readonly string[];
+  readonly consoleAccess: ConsoleAccess;
+}
+
+/** The limits of the rights, then the rights. */
+export function rbacChildren(site: Site, { passwordSecrets, consoleAccess }: Needs): Child[] {
   const inNamespace = [...SPEAKER_RULES.inNamespace, ...passwordRules(passwordSecrets)];
+  const shown = consoleAccess === "Off" ? { inNamespace: [], inCluster: [] } : CONSOLE_RULES;
+  const controller = {
+    ...CONTROLLER_RULES,
+    inNamespace: [...CONTROLLER_RULES.inNamespace, ...shown.inNamespace],
+    inCluster: [...CONTROLLER_RULES.inCluster, ...shown.inCluster],
+  };
   return [
     ...limitsOf(site),
-    ...rightsOf(site, CONTROLLER_RULES),
+    ...rightsOf(site, controller),
     ...rightsOf(site, { ...SPEAKER_RULES, inNamespace }),
   ];
 }

@@ -73,6 +73,19 @@ export class CliWorld implements AsyncDisposable {
     return run(KUBECTL, ["--kubeconfig", this.kubeconfig, ...argv]);
   }
 
+  /** Manifests of YAML. */
+  async apply(text: string): Promise<void> {
+    const path = `${this.kubeconfig}.manifests.yaml`;
+    await writeFile(path, text);
+    const { err, code } = await this.kubectl("apply", "-f", path);
+    if (code !== 0) throw new Error(err);
+  }
+
+  /** The leading controller's log. */
+  hasLogged(message: string): boolean {
+    return this.#controller.logs.some(({ msg }) => msg === message);
+  }
+
   genkan(argv: readonly string[], kubeconfig = this.kubeconfig): Promise<Ran> {
     return genkan([...argv, "--kubeconfig", kubeconfig]);
   }

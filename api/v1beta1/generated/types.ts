@@ -728,6 +728,10 @@ export interface LoadBalancerSpec {
    */
   metricsAccess?: "Token" | "Loopback";
   /**
+   * Whether controllers serve the console, a web page that shows what genkan status and explain say. Off, the default: they do not, and may read nothing for it. Loopback: over HTTP at port 8081 of the pod's loopback, so that kubectl port-forward alone reaches it; whoever looks needs a bearer token, and sees what they may list themselves.
+   */
+  consoleAccess?: "Off" | "Loopback";
+  /**
    * Serve only Services of this spec.loadBalancerClass. Unset, only Services that name none.
    */
   loadBalancerClass?: string;

@@ -1,0 +1,97 @@
+/**
+ * What is known of the cluster while somebody looks: one reading for all visitors, made when it is asked for, never more
+ * often than below, and forgotten when nobody asks any more. What is made of it is made once, and only if it is wanted.
+ */
+import { type OwnerRow, ownersOf } from "#cli/list/owners.ts";
+import { read } from "#cli/read.ts";
+import { type Finding, findingsOf } from "#cli/status/findings.ts";
+import { type World, type WorldSnapshot, worldOf } from "#cli/world.ts";
+import type { Cancel, Clock } from "#common/clock.ts";
+import { KINDS } from "#console/kinds.ts";
+import type { readerOf } from "#console/reader.ts";
+import { type ServiceLine, serviceLines } from "#console/services.ts";
+
+export class Facts {
+  readonly snapshot: WorldSnapshot;
+  #world: World | undefined;
+  #owners: readonly OwnerRow[] | undefined;
+  #findings: readonly Finding[] | undefined;
+  #services: readonly ServiceLine[] | undefined;
+
+  constructor(snapshot: WorldSnapshot) {
+    this.snapshot = snapshot;
+  }
+
+  get world(): World {
+    this.#world ??= worldOf(this.snapshot);
+    return this.#world;
+  }
+
+  get owners(): readonly OwnerRow[] {
+    this.#owners ??= ownersOf(this.world, this.snapshot.speakers);
+    return this.#owners;
+  }
+
+  get findings(): readonly Finding[] {
+    this.#findings ??= findingsOf(this.snapshot);
+    return this.#findings;
+  }
+
+  /** What is broken first. */
+  get services(): readonly ServiceLine[] {
+    this.#services ??= serviceLines(this.snapshot, this.world, this.owners);
+    return this.#services;
+  }
+}
+
+export interface FactsOptions {
+  readonly reader: ReturnType<typeof readerOf>;
+  readonly namespace: string;
+  readonly clock: Clock;
+}
+
+/** Nobody sees a difference sooner; and a tenth of the time at most is spent on reading. */
+const YOUNG_MS = 4_000;
+const REST = 9;
+const FORGOTTEN_MS = 60_000;
+
+export class FactsKeeper {
+  readonly #options: FactsOptions;
+  #kept: Facts | undefined;
+  #freshUntil = Number.NEGATIVE_INFINITY;
+  #reading: Promise<Facts> | undefined;
+  #forget: Cancel | undefined;
+
+  constructor(options: FactsOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects as `read` does, with what is then wrong: nothing old is shown as if it were new. */
+  async current(): Promise<Facts> {
+    const { clock } = this.#options;
+    this.#forget?.();
+    this.#forget = clock.after(FORGOTTEN_MS, () => {
+      this.#kept = undefined;
+    });
+    if (this.#kept !== undefined && clock.now() < this.#freshUntil) return this.#kept;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return await this.#reading;
+  }
+
+  close(): void {
+    this.#forget?.();
+    this.#kept = undefined;
+  }
+
+  async #read(): Promise<Facts> {
+    const { reader, namespace, clock } = this.#options;
+    const began = clock.now();
+    const facts = new Facts(await read({ cluster: reader, namespace }, ...KINDS));
+    const ended = clock.now();
+    this.#kept = facts;
+    this.#freshUntil = ended + Math.max(YOUNG_MS, (ended - began) * REST);
+    return facts;
+  }
+}

@@ -1,0 +1,30 @@
+/** Which addresses came to their node when, and why. */
+import type { MovesAnswer } from "#console/answers.ts";
+import type { Move } from "#console/nodes.ts";
+import { ago } from "./ago.ts";
+import { Chart } from "./chart.tsx";
+import { type Column, List } from "./list.tsx";
+import type { ViewProps } from "./main.tsx";
+import { serviceLink } from "./views.tsx";
+
+const MOVES: readonly Column<Move>[] = [
+  { head: "Ago", isNumber: true, cell: ({ since }, at) => ago(since, at) },
+  { head: "Address", cell: ({ address }) => address },
+  { head: "Service", cell: ({ service }) => (service === undefined ? "" : serviceLink(service)) },
+  { head: "Came to node", cell: ({ node }) => node },
+  { head: "Why", cell: ({ reason }) => reason },
+];
+
+export const MovesView = (props: ViewProps) => (
+  <List
+    {...props}
+    path="api/moves"
+    caption="The last move of each address of layer 2, the youngest first"
+    columns={MOVES}
+    keyOf={({ address, node }) => `${address} ${node}`}
+    head={(answer) => {
+      const { at, minutes } = answer as MovesAnswer;
+      return <Chart at={at} minutes={minutes} />;
+    }}
+  />
+);
