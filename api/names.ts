@@ -73,6 +73,23 @@ export const ANNOTATION_SHARING_KEY = [
   "metallb.universe.tf/allow-shared-ip",
 ] as const;
 
+/**
+ * Service annotations by which users have endpoints checked (docs/dataplane.md, "Health of endpoints"). The first one
+ * asks for it, the others say how; speaker/known/health-check.ts reads them.
+ */
+export const ANNOTATION_HEALTH_CHECK = `${GROUP}/health-check`;
+export const ANNOTATION_OF_HEALTH_CHECK = {
+  port: `${ANNOTATION_HEALTH_CHECK}-port`,
+  path: `${ANNOTATION_HEALTH_CHECK}-path`,
+  host: `${ANNOTATION_HEALTH_CHECK}-host`,
+  status: `${ANNOTATION_HEALTH_CHECK}-status`,
+  service: `${ANNOTATION_HEALTH_CHECK}-service`,
+  interval: `${ANNOTATION_HEALTH_CHECK}-interval`,
+  timeout: `${ANNOTATION_HEALTH_CHECK}-timeout`,
+  rise: `${ANNOTATION_HEALTH_CHECK}-rise`,
+  fall: `${ANNOTATION_HEALTH_CHECK}-fall`,
+} as const;
+
 /** Service annotation that the controller writes for people and their tools: the pool that the addresses came from. */
 export const ANNOTATION_ALLOCATED_FROM = `${GROUP}/ip-allocated-from-pool`;
 

@@ -148,5 +148,7 @@ export function viewOf(
     slicesOf: (service) => slices.get(service) ?? [],
     members: { live: speakers.live, dead: speakers.dead, states },
     claims: { claimantOf: (vip) => claimantOf(world, vip), changed: new Set() },
+    // What speakers found by their checks is in no object of the API.
+    health: { isFailing: () => false, changed: new Set() },
   };
 }

@@ -18,6 +18,9 @@ import { createForwarder } from "./forwarder.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/open-kernel.ts";
 import { GossipThread } from "./gossip/gossip.ts";
+import { Health } from "./health/health.ts";
+import { createProbe } from "./health/probes.ts";
+import { isReport } from "./health/wire.ts";
 import { monitorLinks } from "./known/node-links.ts";
 import { Sources } from "./known/sources.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
@@ -69,12 +72,17 @@ export function assemble(world: World): Assembled {
   const onSetback = countSetbacks(metrics);
   const trigger = (): void => loop.trigger();
   const sources = new Sources({ ...world, client, namespace, onSetback, onChange: trigger });
-  const gossip = new GossipThread({
+  const gossip: GossipThread = new GossipThread({
     ...world,
-    onChange: () => membership.reconsider(),
-    onTold: (told) => owners.hear(told),
+    onChange: () => {
+      membership.reconsider();
+      health.meet();
+    },
+    onTold: (told) => (isReport(told.bytes) ? health : owners).hear(told),
   });
   const isMember = (name: string): boolean => sources.nodes.get(name) !== undefined;
+  const probeEndpoint = createProbe(world.clock);
+  const health = new Health({ ...world, node, gossip, isMember, probe: probeEndpoint, onChange: trigger });
   const owners = new Owners({ ...world, node, gossip, isMember, onChange: trigger });
   const membership: Membership = new Membership({
     ...world,
@@ -122,7 +130,7 @@ export function assemble(world: World): Assembled {
   const parts = {
     ...{ node, log, clock: world.clock, monitor, forwarder, reporter, probe, events, cannotSend, trigger },
     isDue: () => loop.isDue,
-    ...{ knowledge: sources, members: membership, owners, attractor: announcer, router: routing },
+    ...{ knowledge: sources, members: membership, owners, health, attractor: announcer, router: routing },
   };
   const speaker = new Speaker({ ...parts, reporting: new Reporting(parts) });
   const loop = createLoop({
@@ -146,6 +154,7 @@ export function assemble(world: World): Assembled {
     forwarder.close();
     await announcer.close();
     owners.close();
+    health.close();
     await gossip.close();
     monitor.close();
     onLink.close();

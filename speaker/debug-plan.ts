@@ -7,7 +7,7 @@ import type { BgpPlan } from "./bgp/plan.ts";
 import type { PeerSettings } from "./bgp/types.ts";
 import type { NodeLink } from "./known/node-links.ts";
 import type { Judgement } from "./membership/liveness.ts";
-import type { Comparison, Forwarder, Wanted } from "./parts.ts";
+import type { Checking, Comparison, Forwarder, Wanted } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
 import type { AttractionPlan, PortPlan } from "./plan/plan.ts";
 import type { Role } from "./plan/role.ts";
@@ -24,6 +24,7 @@ export interface DebugPlanInput {
   readonly peers: BgpPlan;
   readonly routing: RoutingReport;
   readonly forwarder: Pick<Forwarder, "counts" | "difference">;
+  readonly health: ReturnType<Checking["describe"]>;
   readonly forwarded: Forwarded;
   readonly links: readonly NodeLink[];
   readonly members: Judgement;
@@ -48,6 +49,8 @@ export interface DebugPlan {
   readonly announcements: Comparison;
   readonly routes: Comparison;
   readonly forwarding: Comparison;
+  /** Endpoints that this node checks, those that fail, and why; absent where it checks none. */
+  readonly health?: DebugPlanInput["health"];
   readonly links: readonly NodeLink[];
   readonly members: {
     readonly live: readonly string[];
@@ -69,6 +72,7 @@ export function debugPlanOf(input: DebugPlanInput): DebugPlan {
     announcements: announcementsOf(input),
     routes: routesOf(input),
     forwarding: forwardingOf(input),
+    ...(input.health.checked > 0 && { health: input.health }),
     links,
     members: { live, dead, isFrozen },
   };

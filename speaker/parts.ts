@@ -5,6 +5,7 @@
 import type { ReadStore } from "#common/kube/store.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
 import type { ForwardingCounts, ForwardingInput, Reconciled } from "./forwarding/types.ts";
+import type { Health } from "./health/health.ts";
 import type { NodeLink } from "./known/node-links.ts";
 import type { Password } from "./known/password.ts";
 import type { Pools } from "./known/pools.ts";
@@ -64,6 +65,9 @@ export interface Claiming {
   settle(input: Parameters<Owners["settle"]>[0]): void;
   tenureOf(vip: string): Tenure | undefined;
 }
+
+/** Checks endpoints; health/health.ts is the real one. */
+export type Checking = Pick<Health, "takeView" | "set" | "describe">;
 
 /** This node's links; known/node-links.ts is the real one. */
 export interface Links {

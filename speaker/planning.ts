@@ -12,7 +12,7 @@ import { MemberStates } from "./known/members.ts";
 import { publishedLinks } from "./known/node-links.ts";
 import type { ClusterView, LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Rules } from "./layer2/messages.ts";
-import type { Claiming, Knowledge, Links, Members, Wanted } from "./parts.ts";
+import type { Checking, Claiming, Knowledge, Links, Members, Wanted } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
 import {
   type AttractionPlan,
@@ -31,6 +31,7 @@ export interface PlanningParts {
   readonly knowledge: Knowledge;
   readonly members: Pick<Members, "judgement" | "hearsClaims">;
   readonly owners: Pick<Claiming, "takeView">;
+  readonly health: Pick<Checking, "takeView">;
   readonly monitor: Links;
   readonly clock: Pick<Clock, "now" | "sleep">;
 }
@@ -78,7 +79,7 @@ export class Planning {
 
   /** Looks at what is known, and plans which node attracts which address. Returns which stations are our nodes. */
   attract(loadBalancer: LoadBalancerView, own: SpeakerState): Rules {
-    const { node, knowledge, members, owners } = this.#parts;
+    const { node, knowledge, members, owners, health } = this.#parts;
     const view: ClusterView = {
       node,
       loadBalancer,
@@ -89,6 +90,7 @@ export class Planning {
       slicesOf: (service) => knowledge.slicesOf(service),
       members: this.#memberStates.members(members.judgement, node, own),
       claims: owners.takeView(),
+      health: health.takeView(),
     };
     this.#attraction = this.#planner.attract(view);
     return this.#rulesOf(view);

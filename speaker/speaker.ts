@@ -13,6 +13,7 @@ import type { LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Conflict } from "./layer2/messages.ts";
 import type {
   Attractor,
+  Checking,
   Claiming,
   FirewallProbe,
   Forwarder,
@@ -35,6 +36,7 @@ export interface SpeakerParts {
   readonly knowledge: Knowledge;
   readonly members: Members;
   readonly owners: Claiming;
+  readonly health: Checking;
   readonly monitor: Links;
   readonly attractor: Attractor;
   readonly router: Router;
@@ -152,9 +154,10 @@ export class Speaker {
 
   /** For /debug/plan. */
   describe(): DebugPlan {
-    const { attractor, router, members, monitor, forwarder } = this.#parts;
+    const { attractor, router, members, monitor, forwarder, health } = this.#parts;
     const { attraction, ports } = this.#planning;
     return debugPlanOf({
+      health: health.describe(),
       role: this.#role,
       isReady: this.#readiness.isReady,
       attraction,
@@ -195,6 +198,7 @@ export class Speaker {
       forwarding: loadBalancer.mode === "IPVS" ? () => this.#forwarding(loadBalancer) : undefined,
     });
     if (loadBalancer.mode === "KubeProxy") await planning.planPorts();
+    this.#parts.health.set(planning.ports.checks);
     const { poolsWithoutLink } = planning.attraction;
     const { problems } = attractor;
     readiness.found(applied, { cannotSend: this.#parts.cannotSend(), problems, poolsWithoutLink });
@@ -244,6 +248,7 @@ export class Speaker {
     const { probe, members, router } = this.#parts;
     this.#hasPassed = true;
     probe.set({}, []);
+    this.#parts.health.set([]);
     this.#planning.forget();
     const { forwardingTrouble } = this.#readiness;
     this.#readiness.left(forwardingTrouble);

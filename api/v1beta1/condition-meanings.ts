@@ -70,7 +70,7 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     of: "SpeakerStatus",
     isTrue: "Nothing that the status of Services has is left out.",
     otherwise:
-      "False: something of a Service is left out, or another station uses its address. The node stays Ready.",
+      "False: something of a Service is left out, all its endpoints fail their checks, or another station uses its address. The node stays Ready.",
   },
   InputsUsable: {
     of: "SpeakerStatus",

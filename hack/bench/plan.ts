@@ -4,7 +4,7 @@
  * address is taken over. Prints one JSON object a line. Ratios are against the plan from nothing in the same run, in
  * processor time, so that a busy machine does not change them.
  */
-import { NO_CLAIMS } from "#speaker/known/view.ts";
+import { ALL_WELL, NO_CLAIMS } from "#speaker/known/view.ts";
 import { Planner } from "#speaker/plan/plan.ts";
 import { cpuNow, measure, nameOf, print, SERVICES, SIZE, world } from "./plan-world.ts";
 
@@ -29,6 +29,7 @@ async function run(nodes: number): Promise<boolean> {
       ),
     },
     claims: NO_CLAIMS,
+    health: ALL_WELL,
   };
   const size = `${SIZE}-${nodes}-nodes`;
   const cold = await measure(() => () => new Planner().plan(view), 8);

@@ -48,8 +48,8 @@ export const FORWARDING: Faults = {
   "speaker/forwarding/plan-port.ts": [
     [
       "preferLocal needs all endpoints here",
-      "port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing)",
-      "port.endpoints.every((endpoint) => endpoint.isLocal && endpoint.isServing)",
+      "const hasLocal = port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing);",
+      "const hasLocal = port.endpoints.every((endpoint) => endpoint.isLocal && endpoint.isServing);",
     ],
     [
       "preferLocal counts a pod that serves no more",
@@ -58,8 +58,13 @@ export const FORWARDING: Faults = {
     ],
     [
       "tier 2 gives to other nodes' pods",
-      "endpoint.isLocal && endpoint.isServing ? 1 : 0",
-      "endpoint.isServing ? 1 : 0",
+      "isLocal && (isServing || (isFailing === true && !hasServing)) ? 1 : 0",
+      "isServing || (isFailing === true && !hasServing) ? 1 : 0",
+    ],
+    [
+      "tier 2 turns away what comes for pods that fail their checks",
+      "isLocal && (isServing || (isFailing === true && !hasServing)) ? 1 : 0",
+      "isLocal && isServing ? 1 : 0",
     ],
     [
       "an address is guarded though one of its ports is open",

@@ -46,13 +46,24 @@ export const PLAN: Faults = {
     ],
     [
       "a silent node's pods get new connections",
-      "isUsable(view) && (!hasLiving || isAlive(view))",
-      "isUsable(view)",
+      "isUsable(backend.view) && (!hasLiving || isAlive(backend))",
+      "isUsable(backend.view)",
     ],
     [
       "when all speakers are silent nobody serves",
-      "isUsable(view) && (!hasLiving || isAlive(view))",
-      "isUsable(view) && isAlive(view)",
+      "isUsable(backend.view) && (!hasLiving || isAlive(backend))",
+      "isUsable(backend.view) && isAlive(backend)",
+    ],
+    [
+      "when all fail their checks nobody serves",
+      "hasWell && mayServe(backend) && isBad(backend)",
+      "mayServe(backend) && isBad(backend)",
+    ],
+    ["who fails its checks serves", "mayServe(backend) && !isFailing(backend)", "mayServe(backend)"],
+    [
+      "reports count where no check is asked for",
+      "service.check === undefined ? NONE_FAILS : isFailing",
+      "isFailing",
     ],
     [
       "a node without a speaker answers directly",

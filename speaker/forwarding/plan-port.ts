@@ -74,10 +74,14 @@ function tier1(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): Vir
 /**
  * Tier 2: a packet that came out of a tunnel ends at a pod of this node. If a local pod drains, tier 1 on other nodes
  * already gives its new connections to another pod of this node. So tier 2 gives that pod weight 1 and the draining pod
- * weight 0. Open flows keep their IPVS entries.
+ * weight 0. Open flows keep their IPVS entries. If all that is left here fails its checks, it gets what comes all the
+ * same: it comes from nodes that have not heard of it.
  */
 function tier2(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): VirtualServer {
-  return server(port, mark, sorted, (endpoint) => (endpoint.isLocal && endpoint.isServing ? 1 : 0));
+  const hasServing = port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing);
+  return server(port, mark, sorted, ({ isLocal, isServing, isFailing }) =>
+    isLocal && (isServing || (isFailing === true && !hasServing)) ? 1 : 0,
+  );
 }
 
 function rangeOfText(text: string): Range[] {

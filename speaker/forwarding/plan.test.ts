@@ -86,6 +86,18 @@ const CASES: readonly Case[] = [
     tier2: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 0"],
   },
   {
+    what: "the only one here fails its checks: who has heard of it sends nothing, and who has not is not turned away",
+    ports: port([{ ...drainingLocal, isFailing: true }, remote]),
+    tier1: ["10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
+    tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
+  },
+  {
+    what: "one of two here fails its checks: what a tunnel brings new ends at the other",
+    ports: port([{ ...drainingLocal, isFailing: true }, endpoint("10.1.0.8", { isLocal: true }), remote]),
+    tier1: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
+    tier2: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 0"],
+  },
+  {
     what: "one that cannot answer the client is masqueraded",
     ports: port([far]),
     tier1: ["10.1.0.12 masquerade 1"],

@@ -17,6 +17,8 @@ export interface ForwardedEndpoint {
   isLocal: boolean;
   /** False means that it drains: it keeps its connections and gets no new ones (weight 0). */
   isServing: boolean;
+  /** It drains because it fails its checks; absent where it does not. */
+  isFailing?: boolean;
   /** "snat": a remote endpoint that cannot answer the client itself is reached by masquerade with this node's address. */
   returnPath: "direct" | "snat";
 }

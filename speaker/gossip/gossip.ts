@@ -118,6 +118,11 @@ export class GossipThread {
     if (this.#problem === undefined) this.#worker?.postMessage({ type: "tell", telling });
   }
 
+  /** News beside what `tell` tells of. */
+  addNews(news: readonly Uint8Array[], isUrgent: boolean): void {
+    this.tell({ news, isUrgent, whole: this.#whole });
+  }
+
   /** Says goodbye to the others. Resolves when it was sent, or after a moment: nothing waits for a thread in trouble. */
   async leave(): Promise<void> {
     if (this.#wanted === undefined || this.#worker === undefined) return;

@@ -13,6 +13,7 @@ import { specialRangeOf } from "#api/special.ts";
 import type { AddressPool, EndpointSlice, LoadBalancer, Node, Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 import { departureOf } from "./departure.ts";
+import { healthCheckOf } from "./health-check.ts";
 import { projectAdvertisement } from "./project-bgp.ts";
 import { tunnelSourcesOf } from "./tunnel-sources.ts";
 import {
@@ -27,6 +28,7 @@ import {
   type Reader,
   selector,
   text,
+  type Unusable,
   UnusableError,
   word,
 } from "./usable.ts";
@@ -67,6 +69,7 @@ export function projectService(raw: Service): ServiceView | undefined {
     .sort();
   if (vips.length === 0) return undefined;
   const loadBalancerClass = optional(text)(spec.loadBalancerClass, "spec.loadBalancerClass");
+  const ports = list(servicePort)(spec.ports ?? [], "spec.ports");
   return {
     key: keyOf(raw),
     uid: text(metadata.uid, "metadata.uid"),
@@ -75,10 +78,23 @@ export function projectService(raw: Service): ServiceView | undefined {
     vips: [...new Set(vips)],
     labels: optional(labels, NO_FIELDS)(metadata.labels, "metadata.labels"),
     ids: forwardingIdsOf(status?.conditions),
-    ports: list(servicePort)(spec.ports ?? [], "spec.ports"),
+    ports,
     isLocal: spec.externalTrafficPolicy === "Local",
     hasAffinity: spec.sessionAffinity === "ClientIP",
     sourceRanges: sourceRangesOf(spec.loadBalancerSourceRanges ?? []),
+    ...annotated(metadata.annotations, ports),
+  };
+}
+
+/** What annotations ask for. One that is wrong costs what it asks for, and not the Service. */
+function annotated(value: unknown, ports: readonly ServicePort[]): Pick<ServiceView, "check" | "faults"> {
+  const faults: Unusable[] = [];
+  const check = attempt(faults, "", () =>
+    healthCheckOf(optional(fields, NO_FIELDS)(value, "metadata.annotations"), ports),
+  );
+  return {
+    ...(check !== undefined && { check }),
+    ...(faults.length > 0 && { faults: faults.map(({ why }) => why) }),
   };
 }
 

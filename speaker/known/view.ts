@@ -34,6 +34,31 @@ export interface ServiceView {
   readonly hasAffinity: boolean;
   /** A family without a range admits everybody. */
   readonly sourceRanges: Readonly<Record<Family, readonly string[]>>;
+  /** How its endpoints are checked beyond their readiness. */
+  readonly check?: HealthCheck;
+  /** Why annotations of it are left out; left out when there are none. */
+  readonly faults?: readonly string[];
+}
+
+/** A check of endpoints, as annotations of a Service ask for it (health-check.ts). Times in milliseconds. */
+export interface HealthCheck {
+  /** udp: the host says that nobody has the port (ICMP). */
+  readonly kind: "tcp" | "http" | "grpc" | "udp";
+  /** Where it connects; undefined: to the endpoint's own port. */
+  readonly port?: number;
+  /** Of a request of HTTP. */
+  readonly path: string;
+  readonly host?: string;
+  /** The first and the last status that an answer may have. */
+  readonly status: readonly [number, number];
+  /** Of gRPC's health service; "" is the server as a whole. */
+  readonly grpcService: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** So many that pass in a row let it in again. */
+  readonly rise: number;
+  /** So many that fail in a row take it out. */
+  readonly fall: number;
 }
 
 export interface EndpointView {
@@ -219,7 +244,26 @@ export interface ClusterView {
   readonly members: Members;
   /** Who claims addresses (ownership/claims.ts). */
   readonly claims: ClaimsView;
+  /** Which endpoints fail their checks (health/reports.ts). */
+  readonly health: HealthView;
 }
+
+/** An endpoint of one port of a Service, as all nodes name it. */
+export interface Place {
+  /** The forwarding id of the port. */
+  readonly id: number;
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface HealthView {
+  /** By the word of the node that it is on. */
+  isFailing(place: Place, node: string): boolean;
+  /** Ids of ports of which an endpoint may be otherwise than in the view before. */
+  readonly changed: ReadonlySet<number>;
+}
+
+export const ALL_WELL: HealthView = { isFailing: () => false, changed: new Set() };
 
 export interface ClaimsView {
   claimantOf(vip: string): string | undefined;

@@ -16,6 +16,9 @@ export interface LeftOut {
     | "NoPool"
     | "Unusable"
     | "UnusableEndpoint"
+    | "UnusableAnnotation"
+    | "AllFailing"
+    | "TooManyChecks"
     | "KernelRefused";
   readonly message: string;
   /** The Service, `namespace/name`. */

@@ -3,11 +3,12 @@
  *
  * An endpoint that terminates, or is not ready any more, keeps its connections while other endpoints are usable, so
  * that it can finish what it has begun. It gets no new connections. The pods of a node whose speaker fell silent get no
- * new connections either, while other pods are left.
+ * new connections either, while other pods are left; nor do those that fail the checks that their Service asks for,
+ * while there are some that do not.
  */
 import type { Family } from "#api/address.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "../forwarding/types.ts";
-import type { EndpointView, ServicePort, ServiceView } from "../known/view.ts";
+import type { EndpointView, HealthView, ServicePort, ServiceView } from "../known/view.ts";
 import { type Backend, type ServedPort, type ServiceEndpoints, usability } from "./endpoints.ts";
 import { sameItems } from "./sorted-keys.ts";
 
@@ -26,20 +27,30 @@ export interface ForwardedService {
   readonly ports: readonly ForwardedPort[];
   /** Endpoints that are reached with source address translation, because their node has no speaker. */
   readonly translated: number;
+  /** Ports of which all endpoints that could get connections fail their checks, so all get them: `TCP/80`. */
+  readonly allFailing: readonly string[];
 }
 
+export type IsFailing = HealthView["isFailing"];
+const NONE_FAILS: IsFailing = () => false;
 const NO_ENDPOINTS: readonly ForwardedEndpoint[] = [];
 
 export function forwardService(
   { service, ports: served }: ServiceEndpoints,
   context: ForwardingContext,
   before?: ForwardedService,
+  isFailing = NONE_FAILS,
 ): ForwardedService {
   const translated = new Set<string>();
+  const allFailing = new Set<string>();
   const ports: ForwardedPort[] = [];
+  // Of whom the Service asks no checks, nobody's word counts.
+  const fails = service.check === undefined ? NONE_FAILS : isFailing;
   for (const port of served) {
     const known = port.id === undefined ? undefined : before?.ports[ports.length];
-    const endpoints = endpointsOf(port, context, known?.endpoints);
+    const standing = standingOf(port, context, fails);
+    if (standing.isAllFailing) allFailing.add(`${port.port.protocol}/${port.port.port}`);
+    const endpoints = endpointsOf(port, context, standing, known?.endpoints);
     for (const { address, isServing, returnPath } of endpoints)
       if (isServing && returnPath === "snat") translated.add(address);
     if (port.id === undefined) continue;
@@ -47,8 +58,11 @@ export function forwardService(
     ports.push(known !== undefined && isSamePort(known, next) ? known : next);
   }
   const isSame =
-    before !== undefined && sameItems(before.ports, ports) && before.translated === translated.size;
-  return isSame ? before : { ports, translated: translated.size };
+    before !== undefined &&
+    sameItems(before.ports, ports) &&
+    before.translated === translated.size &&
+    sameItems(before.allFailing, [...allFailing]);
+  return isSame ? before : { ports, translated: translated.size, allFailing: [...allFailing] };
 }
 
 /** Whether what is forwarded may depend on one of the nodes. */
@@ -107,35 +121,64 @@ function mayHaveConnections(view: EndpointView, { protocol }: ServicePort): bool
   return protocol !== "UDP" || (view.isServing && view.isTerminating);
 }
 
+/** Which of a port's endpoints get new connections. */
+interface Standing {
+  /** Without one the port refuses every connection. */
+  readonly hasUsable: boolean;
+  readonly isServing: (backend: Backend) => boolean;
+  /** It would get connections if it did not fail its checks. */
+  readonly isFailing: (backend: Backend) => boolean;
+  readonly isAllFailing: boolean;
+}
+
+function standingOf(
+  { backends, id }: ServedPort,
+  { deadNodes }: ForwardingContext,
+  fails: IsFailing,
+): Standing {
+  const isUsable = usability(backends);
+  const isAlive = ({ view }: Backend): boolean => !deadNodes.has(view.node);
+  const isBad = ({ view, port }: Backend): boolean =>
+    id !== undefined && fails({ id, address: view.address, port }, view.node);
+  let [hasUsable, hasLiving, hasWell] = [false, false, false];
+  for (const backend of backends) {
+    if (!isUsable(backend.view)) continue;
+    hasUsable = true;
+    if (!isAlive(backend)) continue;
+    hasLiving = true;
+    hasWell ||= !isBad(backend);
+  }
+  const mayServe = (backend: Backend): boolean => isUsable(backend.view) && (!hasLiving || isAlive(backend));
+  const isFailing = (backend: Backend): boolean => hasWell && mayServe(backend) && isBad(backend);
+  return {
+    hasUsable,
+    isServing: (backend) => mayServe(backend) && !isFailing(backend),
+    isFailing,
+    isAllFailing: hasLiving && !hasWell,
+  };
+}
+
 function endpointsOf(
   { backends, port }: ServedPort,
   context: ForwardingContext,
+  { hasUsable, isServing, isFailing }: Standing,
   before: readonly ForwardedEndpoint[] | undefined,
 ): readonly ForwardedEndpoint[] {
-  const isUsable = usability(backends);
-  const isAlive = ({ node }: EndpointView): boolean => !context.deadNodes.has(node);
-  let hasUsable = false;
-  let hasLiving = false;
-  for (const { view } of backends) {
-    if (!isUsable(view)) continue;
-    hasUsable = true;
-    hasLiving ||= isAlive(view);
-  }
-  // Without a usable endpoint the port refuses every connection.
   if (!hasUsable) return NO_ENDPOINTS;
   const endpoints: ForwardedEndpoint[] = [];
   for (const backend of backends) {
     const { view } = backend;
-    if (!view.isReady && !mayHaveConnections(view, port)) continue;
-    const isServing = isUsable(view) && (!hasLiving || isAlive(view));
-    endpoints.push(forwardedEndpoint(backend, isServing, context, before?.[endpoints.length]));
+    const fails = isFailing(backend);
+    if ((!view.isReady || fails) && !mayHaveConnections(view, port)) continue;
+    const kind = { isServing: isServing(backend), isFailing: fails };
+    endpoints.push(forwardedEndpoint(backend, kind, context, before?.[endpoints.length]));
   }
   return before !== undefined && sameItems(before, endpoints) ? before : endpoints;
 }
 
 function forwardedEndpoint(
   { view, port }: Backend,
-  isServing: boolean,
+  { isServing, isFailing }: { readonly isServing: boolean; readonly isFailing: boolean },
   { node, forwardingNodes }: ForwardingContext,
   before: ForwardedEndpoint | undefined,
 ): ForwardedEndpoint {
@@ -147,6 +190,9 @@ function forwardedEndpoint(
     before.port === port &&
     before.isLocal === isLocal &&
     before.isServing === isServing &&
+    (before.isFailing === true) === isFailing &&
     before.returnPath === returnPath;
-  return isSame ? before : { address: view.address, port, isLocal, isServing, returnPath };
+  if (isSame) return before;
+  const failing = isFailing ? { isFailing } : {};
+  return { address: view.address, port, isLocal, isServing, returnPath, ...failing };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { LABEL_EXCLUDE_NODE } from "#api/names.ts";
-import { endpoint, NAMES, node, POOL, service, slice, state, view } from "#test/fakes/speaker-view.ts";
+import { CHECK, endpoint, NAMES, node, POOL, service, slice, state, view } from "#test/fakes/speaker-view.ts";
 import { Pools } from "../known/pools.ts";
 import type { ClusterView, NodeView, PoolView, ServiceView, SliceView, SpeakerState } from "../known/view.ts";
 import { elect, reelect, turnoverOf } from "./elect.ts";
@@ -23,6 +23,9 @@ class Cluster {
   changed = new Set<string>();
   claimants = new Map<string, string>();
   claimed = new Set<string>();
+  /** Ids and addresses of endpoints that fail their checks. */
+  failing = new Set<string>();
+  checked = new Set<number>();
 
   /** As stores would give it; with `changed` only if asked for. */
   view(own: string, isKept: boolean): ClusterView {
@@ -30,8 +33,12 @@ class Cluster {
     const members = { live, dead, states: new Map(this.states) };
     const slicesOf = (key: string): SliceView[] =>
       [...this.slices.values()].filter((one) => one.service === key);
-    const { changed, claimants, claimed } = this;
-    if (isKept) [this.changed, this.claimed] = [new Set(), new Set()];
+    const { changed, claimants, claimed, failing, checked } = this;
+    if (isKept) [this.changed, this.claimed, this.checked] = [new Set(), new Set(), new Set()];
+    const health: ClusterView["health"] = {
+      isFailing: ({ id, address }) => failing.has(`${id} ${address}`),
+      changed: checked,
+    };
     const claims = { claimantOf: (vip: string) => claimants.get(vip), changed: claimed };
     const view = {
       node: own,
@@ -42,6 +49,7 @@ class Cluster {
       slicesOf,
       members,
       claims,
+      health,
     };
     return isKept ? { ...view, changed } : view;
   }
@@ -73,6 +81,7 @@ const services = fc.record({
   hasId: fc.boolean(),
   age: fc.integer({ min: 1, max: 3 }),
   isForeign: fc.nat(9).map((one) => one === 0),
+  hasCheck: fc.boolean(),
 });
 const POOLS: readonly (readonly PoolView[])[] = [
   [POOL],
@@ -120,6 +129,17 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       cluster.claimants.set(vip, by);
       cluster.claimed.add(vip);
     }),
+  fc
+    .record({
+      id: fc.integer({ min: 1, max: 4 }),
+      last: fc.integer({ min: 1, max: 5 }),
+      isWell: fc.boolean(),
+    })
+    .map(({ id, last, isWell }) => (cluster: Cluster) => {
+      const failing = cluster.failing[isWell ? "delete" : "add"].bind(cluster.failing);
+      failing(`${id} ${endpoint(last, "").address}`);
+      cluster.checked.add(id);
+    }),
   fc.constantFrom(...NAMES).map((name) => (cluster: Cluster) => void cluster.states.delete(name)),
   fc.constantFrom(...POOLS).map((pools) => (cluster: Cluster) => {
     cluster.pools = new Pools(pools);
@@ -161,6 +181,7 @@ function putService({
         ports: [{ name: "http", protocol, port: of.port }],
         ids: of.hasId ? { [`IPv4/TCP/${of.port}`]: of.id, [`IPv6/TCP/${of.port}`]: of.id + 1 } : {},
         ...(of.isForeign && { loadBalancerClass: "x/y" }),
+        ...(of.hasCheck && { check: CHECK }),
       }),
     );
     cluster.changed.add(key);

@@ -6,8 +6,9 @@
  */
 import type { Range } from "#api/address.ts";
 import type { ForwardedPort } from "../forwarding/types.ts";
-import type { ClusterView } from "../known/view.ts";
+import { ALL_WELL, type ClusterView, type HealthView } from "../known/view.ts";
 import { Addresses, type AddressPlan } from "./addresses.ts";
+import { type CheckedEndpoint, Checks } from "./checks.ts";
 import type { LeftOut } from "./claims.ts";
 import type { ServiceEndpoints } from "./endpoints.ts";
 import { GivenAddresses } from "./given.ts";
@@ -36,6 +37,8 @@ export interface PortPlan {
   readonly members: readonly string[];
   /** Ranges that routers send here. */
   readonly routed: readonly Range[];
+  /** What this node checks. */
+  readonly checks: readonly CheckedEndpoint[];
 }
 
 export interface Plan extends AttractionPlan, PortPlan {}
@@ -47,6 +50,7 @@ export const NOTHING_FORWARDED: PortPlan = {
   translated: 0,
   members: [],
   routed: [],
+  checks: [],
 };
 
 export class Planner {
@@ -107,10 +111,16 @@ class PlanState {
   #changes = new Map<string, ServiceEndpoints | undefined>();
   /** Services of which an address came to be ours, or stopped being so, since then. */
   #affected = new Set<string>();
+  readonly #checks = new Checks();
+  #health: HealthView = ALL_WELL;
+  /** Ids of ports of which an endpoint may be otherwise checked than at the last `forward`. */
+  #checkedIds = new Set<number>();
 
   attract(view: ClusterView): AttractionPlan {
     const surroundings = surroundingsOf(view, this.#surroundings);
     this.#surroundings = surroundings;
+    this.#health = view.health;
+    for (const id of view.health.changed) this.#checkedIds.add(id);
     const services = this.#services;
     const changes = services.update(view, surroundings.broadcasts);
     const { vips, affected } = this.#given.update(changes, services, surroundings.rules);
@@ -133,16 +143,29 @@ class PlanState {
     const { context, view } = this.#surroundings;
     const { members, routed } = this.#reachOf(this.#surroundings);
     const [services, given] = [this.#services, this.#given];
-    yield* this.#ports.update({ changes: this.#changes, affected: this.#affected, services, given, context });
+    const checks = this.#checks;
+    yield* checks.update(this.#changes, services, view.node);
+    yield* this.#ports.update({
+      ...{ changes: this.#changes, affected: this.#affected, services, given, context },
+      isFailing: (place, node) => this.#health.isFailing(place, node),
+      checked: new Set([...this.#checkedIds].flatMap((id) => [...checks.servicesOf(id)])),
+    });
     this.#changes = new Map();
     this.#affected = new Set();
+    this.#checkedIds = new Set();
     const isForwarding = view.loadBalancer.mode === "IPVS";
     return {
       ports: isForwarding ? this.#ports.list : NOTHING_FORWARDED.ports,
       translated: isForwarding ? this.#ports.translated : 0,
-      leftOut: [...sortedValues(services.unusable), ...sortedValues(given.foreign), ...this.#ports.leftOut],
+      leftOut: [
+        ...[services.unusable, given.foreign].flatMap(sortedValues),
+        ...this.#ports.leftOut,
+        ...(isForwarding ? checks.leftOut : []),
+      ],
       members,
       routed,
+      // Where kube-proxy forwards, nothing could be done about what they find.
+      checks: isForwarding ? checks.list : NOTHING_FORWARDED.checks,
     };
   }
 

@@ -1,8 +1,14 @@
 /** All ports that this node forwards. A Service's ports are kept while nothing about it changes. */
 import type { ForwardedPort } from "../forwarding/types.ts";
-import { unusableEndpoints } from "../report/left-out.ts";
+import { keptAll, unusableAnnotations, unusableEndpoints } from "../report/left-out.ts";
 import { Claims, type LeftOut } from "./claims.ts";
-import { type ForwardedService, type ForwardingContext, forwardService, isTouchedBy } from "./forward.ts";
+import {
+  type ForwardedService,
+  type ForwardingContext,
+  forwardService,
+  type IsFailing,
+  isTouchedBy,
+} from "./forward.ts";
 import type { GivenAddresses } from "./given.ts";
 import type { ServiceChanges, Services } from "./services.ts";
 import { placeOf, withKeys } from "./sorted-keys.ts";
@@ -14,6 +20,9 @@ export interface PortsInput {
   readonly services: Services;
   readonly given: GivenAddresses;
   readonly context: ForwardingContext;
+  readonly isFailing: IsFailing;
+  /** Services of which an endpoint began to fail its checks, or does so no longer. */
+  readonly checked: ReadonlySet<string>;
 }
 
 /** So many Services are looked at in one go: less than a millisecond's work. */
@@ -23,6 +32,8 @@ export class Ports {
   readonly #kept = new Map<string, ForwardedService>();
   readonly #claims = new Claims();
   readonly #badEndpoints = new Map<string, LeftOut>();
+  readonly #badAnnotations = new Map<string, LeftOut>();
+  readonly #allFailing = new Map<string, LeftOut>();
   #context: ForwardingContext | undefined;
   #keys: readonly string[] = [];
   /** Where in the list each Service's ports begin, and the list's end. */
@@ -45,7 +56,7 @@ export class Ports {
    * readers before its end.
    */
   *update(input: PortsInput): Generator<undefined, void> {
-    const { changes, services, context } = input;
+    const { changes, services, context, isFailing, checked } = input;
     const added = new Set<string>();
     const removed = new Set<string>();
     const others = new Set<string>();
@@ -53,17 +64,20 @@ export class Ports {
     const look = (key: string): void => {
       const endpoints = services.get(key);
       const before = this.#kept.get(key);
-      const next = endpoints === undefined ? undefined : forwardService(endpoints, context, before);
+      const next =
+        endpoints === undefined ? undefined : forwardService(endpoints, context, before, isFailing);
       if (next === before) return;
       others.add(key);
       this.#translated += (next?.translated ?? 0) - (before?.translated ?? 0);
+      if (next === undefined || next.allFailing.length === 0) this.#allFailing.delete(key);
+      else this.#allFailing.set(key, keptAll(key, next.allFailing));
       if (next === undefined) this.#kept.delete(key);
       else this.#kept.set(key, next);
       if (before === undefined) added.add(key);
       if (next === undefined) removed.add(key);
     };
     let looked = 0;
-    for (const key of changes.keys()) {
+    for (const key of [...changes.keys(), ...checked]) {
       look(key);
       if (++looked % PIECE === 0) yield;
     }
@@ -112,9 +126,10 @@ export class Ports {
     this.#begins = [...begins, list.length];
   }
 
-  /** What two Services claim, and endpoints that nobody can use. */
+  /** What two Services claim, annotations and endpoints that nobody can use, and checks that all endpoints fail. */
   get leftOut(): readonly LeftOut[] {
-    return [...sortedValues(this.#badEndpoints), ...this.#claims.leftOut];
+    const kept = [this.#badAnnotations, this.#badEndpoints, this.#allFailing].flatMap(sortedValues);
+    return [...kept, ...this.#claims.leftOut];
   }
 
   /** Returns whether a Service holds other ports than before; endpoints do not matter. */
@@ -125,6 +140,9 @@ export class Ports {
       const bad = endpoints === undefined ? undefined : unusableEndpoints(endpoints);
       if (bad === undefined) this.#badEndpoints.delete(key);
       else this.#badEndpoints.set(key, bad);
+      const faults = endpoints?.service.faults ?? [];
+      if (faults.length === 0) this.#badAnnotations.delete(key);
+      else this.#badAnnotations.set(key, unusableAnnotations(key, faults));
       if (endpoints === undefined || before?.service !== endpoints.service)
         this.#claims.set(key, endpoints?.service, isOurs);
     }

@@ -14,6 +14,21 @@ export function unusableEndpoints({ service, unusable }: ServiceEndpoints): Left
   return { reason: "UnusableEndpoint", message: printable(message), services: [service.key] };
 }
 
+export function unusableAnnotations(service: string, faults: readonly string[]): LeftOut {
+  const [first = "", ...others] = faults;
+  const message = `what annotations of Service ${service} ask for is left out: ${first}${more(others)}`;
+  return { reason: "UnusableAnnotation", message: printable(message), services: [service] };
+}
+
+/** Where every endpoint of a port fails its checks. */
+export function keptAll(service: string, ports: readonly string[]): LeftOut {
+  const message = `all endpoints of ${ports.slice(0, MOST_PORTS).join(", ")} of Service ${service} fail their checks, so all of them get connections`;
+  return { reason: "AllFailing", message, services: [service] };
+}
+
+/** Enough to know which. */
+const MOST_PORTS = 10;
+
 /** One message for each Service, so that many refusals of one Service do not hide those of another. */
 export function refusedByKernel(refused: readonly Refusal[]): LeftOut[] {
   const byService = new Map<string, Map<string, Refusal>>();

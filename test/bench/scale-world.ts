@@ -1,6 +1,7 @@
 /** A cluster of three nodes with as many Services of ten pods each as is asked for, as a speaker's stores hold it. */
 import { Pools } from "#speaker/known/pools.ts";
 import {
+  ALL_WELL,
   type ClusterView,
   NO_CLAIMS,
   type PoolView,
@@ -79,6 +80,7 @@ export class ScaleWorld {
       slicesOf: (key) => this.#slices.get(key) ?? [],
       members: { live: NAMES, dead: [], states: this.#states },
       claims: NO_CLAIMS,
+      health: ALL_WELL,
     };
   }
 

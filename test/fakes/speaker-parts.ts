@@ -3,13 +3,14 @@ import { silentLogger } from "#common/log.ts";
 import type { BgpPlan } from "#speaker/bgp/plan.ts";
 import { type ForwardingInput, NO_COUNTS, type Refusal } from "#speaker/forwarding/types.ts";
 import { Pools } from "#speaker/known/pools.ts";
-import type {
-  LoadBalancerView,
-  NodeView,
-  PeerView,
-  PoolView,
-  ServiceView,
-  SliceView,
+import {
+  ALL_WELL,
+  type LoadBalancerView,
+  type NodeView,
+  type PeerView,
+  type PoolView,
+  type ServiceView,
+  type SliceView,
 } from "#speaker/known/view.ts";
 import type { Announcement, LinkProblem } from "#speaker/layer2/messages.ts";
 import type { Judgement } from "#speaker/membership/liveness.ts";
@@ -239,7 +240,8 @@ export function fakeParts(node: string) {
     isMember: () => true,
     onChange: () => undefined,
   });
-  const shared = { node, knowledge, members, owners, monitor, attractor, router, forwarder, probe };
+  const health = { takeView: () => ALL_WELL, set() {}, describe: () => ({ checked: 0, failing: [] }) };
+  const shared = { node, knowledge, members, owners, health, monitor, attractor, router, forwarder, probe };
   const parts: SpeakerParts = {
     ...{ ...shared, clock },
     log: silentLogger,

@@ -1,8 +1,10 @@
 /** What a speaker knows of a cluster of three nodes with one Service, each part to be changed by a test. */
 import { Pools } from "#speaker/known/pools.ts";
 import {
+  ALL_WELL,
   type ClusterView,
   type EndpointView,
+  type HealthCheck,
   NO_CLAIMS,
   type NodeView,
   type PoolView,
@@ -41,6 +43,18 @@ export const service = (changes: Partial<ServiceView> = {}): ServiceView => ({
   ...changes,
 });
 
+/** That of a Service whose annotations ask for HTTP, and say no more. */
+export const CHECK: HealthCheck = {
+  kind: "http",
+  path: "/",
+  status: [200, 399],
+  grpcService: "",
+  intervalMs: 500,
+  timeoutMs: 300,
+  rise: 2,
+  fall: 2,
+};
+
 export const endpoint = (last: number, on: string, changes: Partial<EndpointView> = {}): EndpointView => ({
   address: `10.244.0.${last}`,
   node: on,
@@ -72,6 +86,7 @@ export interface World {
   keepsOwners?: boolean;
   drain?: "Cordon" | "Taint" | "None";
   claims?: ClusterView["claims"];
+  health?: ClusterView["health"];
 }
 
 export const POOL: PoolView = {
@@ -108,5 +123,6 @@ export function view(world: World, own = "n1"): ClusterView {
     slicesOf: (key) => (world.slices ?? [slice([endpoint(1, "n1")])]).filter((one) => one.service === key),
     members: { live: world.live ?? NAMES, dead: world.dead ?? [], states: new Map(Object.entries(states)) },
     claims: world.claims ?? NO_CLAIMS,
+    health: world.health ?? ALL_WELL,
   };
 }

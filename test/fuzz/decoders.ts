@@ -17,6 +17,7 @@ import { frr } from "#speaker/bgp/wire/testdata/frr.ts";
 import { gobgp } from "#speaker/bgp/wire/testdata/gobgp.ts";
 import { decodeUpdate } from "#speaker/bgp/wire/update.ts";
 import { GossipError } from "#speaker/gossip/wire/error.ts";
+import { decodeReport, encodeReport } from "#speaker/health/wire.ts";
 import { answerArp, answerDiscovery, type LinkAnnouncements } from "#speaker/layer2/answer.ts";
 import { encodeArp } from "#speaker/layer2/arp.ts";
 import { addressCodec } from "#speaker/netlink/addr.ts";
@@ -151,6 +152,20 @@ export const DECODERS: readonly Decoder[] = [
       { vip: "fd00::1", node: "n1", epoch: 300 },
       { vip: "192.0.2.2", node: "worker-2", epoch: 0xffff_ffff },
     ]),
+    error: GossipError,
+  },
+  {
+    name: "gossip reports of endpoints",
+    decode: decodeReport,
+    seeds: [
+      encodeReport({
+        ...{ node: "n1", run: 1_790_000_000_000, number: 1 },
+        words: [
+          { id: 7, address: "10.0.0.1", port: 80, isFailing: true },
+          { id: 8, address: "fd00::1", port: 80, isFailing: false },
+        ],
+      }),
+    ],
     error: GossipError,
   },
   { name: "arp", decode: (bytes) => answerArp(bytes, link), seeds: [arp] },

@@ -14,7 +14,7 @@ import { planBgp } from "#speaker/bgp/plan.ts";
 import { planForwarding } from "#speaker/forwarding/plan.ts";
 import { parseState } from "#speaker/known/project.ts";
 import { Sources } from "#speaker/known/sources.ts";
-import { type ClusterView, NO_CLAIMS, type SpeakerState } from "#speaker/known/view.ts";
+import { ALL_WELL, type ClusterView, NO_CLAIMS, type SpeakerState } from "#speaker/known/view.ts";
 import { projectLease } from "#speaker/membership/lease-record.ts";
 import { Liveness } from "#speaker/membership/liveness.ts";
 import { Planner } from "#speaker/plan/plan.ts";
@@ -242,6 +242,7 @@ export class Cluster {
       slicesOf: (service) => sources.slicesOf(service),
       members: { live, dead, states },
       claims: NO_CLAIMS,
+      health: ALL_WELL,
     };
     const plan = this.#planner.plan(view);
     const addresses = plan.addresses.filter(({ isAdvertised }) => isAdvertised);

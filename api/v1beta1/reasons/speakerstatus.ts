@@ -175,6 +175,25 @@ export const SPEAKER_REASONS = {
     when: "An endpoint of a Service cannot be forwarded to, so it is left out; the others are served.",
     advice: "Correct the EndpointSlice, if somebody writes it by hand, or whatever the message names.",
   },
+  UnusableAnnotation: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "An annotation of a Service asks for something that cannot be done as it is written, so that is left out; the Service is served.",
+    advice: "Correct the annotation that the message names.",
+  },
+  AllFailing: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "All endpoints of a port fail the checks that their Service asks for, so all of them get connections.",
+    advice:
+      "See whether the Service's pods are well, and whether its annotations ask them for what they have.",
+  },
+  TooManyChecks: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "Services ask this node for more checks of endpoints than it does, so some endpoints are not checked.",
+    advice: "Let the Services with the most endpoints on this node ask less often, by a longer interval.",
+  },
   AddressConflict: {
     under: ["AllServed"],
     events: ["Service"],

@@ -1,0 +1,155 @@
+/**
+ * Which endpoints this node checks: those of its own node, of Services that ask for it, as many as one node can check in
+ * time. Pure. A Service that asks for nothing costs nothing here.
+ */
+import { protocolOf } from "../known/health-check.ts";
+import type { HealthCheck, Place } from "../known/view.ts";
+import type { LeftOut } from "./claims.ts";
+import { type ServedPort, type ServiceEndpoints, usability } from "./endpoints.ts";
+import type { ServiceChanges, Services } from "./services.ts";
+
+export interface CheckedEndpoint {
+  readonly key: string;
+  /** `namespace/name` */
+  readonly service: string;
+  readonly address: string;
+  /** Where the check connects. */
+  readonly port: number;
+  readonly check: HealthCheck;
+  /** What its result is about. */
+  readonly places: readonly Place[];
+}
+
+/** Checks that one node begins in a second: 250 endpoints with the default interval. */
+const MOST_A_SECOND = 500;
+/** Endpoints of one node, however seldom they are checked. */
+const MOST_CHECKED = 2_000;
+/** Services that are told that not all of their endpoints are checked. */
+const MOST_NAMED = 10;
+/** So many Services are looked at in one go. */
+const PIECE = 100;
+const NONE: readonly CheckedEndpoint[] = [];
+const NOBODY: ReadonlySet<string> = new Set();
+
+export class Checks {
+  /** Services that ask for it -> their endpoints here. */
+  readonly #kept = new Map<string, readonly CheckedEndpoint[]>();
+  /** Id of a port -> the Services that claim it, of those that ask for it: mostly one. */
+  readonly #byId = new Map<number, ReadonlySet<string>>();
+  readonly #ids = new Map<string, readonly number[]>();
+  #list = NONE;
+  #unchecked = { count: 0, services: NOBODY };
+
+  /** To be checked; the same list while nothing in it changes. */
+  get list(): readonly CheckedEndpoint[] {
+    return this.#list;
+  }
+
+  /** Services that ask for checks and have a port of that id. */
+  servicesOf(id: number): ReadonlySet<string> {
+    return this.#byId.get(id) ?? NOBODY;
+  }
+
+  get leftOut(): readonly LeftOut[] {
+    const { count, services } = this.#unchecked;
+    if (count === 0) return [];
+    const message = `${count} endpoints of this node are not checked: it checks at most ${MOST_A_SECOND} times a second, and ${MOST_CHECKED} endpoints`;
+    return [{ reason: "TooManyChecks", message, services: [...services] }];
+  }
+
+  /** Stops after each small piece of work. */
+  *update(changes: ServiceChanges, services: Services, node: string): Generator<undefined, void> {
+    let isSame = true;
+    let looked = 0;
+    for (const key of changes.keys()) {
+      const endpoints = services.get(key);
+      const check = endpoints?.service.check;
+      const before = this.#kept.get(key);
+      if (before === undefined && check === undefined) continue;
+      if (++looked % PIECE === 0) yield;
+      this.#forget(key);
+      const next =
+        endpoints === undefined || check === undefined ? undefined : checkedOf(endpoints, check, node);
+      isSame &&= JSON.stringify(before ?? NONE) === JSON.stringify(next ?? NONE);
+      if (endpoints === undefined || next === undefined) continue;
+      this.#kept.set(key, next);
+      const ids = endpoints.ports.flatMap(({ id }) => id ?? []);
+      this.#ids.set(key, ids);
+      for (const id of ids) this.#byId.set(id, new Set([...this.servicesOf(id), key]));
+    }
+    if (!isSame) this.#choose();
+  }
+
+  #forget(key: string): void {
+    for (const id of this.#ids.get(key) ?? []) {
+      const others = this.servicesOf(id).difference(new Set([key]));
+      if (others.size === 0) this.#byId.delete(id);
+      else this.#byId.set(id, others);
+    }
+    this.#ids.delete(key);
+    this.#kept.delete(key);
+  }
+
+  /** Namespaces in turn, so that none takes the place of the others. */
+  #choose(): void {
+    const queues = new Map<string, CheckedEndpoint[]>();
+    for (const key of [...this.#kept.keys()].sort()) {
+      const [namespace = ""] = key.split("/");
+      const queue = queues.get(namespace) ?? [];
+      queues.set(namespace, queue);
+      for (const endpoint of this.#kept.get(key) ?? NONE) queue.push(endpoint);
+    }
+    const list: CheckedEndpoint[] = [];
+    const services = new Set<string>();
+    let [rate, count] = [0, 0];
+    for (let turn = 0, isLeft = true; isLeft; turn += 1) {
+      isLeft = false;
+      for (const queue of queues.values()) {
+        const endpoint = queue[turn];
+        if (endpoint === undefined) continue;
+        isLeft = true;
+        const own = 1_000 / endpoint.check.intervalMs;
+        if (list.length >= MOST_CHECKED || rate + own > MOST_A_SECOND) {
+          count += 1;
+          if (services.size < MOST_NAMED) services.add(endpoint.service);
+        } else {
+          rate += own;
+          list.push(endpoint);
+        }
+      }
+    }
+    this.#list = list;
+    this.#unchecked = { count, services };
+  }
+}
+
+function checkedOf(
+  { service, ports }: ServiceEndpoints,
+  check: HealthCheck,
+  node: string,
+): readonly CheckedEndpoint[] {
+  const found = new Map<string, { readonly address: string; readonly port: number; places: Place[] }>();
+  for (const served of ports) {
+    for (const place of placesOf(served, check, node)) {
+      const port = check.port ?? place.port;
+      const key = `${place.address} ${port}`;
+      const known = found.get(key) ?? { address: place.address, port, places: [] };
+      found.set(key, known);
+      const isThere = known.places.some((one) => one.id === place.id && one.port === place.port);
+      if (!isThere) known.places.push(place);
+    }
+  }
+  const how = JSON.stringify(check);
+  return [...found].map(([key, { address, port, places }]) => ({
+    ...{ key: `${service.key} ${key} ${how}`, service: service.key, address, port, check, places },
+  }));
+}
+
+/** Only those that may get connections: who is not ready, or ends, gets none anyway. */
+function placesOf({ id, port, backends }: ServedPort, check: HealthCheck, node: string): Place[] {
+  if (id === undefined || (check.port === undefined && port.protocol !== protocolOf(check.kind))) return [];
+  const isUsable = usability(backends);
+  return backends
+    .filter(({ view }) => view.node === node && view.isReady && isUsable(view))
+    .map(({ view, port: own }) => ({ id, address: view.address, port: own }));
+}
