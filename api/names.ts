@@ -53,6 +53,9 @@ export const FIELD_MANAGER = {
   speaker: "genkan-speaker",
 } as const;
 
+/** On the LoadBalancer: when its value changes, layer 2 addresses are spread anew over the nodes. */
+export const ANNOTATION_REBALANCE = `${GROUP}/rebalance`;
+
 /**
  * Service annotations that users write. The first spelling is ours, the others are read too, in this order,
  * so that manifests written for MetalLB keep working.

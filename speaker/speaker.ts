@@ -189,7 +189,8 @@ export class Speaker {
     const { isFrozen, live, dead } = members.judgement;
     const isHolding = isFrozen || members.isCatchingUp;
     const mayClaim = !isHolding && readiness.isReady && readiness.isCounted;
-    owners.settle({ addresses: planning.attraction.addresses, live, dead, mayClaim });
+    const rebalance = loadBalancer.keepsOwners ? loadBalancer.rebalance : undefined;
+    owners.settle({ addresses: planning.attraction.addresses, live, dead, mayClaim, rebalance });
     const wanted = isHolding ? planning.stillWanted(attractor.held()) : planning.wanted();
     router.withdrawOthers(planning.peers());
     const applied = await this.#applier.apply({

@@ -6,7 +6,7 @@
 
 import { type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
-import { PORT } from "#api/names.ts";
+import { ANNOTATION_REBALANCE, PORT } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
 import { DEFAULT_SCHEDULER } from "#api/scheduler.ts";
 import { specialRangeOf } from "#api/special.ts";
@@ -237,6 +237,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
   const read = fields(spec, "spec");
   const forwarding = optional(fields, NO_FIELDS)(read.forwarding, "spec.forwarding");
   const layer2 = optional(fields, NO_FIELDS)(read.layer2, "spec.layer2");
+  const rebalance = metadata.annotations?.[ANNOTATION_REBALANCE];
   const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
   return {
     generation: optional(integer(0, Number.MAX_SAFE_INTEGER), 0)(metadata.generation, "metadata.generation"),
@@ -249,6 +250,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
       layer2.addressConflict,
       "spec.layer2.addressConflict",
     ),
+    ...(rebalance !== undefined && { rebalance }),
     drain: optional(word("Cordon", "Taint", "None"), "Cordon")(layer2.drain, "spec.layer2.drain"),
     drainTaints: optional(list(text), NO_TEXTS)(layer2.drainTaints, "spec.layer2.drainTaints"),
     keepsOwners:

@@ -188,6 +188,8 @@ export interface LoadBalancerView {
   readonly addressConflict: "defend" | "yield";
   /** Where speakers gossip, UDP and TCP. */
   readonly gossipPort: number;
+  /** Changes when somebody asks to spread the addresses anew over the nodes. */
+  readonly rebalance?: string;
   /** Which nodes hand their addresses over to others (known/departure.ts). */
   readonly drain: "Cordon" | "Taint" | "None";
   /** Keys of further taints that say so. */

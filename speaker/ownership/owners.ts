@@ -56,12 +56,17 @@ export class Owners {
   settle(input: Omit<OwnershipInput, "now" | "date">): void {
     const { clock, log, onChange } = this.#options;
     const now = clock.now();
-    const { made, againAt } = claim(this.#ownership, { ...input, now, date: clock.date() });
+    const { made, given, againAt } = claim(this.#ownership, { ...input, now, date: clock.date() });
     this.#cancelAgain?.();
     this.#cancelAgain = againAt === undefined ? undefined : clock.after(againAt - now, onChange);
-    if (made.length === 0) return;
-    log.info("addresses claimed", { event: "claimed", count: made.length, ips: vipsOf(made) });
-    this.#news.push(...made);
+    if (made.length > 0)
+      log.info("addresses claimed", { event: "claimed", count: made.length, ips: vipsOf(made) });
+    if (given.length > 0) {
+      log.info("addresses given to other nodes", { event: "given", count: given.length, ips: vipsOf(given) });
+      onChange();
+    }
+    if (made.length + given.length === 0) return;
+    this.#news.push(...made, ...given);
     this.#isUrgent = true;
     this.#sendNews();
   }

@@ -39,10 +39,10 @@ const everybody = (): boolean => true;
 describe("what is claimed, and when", () => {
   test("an address that nobody had, after a minute; until then it may go to a node that comes", () => {
     const ownership = startOwnership("n1");
-    assert.deepEqual(look(ownership, 0, plan("n1")), { made: [], againAt: 60_000 });
+    assert.deepEqual(look(ownership, 0, plan("n1")), { made: [], given: [], againAt: 60_000 });
     assert.deepEqual(look(ownership, 59_999, plan("n1")).made, []);
     assert.deepEqual(look(ownership, 60_000, plan("n1")).made, [{ vip: VIP, node: "n1", epoch: 1 }]);
-    assert.deepEqual(look(ownership, 60_001, plan("n1")), { made: [], againAt: undefined });
+    assert.deepEqual(look(ownership, 60_001, plan("n1")), { made: [], given: [], againAt: undefined });
     assert.equal(ownership.owned.get(VIP)?.why, "First");
   });
 
@@ -51,7 +51,7 @@ describe("what is claimed, and when", () => {
     look(ownership, 0, plan("n2"));
     const dead = { live: ["n1", "n3"], dead: ["n2"] };
     const address = plan("n1", ["n1", "n3"]);
-    assert.deepEqual(look(ownership, 5, address, dead), { made: [], againAt: 1_005 });
+    assert.deepEqual(look(ownership, 5, address, dead), { made: [], given: [], againAt: 1_005 });
     assert.deepEqual(look(ownership, 1_005, address, dead).made, [{ vip: VIP, node: "n1", epoch: 2 }]);
     const { from, why } = ownership.owned.get(VIP) ?? {};
     assert.deepEqual([from, why], ["n2", "Dead"]);
@@ -83,6 +83,7 @@ describe("what is claimed, and when", () => {
     const ownership = startOwnership("n1");
     assert.deepEqual(look(ownership, 90_000, plan("n1"), { mayClaim: false }), {
       made: [],
+      given: [],
       againAt: undefined,
     });
     assert.equal(look(ownership, 150_000, plan("n1")).made.length, 1);
@@ -95,7 +96,7 @@ describe("what is claimed, and when", () => {
     hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 1 }], everybody);
     assert.equal(look(ownership, 1, address).made.length, 1);
     hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 3 }], everybody);
-    assert.deepEqual(look(ownership, 2, address), { made: [], againAt: 1_001 });
+    assert.deepEqual(look(ownership, 2, address), { made: [], given: [], againAt: 1_001 });
     assert.deepEqual(look(ownership, 1_001, address).made, [{ vip: VIP, node: "n1", epoch: 4 }]);
   });
 

@@ -9,6 +9,7 @@
  */
 import type { AddressPlan } from "../plan/addresses.ts";
 import { type Claim, Claims, MOST_EPOCH } from "./claims.ts";
+import { rebalance } from "./rebalance.ts";
 
 export interface Ownership {
   readonly node: string;
@@ -21,6 +22,8 @@ export interface Ownership {
   addresses: readonly AddressPlan[];
   /** All addresses of the plan: of others no claim is kept. */
   vips: ReadonlySet<string>;
+  /** The word after which addresses were spread last, or that stood there when this node first looked. */
+  rebalanced: { readonly after: string | undefined } | undefined;
 }
 
 export interface Tenure {
@@ -43,7 +46,9 @@ export type TenureReason =
   /** The owner before lives, and may not own it any more. */
   | "Ineligible"
   /** The owner before could go on: the election prefers this node, or two claimed it. */
-  | "Elected";
+  | "Elected"
+  /** The owner before could go on, and claimed the address for this node. */
+  | "Given";
 
 /** An address that nobody has claimed is claimed after so long, milliseconds. */
 const SETTLED_MS = 60_000;
@@ -63,6 +68,7 @@ export function startOwnership(node: string): Ownership {
     owners: new Map(),
     addresses: [],
     vips: new Set(),
+    rebalanced: undefined,
   };
 }
 
@@ -76,6 +82,8 @@ export function hearClaims(
 }
 
 export interface OwnershipInput {
+  /** The latest word of whoever asked to spread the addresses anew; undefined: nobody did, or owners do not stay. */
+  readonly rebalance?: string | undefined;
   readonly addresses: readonly AddressPlan[];
   readonly live: readonly string[];
   readonly dead: readonly string[];
@@ -88,6 +96,8 @@ export interface OwnershipInput {
 export interface Claimed {
   /** What this node claims from now on. */
   readonly made: readonly Claim[];
+  /** What it claims for others, and so gives away. */
+  readonly given: readonly Claim[];
   /** When there may be more to claim, though nothing else happens. */
   readonly againAt: number | undefined;
 }
@@ -112,7 +122,26 @@ export function claim(ownership: Ownership, input: OwnershipInput): Claimed {
     claims.add(own);
     made.push(own);
   }
-  return { made, againAt };
+  return { made, given: giveAway(ownership, input), againAt };
+}
+
+/** Each node gives away what is its own, once for each time that somebody asks for it. */
+function giveAway(ownership: Ownership, { rebalance: word, mayClaim, addresses }: OwnershipInput): Claim[] {
+  const { node, claims, rebalanced } = ownership;
+  // Who starts owns nothing that it could give, and what is long done is not to be done again.
+  if (rebalanced === undefined) ownership.rebalanced = { after: word };
+  if (rebalanced === undefined || rebalanced.after === word || !mayClaim) return [];
+  ownership.rebalanced = { after: word };
+  if (word === undefined) return [];
+  const given: Claim[] = [];
+  for (const [vip, to] of rebalance(addresses)) {
+    const epoch = claims.of(vip)?.epoch ?? 0;
+    if (ownership.owners.get(vip) !== node || epoch === MOST_EPOCH) continue;
+    const claim = { vip, node: to, epoch: epoch + 1 };
+    claims.add(claim);
+    given.push(claim);
+  }
+  return given;
 }
 
 const isTaken = ({ why }: Tenure): boolean => why === "Dead" || why === "Left" || why === "Ineligible";
@@ -141,7 +170,7 @@ function takePlan(ownership: Ownership, { addresses, live, dead, now, date }: Ow
         since: now,
         date,
         from: last,
-        why: reasonOf(last, { live, dead, candidates }),
+        why: reasonOf(last, { live, dead, candidates, isGiven: claims.of(vip)?.node === node }),
         claimedAt: undefined,
       });
     }
@@ -155,10 +184,15 @@ function takePlan(ownership: Ownership, { addresses, live, dead, now, date }: Ow
 
 function reasonOf(
   last: string | undefined,
-  { live, dead, candidates }: Pick<OwnershipInput, "live" | "dead"> & Pick<AddressPlan, "candidates">,
+  {
+    live,
+    dead,
+    candidates,
+    isGiven,
+  }: Pick<OwnershipInput, "live" | "dead"> & Pick<AddressPlan, "candidates"> & { readonly isGiven: boolean },
 ): TenureReason {
   if (last === undefined) return "First";
-  if (candidates.includes(last)) return "Elected";
+  if (candidates.includes(last)) return isGiven ? "Given" : "Elected";
   if (dead.includes(last)) return "Dead";
   return live.includes(last) ? "Ineligible" : "Left";
 }

@@ -15,5 +15,7 @@ export function tenureText(tenure: Tenure | undefined): string {
       return `taken over from ${from}, which may not own it any more`;
     case "Elected":
       return `taken over from ${from}, before which this node comes in the election`;
+    case "Given":
+      return `given by ${from}, when addresses were spread anew`;
   }
 }

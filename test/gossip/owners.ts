@@ -42,6 +42,7 @@ export class OwnersNetwork extends FakeNetwork {
   /** Speakers of an older release, or without gossip: they follow the election. */
   readonly deaf = new Set<string>();
   keepsOwners = true;
+  rebalance: string | undefined;
   /** It hears nothing of the API server. */
   isApiCut: (name: string) => boolean = () => false;
   toldOctets = 0;
@@ -188,7 +189,8 @@ export class OwnersNetwork extends FakeNetwork {
     }
     const plan = planner.attract(this.#view(name, { live, dead }, owners));
     const isHolding = isFrozen || acquaintance.isCatchingUp;
-    owners.settle({ addresses: plan.addresses, live, dead, mayClaim: !isHolding });
+    const mayClaim = !isHolding;
+    owners.settle({ addresses: plan.addresses, live, dead, mayClaim, rebalance: this.rebalance });
     const wanted = plan.addresses.filter(({ links }) => links.length > 0).map(({ vip }) => vip);
     this.#hold(speaker, new Set(isHolding ? wanted.filter((vip) => speaker.held.has(vip)) : wanted));
   }

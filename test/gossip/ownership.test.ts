@@ -93,6 +93,32 @@ describe("an owner stays the owner", () => {
     assert.deepEqual(ownersOf(network), meanwhile);
   });
 
+  test("a rebalance spreads them again, each as soon as its owner gives it, and they stay so", () => {
+    const network = started({ count: 3, addresses: 60 });
+    network.kill("n2");
+    settled(network, "a death");
+    network.advance(1_500);
+    network.start("n2");
+    network.advance(5_000);
+    network.rebalance = "now";
+    network.reconsider();
+    const ms = settled(network, "a rebalance");
+    assert.ok(ms <= 100, `${ms} ms`);
+    const spread = ownersOf(network);
+    for (const name of network.names) assert.equal(spread.filter((owner) => owner === name).length, 20);
+    const moves = network.moves.length;
+    network.advance(70_000);
+    // A speaker that starts finds a word that is old.
+    network.kill("n0");
+    settled(network, "another death");
+    network.advance(1_500);
+    const meanwhile = ownersOf(network);
+    network.start("n0");
+    network.advance(70_000);
+    assert.deepEqual(ownersOf(network), meanwhile);
+    assert.ok(network.moves.length > moves);
+  });
+
   test("Balanced spreads them again, and Sticky keeps them as they are then", () => {
     const network = started({ count: 3, addresses: 60 });
     const first = ownersOf(network);
