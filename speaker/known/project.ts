@@ -237,7 +237,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
   const read = fields(spec, "spec");
   const forwarding = optional(fields, NO_FIELDS)(read.forwarding, "spec.forwarding");
   const layer2 = optional(fields, NO_FIELDS)(read.layer2, "spec.layer2");
-  const rebalance = metadata.annotations?.[ANNOTATION_REBALANCE];
+  const rebalance = metadata.annotations?.[ANNOTATION_REBALANCE]?.slice(0, MAX_SHOWN);
   const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
   return {
     generation: optional(integer(0, Number.MAX_SAFE_INTEGER), 0)(metadata.generation, "metadata.generation"),
@@ -254,7 +254,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     drain: optional(word("Cordon", "Taint", "None"), "Cordon")(layer2.drain, "spec.layer2.drain"),
     drainTaints: optional(list(text), NO_TEXTS)(layer2.drainTaints, "spec.layer2.drainTaints"),
     keepsOwners:
-      optional(word("Sticky", "Balanced"), "Balanced")(layer2.stickiness, "spec.layer2.stickiness") ===
+      optional(word("Sticky", "Balanced"), "Sticky")(layer2.stickiness, "spec.layer2.stickiness") ===
       "Sticky",
     gossipPort: optional(integer(1, 65_535), PORT.gossip)(
       optional(fields, NO_FIELDS)(read.membership, "spec.membership").port,

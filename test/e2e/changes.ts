@@ -88,6 +88,8 @@ e2e("a node is added: a speaker comes to it and takes its share", async () => {
   });
   assert.deepEqual(await lab().addresses("share", 1), [share]);
   assert.notEqual(await lab().owner(share), ADDED);
+  // By itself it gets nothing.
+  await patchLoadBalancer({ layer2: { stickiness: "Balanced" } });
   await lab().lab(["node", "add", ADDED]);
   await until(
     "the new node's speaker to be ready",
@@ -134,16 +136,20 @@ async function modes(): Promise<(string | undefined)[]> {
 }
 
 async function setMode(mode: "IPVS" | "KubeProxy", ipMode: "Proxy" | "VIP"): Promise<void> {
-  const patch = JSON.stringify({ spec: { forwarding: { mode } } });
-  const argv = ["patch", "loadbalancer", "loadbalancer", "-n", NAMESPACE, "--type=merge", "-p", patch];
-  // The controller that judges it may be on its way from one node to another.
-  await until(`mode ${mode} to be admitted`, async () => (await lab().kubectl(argv)) !== "", {
-    deadlineMs: 60_000,
-    everyMs: 1_000,
-  });
+  await patchLoadBalancer({ forwarding: { mode } });
   await until(`ipMode ${ipMode}`, async () => (await modes()).every((one) => one === ipMode), {
     deadlineMs: 60_000,
     everyMs: 300,
+  });
+}
+
+async function patchLoadBalancer(spec: object): Promise<void> {
+  const patch = JSON.stringify({ spec });
+  const argv = ["patch", "loadbalancer", "loadbalancer", "-n", NAMESPACE, "--type=merge", "-p", patch];
+  // The controller that judges it may be on its way from one node to another.
+  await until(`${patch} to be admitted`, async () => (await lab().kubectl(argv)) !== "", {
+    deadlineMs: 60_000,
+    everyMs: 1_000,
   });
 }
 

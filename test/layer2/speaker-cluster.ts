@@ -85,7 +85,12 @@ export class Cluster implements AsyncDisposable {
     await cluster.setKeys([Buffer.alloc(32, 7)]);
     await kube.create(loadBalancers, {
       metadata: { name: "loadbalancer", namespace: SYSTEM },
-      spec: { forwarding: { mode: options.mode as "IPVS" }, nodeSelector: { speaker: "yes" } },
+      spec: {
+        forwarding: { mode: options.mode as "IPVS" },
+        nodeSelector: { speaker: "yes" },
+        // So that a test can say beforehand which node owns what.
+        layer2: { stickiness: "Balanced" },
+      },
     });
     await kube.create(addressPools, {
       metadata: { name: "pool", namespace: SYSTEM },
@@ -128,8 +133,11 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Merges into the LoadBalancer's spec.forwarding. */
-  async setForwarding(forwarding: object): Promise<void> {
-    const body = { spec: { forwarding } };
+  setForwarding(forwarding: object): Promise<void> {
+    return this.patchLoadBalancer({ spec: { forwarding } });
+  }
+
+  async patchLoadBalancer(body: object): Promise<void> {
     await this.kube.patch(loadBalancers, { name: "loadbalancer", namespace: SYSTEM, type: "merge", body });
   }
 

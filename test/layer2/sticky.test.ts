@@ -1,13 +1,15 @@
 /**
- * `layer2.stickiness: Sticky`, with three speaker processes: who returns takes nothing over, and the status says who took an
- * address from whom. Then `Balanced` brings all home.
+ * Owners stay, with three speaker processes: who returns takes nothing over, and the status says who took an address from
+ * whom. A rebalance spreads what they own, and `Balanced` brings all home.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { events, loadBalancers, speakerStatuses } from "#common/kube/resource.ts";
+import { ANNOTATION_REBALANCE } from "#api/names.ts";
+import { events, services, speakerStatuses } from "#common/kube/resource.ts";
+import { vip4 } from "#test/network/bridge.ts";
 import { until } from "#test/until.ts";
 import { SYSTEM } from "./speaker-cluster.ts";
-import { expected, LONG, NAMES, others, SpeakerNodes, VIP, VIP6 } from "./speaker-nodes.ts";
+import { expected, LONG, NAMES, others, podsOn, SpeakerNodes, VIP, VIP6 } from "./speaker-nodes.ts";
 
 const PATIENT = { deadlineMs: 60_000, everyMs: 100 };
 const BOTH = [VIP, VIP6];
@@ -16,18 +18,14 @@ let nodes: SpeakerNodes;
 
 before(async () => {
   nodes = await SpeakerNodes.start();
-  await setStickiness("Sticky");
+  await setStickiness(null);
   for (const name of NAMES) await joined(name);
 });
 after(async () => nodes?.[Symbol.asyncDispose]());
 
-const setStickiness = (stickiness: "Sticky" | "Balanced"): Promise<unknown> =>
-  nodes.cluster.kube.patch(loadBalancers, {
-    name: "loadbalancer",
-    namespace: SYSTEM,
-    type: "merge",
-    body: { spec: { layer2: { stickiness } } },
-  });
+/** null: the default. */
+const setStickiness = (stickiness: "Balanced" | null): Promise<void> =>
+  nodes.cluster.patchLoadBalancer({ spec: { layer2: { stickiness } } });
 
 /** The speaker is ready, and hears all others. */
 async function joined(name: string): Promise<void> {
@@ -118,6 +116,38 @@ describe("owners stay", { concurrency: false }, () => {
     await joined(owner);
     await stays(VIP, next, 5_000);
     assert.deepEqual([announcedOf(owner), announcedOf(next)], [0, announced]);
+  });
+
+  test("a rebalance spreads what the nodes own", async () => {
+    const more = Array.from({ length: 5 }, (_, at) => vip4(210 + at));
+    const [idle = ""] = NAMES;
+    await nodes.cluster.setCordon(idle, true);
+    await nodes.cluster.addService({ name: "more", vips: more, pods: podsOn(NAMES), ipMode: "VIP" });
+    const all = [...BOTH, ...more];
+    const owned = async (): Promise<Map<string, number>> => {
+      const loads = new Map(NAMES.map((name) => [name, 0]));
+      for (const vip of all)
+        for (const owner of await nodes.bridge.owners(nodes.client, vip))
+          loads.set(owner, (loads.get(owner) ?? 0) + 1);
+      return loads;
+    };
+    const sum = (loads: ReadonlyMap<string, number>): number =>
+      [...loads.values()].reduce((a, b) => a + b, 0);
+    await until("the other nodes to own all", async () => sum(await owned()) === all.length, LONG);
+    await nodes.cluster.setCordon(idle, false);
+    const annotations = { [ANNOTATION_REBALANCE]: "once" };
+    await nodes.cluster.patchLoadBalancer({ metadata: { annotations } });
+    await until(
+      "each node to own two or three of seven",
+      async () => {
+        const loads = await owned();
+        return sum(loads) === all.length && [...loads.values()].every((load) => load >= 2);
+      },
+      LONG,
+    );
+    const { status } = (await nodes.cluster.kube.get(speakerStatuses, idle, SYSTEM)) ?? {};
+    assert.match(status?.addresses?.[0]?.reason ?? "", /^given by n/);
+    await nodes.cluster.kube.remove(services, "more", { namespace: "default" });
   });
 
   test("Balanced brings every address to the node that comes first in its election", async () => {

@@ -880,7 +880,7 @@ export interface LoadBalancerSpec {
      */
     drainTaints?: string[];
     /**
-     * Whether an owner keeps its addresses when a node joins or returns. Balanced, the default: every address is always with the node that comes first in its election, so that addresses spread evenly, and some move with every node that comes. Sticky: an address stays with its owner as long as that node may own it.
+     * Whether an owner keeps its addresses when a node joins or returns. Sticky, the default: an address stays with its owner as long as that node may own it; `genkan rebalance` spreads addresses anew. Balanced: every address is always with the node that comes first in its election, so that addresses spread by themselves, and some move with every node that comes.
      */
     stickiness?: "Sticky" | "Balanced";
   };
