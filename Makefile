@@ -54,6 +54,10 @@ test-interop: setup addon ## BGP against FRR, BIRD, GoBGP and ExaBGP
 test-unit: setup-base addon ## The tests beside the code: seconds
 	@$(SUITES) unit
 
+.PHONY: test-console
+test-console: setup-console ## The console's page in Chromium; not in `make test`: it fetches a browser
+	@$(SUITES) console
+
 .PHONY: check
 check: setup-base ## Types, lint, dead code, borders, generated files fresh
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(CHECKS)
@@ -179,6 +183,9 @@ setup-lab:
 .PHONY: setup-release
 setup-release:
 	@hack/setup release
+.PHONY: setup-console
+setup-console:
+	@hack/setup console
 .PHONY: setup-base
 setup-base:
 	@hack/setup base

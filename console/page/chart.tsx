@@ -27,7 +27,7 @@ export function Chart({ at, minutes }: { readonly at: string; readonly minutes: 
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_, _min, max) => [0, Math.max(1, max)] } },
-        axes: [axis, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000] }],
+        axes: [axis, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] }],
         series: [{}, { fill: bar ?? "", paths: bars, points: { show: false } }],
       },
       data,

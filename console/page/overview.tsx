@@ -97,7 +97,13 @@ function Tile({ name, text, view, only }: TileProps) {
         {view === undefined ? (
           text
         ) : (
-          <a href={hashOf({ view, query: only === undefined ? {} : { only } })}>{text}</a>
+          <a
+            href={hashOf({ view, query: only === undefined ? {} : { only } })}
+            // By itself a number says nothing to who goes from link to link.
+            aria-label={`${name}: ${text}`}
+          >
+            {text}
+          </a>
         )}
       </dd>
     </div>

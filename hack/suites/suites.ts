@@ -109,6 +109,15 @@ export const SUITES: readonly Suite[] = [
     limitMinutes: 60,
   },
   {
+    // A browser, which is fetched for a minute.
+    name: "console",
+    patterns: ["test/console/*.test.ts"],
+    sharing: "together",
+    atOnce: 1,
+    limitMinutes: 10,
+    onlyByName: true,
+  },
+  {
     // Whole releases, with images of two architectures.
     name: "release",
     patterns: ["test/release/*.test.ts"],

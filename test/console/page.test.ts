@@ -1,0 +1,138 @@
+/**
+ * The console's page in Chromium. Who may see what is the subject of test/integration/console.test.ts; here it is what
+ * people see of 5,000 Services, by mouse, by keyboard, on a narrow screen, in light and dark.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Locator, Page } from "playwright-core";
+import { TestBrowser } from "#test/console/browser.ts";
+import { BROKEN, LargeConsole, SERVICES } from "#test/console/large-console.ts";
+
+const VIEWS = ["overview", "services", "pools", "nodes", "sessions", "moves", `service/${BROKEN}`] as const;
+
+let browser: TestBrowser;
+let console: LargeConsole;
+
+before(async () => {
+  console = await LargeConsole.start();
+  browser = await TestBrowser.start();
+});
+after(async () => {
+  await browser?.[Symbol.asyncDispose]();
+  await console?.[Symbol.asyncDispose]();
+});
+
+async function signIn(page: Page): Promise<void> {
+  await page.goto(console.url);
+  await page.getByLabel("Bearer token").fill("a-token");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+}
+
+const textOf = async (found: Locator): Promise<string> => (await found.textContent()) ?? "";
+
+/** Without a new page: the token is in its memory. */
+async function show(page: Page, view: string): Promise<void> {
+  await page.evaluate(`location.hash = ${JSON.stringify(`#/${view}`)}`);
+  await page.locator("main :is(table, .verdict)").first().waitFor();
+}
+
+for (const colorScheme of ["light", "dark"] as const)
+  for (const width of [1_280, 360])
+    test(`axe finds nothing in any view, ${colorScheme}, ${width} pixels wide, and nothing is cut off`, async () => {
+      const { page, problems } = await browser.page({ colorScheme, viewport: { width, height: 800 } });
+      await page.goto(console.url);
+      await page.getByLabel("Bearer token").waitFor();
+      assert.deepEqual(await browser.violations(page), [], "sign in");
+      await signIn(page);
+      for (const view of VIEWS) {
+        await show(page, view);
+        assert.deepEqual(await browser.violations(page), [], view);
+        const overflow = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+        assert.ok(overflow <= 0, `${view} is ${overflow} pixels too wide`);
+      }
+      assert.deepEqual(problems, []);
+    });
+
+test("axe is awake: a field without its label, and grey on grey, are found", async () => {
+  const { page } = await browser.page();
+  await page.goto(console.url);
+  await page.getByLabel("Bearer token").waitFor();
+  await page.evaluate("document.querySelector('label').remove()");
+  await page.evaluate("document.querySelector('#token-help').style.color = '#ccc'");
+  const found = (await browser.violations(page)).map((line) => line.split(":")[0]);
+  assert.deepEqual([...new Set(found)].sort(), ["color-contrast", "label", "label-title-only"]);
+});
+
+test(`of ${SERVICES} Services the broken one comes first, a search finds one, and the page holds a part of them`, async () => {
+  const { page } = await browser.page();
+  await signIn(page);
+  await page.getByRole("link", { name: "Services", exact: true }).click();
+  const rows = page.locator("tbody tr");
+  await page.getByText(`${SERVICES} in all`).waitFor();
+  assert.equal(await rows.count(), 100);
+  assert.match(await textOf(rows.first()), /default\/web-4321.*No pod of it is ready/s);
+  await page.getByLabel("Search").fill("web-77 10.64.0.77");
+  await page.getByText(`1 of ${SERVICES}`).waitFor();
+  assert.match(await textOf(rows.first()), /^default\/web-7710\.64\.0\.77/);
+  await page.getByLabel("Search").fill("");
+  await page.getByText(`${SERVICES} in all`).waitFor();
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByText(`101 to 200 of ${SERVICES}`).waitFor();
+  await page.goBack();
+});
+
+test("by keyboard alone: in, to the broken Service, and what is wrong with it in words and in the picture", async () => {
+  const { page } = await browser.page();
+  await page.goto(console.url);
+  await page.getByLabel("Bearer token").focus();
+  await page.keyboard.type("a-token");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  const link = page.getByRole("link", { name: "Services with something broken: 1" });
+  await link.waitFor();
+  await tabTo(page, "Services with something broken: 1");
+  await page.keyboard.press("Enter");
+  await page.getByRole("checkbox", { name: "Only what is broken" }).waitFor();
+  assert.ok(await page.getByRole("checkbox").isChecked());
+  await page.getByRole("link", { name: BROKEN }).waitFor();
+  await tabTo(page, BROKEN);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: BROKEN }).waitFor();
+  // A new view begins at its heading.
+  assert.equal(await page.evaluate<string>("document.activeElement.textContent"), BROKEN);
+  await page.locator(".verdict.bad").waitFor();
+  assert.match(await textOf(page.locator(".verdict")), /^Broken: /);
+  assert.match(
+    (await page.locator("svg").getAttribute("aria-label")) ?? "",
+    /of 1 pods 0 that are shown are ready/,
+  );
+  assert.equal((await page.locator("svg g.bad").count()) > 0, true);
+});
+
+/** As often as it takes to come to a link of that text. */
+async function tabTo(page: Page, text: string): Promise<void> {
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press("Tab");
+    const focused = await page.evaluate<string>(
+      "document.activeElement.ariaLabel ?? document.activeElement.textContent",
+    );
+    if (focused === text) return;
+  }
+  assert.fail(`no Tab leads to "${text}"`);
+}
+
+test("what a router says is text, whatever it is, and a reload forgets the token", async () => {
+  const { page, problems } = await browser.page();
+  await signIn(page);
+  await show(page, "sessions");
+  assert.match(await textOf(page.locator("tbody tr").first()), /<script>document\.title=2<\/script>/);
+  assert.match(await page.title(), /^Sessions/);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    await page.evaluate<unknown>("[document.cookie, localStorage.length, sessionStorage.length]"),
+    ["", 0, 0],
+  );
+  await page.reload();
+  await page.getByLabel("Bearer token").waitFor();
+});
