@@ -1,16 +1,22 @@
 /** What the commands that read a cluster do: each is some kinds to read and a pure function of them. Wiring only. */
+import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Answer } from "#cli/answer.ts";
 import { bundle as gather } from "#cli/bundle/bundle.ts";
+import type { ClusterWriter } from "#cli/cluster.ts";
 import type { Client } from "#cli/explain/client.ts";
 import * as explaining from "#cli/explain/command.ts";
 import { listOwners } from "#cli/list/owners.ts";
 import { listPools } from "#cli/list/pools.ts";
 import { listServices } from "#cli/list/services.ts";
 import { listBfd, listBgp } from "#cli/list/sessions.ts";
+import { drain as draining } from "#cli/move/drain.ts";
+import { rebalancing } from "#cli/move/rebalance.ts";
 import type { Change } from "#cli/plan/change.ts";
 import * as planning from "#cli/plan/command.ts";
 import { type ReadOptions, read } from "#cli/read.ts";
 import * as judging from "#cli/status/command.ts";
+import { systemClock } from "#common/clock.ts";
+import { loadBalancers } from "#common/kube/resource.ts";
 
 /** What speakers plan from, but for the Leases of the living, which come last so that they are young. */
 const OF_PLANS = ["loadBalancers", "pools", "peers", "profiles", "nodes", "services", "slices"] as const;
@@ -62,4 +68,20 @@ export async function plan(from: ReadOptions, change: Change): Promise<Answer> {
     await read(from, ...OF_PLANS, "namespaces", "serviceCIDRs", "leases", "speakers"),
     change,
   );
+}
+
+/** What a command changes, too. */
+type Writing = ReadOptions & { readonly cluster: ClusterWriter };
+
+export async function rebalance(from: Writing, options: { readonly isDryRun: boolean }): Promise<Answer> {
+  const { answer, annotations } = rebalancing(await read(from, ...OF_PLANS, "speakers", "leases"), options);
+  if (annotations !== undefined) {
+    const at = { name: LOADBALANCER_NAME, namespace: from.namespace };
+    await from.cluster.patch(loadBalancers, at, { metadata: { annotations } });
+  }
+  return answer;
+}
+
+export function drain(from: Writing, node: string, timeoutMs: number): Promise<Answer> {
+  return draining(node, { ...from, clock: systemClock, timeoutMs });
 }

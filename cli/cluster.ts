@@ -56,6 +56,12 @@ export interface ClusterReader {
   now(): Date | undefined;
 }
 
+/** What is changed of a cluster, by the few commands that change something. */
+export interface ClusterWriter {
+  /** Merges into an object (RFC 7386). KubeError where the server refuses, or has no such object. */
+  patch(kind: Kind, at: { readonly name: string; readonly namespace?: string }, body: object): Promise<void>;
+}
+
 const PAGE = 500;
 /** A list that changes faster than its pages are read is begun anew, so often at most. */
 const MAX_RESTARTS = 5;
@@ -63,7 +69,7 @@ const MAX_RESTARTS = 5;
 const TIMEOUT_MS = 30_000;
 
 /** `kubeconfig`: what $KUBECONFIG holds, one path or several; undefined: ~/.kube/config, or the pod that we run in. */
-export function openCluster(kubeconfig: string | undefined): ClusterReader {
+export function openCluster(kubeconfig: string | undefined): ClusterReader & ClusterWriter {
   const config = new KubeConfig();
   if (kubeconfig === undefined || kubeconfig === "") config.loadFromDefault();
   else config.loadFromOptions(merged(kubeconfig.split(delimiter).filter((path) => path !== "")));
@@ -76,14 +82,15 @@ export function openCluster(kubeconfig: string | undefined): ClusterReader {
   if (!URL.canParse(cluster.server)) {
     throw new ConfigurationError(`server "${cluster.server}" of cluster "${cluster.name}" is no URL`);
   }
-  return readerOf(config, cluster.server);
+  return clientOf(config, cluster.server);
 }
 
 /** The server's URL may have a path, behind which the API begins (Rancher's proxy). */
-function readerOf(config: KubeConfig, server: string): ClusterReader {
+function clientOf(config: KubeConfig, server: string): ClusterReader & ClusterWriter {
   let now: Date | undefined;
+  const base = server.replace(/\/+$/, "");
   const textOf: AskText = async (path, query, what) => {
-    const response = await answerTo(config, `${server.replace(/\/+$/, "")}${path}`, { query, what });
+    const response = await answerTo(config, `${base}${path}`, { query, what });
     const date = new Date(response.headers.date ?? "");
     if (!Number.isNaN(date.getTime())) now = date;
     const text = await response.body.text();
@@ -103,6 +110,12 @@ function readerOf(config: KubeConfig, server: string): ClusterReader {
     host: new URL(server).host,
     list: (kind, selection = {}) => listAll(ask, kind, selection),
     log: (wanted) => readLog(textOf, wanted),
+    patch: async (kind, at, body) => {
+      const what = `change ${kindName(kind)} ${at.name}`;
+      const response = await answerTo(config, `${base}${pathIn(kind, at)}`, { what, patch: body });
+      const { httpStatusCode: code } = response;
+      if (code >= 400) throw new KubeError(what, statusOf(parsed(await response.body.text()), code));
+    },
     now: () => now,
   };
 }
@@ -134,9 +147,22 @@ type Ask = (path: string, query: Readonly<Record<string, string>>, what: string)
 async function answerTo(
   config: KubeConfig,
   url: string,
-  { query, what }: { readonly query: Readonly<Record<string, string>>; readonly what: string },
+  {
+    query = {},
+    what,
+    patch,
+  }: {
+    readonly query?: Readonly<Record<string, string>>;
+    readonly what: string;
+    /** Without it, the URL is read. */
+    readonly patch?: object;
+  },
 ): Promise<ResponseContext> {
-  const context = new RequestContext(url, HttpMethod.GET);
+  const context = new RequestContext(url, patch === undefined ? HttpMethod.GET : HttpMethod.PATCH);
+  if (patch !== undefined) {
+    context.setHeaderParam("Content-Type", "application/merge-patch+json");
+    context.setBody(JSON.stringify(patch));
+  }
   for (const [name, value] of Object.entries(query)) context.setQueryParam(name, value);
   context.setHeaderParam("Accept", "application/json");
   context.setSignal(AbortSignal.timeout(TIMEOUT_MS));
@@ -150,7 +176,7 @@ async function answerTo(
 }
 
 const kindName = ({ group, plural }: Kind): string => (group === "" ? plural : `${plural}.${group}`);
-const pathIn = (kind: Kind, at: { readonly namespace?: string }): string =>
+const pathIn = (kind: Kind, at: { readonly namespace?: string; readonly name?: string }): string =>
   pathOf({ ...kind, kind: "", namespaced: at.namespace !== undefined }, at);
 
 /** `kubectl proxy` speaks HTTP, where there is nothing to verify; client-node refuses it unless it is told so. */

@@ -1,7 +1,7 @@
 /** The commands that read a cluster, and their options; answers.ts has what they do. Wiring only. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Answer, ExitCode } from "#cli/answer.ts";
-import type { ClusterReader } from "#cli/cluster.ts";
+import type { ClusterReader, ClusterWriter } from "#cli/cluster.ts";
 import type { Documents } from "#cli/documents.ts";
 import { type Client, parseClient } from "#cli/explain/client.ts";
 import type { ReadOptions } from "#cli/read.ts";
@@ -9,7 +9,7 @@ import { type Format, rendered } from "#cli/rendered.ts";
 
 export interface Shell {
   /** The cluster of a kubeconfig, or of $KUBECONFIG. */
-  readonly open: (kubeconfig: string | undefined) => Promise<ClusterReader>;
+  readonly open: (kubeconfig: string | undefined) => Promise<ClusterReader & ClusterWriter>;
   readonly namespaceOption: () => Option;
   /** Objects of files and folders, or of standard input for `-`. */
   readonly readFiles: (paths: readonly string[]) => Promise<Documents>;
@@ -38,8 +38,23 @@ interface PlanFlags extends Flags {
   readonly withoutPool?: readonly string[];
 }
 
+interface RebalanceFlags extends Flags {
+  readonly dryRun?: true;
+}
+
+interface DrainFlags extends Flags {
+  readonly timeout: number;
+}
+
+type From = ReadOptions & { readonly cluster: ClusterReader & ClusterWriter };
+
 /** Of an option that may be repeated. */
 export const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
+
+function secondsOf(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("It is no number of seconds.");
+  return Number(text);
+}
 
 function clientOf(text: string): Client {
   const client = parseClient(text);
@@ -57,7 +72,7 @@ export function addClusterCommands(program: Command, shell: Shell): readonly str
   const add = <F extends Flags>(
     name: string,
     description: string,
-    answer: (from: ReadOptions, flags: F, argument: string) => Promise<Answer>,
+    answer: (from: From, flags: F, argument: string) => Promise<Answer>,
   ): Command => {
     const command = program.command(name);
     names.push(command.name());
@@ -116,6 +131,16 @@ export function addClusterCommands(program: Command, shell: Shell): readonly str
     .option("-f, --filename <path>", "manifests to apply: a file, a folder, or - (may be repeated)", collect)
     .option("--drain <node>", "a node that is drained and switched off (may be repeated)", collect)
     .option("--without-pool <pool>", "a pool that is deleted (may be repeated)", collect);
+  add<RebalanceFlags>(
+    "rebalance",
+    "Spread layer 2 addresses evenly over the nodes: with --dry-run exit code 2 if one would move.",
+    async (from, { dryRun }) => (await answers()).rebalance(from, { isDryRun: dryRun === true }),
+  ).option("--dry-run", "only say what would move");
+  add<DrainFlags>(
+    "drain <node>",
+    "Cordon a node, and wait until other nodes have its addresses: exit code 1 if it keeps some.",
+    async (from, { timeout }, node) => (await answers()).drain(from, node, timeout * 1_000),
+  ).option("--timeout <seconds>", "how long to wait", secondsOf, 30);
   add(
     "bundle",
     "Print all that somebody who helps would ask for, without secrets: objects, answers, logs.",

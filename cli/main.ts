@@ -5,7 +5,7 @@ import { DEFAULT_NAMESPACE } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
 import { EXIT } from "#cli/answer.ts";
 import { CHECK_FORMATS, type CheckFormat, runCheck } from "#cli/check/command.ts";
-import type { ClusterReader } from "#cli/cluster.ts";
+import type { ClusterReader, ClusterWriter } from "#cli/cluster.ts";
 import { addClusterCommands, collect } from "#cli/commands.ts";
 import type { Documents } from "#cli/documents.ts";
 import { readInputs } from "#cli/files.ts";
@@ -68,7 +68,7 @@ interface MigrateFlags {
 }
 
 /** Its reader is loaded only where a cluster is read: it takes longer than all the rest of a command. */
-async function open(kubeconfig: string | undefined): Promise<ClusterReader> {
+async function open(kubeconfig: string | undefined): Promise<ClusterReader & ClusterWriter> {
   const { openCluster } = await import("#cli/cluster.ts");
   return openCluster(kubeconfig ?? process.env.KUBECONFIG);
 }

@@ -7,6 +7,7 @@ import { hasLabels, selectsAny } from "#common/kube/selector.ts";
 import { linksFor } from "#speaker/known/links.ts";
 import type { LoadBalancerView, NodeView, PoolView } from "#speaker/known/view.ts";
 import type { AddressPlan } from "#speaker/plan/addresses.ts";
+import { elect } from "#speaker/plan/elect.ts";
 
 export interface NodesInput {
   readonly world: World;
@@ -41,7 +42,9 @@ export function nodesStep(input: NodesInput): Step {
 function attraction({ vip, owner, candidates, unowned }: AddressPlan): string {
   if (unowned !== undefined) return `${vip}: ${unowned}`;
   if (owner !== undefined)
-    return `${vip} is answered for by ${owner}, which has the highest score of ${candidates.length} candidates`;
+    return `${vip} is answered for by ${owner}, which ${
+      elect({ vip, candidates }) === owner ? "has the highest score of" : "has had it, and keeps it among"
+    } ${candidates.length} candidates`;
   return `${vip} is advertised by ${candidates.join(", ")}`;
 }
 

@@ -8,8 +8,8 @@
  *   decides, as long as nodes are still coming: the first speaker of a cluster that starts is not to keep everything.
  */
 import type { AddressPlan } from "../plan/addresses.ts";
+import { rebalance } from "../plan/rebalance.ts";
 import { type Claim, Claims, MOST_EPOCH } from "./claims.ts";
-import { rebalance } from "./rebalance.ts";
 
 export interface Ownership {
   readonly node: string;

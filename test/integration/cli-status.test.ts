@@ -1,9 +1,9 @@
 /** `genkan status` and the lists, out of a real API server, with the rights that docs/cli.md names and no others. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { LOADBALANCER_NAME } from "#api/names.ts";
+import { ANNOTATION_REBALANCE, LOADBALANCER_NAME } from "#api/names.ts";
 import type { Bundle } from "#cli/bundle/bundle.ts";
-import { addressPools, leases, loadBalancers, services } from "#common/kube/resource.ts";
+import { addressPools, leases, loadBalancers, nodes, services } from "#common/kube/resource.ts";
 import { Audit } from "#test/integration/audit.ts";
 import { CliWorld, condition } from "#test/integration/cli-world.ts";
 import { KUBECTL, type Ran, run } from "#test/integration/command.ts";
@@ -248,6 +248,57 @@ test("a silent speaker's own report is not believed", async () => {
   });
   assert.match(lineOf(await status(), "SpeakerStatus n2"), /: SpeakerGone: /);
   await world.speak(2);
+});
+
+/** Both nodes' speakers hear claims, and report these addresses. */
+async function owning(...addresses: readonly (readonly string[])[]): Promise<void> {
+  for (const [at, own] of addresses.entries()) {
+    await world.speak(at + 1, { hearsClaims: true });
+    const entries = own.map((address) => ({ address, service: "default/web", links: ["eth0"] }));
+    await world.report(at + 1, { ownedCount: own.length, addresses: entries });
+  }
+}
+
+test("rebalance says what moves, and asks for it by the LoadBalancer; a reader may not", async () => {
+  const asked = async (): Promise<string | undefined> =>
+    (await world.plane.client.get(loadBalancers, LOADBALANCER_NAME, SYSTEM))?.metadata.annotations?.[
+      ANNOTATION_REBALANCE
+    ];
+  const unheard = await world.genkan(["rebalance"]);
+  assert.deepEqual([unheard.code, await asked()], [1, undefined]);
+  assert.match(unheard.out, /^nothing is asked: speakers do not hear what others claim on n1, n2/);
+  await world.addService("more");
+  await world.addEndpoints("more", { "10.244.1.1": "n1" });
+  await owning(["172.30.0.100", "172.30.0.101"], []);
+  const dry = await world.genkan(["rebalance", "--dry-run"]);
+  assert.deepEqual([dry.code, await asked()], [2, undefined]);
+  assert.match(dry.out, /^172\.30\.0\.10[01] moves from n1 to n2\n1 would move$/m);
+  const refused = await world.genkan(["rebalance"], alice);
+  assert.deepEqual([refused.code, refused.out, await asked()], [3, "", undefined]);
+  assert.match(refused.err, /change loadbalancers\.genkan\.dev loadbalancer: 403 Forbidden/);
+  const { code, out } = await world.genkan(["rebalance"]);
+  assert.equal(code, 0, out);
+  assert.ok(Number.isFinite(Date.parse((await asked()) ?? "")), out);
+  await owning(["172.30.0.100"], ["172.30.0.101"]);
+  assert.match((await world.genkan(["rebalance"])).out, /^nothing moves/);
+});
+
+test("drain cordons the node, and waits until others have its addresses", async () => {
+  const isCordoned = async (): Promise<boolean> =>
+    (await world.plane.client.get(nodes, "n1"))?.spec?.unschedulable === true;
+  const missing = await world.genkan(["drain", "n9"]);
+  assert.deepEqual([missing.code, missing.out], [1, "there is no node n9\n"]);
+  const late = await world.genkan(["drain", "n1", "--timeout", "0"]);
+  assert.deepEqual([late.code, await isCordoned()], [1, true]);
+  assert.match(late.out, /^node n1 is cordoned, and still owns 1 addresses \(172\.30\.0\.100\): no other/);
+  const draining = world.genkan(["drain", "n1", "--timeout", "60"]);
+  await owning([], ["172.30.0.100", "172.30.0.101"]);
+  const { code, out } = await draining;
+  assert.equal(code, 0, out);
+  assert.match(out, /^node n1 is cordoned, and /);
+  await world.kubectl("uncordon", "n1");
+  await world.kubectl("delete", "service", "more");
+  await owning(["172.30.0.100"], []);
 });
 
 test("a full pool is told at the Service that waits for it", async () => {

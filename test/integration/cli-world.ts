@@ -116,7 +116,11 @@ export class CliWorld implements AsyncDisposable {
   /** What the node's speaker says of itself; silent: for a minute. */
   async speak(
     number: number,
-    { isReady = true, isSilent = false }: { readonly isReady?: boolean; readonly isSilent?: boolean } = {},
+    {
+      isReady = true,
+      isSilent = false,
+      hearsClaims,
+    }: { readonly isReady?: boolean; readonly isSilent?: boolean; readonly hearsClaims?: true } = {},
   ): Promise<void> {
     const node = `n${number}`;
     const links = [{ name: "eth0", prefixes: [`${nodeAddress(number)}/24`] }];
@@ -128,7 +132,7 @@ export class CliWorld implements AsyncDisposable {
         name,
         namespace: SYSTEM,
         labels: { [LABEL_SPEAKER_LEASE]: node },
-        annotations: { [ANNOTATION_SPEAKER_STATE]: JSON.stringify({ isReady, links }) },
+        annotations: { [ANNOTATION_SPEAKER_STATE]: JSON.stringify({ isReady, links, hearsClaims }) },
       },
       spec: { holderIdentity: `speaker-${node}`, renewTime: renewed.toISOString().replace("Z", "000Z") },
     };

@@ -3,7 +3,7 @@
  * nodes may own all addresses, no node has two more than another one then. All nodes come to the same moves, because all
  * have the same plan, and each gives away what is its own. Pure.
  */
-import type { AddressPlan } from "../plan/addresses.ts";
+import type { AddressPlan } from "./addresses.ts";
 
 type Address = Pick<AddressPlan, "vip" | "owner" | "candidates">;
 
