@@ -1,6 +1,7 @@
 /**
- * The cases of admission through the real API server, with the webhook and kubectl: what is admitted there is what is
- * admitted in process, and people read the same words, a line for each cause.
+ * The cases of admission through the real API server, with the webhook: what is admitted there is what is admitted in
+ * process, with the same words. One case of each kind is asked through kubectl as well: people read these words there, a
+ * line for each cause.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -19,12 +20,23 @@ import {
 } from "#test/cases/admission/admission-files.ts";
 import { installGenkan } from "#test/integration/controller-process.ts";
 import { TestPlane } from "#test/integration/plane.ts";
+import { type ApiObject, Judge } from "#test/integration/verdict.ts";
 import { until } from "#test/until.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const cases = (await readCases()).filter(({ isOffline }) => !isOffline);
 
+/** The first case of each kind of answer. */
+const throughKubectl = new Set(
+  Map.groupBy(cases, ({ operation, object, oldObject, refused, warned, server }) =>
+    [operation, (object ?? oldObject)?.kind, Math.min(refused.length, 2), warned.length > 0, !server].join(),
+  )
+    .values()
+    .map(([first]) => first),
+);
+
 let plane: TestPlane;
+let judge: Judge;
 let webhook: Webhook;
 let view: AdmissionView = emptyView("genkan-system");
 let given: readonly CaseObject[] = [];
@@ -78,12 +90,13 @@ async function configure(caBundle: string): Promise<void> {
   };
   await until("the webhook to be asked", async () => {
     const spec = { myASN: 1, peerASN: 2, peerAddress: "10.0.0.1" };
-    return !(await kubectl(["create", "--dry-run=server", "-f", "-"], [{ ...bad, spec }])).ok;
+    return !(await judge.judge("create", { ...bad, spec } as ApiObject)).isAdmitted;
   });
 }
 
 before(async () => {
   plane = await TestPlane.start();
+  judge = new Judge(plane.connection);
   await installGenkan(plane);
   const authority = await createAuthority("test");
   const { certificate: cert, key } = await authority.issue({ commonName: "webhook", names: ["127.0.0.1"] });
@@ -99,6 +112,7 @@ before(async () => {
 });
 
 after(async () => {
+  judge?.[Symbol.dispose]();
   await webhook?.close();
   await plane?.[Symbol.asyncDispose]();
 });
@@ -107,10 +121,9 @@ after(async () => {
 async function prepare(each: AdmissionCase): Promise<void> {
   if (JSON.stringify(given) !== JSON.stringify(each.given)) {
     view = emptyView("genkan-system");
-    if (given.length > 0) assert.ok((await kubectl(["delete", "-f", "-"], given)).ok);
+    for (const object of given) assert.ok((await judge.write("delete", object)).isAdmitted);
     given = each.given;
-    const created = given.length === 0 ? undefined : await kubectl(["create", "-f", "-"], given);
-    assert.ok(created?.ok ?? true, created?.lines.join("\n") ?? "");
+    for (const object of given) assert.equal((await judge.write("create", object)).message, "");
   }
   view = viewOf(each);
 }
@@ -122,27 +135,36 @@ const VERBS = { CREATE: "create", UPDATE: "replace", DELETE: "delete" } as const
 for (const each of cases) {
   test(each.name, async () => {
     await prepare(each);
-    const object = each.object ?? each.oldObject ?? {};
-    const rules = each.operation === "DELETE" ? [] : NO_CLIENT_RULES;
-    const said = await kubectl([VERBS[each.operation], "--dry-run=server", ...rules, "-f", "-"], [object]);
-    const text = said.lines.join("\n");
-    assert.equal(said.ok, each.refused.length === 0, text);
-    for (const words of each.warned) assert.ok(said.lines.includes(`Warning: ${words}`), text);
-    if (each.server !== undefined) {
-      assert.ok(text.includes(each.server), text);
-      return;
-    }
-    const told = said.lines.filter((line) => !line.startsWith("Warning: "));
-    // One cause stands in the line that names the object, several below it.
-    const { kind = "", metadata } = each.object ?? each.oldObject ?? {};
-    const head = `The ${kind} "${metadata?.name}" is invalid: `;
-    const [only = ""] = each.refused;
-    const expected =
-      each.refused.length > 1 ? [head.trim(), ...each.refused.map((words) => `* ${words}`)] : [head + only];
-    if (each.refused.length > 0)
-      assert.deepEqual(
-        told.map((line) => line.trim()),
-        expected,
-      );
+    const object = each.object ?? each.oldObject;
+    assert.ok(object !== undefined);
+    const { isAdmitted, message, causes, warnings } = await judge.judge(VERBS[each.operation], object);
+    assert.equal(isAdmitted, each.refused.length === 0, message);
+    for (const words of each.warned) assert.ok(warnings.includes(words), warnings.join("\n"));
+    if (each.server === undefined) assert.deepEqual(causes, each.refused, message);
+    else assert.ok(message.includes(each.server), message);
+    if (throughKubectl.has(each)) await askKubectl(each, object);
   });
+}
+
+async function askKubectl(each: AdmissionCase, object: CaseObject): Promise<void> {
+  const rules = each.operation === "DELETE" ? [] : NO_CLIENT_RULES;
+  const said = await kubectl([VERBS[each.operation], "--dry-run=server", ...rules, "-f", "-"], [object]);
+  const text = said.lines.join("\n");
+  assert.equal(said.ok, each.refused.length === 0, text);
+  for (const words of each.warned) assert.ok(said.lines.includes(`Warning: ${words}`), text);
+  if (each.server !== undefined) {
+    assert.ok(text.includes(each.server), text);
+    return;
+  }
+  const told = said.lines.filter((line) => !line.startsWith("Warning: "));
+  // One cause stands in the line that names the object, several below it.
+  const head = `The ${object.kind} "${object.metadata.name}" is invalid: `;
+  const [only = ""] = each.refused;
+  const expected =
+    each.refused.length > 1 ? [head.trim(), ...each.refused.map((words) => `* ${words}`)] : [head + only];
+  if (each.refused.length > 0)
+    assert.deepEqual(
+      told.map((line) => line.trim()),
+      expected,
+    );
 }
