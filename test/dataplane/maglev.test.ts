@@ -96,7 +96,7 @@ function textOf(written: string): string {
 }
 
 if (!isInside) {
-  testInside("the pod that is named is the one that is picked", import.meta.filename);
+  testInside("the pod that is named is the one that is picked", import.meta.filename, "long");
 } else {
   let kernel: ForwardingKernel;
   let wire: Wire;

@@ -70,7 +70,7 @@ const says = (words: RegExp): Promise<unknown> =>
     LONG,
   );
 
-if (!isInside) testInside("a host firewall in the way is found", "test/layer2/selfprobe.test.ts");
+if (!isInside) testInside("a host firewall in the way is found", "test/layer2/selfprobe.test.ts", "long");
 else {
   before(() => setUp());
   after(() => {

@@ -11,17 +11,18 @@ const TIMEOUT_MS = 600_000;
 /** True in the run that `testInside` started. */
 export const isInside = process.env.GENKAN_INSIDE === "1";
 
-/** Arguments of hack/guest/run.ts: the default is a newer kernel where one can be built, and qemu's is Debian's own. */
-const GUESTS: readonly (readonly [where: string, flags: readonly string[]])[] = [
-  ["in a guest of the default kind", []],
-  ["in a guest under qemu", ["--kernel", "qemu"]],
-];
+/** `make test-long` sets it: then nothing is left out. */
+const isLong = process.env.GENKAN_LONG === "1";
+
+/** Which tests run under qemu, too, where guests are needed: all, or this one in `make test-long` alone. */
+export type UnderQemu = "always" | "long";
 
 /**
  * Defines a test for each kernel that is to be had, because kernels differ in what they take from nft: for this one if
- * it has ip_vs, else for each kind of guest.
+ * it has ip_vs, else for each kind of guest: the default, which is a newer kernel where one can be built, and qemu's,
+ * which is Debian's own. What takes minutes there because all of it is emulated says "long".
  */
-export function testInside(what: string, file: string): void {
+export function testInside(what: string, file: string, underQemu: UnderQemu = "always"): void {
   if (hasIpvs()) {
     test(`${what}, under this kernel`, { timeout: TIMEOUT_MS }, (t) => {
       t.diagnostic(
@@ -31,9 +32,13 @@ export function testInside(what: string, file: string): void {
     });
     return;
   }
-  for (const [where, flags] of GUESTS) {
-    test(`${what}, ${where}`, { timeout: TIMEOUT_MS }, (t) => runInside(file, flags, t.signal));
-  }
+  test(`${what}, in a guest of the default kind`, { timeout: TIMEOUT_MS }, (t) =>
+    runInside(file, [], t.signal),
+  );
+  const skip = underQemu === "long" && !isLong && "it takes minutes there: `make test-long` runs it";
+  test(`${what}, in a guest under qemu`, { timeout: TIMEOUT_MS, skip }, (t) =>
+    runInside(file, ["--kernel", "qemu"], t.signal),
+  );
 }
 
 /** Runs the file's tests themselves, in a network namespace of their own, on whatever kernel this is. */
