@@ -6,6 +6,7 @@ import type { Documents } from "#cli/documents.ts";
 import { type Client, parseClient } from "#cli/explain/client.ts";
 import type { ReadOptions } from "#cli/read.ts";
 import { type Format, rendered } from "#cli/rendered.ts";
+import { type WatchOptions, watch } from "#cli/watch.ts";
 
 export interface Shell {
   /** The cluster of a kubeconfig, or of $KUBECONFIG. */
@@ -13,6 +14,13 @@ export interface Shell {
   readonly namespaceOption: () => Option;
   /** Objects of files and folders, or of standard input for `-`. */
   readonly readFiles: (paths: readonly string[]) => Promise<Documents>;
+  /** Of a command that goes on: aborts when somebody ends it. */
+  readonly untilInterrupted: () => AbortSignal;
+  readonly isTerminal: boolean;
+  readonly clock: WatchOptions["clock"];
+  /** Standard output, and standard error. */
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
   /** Standard output, and the exit code. */
   readonly end: (text: string, exitCode: ExitCode) => void;
 }
@@ -22,6 +30,8 @@ interface Flags {
   /** In which Genkan is installed. */
   readonly namespace: string;
   readonly output: Format;
+  /** Of those that have it. */
+  readonly watch?: boolean;
 }
 
 interface ServicesFlags extends Flags {
@@ -89,29 +99,40 @@ export function addClusterCommands(program: Command, shell: Shell): readonly str
         // Commander gives what stands before the options first, then these, then the command.
         const [argument, flags] = (given.length === 3 ? given : ["", ...given]) as [string, F];
         const cluster = await shell.open(flags.kubeconfig);
-        const found = await answer({ cluster, namespace: flags.namespace }, flags, argument);
+        const look = (): Promise<Answer> => answer({ cluster, namespace: flags.namespace }, flags, argument);
+        if (flags.watch) {
+          shell.end("", await watch({ ...shell, look, format: flags.output }, shell.untilInterrupted()));
+          return;
+        }
+        const found = await look();
         shell.end(rendered(found, flags.output), found.exitCode);
       });
   };
-  add(
+  const addWatched: typeof add = (...command) =>
+    add(...command).option("-w, --watch", "go on until Ctrl-C, and show each change");
+  addWatched(
     "status",
     "Say whether all is well, and what to do about what is not: exit code 1 then.",
     async (from) => (await answers()).status(from),
   );
-  add<ServicesFlags>("services", "List Services of ours, what they got, and why not.", async (from, { of }) =>
-    (await answers()).services(from, of),
+  addWatched<ServicesFlags>(
+    "services",
+    "List Services of ours, what they got, and why not.",
+    async (from, { of }) => (await answers()).services(from, of),
   ).option("--of <namespace>", "only those of this namespace");
-  add("owners", "List addresses, and which nodes attract them.", async (from) =>
+  addWatched("owners", "List addresses, and which nodes attract them.", async (from) =>
     (await answers()).owners(from),
   );
-  add("pools", "List pools, and how much of them is given.", async (from) => (await answers()).pools(from));
-  add("bgp", "List BGP sessions of all nodes: exit code 1 if one is not established.", async (from) =>
+  addWatched("pools", "List pools, and how much of them is given.", async (from) =>
+    (await answers()).pools(from),
+  );
+  addWatched("bgp", "List BGP sessions of all nodes: exit code 1 if one is not established.", async (from) =>
     (await answers()).bgp(from),
   );
-  add("bfd", "List BFD sessions of all nodes: exit code 1 if one is not up.", async (from) =>
+  addWatched("bfd", "List BFD sessions of all nodes: exit code 1 if one is not up.", async (from) =>
     (await answers()).bfd(from),
   );
-  add<ExplainFlags>(
+  addWatched<ExplainFlags>(
     "explain <service>",
     "Explain the way from a Service's address to its pods: exit code 1 if a step of it is broken.",
     async (from, { from: client }, service) =>

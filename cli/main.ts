@@ -7,10 +7,12 @@ import { EXIT } from "#cli/answer.ts";
 import { CHECK_FORMATS, type CheckFormat, runCheck } from "#cli/check/command.ts";
 import type { ClusterReader, ClusterWriter } from "#cli/cluster.ts";
 import { addClusterCommands, collect } from "#cli/commands.ts";
+import { addCompletion } from "#cli/completion/command.ts";
 import type { Documents } from "#cli/documents.ts";
 import { readInputs } from "#cli/files.ts";
 import { runMigrate } from "#cli/migrate/command.ts";
 import { readCluster } from "#cli/migrate/live.ts";
+import { systemClock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import { BUILD } from "#common/version.ts";
 
@@ -107,11 +109,22 @@ const ofCluster = addClusterCommands(program, {
   open,
   namespaceOption,
   readFiles: (paths) => readInputs(paths, { stdin }),
+  untilInterrupted: () => {
+    const end = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => end.abort());
+    return end.signal;
+  },
+  isTerminal: process.stdout.isTTY === true,
+  clock: systemClock,
+  print: (text) => process.stdout.write(text),
+  complain: (text) => process.stderr.write(text),
   end: (text, exitCode) => {
     process.stdout.write(text);
     process.exitCode = exitCode;
   },
 });
+
+addCompletion(program, (text) => process.stdout.write(text));
 
 try {
   await program.parseAsync();

@@ -5,6 +5,7 @@ import { ANNOTATION_REBALANCE, LOADBALANCER_NAME } from "#api/names.ts";
 import type { Bundle } from "#cli/bundle/bundle.ts";
 import { addressPools, leases, loadBalancers, nodes, services } from "#common/kube/resource.ts";
 import { Audit } from "#test/integration/audit.ts";
+import { watchOnce } from "#test/integration/cli-watch.ts";
 import { CliWorld, condition } from "#test/integration/cli-world.ts";
 import { KUBECTL, type Ran, run } from "#test/integration/command.ts";
 import { SYSTEM } from "#test/integration/controller-process.ts";
@@ -92,6 +93,18 @@ test("the rights of docs/cli.md are enough for every command", async () => {
     const { code, err } = await world.genkan(command, alice);
     assert.deepEqual([code, err], [0, ""], command.join());
   }
+});
+
+test("--watch prints a document when something changed, and ends with the last answer's exit code", async () => {
+  const { documents, code } = await watchOnce(["services", "--kubeconfig", alice], () =>
+    world.kubectl("label", "service", "web", "changes=nothing").then(() => world.addService("later")),
+  );
+  const namesOf = (document: unknown): string[] =>
+    (document as { services: { service: string }[] }).services.map(({ service }) => service);
+  assert.deepEqual(namesOf(documents[0]), ["default/web"]);
+  assert.ok(namesOf(documents.at(-1)).includes("default/later"));
+  assert.equal(code, 0);
+  await world.kubectl("delete", "service", "later");
 });
 
 async function runAll(heading: string): Promise<string> {
