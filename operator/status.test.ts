@@ -26,12 +26,13 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
       Degraded: /^False/,
       Upgradeable: /^True/,
       Valid: /^True/,
+      Ready: /^True Running 2 of 2 controllers/,
     },
   ],
   [
     "nothing there yet",
     view({ children: [] }),
-    { Available: /^False/, Progressing: /^True/, Degraded: /^False/ },
+    { Available: /^False/, Progressing: /^True/, Degraded: /^False/, Ready: /^False RollingOut/ },
   ],
   [
     "an update on its way",
@@ -53,6 +54,7 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
       Available: /^False .*2 of 3 .*speaker on node2: ContainerCreating/,
       Progressing: /^True/,
       Degraded: /^False/,
+      Ready: /^False RollingOut .*speaker on node2/,
     },
   ],
   [

@@ -173,6 +173,15 @@ function contested({ contended = [] }: Plan, balancer: LoadBalancer): Word[] {
   return wasShown === true ? [word(ConditionType.Contested, false, "AsExpected", "")] : [];
 }
 
+/** For programs that wait for whatever they applied, and know no other condition. */
+function ready(words: readonly Word[]): Word {
+  const wordOf = (type: ConditionType): Word | undefined => words.find((word) => word.type === type);
+  const [available, progressing] = [wordOf(ConditionType.Available), wordOf(ConditionType.Progressing)];
+  const obstacle = progressing?.status === "True" ? progressing : available;
+  const { reason = "NotRunning", message = "" } = obstacle ?? {};
+  return word(ConditionType.Ready, available?.status === "True" && obstacle === available, reason, message);
+}
+
 /** An update on top of an unfinished or broken one would hide which of the two is to blame. */
 function upgradeable(isDone: boolean, trouble: Word): Word {
   if (!isDone) {
@@ -228,7 +237,7 @@ function changed(
 ): Status | undefined {
   const observedGeneration = balancer.metadata.generation ?? 0;
   const present = (balancer.status?.conditions ?? []) as readonly Condition[];
-  const conditions = words.reduce<readonly Condition[]>(
+  const conditions = [...words, ready(words)].reduce<readonly Condition[]>(
     (list, next) => setCondition(list, { ...next, observedGeneration }, now),
     present,
   );

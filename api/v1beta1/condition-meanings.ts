@@ -52,9 +52,11 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     otherwise: "False: nodes keep prefixes back from this router; the reason says why.",
   },
   Ready: {
-    of: "SpeakerStatus",
-    isTrue: "The node forwards and announces.",
-    otherwise: "False: ForwardingReady or AnnouncingReady says why.",
+    of: "all kinds",
+    isTrue:
+      "SpeakerStatus: the node forwards and announces. LoadBalancer: Available, and nothing is on its way. The others: the same as Valid.",
+    otherwise:
+      "False: the condition that it is made of says why. Programs wait for it: `kubectl wait --for=condition=Ready`, Flux, Argo CD.",
   },
   ForwardingReady: {
     of: "SpeakerStatus",

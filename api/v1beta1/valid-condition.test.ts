@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { faultsOf } from "#api/v1beta1/admission/judge.ts";
 import type { Judged } from "#api/v1beta1/admission/question.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
-import { validCondition } from "#api/v1beta1/valid-condition.ts";
+import { setJudgement, validCondition } from "#api/v1beta1/valid-condition.ts";
 
 const VIEW = emptyView("genkan-system");
 const object = (kind: string, spec: object): Judged =>
@@ -40,3 +40,16 @@ for (const [judged, expected, message] of CASES) {
     assert.equal(condition.observedGeneration, 3);
   });
 }
+
+test("Ready says the same, for programs that know no other condition; a list that says it all comes back as it is", () => {
+  const fault = { field: "spec.addresses[0]", message: "x is no range" };
+  const now = new Date("2026-01-01T00:00:00Z");
+  const told = (faults: readonly (typeof fault)[]) =>
+    setJudgement([], { faults, generation: 4 }, now).map(
+      ({ type, status, reason, observedGeneration }) => `${type} ${status} ${reason} ${observedGeneration}`,
+    );
+  assert.deepEqual(told([]), ["Ready True Accepted 4", "Valid True Accepted 4"]);
+  assert.deepEqual(told([fault]), ["Ready False Refused 4", "Valid False Refused 4"]);
+  const list = setJudgement([], { faults: [], generation: 4 }, now);
+  assert.equal(setJudgement(list, { faults: [], generation: 4 }, new Date(0)), list);
+});

@@ -7,9 +7,9 @@ import { FIELD_MANAGER } from "#api/names.ts";
 import { faultsOf } from "#api/v1beta1/admission/judge.ts";
 import { LastValid } from "#api/v1beta1/admission/last-valid.ts";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
-import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
+import type { Condition } from "#api/v1beta1/conditions.ts";
 import type { Fault } from "#api/v1beta1/fault.ts";
-import { validCondition } from "#api/v1beta1/valid-condition.ts";
+import { setJudgement } from "#api/v1beta1/valid-condition.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
 import { isConflict, isNotFound } from "#common/kube/error.ts";
@@ -61,14 +61,14 @@ export async function runBgpStatus(options: BgpStatusOptions, signal: AbortSigna
         const conditions = judgedConditions(peer, faults, options);
         const sessions = sessionsWith(peer.metadata.name, speakers.list());
         const before = { conditions, generation: peer.metadata.generation };
-        const status = peerStatusOf(sessions, before, options.clock.date());
+        const status = { ...observed(peer), ...peerStatusOf(sessions, before, options.clock.date()) };
         await write(bgpPeers, peer, { status, options, signal });
       }
       for (const profile of profiles.list()) {
         const faults = faultsOf(typed(bfdProfiles)(profile), view);
         const conditions = [...judgedConditions(profile, faults, options)];
         const users = peers.list().filter(({ spec }) => spec.bfdProfile === profile.metadata.name);
-        const status = { peers: users.length, conditions };
+        const status = { ...observed(profile), peers: users.length, conditions };
         await write(bfdProfiles, profile, { status, options, signal });
       }
     },
@@ -95,12 +95,16 @@ const typed =
   <T extends Judgeable>(resource: Resource<T>) =>
   (object: T): Typed<T> => ({ ...object, apiVersion: apiVersionOf(resource), kind: resource.kind });
 
+const observed = ({ metadata: { generation } }: KubeObject): { readonly observedGeneration?: number } =>
+  generation === undefined ? {} : { observedGeneration: generation };
+
 function judgedConditions(
   { metadata, status }: Judgeable,
   faults: readonly Fault[],
   { clock }: BgpStatusOptions,
 ): readonly Condition[] {
-  return setCondition(status?.conditions ?? [], validCondition(faults, metadata.generation), clock.date());
+  const { generation } = metadata;
+  return setJudgement(status?.conditions ?? [], { faults, generation }, clock.date());
 }
 
 async function write<T extends Judgeable>(

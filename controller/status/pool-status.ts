@@ -1,8 +1,8 @@
 /** What an AddressPool's status says: how many addresses are given, and whether its configuration is valid. Pure. */
-import { type Condition, setCondition } from "#api/v1beta1/conditions.ts";
+import type { Condition } from "#api/v1beta1/conditions.ts";
 import type { Fault } from "#api/v1beta1/fault.ts";
 import type { AddressPool, AddressPoolStatus } from "#api/v1beta1/generated/types.ts";
-import { validCondition } from "#api/v1beta1/valid-condition.ts";
+import { setJudgement } from "#api/v1beta1/valid-condition.ts";
 import type { PoolUse } from "#controller/allocation/ledger.ts";
 
 export interface PoolFacts {
@@ -27,10 +27,12 @@ export function planPoolStatus(
     availableIPv6: countOf(available.IPv6),
   };
   const before: readonly Condition[] = present?.conditions ?? [];
-  const valid = validCondition(facts.faults, facts.pool.metadata.generation);
-  const conditions = setCondition(before, valid, now);
-  if (conditions === before && COUNTS.every((name) => present?.[name] === counts[name])) return undefined;
-  return { ...counts, conditions: [...conditions] };
+  const { generation } = facts.pool.metadata;
+  const conditions = setJudgement(before, { faults: facts.faults, generation }, now);
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  const isSame = conditions === before && present?.observedGeneration === observed.observedGeneration;
+  if (isSame && COUNTS.every((name) => present?.[name] === counts[name])) return undefined;
+  return { ...observed, ...counts, conditions: [...conditions] };
 }
 
 /** A /64 has more addresses than JSON numbers are exact for, and than the int64 of the schema. */

@@ -120,6 +120,11 @@ test("a bundle has objects and answers without secrets, and says what its reader
     spec: { myASN: 64512, peerASN: 64513, peerAddress: 172.30.0.253, password: hunter2 } }`;
   const manifest = ["apply", "--kubeconfig", world.kubeconfig, "-f", "-"];
   assert.equal((await run(KUBECTL, manifest, peer)).code, 0);
+  // As GitOps tools wait for what they applied.
+  const applied = ["addresspool/office", "bgppeer/tor"];
+  const ready = ["wait", "--for=condition=Ready", "--timeout=30s", "-n", SYSTEM, ...applied];
+  const waited = await world.kubectl(...ready);
+  assert.equal(waited.code, 0, waited.err);
   const { code, out, err } = await world.genkan(["bundle"], alice);
   assert.deepEqual([code, err], [0, ""]);
   const { objects, answers, missing } = JSON.parse(out) as Bundle;

@@ -295,6 +295,10 @@ export interface AddressPoolSpec {
  */
 export interface AddressPoolStatus {
   /**
+   * The metadata.generation that the status speaks about; if it is less than the object's, a later change is not judged yet.
+   */
+  observedGeneration?: number;
+  /**
    * How many IPv4 addresses of the pool Services have now.
    */
   assignedIPv4?: number;
@@ -311,7 +315,7 @@ export interface AddressPoolStatus {
    */
   availableIPv6?: number;
   /**
-   * What is true of the object now, one entry for each type. Valid: the pool obeys all rules; one that does not gives no new addresses.
+   * What is true of the object now, one entry for each type. Ready: the same as Valid, for programs that wait. Valid: the pool obeys all rules; one that does not gives no new addresses.
    *
    * @maxItems 16
    */
@@ -392,11 +396,15 @@ export interface BFDProfileSpec {
  */
 export interface BFDProfileStatus {
   /**
+   * The metadata.generation that the status speaks about; if it is less than the object's, a later change is not judged yet.
+   */
+  observedGeneration?: number;
+  /**
    * How many BGPPeers name this profile.
    */
   peers?: number;
   /**
-   * What is true of the object now, one entry for each type. Valid: the profile obeys all rules.
+   * What is true of the object now, one entry for each type. Ready: the same as Valid, for programs that wait. Valid: the profile obeys all rules.
    *
    * @maxItems 16
    */
@@ -580,6 +588,10 @@ export interface BGPPeerSpec {
  */
 export interface BGPPeerStatus {
   /**
+   * The metadata.generation that the status speaks about; if it is less than the object's, a later change is not judged yet.
+   */
+  observedGeneration?: number;
+  /**
    * How many of the nodes' sessions with the router are established.
    */
   establishedSessions?: number;
@@ -592,7 +604,7 @@ export interface BGPPeerStatus {
    */
   lastLoss?: string;
   /**
-   * What is true of the object now, one entry for each type. Valid: the peer obeys all rules. Established: all sessions that should be are established.
+   * What is true of the object now, one entry for each type. Ready: the same as Valid, for programs that wait. Valid: the peer obeys all rules. Established: all sessions that should be are established.
    *
    * @maxItems 16
    */
@@ -908,7 +920,7 @@ export interface LoadBalancerStatus {
    */
   observedGeneration?: number;
   /**
-   * What is true of the object now, one entry for each type. Available: everything that the spec asks for runs. Progressing: a change is on its way. Degraded: something is wrong. Upgradeable: an upgrade may begin. Valid: the spec obeys all rules. Contested: somebody else keeps changing what the operator made.
+   * What is true of the object now, one entry for each type. Available: everything that the spec asks for runs. Progressing: a change is on its way. Degraded: something is wrong. Upgradeable: an upgrade may begin. Valid: the spec obeys all rules. Ready: Available, and nothing is on its way. Contested: somebody else keeps changing what the operator made.
    *
    * @maxItems 16
    */

@@ -9,22 +9,22 @@ export const LOADBALANCER_REASONS = {
     advice: "Correct the field that the message names.",
   },
   WrongName: {
-    under: ["Available", "Degraded", "Progressing", "Valid"],
+    under: ["Available", "Degraded", "Progressing", "Valid", "Ready"],
     when: "The LoadBalancer does not have the only name that counts, so nothing is done for it.",
     advice: "Delete it, and create one with the name that the message says.",
   },
   Running: {
-    under: ["Available"],
+    under: ["Available", "Ready"],
     when: "At least one controller and all speakers that should be there are available.",
     advice: NOTHING_TO_DO,
   },
   NotRunning: {
-    under: ["Available"],
+    under: ["Available", "Ready"],
     when: "No controller is available, or a speaker that should be there is not.",
     advice: "Wait while Progressing is True; else look at the pods that the message names.",
   },
   RollingOut: {
-    under: ["Progressing", "Upgradeable"],
+    under: ["Progressing", "Upgradeable", "Ready"],
     when: "A change is on its way to the pods.",
     advice:
       "Wait until it is through before you upgrade; if it takes long, look at the pods that the message names.",
@@ -35,7 +35,7 @@ export const LOADBALANCER_REASONS = {
     advice: NOTHING_TO_DO,
   },
   Removing: {
-    under: ["Available", "Progressing", "Upgradeable", "Removed"],
+    under: ["Available", "Progressing", "Upgradeable", "Removed", "Ready"],
     when: "The LoadBalancer is being deleted, or a node is to be left, and what was made is taken away.",
     advice: "Wait; the message says what it waits for.",
   },
@@ -51,7 +51,7 @@ export const LOADBALANCER_REASONS = {
     advice: "Read its words in the message, and change the LoadBalancer or what stands in the way.",
   },
   OtherInstallation: {
-    under: ["Available", "Progressing", "Degraded", "Upgradeable"],
+    under: ["Available", "Progressing", "Degraded", "Upgradeable", "Ready"],
     when: "Another namespace of the cluster has a Genkan already, so nothing is done for this LoadBalancer.",
     advice: "Delete one of the two LoadBalancers; the message names the other's namespace.",
   },

@@ -2,9 +2,9 @@
 import { type Meanings, NOTHING_TO_DO } from "#api/v1beta1/reasons/meaning.ts";
 
 export const OTHER_REASONS = {
-  Accepted: { under: ["Valid"], when: "The rules of admission hold.", advice: NOTHING_TO_DO },
+  Accepted: { under: ["Valid", "Ready"], when: "The rules of admission hold.", advice: NOTHING_TO_DO },
   Refused: {
-    under: ["Valid"],
+    under: ["Valid", "Ready"],
     when: "The object breaks a rule of admission: it was written while the webhook was away, or another object changed.",
     advice: "Correct the field that the message names: the webhook would refuse it with the same words.",
   },
