@@ -77,7 +77,7 @@ export const ANNOTATION_SHARING_KEY = [
 ] as const;
 
 /**
- * Service annotations by which users have endpoints checked (docs/dataplane.md, "Health of endpoints"). The first one
+ * Service annotations by which users have endpoints checked (docs/endpoints.md, "Health of endpoints"). The first one
  * asks for it, the others say how; speaker/known/health-check.ts reads them.
  */
 export const ANNOTATION_HEALTH_CHECK = `${GROUP}/health-check`;
@@ -92,6 +92,14 @@ export const ANNOTATION_OF_HEALTH_CHECK = {
   rise: `${ANNOTATION_HEALTH_CHECK}-rise`,
   fall: `${ANNOTATION_HEALTH_CHECK}-fall`,
 } as const;
+
+/**
+ * Service annotations by which users choose how IPVS picks a pod for this Service alone (docs/endpoints.md, "Other
+ * schedulers"), and how many connections a node gives one pod; speaker/known/service-forwarding.ts reads them.
+ */
+export const ANNOTATION_SCHEDULER = `${GROUP}/scheduler`;
+export const ANNOTATION_UPPER_THRESHOLD = `${GROUP}/upper-threshold`;
+export const ANNOTATION_LOWER_THRESHOLD = `${GROUP}/lower-threshold`;
 
 /** Service annotation that the controller writes for people and their tools: the pool that the addresses came from. */
 export const ANNOTATION_ALLOCATED_FROM = `${GROUP}/ip-allocated-from-pool`;

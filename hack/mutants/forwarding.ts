@@ -21,18 +21,24 @@ export const FORWARDING: Faults = {
     ],
     [
       "tunnelled and masqueraded are swapped",
-      'real.forwarding === "tunnel" ? METHOD.tunnel : METHOD.masquerade',
-      'real.forwarding === "tunnel" ? METHOD.masquerade : METHOD.tunnel',
+      'forwarding === "tunnel" ? METHOD.tunnel : METHOD.masquerade',
+      'forwarding === "tunnel" ? METHOD.masquerade : METHOD.tunnel',
     ],
     [
       "other flags are left as they are",
       "present.service.scheduler !== server.scheduler || present.service.flags !== server.flags",
       "present.service.scheduler !== server.scheduler",
     ],
+    ["another way of forwarding is left as it is", "  a.method === b.method &&\n", ""],
     [
-      "another way of forwarding is left as it is",
-      "found.weight !== destination.weight || found.method !== destination.method",
-      "found.weight !== destination.weight",
+      "thresholds that somebody set are left as they are",
+      "(a.upperThreshold ?? 0) === (b.upperThreshold ?? 0)",
+      "true",
+    ],
+    [
+      "a scheduler that one Service asks for fails the node",
+      "...(hasOwnScheduler && { hasOwnScheduler })",
+      "",
     ],
     [
       "a service of IPv6 is made one of IPv4",

@@ -16,7 +16,7 @@ export function faultOf(error: unknown): ForwardingError {
   return new ForwardingError("KernelRefused", error.message, { cause: error });
 }
 
-/** All Services have the same scheduler, so a kernel that lacks it would refuse all of them. */
+/** But for those that ask for their own, Services have one scheduler: a kernel that lacks it would refuse all of them. */
 export function isWithoutScheduler({ kind }: Operation, { code }: NetlinkError): boolean {
   return code === "ENOENT" && (kind === "addService" || kind === "editService");
 }

@@ -151,6 +151,22 @@ test("a kernel that takes nothing of anybody fails the pass", async () => {
   await assert.rejects(pass(wanted), { name: "ForwardingError", code: "KernelRefused" });
 });
 
+test("a scheduler that the kernel lacks fails the pass, unless one Service alone asks for it", async () => {
+  const lacks = ({ service }: Operation) =>
+    "scheduler" in service && service.scheduler === "lc" ? "ENOENT" : undefined;
+  const { kernel, pass } = world();
+  kernel.refuse = lacks;
+  const own = { ...port(1, "10.0.0.1"), scheduler: "lc", hasOwnScheduler: true };
+  const { refused } = await pass(wanting(own, port(2, "10.0.0.2")));
+  assert.equal(refused.length, 1);
+  assert.match(refused[0] ?? "", /^team-1\/web: .*ENOENT$/);
+  assert.equal(kernel.present.sets.get("tier1v4")?.size, 1, "what has no scheduler is not marked");
+  const other = world();
+  other.kernel.refuse = lacks;
+  const common = wanting({ ...port(1, "10.0.0.1"), scheduler: "lc" });
+  await assert.rejects(other.pass(common), { code: "NoScheduler" });
+});
+
 test("a right that is missing fails the pass at once", async () => {
   const { kernel, pass } = world();
   kernel.refuse = () => "EPERM";

@@ -42,9 +42,14 @@ function byAddress({ key: left, endpoint: a }: Keyed, { key: right, endpoint: b 
 export const isTunnelled = (endpoint: ForwardedEndpoint): boolean =>
   !endpoint.isLocal && endpoint.returnPath === "direct";
 
-function realServer(endpoint: ForwardedEndpoint, weight: number): RealServer {
+function realServer(
+  endpoint: ForwardedEndpoint,
+  weight: number,
+  { thresholds }: Pick<ForwardedPort, "thresholds">,
+): RealServer {
   const forwarding = isTunnelled(endpoint) ? "tunnel" : "masquerade";
-  return { address: endpoint.address, port: endpoint.port, forwarding, weight };
+  const real = { address: endpoint.address, port: endpoint.port, forwarding, weight } as const;
+  return thresholds === undefined ? real : { ...real, thresholds };
 }
 
 /** IP_VS_SVC_F_SCHED* bits of its virtual servers. */
@@ -58,8 +63,9 @@ export function server(
     mark,
     family: port.family,
     scheduler: port.scheduler,
+    ...(port.hasOwnScheduler === true && { hasOwnScheduler: true }),
     flags: schedulerFlags(port),
-    realServers: sorted.map(({ endpoint }) => realServer(endpoint, weightOf(endpoint))),
+    realServers: sorted.map(({ endpoint }) => realServer(endpoint, weightOf(endpoint), port)),
   };
 }
 

@@ -35,6 +35,10 @@ export interface ForwardedPort {
   port: number;
   /** Kernel scheduler, "mh" unless chosen otherwise. */
   scheduler: string;
+  /** Its Service alone asks for it: a kernel that lacks it fails for that Service only. */
+  hasOwnScheduler?: boolean;
+  /** Connections of one endpoint, as the kernel counts them; lower 0: three quarters of upper. */
+  thresholds?: { readonly upper: number; readonly lower: number };
   /** sessionAffinity ClientIP: the client's port plays no part in the choice. */
   affinity: boolean;
   /** externalTrafficPolicy Local: new connections go to this node's pods while it has one. */
@@ -110,6 +114,7 @@ export interface RealServer {
   port: number;
   forwarding: "masquerade" | "tunnel";
   weight: number;
+  thresholds?: { readonly upper: number; readonly lower: number };
 }
 
 /** An IPVS service found by firewall mark. Real servers in the order in which a new one gets them. */
@@ -117,6 +122,7 @@ export interface VirtualServer {
   mark: number;
   family: Family;
   scheduler: string;
+  hasOwnScheduler?: boolean;
   /** IP_VS_SVC_F_SCHED* bits. */
   flags: number;
   realServers: readonly RealServer[];

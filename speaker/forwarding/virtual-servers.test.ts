@@ -136,3 +136,26 @@ for (const one of CASES) {
       assert.equal(isAsWanted(should, there), one.add.length + (one.remove ?? []).length === 0);
   });
 }
+
+test("thresholds are set, and taken away where nobody asks for them", () => {
+  const limited = server({ ...real("10.0.0.1"), thresholds: { upper: 9, lower: 3 } });
+  const unlimited = server(real("10.0.0.1"));
+  const wanted = (one: VirtualServer) => new Map([[keyOfServer(one), one]]);
+  const found = (one: VirtualServer, changes: Partial<ReadDestination>) => {
+    const [[key, { service, destinations }] = assert.fail()] = present(one);
+    return new Map([
+      [key, { service, destinations: destinations.map((other) => ({ ...other, ...changes })) }],
+    ]);
+  };
+  const edits = (one: VirtualServer, changes: Partial<ReadDestination>) =>
+    differServers(wanted(one), found(one, changes)).add.map(({ operation }) =>
+      operation.kind === "editDestination"
+        ? [operation.destination.upperThreshold, operation.destination.lowerThreshold]
+        : operation.kind,
+    );
+  assert.deepEqual(edits(limited, {}), [[9, 3]]);
+  assert.deepEqual(edits(limited, { upperThreshold: 9, lowerThreshold: 3 }), []);
+  assert.deepEqual(edits(limited, { upperThreshold: 9, lowerThreshold: 4 }), [[9, 3]]);
+  assert.deepEqual(edits(unlimited, { upperThreshold: 9, lowerThreshold: 3 }), [[undefined, undefined]]);
+  assert.deepEqual(edits(unlimited, {}), []);
+});

@@ -29,6 +29,8 @@ export interface Subject {
   /** The entry that it is a part of, and without which it cannot be. */
   readonly parent?: string;
   readonly mark?: number;
+  /** One Service alone asks for this scheduler. */
+  readonly hasOwnScheduler?: boolean;
   /** What to report when it is done. Undefined for an entry that came with its parent. */
   readonly change?: Change;
 }
@@ -66,8 +68,14 @@ export function parseServerKey(key: string): ServiceKey {
   return { family: Number(family), mark: Number(mark) };
 }
 
-function aboutServer(action: Change["action"], key: string, mark: number, name: string): Subject {
-  return { kind: "virtualServer", own: key, mark, change: { action, kind: "virtualServer", name } };
+function aboutServer(
+  action: Change["action"],
+  key: string,
+  { mark, hasOwnScheduler = false }: Pick<VirtualServer, "mark" | "hasOwnScheduler">,
+  name: string,
+): Subject {
+  const change = { action, kind: "virtualServer", name };
+  return { kind: "virtualServer", own: key, mark, change, ...(hasOwnScheduler && { hasOwnScheduler }) };
 }
 
 function aboutReal(
@@ -80,10 +88,18 @@ function aboutReal(
   return { kind: "realServer", own, parent: keyOfServer(server), mark: server.mark, change };
 }
 
-function destinationOf(real: RealServer, weight: number): Destination {
-  const method = real.forwarding === "tunnel" ? METHOD.tunnel : METHOD.masquerade;
-  return { address: real.address, port: real.port, method, weight };
+function destinationOf({ address, port, forwarding, thresholds }: RealServer, weight: number): Destination {
+  const method = forwarding === "tunnel" ? METHOD.tunnel : METHOD.masquerade;
+  if (thresholds === undefined) return { address, port, method, weight };
+  const { upper: upperThreshold, lower: lowerThreshold } = thresholds;
+  return { address, port, method, weight, upperThreshold, lowerThreshold };
 }
+
+const isSame = (a: Destination, b: Destination): boolean =>
+  a.weight === b.weight &&
+  a.method === b.method &&
+  (a.upperThreshold ?? 0) === (b.upperThreshold ?? 0) &&
+  (a.lowerThreshold ?? 0) === (b.lowerThreshold ?? 0);
 
 /**
  * A real server that ends with weight 0 is added with weight 1 first, because mh keeps the place of its last weight
@@ -105,7 +121,7 @@ function createServer(server: VirtualServer): Step[] {
   const filling = { ...service, scheduler: NO_SCHEDULER };
   const { mark } = server;
   const parent = keyOfServer(server);
-  const about = aboutServer("create", parent, mark, nameOf(server));
+  const about = aboutServer("create", parent, server, nameOf(server));
   return [
     { operation: { kind: "addService", service: filling }, about },
     ...server.realServers.flatMap((real) =>
@@ -119,7 +135,7 @@ function updateServer(server: VirtualServer, present: PresentServer, into: Serve
   const service = serviceOf(server);
   const actual = new Map(present.destinations.map((destination) => [placeOf(destination), destination]));
   if (present.service.scheduler !== server.scheduler || present.service.flags !== server.flags) {
-    const about = aboutServer("update", keyOfServer(server), server.mark, nameOf(server));
+    const about = aboutServer("update", keyOfServer(server), server, nameOf(server));
     into.add.push({ operation: { kind: "editService", service }, about });
   }
   for (const real of server.realServers) {
@@ -128,7 +144,7 @@ function updateServer(server: VirtualServer, present: PresentServer, into: Serve
     const destination = destinationOf(real, real.weight);
     if (found === undefined) {
       into.add.push(...addReal(service, real, aboutReal("create", server, real)));
-    } else if (found.weight !== destination.weight || found.method !== destination.method) {
+    } else if (!isSame(found, destination)) {
       const about = aboutReal("update", server, real);
       into.add.push({ operation: { kind: "editDestination", service, destination }, about });
     }
@@ -165,7 +181,7 @@ export function differServers(
   }
   for (const [key, { service }] of present) {
     if (wanted.has(key)) continue;
-    const about = aboutServer("remove", key, service.mark, `mark 0x${service.mark.toString(16)}`);
+    const about = aboutServer("remove", key, service, `mark 0x${service.mark.toString(16)}`);
     difference.remove.push({ operation: { kind: "removeService", service }, about });
   }
   return difference;

@@ -70,7 +70,8 @@ export class Writer {
       const step = steps[index];
       if (step === undefined || isDone(step, error.code)) continue;
       if (error.code === "EPERM") throw faultOf(error);
-      if (isWithoutScheduler(step.operation, error)) throw noScheduler(error);
+      if (isWithoutScheduler(step.operation, error) && step.about.hasOwnScheduler !== true)
+        throw noScheduler(error);
       // The first refusal says why; what else was asked about the same thing fails for that.
       if (refused.has(step.about)) continue;
       refused.add(step.about);

@@ -4,6 +4,7 @@
  */
 import { parseDuration } from "#api/duration.ts";
 import { ANNOTATION_HEALTH_CHECK, ANNOTATION_OF_HEALTH_CHECK } from "#api/names.ts";
+import { type Annotations, fieldOf, integerText } from "./annotation.ts";
 import { type Reader, UnusableError, word } from "./usable.ts";
 import type { HealthCheck, ServicePort } from "./view.ts";
 
@@ -23,8 +24,6 @@ const MAX_NAME = 253;
 const PATH = /^\/[\x21-\x7e]*$/;
 const HOST = /^[A-Za-z0-9._[\]:-]+$/;
 const GRPC_SERVICE = /^[A-Za-z0-9._-]+$/;
-
-type Annotations = Readonly<Record<string, unknown>>;
 
 /** undefined: no annotation asks for one. Throws UnusableError. */
 export function healthCheckOf(
@@ -72,24 +71,12 @@ export function healthCheckOf(
 /** Of the ports that a check connects to where it names none. */
 export const protocolOf = (kind: HealthCheck["kind"]): "TCP" | "UDP" => (kind === "udp" ? "UDP" : "TCP");
 
-const fieldOf = (name: string): string => `metadata.annotations["${name}"]`;
-
 const textOf =
   (pattern: RegExp, most: number, what: string): Reader<string> =>
   (value, field) => {
     if (typeof value !== "string" || value.length > most || !pattern.test(value))
       throw new UnusableError(field, value, what);
     return value;
-  };
-
-/** Annotations are texts. */
-const integerText =
-  (least: number, most: number): Reader<number> =>
-  (value, field) => {
-    const number = typeof value === "string" && /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
-    if (!(number >= least && number <= most))
-      throw new UnusableError(field, value, `an integer from ${least} to ${most}`);
-    return number;
   };
 
 const durationText =

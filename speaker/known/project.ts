@@ -15,6 +15,7 @@ import { keyOf } from "#common/kube/wire.ts";
 import { departureOf } from "./departure.ts";
 import { healthCheckOf } from "./health-check.ts";
 import { projectAdvertisement } from "./project-bgp.ts";
+import { schedulerOf, thresholdsOf } from "./service-forwarding.ts";
 import { tunnelSourcesOf } from "./tunnel-sources.ts";
 import {
   attempt,
@@ -87,13 +88,20 @@ export function projectService(raw: Service): ServiceView | undefined {
 }
 
 /** What annotations ask for. One that is wrong costs what it asks for, and not the Service. */
-function annotated(value: unknown, ports: readonly ServicePort[]): Pick<ServiceView, "check" | "faults"> {
+function annotated(
+  value: unknown,
+  ports: readonly ServicePort[],
+): Pick<ServiceView, "check" | "scheduler" | "thresholds" | "faults"> {
   const faults: Unusable[] = [];
-  const check = attempt(faults, "", () =>
-    healthCheckOf(optional(fields, NO_FIELDS)(value, "metadata.annotations"), ports),
-  );
+  const annotations =
+    attempt(faults, "", () => optional(fields, NO_FIELDS)(value, "metadata.annotations")) ?? NO_FIELDS;
+  const check = attempt(faults, "", () => healthCheckOf(annotations, ports));
+  const scheduler = attempt(faults, "", () => schedulerOf(annotations));
+  const thresholds = attempt(faults, "", () => thresholdsOf(annotations));
   return {
     ...(check !== undefined && { check }),
+    ...(scheduler !== undefined && { scheduler }),
+    ...(thresholds !== undefined && { thresholds }),
     ...(faults.length > 0 && { faults: faults.map(({ why }) => why) }),
   };
 }

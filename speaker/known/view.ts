@@ -36,8 +36,19 @@ export interface ServiceView {
   readonly sourceRanges: Readonly<Record<Family, readonly string[]>>;
   /** How its endpoints are checked beyond their readiness. */
   readonly check?: HealthCheck;
+  /** Its own, instead of the LoadBalancer's. */
+  readonly scheduler?: string;
+  readonly thresholds?: Thresholds;
   /** Why annotations of it are left out; left out when there are none. */
   readonly faults?: readonly string[];
+}
+
+/** Connections of one endpoint by one node. */
+export interface Thresholds {
+  /** With so many it gets no new ones. */
+  readonly upper: number;
+  /** Below so many it gets some again; 0: below three quarters of the upper one. */
+  readonly lower: number;
 }
 
 /** A check of endpoints, as annotations of a Service ask for it (health-check.ts). Times in milliseconds. */

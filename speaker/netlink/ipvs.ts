@@ -97,6 +97,9 @@ export interface Destination {
   port: number;
   method: number;
   weight: number;
+  /** Absent: no limit. */
+  upperThreshold?: number;
+  lowerThreshold?: number;
 }
 export interface ReadDestination extends Destination {
   activeConnections: number;
@@ -119,11 +122,13 @@ export function decodeDestination(body: Buffer): ReadDestination {
     throw new DecodeError("a destination without an address or a port");
   }
   const isIPv6 = decoded.family === AF_INET6;
+  const { upperThreshold = 0, lowerThreshold = 0 } = decoded;
   return {
     address: formatAddress(decoded.address.subarray(0, isIPv6 ? 16 : 4)),
     port: decoded.port,
     method: (decoded.method ?? 0) & METHOD_MASK,
     weight: decoded.weight ?? 0,
+    ...(upperThreshold + lowerThreshold > 0 && { upperThreshold, lowerThreshold }),
     activeConnections: decoded.activeConnections ?? 0,
     inactiveConnections: decoded.inactiveConnections ?? 0,
   };
@@ -196,8 +201,8 @@ function bodyOf(operation: Operation): Buffer {
       });
     }
     default: {
-      const { address, port, method, weight } = operation.destination;
-      const values = { port, method, weight, upperThreshold: 0, lowerThreshold: 0, family };
+      const { address, port, method, weight, upperThreshold = 0, lowerThreshold = 0 } = operation.destination;
+      const values = { port, method, weight, upperThreshold, lowerThreshold, family };
       return command.encode({
         service: { family, mark },
         destination: { address: addressBytes(address), ...values },

@@ -17,6 +17,7 @@ export interface LeftOut {
     | "Unusable"
     | "UnusableEndpoint"
     | "UnusableAnnotation"
+    | "AffinityIgnored"
     | "AllFailing"
     | "TooManyChecks"
     | "KernelRefused";

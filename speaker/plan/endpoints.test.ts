@@ -90,6 +90,16 @@ const CASES: readonly (readonly [what: string, found: readonly string[][], wante
     [["10.244.0.1 8080", "10.244.0.2 8080*"]],
   ],
   [
+    "publishNotReadyAddresses: who the slice says is ready is, whatever else it says",
+    planned([slice([endpoint(1, "n1", { isServing: false, isTerminating: true })])]),
+    [["10.244.0.1 8080"]],
+  ],
+  [
+    "of a Service without selector, endpoints that are on no node: with this node's address as source",
+    planned([slice([endpoint(1, ""), endpoint(2, "")])]),
+    [["10.244.0.1 8080*", "10.244.0.2 8080*"]],
+  ],
+  [
     "a port is one of its name and its protocol",
     planned([
       slice([endpoint(1, "n1")], { ports: [{ name: "http", protocol: "UDP", port: 53 }] }),
@@ -132,6 +142,17 @@ test("a family whose ranges are not named is open", () => {
     ports.map(({ sourceRanges }) => sourceRanges),
     [["10.0.0.0/8"], undefined],
   );
+});
+
+test("a Service may have more endpoints than one slice holds", () => {
+  const slices = Array.from({ length: 3 }, (_, part) =>
+    slice(
+      Array.from({ length: 1_000 }, (_, at) =>
+        endpoint(1, "n1", { address: `10.24${part}.${at >> 8}.${at & 255}` }),
+      ),
+    ),
+  );
+  assert.equal(planned(slices)[0]?.length, 3_000);
 });
 
 test("the nodes with a usable endpoint, by family", () => {

@@ -7,6 +7,7 @@
  * while there are some that do not.
  */
 import type { Family } from "#api/address.ts";
+import { KEEPS_CLIENTS } from "#api/scheduler.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "../forwarding/types.ts";
 import type { EndpointView, HealthView, ServicePort, ServiceView } from "../known/view.ts";
 import { type Backend, type ServedPort, type ServiceEndpoints, usability } from "./endpoints.ts";
@@ -29,6 +30,8 @@ export interface ForwardedService {
   readonly translated: number;
   /** Ports of which all endpoints that could get connections fail their checks, so all get them: `TCP/80`. */
   readonly allFailing: readonly string[];
+  /** The scheduler with which sessionAffinity is not kept. */
+  readonly losesClients?: string;
 }
 
 export type IsFailing = HealthView["isFailing"];
@@ -57,12 +60,17 @@ export function forwardService(
     const next = forwardedPort(service, { ...port, id: port.id }, context, endpoints);
     ports.push(known !== undefined && isSamePort(known, next) ? known : next);
   }
+  const scheduler = service.scheduler ?? context.scheduler;
+  const losesClients = service.hasAffinity && !KEEPS_CLIENTS.includes(scheduler) ? scheduler : undefined;
   const isSame =
     before !== undefined &&
     sameItems(before.ports, ports) &&
     before.translated === translated.size &&
+    before.losesClients === losesClients &&
     sameItems(before.allFailing, [...allFailing]);
-  return isSame ? before : { ports, translated: translated.size, allFailing: [...allFailing] };
+  if (isSame) return before;
+  const made = { ports, translated: translated.size, allFailing: [...allFailing] };
+  return losesClients === undefined ? made : { ...made, losesClients };
 }
 
 /** Whether what is forwarded may depend on one of the nodes. */
@@ -76,6 +84,7 @@ function forwardedPort(
   { scheduler }: ForwardingContext,
   endpoints: readonly ForwardedEndpoint[],
 ): ForwardedPort {
+  const { thresholds, scheduler: own } = service;
   return {
     service: service.key,
     id,
@@ -83,7 +92,9 @@ function forwardedPort(
     vip,
     protocol: port.protocol,
     port: port.port,
-    scheduler,
+    scheduler: own ?? scheduler,
+    ...(own !== undefined && { hasOwnScheduler: true }),
+    ...(thresholds !== undefined && { thresholds }),
     affinity: service.hasAffinity,
     preferLocal: service.isLocal,
     ...sourceRanges(service, family),
@@ -106,6 +117,9 @@ function isSamePort(a: ForwardedPort, b: ForwardedPort): boolean {
     a.protocol === b.protocol &&
     a.port === b.port &&
     a.scheduler === b.scheduler &&
+    a.hasOwnScheduler === b.hasOwnScheduler &&
+    a.thresholds?.upper === b.thresholds?.upper &&
+    a.thresholds?.lower === b.thresholds?.lower &&
     a.affinity === b.affinity &&
     a.preferLocal === b.preferLocal &&
     sameItems(a.sourceRanges ?? [], b.sourceRanges ?? [])

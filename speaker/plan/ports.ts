@@ -1,6 +1,6 @@
 /** All ports that this node forwards. A Service's ports are kept while nothing about it changes. */
 import type { ForwardedPort } from "../forwarding/types.ts";
-import { keptAll, unusableAnnotations, unusableEndpoints } from "../report/left-out.ts";
+import { ignoredAffinity, keptAll, unusableAnnotations, unusableEndpoints } from "../report/left-out.ts";
 import { Claims, type LeftOut } from "./claims.ts";
 import {
   type ForwardedService,
@@ -33,6 +33,7 @@ export class Ports {
   readonly #claims = new Claims();
   readonly #badEndpoints = new Map<string, LeftOut>();
   readonly #badAnnotations = new Map<string, LeftOut>();
+  readonly #losing = new Map<string, LeftOut>();
   readonly #allFailing = new Map<string, LeftOut>();
   #context: ForwardingContext | undefined;
   #keys: readonly string[] = [];
@@ -69,6 +70,7 @@ export class Ports {
       if (next === before) return;
       others.add(key);
       this.#translated += (next?.translated ?? 0) - (before?.translated ?? 0);
+      this.#noteLosing(key, next?.losesClients);
       if (next === undefined || next.allFailing.length === 0) this.#allFailing.delete(key);
       else this.#allFailing.set(key, keptAll(key, next.allFailing));
       if (next === undefined) this.#kept.delete(key);
@@ -91,6 +93,11 @@ export class Ports {
     }
     this.#keys = withKeys(this.#keys, added, removed);
     if (hasNewClaims || added.size > 0 || removed.size > 0 || !this.#replace(others)) this.#listAll();
+  }
+
+  #noteLosing(key: string, scheduler: string | undefined): void {
+    if (scheduler === undefined) this.#losing.delete(key);
+    else this.#losing.set(key, ignoredAffinity(key, scheduler));
   }
 
   #held(key: string): readonly ForwardedPort[] {
@@ -128,7 +135,9 @@ export class Ports {
 
   /** What two Services claim, annotations and endpoints that nobody can use, and checks that all endpoints fail. */
   get leftOut(): readonly LeftOut[] {
-    const kept = [this.#badAnnotations, this.#badEndpoints, this.#allFailing].flatMap(sortedValues);
+    const kept = [this.#badAnnotations, this.#badEndpoints, this.#allFailing, this.#losing].flatMap(
+      sortedValues,
+    );
     return [...kept, ...this.#claims.leftOut];
   }
 

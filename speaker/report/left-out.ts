@@ -20,6 +20,12 @@ export function unusableAnnotations(service: string, faults: readonly string[]):
   return { reason: "UnusableAnnotation", message: printable(message), services: [service] };
 }
 
+/** Where a Service asks for affinity, and for a scheduler that does not look at the client. */
+export function ignoredAffinity(service: string, scheduler: string): LeftOut {
+  const message = `sessionAffinity ClientIP of Service ${service} is left out: the scheduler ${scheduler} does not look at the client`;
+  return { reason: "AffinityIgnored", message, services: [service] };
+}
+
 /** Where every endpoint of a port fails its checks. */
 export function keptAll(service: string, ports: readonly string[]): LeftOut {
   const message = `all endpoints of ${ports.slice(0, MOST_PORTS).join(", ")} of Service ${service} fail their checks, so all of them get connections`;

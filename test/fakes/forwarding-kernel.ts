@@ -250,5 +250,5 @@ export class FakeForwardingKernel implements ForwardingKernel {
   }
 }
 
-const text = ({ address, port, method, weight }: Destination): string =>
-  `${address} ${port} method ${method} weight ${weight}`;
+const text = ({ address, port, method, weight, upperThreshold = 0 }: Destination): string =>
+  `${address} ${port} method ${method} weight ${weight} threshold ${upperThreshold}`;

@@ -846,7 +846,7 @@ export interface LoadBalancerSpec {
     /**
      * How IPVS chooses a pod. Only mh, the default, picks the same pod on every node; with another one flows break when their address moves.
      */
-    scheduler?: "mh" | "sh" | "rr" | "wrr" | "lc" | "wlc";
+    scheduler?: "mh" | "sh" | "dh" | "rr" | "wrr" | "lc" | "wlc" | "sed" | "nq";
     /**
      * How a node sends to a pod of another node. The default is ipip; gre and gue are not supported yet and are refused.
      */

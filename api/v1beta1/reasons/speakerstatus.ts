@@ -181,6 +181,13 @@ export const SPEAKER_REASONS = {
     when: "An annotation of a Service asks for something that cannot be done as it is written, so that is left out; the Service is served.",
     advice: "Correct the annotation that the message names.",
   },
+  AffinityIgnored: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "A Service asks for sessionAffinity ClientIP, and its scheduler does not look at the client.",
+    advice:
+      "Take one of the two away: the scheduler mh, the default, keeps a client with its pod, and so does sh.",
+  },
   AllFailing: {
     under: ["AllServed"],
     events: ["Service"],

@@ -1,0 +1,26 @@
+/** How a Service asks to be forwarded otherwise than the LoadBalancer says, by annotations of a tenant. Pure. */
+import { ANNOTATION_LOWER_THRESHOLD, ANNOTATION_SCHEDULER, ANNOTATION_UPPER_THRESHOLD } from "#api/names.ts";
+import { SCHEDULERS } from "#api/scheduler.ts";
+import { type Annotations, fieldOf, integerText } from "./annotation.ts";
+import { UnusableError, word } from "./usable.ts";
+import type { Thresholds } from "./view.ts";
+
+/** Connections of one pod. */
+const MOST = 1_000_000;
+
+/** undefined: that of the LoadBalancer. Throws UnusableError. */
+export function schedulerOf(annotations: Annotations): string | undefined {
+  const given = annotations[ANNOTATION_SCHEDULER];
+  return given === undefined ? undefined : word(...SCHEDULERS)(given, fieldOf(ANNOTATION_SCHEDULER));
+}
+
+/** undefined: as many as come. Throws UnusableError. */
+export function thresholdsOf(annotations: Annotations): Thresholds | undefined {
+  const [high, low] = [annotations[ANNOTATION_UPPER_THRESHOLD], annotations[ANNOTATION_LOWER_THRESHOLD]];
+  if (high === undefined && low === undefined) return undefined;
+  const upper = integerText(1, MOST)(high, fieldOf(ANNOTATION_UPPER_THRESHOLD));
+  const lower = low === undefined ? 0 : integerText(1, MOST)(low, fieldOf(ANNOTATION_LOWER_THRESHOLD));
+  if (lower > upper)
+    throw new UnusableError(fieldOf(ANNOTATION_LOWER_THRESHOLD), low, `at most the upper one, ${upper}`);
+  return { upper, lower };
+}
