@@ -294,6 +294,7 @@ test("defaults appear", async () => {
     controllerReplicas: 2,
     logLevel: "info",
     metricsAccess: "Token",
+    consoleAccess: "Off",
     forwarding: { mode: "IPVS", scheduler: "mh", tunnel: "ipip", returnPath: "Direct" },
   });
 });

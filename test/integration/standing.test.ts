@@ -62,8 +62,8 @@ test("BGPPeer and BFDProfile say whether they are valid, in the webhook's words,
       BFDProfile: async () => said(await client.get(bfdProfiles, "r", namespace)),
     };
     const expected = {
-      BGPPeer: ["AllAdvertised=True", "Established=False", "Valid=True"],
-      BFDProfile: ["Valid=True"],
+      BGPPeer: ["AllAdvertised=True", "Established=False", "Ready=True", "Valid=True"],
+      BFDProfile: ["Ready=True", "Valid=True"],
     };
     for (const kind of ["BGPPeer", "BFDProfile"] as const) {
       await until(`${kind} to say so`, async () => (await read[kind]()).length === expected[kind].length);
