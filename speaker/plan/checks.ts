@@ -7,6 +7,7 @@ import type { HealthCheck, Place } from "../known/view.ts";
 import type { LeftOut } from "./claims.ts";
 import { type ServedPort, type ServiceEndpoints, usability } from "./endpoints.ts";
 import type { ServiceChanges, Services } from "./services.ts";
+import { withKeys } from "./sorted-keys.ts";
 
 export interface CheckedEndpoint {
   readonly key: string;
@@ -37,6 +38,10 @@ export class Checks {
   /** Id of a port -> the Services that claim it, of those that ask for it: mostly one. */
   readonly #byId = new Map<number, ReadonlySet<string>>();
   readonly #ids = new Map<string, readonly number[]>();
+  /** Namespace -> its Services with endpoints here, sorted. */
+  readonly #byNamespace = new Map<string, readonly string[]>();
+  /** Endpoints of all of them. */
+  #total = 0;
   #list = NONE;
   #unchecked = { count: 0, services: NOBODY };
 
@@ -71,13 +76,22 @@ export class Checks {
       const next =
         endpoints === undefined || check === undefined ? undefined : checkedOf(endpoints, check, node);
       isSame &&= JSON.stringify(before ?? NONE) === JSON.stringify(next ?? NONE);
-      if (endpoints === undefined || next === undefined) continue;
-      this.#kept.set(key, next);
-      const ids = endpoints.ports.flatMap(({ id }) => id ?? []);
-      this.#ids.set(key, ids);
-      for (const id of ids) this.#byId.set(id, new Set([...this.servicesOf(id), key]));
+      if (endpoints !== undefined && next !== undefined)
+        this.#keep(
+          key,
+          next,
+          endpoints.ports.flatMap(({ id }) => id ?? []),
+        );
     }
     if (!isSame) this.#choose();
+  }
+
+  #keep(key: string, own: readonly CheckedEndpoint[], ids: readonly number[]): void {
+    this.#kept.set(key, own);
+    this.#ids.set(key, ids);
+    for (const id of ids) this.#byId.set(id, new Set([...this.servicesOf(id), key]));
+    this.#total += own.length;
+    if (own.length > 0) this.#place(key, true);
   }
 
   #forget(key: string): void {
@@ -86,40 +100,43 @@ export class Checks {
       if (others.size === 0) this.#byId.delete(id);
       else this.#byId.set(id, others);
     }
+    this.#total -= this.#kept.get(key)?.length ?? 0;
+    this.#place(key, false);
     this.#ids.delete(key);
     this.#kept.delete(key);
   }
 
-  /** Namespaces in turn, so that none takes the place of the others. */
+  #place(key: string, isThere: boolean): void {
+    const [namespace = ""] = key.split("/");
+    const [added, removed] = isThere ? [new Set([key]), NOBODY] : [NOBODY, new Set([key])];
+    const keys = withKeys(this.#byNamespace.get(namespace) ?? [], added, removed);
+    if (keys.length === 0) this.#byNamespace.delete(namespace);
+    else this.#byNamespace.set(namespace, keys);
+  }
+
+  *#endpointsOf(keys: readonly string[]): Generator<CheckedEndpoint, undefined> {
+    for (const key of keys) yield* this.#kept.get(key) ?? NONE;
+  }
+
+  /** Namespaces in turn, so that none takes the place of the others. It ends when there is no more room. */
   #choose(): void {
-    const queues = new Map<string, CheckedEndpoint[]>();
-    for (const key of [...this.#kept.keys()].sort()) {
-      const [namespace = ""] = key.split("/");
-      const queue = queues.get(namespace) ?? [];
-      queues.set(namespace, queue);
-      for (const endpoint of this.#kept.get(key) ?? NONE) queue.push(endpoint);
-    }
+    const inOrder = [...this.#byNamespace].sort(([a], [b]) => (a < b ? -1 : 1));
+    let queues = inOrder.map(([, keys]) => this.#endpointsOf(keys));
     const list: CheckedEndpoint[] = [];
     const services = new Set<string>();
-    let [rate, count] = [0, 0];
-    for (let turn = 0, isLeft = true; isLeft; turn += 1) {
-      isLeft = false;
-      for (const queue of queues.values()) {
-        const endpoint = queue[turn];
-        if (endpoint === undefined) continue;
-        isLeft = true;
-        const own = 1_000 / endpoint.check.intervalMs;
-        if (list.length >= MOST_CHECKED || rate + own > MOST_A_SECOND) {
-          count += 1;
-          if (services.size < MOST_NAMED) services.add(endpoint.service);
-        } else {
-          rate += own;
-          list.push(endpoint);
-        }
-      }
+    let rate = 0;
+    while (queues.length > 0 && services.size === 0) {
+      queues = queues.filter((queue) => {
+        const { value: endpoint } = queue.next();
+        if (endpoint === undefined) return false;
+        rate += 1_000 / endpoint.check.intervalMs;
+        if (list.length < MOST_CHECKED && rate <= MOST_A_SECOND) list.push(endpoint);
+        else if (services.size < MOST_NAMED) services.add(endpoint.service);
+        return true;
+      });
     }
     this.#list = list;
-    this.#unchecked = { count, services };
+    this.#unchecked = { count: this.#total - list.length, services };
   }
 }
 
