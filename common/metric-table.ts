@@ -290,6 +290,14 @@ export const METRICS = {
     labels: { kind: "`virtualServers`, `realServers`, `routes` or `elements`" },
     meaning: "What this node programs into the kernel.",
   },
+  genkan_checked_endpoints: {
+    type: "gauge",
+    unit: "endpoints",
+    shownBy: "speaker",
+    labels: { state: "`passing` or `failing`" },
+    meaning:
+      "Endpoints of this node that it checks because their Services ask for it. It is missing where it checks none.",
+  },
   genkan_forwarding_turned_away_packets_total: {
     type: "counter",
     unit: "packets",

@@ -146,6 +146,7 @@ export function assemble(world: World): Assembled {
     gossip,
     routing: () => routing.report(),
     forwarder,
+    health,
     sources,
     loop,
     clock: world.clock,

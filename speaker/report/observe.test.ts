@@ -26,6 +26,7 @@ const SESSION: SessionReport = {
 function world({ isWorkerDead = false } = {}) {
   const metrics = createMetrics({ role: "speaker", version: "test" });
   let sessions: SessionReport[] = [];
+  let checked = 0;
   const parts = {
     announcer: {
       held: () => new Map(),
@@ -50,6 +51,7 @@ function world({ isWorkerDead = false } = {}) {
     },
     routing: () => ({ sessions, withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined }),
     forwarder: { counts: () => ({ ...NO_COUNTS, turnedAway: { tunnel_content: 7 } }) },
+    health: { describe: () => ({ checked, failing: [{}] }) },
     sources: { services: new Map(), reports: () => [] },
     loop: { passes: 0, failures: 0 },
     clock: new FakeClock(),
@@ -57,6 +59,9 @@ function world({ isWorkerDead = false } = {}) {
   observe(metrics, parts as unknown as Parameters<typeof observe>[1]);
   return {
     page: () => metrics.page(),
+    check: (count: number) => {
+      checked = count;
+    },
     text: async () => (await metrics.page()).split("\n").filter((line) => line.startsWith("genkan_bgp")),
     show: (...next: SessionReport[]) => {
       sessions = next;
@@ -137,4 +142,17 @@ test("gossip: what is thought of others, and what was not believed", async () =>
     'genkan_gossip_dropped_total{reason="forged"} 4',
   ])
     assert.ok(lines.includes(line), `${line} in\n${lines.join("\n")}`);
+});
+
+test("endpoints that are checked, and nothing where none is", async () => {
+  const { page, check } = world();
+  const lines = async () => (await page()).split("\n").filter((line) => line.startsWith("genkan_checked"));
+  assert.deepEqual(await lines(), []);
+  check(3);
+  assert.deepEqual(await lines(), [
+    'genkan_checked_endpoints{state="failing"} 1',
+    'genkan_checked_endpoints{state="passing"} 2',
+  ]);
+  check(0);
+  assert.deepEqual(await lines(), []);
 });

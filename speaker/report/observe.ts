@@ -7,7 +7,7 @@ import type { GossipThread } from "../gossip/gossip.ts";
 import type { Sources } from "../known/sources.ts";
 import type { Announcer } from "../layer2/announcer.ts";
 import type { ResponderCounts } from "../layer2/messages.ts";
-import type { Forwarder } from "../parts.ts";
+import type { Checking, Forwarder } from "../parts.ts";
 import type { RoutingReport } from "../routing.ts";
 
 export function observe(
@@ -17,6 +17,7 @@ export function observe(
     gossip: Pick<GossipThread, "view" | "counts">;
     routing: () => RoutingReport;
     forwarder: Pick<Forwarder, "counts">;
+    health: Pick<Checking, "describe">;
     sources: Sources;
     loop: Loop;
     clock: Clock;
@@ -42,6 +43,7 @@ export function observe(
     for (const kind of ["virtualServers", "realServers", "routes", "elements"] as const) {
       metrics.set("genkan_forwarding_objects", { kind }, counts[kind]);
     }
+    observeChecks(metrics, parts.health.describe());
     for (const [reason, packets] of Object.entries(counts.turnedAway)) {
       metrics.total("genkan_forwarding_turned_away_packets_total", { reason }, packets);
     }
@@ -53,6 +55,13 @@ export function observe(
       metrics.total("genkan_api_errors_total", { resource }, api.errors);
     }
   });
+}
+
+function observeChecks(metrics: Metrics, { checked, failing }: ReturnType<Checking["describe"]>): void {
+  metrics.clear("genkan_checked_endpoints");
+  if (checked === 0) return;
+  metrics.set("genkan_checked_endpoints", { state: "failing" }, failing.length);
+  metrics.set("genkan_checked_endpoints", { state: "passing" }, checked - failing.length);
 }
 
 function observeAnswers(metrics: Metrics, counts: ResponderCounts): void {

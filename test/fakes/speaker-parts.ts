@@ -3,19 +3,30 @@ import { silentLogger } from "#common/log.ts";
 import type { BgpPlan } from "#speaker/bgp/plan.ts";
 import { type ForwardingInput, NO_COUNTS, type Refusal } from "#speaker/forwarding/types.ts";
 import { Pools } from "#speaker/known/pools.ts";
-import {
-  ALL_WELL,
-  type LoadBalancerView,
-  type NodeView,
-  type PeerView,
-  type PoolView,
-  type ServiceView,
-  type SliceView,
+import type {
+  HealthView,
+  LoadBalancerView,
+  NodeView,
+  PeerView,
+  Place,
+  PoolView,
+  ServiceView,
+  SliceView,
 } from "#speaker/known/view.ts";
 import type { Announcement, LinkProblem } from "#speaker/layer2/messages.ts";
 import type { Judgement } from "#speaker/membership/liveness.ts";
 import { Owners } from "#speaker/ownership/owners.ts";
-import type { Attractor, Forwarder, Knowledge, Links, Members, Router, Wanted } from "#speaker/parts.ts";
+import type {
+  Attractor,
+  Checking,
+  Forwarder,
+  Knowledge,
+  Links,
+  Members,
+  Router,
+  Wanted,
+} from "#speaker/parts.ts";
+import type { CheckedEndpoint } from "#speaker/plan/checks.ts";
 import { SpeakerEvents } from "#speaker/report/events.ts";
 import type { Status } from "#speaker/report/status.ts";
 import { Reporting } from "#speaker/reporting.ts";
@@ -78,6 +89,32 @@ export class FakeMembers implements Members {
   meet(): void {}
   publish: Members["publish"] = ({ isReady }) => void this.published.push(isReady);
   unusable = (): [] => [];
+}
+
+/** Checks: what fails is what the test says. */
+export class FakeHealth implements Checking {
+  checked: readonly CheckedEndpoint[] = [];
+  readonly #failing = new Set<string>();
+  #changed = new Set<number>();
+
+  set(endpoints: readonly CheckedEndpoint[]): void {
+    this.checked = endpoints;
+  }
+
+  fail({ id, address, port }: Place): void {
+    this.#failing.add(`${id} ${address} ${port}`);
+    this.#changed.add(id);
+  }
+
+  takeView(): HealthView {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return { changed, isFailing: ({ id, address, port }) => this.#failing.has(`${id} ${address} ${port}`) };
+  }
+
+  describe(): { readonly checked: number; readonly failing: readonly object[] } {
+    return { checked: this.checked.length, failing: [] };
+  }
 }
 
 /** Layer 2: what is announced is what was asked for. */
@@ -240,7 +277,7 @@ export function fakeParts(node: string) {
     isMember: () => true,
     onChange: () => undefined,
   });
-  const health = { takeView: () => ALL_WELL, set() {}, describe: () => ({ checked: 0, failing: [] }) };
+  const health = new FakeHealth();
   const shared = { node, knowledge, members, owners, health, monitor, attractor, router, forwarder, probe };
   const parts: SpeakerParts = {
     ...{ ...shared, clock },
