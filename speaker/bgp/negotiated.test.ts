@@ -134,6 +134,20 @@ describe("whose OPEN is refused", () => {
     ["a hold time of 2 s", {}, peer({ holdTimeSeconds: 2 }), 6],
     ["a hold time of 3 s", {}, peer({ holdTimeSeconds: 3 }), undefined],
     ["no family in common", { families: ["IPv6"] }, peer(), 7],
+    ["a role that fits", { role: "Customer" }, peer({}, { roles: [0] }), undefined],
+    ["peers of each other", { role: "Peer" }, peer({}, { roles: [4] }), undefined],
+    ["a route server's client", { role: "RouteServerClient" }, peer({}, { roles: [1] }), undefined],
+    ["one that says no role", { role: "Provider" }, peer(), undefined],
+    ["a role where we have none", {}, peer({}, { roles: [3] }), undefined],
+    ["a role that does not fit (RFC 9234)", { role: "Customer" }, peer({}, { roles: [3] }), 11],
+    ["a role that nobody knows", { role: "Customer" }, peer({}, { roles: [9] }), 11],
+    ["two roles", { role: "Customer" }, peer({}, { roles: [0, 3] }), 11],
+    [
+      "a role in our own AS",
+      { role: "Customer", peerAsn: "internal" },
+      peer({ asn: 65_000 }, { roles: [3] }),
+      undefined,
+    ],
   ];
   for (const [what, own, theirs, subcode] of cases) {
     test(`${what}: ${subcode === undefined ? "taken" : `2/${subcode}`}`, () => {

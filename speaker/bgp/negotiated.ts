@@ -1,5 +1,6 @@
 /** What two OPENs have in common, and why one of them is refused (RFC 4271 section 6.2). Pure. */
 import type { Family } from "#api/address.ts";
+import { checkRoles, marksOnlyToCustomer, roleNumber } from "./role.ts";
 import type { PeerSettings } from "./types.ts";
 import { type Capabilities, familyCapability, type GracefulRestart } from "./wire/capability.ts";
 import { BgpError, ErrorCode, OpenError } from "./wire/error.ts";
@@ -20,6 +21,8 @@ export interface Negotiated {
   readonly enhancedRouteRefresh: boolean;
   /** The peer takes IPv4 prefixes with IPv6 next hops. */
   readonly extendedNextHop: boolean;
+  /** Routes are told with the attribute OTC. */
+  readonly marksOnlyToCustomer: boolean;
   /** The peer's, where both sides can. */
   readonly gracefulRestart: GracefulRestart | undefined;
 }
@@ -36,7 +39,7 @@ const LONGEST_RESTART_SECONDS = 4_095;
 
 /** `isRestarting`: this is the first session since the process started. */
 export function ownOpen(settings: PeerSettings, isRestarting: boolean): Open {
-  const { families, gracefulRestart, restartTimeMs = RESTART_TIME_MS } = settings;
+  const { families, role, gracefulRestart, restartTimeMs = RESTART_TIME_MS } = settings;
   const capabilities: Capabilities = {
     families,
     asn: settings.localAsn,
@@ -44,6 +47,7 @@ export function ownOpen(settings: PeerSettings, isRestarting: boolean): Open {
     enhancedRouteRefresh: true,
     extendedMessage: true,
     extendedNextHop: families.includes("IPv4"),
+    ...(role !== undefined && { roles: [roleNumber(role)] }),
     ...(gracefulRestart && {
       gracefulRestart: {
         isRestarting,
@@ -81,6 +85,7 @@ export function negotiate(settings: PeerSettings, own: Open, peer: Open): Negoti
     const missed = Buffer.concat(settings.families.map(familyCapability));
     throw new BgpError(ErrorCode.open, OpenError.capability, detail, missed);
   }
+  if (!isInternal) checkRoles(settings.role, peer.capabilities.roles ?? []);
   const holdTimeMs = Math.min(own.holdTimeSeconds, peer.holdTimeSeconds) * 1_000;
   return {
     remoteAsn: peer.asn,
@@ -93,6 +98,7 @@ export function negotiate(settings: PeerSettings, own: Open, peer: Open): Negoti
     extendedMessage: peer.capabilities.extendedMessage,
     enhancedRouteRefresh: peer.capabilities.enhancedRouteRefresh,
     extendedNextHop: peer.capabilities.extendedNextHop,
+    marksOnlyToCustomer: !isInternal && marksOnlyToCustomer(settings.role),
     gracefulRestart: settings.gracefulRestart ? peer.capabilities.gracefulRestart : undefined,
   };
 }

@@ -149,6 +149,7 @@ function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
     ...(peer.link === undefined ? {} : { link: peer.link }),
     ...(peer.restartTimeMs === undefined ? {} : { restartTimeMs: peer.restartTimeMs }),
     ...(peer.maximumPrefixes === undefined ? {} : { maximumPrefixes: peer.maximumPrefixes }),
+    ...(peer.role === undefined ? {} : { role: peer.role }),
     ...(peer.keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs: peer.keepaliveTimeMs }),
     ...(peer.sourceAddress === undefined ? {} : { sourceAddress: canonicalAddress(peer.sourceAddress) }),
     ...(password === undefined ? {} : { password }),

@@ -21,6 +21,7 @@ const NEGOTIATED: Negotiated = {
   enhancedRouteRefresh: false,
   extendedNextHop: false,
   gracefulRestart: undefined,
+  marksOnlyToCustomer: false,
 };
 const context = (more: Partial<Negotiated> = {}, rest: Partial<RibContext> = {}): RibContext => ({
   negotiated: { ...NEGOTIATED, ...more },
@@ -63,6 +64,17 @@ const withdrawn = ({ updates }: Told): string[][] =>
   updates.flatMap(({ withdrawn: all }) => all.map(({ prefixes }) => [...prefixes]));
 const ends = ({ updates }: Told): (string | undefined)[] =>
   updates.map(({ endOfRib }) => endOfRib).filter((family) => family !== undefined);
+
+test("routes for customers and peers say so, by our AS number; updates to others do not (RFC 9234 section 5)", () => {
+  for (const marksOnlyToCustomer of [true, false]) {
+    const rib = new AdjRibOut(context({ marksOnlyToCustomer }));
+    rib.advertise([path("10.0.0.1/32"), path("fd00::1/128")]);
+    const marks = drain(rib)
+      .updates.filter(({ announced: all }) => all.length > 0)
+      .map(({ attributes }) => attributes.onlyToCustomer);
+    assert.deepEqual(marks, marksOnlyToCustomer ? [4_200_000_100, 4_200_000_100] : [undefined, undefined]);
+  }
+});
 
 describe("the first table", () => {
   test("equal attributes share an UPDATE, then each family's end", () => {

@@ -319,6 +319,7 @@ export class AdjRibOut {
       // RFC 6793 section 4.2.2: AS_PATH says AS_TRANS to a peer without 4-octet numbers.
       ...(needsAs4 && { as4Path: path }),
       ...(largeCommunities.length > 0 && { largeCommunities }),
+      ...(negotiated.marksOnlyToCustomer && { onlyToCustomer: localAsn }),
     };
     const bytes = encodeAttributes(attributes, negotiated);
     this.#encoded.set(key, bytes);

@@ -1,6 +1,7 @@
 /** What the BGP side is asked for, and what it says of itself. Types only. */
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
+import type { Role } from "#api/role.ts";
 import type { Password } from "../known/password.ts";
 
 /** How far away the peer may be. */
@@ -33,6 +34,8 @@ export interface PeerSettings {
   /** How long the peer is asked to keep our routes while the speaker is replaced; 30 s when not given. */
   readonly restartTimeMs?: number;
   readonly families: readonly Family[];
+  /** What we are to the peer (RFC 9234); to eBGP peers only. */
+  readonly role?: Role;
   /** More prefixes than these end the session; undefined: no number of them does. */
   readonly maximumPrefixes?: number;
   /** This node's addresses: next hops of the family that is not the connection's own. */

@@ -2,6 +2,7 @@
 import { type LargeCommunity, parseCommunity } from "#api/community.ts";
 import { parseDuration } from "#api/duration.ts";
 import { DEFAULT_BFD_INTERVAL_MS } from "#api/names.ts";
+import { ROLES } from "#api/role.ts";
 import { LONGEST_PASSWORD } from "#api/v1beta1/admission/bgppeer.ts";
 import type { BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
 import { Password } from "./password.ts";
@@ -87,6 +88,7 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
       passwordSecret: optional(text)(secret, "spec.passwordSecret.name"),
       ttlSecurityHops: read(optional(integer(1, 254)), "ttlSecurityHops"),
       bfdProfile: read(optional(text), "bfdProfile") || undefined,
+      role: read(optional(word(...ROLES)), "role"),
       bfdMultihop: read(optional(flag), "bfdMultiHop"),
     }),
   };

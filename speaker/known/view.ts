@@ -2,6 +2,7 @@
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
 import type { ForwardingIds } from "#api/forwarding-ids.ts";
+import type { Role } from "#api/role.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
 import type { Protocol } from "../forwarding/types.ts";
 import type { Departure } from "./departure.ts";
@@ -172,6 +173,8 @@ export interface PeerView {
   /** How long the router is asked to keep routes over a restart. */
   readonly restartTimeMs?: number;
   readonly isDualStack: boolean;
+  /** What we are to the router (RFC 9234). */
+  readonly role?: Role;
 }
 
 /** A BFDProfile with its defaults filled in. */

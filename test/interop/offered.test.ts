@@ -1,4 +1,4 @@
-/** What routers offer that no speaker here has: ADD-PATH, long-lived graceful restart, roles. It is passed over. */
+/** What routers offer that no speaker here has (ADD-PATH, long-lived graceful restart), and roles, which a field may ask for. */
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -55,6 +55,34 @@ test(
       throw new Error(error);
     };
     await until("the refusal's name", words, { deadlineMs: 30_000, everyMs: 200 });
+  },
+);
+
+test(
+  "roles that fit have the session, and routes to a customer are marked (RFC 9234 sections 4 and 5)",
+  TIMEOUT,
+  async () => {
+    const session = sessionNamed("frr-eBGP-IPv4-plain");
+    const { address } = session.device;
+    await using lab = await Lab.start("gkr", session);
+    await lab.configure(`neighbor ${address} local-role customer strict-mode`);
+    await lab.want([plain(PREFIX)], { role: "Provider" });
+    await lab.established();
+    await lab.shows([PREFIX]);
+    const { paths = [] } = await lab.frr.json<{ paths?: { otc?: number }[] }>(
+      `show bgp ipv4 unicast ${PREFIX} json`,
+    );
+    assert.deepEqual(
+      paths.map(({ otc }) => otc),
+      [session.device.asn],
+    );
+    await lab.want([plain(PREFIX)], { role: "Customer" });
+    const words = async (): Promise<boolean> => {
+      const error = (await lab.device.sessions())[0]?.lastError ?? "";
+      if (error.includes("roleMismatch")) return true;
+      throw new Error(error);
+    };
+    await until("the mismatch to be named", words, { deadlineMs: 30_000, everyMs: 200 });
   },
 );
 

@@ -169,6 +169,13 @@ function multihopOnlyWithEbgp(peer: BGPPeer): Fault[] {
   return [fault("spec.ebgpMultiHop", `true: not with iBGP (${why})`)];
 }
 
+/** RFC 9234 section 4.1: within one AS nobody is anybody's customer. */
+function roleOnlyWithEbgp(peer: BGPPeer): Fault[] {
+  const { role } = peer.spec;
+  if (role === undefined || !isInternal(peer)) return [];
+  return [fault("spec.role", `${role}: only a router of another AS has one, and this one is of our own`)];
+}
+
 function hopLimitWithoutMultihop({ spec }: BGPPeer): Fault[] {
   if (spec.ttlSecurityHops === undefined || spec.ebgpMultiHop !== true) return [];
   return [
@@ -301,6 +308,7 @@ export const BGPPEER_RULES: readonly Rule[] = [
   secretInOurNamespace,
   multihopOnlyWithEbgp,
   hopLimitWithoutMultihop,
+  roleOnlyWithEbgp,
   onePeerPerRouter,
   sameMyAsn,
   sameRouterId,

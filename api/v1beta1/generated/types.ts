@@ -578,6 +578,10 @@ export interface BGPPeerSpec {
    */
   gracefulRestartTime?: string;
   /**
+   * What we are to the router, of another AS (RFC 9234). It is told, and a router that says a role which does not fit gets no session: Customer fits Provider, RouteServerClient fits RouteServer, Peer fits Peer. As Provider, RouteServer or Peer our routes are marked, so that the router tells them to its customers only. Unset, no role is told, and any is taken.
+   */
+  role?: "Provider" | "RouteServer" | "RouteServerClient" | "Customer" | "Peer";
+  /**
    * Exchange IPv4 and IPv6 routes over this session. With false, the default, only those of peerAddress' family. Sessions with interface always exchange both.
    */
   dualStackAddressFamily?: boolean;

@@ -1,5 +1,5 @@
 /**
- * Path attributes (RFC 4271 section 5, RFC 1997, 4360, 4456, 4760, 6793, 8092): one table of what each one is, how it is
+ * Path attributes (RFC 4271 section 5, RFC 1997, 4360, 4456, 4760, 6793, 8092, 9234): one table of what each one is, how it is
  * read and written, and what becomes of a route whose attribute is broken (RFC 7606 section 7).
  */
 import { type Family, formatAddress, parseAddress } from "#api/address.ts";
@@ -41,6 +41,8 @@ export interface PathAttributes {
   /** What AS_PATH has no room for between speakers with 2-octet numbers (RFC 6793). */
   as4Path?: readonly Segment[];
   largeCommunities?: readonly LargeCommunity[];
+  /** OTC (RFC 9234 section 5): the AS number of who told it downwards or sideways first. */
+  onlyToCustomer?: number;
   /** undefined inside: a family that we do not speak. */
   mpReach?: MpReach;
   mpUnreach?: MpUnreach;
@@ -157,6 +159,7 @@ export const ATTRIBUTES: Descriptors = {
       ),
     encode: (communities) => Buffer.concat(communities.flatMap((community) => community.map(u32be))),
   },
+  onlyToCustomer: u32(35, "OTC", OPTIONAL | TRANSITIVE),
   mpReach: {
     code: 14,
     title: "MP_REACH_NLRI",

@@ -9,6 +9,7 @@ const CapabilityCode = {
   routeRefresh: 2,
   extendedNextHop: 5,
   extendedMessage: 6,
+  role: 9,
   gracefulRestart: 64,
   fourOctetAsn: 65,
   enhancedRouteRefresh: 70,
@@ -38,6 +39,8 @@ export interface Capabilities {
   /** IPv4 prefixes with IPv6 next hops (RFC 8950). */
   readonly extendedNextHop: boolean;
   readonly gracefulRestart?: GracefulRestart;
+  /** Numbers of its role (RFC 9234 section 4.1): one, but for a peer that contradicts itself. None: it says none. */
+  readonly roles?: readonly number[];
 }
 
 const NEXT_HOP_IPV6 = Buffer.concat([u16be(AFI.IPv4), u16be(SAFI_UNICAST), u16be(AFI.IPv6)]);
@@ -64,6 +67,7 @@ export function encodeCapabilities(capabilities: Capabilities): Buffer {
   if (capabilities.routeRefresh) add(CapabilityCode.routeRefresh);
   if (capabilities.extendedNextHop) add(CapabilityCode.extendedNextHop, NEXT_HOP_IPV6);
   if (capabilities.extendedMessage) add(CapabilityCode.extendedMessage);
+  for (const role of capabilities.roles ?? []) add(CapabilityCode.role, Buffer.from([role]));
   if (gracefulRestart !== undefined)
     add(CapabilityCode.gracefulRestart, encodeGracefulRestart(gracefulRestart));
   if (asn !== undefined) add(CapabilityCode.fourOctetAsn, u32be(asn));
@@ -105,6 +109,9 @@ export function decodeCapabilities(bytes: Buffer): Capabilities {
         break;
       case CapabilityCode.gracefulRestart:
         found.gracefulRestart = decodeGracefulRestart(field);
+        break;
+      case CapabilityCode.role:
+        found.roles = [...(found.roles ?? []), field.u8("role")];
         break;
       case CapabilityCode.fourOctetAsn:
         found.asn = field.u32("4-octet AS number");
