@@ -101,16 +101,15 @@ test("a pool's status has counts within what JSON holds, and is written only whe
     assignedIPv6: 0,
     availableIPv4: 5,
     availableIPv6: Number.MAX_SAFE_INTEGER,
-    conditions: [
-      {
-        type: "Valid",
-        status: "True",
-        reason: "Accepted",
-        message: "",
-        observedGeneration: 3,
-        lastTransitionTime: "2026-11-21T00:00:00Z",
-      },
-    ],
+    observedGeneration: 3,
+    conditions: ["Ready", "Valid"].map((type) => ({
+      type,
+      status: "True",
+      reason: "Accepted",
+      message: "",
+      observedGeneration: 3,
+      lastTransitionTime: "2026-11-21T00:00:00Z",
+    })),
   });
   assert.equal(planPoolStatus(status, facts, new Date()), undefined);
   const refused = { ...facts, faults: [{ field: "spec.addresses[0]", message: "no" }] };
