@@ -5,6 +5,7 @@ import { bundle as gather } from "#cli/bundle/bundle.ts";
 import type { ClusterWriter } from "#cli/cluster.ts";
 import type { Client } from "#cli/explain/client.ts";
 import * as explaining from "#cli/explain/command.ts";
+import * as remembering from "#cli/history/command.ts";
 import { listOwners } from "#cli/list/owners.ts";
 import { listPools } from "#cli/list/pools.ts";
 import { listServices } from "#cli/list/services.ts";
@@ -56,6 +57,10 @@ export async function explain(
   client: Client | undefined,
 ): Promise<Answer> {
   return explaining.explain(await read(from, ...OF_PLANS, "speakers", "leases"), service, client);
+}
+
+export async function history(from: ReadOptions, service: string): Promise<Answer> {
+  return remembering.history(await read(from, "services", "speakers", "leases"), service);
 }
 
 /** With what the others answer. */

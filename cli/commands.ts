@@ -73,6 +73,8 @@ function clientOf(text: string): Client {
   return client;
 }
 
+const keyOfName = (service: string): string => (service.includes("/") ? service : `default/${service}`);
+
 /** Loaded only where a cluster is read: controller and speaker stand behind it. */
 const answers = () => import("#cli/answers.ts");
 
@@ -135,9 +137,13 @@ export function addClusterCommands(program: Command, shell: Shell): readonly str
   addWatched<ExplainFlags>(
     "explain <service>",
     "Explain the way from a Service's address to its pods: exit code 1 if a step of it is broken.",
-    async (from, { from: client }, service) =>
-      (await answers()).explain(from, service.includes("/") ? service : `default/${service}`, client),
+    async (from, { from: client }, service) => (await answers()).explain(from, keyOfName(service), client),
   ).option("--from <client>", "also say which pod a connection from ADDRESS:PORT goes to", clientOf);
+  add(
+    "history <service>",
+    "List which node answered for a Service's addresses by layer 2 when, how long, and why.",
+    async (from, _, service) => (await answers()).history(from, keyOfName(service)),
+  );
   add<PlanFlags>(
     "plan",
     "Say what a change would do to the cluster: exit code 2 if something moves, 1 if it would be refused.",

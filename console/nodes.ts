@@ -106,7 +106,7 @@ function common(session: Reported, protocol: SessionLine["protocol"], up: string
 export interface Move {
   readonly address: string;
   readonly service?: string;
-  /** That has it now. */
+  /** That it came to. */
   readonly node: string;
   readonly since: string;
   readonly reason: string;
@@ -124,22 +124,23 @@ export function movesByMinute(moves: readonly Move[], at: Date, minutes: number)
   return counts;
 }
 
-/** The last move of each address of layer 2, as its owner reports it: the youngest first. */
+/** When addresses of layer 2 came to a node, as the nodes' own records say: the youngest first. */
 export function movesOf({ speakers }: Snapshot<"speakers">): readonly Move[] {
   return speakers
     .flatMap(({ metadata, status }) =>
-      (status?.addresses ?? []).flatMap(({ address, service, since, reason }) =>
-        since === undefined
-          ? []
-          : [
-              {
-                address,
-                ...(service !== undefined && { service }),
-                node: metadata.name,
-                since,
-                reason: reason ?? "",
-              },
-            ],
+      [...(status?.addresses ?? []), ...(status?.formerAddresses ?? [])].flatMap(
+        ({ address, service, since, reason }) =>
+          since === undefined
+            ? []
+            : [
+                {
+                  address,
+                  ...(service !== undefined && { service }),
+                  node: metadata.name,
+                  since,
+                  reason: reason ?? "",
+                },
+              ],
       ),
     )
     .sort((a, b) => (a.since > b.since ? -1 : 1));

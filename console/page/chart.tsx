@@ -48,7 +48,7 @@ export function Chart({ at, minutes }: { readonly at: string; readonly minutes: 
       ref={place}
       class="chart"
       role="img"
-      aria-label={`Addresses that came to their node in the last ${minutes.length} minutes: ${all}`}
+      aria-label={`Addresses that came to a node in the last ${minutes.length} minutes: ${all}`}
     />
   );
 }

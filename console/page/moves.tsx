@@ -1,4 +1,4 @@
-/** Which addresses came to their node when, and why. */
+/** Which addresses came to which node when, and why. */
 import type { MovesAnswer } from "#console/answers.ts";
 import type { Move } from "#console/nodes.ts";
 import { ago } from "./ago.ts";
@@ -19,9 +19,9 @@ export const MovesView = (props: ViewProps) => (
   <List
     {...props}
     path="api/moves"
-    caption="The last move of each address of layer 2, the youngest first"
+    caption="Moves of addresses of layer 2, the youngest first"
     columns={MOVES}
-    keyOf={({ address, node }) => `${address} ${node}`}
+    keyOf={({ address, node, since }) => [address, node, since].join()}
     head={(answer) => {
       const { at, minutes } = answer as MovesAnswer;
       return <Chart at={at} minutes={minutes} />;

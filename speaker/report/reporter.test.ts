@@ -8,8 +8,11 @@ import { fixedRandom } from "#test/fakes/random.ts";
 import { Reporter } from "./reporter.ts";
 import type { Status } from "./status.ts";
 
-const owning = (...addresses: string[]): Status =>
-  ({ node: "n1", addresses: addresses.map((address) => ({ address, service: "a/b", links: [] })) }) as Status;
+const awaiting = (...peers: string[]): Status => ({ node: "n1", formerSessions: peers });
+const owning = (...addresses: string[]): Status => ({
+  node: "n1",
+  addresses: addresses.map((address) => ({ address, service: "a/b", links: [] })),
+});
 
 interface Write {
   readonly status: Status;
@@ -69,17 +72,17 @@ describe("reporter", () => {
     const all = world();
     const { clock, writes, reporter, present, end } = all;
     await clock.advance(0);
-    reporter.report(owning("192.0.2.1"));
+    reporter.report(awaiting("tor"));
     await clock.advance(1_000);
     writes[0]?.land();
     await clock.advance(1_000);
-    reporter.report(owning());
+    reporter.report(awaiting());
     await clock.advance(1_000);
-    assert.equal(writes.length, 2, "the write of nothing owned is under way");
-    reporter.report(owning("192.0.2.1"));
+    assert.equal(writes.length, 2, "the write of nobody awaited is under way");
+    reporter.report(awaiting("tor"));
     await clock.advance(1_000);
     await landAll(all, 1);
-    assert.deepEqual(present(), owning("192.0.2.1"));
+    assert.deepEqual(present(), awaiting("tor"));
     const before = writes.length;
     await clock.advance(60_000);
     assert.equal(writes.length, before, "and nothing is written over and over");
@@ -98,31 +101,55 @@ describe("reporter", () => {
       const all = world();
       const { clock, writes, reporter, present, end } = all;
       await clock.advance(0);
-      reporter.report(owning("192.0.2.1"));
+      reporter.report(awaiting("tor"));
       await clock.advance(1_000);
       await landAll(all, 0);
-      reporter.report(owning());
+      reporter.report(awaiting());
       await clock.advance(1_000);
       writes[1]?.fail(error);
       writes[1]?.land();
-      reporter.report(owning("192.0.2.1"));
+      reporter.report(awaiting("tor"));
       await clock.advance(60_000);
       await landAll(all, 2);
-      assert.deepEqual(present(), owning("192.0.2.1"));
+      assert.deepEqual(present(), awaiting("tor"));
       await end();
     });
   }
+
+  test("what this node had before goes along with the addresses, also what an earlier process had", async () => {
+    const all = world();
+    const { clock, writes, reporter, present, end } = all;
+    await clock.advance(0);
+    reporter.report(owning("192.0.2.1", "192.0.2.2"));
+    await clock.advance(1_000);
+    await landAll(all, 0);
+    await reporter.readPresent();
+    reporter.report(owning("192.0.2.1"));
+    await clock.advance(10_000);
+    reporter.report(owning("192.0.2.1"));
+    await clock.advance(1_000);
+    await landAll(all, 1);
+    assert.deepEqual(
+      present()?.formerAddresses?.map(({ address, service }) => [address, service]),
+      [["192.0.2.2", "a/b"]],
+    );
+    const before = writes.length;
+    reporter.report(owning("192.0.2.1"));
+    await clock.advance(60_000);
+    assert.equal(writes.length, before);
+    await end();
+  });
 
   test("what somebody else did to it is put right after a while", async () => {
     const all = world();
     const { clock, writes, reporter, end } = all;
     await clock.advance(0);
-    reporter.report(owning("192.0.2.1"));
+    reporter.report(awaiting("tor"));
     await clock.advance(1_000);
     await landAll(all, 0);
     await clock.advance(1_300_000);
     assert.equal(writes.length, 2);
-    assert.deepEqual(writes[1]?.status, owning("192.0.2.1"));
+    assert.deepEqual(writes[1]?.status, awaiting("tor"));
     await landAll(all, 1);
     await end();
   });
@@ -139,7 +166,7 @@ describe("reporter", () => {
       },
     ];
     await clock.advance(0);
-    reporter.report({ ...owning(), conditions });
+    reporter.report({ ...awaiting(), conditions });
     await clock.advance(1_000);
     assert.equal(writes.length, 1);
     assert.deepEqual(reporter.conditions, conditions);

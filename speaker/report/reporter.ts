@@ -10,6 +10,7 @@ import { speakerStatuses } from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
 import { createLoop, type Loop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
+import { FormerAddresses } from "./former-addresses.ts";
 import { isNews, type Status } from "./status.ts";
 
 export interface ReporterOptions {
@@ -42,6 +43,7 @@ export class Reporter {
   #writtenAt = 0;
   /** The conditions that were wanted last. Their times are kept even while it is not known what is written. */
   #conditions: readonly Condition[] = [];
+  readonly #former = new FormerAddresses();
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -63,6 +65,7 @@ export class Reporter {
     const { client, node, namespace } = this.#options;
     const object = await client.get(speakerStatuses, node, namespace, { timeoutMs: WRITE_TIMEOUT_MS });
     this.#written = object?.status;
+    this.#former.inherit(object?.status, this.#options.clock.date());
     const conditions: unknown = object?.status?.conditions;
     this.#conditions = Array.isArray(conditions) ? conditions : [];
     return object?.status;
@@ -73,10 +76,12 @@ export class Reporter {
     return this.#conditions;
   }
 
+  /** Adds the record of addresses that this node had before. */
   report(status: Status): void {
-    this.#wanted = status;
+    const former = this.#former.next(status.addresses ?? [], this.#options.clock.date());
+    this.#wanted = { ...status, ...(former.length > 0 && { formerAddresses: [...former] }) };
     this.#conditions = status.conditions ?? [];
-    if (isNews(this.#written, status)) this.#loop.trigger();
+    if (isNews(this.#written, this.#wanted)) this.#loop.trigger();
   }
 
   run(signal: AbortSignal): Promise<void> {

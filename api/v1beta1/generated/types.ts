@@ -1042,6 +1042,33 @@ export interface SpeakerState {
     reason?: string;
   }[];
   /**
+   * Addresses that this node answered for before, the latest last, at most 200 of them: the record that genkan history shows. It is written with the addresses, never by itself.
+   *
+   * @maxItems 200
+   */
+  formerAddresses?: {
+    /**
+     * One IPv4 or IPv6 address of a layer2 pool.
+     */
+    address: string;
+    /**
+     * One of the Services that had it, as namespace/name.
+     */
+    service?: string;
+    /**
+     * Since when this node had it, as far as its speaker knew.
+     */
+    since?: string;
+    /**
+     * When it answered for it no more.
+     */
+    until: string;
+    /**
+     * Why this node had come to own it.
+     */
+    reason?: string;
+  }[];
+  /**
    * Links of the node that have an address of its own, at most 64 of them.
    *
    * @maxItems 64
