@@ -67,8 +67,8 @@ export const PLAN: Faults = {
     ],
     [
       "a node without a speaker answers directly",
-      'isLocal || forwardingNodes.has(view.node) ? "direct" : "snat"',
-      'isLocal || forwardingNodes.has(view.node) ? "direct" : "direct"',
+      '(!translates && forwardingNodes.has(view.node)) ? "direct" : "snat"',
+      '(!translates && forwardingNodes.has(view.node)) ? "direct" : "direct"',
     ],
     ["a port without a usable endpoint keeps the others", "if (!hasUsable) return NO_ENDPOINTS;", ""],
     ["another weight of an endpoint is not seen", "    before.isServing === isServing &&\n", ""],

@@ -253,6 +253,8 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     nodeSelector: optional(labels, NO_FIELDS)(read.nodeSelector, "spec.nodeSelector"),
     mode: optional(word("IPVS", "KubeProxy"), "IPVS")(forwarding.mode, "spec.forwarding.mode"),
     scheduler: optional(text, DEFAULT_SCHEDULER)(forwarding.scheduler, "spec.forwarding.scheduler"),
+    ...(optional(word("Direct", "SNAT"), "Direct")(forwarding.returnPath, "spec.forwarding.returnPath") ===
+      "SNAT" && { translates: true }),
     connectionSync: optional(flag, false)(forwarding.connectionSync, "spec.forwarding.connectionSync"),
     addressConflict: optional(word("defend", "yield"), "defend")(
       layer2.addressConflict,

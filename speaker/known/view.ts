@@ -196,6 +196,8 @@ export interface LoadBalancerView {
   readonly nodeSelector: Labels;
   readonly mode: "IPVS" | "KubeProxy";
   readonly scheduler: string;
+  /** Pods of other nodes are reached with this node's address as source, so that their answers come back by it. */
+  readonly translates?: true;
   /** Nodes share their connections. */
   readonly connectionSync: boolean;
   /** What to do where a foreign station uses an announced address. */

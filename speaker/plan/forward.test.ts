@@ -73,6 +73,11 @@ describe("forwarded ports", () => {
       ["1 8080 remote serving snat", "2 8080 remote serving snat"],
     ],
     [
+      "returnPath SNAT: those of other nodes answer by this one",
+      { translates: true, slices: [slice([endpoint(1, "n1"), endpoint(2, "n2")])] },
+      ["1 8080 local serving direct", "2 8080 remote serving snat"],
+    ],
+    [
       "in two slices: once, ready if either says so",
       { slices: [slice([endpoint(1, "n1", gone)]), slice([endpoint(1, "n1")])] },
       ["1 8080 local serving direct"],
@@ -94,6 +99,12 @@ describe("forwarded ports", () => {
   ];
   for (const [what, world, expected] of cases)
     test(what, () => assert.deepEqual(endpointsOf(world), expected));
+
+  test("what is translated because the LoadBalancer asks for it is no fault of a node", () => {
+    const slices = [slice([endpoint(2, "n2"), endpoint(3, "n9")])];
+    assert.equal(planOf({ slices }).translated, 1);
+    assert.equal(planOf({ slices, translates: true }).translated, 0);
+  });
 
   test("policy, affinity, source ranges of the family and ids go through; a port without id waits", () => {
     const vips = [VIP, "fd30::200"];

@@ -17,6 +17,8 @@ import { sameItems } from "./sorted-keys.ts";
 export interface ForwardingContext {
   readonly node: string;
   readonly scheduler: string;
+  /** No node answers clients of other nodes itself, as the LoadBalancer asks. */
+  readonly translates: boolean;
   /** Nodes that can answer clients themselves: their speaker has programmed the kernel. */
   readonly forwardingNodes: ReadonlySet<string>;
   /** Nodes whose speaker fell silent. */
@@ -26,7 +28,7 @@ export interface ForwardingContext {
 export interface ForwardedService {
   /** The ports that have a forwarding id, in the order of the Service's ports. */
   readonly ports: readonly ForwardedPort[];
-  /** Endpoints that are reached with source address translation, because their node has no speaker. */
+  /** Endpoints that are reached with source address translation though nobody asks for it: their node has no speaker. */
   readonly translated: number;
   /** Ports of which all endpoints that could get connections fail their checks, so all get them: `TCP/80`. */
   readonly allFailing: readonly string[];
@@ -55,7 +57,7 @@ export function forwardService(
     if (standing.isAllFailing) allFailing.add(`${port.port.protocol}/${port.port.port}`);
     const endpoints = endpointsOf(port, context, standing, known?.endpoints);
     for (const { address, isServing, returnPath } of endpoints)
-      if (isServing && returnPath === "snat") translated.add(address);
+      if (isServing && returnPath === "snat" && !context.translates) translated.add(address);
     if (port.id === undefined) continue;
     const next = forwardedPort(service, { ...port, id: port.id }, context, endpoints);
     ports.push(known !== undefined && isSamePort(known, next) ? known : next);
@@ -193,11 +195,11 @@ function endpointsOf(
 function forwardedEndpoint(
   { view, port }: Backend,
   { isServing, isFailing }: { readonly isServing: boolean; readonly isFailing: boolean },
-  { node, forwardingNodes }: ForwardingContext,
+  { node, translates, forwardingNodes }: ForwardingContext,
   before: ForwardedEndpoint | undefined,
 ): ForwardedEndpoint {
   const isLocal = view.node === node;
-  const returnPath = isLocal || forwardingNodes.has(view.node) ? "direct" : "snat";
+  const returnPath = isLocal || (!translates && forwardingNodes.has(view.node)) ? "direct" : "snat";
   const isSame =
     before !== undefined &&
     before.address === view.address &&

@@ -154,11 +154,13 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       mode: fc.constantFrom("IPVS" as const, "KubeProxy" as const),
       scheduler: fc.constantFrom("mh", "rr"),
       loadBalancerClass: fc.constantFrom(undefined, "x/y"),
+      translates: fc.boolean(),
       keepsOwners: fc.boolean(),
     })
-    .map(({ loadBalancerClass, ...forwarding }) => (cluster: Cluster) => {
-      const { loadBalancerClass: _, ...others } = cluster.loadBalancer;
-      cluster.loadBalancer = { ...others, ...forwarding, ...(loadBalancerClass && { loadBalancerClass }) };
+    .map(({ loadBalancerClass, translates, ...forwarding }) => (cluster: Cluster) => {
+      const { loadBalancerClass: _, translates: __, ...others } = cluster.loadBalancer;
+      const more = { ...(loadBalancerClass && { loadBalancerClass }), ...(translates && { translates }) };
+      cluster.loadBalancer = { ...others, ...forwarding, ...more };
     }),
 );
 

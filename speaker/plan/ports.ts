@@ -166,8 +166,8 @@ function movedNodes(
   now: ForwardingContext,
 ): ReadonlySet<string> | undefined {
   if (before === now) return new Set();
-  if (before === undefined || before.node !== now.node || before.scheduler !== now.scheduler)
-    return undefined;
+  if (before === undefined || before.node !== now.node) return undefined;
+  if (before.scheduler !== now.scheduler || before.translates !== now.translates) return undefined;
   const moved = new Set<string>();
   for (const which of ["forwardingNodes", "deadNodes"] as const) {
     for (const name of before[which].symmetricDifference(now[which])) moved.add(name);

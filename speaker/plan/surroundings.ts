@@ -54,13 +54,15 @@ function contextOf({ node, loadBalancer, nodes, members }: ClusterView): Forward
   for (const { name, labels } of nodes.values())
     if (members.states.get(name)?.isReady === true && hasLabels(labels, nodeSelector))
       forwardingNodes.add(name);
-  return { node, scheduler, forwardingNodes, deadNodes: new Set(members.dead) };
+  const translates = loadBalancer.translates === true;
+  return { node, scheduler, translates, forwardingNodes, deadNodes: new Set(members.dead) };
 }
 
 function isSameContext(a: ForwardingContext, b: ForwardingContext): boolean {
   return (
     a.node === b.node &&
     a.scheduler === b.scheduler &&
+    a.translates === b.translates &&
     sameSet(a.forwardingNodes, b.forwardingNodes) &&
     sameSet(a.deadNodes, b.deadNodes)
   );

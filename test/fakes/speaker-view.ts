@@ -83,6 +83,7 @@ export interface World {
   mode?: "IPVS" | "KubeProxy";
   nodeSelector?: Record<string, string>;
   ignoresExcludeLabel?: true;
+  translates?: true;
   keepsOwners?: boolean;
   drain?: "Cordon" | "Taint" | "None";
   claims?: ClusterView["claims"];
@@ -115,6 +116,7 @@ export function view(world: World, own = "n1"): ClusterView {
       drain: world.drain ?? "Cordon",
       drainTaints: ["example.com/leave"],
       gossipPort: 7474,
+      ...(world.translates === true ? { translates: true } : {}),
       ...(world.ignoresExcludeLabel === true ? { ignoresExcludeLabel: true } : {}),
     },
     nodes: new Map(nodes.map((entry) => [entry.name, entry])),

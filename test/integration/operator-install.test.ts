@@ -307,12 +307,12 @@ async function withoutWebhooks(change: () => Promise<void>): Promise<void> {
 
 test("a field whose feature is missing is refused in words, and the rest goes on", async () => {
   await withoutWebhooks(() =>
-    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { returnPath: "SNAT" } } }),
+    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { tunnel: "gre" } } }),
   );
-  await world.waitForCondition("Valid", /^False .*spec\.forwarding\.returnPath: "SNAT" is not supported yet/);
-  await world.waitForCondition("Degraded", /^True .*returnPath/);
+  await world.waitForCondition("Valid", /^False .*spec\.forwarding\.tunnel: "gre" is not supported yet/);
+  await world.waitForCondition("Degraded", /^True .*tunnel/);
   await withoutWebhooks(() =>
-    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { returnPath: null } } }),
+    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { tunnel: null } } }),
   );
   await world.waitForCondition("Valid", /^True/);
   await world.playStatus({ desired: 2, ready: 2 });

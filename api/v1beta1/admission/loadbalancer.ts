@@ -122,12 +122,17 @@ export const LOADBALANCER_RULES: readonly ((balancer: LoadBalancer) => Fault[])[
 ];
 
 export function loadBalancerWarnings(balancer: LoadBalancer): string[] {
-  const scheduler = balancer.spec.forwarding?.scheduler ?? DEFAULT_SCHEDULER;
-  return scheduler === DEFAULT_SCHEDULER
-    ? []
-    : [
-        `spec.forwarding.scheduler: with ${scheduler} nodes pick different pods: open connections break when their address moves`,
-      ];
+  const { scheduler = DEFAULT_SCHEDULER, returnPath = "Direct" } = balancer.spec.forwarding ?? {};
+  const warnings: string[] = [];
+  if (scheduler !== DEFAULT_SCHEDULER)
+    warnings.push(
+      `spec.forwarding.scheduler: with ${scheduler} nodes pick different pods: open connections break when their address moves`,
+    );
+  if (returnPath !== "Direct")
+    warnings.push(
+      `spec.forwarding.returnPath: with ${returnPath} pods of other nodes do not see the client's address, and open connections to them break when their address moves`,
+    );
+  return warnings;
 }
 
 const isNot =
@@ -137,11 +142,6 @@ const isNot =
 
 export const LOADBALANCER_UNSUPPORTED: readonly Unsupported[] = [
   { path: ["spec", "forwarding", "tunnel"], when: isNot("ipip"), feature: "a tunnel other than ipip" },
-  {
-    path: ["spec", "forwarding", "returnPath"],
-    when: isNot("Direct"),
-    feature: "a return path other than Direct",
-  },
   { path: ["spec", "layer2", "failureDetection"], feature: "failure detection by probes" },
   { path: ["spec", "membership", "interface"], feature: "gossip over another link" },
 ];

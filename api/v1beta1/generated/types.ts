@@ -860,7 +860,7 @@ export interface LoadBalancerSpec {
      */
     connectionSync?: boolean;
     /**
-     * Direct, the default, lets the pod's node answer the client. SNAT masquerades everything, for networks that drop foreign source addresses; it is not supported yet and is refused.
+     * Direct, the default, lets the pod's node answer the client. SNAT reaches pods of other nodes with this node's address as source, so that answers come back through it, for networks that drop foreign source addresses. Those pods do not see the client's address, and open connections break when their address moves.
      */
     returnPath?: "Direct" | "SNAT";
   };
