@@ -66,6 +66,22 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
     { Available: /^False/, Degraded: /^True SpeakersUnavailable speaker on node2: CrashLoopBackOff/ },
   ],
   [
+    "an image that cannot be pulled",
+    view({
+      pods: [
+        pod("node1", {
+          component: "controller",
+          isReady: false,
+          problem: 'ImagePullBackOff: Back-off pulling image "genkan.dev/controller:v9"',
+          unreadySince: secondsAgo(60),
+        }),
+      ],
+    }),
+    {
+      Degraded: /^True ControllersUnavailable controller on node1: ImagePullBackOff: Back-off pulling image/,
+    },
+  ],
+  [
     "a controller that finds no node",
     view({
       pods: [
