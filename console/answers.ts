@@ -1,5 +1,8 @@
 /** What the console answers under /api/: one pure function of the cluster's facts each, and the kinds that it shows. */
+
+import { parseClient } from "#cli/explain/client.ts";
 import { type Explanation, explanationOf } from "#cli/explain/command.ts";
+import { type Stay, staysOfService } from "#cli/history/command.ts";
 import { type PoolRow, poolsOf } from "#cli/list/pools.ts";
 import { type Counts, countsOf } from "#cli/status/command.ts";
 import type { Finding } from "#cli/status/findings.ts";
@@ -32,6 +35,8 @@ export interface StatusAnswer extends At, Counts {
 export interface ServicesAnswer extends At, Part<ServiceLine> {}
 export interface ServiceAnswer extends At, Explanation {
   readonly way: Way;
+  /** Where its addresses have been, the latest last; of each the last hundred. */
+  readonly stays: readonly Stay[];
 }
 export interface PoolsAnswer extends At, Part<PoolRow> {}
 export interface NodesAnswer extends At, Part<NodeLine> {}
@@ -45,6 +50,12 @@ export interface Route {
   /** Who may not list all of these does not get the answer. */
   readonly needs: readonly Kind[];
   readonly answer: (facts: Facts, query: URLSearchParams) => object;
+}
+
+/** The query asks for something that nobody can answer. */
+export class QuestionError extends Error {
+  override readonly name = "QuestionError";
+  readonly code = "QUESTION";
 }
 
 /** Lines of one step that are shown: a Service may have thousands of pods. */
@@ -70,11 +81,16 @@ const services = ({ services }: Facts, query: URLSearchParams): Omit<ServicesAns
 function service(facts: Facts, query: URLSearchParams): Omit<ServiceAnswer, "at"> {
   const { snapshot, world, owners } = facts;
   const key = query.get("name") ?? "";
-  const { steps, ...rest } = explanationOf(snapshot, key, { world });
+  const from = query.get("from") ?? "";
+  const client = parseClient(from);
+  if (from !== "" && client === undefined)
+    throw new QuestionError("a connection comes from ADDRESS:PORT, such as 203.0.113.7:4242");
+  const { steps, ...rest } = explanationOf(snapshot, key, { world, client });
   return {
     ...rest,
     steps: steps.map((step) => ({ ...step, details: shortened(step.details) })),
     way: wayOf(key, world, { owners, speakers: snapshot.speakers }),
+    stays: staysOfService(snapshot, key),
   };
 }
 

@@ -32,9 +32,7 @@ const MOST = 100;
 
 /** `key`: namespace/name. NoServiceError. */
 export function history(snapshot: HistorySnapshot, key: string): Answer {
-  const service = snapshot.services.find((one) => keyOf(one) === key);
-  if (service === undefined) throw new NoServiceError(key);
-  const stays = vipsOf(service).flatMap((address) => staysOf(snapshot, address));
+  const stays = staysOfService(snapshot, key);
   const lines = stays.map(({ address, node, since, lasted, without, reason, until }) => [
     address,
     node,
@@ -50,6 +48,13 @@ export function history(snapshot: HistorySnapshot, key: string): Answer {
     value: { service: key, stays },
     exitCode: EXIT.well,
   };
+}
+
+/** Of all addresses that the Service has now. NoServiceError. */
+export function staysOfService(snapshot: HistorySnapshot, key: string): readonly Stay[] {
+  const service = snapshot.services.find((one) => keyOf(one) === key);
+  if (service === undefined) throw new NoServiceError(key);
+  return vipsOf(service).flatMap((address) => staysOf(snapshot, address));
 }
 
 interface Record {

@@ -37,7 +37,7 @@ export const BORROWED: readonly RegExp[] = [
 /** What console/ may take of cli/ when it runs: what finds out, and nothing that reads files or prints. */
 export const LENT: readonly RegExp[] = [
   /^cli\/(answer|ours|read|speakers|table|world|prefixes)\.ts$/,
-  /^cli\/(explain|list|maglev|status)\//,
+  /^cli\/(explain|history|list|maglev|status)\//,
 ];
 
 /** Values that console/ takes of cli/ and that are not lent; and who of controller/ takes any of console/. */

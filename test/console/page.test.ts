@@ -8,7 +8,8 @@ import type { Locator, Page } from "playwright-core";
 import { TestBrowser } from "#test/console/browser.ts";
 import { BROKEN, LargeConsole, SERVICES } from "#test/console/large-console.ts";
 
-const VIEWS = ["overview", "services", "pools", "nodes", "sessions", "moves", `service/${BROKEN}`] as const;
+const LISTS = ["overview", "services", "pools", "nodes", "sessions", "moves"];
+const VIEWS = [...LISTS, `service/${BROKEN}`, "service/default/web-77?from=203.0.113.7:4242"];
 
 let browser: TestBrowser;
 let console: LargeConsole;
@@ -108,6 +109,23 @@ test("by keyboard alone: in, to the broken Service, and what is wrong with it in
     /of 1 pods 0 that are shown are ready/,
   );
   assert.equal((await page.locator("svg g.bad").count()) > 0, true);
+});
+
+test("which pod a connection goes to, what is no connection, and where the address has been", async () => {
+  const { page } = await browser.page();
+  await signIn(page);
+  await show(page, "service/default/web-77");
+  const from = page.getByLabel("A connection from ADDRESS:PORT");
+  await from.fill("203.0.113.7:4242");
+  await page.keyboard.press("Enter");
+  await page.getByText(/^n1: 10\.64\.0\.77 TCP\/80 -> 10\.1\.0\.77:8080$/).waitFor();
+  await from.fill("nowhere");
+  await page.keyboard.press("Enter");
+  await page.getByText(/comes from ADDRESS:PORT, such as/).waitFor();
+  assert.match(
+    await textOf(page.locator("tbody tr").first()),
+    /^10\.64\.0\.77n\d+.*30 s, until nownobody had it before$/,
+  );
 });
 
 /** As often as it takes to come to a link of that text. */

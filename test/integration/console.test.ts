@@ -87,6 +87,7 @@ const REFUSED: readonly (readonly [
   ],
   ["who may list nothing", () => nobody, "/api/visitor", 403, /may list nothing/],
   ["who may list pools alone", () => poolReader, "/api/services", 403, /services in all namespaces/],
+  ["a client that is none", () => viewer, "/api/service?name=default%2Fweb&from=x", 400, /ADDRESS:PORT/],
   [
     "a Service that is not there",
     () => viewer,
