@@ -2,6 +2,15 @@
  * keepalived.conf, by which one or two machines do for a cluster by hand what Genkan does: addresses that move by VRRP, and
  * IPVS to node ports. Its addresses become a pool; its virtual servers are Services with those addresses. Pure.
  */
+import {
+  ANNOTATION_ADDRESSES,
+  ANNOTATION_HEALTH_CHECK,
+  ANNOTATION_LOWER_THRESHOLD,
+  ANNOTATION_OF_HEALTH_CHECK,
+  ANNOTATION_SCHEDULER,
+  ANNOTATION_UPPER_THRESHOLD,
+} from "#api/names.ts";
+import { SCHEDULERS } from "#api/scheduler.ts";
 import type { Found } from "#cli/documents.ts";
 import type { Origin } from "#cli/migrate/origins/origin.ts";
 import { type Notes, partOf, type Spec, textOf } from "#cli/migrate/source.ts";
@@ -12,7 +21,6 @@ interface Block {
   readonly blocks: readonly Block[];
 }
 
-const SCHEDULERS = ["rr", "wrr", "lc", "wlc", "sh", "mh"];
 const MAX_DEPTH = 20;
 
 export const keepalived: Origin = {
@@ -61,11 +69,38 @@ function noteServer(found: Found, { words, statements, blocks }: Block, notes: N
   const real = blocks
     .filter((block) => block.words[0] === "real_server")
     .map((block) => block.words.slice(1).join(":"));
-  const protocol = statements.find(([name]) => name === "protocol")?.[1] ?? "TCP";
+  const protocol = settingOf(statements, "protocol") ?? "TCP";
+  const annotations = [[ANNOTATION_ADDRESSES[0], address], ...annotationsOf(blocks)];
+  const named = annotations.map(([name, value]) => `${name}: ${value}`).join(", ");
+  const noun = annotations.length === 1 ? "annotation" : "annotations";
   notes.addFound(
     found,
-    `virtual_server ${address} ${port} (${protocol}): its real servers ${real.join(", ")} are pods now: give their Service type LoadBalancer, port ${port} and the annotation genkan.dev/loadBalancerIPs: ${address}`,
+    `virtual_server ${address} ${port} (${protocol}): its real servers ${real.join(", ")} are pods now: give their Service type LoadBalancer, port ${port} and the ${noun} ${named}`,
   );
+}
+
+const settingOf = (statements: Block["statements"], word: string): string | undefined =>
+  statements.find(([name]) => name === word)?.[1];
+
+const CHECKS: Readonly<Record<string, string>> = { TCP_CHECK: "tcp", HTTP_GET: "http", UDP_CHECK: "udp" };
+
+/** What the first real server that says it is checked and limited by: a Service has one of each for all its pods. */
+function annotationsOf(blocks: readonly Block[]): [name: string, value: string][] {
+  const reals = blocks.filter(({ words }) => words[0] === "real_server");
+  const check = reals
+    .flatMap((real) => real.blocks)
+    .find(({ words }) => CHECKS[words[0] ?? ""] !== undefined);
+  const url = check?.blocks.find(({ words }) => words[0] === "url")?.statements ?? [];
+  const limits = reals.flatMap(({ statements }) => statements);
+  const all: [name: string, value: string | undefined][] = [
+    [ANNOTATION_HEALTH_CHECK, CHECKS[check?.words[0] ?? ""]],
+    [ANNOTATION_OF_HEALTH_CHECK.port, settingOf(check?.statements ?? [], "connect_port")],
+    [ANNOTATION_OF_HEALTH_CHECK.path, settingOf(url, "path")],
+    [ANNOTATION_OF_HEALTH_CHECK.status, settingOf(url, "status_code")],
+    [ANNOTATION_UPPER_THRESHOLD, settingOf(limits, "uthreshold")],
+    [ANNOTATION_LOWER_THRESHOLD, settingOf(limits, "lthreshold")],
+  ];
+  return all.flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]]));
 }
 
 function noteScheduler(found: Found, servers: readonly Block[], notes: Notes): void {
@@ -77,14 +112,14 @@ function noteScheduler(found: Found, servers: readonly Block[], notes: Notes): v
     ),
   );
   if (said.size === 0) return;
-  const words = [...said]
-    .map((each) => (SCHEDULERS.includes(each) ? each : `${each} (unknown to us)`))
-    .join(", ");
+  const words = [...said].map((each) => (isKnown(each) ? each : `${each} (unknown to us)`)).join(", ");
   notes.addFound(
     found,
-    `lb_algo ${words} is not carried over: with the default, mh, flows survive a move; spec.forwarding.scheduler of the LoadBalancer changes it`,
+    `lb_algo ${words} is not carried over: with the default, mh, flows survive a move; spec.forwarding.scheduler of the LoadBalancer changes it for all Services, and the annotation ${ANNOTATION_SCHEDULER} for one`,
   );
 }
+
+const isKnown = (scheduler: string): boolean => SCHEDULERS.some((each) => each === scheduler);
 
 /** Words, and blocks in braces; `#` and `!` begin comments. */
 function parse(text: string): Block {
