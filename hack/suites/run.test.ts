@@ -16,6 +16,13 @@ test("together: one run of all files, some at once, with test/end.ts preloaded",
   );
 });
 
+test("files that touch nothing have one process, beside the others", () => {
+  const jobs = jobsOf(suite, [...FILES, "api/pure.test.ts"], ["api/pure.test.ts"]);
+  const [others = "", pure = ""] = jobs.map(({ argv }) => argv.join(" "));
+  assert.match(others, /--test-concurrency=3 test\/a\.test\.ts test\/b\.test\.ts$/);
+  assert.match(pure, /--test-isolation=none api\/pure\.test\.ts$/);
+});
+
 test("apart: a run for each file, in namespaces of its own", () => {
   const jobs = jobsOf({ ...suite, sharing: "apart" }, FILES);
   assert.deepEqual(

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { REPORTERS } from "#hack/common/reporters.ts";
+import { pureFiles } from "#hack/suites/pure.ts";
 import { filesOf, type Suite } from "#hack/suites/suites.ts";
 
 export interface Outcome {
@@ -36,10 +37,15 @@ mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
 ip link set lo up
 exec "$@"`;
 
-/** The runs that a suite is made of: one, or one for each file. Pure. */
-export function jobsOf(suite: Suite, files: readonly string[]): Job[] {
+/** The runs that a suite is made of: one, or one for each file; `pure` are those of them that share a process. Pure. */
+export function jobsOf(suite: Suite, files: readonly string[], pure: readonly string[] = []): Job[] {
   if (suite.sharing !== "apart") {
-    return [{ argv: [...RUNNER, ...REPORTERS, `--test-concurrency=${suite.atOnce}`, ...files] }];
+    const others = files.filter((file) => !pure.includes(file));
+    const runs = [
+      { setting: `--test-concurrency=${suite.atOnce}`, its: others },
+      { setting: "--test-isolation=none", its: pure },
+    ].filter(({ its }) => its.length > 0);
+    return runs.map(({ setting, its }) => ({ argv: [...RUNNER, ...REPORTERS, setting, ...its] }));
   }
   return files.map((file) => ({
     argv: [
@@ -63,7 +69,8 @@ export function jobsOf(suite: Suite, files: readonly string[]): Job[] {
 export async function runSuite(suite: Suite, tell: (text: string) => void): Promise<Outcome> {
   const began = performance.now();
   const end = began + suite.limitMinutes * 60_000;
-  const jobs = jobsOf(suite, filesOf(suite, CHECKOUT));
+  const pure = suite.sharesProcess ? pureFiles(CHECKOUT) : [];
+  const jobs = jobsOf(suite, filesOf(suite, CHECKOUT), pure);
   const isOne = jobs.length === 1;
   const queue = jobs.values();
   const byFile: Record<string, number> = {};
@@ -79,7 +86,7 @@ export async function runSuite(suite: Suite, tell: (text: string) => void): Prom
       if (job.file !== undefined) byFile[job.file] = (performance.now() - beganJob) / 1000;
     }
   };
-  await Promise.all(Array.from({ length: suite.sharing === "apart" ? suite.atOnce : 1 }, work));
+  await Promise.all(Array.from({ length: suite.sharing === "apart" ? suite.atOnce : jobs.length }, work));
   return { passed, seconds: (performance.now() - began) / 1000, output, byFile };
 }
 

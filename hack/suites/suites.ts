@@ -19,6 +19,8 @@ export interface Suite {
   readonly sharing: Sharing;
   /** Files at once. */
   readonly atOnce: number;
+  /** Files that touch nothing (pure.ts) run in one process, beside the others. */
+  readonly sharesProcess?: true;
   /** A run that takes longer hangs. Minutes; a slow machine takes a third of it. */
   readonly limitMinutes: number;
   readonly needs?: readonly Need[];
@@ -37,8 +39,9 @@ export const SUITES: readonly Suite[] = [
       ...["test/*.test.ts", "test/cases/**/*.test.ts"],
     ],
     sharing: "together",
-    // Many of them wait for sockets and timers most of their time.
+    // Many of those with a process of their own wait for sockets and timers most of their time.
     atOnce: 4,
+    sharesProcess: true,
     limitMinutes: 20,
   },
   {
