@@ -17,6 +17,11 @@ import { type Authority, type Credential, createAuthority, createServiceAccountK
 import { ensurePrograms } from "#hack/lab/programs.ts";
 
 const READY_MS = 60_000;
+/**
+ * Of programs that live as long as a test: Go collects their garbage less often. Until the API server is ready that is a
+ * quarter less computing, and it takes 110 MB more.
+ */
+const SHORT_LIVED = { GOGC: "400" } as const;
 
 export type ControlPlaneProgram = "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler";
 
@@ -85,6 +90,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       name: program,
       log: join(plan.dir, `${program}.log`),
       outlivesUs: options.detached === true,
+      ...(options.detached !== true && { environment: SHORT_LIVED }),
     });
     running.set(program, record);
     options.onProcess?.(record);
