@@ -20,7 +20,9 @@ const RESULTS = join(CHECKOUT, "docs/results/test-long.md");
 const LOG = join(CHECKOUT, "build/test-long.log");
 
 async function runOnce(suite: Suite): Promise<Run> {
-  const { passed, seconds, output } = await runSuite(suite, () => {});
+  const { passed, isInterrupted, seconds, output } = await runSuite(suite, () => {});
+  // Cut off by a signal, it says nothing; what was found before is written.
+  if (isInterrupted) process.exit(130);
   const names = failedTests(output);
   const failed = passed ? [] : names.length > 0 ? names : ["ended without the name of a test"];
   if (failed.length > 0) await appendFile(LOG, `=== ${suite.name}\n${output}\n`);

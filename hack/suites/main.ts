@@ -27,10 +27,14 @@ await prepareSuites(chosen, say);
 const failed: string[] = [];
 const reports: string[] = [];
 for (const suite of chosen) {
-  const { passed, seconds, byFile, output } = await runSuite(suite, (text) => process.stdout.write(text));
+  const { passed, isInterrupted, seconds, byFile, output } = await runSuite(suite, (text) =>
+    process.stdout.write(text),
+  );
   const slowest = Object.entries(byFile).sort(([, a], [, b]) => b - a);
   for (const [file, took] of slowest.slice(0, 5)) say(`${file} took ${took.toFixed(1)} s`);
   say(`suite ${suite.name} ${passed ? "passed" : "FAILED"} after ${seconds.toFixed(0)} s`);
+  // Whoever presses Ctrl-C wants no further suite.
+  if (isInterrupted) process.exit(130);
   if (passed) continue;
   failed.push(suite.name, ...failuresIn(output));
   reports.push(`${suite.name}:`, failuresOf(output));

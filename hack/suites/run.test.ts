@@ -46,6 +46,14 @@ test("a run gives what it printed, and whether it ended with 0", async () => {
   assert.equal((await runJob({ argv: ["false"] }, 60_000, () => {})).passed, false);
 });
 
+test("a signal ends what runs, and nothing more is begun: whoever presses Ctrl-C means all of it", async () => {
+  const run = runJob({ argv: ["sleep", "600"] }, 60_000, () => {});
+  process.emit("SIGTERM", "SIGTERM");
+  const { passed, isInterrupted } = await run;
+  assert.deepEqual({ passed, isInterrupted }, { passed: false, isInterrupted: true });
+  assert.equal((await runJob({ argv: ["false"] }, 60_000, () => {})).isInterrupted, false);
+});
+
 test("a run that hangs is ended with all that it started, and is a failure with a name", async () => {
   const argv = ["sh", "-c", "sleep 600 & sleep 600"];
   const { passed, output } = await runJob({ argv, file: "test/a.test.ts" }, 100, () => {});

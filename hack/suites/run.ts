@@ -9,6 +9,8 @@ import { filesOf, type Suite } from "#hack/suites/suites.ts";
 
 export interface Outcome {
   readonly passed: boolean;
+  /** Somebody asked for the end by a signal: nothing more should run. */
+  readonly isInterrupted: boolean;
   readonly seconds: number;
   /** All that the runs printed. */
   readonly output: string;
@@ -75,19 +77,22 @@ export async function runSuite(suite: Suite, tell: (text: string) => void): Prom
   const queue = jobs.values();
   const byFile: Record<string, number> = {};
   let passed = true;
+  let isInterrupted = false;
   let output = "";
   const work = async (): Promise<void> => {
     for (const job of queue) {
+      if (isInterrupted) return;
       const beganJob = performance.now();
       const result = await runJob(job, end - beganJob, isOne ? tell : () => {});
       if (!isOne) tell(result.output);
       output += result.output;
       passed &&= result.passed;
+      isInterrupted ||= result.isInterrupted;
       if (job.file !== undefined) byFile[job.file] = (performance.now() - beganJob) / 1000;
     }
   };
   await Promise.all(Array.from({ length: suite.sharing === "apart" ? suite.atOnce : jobs.length }, work));
-  return { passed, seconds: (performance.now() - began) / 1000, output, byFile };
+  return { passed, isInterrupted, seconds: (performance.now() - began) / 1000, output, byFile };
 }
 
 /** Ends the run and all that it started when `limitMs` are over. */
@@ -95,7 +100,7 @@ export async function runJob(
   { argv, file }: Job,
   limitMs: number,
   tell: (text: string) => void,
-): Promise<{ readonly passed: boolean; readonly output: string }> {
+): Promise<Pick<Outcome, "passed" | "isInterrupted" | "output">> {
   const [program = "", ...rest] = argv;
   // A group of its own, so that all of it can be ended.
   const child = spawn(program, rest, {
@@ -113,7 +118,11 @@ export async function runJob(
   const kill = (signal: NodeJS.Signals): void => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal);
   };
-  const passOn = (signal: NodeJS.Signals): void => kill(signal);
+  let isInterrupted = false;
+  const passOn = (signal: NodeJS.Signals): void => {
+    isInterrupted = true;
+    kill(signal);
+  };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.once(signal, passOn);
   let isLate = false;
@@ -129,7 +138,7 @@ export async function runJob(
   );
   try {
     const [code] = (await once(child, "close")) as [number | null];
-    return { passed: code === 0 && !isLate, output };
+    return { passed: code === 0 && !isLate, isInterrupted, output };
   } finally {
     clearTimeout(timer);
     for (const signal of signals) process.off(signal, passOn);
