@@ -124,9 +124,19 @@ function noAddress(words: Words): string[] {
   ];
 }
 
-/** From a tunnel, and no pod of the port here any more: never into a tunnel again, and to no process of the node. */
+/**
+ * From a tunnel, and no pod of the port here: never into a tunnel again, and to no process of the node. A new connection
+ * is not refused. Its node may have heard of a pod earlier than this one, or later that it is gone: the client tries again
+ * after a second, and then all have heard.
+ */
 function noPod(): string[] {
-  return [NO_HOOK, counted("noPod"), `meta l4proto tcp ${LIMIT} reject with tcp reset`, "drop"];
+  return [
+    NO_HOOK,
+    counted("noPod"),
+    "tcp flags & (syn | ack) == syn drop",
+    `meta l4proto tcp ${LIMIT} reject with tcp reset`,
+    "drop",
+  ];
 }
 
 /** Rules of the prerouting chain that sets the routing bit. */

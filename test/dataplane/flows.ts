@@ -1,7 +1,7 @@
 /** Echo servers in the pods and flows from the client, seen from the test. */
 import type { Running } from "#hack/guest/channel.ts";
 import type { Machine } from "#test/network/machine.ts";
-import type { Topology } from "#test/network/three-nodes.ts";
+import type { PodPlace, Topology } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
 export interface FlowRequest {
@@ -54,35 +54,37 @@ const STALL_MS = 2000;
 
 /** Starts an echo server in every pod, on `port`, TCP and UDP, both families. */
 export async function startEchoServers(machine: Machine, topology: Topology, port: number): Promise<void> {
-  await Promise.all(
-    topology.pods.map(async (pod) => {
-      const lines = new Lines();
-      let errors = "";
-      let code: number | undefined;
-      const server = machine.spawn(["node", "test/dataplane/echo-server.ts", pod.name, String(port)], {
-        netns: pod.netns,
-        discard: true,
-        onOutput: (chunk, stream) => {
-          if (stream === "stdout") lines.add(chunk);
-          else errors += chunk.toString();
-        },
-      });
-      server.done.then(
-        (result) => {
-          code = result.code;
-        },
-        () => {},
-      );
-      await until(
-        `echo server of ${pod.name}`,
-        () => {
-          if (code !== undefined || errors !== "") throw new Error(`ended with ${code}: ${errors}`);
-          return lines.take();
-        },
-        { deadlineMs: 180_000 },
-      );
-    }),
+  await Promise.all(topology.pods.map((pod) => startEchoServer(machine, pod, port)));
+}
+
+/** Resolves when it listens. */
+export async function startEchoServer(machine: Machine, pod: PodPlace, port: number): Promise<Running> {
+  const lines = new Lines();
+  let errors = "";
+  let code: number | undefined;
+  const server = machine.spawn(["node", "test/dataplane/echo-server.ts", pod.name, String(port)], {
+    netns: pod.netns,
+    discard: true,
+    onOutput: (chunk, stream) => {
+      if (stream === "stdout") lines.add(chunk);
+      else errors += chunk.toString();
+    },
+  });
+  server.done.then(
+    (result) => {
+      code = result.code;
+    },
+    () => {},
   );
+  await until(
+    `echo server of ${pod.name}`,
+    () => {
+      if (code !== undefined || errors !== "") throw new Error(`ended with ${code}: ${errors}`);
+      return lines.take();
+    },
+    { deadlineMs: 180_000 },
+  );
+  return server;
 }
 
 export class Flows {
@@ -177,7 +179,7 @@ function summarise(report: FlowReport): FlowSummary {
 }
 
 /** Whole lines out of chunks of output. */
-class Lines {
+export class Lines {
   #text = "";
   readonly #lines: string[] = [];
 

@@ -242,6 +242,15 @@ if (!isInside) {
     assert.match(local, new RegExp(`-A -f ${t1} -s mh -b mh-fallback\\s`));
     await forwarding.reconcile(wanting([web({ scheduler: "rr" })]));
     assert.match(run("ipvsadm", "-Sn"), new RegExp(`-A -f ${t1} -s rr`));
+    await forwarding.reconcile(
+      wanting([web({ scheduler: "lc", hasOwnScheduler: true, thresholds: { upper: 9, lower: 3 } })]),
+    );
+    assert.match(run("ipvsadm", "-Sn"), new RegExp(`-A -f ${t1} -s lc`));
+    const thresholds = (): string => run("ipvsadm", "-Ln", "--thresholds", "-f", String(t1));
+    assert.match(thresholds(), /-> 10\.244\.1\.10:8080 +9 +3 /);
+    run("ipvsadm", "-e", "-f", String(t1), "-r", "10.244.1.10:8080", "-m", "-w", "1", "-x", "4");
+    await forwarding.reconcile(wanting([web({ scheduler: "lc", hasOwnScheduler: true })]));
+    assert.match(thresholds(), /-> 10\.244\.1\.10:8080 +0 +0 /);
   });
 
   test("source ranges, endpoints behind SNAT and a port without endpoints show in the sets", async () => {

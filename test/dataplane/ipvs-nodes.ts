@@ -222,10 +222,15 @@ export class IpvsNodes implements AsyncDisposable {
     this.#speakers.get(name)?.kill(isPaused ? "SIGSTOP" : "SIGCONT");
   }
 
+  /** A node's speaker's `/debug/plan`. */
+  async planOf(name: string): Promise<DebugPlan> {
+    const ask = `fetch("http://127.0.0.1:${PORT.speaker}/debug/plan").then((r) => r.text()).then(console.log)`;
+    return JSON.parse(await this.on(name, `node -e '${ask}'`)) as DebugPlan;
+  }
+
   /** What a node's speaker counts of its forwarding, by its `/debug/plan`. */
   async counts(name: string): Promise<ForwardingCounts> {
-    const ask = `fetch("http://127.0.0.1:${PORT.speaker}/debug/plan").then((r) => r.text()).then(console.log)`;
-    const plan = JSON.parse(await this.on(name, `node -e '${ask}'`)) as DebugPlan;
+    const plan = await this.planOf(name);
     const counts = plan.forwarding.actual as ForwardingCounts;
     assert.equal(typeof counts.passes, "number", JSON.stringify(counts));
     return counts;

@@ -12,7 +12,16 @@ import { markOf } from "#speaker/forwarding/mark.ts";
 import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
 import { askOwner } from "#test/dataplane/arp-capture.ts";
 import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
+import {
+  endChecks,
+  outAfterStop,
+  resume,
+  startChecks,
+  stop,
+  weightsOf,
+} from "#test/dataplane/health-scenes.ts";
 import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { replace, requestsDuring } from "#test/dataplane/rollout-scenes.ts";
 import { SYSTEM } from "#test/layer2/speaker-cluster.ts";
 import type { AddressPair } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
@@ -23,6 +32,11 @@ const CONTROL_FLOWS = 20;
 const REPAIRED_MS = 5_000;
 /** For a machine that is starved, or emulated: its times are shown, and not held to the bar. */
 const REPAIRED_AT_ALL_MS = 30_000;
+
+const OUT_MS = 1_500;
+/** Of the pods that are replaced: make test-long does it often. */
+const ROLLOUTS = process.env.GENKAN_LONG === undefined ? 1 : 25;
+const OUT_AT_ALL_MS = 30_000;
 
 let nodes: IpvsNodes;
 let foreign: Map<string, string>;
@@ -214,6 +228,48 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     assert.deepEqual([summary.broken, summary.stalled, summary.wrongBytes, summary.moved], [0, 0, 0, 0]);
     const others = pods.filter((pod) => pod !== unready && pod !== ending).map(({ name }) => name);
     assert.deepEqual(Object.keys(taken).toSorted(), others.toSorted());
+  });
+
+  test("a pod that accepts and does not answer is out on all nodes within 1.5 s; if all are so, all stay", async (t) => {
+    const vip = nodes.topology.vip(0);
+    const { pods } = nodes.topology;
+    const hung = pods.at(-1) as (typeof pods)[number];
+    await startChecks(nodes, hung);
+    const load = await readLoad();
+    const took = await outAfterStop(nodes, hung);
+    const during = await loadSince(load);
+    const isFair = !isStarved(during) && !nodes.machine.isEmulated;
+    t.diagnostic(`out after ${JSON.stringify(took)} ms${isFair ? "" : `; ${describeLoad(during)}`}`);
+    for (const ms of Object.values(took)) assert.ok(ms <= (isFair ? OUT_MS : OUT_AT_ALL_MS), `${ms} ms`);
+    await weighted(hung.IPv4, 0);
+    const flows = startFlows(vip, CONTROL_FLOWS);
+    await flows.progress(2, 120_000);
+    const { pods: taken, broken, stalled } = await flows.stop();
+    assert.deepEqual([broken, stalled, taken[hung.name]], [0, 0, undefined]);
+    await resume(nodes, [hung]);
+    await weighted(hung.IPv4, 1);
+    await stop(nodes, pods);
+    for (const name of nodes.names()) {
+      const isSaid = () => nodes.cluster.hasCondition(name, "AllServed", "False", "AllFailing");
+      await until(`${name} to say that all fail`, isSaid, LONG);
+      assert.deepEqual(await weightsOf(nodes, name), Array(pods.length).fill(1), name);
+    }
+    await resume(nodes, pods);
+    const [name = ""] = nodes.names();
+    const isServed = () => nodes.cluster.hasCondition(name, "AllServed", "True");
+    await until(`${name} to say that all is well`, isServed, LONG);
+    await endChecks(nodes);
+  });
+
+  test("pods that are replaced one after the other, each gone 2 s after SIGTERM, cost no request", async (t) => {
+    const { pods } = nodes.topology;
+    const replaced = pods.slice(0, 2);
+    const { done, failures } = await requestsDuring(nodes, nodes.topology.vip(0), async () => {
+      for (let left = ROLLOUTS; left > 0; left -= 1) for (const pod of replaced) await replace(nodes, pod);
+    });
+    t.diagnostic(`${done} requests`);
+    assert.deepEqual(failures, []);
+    assert.ok(done > 20 * ROLLOUTS, `${done} requests`);
   });
 
   test("passes with nothing changed write nothing, counted at the netlink socket", async () => {

@@ -11,7 +11,7 @@ import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
 import type { ForwardedPort, ForwardingInput } from "#speaker/forwarding/types.ts";
-import { datagram, ping, syn, tooBig, tunnelled } from "#test/dataplane/packets.ts";
+import { ack, datagram, ping, syn, tooBig, tunnelled } from "#test/dataplane/packets.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
 import { Wire } from "#test/network/wire.ts";
@@ -228,6 +228,17 @@ if (!isInside) {
         assert.deepEqual(counts, counter === undefined ? {} : { [counter]: 1 });
       });
     }
+
+    test(`${family}: a new connection for a pod that is not here waits, an open one is reset`, async () => {
+      const lines = await seen([
+        tunnelled(member, pod, syn(client(6), vip, 82)),
+        tunnelled(member, pod, ack(client(7), vip, 82)),
+      ]);
+      assert.deepEqual(
+        lines.filter((line) => line.startsWith("reset")),
+        [`reset ${client(7)}`],
+      );
+    });
 
     test(`${family}: a port that no Service has is refused, also one without endpoints`, async () => {
       const lines = await seen([

@@ -34,11 +34,18 @@ function summed(source: string, target: string, protocol: number, payload: Buffe
   return packetOf(source, target, protocol, payload);
 }
 
-export function syn(source: string, target: string, port: number, from = 40_000): Buffer {
+export const syn = (source: string, target: string, port: number, from = 40_000): Buffer =>
+  segment(source, target, [from, port], 0x02);
+
+/** In the middle of a connection. */
+export const ack = (source: string, target: string, port: number): Buffer =>
+  segment(source, target, [40_000, port], 0x10);
+
+function segment(source: string, target: string, [from, port]: [number, number], flags: number): Buffer {
   const bytes = Buffer.alloc(20);
   bytes.writeUInt16BE(from, 0);
   bytes.writeUInt16BE(port, 2);
-  bytes.writeUInt16BE(0x5002, 12);
+  bytes.writeUInt16BE(0x5000 | flags, 12);
   return summed(source, target, NEXT.tcp, bytes, 16);
 }
 

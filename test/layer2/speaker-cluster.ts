@@ -165,6 +165,12 @@ export class Cluster implements AsyncDisposable {
     await kube.patch(services, { name, namespace: "default", subresource: "status", type: "merge", body });
   }
 
+  /** Merges into the annotations of a Service. */
+  async annotate(service: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
+    const body = { metadata: { annotations } };
+    await this.kube.patch(services, { name: service, namespace: "default", type: "merge", body });
+  }
+
   /** `conditionsOf`: those of its endpoint; ready if not given. */
   async setPods<P extends Pod>(
     service: string,
