@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
-import { createLogger, LOG_LEVELS, type LogLevel, parseLogLevel } from "#common/log.ts";
+import { LOG_LEVELS, type LogLevel, parseLogLevel } from "#api/log-level.ts";
+import { createLogger } from "#common/log.ts";
 
 /** What a logger writes, line by line. */
 function recording(options: { level: LogLevel; format?: "json" | "text" }) {
@@ -45,6 +46,26 @@ test("errors are written out with their causes, wherever they are; bigints don't
   assert.equal(record.nested.error.message, "connection refused");
   assert.equal(record.big, "7");
   assert.equal(lines.length, 1);
+});
+
+test("a level that changes counts from the next record on, for those made before, too; debug bounds nothing", () => {
+  const { lines, log } = recording({ level: "info" });
+  const child = log.child({ part: "bgp" });
+  const said = (times: number): number => {
+    const before = lines.length;
+    for (let at = 0; at < times; at += 1) child.debug("again", { event: "same" });
+    return lines.length - before;
+  };
+  assert.equal(said(1), 0);
+  log.setLevel("debug");
+  assert.equal(said(1_000), 1_000);
+  log.setLevel("none");
+  child.error("nothing");
+  log.error("nothing");
+  log.setLevel("info");
+  assert.equal(said(1), 0);
+  child.info("something");
+  assert.equal(lines.length, 1_001);
 });
 
 for (const [level, count] of [

@@ -1,10 +1,12 @@
 /**
  * Logs: winston behind a small interface. JSON lines to standard output, one readable line each on a terminal.
- * The level is looked at before a record is built, so a suppressed call costs a comparison.
+ * The level is looked at before a record is built, so a suppressed call costs a comparison. It may change while the
+ * process runs, for all loggers that were made of the first one.
  * One record for each happening; never one for each packet. Of one cause there are so many in a minute, and then a count
  * of what was left out (loglimit.ts); at level debug everything is said.
  */
 import winston from "winston";
+import type { LogLevel } from "#api/log-level.ts";
 import { describeError } from "#common/error.ts";
 import { causeOf, LOG_LIMITS, LogLimiter, type LogLimits } from "#common/loglimit.ts";
 
@@ -19,9 +21,11 @@ export interface Logger {
   child(fields: Fields): Logger;
 }
 
-/** The names that `spec.logLevel` and LOG_LEVEL take, most talkative first. */
-export const LOG_LEVELS = ["all", "debug", "info", "warn", "error", "none"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+/** The first one of a process. */
+export interface RootLogger extends Logger {
+  /** From the next record on. */
+  setLevel(level: LogLevel): void;
+}
 
 type Severity = "debug" | "info" | "warn" | "error";
 const WEIGHT: Readonly<Record<Severity, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -33,11 +37,6 @@ const THRESHOLD: Readonly<Record<LogLevel, number>> = {
   error: 3,
   none: Number.POSITIVE_INFINITY,
 };
-
-/** `text` as a level; undefined if it is none of LOG_LEVELS. */
-export function parseLogLevel(text: string): LogLevel | undefined {
-  return LOG_LEVELS.find((level) => level === text);
-}
 
 export interface LoggerOptions {
   readonly level: LogLevel;
@@ -53,7 +52,7 @@ export interface LoggerOptions {
   readonly now?: () => number;
 }
 
-export function createLogger(options: LoggerOptions): Logger {
+export function createLogger(options: LoggerOptions): RootLogger {
   const format = options.format ?? (process.stdout.isTTY ? "text" : "json");
   const stream = options.stream;
   const sink = winston.createLogger({
@@ -67,13 +66,19 @@ export function createLogger(options: LoggerOptions): Logger {
         : new winston.transports.Stream({ stream }),
     ],
   });
-  const threshold = THRESHOLD[options.level];
+  const level = { threshold: THRESHOLD[options.level] };
   const write = (severity: Severity, message: string, fields: Fields): void => {
     sink.log({ level: severity, message, fields: plainFields(fields) });
   };
+  const bounded = limited(write, options);
   // Whoever asks for everything gets everything.
-  const bounded = threshold <= WEIGHT.debug ? write : limited(write, options);
-  return loggerFor(bounded, threshold, options.fields ?? {});
+  const choose: Write = (...record) => (level.threshold <= WEIGHT.debug ? write : bounded)(...record);
+  return {
+    ...loggerFor(choose, level, options.fields ?? {}),
+    setLevel: (name) => {
+      level.threshold = THRESHOLD[name];
+    },
+  };
 }
 
 type Write = (severity: Severity, message: string, fields: Fields) => void;
@@ -100,17 +105,16 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 };
 
-function loggerFor(write: Write, threshold: number, fixed: Fields): Logger {
-  const at = (severity: Severity) =>
-    WEIGHT[severity] < threshold
-      ? () => undefined
-      : (message: string, fields?: Fields) => write(severity, message, { ...fixed, ...fields });
+function loggerFor(write: Write, level: { readonly threshold: number }, fixed: Fields): Logger {
+  const at = (severity: Severity) => (message: string, fields?: Fields) => {
+    if (WEIGHT[severity] >= level.threshold) write(severity, message, { ...fixed, ...fields });
+  };
   return {
     debug: at("debug"),
     info: at("info"),
     warn: at("warn"),
     error: at("error"),
-    child: (fields) => loggerFor(write, threshold, { ...fixed, ...fields }),
+    child: (fields) => loggerFor(write, level, { ...fixed, ...fields }),
   };
 }
 

@@ -14,6 +14,7 @@ import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
 import { whileLeading } from "#controller/leading.ts";
+import { followLogLevel } from "#controller/log-level.ts";
 import { observeTerm } from "#controller/observe.ts";
 import { readOptions } from "#controller/options.ts";
 import { runBgpStatus } from "#controller/status/bgp-status.ts";
@@ -92,6 +93,7 @@ async function main(signal: AbortSignal): Promise<void> {
     },
     signal,
   );
+  const levels = followLogLevel({ ...common, client, namespace }, signal);
   const shown = showConsole({ connection, metrics }, signal);
   log.info("controller started", { build: BUILD, namespace, identity, http: http.port });
   const election = runLeaderElection({
@@ -112,7 +114,7 @@ async function main(signal: AbortSignal): Promise<void> {
       term = undefined;
     },
   });
-  await Promise.all([election, webhooks.run(signal), measured, shown]);
+  await Promise.all([election, webhooks.run(signal), measured, shown, levels]);
   await Promise.race([events.flush(), systemClock.sleep(FLUSH_MS)]);
   client.close();
   leaseClient.close();

@@ -1,6 +1,7 @@
 /** The controller's settings: the only reader of its environment. */
+
+import { type LogLevel, parseLogLevel } from "#api/log-level.ts";
 import { DEFAULT_NAMESPACE, METRICS_CERTIFICATE_DIRECTORY, PORT } from "#api/names.ts";
-import { type LogLevel, parseLogLevel } from "#common/log.ts";
 import { type MetricsAccess, parseMetricsAccess } from "#common/metrics-server.ts";
 
 export interface ControllerOptions {

@@ -120,7 +120,7 @@ describe("children that somebody else keeps rewriting", () => {
     const plan = contests.damp(planOperator(view({ children: edited })), edited, 0);
     assert.equal(plan.apply.length, 1);
     for (let at = 0; at < 50; at += 1) {
-      const loadBalancer = balancer({}, { logLevel: at % 2 === 0 ? "debug" : "warn" });
+      const loadBalancer = balancer({}, { imagePullSecrets: [{ name: at % 2 === 0 ? "one" : "other" }] });
       const next = contests.damp(planOperator(view({ children, loadBalancer })), children, at * 2_000);
       for (const application of next.apply) {
         contests.applied(application, { over: `${at}`, version: `${at + 1}` }, at * 2_000);

@@ -43,7 +43,7 @@ test("what differs, what somebody put something in and what is left over is told
   const plan = planOperator(
     view({
       children: [...children, { ...first, object }],
-      loadBalancer: balancer({}, { logLevel: "debug" }),
+      loadBalancer: balancer({}, { imagePullSecrets: [{ name: "registry" }] }),
     }),
   );
   const names = applied(plan);

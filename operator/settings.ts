@@ -27,7 +27,6 @@ export interface RoleSettings {
 }
 
 export interface Settings {
-  readonly logLevel: string;
   readonly metricsAccess: MetricsAccess;
   readonly consoleAccess: ConsoleAccess;
   readonly controllerReplicas: number;
@@ -50,7 +49,6 @@ export interface PodSpecFields {
   readonly controllerTolerations?: readonly Toleration[];
   readonly controllerReplicas?: number;
   readonly imagePullSecrets?: readonly { readonly name: string }[];
-  readonly logLevel?: string;
   readonly metricsAccess?: MetricsAccess;
   readonly consoleAccess?: ConsoleAccess;
   readonly controllerConfig?: PodConfig;
@@ -98,7 +96,6 @@ export function settingsOf(spec: PodSpecFields, peering: PeeringView = NO_PEERIN
   return {
     speakerCapabilities: capabilitiesFor(peering),
     passwordSecrets: peering.passwordSecrets,
-    logLevel: spec.logLevel ?? "info",
     metricsAccess: spec.metricsAccess ?? "Token",
     consoleAccess: spec.consoleAccess ?? "Off",
     controllerReplicas: spec.controllerReplicas ?? 2,

@@ -1,4 +1,6 @@
 /** Makes the parts of a speaker and connects them; nothing runs yet. Wiring only. */
+
+import type { LogLevel } from "#api/log-level.ts";
 import { FIELD_MANAGER } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
@@ -45,6 +47,8 @@ export interface World {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Follows spec.logLevel. */
+  readonly onLogLevel?: (level: LogLevel) => void;
 }
 
 export interface Assembled {

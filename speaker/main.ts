@@ -3,6 +3,7 @@
  * from outside of the process.
  */
 import { readFileSync } from "node:fs";
+import type { LogLevel } from "#api/log-level.ts";
 import { systemClock } from "#common/clock.ts";
 import { connectionFromEnvironment } from "#common/kube/connection.ts";
 import { createLogger } from "#common/log.ts";
@@ -20,6 +21,7 @@ await runMain({
   main: async (signal) => {
     const readFile = (path: string): string => readFileSync(path, "utf8");
     const connection = connectionFromEnvironment({ env: process.env, readFile });
-    await live({ options, connection, clock: systemClock, random: systemRandom, log }, signal);
+    const onLogLevel = (level: LogLevel): void => log.setLevel(level);
+    await live({ options, connection, clock: systemClock, random: systemRandom, log, onLogLevel }, signal);
   },
 });

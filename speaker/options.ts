@@ -1,6 +1,7 @@
 /** The only reader of the environment in this role. */
+
+import { LOG_LEVELS, type LogLevel, parseLogLevel } from "#api/log-level.ts";
 import { DEFAULT_NAMESPACE, METRICS_CERTIFICATE_DIRECTORY, PORT } from "#api/names.ts";
-import { LOG_LEVELS, type LogLevel, parseLogLevel } from "#common/log.ts";
 import { type MetricsAccess, parseMetricsAccess } from "#common/metrics-server.ts";
 
 export interface Options {

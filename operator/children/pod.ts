@@ -15,14 +15,16 @@ export function pullSecrets({ imagePullSecrets }: Settings): Pick<PodSpec, "imag
     : { imagePullSecrets: imagePullSecrets.map(({ name }) => ({ name })) };
 }
 
-/** The environment that a role's options.ts reads. */
-export function podEnvironment({ logLevel, metricsAccess }: Settings): EnvironmentVariable[] {
+/**
+ * The environment that a role's options.ts reads. Not spec.logLevel: a change of it would restart the pods, which read it
+ * in the LoadBalancer themselves.
+ */
+export function podEnvironment({ metricsAccess }: Settings): EnvironmentVariable[] {
   return [
     fromField("POD_NAME", "metadata.name"),
     fromField("POD_NAMESPACE", "metadata.namespace"),
     fromField("POD_IP", "status.podIP"),
     fromField("NODE_NAME", "spec.nodeName"),
-    { name: "LOG_LEVEL", value: logLevel },
     { name: "METRICS_ACCESS", value: metricsAccess },
   ];
 }

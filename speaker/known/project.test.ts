@@ -208,3 +208,11 @@ test("options name the variable, its value and the rule", () => {
     );
   }
 });
+
+test("a LoadBalancer's log level; one that is none is named", () => {
+  const balancer = (spec: object): LoadBalancer =>
+    ({ metadata: { name: "loadbalancer", namespace: "ns" }, spec }) as LoadBalancer;
+  assert.equal(projectLoadBalancer(balancer({ logLevel: "debug" })).logLevel, "debug");
+  assert.equal("logLevel" in projectLoadBalancer(balancer({ logLevel: "info" })), false);
+  assert.throws(() => projectLoadBalancer(balancer({ logLevel: "loud" })), /spec\.logLevel/);
+});

@@ -6,6 +6,7 @@
 
 import { type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
+import { LOG_LEVELS } from "#api/log-level.ts";
 import { ANNOTATION_REBALANCE, PORT } from "#api/names.ts";
 import { printable } from "#api/printable.ts";
 import { DEFAULT_SCHEDULER } from "#api/scheduler.ts";
@@ -246,6 +247,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
   const forwarding = optional(fields, NO_FIELDS)(read.forwarding, "spec.forwarding");
   const layer2 = optional(fields, NO_FIELDS)(read.layer2, "spec.layer2");
   const rebalance = metadata.annotations?.[ANNOTATION_REBALANCE]?.slice(0, MAX_SHOWN);
+  const logLevel = optional(word(...LOG_LEVELS), "info")(read.logLevel, "spec.logLevel");
   const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
   return {
     generation: optional(integer(0, Number.MAX_SAFE_INTEGER), 0)(metadata.generation, "metadata.generation"),
@@ -274,6 +276,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
       ? { ignoresExcludeLabel: true }
       : {}),
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
+    ...(logLevel === "info" ? {} : { logLevel }),
   };
 }
 

@@ -2,6 +2,7 @@
  * What the speaker knows of the cluster: stores that are kept equal to the API server's objects. Of each object only
  * what is used is stored.
  */
+import type { LogLevel } from "#api/log-level.ts";
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -40,6 +41,8 @@ export interface SourcesOptions {
   readonly log: Logger;
   readonly onSetback?: OnSetback;
   readonly onChange: () => void;
+  /** What the LoadBalancer says now. */
+  readonly onLogLevel?: (level: LogLevel) => void;
 }
 
 /** A reflector's health, for metrics. */
@@ -108,6 +111,10 @@ export class Sources {
       store.subscribe(() => options.onChange());
     }
     peers.store.subscribe(() => this.#wantPasswordsSoon());
+    this.#loadBalancers.subscribe(() => {
+      const present = this.loadBalancer();
+      if (present !== undefined) options.onLogLevel?.(present.logLevel ?? "info");
+    });
   }
 
   /** A LoadBalancer that cannot be read any more goes on as it was, because without one the node would be cleaned. */

@@ -2,6 +2,7 @@
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
 import type { ForwardingIds } from "#api/forwarding-ids.ts";
+import type { LogLevel } from "#api/log-level.ts";
 import type { Role } from "#api/role.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
 import type { Protocol } from "../forwarding/types.ts";
@@ -214,6 +215,8 @@ export interface LoadBalancerView {
   readonly keepsOwners: boolean;
   /** Nodes with the exclude label attract traffic as well. */
   readonly ignoresExcludeLabel?: true;
+  /** Left out: info. */
+  readonly logLevel?: LogLevel;
   /** The class of Services that are ours. If it is not set, Services without a class are ours. */
   readonly loadBalancerClass?: string;
 }

@@ -4,8 +4,8 @@ import { execFile } from "node:child_process";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
-import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_POOL } from "#api/names.ts";
-import { type Service, services } from "#common/kube/resource.ts";
+import { ANNOTATION_ALLOCATED_FROM, ANNOTATION_POOL, LOADBALANCER_NAME } from "#api/names.ts";
+import { loadBalancers, type Service, services } from "#common/kube/resource.ts";
 import { SYSTEM, startLeader } from "#test/integration/controller-process.ts";
 import { ControllerWorld, ipsOf, LONG } from "#test/integration/controller-world.ts";
 import { until } from "#test/until.ts";
@@ -108,6 +108,28 @@ test("kubectl get addresspools: protocol, auto, assigned, available, age; addres
   assert.deepEqual(second?.slice(7, 9), ['["10.2.0.0/31"]', "True"]);
   await world.removeService("both");
   await until("the count to sink", async () => (await table())[1]?.slice(3, 7).join() === "1,3,0,3", LONG);
+});
+
+test("spec.logLevel counts at once, and the process goes on", async () => {
+  const change = (logLevel: string | null) =>
+    world.client.patch(loadBalancers, {
+      ...{ name: LOADBALANCER_NAME, namespace: SYSTEM, type: "merge" },
+      body: { spec: { logLevel } },
+    });
+  const { controller } = world;
+  const heard = (level: string) =>
+    until(
+      `the level ${level}`,
+      () => controller.logs.findLast(({ msg }) => msg === "log level")?.logLevel === level,
+      LONG,
+    );
+  await heard("info");
+  await change("debug");
+  await heard("debug");
+  await change(null);
+  await heard("info");
+  assert.ok(controller.leads);
+  assert.equal(controller.logs.filter(({ msg }) => msg === "controller started").length, 1);
 });
 
 test("events tell of changes and of nothing else, over restarts too", async () => {

@@ -736,7 +736,7 @@ export interface LoadBalancerSpec {
     name: string;
   }[];
   /**
-   * The least severe records that controller and speakers write: all writes everything, none nothing. The default is info.
+   * The least severe records that controller and speakers write: all writes everything, none nothing. The default is info. A change counts at once, and restarts nothing.
    */
   logLevel?: "all" | "debug" | "info" | "warn" | "error" | "none";
   /**
