@@ -84,6 +84,15 @@ async function setPools(pools: AllocationCase["pools"]): Promise<void> {
     const object = { metadata: { name, namespace: SYSTEM }, spec: { protocol: "layer2" as const, ...spec } };
     await plane.client.apply(addressPools, object as never, { fieldManager: "test", force: true });
   }
+  // Else a Service may be told that there is no pool, by a controller that has not seen it yet.
+  await until(
+    "the pools to be judged",
+    async () => {
+      const { items } = await plane.client.list(addressPools, { namespace: SYSTEM });
+      return items.every(({ metadata, status }) => status?.observedGeneration === metadata.generation);
+    },
+    LONG,
+  );
 }
 
 async function put(short: ShortService): Promise<void> {
