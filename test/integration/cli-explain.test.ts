@@ -58,8 +58,28 @@ test("explain: nothing is broken, or the first step that is", async () => {
   assert.equal((await world.genkan(["explain", "web", "--from", "nowhere"])).code, 3);
 });
 
+test("history: where an address has been, out of what the nodes report", async () => {
+  const [address = ""] = ((await world.service("web"))?.status?.loadBalancer?.ingress ?? []).map(
+    ({ ip }) => ip,
+  );
+  const stay = { address, service: "default/web", reason: "no other node had it" };
+  const [since, until] = ["2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z"];
+  await world.report(1, { formerAddresses: [{ ...stay, since, until }] });
+  await world.report(2, {
+    addresses: [{ ...stay, since: "2026-01-01T00:10:02Z", reason: "n1 said goodbye" }],
+  });
+  const { out, code } = await world.genkan(["history", "web"]);
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /n1 +2026-01-01T00:00:00Z +10m +- +no other node had it\n.*n2 .*, until now +2s +n1 said goodbye\n/,
+  );
+  assert.equal((await world.genkan(["history", "nothing"])).code, 3);
+  for (const number of [1, 2]) await world.report(number, { formerAddresses: [] });
+});
+
 test("the commands of the page run", async () => {
-  for (const heading of ["From the address to the pod", "Before a change"])
+  for (const heading of ["From the address to the pod", "Where an address has been", "Before a change"])
     for (const block of commandsOf("docs/cli.md", heading))
       await runBlock(block, { kubeconfig: world.kubeconfig });
 });
