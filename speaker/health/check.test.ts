@@ -32,6 +32,16 @@ test("the next check is due an interval after the beginning of this one, and not
   assert.ok(isDue(ended, 630));
 });
 
+test("after one that failed the next is due in half the time, until `fall` have", () => {
+  const begun = (state: CheckState, now: number): CheckState => step(state, SETTINGS, { type: "begun" }, now);
+  const suspected = step(begun(startCheck(0), 1_000), SETTINGS, FAILED, 1_300);
+  assert.equal(suspected.dueAt, 1_250);
+  const failing = step(begun(suspected, 1_310), SETTINGS, FAILED, 1_610);
+  assert.deepEqual([failing.isFailing, failing.dueAt], [true, 1_810]);
+  assert.equal(step(begun(failing, 1_810), SETTINGS, FAILED, 2_110).dueAt, 2_310);
+  assert.equal(step(begun(failing, 1_810), SETTINGS, PASSED, 1_820).dueAt, 2_310);
+});
+
 test("why it failed is the word of the last check", () => {
   const failed = step(startCheck(0), SETTINGS, FAILED, 0);
   assert.equal(failed.why, "no answer");
