@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { copyFile } from "node:fs/promises";
 import { LABEL_EXCLUDE_NODE, PORT } from "#api/names.ts";
+import { speakerStatuses } from "#common/kube/resource.ts";
 import type { Running } from "#hack/guest/channel.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
 import { bundle } from "#hack/images/bundle.ts";
@@ -93,6 +94,9 @@ export class IpvsNodes implements AsyncDisposable {
     await copyFile(addon, `${cluster.directory}/socket.node`);
     for (const name of this.names()) this.startSpeaker(name);
     for (const name of this.names()) await this.ready(name);
+    // The last one that was ready takes over what is its own a moment later.
+    for (const at of [0, 1])
+      for (const vip of Object.values(topology.vip(at))) await this.#owned(vip, this.elected(vip));
   }
 
   names(): string[] {
@@ -147,6 +151,18 @@ export class IpvsNodes implements AsyncDisposable {
 
   async hardwareOf(name: string): Promise<string> {
     return /link\/ether (\S+)/.exec(await this.on(name, "ip -o link show eth0"))?.[1] ?? "unknown";
+  }
+
+  /** Waits until the node's speaker says that it owns the address. */
+  async #owned(vip: string, node: string): Promise<void> {
+    await until(
+      `${node} to own ${vip}`,
+      async () => {
+        const { status } = (await this.cluster.kube.get(speakerStatuses, node, SYSTEM)) ?? {};
+        return status?.addresses?.some(({ address }) => address === vip) === true;
+      },
+      LONG,
+    );
   }
 
   /** Waits until the router's neighbour for `vip` is the node's link, as the router itself found out. */
