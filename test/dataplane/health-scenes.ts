@@ -27,7 +27,7 @@ export async function endChecks(nodes: IpvsNodes): Promise<void> {
 }
 
 /** Of all pods, at the first tier of a node. */
-export async function weightsOf(nodes: IpvsNodes, name: string): Promise<number[]> {
+async function weightsOf(nodes: IpvsNodes, name: string): Promise<number[]> {
   const lines = await nodes.on(name, `ipvsadm -Sn | grep -e '^-a -f ${MARK} '`);
   return lines
     .trim()
@@ -41,8 +41,22 @@ const signal = (nodes: IpvsNodes, pods: readonly PodPlace[], name: "STOP" | "CON
     `${pods.map(({ netns }) => `kill -${name} $(ip netns pids ${netns})`).join("\n")}\ndate +%s%N`,
   );
 
-export async function stop(nodes: IpvsNodes, pods: readonly PodPlace[]): Promise<void> {
-  await signal(nodes, pods, "STOP");
+/** Stops all pods. Resolves with the weights that they have at each node when that says that all fail. */
+export async function weightsWhereAllFail(nodes: IpvsNodes): Promise<number[][]> {
+  await signal(nodes, nodes.topology.pods, "STOP");
+  const found: number[][] = [];
+  for (const name of nodes.names()) {
+    const isSaid = () => nodes.cluster.hasCondition(name, "AllServed", "False", "AllFailing");
+    await until(`${name} to say that all fail`, isSaid, LONG);
+    found.push(await weightsOf(nodes, name));
+  }
+  return found;
+}
+
+export async function allWell(nodes: IpvsNodes): Promise<void> {
+  const [name = ""] = nodes.names();
+  const isServed = () => nodes.cluster.hasCondition(name, "AllServed", "True");
+  await until(`${name} to say that all is well`, isServed, LONG);
 }
 
 export async function resume(nodes: IpvsNodes, pods: readonly PodPlace[]): Promise<void> {

@@ -13,12 +13,12 @@ import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
 import { askOwner } from "#test/dataplane/arp-capture.ts";
 import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
 import {
+  allWell,
   endChecks,
   outAfterStop,
   resume,
   startChecks,
-  stop,
-  weightsOf,
+  weightsWhereAllFail,
 } from "#test/dataplane/health-scenes.ts";
 import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
 import { replace, requestsDuring } from "#test/dataplane/rollout-scenes.ts";
@@ -251,18 +251,12 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       assert.deepEqual([broken, stalled, taken[hung.name]], [0, 0, undefined]);
       await resume(nodes, [hung]);
       await weighted(hung.IPv4, 1);
-      await stop(nodes, pods);
-      for (const name of nodes.names()) {
-        const isSaid = () => nodes.cluster.hasCondition(name, "AllServed", "False", "AllFailing");
-        await until(`${name} to say that all fail`, isSaid, LONG);
-        assert.deepEqual(await weightsOf(nodes, name), Array(pods.length).fill(1), name);
-      }
+      const weights = await weightsWhereAllFail(nodes);
+      for (const each of weights) assert.deepEqual(each, Array(pods.length).fill(1));
     } finally {
       await resume(nodes, pods);
     }
-    const [name = ""] = nodes.names();
-    const isServed = () => nodes.cluster.hasCondition(name, "AllServed", "True");
-    await until(`${name} to say that all is well`, isServed, LONG);
+    await allWell(nodes);
     await endChecks(nodes);
   });
 
