@@ -18,6 +18,7 @@ import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
 import type { Random } from "#common/random.ts";
 import { selfSigned } from "#common/self-signed.ts";
+import { keepServed } from "#common/served.ts";
 
 /** `Token`: as above. `Loopback`: no server of its own; health's answers /metrics to callers on this host. */
 export type MetricsAccess = "Token" | "Loopback";
@@ -89,21 +90,15 @@ export async function runMetricsServer(options: MetricsRunOptions, signal: Abort
   if (access === "Loopback") return;
   // Its own connections, so that metrics and bursts of writes do not wait for each other.
   const client = createKubeClient(connection, { userAgent, maxSockets: REVIEWS_AT_ONCE, keptSockets: 1 });
-  for (let attempt = 0; !signal.aborted; attempt += 1) {
-    try {
-      const server = await serveMetrics({ ...options, client }, signal);
-      log.info("metrics are served", { port: server.port });
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-      await server.close();
-    } catch (error) {
-      // Traffic matters more than metrics: a speaker whose node changed its address goes on.
-      if (attempt === 0) log.error("metrics are not served yet", { host, port, error: errorText(error) });
-      await clock.sleep(RETRY_MS, signal);
-    }
-  }
+  const serve = async (): Promise<HttpServer> => {
+    const server = await serveMetrics({ ...options, client }, signal);
+    log.info("metrics are served", { port: server.port });
+    return server;
+  };
+  // Traffic matters more than metrics: a speaker whose node changed its address goes on.
+  const onFailure = (error: unknown): void =>
+    log.error("metrics are not served yet", { host, port, error: errorText(error) });
+  await keepServed({ clock, retryMs: RETRY_MS, serve, onFailure }, signal);
   client.close();
 }
 

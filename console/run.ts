@@ -6,6 +6,7 @@ import { createKubeClient } from "#common/kube/client.ts";
 import type { Connection } from "#common/kube/connection.ts";
 import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
+import { keepServed } from "#common/served.ts";
 import { FactsKeeper } from "#console/facts.ts";
 import { readerOf } from "#console/reader.ts";
 import { serveConsole } from "#console/serve.ts";
@@ -32,20 +33,14 @@ export async function runConsole(options: ConsoleOptions, signal: AbortSignal): 
   const client = createKubeClient(connection, { userAgent, maxSockets: MAX_SOCKETS, keptSockets: 1 });
   const facts = new FactsKeeper({ reader: readerOf(client, clock), namespace, clock });
   const visitors = new Visitors({ clock, log, client, namespace });
-  for (let attempt = 0; !signal.aborted; attempt += 1) {
-    try {
-      const server = await serveConsole({ ...options, facts, visitors }, signal);
-      log.info("the console is served", { port: server.port });
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-      await server.close();
-    } catch (error) {
-      if (attempt === 0) log.error("the console is not served yet", { error: errorText(error) });
-      await clock.sleep(RETRY_MS, signal);
-    }
-  }
+  const serve = async () => {
+    const server = await serveConsole({ ...options, facts, visitors }, signal);
+    log.info("the console is served", { port: server.port });
+    return server;
+  };
+  const onFailure = (error: unknown): void =>
+    log.error("the console is not served yet", { error: errorText(error) });
+  await keepServed({ clock, retryMs: RETRY_MS, serve, onFailure }, signal);
   facts.close();
   client.close();
 }
