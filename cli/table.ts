@@ -36,7 +36,12 @@ const UNITS = [
 export function ago(from: string | undefined, now: Date): string | undefined {
   const seconds = Math.floor((now.getTime() - Date.parse(from ?? "")) / 1_000);
   if (Number.isNaN(seconds)) return undefined;
+  return spoken(Math.max(0, seconds));
+}
+
+/** Seconds in the largest unit of which there are two at least: `47h`, `3d`. */
+export function spoken(seconds: number): string {
   for (const [unit, length] of UNITS)
     if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`;
-  return `${Math.max(0, seconds)}s`;
+  return `${seconds}s`;
 }

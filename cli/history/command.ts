@@ -7,7 +7,7 @@ import { NoServiceError } from "#cli/explain/command.ts";
 import { vipsOf } from "#cli/ours.ts";
 import type { Snapshot } from "#cli/read.ts";
 import { speakersOf } from "#cli/speakers.ts";
-import { table } from "#cli/table.ts";
+import { spoken, table } from "#cli/table.ts";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
 
@@ -105,15 +105,3 @@ function recordsOf({ metadata: { name: node }, status }: SpeakerStatus, address:
 /** Clocks of nodes differ a little: nothing lasts less than nothing. */
 const seconds = (from: string, to: string): number =>
   Math.max(0, Math.round((Date.parse(to) - Date.parse(from)) / 1_000));
-
-const UNITS = [
-  ["d", 86_400],
-  ["h", 3_600],
-  ["m", 60],
-] as const;
-
-/** `47h`, `3d`, as ages are. */
-function spoken(length: number): string {
-  for (const [unit, size] of UNITS) if (length >= 2 * size) return `${Math.floor(length / size)}${unit}`;
-  return `${length}s`;
-}
