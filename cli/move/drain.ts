@@ -1,8 +1,9 @@
 /** `genkan drain NODE`: cordons a node, and waits until others have its addresses. */
 import { type Answer, EXIT } from "#cli/answer.ts";
 import type { ClusterReader, ClusterWriter } from "#cli/cluster.ts";
+import { balancerOf } from "#cli/ours.ts";
 import { read } from "#cli/read.ts";
-import { worldOf } from "#cli/world.ts";
+import { speakersOf } from "#cli/speakers.ts";
 import type { Clock } from "#common/clock.ts";
 import { nodes as nodeResource } from "#common/kube/resource.ts";
 
@@ -18,42 +19,37 @@ const LOOK_EVERY_MS = 500;
 /** KubeError where the server refuses. */
 export async function drain(node: string, options: DrainOptions): Promise<Answer> {
   const { cluster, clock, timeoutMs } = options;
-  const before = await look(node, options);
-  if (before === undefined) return answer(node, [], `there is no node ${node}`, EXIT.notWell);
+  const { nodes, loadBalancers } = await read(options, "nodes", "loadBalancers");
+  if (!nodes.some(({ metadata }) => metadata.name === node))
+    return answer(node, [], `there is no node ${node}`, EXIT.notWell);
+  const before = await ownedBy(node, options);
   await cluster.patch(nodeResource, { name: node }, { spec: { unschedulable: true } });
   const giveUpAt = clock.now() + timeoutMs;
   for (;;) {
-    const now = await look(node, options);
-    const owned = now?.owned ?? [];
-    if (owned.length === 0) return answer(node, [], done(node, before), EXIT.well);
-    if (clock.now() >= giveUpAt) return answer(node, owned, left(node, owned, before), EXIT.notWell);
+    const owned = await ownedBy(node, options);
+    if (owned.length === 0) return answer(node, [], done(node, before.length), EXIT.well);
+    if (clock.now() >= giveUpAt) {
+      const when = balancerOf(loadBalancers)?.spec?.layer2?.drain;
+      return answer(node, owned, left(node, owned, when), EXIT.notWell);
+    }
     await clock.sleep(LOOK_EVERY_MS);
   }
 }
 
-interface Look {
-  /** Addresses of layer 2 that its speaker reports as its own. */
-  readonly owned: readonly string[];
-  /** spec.layer2.drain */
-  readonly drain: string | undefined;
+/** Addresses of layer 2 that the node's speaker, if it lives, reports as its own. */
+async function ownedBy(node: string, from: DrainOptions): Promise<readonly string[]> {
+  const { speakers, leases, at } = await read(from, "speakers", "leases");
+  if (!speakersOf(leases, at).live.includes(node)) return [];
+  const own = speakers.find(({ metadata }) => metadata.name === node);
+  return (own?.status?.addresses ?? []).map(({ address }) => address).sort();
 }
 
-/** undefined: there is no such node. */
-async function look(node: string, { cluster, namespace }: DrainOptions): Promise<Look | undefined> {
-  const kinds = ["loadBalancers", "pools", "peers", "profiles", "nodes"] as const;
-  const snapshot = await read({ cluster, namespace }, ...kinds, "speakers", "leases");
-  if (!snapshot.nodes.some(({ metadata }) => metadata.name === node)) return undefined;
-  const { reporters, loadBalancer } = worldOf({ ...snapshot, services: [], slices: [] });
-  const owned = [...reporters].filter(([, names]) => names.includes(node)).map(([address]) => address);
-  return { owned: owned.sort(), drain: loadBalancer?.drain };
-}
+const done = (node: string, count: number): string =>
+  `node ${node} is cordoned, and ${count === 0 ? "owned no address" : `its ${count} addresses are with other nodes`}; "kubectl drain ${node} --ignore-daemonsets" ends its pods, and after "kubectl uncordon ${node}" it may own addresses again`;
 
-const done = (node: string, { owned }: Look): string =>
-  `node ${node} is cordoned, and ${owned.length === 0 ? "owned no address" : `its ${owned.length} addresses are with other nodes`}; "kubectl drain ${node} --ignore-daemonsets" ends its pods, and "kubectl uncordon ${node}" takes it all back`;
-
-function left(node: string, owned: readonly string[], { drain: when }: Look): string {
+function left(node: string, owned: readonly string[], when = "Cordon"): string {
   const why =
-    when === "Cordon" || when === undefined
+    when === "Cordon"
       ? "no other node may own them, or a pod is on this one alone: genkan owners, genkan explain"
       : `spec.layer2.drain is ${when}, so a cordon moves nothing`;
   return `node ${node} is cordoned, and still owns ${owned.length} addresses (${owned.slice(0, 5).join(", ")}): ${why}`;
