@@ -281,10 +281,14 @@ function encodeAsPath(segments: readonly Segment[], context: AttributeContext): 
 
 function decodeMpReach(value: Reader): MpReach | undefined {
   const family = familyOfAfi(value.u16("family"), value.u8("family"));
+  if (family === undefined) {
+    // Whatever the rest is, it tells no route that we speak of.
+    value.rest();
+    return undefined;
+  }
   const hops = value.bytes(value.u8("next hop length"), "next hop");
   value.u8("reserved");
   const nlri = value.rest();
-  if (family === undefined) return undefined;
   return { family, nextHops: decodeNextHops(hops), nlri };
 }
 

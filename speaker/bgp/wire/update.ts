@@ -48,7 +48,7 @@ export function decodeUpdate(body: Buffer, context: AttributeContext): Update {
       : nlri(mpUnreach.family, decodePrefixes(mpUnreach.nlri, mpUnreach.family, networkField))),
   ];
   const why =
-    announced.length === 0 ? undefined : (withdraw?.message ?? missing(attributes, announced4.length > 0));
+    announced.length === 0 ? undefined : (withdraw?.message ?? unusable(attributes, announced4.length > 0));
   if (why !== undefined) {
     return { withdrawn: [...withdrawn, ...announced], announced: [], attributes, treatedAsWithdrawn: why };
   }
@@ -65,11 +65,22 @@ function networkField(what: string): BgpError {
   return new BgpError(ErrorCode.update, UpdateError.networkField, what);
 }
 
-/** RFC 7606 section 3 (d): routes without what every route must have are treated as withdrawn. */
-function missing({ origin, asPath, nextHop }: PathAttributes, needsNextHop: boolean): string | undefined {
+/**
+ * RFC 7606 section 3 (d): routes without what every route must have are treated as withdrawn. So are those whose next hop
+ * is nobody's address (RFC 4271 section 6.3 has such routes ignored).
+ */
+function unusable({ origin, asPath, nextHop }: PathAttributes, needsNextHop: boolean): string | undefined {
   if (origin === undefined) return "ORIGIN is missing";
   if (asPath === undefined) return "AS_PATH is missing";
-  return needsNextHop && nextHop === undefined ? "NEXT_HOP is missing" : undefined;
+  if (!needsNextHop) return undefined;
+  if (nextHop === undefined) return "NEXT_HOP is missing";
+  return isHost(nextHop) ? undefined : `NEXT_HOP ${nextHop} is no host`;
+}
+
+/** Not of "this" network, not loopback, neither multicast nor reserved (RFC 1122 section 3.2.1.3). */
+function isHost(address: string): boolean {
+  const first = Number(address.split(".", 1)[0]);
+  return first > 0 && first !== 127 && first < 224;
 }
 
 function endOfRibOf({ mpUnreach }: PathAttributes, attributeBytes: number): Family | undefined {
