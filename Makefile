@@ -115,6 +115,10 @@ lab: setup-lab ## A cluster without Genkan (npm run lab -- status, exec, env, do
 mutants: setup-base addon ## Faults made on purpose: do the fast tests notice? ONLY=path for some of them
 	@node hack/mutants/main.ts $(ONLY)
 
+.PHONY: model
+model: setup-base addon ## All that can happen to who owns an address, among a few nodes; keeps docs/results/model.md
+	@node --max-semi-space-size=64 --max-old-space-size=6000 test/model/main.ts
+
 .PHONY: fuzz
 fuzz: setup-base addon ## Every decoder with two million messages of noise and mutations
 	@node --expose-gc test/fuzz/main.ts

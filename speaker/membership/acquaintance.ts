@@ -26,47 +26,59 @@ const TELL_MS = 2_000;
 /** So long, milliseconds, gossip may be silent before the Lease says so. */
 const SILENT_MS = 10_000;
 
-export class Acquaintance {
+/** All that is remembered, in plain values. */
+export interface AcquaintanceState {
   /** Since when this node would like to say that it is ready. */
-  #askedAt: number | undefined;
-  #isIntroduced = false;
-  #isCutOff = false;
+  askedAt: number | undefined;
+  isIntroduced: boolean;
+  isCutOff: boolean;
   /** When it last heard claims. */
-  #heardAt: number | undefined;
+  heardAt: number | undefined;
+}
+
+const NOBODY_KNOWN = { askedAt: undefined, isIntroduced: false, isCutOff: false, heardAt: undefined };
+
+export class Acquaintance {
+  readonly state: AcquaintanceState;
+
+  /** Goes on from `state`, which is its own from then on. */
+  constructor(state: AcquaintanceState = { ...NOBODY_KNOWN }) {
+    this.state = state;
+  }
 
   /** This node starts anew: it knows nobody. */
   forget(): void {
-    this.#askedAt = undefined;
-    this.#isIntroduced = false;
+    this.state.askedAt = undefined;
+    this.state.isIntroduced = false;
   }
 
   /** `isAsking`: this node would like to say that it is ready. */
   look(input: AcquaintanceInput, isAsking: boolean): void {
     const { now, gossip, peers } = input;
-    if (isAsking) this.#askedAt ??= now;
+    if (isAsking) this.state.askedAt ??= now;
     const hasJoined = gossip.joinedAt !== undefined;
-    const isLate = this.#askedAt !== undefined && now - this.#askedAt >= TELL_MS;
-    if (isAsking && (hasJoined || isLate || peers === undefined || peers === 0)) this.#isIntroduced = true;
+    const isLate = this.state.askedAt !== undefined && now - this.state.askedAt >= TELL_MS;
+    if (isAsking && (hasJoined || isLate || peers === undefined || peers === 0)) this.state.isIntroduced = true;
     const { contactAt = Number.NEGATIVE_INFINITY, joinedAt = Number.NEGATIVE_INFINITY } = gossip;
-    this.#isCutOff = joinedAt < contactAt && now - contactAt < TELL_MS;
-    if (hearsNow(input)) this.#heardAt = now;
-    else if (this.#heardAt !== undefined && !input.lease.isFrozen && now - this.#heardAt >= SILENT_MS)
-      this.#heardAt = undefined;
+    this.state.isCutOff = joinedAt < contactAt && now - contactAt < TELL_MS;
+    if (hearsNow(input)) this.state.heardAt = now;
+    else if (this.state.heardAt !== undefined && !input.lease.isFrozen && now - this.state.heardAt >= SILENT_MS)
+      this.state.heardAt = undefined;
   }
 
   /** It may say that it is ready. */
   get isIntroduced(): boolean {
-    return this.#isIntroduced;
+    return this.state.isIntroduced;
   }
 
   /** It does not know yet what the others claim. */
   get isCatchingUp(): boolean {
-    return !this.#isIntroduced || this.#isCutOff;
+    return !this.state.isIntroduced || this.state.isCutOff;
   }
 
   /** It hears what others claim, or there is nobody else. */
   get hearsClaims(): boolean {
-    return this.#heardAt !== undefined;
+    return this.state.heardAt !== undefined;
   }
 }
 

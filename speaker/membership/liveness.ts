@@ -61,7 +61,7 @@ export interface LivenessTimes {
 
 export const LIVENESS_TIMES: LivenessTimes = { leaseMs: SPEAKER_LEASE_MS, confirmMs: 2_500, graceMs: 2_000 };
 
-interface Known {
+export interface Known {
   record: LeaseRecord;
   /** When it was first seen, since when it is known without a break. */
   readonly since: number;
@@ -84,26 +84,33 @@ const NOBODY: Judgement = {
   fingerprint: "",
 };
 
+/** All that is remembered, in plain values. */
+export interface LivenessState {
+  readonly known: Map<string, Known>;
+  confirmedAt: number | undefined;
+  thawedAt: number;
+  last: Judgement;
+}
+
 export class Liveness {
   readonly #own: string;
   readonly #times: LivenessTimes;
-  readonly #known = new Map<string, Known>();
-  #confirmedAt: number | undefined;
-  #thawedAt = 0;
-  #last: Judgement = NOBODY;
+  /** One that is made of a copy of it goes on from there. */
+  readonly state: LivenessState;
 
-  constructor(own: string, times: LivenessTimes = LIVENESS_TIMES) {
+  constructor(own: string, times: LivenessTimes = LIVENESS_TIMES, state?: LivenessState) {
     this.#own = own;
     this.#times = times;
+    this.state = state ?? { known: new Map(), confirmedAt: undefined, thawedAt: 0, last: NOBODY };
   }
 
   /** Takes a Lease as the watch gives it. Undefined means that it was deleted. */
   observe(node: string, record: LeaseRecord | undefined, now: number): void {
     if (record === undefined) {
-      this.#known.delete(node);
+      this.state.known.delete(node);
       return;
     }
-    const known = this.#known.get(node);
+    const known = this.state.known.get(node);
     const said = withoutFault(record, known?.record);
     const fault =
       record.fault === undefined ? undefined : { since: known?.fault?.since ?? now, why: record.fault };
@@ -114,24 +121,24 @@ export class Liveness {
     }
     const renewals = { last: now, before: known?.renewals.last };
     const since = known?.since ?? now;
-    this.#known.set(node, { record: said, since, renewals, changedAt: now, isDead: false, fault });
+    this.state.known.set(node, { record: said, since, renewals, changedAt: now, isDead: false, fault });
     if (node !== this.#own) return;
     if (this.#isFrozen(now)) this.#thaw(now);
-    this.#confirmedAt = now;
+    this.state.confirmedAt = now;
   }
 
   renewals(node: string): Renewals | undefined {
-    return this.#known.get(node)?.renewals;
+    return this.state.known.get(node)?.renewals;
   }
 
   /** Since when the node has a Lease. */
   knownSince(node: string): number | undefined {
-    return this.#known.get(node)?.since;
+    return this.state.known.get(node)?.since;
   }
 
   judge(now: number): Judgement {
-    this.#last = this.#isFrozen(now) ? this.#frozen(now) : this.#fresh(now);
-    return this.#last;
+    this.state.last = this.#isFrozen(now) ? this.#frozen(now) : this.#fresh(now);
+    return this.state.last;
   }
 
   /** The Lease stayed unusable for longer than its speaker needs to write it again. */
@@ -140,13 +147,13 @@ export class Liveness {
   }
 
   #isFrozen(now: number): boolean {
-    return this.#confirmedAt === undefined || now - this.#confirmedAt > this.#times.confirmMs;
+    return this.state.confirmedAt === undefined || now - this.state.confirmedAt > this.#times.confirmMs;
   }
 
   #thaw(now: number): void {
-    const frozenMs = this.#confirmedAt === undefined ? Number.POSITIVE_INFINITY : now - this.#confirmedAt;
-    for (const known of this.#known.values()) known.changedAt = Math.min(now, known.changedAt + frozenMs);
-    this.#thawedAt = now;
+    const frozenMs = this.state.confirmedAt === undefined ? Number.POSITIVE_INFINITY : now - this.state.confirmedAt;
+    for (const known of this.state.known.values()) known.changedAt = Math.min(now, known.changedAt + frozenMs);
+    this.state.thawedAt = now;
   }
 
   /**
@@ -154,14 +161,14 @@ export class Liveness {
    * the other nodes' pods as before, and not as if those nodes had no speakers.
    */
   #frozen(now: number): Judgement {
-    const { live, dead } = this.#last;
+    const { live, dead } = this.state.last;
     return judgement({ live, dead, ...this.#said(now), isFrozen: true });
   }
 
   #said(now: number): Pick<Judgement, "states" | "faults"> {
     const states = new Map<string, string>();
     const faults = new Map<string, string>();
-    for (const [node, known] of [...this.#known].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [node, known] of [...this.state.known].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const isFaulty = this.#isFaulty(known, now);
       states.set(node, isFaulty ? "" : known.record.state);
       if (isFaulty && known.fault !== undefined) faults.set(node, known.fault.why);
@@ -173,9 +180,9 @@ export class Liveness {
     const live: string[] = [];
     const dead: string[] = [];
     const said = this.#said(now);
-    const isGrace = now - this.#thawedAt <= this.#times.graceMs;
+    const isGrace = now - this.state.thawedAt <= this.#times.graceMs;
     for (const node of said.states.keys()) {
-      const known = this.#known.get(node);
+      const known = this.state.known.get(node);
       if (known?.record.isHeld !== true) continue;
       known.isDead ||= node !== this.#own && !isGrace && isSilent(known.changedAt, now, this.#times.leaseMs);
       if (known.isDead) dead.push(node);
