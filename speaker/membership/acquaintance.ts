@@ -58,11 +58,16 @@ export class Acquaintance {
     if (isAsking) this.state.askedAt ??= now;
     const hasJoined = gossip.joinedAt !== undefined;
     const isLate = this.state.askedAt !== undefined && now - this.state.askedAt >= TELL_MS;
-    if (isAsking && (hasJoined || isLate || peers === undefined || peers === 0)) this.state.isIntroduced = true;
+    if (isAsking && (hasJoined || isLate || peers === undefined || peers === 0))
+      this.state.isIntroduced = true;
     const { contactAt = Number.NEGATIVE_INFINITY, joinedAt = Number.NEGATIVE_INFINITY } = gossip;
     this.state.isCutOff = joinedAt < contactAt && now - contactAt < TELL_MS;
     if (hearsNow(input)) this.state.heardAt = now;
-    else if (this.state.heardAt !== undefined && !input.lease.isFrozen && now - this.state.heardAt >= SILENT_MS)
+    else if (
+      this.state.heardAt !== undefined &&
+      !input.lease.isFrozen &&
+      now - this.state.heardAt >= SILENT_MS
+    )
       this.state.heardAt = undefined;
   }
 

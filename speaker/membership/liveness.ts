@@ -151,8 +151,10 @@ export class Liveness {
   }
 
   #thaw(now: number): void {
-    const frozenMs = this.state.confirmedAt === undefined ? Number.POSITIVE_INFINITY : now - this.state.confirmedAt;
-    for (const known of this.state.known.values()) known.changedAt = Math.min(now, known.changedAt + frozenMs);
+    const frozenMs =
+      this.state.confirmedAt === undefined ? Number.POSITIVE_INFINITY : now - this.state.confirmedAt;
+    for (const known of this.state.known.values())
+      known.changedAt = Math.min(now, known.changedAt + frozenMs);
     this.state.thawedAt = now;
   }
 
