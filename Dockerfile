@@ -1,4 +1,4 @@
-# Three images from one build: operator, controller, speaker.
+# Four images from one build: operator, controller, speaker, and the command for CI servers, cli.
 #   docker build --target speaker -t genkan/speaker .
 # hack/images/ builds the same files in the same places without a container engine, for the lab.
 # hack/images/stages.test.ts holds this file and hack/images/stages.ts to each other.
@@ -37,3 +37,9 @@ COPY --from=build /out/speaker-gossip.mjs /app/speaker-gossip.mjs
 COPY --from=build /out/socket.node /app/socket.node
 ENV MALLOC_ARENA_MAX=1
 ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=1", "--optimize-for-size", "--max-old-space-size=128", "--v8-pool-size=1", "/app/speaker.mjs"]
+
+FROM base AS cli
+COPY --from=build /out/genkan.mjs /app/genkan.mjs
+RUN ln -s /app/genkan.mjs /usr/bin/genkan
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/genkan"]

@@ -15,6 +15,7 @@ export const ENTRY_POINTS = {
   "speaker-worker": "speaker/layer2/worker.ts",
   "speaker-bfd": "speaker/bfd/worker.ts",
   "speaker-gossip": "speaker/gossip/worker.ts",
+  genkan: "cli/main.ts",
 } as const;
 export type BundleName = keyof typeof ENTRY_POINTS;
 

@@ -51,6 +51,9 @@ async function fingerprint(): Promise<string> {
   return hash.update(await readFile(join(ROOT, "package-lock.json"))).digest("hex");
 }
 
+/** What the lab's pods run. */
+const STAGES_OF_LAB = STAGES.filter(({ runsInCluster }) => runsInCluster);
+
 /** One build: its tag, and where its parts and archives lie. */
 interface Target {
   readonly tag: string;
@@ -84,7 +87,7 @@ async function echoImage({ tag, directory }: Target): Promise<ImageSpec> {
 
 async function build(target: Target): Promise<void> {
   const { tag, directory, hasEcho, archiveOf } = target;
-  const names = [...STAGES.map(({ name }) => name), ...(hasEcho ? [ECHO.name] : [])];
+  const names = [...STAGES_OF_LAB.map(({ name }) => name), ...(hasEcho ? [ECHO.name] : [])];
   const stamp = join(directory, "stamp");
   const print = await fingerprint();
   const before = await readFile(stamp, "utf8").catch(() => "");
@@ -94,7 +97,7 @@ async function build(target: Target): Promise<void> {
   }
   const started = performance.now();
   const images = await assembleImages({
-    ...{ tag, directory },
+    ...{ stages: STAGES_OF_LAB, tag, directory },
     bases: BUILD,
     platform: await hostPlatform(ADDON),
     nameOf: (role) => `genkan.dev/${role}:${tag}`,

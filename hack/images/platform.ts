@@ -1,5 +1,7 @@
 /** What an image is made of on each architecture: a node binary, and Debian's files below a root. */
+import { existsSync } from "node:fs";
 import { readlink } from "node:fs/promises";
+import { join } from "node:path";
 import { HOST_ARCHITECTURE } from "#hack/lab/oci.ts";
 
 export type Architecture = "amd64" | "arm64";
@@ -26,6 +28,12 @@ export const isHost = (architecture: Architecture): boolean => architecture === 
 /** A tool of binutils or gcc that reads and writes programs of an architecture. */
 export const toolFor = (architecture: Architecture, tool: "gcc" | "strip"): string =>
   isHost(architecture) ? tool : `${TRIPLETS[architecture]}-${tool}`;
+
+/** Where the platform has a program of `/usr`: packages of Debian 12 may name it without that folder. */
+export function programBelow({ root }: Pick<Platform, "root">, place: string): string {
+  const path = join(root, place);
+  return existsSync(path) ? path : join(root, place.replace(/^\/usr/, ""));
+}
 
 /** This machine, with the node that runs this. */
 export async function hostPlatform(addon: string): Promise<Platform> {

@@ -18,11 +18,16 @@ export interface RootfsContents {
   /** A file of this machine -> its place. What it links goes with it. */
   readonly programs: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, string>>;
+  /** Place -> what it leads to. */
+  readonly links?: Readonly<Record<string, string>>;
   readonly platform: Pick<Platform, "root" | "architecture">;
 }
 
 /** Makes `root` anew. */
-export async function makeRootfs(root: string, { programs, files, platform }: RootfsContents): Promise<void> {
+export async function makeRootfs(
+  root: string,
+  { programs, files, links = {}, platform }: RootfsContents,
+): Promise<void> {
   await rm(root, { recursive: true, force: true });
   for (const directory of ["etc", "tmp", "proc", "sys", "dev", "run", "usr/bin", "usr/lib", "usr/lib64"]) {
     await mkdir(join(root, directory), { recursive: true });
@@ -37,6 +42,7 @@ export async function makeRootfs(root: string, { programs, files, platform }: Ro
   for (const [from, to] of Object.entries(programs)) await place(root, from, to);
   for (const [to, from] of await librariesOf(Object.keys(programs), platform)) await place(root, from, to);
   for (const [from, to] of Object.entries(files)) await place(root, from, to);
+  for (const [at, target] of Object.entries(links)) await symlink(target, join(root, at));
 }
 
 /** Strips a copy of the platform's node: 116 MB instead of 150. Addons still load (exported symbols stay). */

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { STAGES } from "./stages.ts";
+import { SHELL_LINKS, STAGES } from "./stages.ts";
 
 interface DockerStage {
   copies: Record<string, string>;
+  links: Record<string, string>;
   entrypoint: string[];
   environment: string[];
   user?: string;
@@ -18,12 +19,14 @@ function parse(text: string): Map<string, DockerStage> {
     const from = /^FROM base AS (\w+)$/.exec(line);
     if (line.startsWith("FROM ")) current = undefined;
     if (from?.[1] !== undefined) {
-      current = { copies: {}, entrypoint: [], environment: [] };
+      current = { copies: {}, links: {}, entrypoint: [], environment: [] };
       stages.set(from[1], current);
     }
     if (current === undefined) continue;
     const copy = /^COPY --from=build \/out\/(\S+) (\S+)$/.exec(line);
     if (copy?.[1] !== undefined && copy[2] !== undefined) current.copies[copy[1]] = copy[2];
+    const link = /^RUN ln -s (\S+) (\S+)$/.exec(line);
+    if (link?.[1] !== undefined && link[2] !== undefined) current.links[link[2]] = link[1];
     const entrypoint = /^ENTRYPOINT (\[.*\])$/.exec(line);
     if (entrypoint?.[1] !== undefined) current.entrypoint = JSON.parse(entrypoint[1]) as string[];
     const environment = /^ENV (\S+)$/.exec(line);
@@ -45,6 +48,10 @@ test("the Dockerfile and the lab's images hold the same files and run the same c
     assert.deepEqual(
       {
         copies: stage.files,
+        // Debian has a shell of its own.
+        links: Object.fromEntries(
+          Object.entries(stage.links ?? {}).filter(([place]) => SHELL_LINKS[place] === undefined),
+        ),
         entrypoint: stage.entrypoint,
         environment: stage.environment,
         ...(stage.user === undefined ? {} : { user: stage.user }),

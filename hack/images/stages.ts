@@ -11,8 +11,12 @@ export interface Stage {
   /** Made files -> their place in the image. */
   readonly files: Readonly<Record<string, string>>;
   readonly bundles: readonly BundleName[];
-  /** Programs of the building machine that go in with the libraries they link, beside node. */
+  /** Debian's programs that go in with the libraries they link, beside node: the same path on both sides. */
   readonly programs: readonly string[];
+  /** Place -> what it leads to. */
+  readonly links?: Readonly<Record<string, string>>;
+  /** Whether pods of a cluster run it. */
+  readonly runsInCluster: boolean;
   readonly entrypoint: readonly string[];
   readonly environment: readonly string[];
   /** uid:gid, or undefined for root. */
@@ -21,6 +25,50 @@ export interface Stage {
 
 const NODE = "/usr/bin/node";
 const NON_ROOT = "65532:65532";
+
+/** What scripts of CI servers call. The Dockerfile's base has these of its own. */
+const SHELL = "/usr/bin/busybox";
+const APPLETS = [
+  ...[
+    "sh",
+    "env",
+    "cat",
+    "ls",
+    "mkdir",
+    "rm",
+    "rmdir",
+    "cp",
+    "mv",
+    "ln",
+    "chmod",
+    "touch",
+    "test",
+    "true",
+    "false",
+  ],
+  ...[
+    "echo",
+    "printf",
+    "head",
+    "tail",
+    "sed",
+    "grep",
+    "find",
+    "xargs",
+    "sort",
+    "wc",
+    "tr",
+    "cut",
+    "tee",
+    "id",
+    "sleep",
+  ],
+  ...["date", "dirname", "basename", "readlink", "realpath", "uname", "which", "tar", "gzip", "gunzip"],
+];
+export const SHELL_LINKS: Readonly<Record<string, string>> = {
+  "/bin": "usr/bin",
+  ...Object.fromEntries(APPLETS.map((name) => [`/usr/bin/${name}`, "busybox"])),
+};
 
 export const STAGES: readonly Stage[] = [
   {
@@ -31,6 +79,7 @@ export const STAGES: readonly Stage[] = [
     entrypoint: [NODE, "--max-semi-space-size=4", "/app/operator.mjs"],
     environment: [],
     user: NON_ROOT,
+    runsInCluster: true,
   },
   {
     name: "controller",
@@ -43,6 +92,7 @@ export const STAGES: readonly Stage[] = [
     entrypoint: [NODE, "--max-semi-space-size=4", "/app/controller.mjs"],
     environment: [],
     user: NON_ROOT,
+    runsInCluster: true,
   },
   {
     name: "speaker",
@@ -54,7 +104,7 @@ export const STAGES: readonly Stage[] = [
       "socket.node": "/app/socket.node",
     },
     bundles: ["speaker", "speaker-worker", "speaker-bfd", "speaker-gossip"],
-    programs: ["nft"],
+    programs: ["/usr/sbin/nft"],
     // Measured: these flags keep a speaker's memory about 50 MB below the defaults.
     entrypoint: [
       NODE,
@@ -65,6 +115,19 @@ export const STAGES: readonly Stage[] = [
       "/app/speaker.mjs",
     ],
     environment: ["MALLOC_ARENA_MAX=1"],
+    runsInCluster: true,
+  },
+  {
+    // For CI servers, which run a script in it: hence the shell.
+    name: "cli",
+    files: { "genkan.mjs": "/app/genkan.mjs" },
+    bundles: ["genkan"],
+    programs: [SHELL],
+    links: { ...SHELL_LINKS, "/usr/bin/genkan": "/app/genkan.mjs" },
+    entrypoint: ["/usr/bin/genkan"],
+    environment: [],
+    user: NON_ROOT,
+    runsInCluster: false,
   },
 ];
 

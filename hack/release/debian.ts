@@ -3,7 +3,7 @@ import { mkdir, realpath, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { run, runScript } from "#hack/common/command.ts";
 import { librariesOf } from "#hack/images/libraries.ts";
-import type { Platform } from "#hack/images/platform.ts";
+import { type Platform, programBelow } from "#hack/images/platform.ts";
 import { STAGES } from "#hack/images/stages.ts";
 import type { DebianPackage } from "#hack/release/sbom.ts";
 
@@ -12,9 +12,7 @@ const DATABASE = "var/lib/dpkg";
 
 /** Of everything in the images but node and our own files; sorted, each once. */
 export async function packagesOf(platform: Platform): Promise<DebianPackage[]> {
-  const programs = STAGES.flatMap((stage) => stage.programs).map((name) =>
-    join(platform.root, "usr/sbin", name),
-  );
+  const programs = STAGES.flatMap((stage) => stage.programs).map((place) => programBelow(platform, place));
   const libraries = await librariesOf([platform.node, ...programs], platform);
   const owners = new Set<string>();
   for (const file of [...programs, ...libraries.values()]) owners.add(await ownerOf(file, platform.root));

@@ -12,7 +12,7 @@ import { type Architecture, type Platform, toolFor } from "#hack/images/platform
 import { unpackInto } from "#hack/release/debian.ts";
 
 /** What node and the programs of the images (hack/images/stages.ts) link comes with these. */
-const PACKAGES = ["libatomic1", "libc6", "libgcc-s1", "libstdc++6", "nftables"];
+const PACKAGES = ["busybox-static", "libatomic1", "libc6", "libgcc-s1", "libstdc++6", "nftables"];
 /** Node's own names. */
 const NODE_ARCHITECTURES: Readonly<Record<Architecture, string>> = { amd64: "x64", arm64: "arm64" };
 

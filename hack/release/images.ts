@@ -3,6 +3,7 @@ import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { assembleImages } from "#hack/images/assemble.ts";
 import type { Platform } from "#hack/images/platform.ts";
+import { STAGES } from "#hack/images/stages.ts";
 import { type ImageSpec, namesOf } from "#hack/lab/image.ts";
 import {
   configOf,
@@ -41,7 +42,7 @@ export async function writeImages(request: ImagesRequest): Promise<Map<string, s
     const directory = join(scratch, platform.architecture);
     const nameOf = (role: string): string => `${registry}/${role}:${version}`;
     const images = await assembleImages({
-      ...{ tag: version, directory, bases: directory, platform, nameOf },
+      ...{ stages: STAGES, tag: version, directory, bases: directory, platform, nameOf },
     });
     const layerOf = layerWriter(directory);
     for (const { role, image } of images) {

@@ -1,4 +1,4 @@
-/** Runs the commands of a page, as a reader would: its fenced blocks of `sh`, under a heading. */
+/** Runs the commands of a page, as a reader would: its fenced blocks of `sh`, under a heading, in lists as well. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,13 +13,19 @@ export function commandsOf(page: string, heading: string): string[] {
   if (from === -1) throw new Error(`${page} has no heading "${heading}"`);
   const blocks: string[] = [];
   let block: string[] | undefined;
+  // Of the block, where it belongs to a step of a list.
+  let indent = 0;
   for (const line of lines.slice(from + 1)) {
     if (block === undefined && /^#+ /.test(line)) break;
-    if (block === undefined && line === "```sh") block = [];
-    else if (block !== undefined && line === "```") {
+    const text = line.slice(indent);
+    if (block === undefined && line.trimStart() === "```sh") {
+      block = [];
+      indent = line.indexOf("`");
+    } else if (block !== undefined && text === "```") {
       blocks.push(block.join("\n"));
       block = undefined;
-    } else block?.push(line);
+      indent = 0;
+    } else block?.push(text);
   }
   return blocks;
 }
@@ -38,5 +44,8 @@ export async function runBlock(
 ): Promise<string> {
   const path = `${join(ROOT, ".lab/bin")}:${process.env.PATH ?? ""}`;
   const options = { cwd: directory, env: { ...process.env, ...env, PATH: path, KUBECONFIG: kubeconfig } };
-  return (await promisify(execFile)("bash", ["-euo", "pipefail", "-c", block], options)).stdout;
+  // What docs/cli.md says for a checkout; scripts know no alias.
+  const genkan = `genkan() { node "${join(ROOT, "cli/main.ts")}" "$@"; }`;
+  return (await promisify(execFile)("bash", ["-euo", "pipefail", "-c", `${genkan}\n${block}`], options))
+    .stdout;
 }

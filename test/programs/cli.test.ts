@@ -58,7 +58,7 @@ before(async () => {
 });
 after(() => rm(directory, { recursive: true, force: true }));
 
-test("a checkout has it as npx genkan", async () => {
+test("a checkout has it by name, with no registry asked", async () => {
   const argv = ["--offline", "genkan", "check", "-f", "config/samples"];
   const { stdout } = await promisify(execFile)("npx", argv, { cwd: ROOT });
   assert.match(stdout, /^4 judged: 4 admitted, 0 refused/m);

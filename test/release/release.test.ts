@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { parse } from "yaml";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { freePorts } from "#hack/common/ports.ts";
 import { ensurePrograms } from "#hack/lab/programs.ts";
@@ -18,6 +19,13 @@ import { until } from "#test/until.ts";
 
 const VERSION = "v1.2.3";
 const ROLES = ["operator", "controller", "speaker"];
+const CHROOT = "/usr/sbin/chroot";
+/** No prefix has 40 bits. */
+const BAD = `apiVersion: genkan.dev/v1beta1
+kind: AddressPool
+metadata: { name: bad, namespace: genkan-system }
+spec: { protocol: layer2, addresses: [10.0.0.0/40] }
+`;
 
 let directory = "";
 let registry = "";
@@ -61,7 +69,7 @@ test("the SBOM has the C library of both architectures", async () => {
   const { components } = JSON.parse(await readFile(join(directory, "dist/sbom.cdx.json"), "utf8"));
   const purls: string[] = components.map(({ purl }: { purl: string }) => purl);
   for (const architecture of ["amd64", "arm64"])
-    for (const name of ["libc6", "libstdc++6", "nftables", "libgmp10"])
+    for (const name of ["libc6", "libstdc++6", "nftables", "libgmp10", "busybox-static"])
       assert.ok(
         purls.some(
           (purl) =>
@@ -72,9 +80,10 @@ test("the SBOM has the C library of both architectures", async () => {
       );
 });
 
-/** The root of an image for arm64, with the emulator in it. */
-async function rootOf(role: string): Promise<string> {
-  const [layout, root] = [join(directory, `layout-${role}`), join(directory, `root-${role}`)];
+/** The root of an image, with the emulator in it where it is for arm64. */
+async function rootOf(role: string, architecture = "arm64"): Promise<string> {
+  const name = `${role}-${architecture}`;
+  const [layout, root] = [join(directory, `layout-${name}`), join(directory, `root-${name}`)];
   await mkdir(layout);
   await mkdir(root);
   await shell(`tar -C ${layout} -xf dist/${role}.oci.tar`);
@@ -82,11 +91,11 @@ async function rootOf(role: string): Promise<string> {
   const blob = ({ digest }: { digest: string }): string => `blobs/${digest.replace(":", "/")}`;
   const index = await read(blob((await read("index.json")).manifests[0]));
   const ours = index.manifests.find(
-    ({ platform }: { platform: { architecture: string } }) => platform.architecture === "arm64",
+    ({ platform }: { platform: { architecture: string } }) => platform.architecture === architecture,
   );
   for (const layer of (await read(blob(ours))).layers)
     await shell(`tar -C ${root} -xzf ${join(layout, blob(layer))}`);
-  await copyFile("/usr/bin/qemu-aarch64-static", join(root, "qemu"));
+  if (architecture === "arm64") await copyFile("/usr/bin/qemu-aarch64-static", join(root, "qemu"));
   return root;
 }
 
@@ -121,6 +130,30 @@ test("arm64: the speaker's addon loads, and nft finds its libraries", async () =
   assert.doesNotMatch(linked, /not found/);
 });
 
+test("arm64: the image of the command has it, and a shell", async () => {
+  const root = await rootOf("cli");
+  assert.equal(await emulated(root, "/usr/bin/node /app/genkan.mjs --version"), `${VERSION}\n`);
+  assert.match(await emulated(root, "/bin/sh -c 'echo shell'"), /^shell$/m);
+});
+
+test("the script of the template for GitLab runs in the image of the command, as its user", async () => {
+  const root = await rootOf("cli", "amd64");
+  const { script, variables } = parse(await readFile(join(CHECKOUT, "config/ci/gitlab.yml"), "utf8"))[
+    "genkan-check"
+  ];
+  await mkdir(join(root, "builds"));
+  await shell(`cp -r config/samples ${root}/builds/ && chmod 0777 ${root}/builds`, CHECKOUT);
+  // What the runner does: the working copy is the directory, and variables are in the environment.
+  const lines = ["set -e", "cd /builds", `GENKAN_PATH='${variables.GENKAN_PATH}'`, ...script];
+  await writeFile(join(root, "builds/script"), lines.join("\n"));
+  await shell(`env -i PATH=/usr/bin:/bin ${CHROOT} --userspec=65532:65532 ${root} /bin/sh /builds/script`);
+  assert.match(await readFile(join(root, "builds/genkan.xml"), "utf8"), /<testsuite .*failures="0"/);
+  await writeFile(join(root, "builds/bad.yaml"), BAD);
+  await assert.rejects(
+    shell(`env -i PATH=/usr/bin:/bin ${CHROOT} --userspec=65532:65532 ${root} /bin/sh /builds/script`),
+  );
+});
+
 test("a registry that was pushed to by the command of the page has what install.yaml names", async () => {
   const host = registry.split("/")[0] ?? "";
   const configuration = join(directory, "registry.yml");
@@ -139,7 +172,11 @@ test("a registry that was pushed to by the command of the page has what install.
     const [, , push = ""] = commandsOf("docs/install.md", "Build, push, install");
     // The registry of the test speaks no TLS.
     const plain = push.replaceAll("skopeo copy", "skopeo copy --dest-tls-verify=false");
-    await shell(plain, directory, { REGISTRY: registry, VERSION });
+    const [pushCli = ""] = commandsOf("docs/check.md", "In CI");
+    for (const command of [plain, pushCli.replaceAll("skopeo copy", "skopeo copy --dest-tls-verify=false")])
+      await shell(command, directory, { REGISTRY: registry, VERSION });
+    const pushed = await fetch(`http://${host}/v2/genkan/cli/tags/list`);
+    assert.deepEqual(((await pushed.json()) as { tags: string[] }).tags, [VERSION]);
     const install = await readFile(join(directory, "dist/install.yaml"), "utf8");
     const named = [...install.matchAll(/genkan\/(\w+)@(sha256:\w+)/g)];
     assert.equal(named.length, 3);
