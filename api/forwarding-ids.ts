@@ -11,6 +11,7 @@ import { type NewCondition, ServiceConditionType } from "#api/v1beta1/conditions
 /** Condition of a Service that has addresses: status True; the message names the pools and has the ids. */
 export const FORWARDING_CONDITION = ServiceConditionType.ForwardingIds;
 const REASON = "Assigned";
+const REASON_WITHDRAWN = "Withdrawn";
 /** 27 bits: docs/dataplane.md, "Marks that get along with others". */
 export const MAX_FORWARDING_ID = 2 ** 27 - 1;
 
@@ -37,6 +38,21 @@ export function forwardingCondition(
     reason: REASON,
     message: `${formatForwarding(pools, ids)}${sharing === undefined ? "" : ` sharing=${sharing}`}`,
   };
+}
+
+/** The condition of a Service that is being deleted, once its addresses were taken back: it has no ids. */
+export const WITHDRAWN_CONDITION: NewCondition = {
+  type: FORWARDING_CONDITION,
+  status: "False",
+  reason: REASON_WITHDRAWN,
+  message: "The Service is being deleted: its addresses have been taken back",
+};
+
+/** Whether that was done. */
+export function isWithdrawn(
+  conditions: ReadonlyArray<{ readonly type: string; readonly reason: string }>,
+): boolean {
+  return conditions.some(({ type, reason }) => type === FORWARDING_CONDITION && reason === REASON_WITHDRAWN);
 }
 
 /** `AddressPool "a": IPv4/TCP/80=17 IPv6/TCP/80=18`, sorted: equal ids of equal pools are equal text. */

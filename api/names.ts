@@ -46,6 +46,9 @@ export const APP_NAME = "genkan";
  */
 export const FINALIZER = `${GROUP}/cleanup`;
 
+/** Kubernetes' own name (KEP-980): on Services with addresses, where spec.cleanupFinalizer of the LoadBalancer asks for it. */
+export const CLEANUP_FINALIZER = "service.kubernetes.io/load-balancer-cleanup";
+
 /** Field managers of server-side apply, one for each role. */
 export const FIELD_MANAGER = {
   operator: "genkan-operator",

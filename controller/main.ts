@@ -17,6 +17,7 @@ import { whileLeading } from "#controller/leading.ts";
 import { followLogLevel } from "#controller/log-level.ts";
 import { observeTerm } from "#controller/observe.ts";
 import { readOptions } from "#controller/options.ts";
+import { releaseIfRemoved } from "#controller/release.ts";
 import { runBgpStatus } from "#controller/status/bgp-status.ts";
 import { EventQueue } from "#controller/status/event-queue.ts";
 import { runTerm, type Term } from "#controller/term.ts";
@@ -114,7 +115,8 @@ async function main(signal: AbortSignal): Promise<void> {
       term = undefined;
     },
   });
-  await Promise.all([election, webhooks.run(signal), measured, shown, levels]);
+  const released = election.then(() => releaseIfRemoved({ ...common, client, namespace }));
+  await Promise.all([released, webhooks.run(signal), measured, shown, levels]);
   await Promise.race([events.flush(), systemClock.sleep(FLUSH_MS)]);
   client.close();
   leaseClient.close();

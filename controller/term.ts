@@ -74,6 +74,8 @@ export class Term {
   readonly #poolTexts = new Map<string, string>();
   #configuration: Configuration | undefined;
   #isStale = true;
+  /** There is no LoadBalancer, or it is being deleted. */
+  #isRemoved = false;
   #mayBeReserved = false;
   #staleSince: number;
   /** When Services that wait for an address may be looked at again. */
@@ -94,6 +96,7 @@ export class Term {
       allocator: this.allocator,
       configuration: () => this.#configuration,
       isStale: () => this.#isStale,
+      isRemoved: () => this.#isRemoved,
     });
     this.#writer = new ServiceWriter({
       client,
@@ -226,6 +229,9 @@ export class Term {
     if (settings === undefined) {
       this.#isStale = false;
       this.#configuration = undefined;
+      this.#isRemoved = true;
+      for (const service of stores.services.list())
+        if (service.hasOurFinalizer) this.#writer.enqueue(service.key);
       this.#options.log.info("no LoadBalancer, or it is being deleted: nothing is allocated");
       return 0;
     }
@@ -235,6 +241,7 @@ export class Term {
     const leftMs = this.#staleSince + ORPHAN_GRACE_MS - this.#options.clock.now();
     if (leftMs > 0 && hasOrphans(stores.services.list(), judged.pools, settings)) return leftMs;
     this.#isStale = false;
+    this.#isRemoved = false;
     this.#configuration = { settings, judged };
     for (const key of this.#dirty) if (!stores.services.has(key)) this.#decisions.deleted(key);
     this.#dirty.clear();

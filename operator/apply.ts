@@ -7,6 +7,7 @@ import type { EventRecorder } from "#common/kube/events.ts";
 import type { ManagedFields } from "#common/kube/managers.ts";
 import { apiVersionOf, type LoadBalancer, loadBalancers, nodes } from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
+import { releaseServices } from "#common/release-services.ts";
 import { describeChild } from "#operator/children/child.ts";
 import { adopted } from "#operator/ownership.ts";
 import type { Application, Plan } from "#operator/plan.ts";
@@ -98,6 +99,7 @@ export async function applyPlan(
   balancer: LoadBalancer | undefined,
 ): Promise<void> {
   for (const node of plan.left) emitNodeLeft(options, node);
+  if (plan.releasesServices === true) await releaseServices(options);
   const refused = new Map<string, unknown>();
   if (balancer !== undefined && plan.hasFinalizer) {
     await attempt(`LoadBalancer ${balancer.metadata.name}`, refused, () =>

@@ -36,6 +36,8 @@ export interface Plan {
   readonly hasFinalizer: boolean;
   readonly apply: readonly Application[];
   readonly remove: readonly Removal[];
+  /** While removing: our finalizer is to be taken off Services first. */
+  readonly releasesServices?: boolean;
   /** While removing: for what the next step waits. */
   readonly waiting: string;
   /** While removing: nodes that this very pass tells of as not cleaned. */

@@ -7,8 +7,10 @@
  *   operator does, whoever is quicker. With `kubectl delete --cascade=foreground` somebody waits for the end of their
  *   pods; then they are left to the garbage collector.
  * - A speaker that is ended asks whether it is for good, and cleans its node then (speaker/shutdown.ts).
- * - When the pods are gone the operator tells which nodes were left uncleaned, and takes away the rest. What of it has no
- *   namespace is owned by the install namespace, so that it goes where the operator cannot.
+ * - A controller that is ended for good takes the finalizer of ours off Services (controller/release.ts).
+ * - When the pods are gone the operator does that again, for a controller that could not. It tells which nodes were left
+ *   uncleaned, and takes away the rest. What of it has no namespace is owned by the install namespace, so that it goes
+ *   where the operator cannot.
  *
  * Each pass looks at what is there, so an operator that starts in the middle goes on where the last one was. Pure.
  */
@@ -45,6 +47,8 @@ export interface RemovalStep {
   readonly remove: readonly Removal[];
   /** What the step waits for, for people. Empty if for nothing. */
   readonly waiting: string;
+  /** Nobody else is left to take our finalizer off Services: it has to be done before the rest is removed. */
+  readonly releasesServices?: boolean;
   /** Nodes that no speaker reported clean, said once. */
   readonly left: readonly string[];
   readonly retryAfterMs?: number;
@@ -80,7 +84,13 @@ function lastStep(view: OperatorView, overdue: readonly PodView[]): RemovalStep 
   ];
   if (remove.length === 0) return { remove, waiting: "", left: [] };
   const left = uncleaned(view, overdue);
-  return { remove, waiting: "the last objects to go", left, retryAfterMs: LOOK_AGAIN_MS };
+  return {
+    remove,
+    releasesServices: true,
+    waiting: "the last objects to go",
+    left,
+    retryAfterMs: LOOK_AGAIN_MS,
+  };
 }
 
 /** Nodes of the cluster that had a speaker, without a report that they are clean; sorted. */

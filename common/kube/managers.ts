@@ -49,3 +49,17 @@ function has(set: FieldSet, path: readonly string[]): boolean {
   const items = Object.keys(set).filter((key) => /^[kvi]:/.test(key));
   return items.length === 0 || items.some((key) => has(set[key] ?? {}, rest));
 }
+
+/** Which managers wrote this item of the list of strings at `path`, by any subresource. */
+export function writersOfItem(
+  entries: readonly unknown[] | undefined,
+  path: readonly string[],
+  item: string,
+): string[] {
+  const full = [...path.map((name) => `f:${name}`), `v:${JSON.stringify(item)}`];
+  return ((entries ?? []) as readonly ManagedFields[]).flatMap(({ manager, fieldsV1 }) => {
+    let set: FieldSet | undefined = fieldsV1;
+    for (const key of full) set = set !== undefined && Object.hasOwn(set, key) ? set[key] : undefined;
+    return manager === undefined || set === undefined ? [] : [manager];
+  });
+}

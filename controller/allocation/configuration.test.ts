@@ -69,11 +69,15 @@ test("a pool that was made anew under its name is judged anew", () => {
 
 for (const [name, balancer, wanted] of [
   ["none", undefined, undefined],
-  ["one with defaults", { spec: {} }, { loadBalancerClass: undefined, ipMode: "Proxy" }],
   [
-    "KubeProxy and a class",
-    { spec: { loadBalancerClass: "x/y", forwarding: { mode: "KubeProxy" } } },
-    { loadBalancerClass: "x/y", ipMode: "VIP" },
+    "one with defaults",
+    { spec: {} },
+    { loadBalancerClass: undefined, ipMode: "Proxy", cleanupFinalizer: false },
+  ],
+  [
+    "KubeProxy, a class and the finalizer",
+    { spec: { loadBalancerClass: "x/y", forwarding: { mode: "KubeProxy" }, cleanupFinalizer: true } },
+    { loadBalancerClass: "x/y", ipMode: "VIP", cleanupFinalizer: true },
   ],
   ["one that is being deleted", { spec: {}, deletionTimestamp: "2026-01-01T00:00:00Z" }, undefined],
 ] as const) {

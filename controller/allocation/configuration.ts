@@ -14,6 +14,8 @@ import type { IpMode } from "#controller/status/plan.ts";
 export interface Settings {
   readonly loadBalancerClass: string | undefined;
   readonly ipMode: IpMode;
+  /** Services with addresses bear the finalizer for load balancers. */
+  readonly cleanupFinalizer: boolean;
 }
 
 /** undefined while there is no LoadBalancer, or it is being deleted: then nothing is allocated and nothing written. */
@@ -22,10 +24,11 @@ export function settingsOf(
 ): Settings | undefined {
   if (loadBalancer === undefined || loadBalancer.metadata.deletionTimestamp !== undefined) return undefined;
   if (loadBalancer.metadata.name !== LOADBALANCER_NAME) return undefined;
-  const { loadBalancerClass, forwarding } = loadBalancer.spec ?? {};
+  const { loadBalancerClass, forwarding, cleanupFinalizer } = loadBalancer.spec ?? {};
   return {
     loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass,
     ipMode: forwarding?.mode === "KubeProxy" ? "VIP" : "Proxy",
+    cleanupFinalizer: cleanupFinalizer === true,
   };
 }
 

@@ -10,6 +10,7 @@ import {
   FIELD_MANAGER,
 } from "#api/names.ts";
 import type { Condition } from "#api/v1beta1/conditions.ts";
+import { hasOurFinalizer } from "#common/cleanup-finalizer.ts";
 import { otherWriterOf } from "#common/kube/managers.ts";
 import type { Service } from "#common/kube/resource.ts";
 import { keyOf } from "#common/kube/wire.ts";
@@ -47,6 +48,9 @@ export interface ServiceRecord {
   readonly annotations: Readonly<Record<string, string>>;
   readonly ingress: readonly Ingress[];
   readonly conditions: readonly ServiceCondition[];
+  readonly finalizers: readonly string[];
+  /** It bears the finalizer for load balancers, and nobody else put that there. */
+  readonly hasOurFinalizer: boolean;
   /** Who but we wrote status.loadBalancer last; absent if nobody did. */
   readonly statusManager?: string;
 }
@@ -61,6 +65,7 @@ const KEPT_ANNOTATIONS: readonly string[] = [
 const LOAD_BALANCER = ["status", "loadBalancer"] as const;
 const STATUS = { ours: FIELD_MANAGER.controller, subresource: "status" } as const;
 
+const NO_FINALIZERS: readonly string[] = [];
 const NOTHING: Readonly<Record<string, string>> = {};
 
 /** Services that never were ours keep nothing but a key's worth of memory: they are projected to undefined. */
@@ -68,7 +73,8 @@ export function projectService(raw: Service): ServiceRecord | undefined {
   const annotations = keptAnnotations(raw.metadata.annotations);
   const type = raw.spec?.type ?? "ClusterIP";
   const conditions = (raw.status?.conditions ?? []) as readonly ServiceCondition[];
-  if (type !== "LoadBalancer" && !isMarked(conditions)) return undefined;
+  const isHeld = hasOurFinalizer(raw);
+  if (type !== "LoadBalancer" && !isMarked(conditions) && !isHeld) return undefined;
   const { metadata, spec, status } = raw;
   const statusManager = otherWriterOf(metadata.managedFields, LOAD_BALANCER, STATUS);
   return {
@@ -91,6 +97,8 @@ export function projectService(raw: Service): ServiceRecord | undefined {
     annotations,
     ingress: (status?.loadBalancer?.ingress ?? []).map(projectIngress),
     conditions,
+    finalizers: metadata.finalizers ?? NO_FINALIZERS,
+    hasOurFinalizer: isHeld,
     ...(statusManager === undefined ? {} : { statusManager }),
   };
 }

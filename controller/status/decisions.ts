@@ -12,7 +12,8 @@ import type { Configuration } from "#controller/allocation/configuration.ts";
 import { isOurs } from "#controller/allocation/request.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
 import { ContestedServices } from "#controller/status/contested.ts";
-import { type PlanContext, planStatus, type StatusPlan } from "#controller/status/plan.ts";
+import { Departures, isDeparting } from "#controller/status/departure.ts";
+import { type PlanContext, planRelease, planStatus, type StatusPlan } from "#controller/status/plan.ts";
 import type { Decision, ServiceDecisions } from "#controller/status/writer.ts";
 
 export interface StatusDecisionsOptions {
@@ -25,6 +26,8 @@ export interface StatusDecisionsOptions {
   readonly configuration: () => Configuration | undefined;
   /** A newer configuration waits to be settled. */
   readonly isStale: () => boolean;
+  /** There is no LoadBalancer, or it is being deleted: Services are left with nothing that only we could take away. */
+  readonly isRemoved: () => boolean;
 }
 
 const NOTHING: Decision = { plan: undefined, againMs: undefined };
@@ -32,6 +35,7 @@ const NOTHING: Decision = { plan: undefined, againMs: undefined };
 export class StatusDecisions implements ServiceDecisions {
   readonly #options: StatusDecisionsOptions;
   readonly #contested = new ContestedServices();
+  readonly #departures = new Departures();
 
   constructor(options: StatusDecisionsOptions) {
     this.#options = options;
@@ -49,8 +53,12 @@ export class StatusDecisions implements ServiceDecisions {
   decide(service: ServiceRecord): Decision {
     const { allocator, configuration, isStale, clock } = this.#options;
     const current = configuration();
-    if (current === undefined) return NOTHING;
+    if (current === undefined)
+      return { ...NOTHING, plan: this.#options.isRemoved() ? planRelease(service) : undefined };
     const { settings, judged } = current;
+    if (isDeparting(service)) return this.#departures.decide(service, clock);
+    // Another Service may have the name by now.
+    this.#departures.forget(service.key);
     const outcome = allocator.outcome(service.key);
     // The watch has shown it, but no pass has settled it yet; the pass that does will ask again.
     if (outcome === undefined && isOurs(service, settings.loadBalancerClass)) return NOTHING;
@@ -59,6 +67,7 @@ export class StatusDecisions implements ServiceDecisions {
     if (isStale() && hasNothing && outcome?.refusal !== undefined) return NOTHING;
     const context: PlanContext = {
       ipMode: settings.ipMode,
+      cleanupFinalizer: settings.cleanupFinalizer,
       now: clock.date(),
       isOurAddress: (text) => {
         const address = parseAddress(text);
@@ -102,6 +111,8 @@ export class StatusDecisions implements ServiceDecisions {
   /** The Service is gone; call it before the allocator frees what it had. */
   deleted(key: string): void {
     this.#contested.forget(key);
+    // Of one whose addresses were withdrawn that was said then.
+    if (this.#departures.forget(key)) return;
     for (const vip of this.#options.allocator.ledger.get(key)?.vips ?? [])
       this.#logReleased(key, vip.address, undefined);
   }

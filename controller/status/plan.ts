@@ -1,9 +1,10 @@
 /** What became of a Service -> what to write to it and what to say about it. Pure; nothing to do is undefined. */
 import { FORWARDING_CONDITION, forwardingCondition } from "#api/forwarding-ids.ts";
-import { ANNOTATION_ALLOCATED_FROM } from "#api/names.ts";
+import { ANNOTATION_ALLOCATED_FROM, CLEANUP_FINALIZER } from "#api/names.ts";
 import { ContestedReason, ServiceConditionType, setCondition } from "#api/v1beta1/conditions.ts";
 import type { EventReason } from "#api/v1beta1/event-reasons.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
+import { withoutOurs } from "#common/cleanup-finalizer.ts";
 import type { Outcome } from "#controller/allocation/allocator.ts";
 import type { Allocation, Vip } from "#controller/allocation/ledger.ts";
 import { type Refusal, RefusalReason } from "#controller/allocation/refusal.ts";
@@ -29,11 +30,12 @@ export interface PlannedEvent {
   readonly message: string;
 }
 
-/** JSON merge patch of a Service's status subresource; the API server takes annotations along. */
+/** JSON merge patch of a Service's status subresource; the API server takes annotations and finalizers along. */
 export interface ServicePatch {
   readonly metadata: {
     readonly resourceVersion: string;
     readonly annotations?: Readonly<Record<string, string | null>>;
+    readonly finalizers?: readonly string[];
   };
   readonly status?: {
     readonly loadBalancer?: { readonly ingress: readonly Ingress[] | null };
@@ -54,16 +56,20 @@ export interface PlanContext {
   readonly now: Date;
   /** Whether an address is one of ours to take away from a Service that is no longer ours. */
   readonly isOurAddress: (address: string) => boolean;
+  /** Services with addresses bear the finalizer for load balancers; unset, none does. */
+  readonly cleanupFinalizer?: boolean;
   /** Somebody else keeps writing its addresses; undefined: nobody does. */
   readonly contest?: Contest | undefined;
 }
 
-interface Released {
+export interface Released {
   readonly address: string;
   readonly why: string | undefined;
   /** Its owner asks for another address or pool by now. */
   readonly isAsked: boolean;
 }
+
+const SILENT = { assigned: [], released: [], refusal: undefined, events: [] } as const;
 
 /** `outcome` undefined: the Service is not ours (any more). */
 export function planStatus(
@@ -71,14 +77,15 @@ export function planStatus(
   outcome: Outcome | undefined,
   context: PlanContext,
 ): StatusPlan | undefined {
-  if (outcome === undefined && !mayClear(service, context)) return undefined;
+  if (outcome === undefined && !mayClear(service, context)) return planRelease(service);
   const vips = outcome?.allocation?.vips ?? [];
   const ingress = vips.map((vip) => ({ ip: vip.address, ipMode: context.ipMode }));
   const { contest } = context;
   const isIngressSame = contest?.yields === true || sameIngress(service.ingress, ingress);
   const conditions = wantedConditions(service, outcome, context);
   const isConditionSame = conditions === service.conditions;
-  if (isIngressSame && isConditionSame) return undefined;
+  const finalizers = finalizerChange(service, outcome, context);
+  if (isIngressSame && isConditionSame && finalizers === undefined) return undefined;
   const annotations = annotationChanges(service, outcome);
   const status = {
     ...(isIngressSame ? {} : { loadBalancer: { ingress: ingress.length === 0 ? null : ingress } }),
@@ -101,8 +108,9 @@ export function planStatus(
       metadata: {
         resourceVersion: service.resourceVersion,
         ...(annotations === undefined ? {} : { annotations }),
+        ...(finalizers === undefined ? {} : { finalizers }),
       },
-      status,
+      ...(isIngressSame && isConditionSame ? {} : { status }),
     },
     assigned,
     released,
@@ -123,6 +131,26 @@ function mayClear(service: ServiceRecord, context: PlanContext): boolean {
   if (service.type !== "LoadBalancer") return true;
   const addresses = service.ingress.flatMap(({ ip }) => ip ?? []);
   return addresses.length > 0 && addresses.every(context.isOurAddress);
+}
+
+/** The finalizers that it is to have, if others than now. One that somebody else put there stays as it is. */
+function finalizerChange(
+  { finalizers, hasOurFinalizer, isTerminating }: ServiceRecord,
+  outcome: Outcome | undefined,
+  { cleanupFinalizer }: PlanContext,
+): readonly string[] | undefined {
+  const isWanted = cleanupFinalizer === true && outcome?.allocation !== undefined;
+  // None can be given any more; one that it has is judged by departure.ts.
+  if (isTerminating && isWanted) return undefined;
+  if (!isWanted) return hasOurFinalizer ? withoutOurs(finalizers) : undefined;
+  return finalizers.includes(CLEANUP_FINALIZER) ? undefined : [...finalizers, CLEANUP_FINALIZER];
+}
+
+/** Takes our finalizer off the Service, and leaves the rest of it. */
+export function planRelease(service: ServiceRecord): StatusPlan | undefined {
+  const { resourceVersion, finalizers, hasOurFinalizer } = service;
+  if (!hasOurFinalizer) return undefined;
+  return { ...SILENT, patch: { metadata: { resourceVersion, finalizers: withoutOurs(finalizers) } } };
 }
 
 /** For people and their tools: written along with the status, and not again when somebody else changes it. */
@@ -189,7 +217,7 @@ function without(conditions: readonly ServiceCondition[], type: string): readonl
   return isThere ? conditions.filter((condition) => condition.type !== type) : conditions;
 }
 
-function eventsOf({
+export function eventsOf({
   assigned,
   released,
   refusal,

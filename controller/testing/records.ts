@@ -29,6 +29,8 @@ export function record(name: string, more: Partial<ServiceRecord> = {}): Service
     annotations: {},
     ingress: [],
     conditions: [],
+    finalizers: [],
+    hasOurFinalizer: false,
     ...more,
   };
 }

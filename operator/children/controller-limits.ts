@@ -2,11 +2,18 @@
  * What the controller's token may write beside what RBAC says. With a Service's status Kubernetes takes its metadata too,
  * where other controllers are told what to do; and a name cannot be granted to a creation. Pure.
  */
-import { ANNOTATION_ALLOCATED_FROM, APP_NAME, CONTROLLER_LEASE, CONTROLLER_NAME } from "#api/names.ts";
+import {
+  ANNOTATION_ALLOCATED_FROM,
+  APP_NAME,
+  CLEANUP_FINALIZER,
+  CONTROLLER_LEASE,
+  CONTROLLER_NAME,
+} from "#api/names.ts";
 import { bounded, forWrites, keeps, type Policy } from "#operator/children/policy.ts";
 
 const CONTROLLER = { component: "controller", serviceAccount: CONTROLLER_NAME } as const;
 const annotationsOf = (object: string): string => `${object}.metadata.?annotations.orValue({})`;
+const finalizersOf = (object: string): string => `${object}.metadata.?finalizers.orValue([])`;
 
 const SERVICES: Policy = {
   ...CONTROLLER,
@@ -30,7 +37,17 @@ const SERVICES: Policy = {
       `'the controller writes the annotation ${ANNOTATION_ALLOCATED_FROM} alone'`,
     ),
     keeps(["labels"], "the controller writes no label of a Service", "{}"),
-    keeps(["finalizers", "ownerReferences"], "the controller sets neither finalizers nor owners"),
+    keeps(["ownerReferences"], "the controller sets no owners"),
+    forWrites(
+      bounded(
+        finalizersOf("oldObject"),
+        finalizersOf("object"),
+        `${finalizersOf("object")}.filter(each, each != '${CLEANUP_FINALIZER}') == ` +
+          `${finalizersOf("oldObject")}.filter(each, each != '${CLEANUP_FINALIZER}')`,
+        1,
+      ),
+      `'the controller writes the finalizer ${CLEANUP_FINALIZER} alone'`,
+    ),
   ],
 };
 

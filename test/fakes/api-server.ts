@@ -222,17 +222,21 @@ export class FakeApiServer implements AsyncDisposable {
     return this.objects.replace(target.collection, key, this.#written(target, key, merged));
   }
 
-  /** A write to the object leaves the status alone, a write to the status leaves the rest alone. */
+  /**
+   * A write to the object leaves the status alone, a write to the status leaves the rest alone; but with a Service's status
+   * the API server takes its finalizers.
+   */
   #written(target: Target, key: string, object: Json): Json {
     const before = this.#found(target, key);
     const metadata = object.metadata as Json;
     if (target.subresource !== "status") {
       return { ...object, ...(before.status === undefined ? {} : { status: before.status }) };
     }
-    const version = metadata.resourceVersion;
+    const { resourceVersion, finalizers } = metadata;
+    const taken = target.collection.endsWith("/services") ? { finalizers } : {};
     return {
       ...before,
-      metadata: { ...before.metadata, resourceVersion: version },
+      metadata: { ...before.metadata, ...taken, resourceVersion },
       status: object.status,
     };
   }

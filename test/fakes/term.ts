@@ -1,5 +1,5 @@
 /** A term for tests, over stores that the test fills, and a server that takes every write and shows it at once. */
-import { LOADBALANCER_NAME } from "#api/names.ts";
+import { CLEANUP_FINALIZER, LOADBALANCER_NAME } from "#api/names.ts";
 import { NOTHING_RESERVED } from "#api/reserved.ts";
 import type { KubeClient, PatchRequest } from "#common/kube/client.ts";
 import type { EventContent } from "#common/kube/events.ts";
@@ -29,6 +29,8 @@ export interface TermWorld {
   onWrite: (key: string) => void;
   addPool(name: string, addresses: string): void;
   removePool(name: string): void;
+  /** The spec of the LoadBalancer; undefined deletes it. */
+  configure(spec: LoadBalancerRecord["spec"] | undefined): void;
   /** As somebody else's write would, at the next version. */
   overwrite(key: string, more: Partial<ServiceRecord>): void;
   rebuilds(): number;
@@ -47,10 +49,12 @@ export function termWorld(): TermWorld {
     namespaces: new Store<Readonly<Record<string, string>>>(),
     reserved: { reserved: NOTHING_RESERVED, onChange: () => () => undefined },
   };
-  stores.loadBalancers.set(`${SYSTEM}/${LOADBALANCER_NAME}`, {
-    metadata: { name: LOADBALANCER_NAME },
-    spec: {},
-  });
+  const configure = (spec: LoadBalancerRecord["spec"] | undefined): void => {
+    const key = `${SYSTEM}/${LOADBALANCER_NAME}`;
+    if (spec === undefined) stores.loadBalancers.delete(key);
+    else stores.loadBalancers.set(key, { metadata: { name: LOADBALANCER_NAME }, spec });
+  };
+  configure({});
   let version = 1;
   const overwrite = (key: string, more: Partial<ServiceRecord>): void => {
     const before = services.get(key);
@@ -61,12 +65,18 @@ export function termWorld(): TermWorld {
     const key = `${namespace}/${name}`;
     const wanted = body as ServicePatch;
     const { loadBalancer, conditions } = wanted.status ?? {};
+    const { finalizers } = wanted.metadata;
     world.patches.push({ key, at: clock.now(), patch: wanted });
     overwrite(key, {
       ...(loadBalancer === undefined ? {} : { ingress: loadBalancer.ingress ?? [] }),
       ...(conditions === undefined ? {} : { conditions }),
+      ...(finalizers === undefined
+        ? {}
+        : { finalizers, hasOurFinalizer: finalizers.includes(CLEANUP_FINALIZER) }),
     });
     const { uid, resourceVersion } = services.get(key) ?? { uid: "", resourceVersion: "" };
+    const after = services.get(key);
+    if (after?.isTerminating === true && after.finalizers.length === 0) services.delete(key);
     world.onWrite(key);
     return {
       metadata: { name, namespace: namespace ?? "", uid, resourceVersion },
@@ -108,6 +118,7 @@ export function termWorld(): TermWorld {
         spec: { protocol: "layer2", addresses: [addresses] },
       } as unknown as AddressPool),
     removePool: (name) => void stores.pools.delete(`${SYSTEM}/${name}`),
+    configure,
     overwrite,
     rebuilds: () => rebuilds,
     addressesOf: (key) => addressesOf(term.allocator.outcome(key)),

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {
   ANNOTATION_ALLOCATED_FROM,
+  CLEANUP_FINALIZER,
   CONTROLLER_LEASE,
   CONTROLLER_NAME,
   OPERATOR_LEASE,
@@ -33,6 +34,7 @@ before(async () => {
       namespace: TENANT,
       annotations: { kept: "as it is", [ANNOTATION_ALLOCATED_FROM]: "old" },
       labels: { app: "web" },
+      finalizers: ["tenant.example/kept"],
     },
     spec: { type: "LoadBalancer", ports: [{ port: 80, protocol: "TCP" }] },
   });
@@ -90,6 +92,13 @@ const BY_POLICY: Readonly<Record<string, Attempt>> = {
   "adds a label": metadataBy({ labels: { role: "x" } }),
   "removes a label": metadataBy({ labels: { app: null } }),
   "sets a finalizer": metadataBy({ finalizers: ["evil.example/for-ever"] }),
+  "sets another finalizer beside its own": metadataBy({
+    finalizers: ["tenant.example/kept", "evil.example/for-ever", CLEANUP_FINALIZER],
+  }),
+  "removes another's finalizer": metadataBy({ finalizers: [] }),
+  "sets an owner": metadataBy({
+    ownerReferences: [{ apiVersion: "v1", kind: "Namespace", name: "x", uid: "x" }],
+  }),
   "makes a speaker's Lease": lease(speakerLease("node1")),
 };
 
@@ -111,6 +120,14 @@ test("its own annotation may come, change and go with a status", async () => {
   const service = await world.client.get(services, "web", TENANT);
   assert.deepEqual(service?.metadata.annotations, { kept: "as it is" });
   assert.equal(service?.status?.loadBalancer?.ingress?.[0]?.ip, "192.0.2.1");
+});
+
+test("the finalizer for load balancers may come and go with a status", async () => {
+  for (const finalizers of [["tenant.example/kept", CLEANUP_FINALIZER], ["tenant.example/kept"]]) {
+    assert.equal(await outcome(metadataBy({ finalizers })), "it passed");
+    const service = await world.client.get(services, "web", TENANT);
+    assert.deepEqual(service?.metadata.finalizers, finalizers);
+  }
 });
 
 test("whatever a tenant fills a Service's metadata with, its status is written in time", async () => {

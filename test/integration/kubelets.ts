@@ -1,19 +1,27 @@
 /**
  * Plays the kubelets of a cluster that has Kubernetes' own controllers: nodes are ready, pods that are bound to them
- * run, and a pod that is deleted ends. What a speaker does at its end is speaker/shutdown.ts itself, with a token of
- * that pod, as the kubelet would have given it; only its kernel is not there.
+ * run, and a pod that is deleted ends. What a speaker does at its end is speaker/shutdown.ts itself, and what a controller
+ * does controller/release.ts, with a token of that pod, as the kubelet would have given it; only a speaker's kernel is not
+ * there.
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { parse, stringify } from "yaml";
-import { LABEL_COMPONENT, LABEL_SPEAKER_LEASE, SPEAKER_NAME, speakerLease } from "#api/names.ts";
+import {
+  CONTROLLER_NAME,
+  LABEL_COMPONENT,
+  LABEL_SPEAKER_LEASE,
+  SPEAKER_NAME,
+  speakerLease,
+} from "#api/names.ts";
 import { systemClock } from "#common/clock.ts";
 import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { connectionFromKubeconfig } from "#common/kube/connection.ts";
 import { leases, nodes, type Pod, pods, speakerStatuses } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
+import { releaseIfRemoved } from "#controller/release.ts";
 import { shutDown } from "#speaker/shutdown.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
 
@@ -95,7 +103,9 @@ export class Kubelets implements AsyncDisposable {
   }
 
   async #begin(pod: Pod, node: string): Promise<void> {
-    if (pod.metadata.labels?.[LABEL_COMPONENT] === SPEAKER_NAME) await this.#beginSpeaker(pod, node);
+    const component = pod.metadata.labels?.[LABEL_COMPONENT];
+    if (component === SPEAKER_NAME) await this.#beginSpeaker(pod, node);
+    if (component === CONTROLLER_NAME) await this.#clientOf(pod, CONTROLLER_NAME);
     const status = {
       phase: "Running",
       conditions: [{ type: "Ready", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" }],
@@ -131,7 +141,9 @@ export class Kubelets implements AsyncDisposable {
   }
 
   async #end(pod: Pod, node: string): Promise<void> {
-    if (pod.metadata.labels?.[LABEL_COMPONENT] === SPEAKER_NAME) await this.#endSpeaker(pod, node);
+    const component = pod.metadata.labels?.[LABEL_COMPONENT];
+    if (component === SPEAKER_NAME) await this.#endSpeaker(pod, node);
+    if (component === CONTROLLER_NAME) await this.#endController(pod);
     const { name, namespace = this.#namespace, uid } = pod.metadata;
     await this.#plane.client.remove(pods, name, { namespace, uid, gracePeriodSeconds: 0 });
   }
@@ -156,13 +168,21 @@ export class Kubelets implements AsyncDisposable {
     this.#clients.delete(pod.metadata.uid);
   }
 
+  async #endController(pod: Pod): Promise<void> {
+    const client = await this.#clientOf(pod, CONTROLLER_NAME);
+    const parts = { clock: systemClock, log: silentLogger, namespace: this.#namespace };
+    await releaseIfRemoved({ client, ...parts });
+    client.close();
+    this.#clients.delete(pod.metadata.uid);
+  }
+
   /** With a token that is bound to the pod, asked for once. */
-  async #clientOf({ metadata: { name, uid } }: Pod): Promise<KubeClient> {
+  async #clientOf({ metadata: { name, uid } }: Pod, account = SPEAKER_NAME): Promise<KubeClient> {
     const known = this.#clients.get(uid);
     if (known !== undefined) return known;
     const { kubeconfig } = this.#plane.plane;
     const bound = ["--bound-object-kind=Pod", `--bound-object-name=${name}`, `--bound-object-uid=${uid}`];
-    const argv = ["create", "token", SPEAKER_NAME, "-n", this.#namespace, ...bound];
+    const argv = ["create", "token", account, "-n", this.#namespace, ...bound];
     const { stdout } = await execute(KUBE, ["kubectl", "--kubeconfig", kubeconfig, ...argv]);
     const config = parse(readFileSync(kubeconfig, "utf8"));
     config.users = [{ name, user: { token: stdout.trim() } }];

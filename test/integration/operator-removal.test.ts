@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import {
   APP_NAME,
+  CLEANUP_FINALIZER,
   FINALIZER,
   LABEL_COMPONENT,
   LABEL_NAME,
@@ -142,6 +143,14 @@ async function isNothingLeft(): Promise<boolean> {
 }
 
 test("webhooks and workloads go first, the rest when the speakers have ended, then nothing is left", async () => {
+  const held = { name: "held", namespace: "default" } as const;
+  // No controller runs here that could take it off.
+  await world.client.create(services, {
+    metadata: { ...held, finalizers: [CLEANUP_FINALIZER, "example.com/hold"] },
+    spec: { type: "LoadBalancer", ports: [{ port: 80, protocol: "TCP" }] },
+  });
+  const body = { metadata: { managedFields: [{}] } };
+  await world.client.patch(services, { ...held, type: "merge", body });
   await deleteLoadBalancer();
   await world.waitGone(validatingWebhookConfigurations, WEBHOOK_CONFIGURATION_NAME);
   await world.waitGone(daemonSets, "speaker");
@@ -157,6 +166,8 @@ test("webhooks and workloads go first, the rest when the speakers have ended, th
   await reportClean("node2");
   await endPod("node2");
   await until("nothing to be left", isNothingLeft, { deadlineMs: 40_000 });
+  const { finalizers } = (await world.client.get(services, held.name, held.namespace))?.metadata ?? {};
+  assert.deepEqual(finalizers, ["example.com/hold"]);
   await letLoadBalancerGo();
   assert.deepEqual(await nodesLeft(), []);
 });

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { afterEach, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
-import { WEBHOOK_CONFIGURATION_NAME } from "#api/names.ts";
+import { CLEANUP_FINALIZER, FIELD_MANAGER, WEBHOOK_CONFIGURATION_NAME } from "#api/names.ts";
 import {
   addressPools,
   clusterRoleBindings,
@@ -16,6 +16,7 @@ import {
   events,
   namespaces,
   type Resource,
+  services,
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
@@ -57,6 +58,7 @@ beforeEach(async () => {
     spec: { protocol: "layer2", addresses: ["172.30.0.200-172.30.0.250"] } as never,
   });
   await world.createLoadBalancer();
+  await holdService();
   await until(
     "everything to run",
     async () => (await world.conditions()).Available?.startsWith("True"),
@@ -71,6 +73,29 @@ afterEach(async () => {
   await world?.[Symbol.asyncDispose]();
 });
 
+const HELD = { name: "held", namespace: "default" } as const;
+
+/** A Service with the finalizer, as a controller puts it there. */
+async function holdService(): Promise<void> {
+  await world.client.create(services, {
+    metadata: HELD,
+    spec: { type: "LoadBalancer", ports: [{ port: 80, protocol: "TCP" }] },
+  });
+  await world.client.patch(services, {
+    ...HELD,
+    subresource: "status",
+    type: "merge",
+    body: { metadata: { finalizers: [CLEANUP_FINALIZER] } },
+    fieldManager: FIELD_MANAGER.controller,
+  });
+}
+
+async function assertServiceIsFree(): Promise<void> {
+  const isFree = async () =>
+    (await world.client.get(services, HELD.name, HELD.namespace))?.metadata.finalizers === undefined;
+  await until("the Service to lose the finalizer", isFree, LONG);
+}
+
 /** Whoever waited for us, and whatever is left. */
 async function leftovers(): Promise<string[]> {
   const left: string[] = [];
@@ -82,6 +107,7 @@ async function leftovers(): Promise<string[]> {
 }
 
 async function assertAllClean(): Promise<void> {
+  await assertServiceIsFree();
   await until("the speakers to end", () => NODES.every((node) => kubelets.ended.has(node)), LONG);
   for (const node of NODES) assert.match(kubelets.ended.get(node) ?? "", /^LoadBalancer(Absent|Deleted)$/);
 }

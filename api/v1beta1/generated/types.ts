@@ -752,6 +752,10 @@ export interface LoadBalancerSpec {
    */
   loadBalancerClass?: string;
   /**
+   * Give Services that have addresses the finalizer service.kubernetes.io/load-balancer-cleanup, so that a deleted Service stays until its addresses are withdrawn. A Service cannot go then while no controller runs. With false, the default, no Service gets it, and those that have it of Genkan lose it.
+   */
+  cleanupFinalizer?: boolean;
+  /**
    * Let nodes with the label node.kubernetes.io/exclude-from-external-load-balancers attract traffic as well, for clusters all of whose nodes bear it. With false, the default, they attract none.
    */
   ignoreExcludeLabel?: boolean;

@@ -106,4 +106,9 @@ export const SERVICE_REASONS = {
     when: "The Service has addresses; the message names their pools and the ids that nodes forward by.",
     advice: NOTHING_TO_DO,
   },
+  Withdrawn: {
+    under: ["genkan.dev/ForwardingIds"],
+    when: "The Service is being deleted, and its addresses are taken back. The finalizer service.kubernetes.io/load-balancer-cleanup goes two seconds later.",
+    advice: "Nothing is to be done. If the Service stays, see which other finalizers it has.",
+  },
 } as const satisfies Meanings;

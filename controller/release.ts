@@ -1,0 +1,62 @@
+/** What a controller does as it ends: where Genkan is removed, no Service may keep a finalizer that only we take off. */
+import { LOADBALANCER_NAME } from "#api/names.ts";
+import type { Clock } from "#common/clock.ts";
+import { errorText } from "#common/error.ts";
+import type { KubeClient } from "#common/kube/client.ts";
+import { isNotFound } from "#common/kube/error.ts";
+import { loadBalancers, namespaces, type Resource } from "#common/kube/resource.ts";
+import type { KubeObject } from "#common/kube/wire.ts";
+import type { Logger } from "#common/log.ts";
+import { releaseServices } from "#common/release-services.ts";
+
+export interface ReleaseIfRemovedOptions {
+  readonly client: Pick<KubeClient, "list" | "patch">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly namespace: string;
+}
+
+/** Of the 25 s that a process has for its end. */
+const DEADLINE_MS = 15_000;
+
+/**
+ * Takes our finalizer off all Services if there is no LoadBalancer any more, or it or the install namespace is being
+ * deleted. A controller that ends for another reason, such as a rolling update, leaves everything. Never fails.
+ */
+export async function releaseIfRemoved(options: ReleaseIfRemovedOptions): Promise<void> {
+  const { clock, log, namespace } = options;
+  const over = new AbortController();
+  const cancel = clock.after(DEADLINE_MS, () => over.abort());
+  const asked = { ...options, signal: over.signal };
+  try {
+    const isRemoved =
+      (await isLeaving(asked, loadBalancers, LOADBALANCER_NAME, namespace)) ||
+      (await isLeaving(asked, namespaces, namespace));
+    if (isRemoved) await releaseServices(asked);
+  } catch (error) {
+    // The operator does it again in its last step.
+    log.warn("cannot tell whether Services are to be released", { error: errorText(error) });
+  } finally {
+    cancel();
+  }
+}
+
+/** It is gone, its kind is gone, or it is being deleted. */
+async function isLeaving(
+  { client, signal }: Pick<ReleaseIfRemovedOptions, "client"> & { readonly signal: AbortSignal },
+  resource: Resource<KubeObject>,
+  name: string,
+  namespace?: string,
+): Promise<boolean> {
+  try {
+    const { items } = await client.list(resource, {
+      fieldSelector: `metadata.name=${name}`,
+      signal,
+      ...(namespace === undefined ? {} : { namespace }),
+    });
+    return items.every(({ metadata }) => metadata.deletionTimestamp !== undefined);
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    throw error;
+  }
+}
