@@ -132,6 +132,8 @@ export class Applier {
   /** What the kernel forwards already is announced before a pass that may take long, or fail. */
   async #takeOver(wanted: Wanted, links: readonly LinkIdentity[]): Promise<Announcement[]> {
     const held = this.#attractor.held();
+    // Most passes have nothing to take over, and must not go through ten thousand addresses twice to find that.
+    if (!hasMore(wanted, held)) return [];
     const sound = [...wanted].map(([link, vips]): [string, Set<string>] => [
       link,
       new Set([...vips].filter((vip) => this.#forwarded.set.has(vip) || held.get(link)?.has(vip) === true)),
@@ -197,7 +199,9 @@ export class Applier {
   }
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 /** Whether something is wanted that is not held yet. */
 function hasMore(wanted: Wanted, held: Wanted): boolean {
-  return [...wanted].some(([link, vips]) => [...vips].some((vip) => held.get(link)?.has(vip) !== true));
+  return [...wanted].some(([link, vips]) => !vips.isSubsetOf(held.get(link) ?? NOTHING));
 }

@@ -67,8 +67,7 @@ export class Reporting {
   emit(work: Work, { withdrawn, added }: Pick<Applied, "withdrawn" | "added">): void {
     const { events } = this.#parts;
     const { addresses } = work.attraction;
-    const still = new Set(this.#owned(addresses).map(({ vip }) => vip));
-    events.withdrawn(withdrawn.map(({ vip }) => vip).filter((vip) => !still.has(vip)));
+    events.withdrawn(this.#gone(addresses, withdrawn));
     const news = new Set(added.map(({ vip }) => vip));
     events.announced(news.size === 0 ? [] : addresses.filter(({ vip }) => news.has(vip)));
     const troubles = [work.forwardingTrouble, work.announcingTrouble];
@@ -104,6 +103,13 @@ export class Reporting {
         now: clock.date(),
       }),
     );
+  }
+
+  /** What was withdrawn from one link and is announced on another is not gone. Most passes withdraw nothing. */
+  #gone(addresses: readonly AddressPlan[], withdrawn: Applied["withdrawn"]): string[] {
+    if (withdrawn.length === 0) return [];
+    const still = new Set(this.#owned(addresses).map(({ vip }) => vip));
+    return withdrawn.map(({ vip }) => vip).filter((vip) => !still.has(vip));
   }
 
   #owned(addresses: readonly AddressPlan[]): AddressPlan[] {

@@ -101,8 +101,21 @@ function addressOf({ vip, services: [service], links }: AddressPlan, tenure: Ten
     address: vip,
     ...(service !== undefined && { service }),
     links: [...links],
-    ...(tenure !== undefined && { since: seconds(tenure.date.toISOString()), reason: tenureText(tenure) }),
+    ...(tenure !== undefined && heldOf(tenure)),
   };
+}
+
+type Held = Pick<Address, "since" | "reason">;
+
+/** A tenure does not change, and a thousand of them are reported in each pass: each is put into words once. */
+const heldBy = new WeakMap<Tenure, Held>();
+
+function heldOf(tenure: Tenure): Held {
+  const known = heldBy.get(tenure);
+  if (known !== undefined) return known;
+  const held = { since: seconds(tenure.date.toISOString()), reason: tenureText(tenure) };
+  heldBy.set(tenure, held);
+  return held;
 }
 
 function hasRouting({ advertised, routing }: StatusInput): boolean {
