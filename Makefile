@@ -123,6 +123,10 @@ model: setup-base addon ## All that can happen to who owns an address, among a f
 fuzz: setup-base addon ## Every decoder with two million messages of noise and mutations
 	@node --expose-gc test/fuzz/main.ts
 
+.PHONY: bench
+bench: setup addon ## All benchmarks and one page of them, docs/results/bench.md; ONLY=plan,bgp for some (an hour or two)
+	@node hack/bench/together/main.ts $(if $(ONLY),--only $(ONLY))
+
 .PHONY: bench-allocation-api
 bench-allocation-api: setup addon ## POST to address through a real API server
 	@node hack/lab/main.ts programs

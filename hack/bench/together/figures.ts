@@ -1,0 +1,96 @@
+/** What the benchmarks print: one JSON object a line among other words. */
+
+export type Value = string | number | boolean | null;
+
+export interface Figure {
+  /** Unique in its benchmark. */
+  readonly name: string;
+  /** Everything else that was printed, its unit in the key: `p99_ms`, `mib`, `lost`. */
+  readonly values: Readonly<Record<string, Value>>;
+}
+
+/** A figure and the bar that it is held to, in the figure's own unit. */
+export interface Judged {
+  readonly key: string;
+  readonly value: number;
+  readonly bar: number;
+}
+
+/**
+ * The figures in what a benchmark printed. Lines that are no JSON objects, or that have no name, are for people; of two
+ * figures with one name the last counts. Values that are lists or objects are left out.
+ */
+export function readFigures(output: string): Figure[] {
+  const figures = new Map<string, Figure>();
+  for (const line of output.split("\n")) {
+    const object = objectOf(line);
+    const figure = object && figureOf(object);
+    if (figure !== undefined) figures.set(figure.name, figure);
+  }
+  return [...figures.values()];
+}
+
+function objectOf(line: string): Readonly<Record<string, unknown>> | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    return JSON.parse(line) as Readonly<Record<string, unknown>>;
+  } catch {
+    return undefined;
+  }
+}
+
+function figureOf({
+  name,
+  benchmark,
+  program,
+  ...rest
+}: Readonly<Record<string, unknown>>): Figure | undefined {
+  const words = [program, name ?? benchmark].filter((word) => typeof word === "string");
+  if (typeof (name ?? benchmark) !== "string") return undefined;
+  const values = Object.entries(rest).filter((entry): entry is [string, Value] => isValue(entry[1]));
+  // Kernels stand beside each other under one name.
+  const kernel = typeof rest.kernel === "string" ? ` (${rest.kernel})` : "";
+  return { name: `${words.join(" ")}${kernel}`, values: Object.fromEntries(values) };
+}
+
+function isValue(value: unknown): value is Value {
+  return value === null || ["string", "number", "boolean"].includes(typeof value);
+}
+
+/** What a bar may be about, the first that a figure has. */
+const JUDGED = [
+  "ratio",
+  "p99_ms",
+  "most_ms",
+  "max_ms",
+  "mib",
+  "milliseconds",
+  "ms",
+  "lost",
+  "moves",
+] as const;
+
+/** Undefined where there is no bar, or where it is a sentence. */
+export function judgedOf({ values }: Figure): Judged | undefined {
+  const { bar } = values;
+  if (typeof bar !== "number") return undefined;
+  for (const key of JUDGED) {
+    const value = values[key];
+    if (typeof value === "number") return { key, value, bar };
+  }
+  return undefined;
+}
+
+/** What two runs are compared by: what the bar is about, or the first number. */
+export function mainOf(figure: Figure): { readonly key: string; readonly value: number } | undefined {
+  const judged = judgedOf(figure);
+  if (judged !== undefined) return judged;
+  for (const key of JUDGED) {
+    const value = figure.values[key];
+    if (typeof value === "number") return { key, value };
+  }
+  const [first] = Object.entries(figure.values).filter(
+    (entry): entry is [string, number] => typeof entry[1] === "number",
+  );
+  return first && { key: first[0], value: first[1] };
+}
