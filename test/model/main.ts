@@ -4,36 +4,48 @@
  *
  *     node test/model/main.ts [--only N]
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { BOUNDS } from "./promises.ts";
 import { DEEP } from "./sizes.ts";
-import { walk } from "./walk.ts";
+import { type Walked, walk } from "./walk.ts";
 
 const RESULTS = `${CHECKOUT}/docs/results/model.md`;
+/** What each walk came to when it was last done, by its name. */
+const KEPT = `${CHECKOUT}/build/model.json`;
+
+type Figures = Omit<Walked, "breach"> & { readonly seconds: number };
 
 const { values } = parseArgs({ options: { only: { type: "string" } } });
 const chosen = DEEP.filter((_, at) => values.only === undefined || Number(values.only) === at + 1);
-const rows: string[] = [];
+const kept = new Map<string, Figures>(
+  Object.entries(JSON.parse(await readFile(KEPT, "utf8").catch(() => "{}")) as Record<string, Figures>),
+);
 for (const { what, walk: size } of chosen) {
   const began = performance.now();
-  const { breach, ...figures } = walk(size);
-  const seconds = Math.round((performance.now() - began) / 1_000);
-  process.stdout.write(`${JSON.stringify({ what, ...size, ...figures, seconds, breach: breach?.what })}\n`);
+  const { breach, ...walked } = walk(size);
+  const figures = { ...walked, seconds: Math.round((performance.now() - began) / 1_000) };
+  process.stdout.write(`${JSON.stringify({ what, ...size, ...figures, breach: breach?.what })}\n`);
   if (breach !== undefined) {
     process.stderr.write(`${[breach.what, ...breach.trace].join("\n")}\n`);
     process.exit(1);
   }
-  const { states, steps, depth, isWhole, twoMs, apartMs, noneMs, aloneMs } = figures;
-  const longest = [twoMs, apartMs, noneMs, aloneMs].map((ms) => ms / 1_000).join(" | ");
-  rows.push(
-    `| ${what}${isWhole ? "" : " (cut off)"} | ${states.toLocaleString("en")} | ${steps.toLocaleString("en")} | ${depth / 2} | ${longest} |`,
-  );
+  kept.set(what, figures);
+  await mkdir(`${CHECKOUT}/build`, { recursive: true });
+  await writeFile(KEPT, JSON.stringify(Object.fromEntries(kept)));
 }
-if (values.only === undefined) {
-  await mkdir(`${CHECKOUT}/docs/results`, { recursive: true });
-  await writeFile(RESULTS, page(rows));
+const rows = DEEP.flatMap(({ what }) => {
+  const figures = kept.get(what);
+  return figures === undefined ? [] : [rowOf(what, figures)];
+});
+if (rows.length === DEEP.length) await writeFile(RESULTS, page(rows));
+
+function rowOf(what: string, { states, steps, depth, isWhole, ...longest }: Figures): string {
+  const { twoMs, apartMs, noneMs, aloneMs } = longest;
+  const times = [twoMs, apartMs, noneMs, aloneMs].map((ms) => ms / 1_000).join(" | ");
+  const counts = [states, steps].map((count) => count.toLocaleString("en")).join(" | ");
+  return `| ${what}${isWhole ? "" : " (cut off)"} | ${counts} | ${depth / 2} | ${times} |`;
 }
 
 function page(lines: readonly string[]): string {
@@ -44,7 +56,7 @@ function page(lines: readonly string[]): string {
 All that can happen to the ownership of addresses in layer 2, as far as each row says; [what the model is, and what it
 leaves out](../layer2.md#what-was-explored). Times are seconds, in steps of half a second. No promise was broken.
 
-| what | states | steps | deepest, s | two answer that hear each other | two answer that do not | nobody, where some hear each other | nobody, where one hears nobody |
+| what | states | steps | deepest, s | two answer that hear each other | two answer that do not | nobody answers | nobody, after all others were lost at once |
 |---|---|---|---|---|---|---|---|
 ${lines.join("\n")}
 | at most | | | | ${most} |

@@ -8,6 +8,7 @@
  * - What a node believes of who claims an address never goes back to a lower epoch.
  * - When nothing was broken or mended for `quietMs`, no address moves.
  */
+import { isUp } from "#speaker/gossip/types.ts";
 import { hasLink, type Marks, type World } from "./world.ts";
 
 export interface Bounds {
@@ -16,7 +17,7 @@ export interface Bounds {
   readonly twoAfterLossMs: number;
   readonly apartMs: number;
   readonly noneMs: number;
-  /** The same of one that hears none of the others: then only a Lease shows that they are dead. */
+  /** The same where all have just lost all others: whoever does so takes it for its own fault, and waits for Leases. */
   readonly aloneMs: number;
   readonly quietMs: number;
 }
@@ -94,8 +95,7 @@ function unansweredOf(world: World): string[] {
   for (const group of groupsOf(world)) {
     const able = group.filter((name) => isAble(world, name, group));
     if (able.length === 0) continue;
-    // With whom it hears, a node is sure of a death by gossip.
-    const hears = able.some((one) => group.some((other) => other !== one && hasLink(world, one, other)));
+    const hears = able.some((one) => hearsOn(world, one, group));
     for (const vip of vips)
       if (!group.some((name) => speakers.get(name)?.held.has(vip) === true))
         found.push(`${vip} among ${group.join(" ")}${hears ? "" : ALONE}`);
@@ -103,7 +103,18 @@ function unansweredOf(world: World): string[] {
   return found;
 }
 
-const ALONE = ", who hears nobody";
+const ALONE = ", who hear nobody that they have not just lost";
+
+/** It hears one that it has not lost for a while: then it is sure of a death by gossip (combine.ts). */
+function hearsOn({ speakers, now }: World, name: string, group: readonly string[]): boolean {
+  return [...(speakers.get(name)?.heard ?? [])].some(([other, word]) => {
+    const isLost = word.downAt !== undefined && now - word.downAt < LOST_MS;
+    return isUp(word) && !isLost && group.includes(other);
+  });
+}
+
+/** Longer than a Lease holds. */
+const LOST_MS = 6_000;
 
 /** It may own addresses, is no newcomer, and has a word of who lives. */
 function isAble({ speakers, excluded, apiCuts }: World, name: string, group: readonly string[]): boolean {
