@@ -9,6 +9,7 @@ import {
   execute,
   kubeconfigOf,
   loadIntoNodes,
+  reboot,
   removeNode,
   requireUp,
   setLink,
@@ -115,8 +116,9 @@ program
   .command("mend <node>")
   .description("bring it up again")
   .action((name: string) => setLink(layout(), name, "up"));
-const node = program.command("node").description("add or remove a node");
+const node = program.command("node").description("add, remove or reboot a node");
 node.command("add <name>").action((name: string) => addNode(layout(), name, say));
+node.command("reboot <name>").action((name: string) => reboot(layout(), name, 0, say));
 node.command("remove <name>").action((name: string) => removeNode(layout(), name, say));
 
 try {

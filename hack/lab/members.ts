@@ -1,6 +1,7 @@
 /** Commands on a lab that is up: nodes come and go, are cut off and come back; images; commands inside. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "#hack/common/command.ts";
 import { locked } from "#hack/common/lock.ts";
 import type { Say } from "#hack/common/progress.ts";
@@ -11,6 +12,8 @@ import { BIN_DIRECTORY, type Layout, LayoutError, netnsOf, nodeOf } from "#hack/
 import { routePods, unroutePods } from "#hack/lab/network.ts";
 import {
   type NodeContext,
+  powerOff,
+  rebootNode,
   routeBetween,
   startNode,
   stopNode,
@@ -31,7 +34,10 @@ export async function requireUp(layout: Layout): Promise<LabState> {
 }
 
 /** Opens the carrier of the lab's nodes for one piece of work. */
-async function withCarrier<T>(layout: Layout, work: (carrier: Carrier, state: LabState) => Promise<T>) {
+export async function withCarrier<T>(
+  layout: Layout,
+  work: (carrier: Carrier, state: LabState) => Promise<T>,
+) {
   const state = await requireUp(layout);
   if (state.isControlPlaneOnly) throw new LabError(`lab ${layout.instance} has a control plane only`);
   const carrier = state.carrier === "host" ? hostCarrier(layout) : await findGuest(layout);
@@ -138,6 +144,26 @@ export function removeNode(layout: Layout, name: string, tell: Say): Promise<voi
     });
     await kubectl(layout, ["delete", "node", name, "--ignore-not-found"]);
     tell(`${name} is gone`);
+  });
+}
+
+/** A power cut; the node starts again after `offMs`, with its disk and nothing else. */
+export function reboot(layout: Layout, name: string, offMs: number, tell: Say): Promise<void> {
+  const node = nodeOf(layout, name);
+  return change(layout, tell, async (carrier, state) => {
+    requireNode(state, name);
+    await powerOff(carrier, node);
+    tell(`${name} is off`);
+    await sleep(offMs);
+    const file = new StateFile(layout, state);
+    await file.update({ processes: state.processes.filter((record) => record.name !== name) });
+    const first = await rebootNode(layout, carrier, node);
+    if (first !== undefined) await file.addProcess(first);
+    await routeBetween(
+      carrier,
+      state.nodes.map((other) => nodeOf(layout, other)),
+    );
+    tell(`${name} starts`);
   });
 }
 

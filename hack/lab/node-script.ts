@@ -45,7 +45,7 @@ export function namespaceScript(netns: string): string {
 
 /** Prints the process id of the node's first process. */
 export function startNodeScript(input: NodeScriptInput): string {
-  const { node, directory, seed } = input;
+  const { directory, seed } = input;
   const writes = Object.entries({ ...input.files, "init.sh": initScript(input) }).map(
     ([name, text]) => `cat > ${directory}/${name} <<'END-OF-FILE'\n${text.trimEnd()}\nEND-OF-FILE\n`,
   );
@@ -55,14 +55,34 @@ cp -al ${seed} ${directory}/root
 for f in $(cd ${seed} && find . -name '*.db'); do cp --remove-destination ${seed}/$f ${directory}/root/$f; done
 ${writes.join("")}# What containerd unpacks must be open to the users that containers run as.
 umask 022
-${namespaceScript(node.netns)}${linkScript(input)}${cgroupScript(node.netns)}
+${runScriptOf(input)}`;
+}
+
+/** Its power is cut, and it starts again: what is on its disk is there, and nothing else. Prints as startNodeScript. */
+export function rebootNodeScript(input: Pick<NodeScriptInput, "layout" | "node" | "directory">): string {
+  const { node, directory } = input;
+  return `${powerOffScript(node)}umask 022
+rm -f ${directory}/containerd.sock
+${runScriptOf(input)}`;
+}
+
+/** Whatever runs on a node, and its network. */
+export function powerOffScript(node: NodeLayout): string {
+  return `${removeCgroupScript(node.netns)}ip link del ${node.link} 2>/dev/null || true
+ip netns del ${node.netns} 2>/dev/null || true
+`;
+}
+
+function runScriptOf(input: Pick<NodeScriptInput, "layout" | "node" | "directory">): string {
+  const { node, directory } = input;
+  return `${namespaceScript(node.netns)}${linkScript(input)}${cgroupScript(node.netns)}
 setsid nsenter --net=/run/netns/${node.netns} unshare --mount --propagation private --uts --pid --fork --kill-child \\
   --mount-proc sh ${directory}/init.sh >${directory}/log/init.log 2>&1 </dev/null &
 echo $!
 `;
 }
 
-function linkScript({ layout, node }: NodeScriptInput): string {
+function linkScript({ layout, node }: Pick<NodeScriptInput, "layout" | "node">): string {
   const { address } = node;
   const lines = [
     ...cableLines(
@@ -124,9 +144,7 @@ ${daemon(
 
 /** Removes whatever exists of a node, running or half made; never fails. */
 export function stopNodeScript({ node, directory }: { node: NodeLayout; directory: string }): string {
-  return `${removeCgroupScript(node.netns)}ip link del ${node.link} 2>/dev/null || true
-ip netns del ${node.netns} 2>/dev/null || true
-rm -rf ${directory}
+  return `${powerOffScript(node)}rm -rf ${directory}
 `;
 }
 

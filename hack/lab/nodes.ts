@@ -10,7 +10,7 @@ import { kubeconfig } from "#hack/lab/kubeconfig.ts";
 import { BIN_DIRECTORY, type Layout, type NodeLayout } from "#hack/lab/layout.ts";
 import { podRoutes } from "#hack/lab/network.ts";
 import { nodeFiles } from "#hack/lab/node-files.ts";
-import { startNodeScript, stopNodeScript } from "#hack/lab/node-script.ts";
+import { powerOffScript, rebootNodeScript, startNodeScript, stopNodeScript } from "#hack/lab/node-script.ts";
 import type { Authority } from "#hack/lab/pki.ts";
 
 export interface NodeContext {
@@ -57,9 +57,31 @@ export async function startNode(context: NodeContext, node: NodeLayout): Promise
       files,
     }),
   );
+  return firstProcessOf(carrier, node, output);
+}
+
+/** Where this machine carries the node. */
+function firstProcessOf(carrier: Carrier, node: NodeLayout, output: string): ProcessRecord | undefined {
   if (carrier.kind === "guest") return undefined;
   const pid = Number(output.trim());
-  return { name: node.name, pid, startTime: startTimeOf(pid) ?? "", log: join(directory, "log", "init.log") };
+  const log = join(carrier.directory, node.name, "log", "init.log");
+  return { name: node.name, pid, startTime: startTimeOf(pid) ?? "", log };
+}
+
+/** A power cut. Who starts the node again tells the others the way to its pods (routeBetween). */
+export async function powerOff(carrier: Carrier, node: NodeLayout): Promise<void> {
+  await carrier.script(powerOffScript(node));
+}
+
+/** After powerOff: starts what is on its disk; resolves as startNode. */
+export async function rebootNode(
+  layout: Layout,
+  carrier: Carrier,
+  node: NodeLayout,
+): Promise<ProcessRecord | undefined> {
+  const directory = join(carrier.directory, node.name);
+  const output = await carrier.script(rebootNodeScript({ layout, node, directory }));
+  return firstProcessOf(carrier, node, output);
 }
 
 export async function stopNode(carrier: Carrier, node: NodeLayout): Promise<void> {
