@@ -115,6 +115,11 @@ lab: setup-lab ## A cluster without Genkan (npm run lab -- status, exec, env, do
 mutants: setup-base addon ## Faults made on purpose: do the fast tests notice? ONLY=path for some of them
 	@node hack/mutants/main.ts $(ONLY)
 
+.PHONY: chaos
+chaos: images ## Faults of all kinds to a lab under traffic: SEED, MINUTES (10); keeps docs/results/chaos.md
+	@node hack/lab/main.ts programs
+	@node test/chaos/main.ts --seed "$(SEED)" --minutes "$(or $(MINUTES),10)" --only "$(ONLY)"
+
 .PHONY: model
 model: setup-base addon ## All that can happen to who owns an address, among a few nodes; keeps docs/results/model.md
 	@node --max-semi-space-size=64 --max-old-space-size=6000 test/model/main.ts

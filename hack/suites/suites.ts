@@ -47,7 +47,7 @@ export const SUITES: readonly Suite[] = [
   {
     // Whole programs of ours, floods of input, and simulations of many members: seconds of computing each.
     name: "programs",
-    patterns: ["test/{programs,fuzz,gossip,model}/*.test.ts"],
+    patterns: ["test/{programs,fuzz,gossip,model,chaos}/*.test.ts"],
     sharing: "together",
     atOnce: 2,
     limitMinutes: 20,

@@ -18,11 +18,11 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** A new lab with the images in it; what was left of an earlier one is taken away first. */
-  static async start(instance: number): Promise<Cluster> {
+  static async start(instance: number, flags: readonly string[] = []): Promise<Cluster> {
     const cluster = new Cluster(instance);
     const show: RunOptions = { onOutput: (text) => process.stderr.write(text) };
     await cluster.lab(["down"]);
-    await cluster.lab(["up"], show);
+    await cluster.lab(["up", ...flags], show);
     await cluster.lab(["load-images"], show);
     return cluster;
   }

@@ -1,5 +1,5 @@
 /**
- * Asks on eth0 every 10 ms who has each of the addresses of its arguments, by ARP or NDP, and prints each answer as a line
+ * Asks on eth0 every 10 ms (or ASK_EVERY_MS) who has each of the addresses of its arguments, by ARP or NDP, and prints each answer as a line
  * of JSON: the address, the hardware address, and when it came (milliseconds since the epoch).
  */
 import { systemClock } from "#common/clock.ts";
@@ -11,7 +11,7 @@ import { PacketSocket } from "#speaker/native/packet.ts";
 import { SocketError } from "#speaker/native/socket.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
 
-const EVERY_MS = 10;
+const EVERY_MS = Number(process.env.ASK_EVERY_MS ?? 10);
 const NO_ROOM: ReadonlySet<string> = new Set(["ENOBUFS", "EAGAIN"]);
 
 const monitor = monitorLinks({ clock: systemClock, onChange() {}, onError() {} });

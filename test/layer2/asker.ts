@@ -25,9 +25,10 @@ export class Asker implements AsyncDisposable {
   #isReady = false;
   #hasEnded = false;
 
-  private constructor(host: Host, vips: readonly string[]) {
+  private constructor(host: Pick<Host, "namespace">, vips: readonly string[], everyMs: number) {
     const command = [`--net=/run/netns/${host.namespace}`, process.execPath, CHILD, ...vips];
-    this.#child = spawn("nsenter", command, { stdio: ["ignore", "pipe", "inherit"] });
+    const env = { ...process.env, ASK_EVERY_MS: String(everyMs) };
+    this.#child = spawn("nsenter", command, { stdio: ["ignore", "pipe", "inherit"], env });
     this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
     void this.#ended.then(() => {
       this.#hasEnded = true;
@@ -40,8 +41,8 @@ export class Asker implements AsyncDisposable {
     });
   }
 
-  static async start(host: Host, vips: readonly string[]): Promise<Asker> {
-    const asker = new Asker(host, vips);
+  static async start(host: Pick<Host, "namespace">, vips: readonly string[], everyMs = 10): Promise<Asker> {
+    const asker = new Asker(host, vips, everyMs);
     await until("the client to ask", () => asker.#isReady);
     return asker;
   }

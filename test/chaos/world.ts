@@ -1,0 +1,105 @@
+/** A lab with Genkan and Services that pods answer for, as faults find it. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { ROOT } from "#hack/demo/shell.ts";
+import { layoutOf, netnsOf } from "#hack/lab/layout.ts";
+import { kubeconfigOf } from "#hack/lab/members.ts";
+import { Cluster, NAMESPACE } from "#test/e2e/installation.ts";
+import { until } from "#test/until.ts";
+import type { WatchOptions } from "./watch.ts";
+
+/** Not the one of test/e2e: a lab of it may stand beside. */
+const INSTANCE = 8;
+export const NODES = ["node1", "node2", "node3"] as const;
+const PATIENT = { deadlineMs: 180_000, everyMs: 1_000 };
+
+export interface World {
+  readonly cluster: Cluster;
+  readonly watch: WatchOptions;
+  /** Node -> what it had of its own before Genkan. */
+  readonly found: ReadonlyMap<string, string>;
+}
+
+const documents = (text: string): object[] =>
+  parseAllDocuments(text)
+    .map((document) => document.toJS() as object | null)
+    .filter((document) => document !== null);
+
+/** A Service of one family beside the demo's, so that addresses are on several nodes. */
+const more = (name: string): object => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name, namespace: "default" },
+  spec: { type: "LoadBalancer", selector: { app: "hello" }, ports: [{ port: 80, targetPort: 8080 }] },
+});
+
+export type Mode = "IPVS" | "KubeProxy";
+
+export async function bringUp(mode: Mode, tell: (line: string) => void): Promise<World> {
+  const cluster = await Cluster.start(INSTANCE, ["--forwarding", mode]);
+  const found = new Map<string, string>();
+  for (const node of NODES) found.set(node, await stateOf(cluster, node));
+  tell("installing Genkan");
+  const rendered = await cluster.kubectl(["kustomize", join(ROOT, "config/default")]);
+  const echo = await readFile(join(ROOT, "hack/demo/echo.yaml"), "utf8");
+  const items = [
+    ...documents(rendered),
+    ...(await cluster.samples()),
+    ...documents(echo),
+    more("more1"),
+    more("more2"),
+  ];
+  // What depends on a kind or on the webhook is refused until that is there.
+  await until(
+    "the API server to take everything",
+    async () => {
+      await cluster.apply({ apiVersion: "v1", kind: "List", items });
+      return true;
+    },
+    PATIENT,
+  );
+  if (mode === "KubeProxy") {
+    const patch = JSON.stringify({ spec: { forwarding: { mode } } });
+    await cluster.kubectl([
+      "patch",
+      "loadbalancer",
+      "loadbalancer",
+      "-n",
+      NAMESPACE,
+      "--type=merge",
+      "-p",
+      patch,
+    ]);
+  }
+  await cluster.available();
+  const vips = await cluster.addresses("hello", 2);
+  vips.push(...(await cluster.addresses("more1", 1)), ...(await cluster.addresses("more2", 1)));
+  await cluster.kubectl(["rollout", "status", "deployment/hello", "--timeout=600s"]);
+  const layout = layoutOf(INSTANCE);
+  const [router, client] = [netnsOf(layout, "router"), netnsOf(layout, "client")];
+  return { cluster, watch: { vips, router, client, kubeconfig: kubeconfigOf(layout) }, found };
+}
+
+/** Everything of ours is deleted as a user would; a line for each node on which something is left. */
+export async function takeAway({ cluster, found }: World): Promise<string[]> {
+  await cluster.kubectl(["delete", "service", "hello", "more1", "more2", "-n", "default", "--timeout=60s"]);
+  const foreground = ["--cascade=foreground", "--timeout=180s"];
+  await cluster.kubectl(["delete", "loadbalancer", "loadbalancer", "-n", NAMESPACE, ...foreground]);
+  const left: string[] = [];
+  for (const node of NODES) {
+    const state = await stateOf(cluster, node);
+    const before = new Set(found.get(node)?.split("\n"));
+    const lines = state.split("\n").filter((line) => !before.has(line));
+    if (lines.length > 0) left.push(`${node}: ${lines.join("; ")}`);
+  }
+  return left;
+}
+
+/** Rules, routes, IPVS and tables of a node, as far as they may be ours. */
+function stateOf(cluster: Cluster, node: string): Promise<string> {
+  const script =
+    "ip rule; ip -6 rule; ip route show table 7077 2>/dev/null; ip -6 route show table 7077 2>/dev/null; " +
+    "ipvsadm -Sn; nft list tables | grep -e genkan -e chaos; ip -o link | grep -o genkan[^:@]*; true";
+  return cluster.on(node, ["sh", "-c", script]);
+}
