@@ -4,7 +4,7 @@
  */
 import type { Heard } from "#speaker/gossip/gossip.ts";
 import type { Renewals } from "#speaker/membership/liveness.ts";
-import type { Speaker, World } from "./world.ts";
+import type { Speaker, World } from "./model-state.ts";
 
 /** No rule but those below looks further back. */
 const OLD_MS = 5_000;

@@ -1,9 +1,9 @@
 /** What can happen in a half second: one event or none, and one thing on its way that is held up, doubled or lost, or none. */
 import type { Step } from "./explore.ts";
+import { type Mail, pairOf, startSpeaker, type World } from "./model-state.ts";
 import { type Judging, judge } from "./promises.ts";
 import type { Rules } from "./rules.ts";
 import { type Fate, type FateOf, TICK_MS, Tick } from "./tick.ts";
-import { type Mail, pairOf, startSpeaker, type World } from "./world.ts";
 
 export const EVENTS = [
   "crash",

@@ -3,7 +3,7 @@ import type { SpeakerState } from "#speaker/known/view.ts";
 import type { AddressPlan } from "#speaker/plan/addresses.ts";
 import { Planner } from "#speaker/plan/plan.ts";
 import { endpoint, node, service, slice, view } from "#test/fakes/speaker-view.ts";
-import type { World } from "./world.ts";
+import type { World } from "./model-state.ts";
 
 export interface Known {
   readonly live: readonly string[];

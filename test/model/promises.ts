@@ -9,7 +9,7 @@
  * - When nothing was broken or mended for `quietMs`, no address moves.
  */
 import { isUp } from "#speaker/gossip/types.ts";
-import { hasLink, type Marks, type World } from "./world.ts";
+import { hasLink, type Marks, type World } from "./model-state.ts";
 
 export interface Bounds {
   readonly twoMs: number;

@@ -1,8 +1,8 @@
 /** Where the walks begin. */
 import type { Step } from "./explore.ts";
+import { startSpeaker, type World } from "./model-state.ts";
 import { RULES } from "./rules.ts";
 import { Tick } from "./tick.ts";
-import { startSpeaker, type World } from "./world.ts";
 
 export interface StartOptions {
   readonly nodes: number;

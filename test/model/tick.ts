@@ -7,9 +7,9 @@
 import type { Heard } from "#speaker/gossip/gossip.ts";
 import { isUp } from "#speaker/gossip/types.ts";
 import type { Claim } from "#speaker/ownership/claims.ts";
+import { copyOf, hasLink, type Mail, type Speaker, type Waiting, type World } from "./model-state.ts";
 import { planOf, stateText } from "./plan.ts";
 import type { Rules } from "./rules.ts";
-import { copyOf, hasLink, type Mail, type Speaker, type Waiting, type World } from "./world.ts";
 
 export const TICK_MS = 500;
 /** Who hears nobody else takes so long to believe it of the others: SWIM's suspicions have to end. */
