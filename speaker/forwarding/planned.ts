@@ -13,7 +13,7 @@ export interface Planned {
   readonly leftOut: readonly Refusal[];
   /** No kernel could be given it. */
   readonly isFailed: boolean;
-  /** Number of the last update that had it. */
+  /** Number of the last update whose input had the port. */
   seenIn: number;
 }
 

@@ -60,7 +60,10 @@ type ByOwner = Map<string, string[]>;
 
 const NONE: readonly string[] = [];
 
-/** Some are empty: to find what belongs together takes time, too. Until the last one is asked for, `due` has what is left. */
+/**
+ * Some portions are empty, because finding what belongs together takes time as well. Until the last portion is asked for,
+ * `due` has what is left.
+ */
 export function* portionsOf(due: Entries, wanted: Wanted, sizes = PORTION_SIZES): Generator<Portion> {
   if (due.size <= sizes.few) {
     const entries = new Entries();

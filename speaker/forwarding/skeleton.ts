@@ -59,7 +59,7 @@ export class KernelSkeleton implements Skeleton {
   async ensure(wanted: SkeletonInput): Promise<Change[]> {
     const { route, sysctls } = this.#parts;
     const changes: Change[] = [];
-    // First: the rules send packets there.
+    // The devices come first, because the rules send packets to them.
     changes.push(...this.#raiseTunnels());
     await this.#ensureRules(wanted, changes);
     if ([...this.#saved.keys()].some(isOfOldTunnels)) {
@@ -104,7 +104,7 @@ export class KernelSkeleton implements Skeleton {
 
   remove(): void {
     const { route, table, sysctls, sync } = this.#parts;
-    // To ask for daemons loads ip_vs: not where nothing of ours has been.
+    // Asking for daemons loads ip_vs, so it is not done on a node where nothing of ours has been.
     if (this.#saved.size > 0) sync.remove();
     lowerTunnels(route);
     restoreOldTunnels(route, sysctls, this.#saved);

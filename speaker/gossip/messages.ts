@@ -10,7 +10,7 @@ export interface GossipPlace {
 }
 
 export type ToGossipWorker =
-  /** In the place of one that is open already. */
+  /** Replaces the one that is open already. */
   | {
       readonly type: "open";
       readonly place: GossipPlace;

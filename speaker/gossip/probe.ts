@@ -12,11 +12,11 @@ import {
   type Source,
 } from "./wire/message.ts";
 
-/** Pings for others that wait at one time. */
+/** How many pings for others may wait at one time. */
 const MOST_RELAYS = 1_024;
-/** Direct pings that wait at one time. */
+/** How many direct pings may wait at one time. */
 const MOST_REACHES = 4_096;
-/** An answer that comes later says nothing of now. */
+/** An answer that comes later says nothing about the present. */
 const REACH_MS = 2_000;
 /** Members of protocol 4 and later send nacks. */
 const NACK_VERSION = 4;
@@ -66,7 +66,7 @@ export function runProbe(gossip: Gossip, out: Outbox, now: number): void {
   if (probe === undefined || now < probe.endAt) return;
   gossip.probe = undefined;
   gossip.counts.failedProbes += 1;
-  // Those who were asked and sent no nack did not hear us: then it may be us.
+  // Helpers that sent no nack did not hear us either, so the fault may be our own.
   worsen(gossip, probe.nacksWanted > 0 ? probe.nacksWanted - probe.nacks : 1);
   const { member } = probe;
   if (!isUp(member)) return;
@@ -134,7 +134,7 @@ export function hearAck(gossip: Gossip, ack: Ack, from: Endpoint, out: Outbox, n
     gossip.reaches.delete(ack.sequence);
     const member = gossip.members.get(reach.peer.name);
     if (member !== undefined) member.answeredAt = now;
-    // Who never was heard has to say itself who it is; the others object to what we told them of themselves.
+    // A member that was never heard has to say who it is. The others object if what we told them about themselves is wrong.
     else if (now >= gossip.pullAt) pull(gossip, reach.peer, out, now);
     return;
   }
@@ -194,7 +194,7 @@ export function hearIndirectPing(
   out.send(target, [pingOf(gossip, sequence, target)]);
 }
 
-/** Who asks says so of itself, or says nothing. */
+/** A ping names its sender, or names nobody. */
 const isFrom = (source: Source | undefined, sender: Peer): boolean =>
   source === undefined ||
   (source.address === sender.address &&
@@ -253,7 +253,7 @@ function reach(gossip: Gossip, to: Peer, more: readonly Uint8Array[], out: Outbo
   }
   const sequence = nextSequence(gossip);
   gossip.reaches.set(sequence, { peer: to, endAt: now + REACH_MS });
-  // News is sent so many times: none of them is for one who may not hear it.
+  // Each piece of news is sent a limited number of times, so none is spent on a member that may not hear it.
   out.sendOnly(to, [pingOf(gossip, sequence, to), ...more]);
 }
 

@@ -80,7 +80,7 @@ export class GossipSession {
     return this.#gossip.counts;
   }
 
-  /** 0: well. */
+  /** Lifeguard's local health; 0 is well. */
   get health(): number {
     return this.#gossip.health;
   }
@@ -94,7 +94,7 @@ export class GossipSession {
     this.#step({ type: "peers", peers });
   }
 
-  /** Holds for what comes and goes from now on. */
+  /** Takes effect for everything that comes or goes from now on. */
   setKeys(ring: Keyring): void {
     this.#envelope = { ...this.#envelope, ring };
   }
@@ -173,7 +173,7 @@ export class GossipSession {
     return false;
   }
 
-  /** Strangers get nothing, and cost nothing. */
+  /** A stranger gets no answer, and its connection is closed at once. */
   #accept(socket: Socket, from: string): void {
     const isPeer = [...this.#gossip.peers.values()].some(({ address }) => address === from);
     if (!isPeer || this.#connections.size >= MOST_CONNECTIONS) {

@@ -54,13 +54,13 @@ import type { MemberRecord } from "./wire/stream.ts";
 const MOST_TOLD = 1_024;
 /** News of the application that is taken in a second. */
 const MOST_HEARD = 1_000;
-/** So many ask for a whole state when one comes back. */
+/** How many members ask for a whole state when a member comes back. */
 const REJOINERS = 4;
 const REJOIN_MS = 1_000;
 
 export interface GossipStart extends Pick<Gossip, "own" | "settings" | "random"> {
   readonly label: string;
-  /** Greater than in any earlier life of this node, so that nobody holds that one's end against this one. */
+  /** Greater than in any earlier life of this node, or others take this life for the one that they know to be dead. */
   readonly incarnation: number;
   readonly now: number;
 }
@@ -104,7 +104,7 @@ export function startGossip({ own, settings, random, label, incarnation, now }: 
     suspects: new Set(),
     downCount: 0,
     probe: undefined,
-    // Not all in step.
+    // Members that start together must not probe at the same moments.
     probeAt: now + settings.probeIntervalMs * random.number(),
     probeIndex: 0,
     gossipAt: now,
@@ -152,7 +152,7 @@ export function step(gossip: Gossip, event: GossipEvent, now: number): GossipAct
   return out.actions;
 }
 
-/** Whoever slept through a deadline has heard nobody meanwhile: it is its own silence, and proves nothing. */
+/** A member that slept through a deadline heard nobody in that time. The silence is its own, and proves nothing. */
 function forgiveStall(gossip: Gossip, out: Outbox, now: number): void {
   const { stallMs, watchPings, watchIntervalMs } = gossip.settings;
   const lateMs = now - dueAt(gossip);
@@ -249,7 +249,7 @@ function hasRoomFor(gossip: Gossip, now: number): boolean {
   return gossip.heardCount <= MOST_HEARD;
 }
 
-/** Goes out with the next round, which is now. */
+/** Makes the next round of news due now. */
 function queueNews(
   gossip: Gossip,
   { news, isUrgent }: Extract<GossipEvent, { type: "tell" }>,
@@ -308,7 +308,7 @@ export function recordsOf(gossip: Gossip): MemberRecord[] {
   }));
 }
 
-/** To everybody at once: news that travels takes longer than we stay. */
+/** Tells everybody at once: news that travels from one to the next would take longer than we stay. */
 function leave(gossip: Gossip, out: Outbox): void {
   const goodbye = encodeDeath(gossip.self, gossip.self.incarnation, gossip.self.name);
   for (const member of gossip.list)

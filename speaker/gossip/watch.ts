@@ -21,13 +21,13 @@ const CHANCE = 1e-8;
 const MOST_LOSS = 0.5;
 /** What one ping weighs in the share that is lost. */
 const WEIGHT = 0.02;
-/** An answer that comes later says nothing of now. */
+/** An answer that comes later says nothing about the present. */
 const KEPT_MS = 2_000;
 /** Others are asked after so many without an answer, and after each more of them. */
 const ASK_AFTER = 3;
 const ASK_EVERY = 2;
 
-/** Who is watched by whom has changed, perhaps. */
+/** Call it when it may have changed who watches whom. */
 export function chooseWatches(gossip: Gossip, now: number): void {
   const { watches, settings, own } = gossip;
   const names = gossip.list.filter(isUp).map(({ name }) => name);
@@ -63,7 +63,7 @@ export function runWatches(gossip: Gossip, out: Outbox, now: number): void {
   }
 }
 
-/** Once for each: answers that come later still count as heard. */
+/** Each ping is counted once as unanswered. An answer that comes after that still counts as heard. */
 function countMissed({ settings }: Gossip, watch: Watch, now: number): void {
   const patienceMs = settings.watchPatienceMs + 2 * watch.delayMs;
   for (const [sequence, ping] of watch.pings) {
@@ -86,7 +86,7 @@ function judge(gossip: Gossip, watch: Watch, out: Outbox, now: number): void {
   const hears = [...gossip.watches.values()].some(
     (other) => other !== watch && now - other.heardAt <= gossip.settings.watchHearsMs,
   );
-  // With nobody else left there is nobody to be heard.
+  // With nobody else left there is nobody to hear.
   if (!hears && aliveCount(gossip) > 2) return;
   if (missed >= wanted(gossip, watch)) {
     gossip.counts.deaths += 1;
