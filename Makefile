@@ -146,6 +146,10 @@ bench-plan: setup-base ## A speaker's pass at 10,000 Services, and what a takeov
 	@node --expose-gc hack/bench/plan.ts
 	@node hack/bench/takeover.ts
 
+.PHONY: bench-growth
+bench-growth: setup-base ## How a speaker's pass grows with Services, endpoints and nodes
+	@node --expose-gc --max-old-space-size=4000 hack/bench/growth.ts
+
 .PHONY: bench-pools-burst
 bench-pools-burst: setup addon ## 300 pools made at once beside 6,000 Services: who waits, who leads
 	@node hack/lab/main.ts programs

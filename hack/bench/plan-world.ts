@@ -64,6 +64,13 @@ export function print(name: string, { cpuMs, wallMs }: Cost, { ratio, p99 }: Bar
 
 export const nameOf = (node: number): string => `node-${String(node).padStart(3, "0")}`;
 
+/** How large a world is; what is left out is as SIZE says. */
+export interface WorldSize {
+  readonly services?: number;
+  /** Of each Service. */
+  readonly endpoints?: number;
+}
+
 function endpointOf(service: number, endpoint: number, nodes: number): EndpointView {
   const address = `10.${(service >> 8) & 255}.${service & 255}.${endpoint + 1}`;
   const node = nameOf((service + endpoint) % nodes);
@@ -93,7 +100,11 @@ const sliceOf = (service: string, endpoints: readonly EndpointView[]): SliceView
 });
 
 /** A speaker on the first of `nodes`, which all live, after the passes that a start needs. */
-export async function world(nodes: number, others: Partial<SpeakerParts> = {}) {
+export async function world(
+  nodes: number,
+  others: Partial<SpeakerParts> = {},
+  { services: serviceCount = SERVICES, endpoints: endpointCount = ENDPOINTS }: WorldSize = {},
+) {
   const names = Array.from({ length: nodes }, (_, node) => nameOf(node));
   const fakes = fakeParts(nameOf(0));
   const { knowledge, members, attractor } = fakes;
@@ -113,9 +124,9 @@ export async function world(nodes: number, others: Partial<SpeakerParts> = {}) {
     interfaces: [],
   };
   knowledge.setPools({ ...pool, advertisements: [] });
-  const services = Array.from({ length: SERVICES }, (_, service) => serviceOf(service));
+  const services = Array.from({ length: serviceCount }, (_, service) => serviceOf(service));
   const endpoints = (service: number): EndpointView[] =>
-    Array.from({ length: ENDPOINTS }, (_, endpoint) => endpointOf(service, endpoint, nodes));
+    Array.from({ length: endpointCount }, (_, endpoint) => endpointOf(service, endpoint, nodes));
   for (const [number, service] of services.entries())
     knowledge.put(service, sliceOf(service.key, endpoints(number)));
   const judge = (...dead: string[]): void => {
@@ -137,7 +148,7 @@ export async function world(nodes: number, others: Partial<SpeakerParts> = {}) {
     return promise;
   };
   const change = (round: number): void => {
-    const service = services[(round * 7) % SERVICES];
+    const service = services[(round * 7) % serviceCount];
     if (service === undefined) return;
     const [slice] = knowledge.slicesOf(service.key);
     knowledge.put(service, sliceOf(service.key, (slice?.endpoints ?? []).slice(1)));

@@ -24,6 +24,12 @@ export const BENCHMARKS: readonly Benchmark[] = [
     limitMinutes: 10,
   },
   {
+    name: "growth",
+    question: "How does a speaker's pass grow with Services, endpoints and nodes?",
+    goal: ["bench-growth"],
+    limitMinutes: 10,
+  },
+  {
     name: "scale",
     question:
       "What do 10,000 Services of ten pods cost in the kernel, and in the speaker that programs them?",
