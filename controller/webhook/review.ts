@@ -14,6 +14,7 @@ interface ReviewRequest {
   readonly kind: { readonly kind: string };
   readonly object?: JudgedInput | null;
   readonly oldObject?: JudgedInput | null;
+  readonly dryRun?: unknown;
 }
 
 /** An object as it arrives: it may have no name. */
@@ -95,10 +96,13 @@ export function parseReview(body: Buffer): Review {
     if (!isJudged(request[name] ?? undefined))
       throw new ReviewError(`request.${name} has no kind and metadata`);
   }
-  const { uid, operation, kind, object, oldObject } = request as ReviewRequest;
+  const { uid, operation, kind, object, oldObject, dryRun } = request as ReviewRequest;
   return {
     uid,
-    question: { operation, kind: kind.kind, object: named(object), oldObject: named(oldObject) },
+    question: {
+      ...{ operation, kind: kind.kind, object: named(object), oldObject: named(oldObject) },
+      isDryRun: dryRun === true,
+    },
   };
 }
 

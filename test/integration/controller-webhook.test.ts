@@ -84,10 +84,11 @@ const pool = (name: string, addresses: string[]) => ({
   spec: { protocol: "layer2", addresses } as AddressPool["spec"],
 });
 
-/** Why the API server did not take it; undefined if it did (nothing is stored). */
+/** Why the API server did not take it; undefined if it did (nothing stays stored). */
 async function refusal(name: string, addresses: string[]): Promise<string | undefined> {
   try {
-    await plane.client.create(addressPools, pool(name, addresses), { dryRun: true });
+    await plane.client.create(addressPools, pool(name, addresses));
+    await plane.client.remove(addressPools, name, { namespace: SYSTEM });
     return undefined;
   } catch (error) {
     return String(error);

@@ -292,6 +292,9 @@ function nodesValidAndNotTwice({ spec }: BGPPeer): Fault[] {
   return [...selectorsValid(field, spec.nodeSelectors), ...selectorsOnce(field, spec.nodeSelectors)];
 }
 
+/** Those that compare with other peers. */
+export const BGPPEER_RULES_AMONG: readonly Rule[] = [onePeerPerRouter, sameMyAsn, sameRouterId];
+
 export const BGPPEER_RULES: readonly Rule[] = [
   oneAsnOfPeer,
   oneWayToPeer,
@@ -309,9 +312,7 @@ export const BGPPEER_RULES: readonly Rule[] = [
   multihopOnlyWithEbgp,
   hopLimitWithoutMultihop,
   roleOnlyWithEbgp,
-  onePeerPerRouter,
-  sameMyAsn,
-  sameRouterId,
+  ...BGPPEER_RULES_AMONG,
   nodesValidAndNotTwice,
 ];
 

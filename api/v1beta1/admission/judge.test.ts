@@ -38,6 +38,32 @@ for (const [name, object, expected] of CASES) {
   });
 }
 
+test("a preview says what another object of the kind has against one, and refuses only what is its own fault", () => {
+  const pool = (name: string, addresses: readonly string[]) =>
+    ({
+      apiVersion: "genkan.dev/v1beta1",
+      kind: "AddressPool",
+      metadata: { name, namespace: NAMESPACE },
+      spec: { protocol: "layer2", addresses, interfaces: ["eth0"] },
+    }) as never;
+  const view = { ...emptyView(NAMESPACE), pools: [pool("old", ["10.0.0.0/24"])] };
+  const overlap = 'spec.addresses[0]: 10.0.0.128/25 overlaps 10.0.0.0/24 of AddressPool "old"';
+  const foretold = `refused, unless the other one changes before: ${overlap}`;
+  const ask = (addresses: readonly string[], isDryRun: boolean) => {
+    const object = pool("new", addresses);
+    const question = { operation: "CREATE", kind: "AddressPool", object, oldObject: undefined, isDryRun };
+    const { faults, warnings } = judge(question, view);
+    return { faults: faults.map(faultText), warnings };
+  };
+  assert.deepEqual(ask(["10.0.0.128/25"], false), { faults: [overlap], warnings: [] });
+  assert.deepEqual(ask(["10.0.0.128/25"], true), { faults: [], warnings: [foretold] });
+  const own = "spec.addresses[1]: 10.2.0.9-10.2.0.1 is reversed: its last address is before its first";
+  assert.deepEqual(ask(["10.0.0.128/25", "10.2.0.9-10.2.0.1"], true), {
+    faults: [own],
+    warnings: [foretold],
+  });
+});
+
 test("Services are looked at only where a pool may lose addresses", () => {
   const pool = (addresses: readonly string[], autoAssign = true) =>
     ({ kind: "AddressPool", metadata: { name: "p" }, spec: { addresses, autoAssign } }) as Judged;

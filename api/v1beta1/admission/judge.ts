@@ -47,15 +47,35 @@ export function warningsOf(object: Judged, view: AdmissionView): string[] {
   return (rulesOfKind(object.kind)?.warnings(object, view) ?? []).map(printable);
 }
 
-export function judge({ operation, object, oldObject }: Question, view: AdmissionView): Verdict {
+export function judge(
+  { operation, object, oldObject, isDryRun = false }: Question,
+  view: AdmissionView,
+): Verdict {
   if (operation !== "CREATE" && operation !== "UPDATE" && operation !== "DELETE") return ADMITTED;
   if (operation === "DELETE" || object === undefined) return judgeDeletion(oldObject, view);
   // An object that is being deleted must be able to lose its finalizers, valid or not.
   if (object.metadata.deletionTimestamp !== undefined) return ADMITTED;
   const faults = faultsOf(object, view);
-  if (faults.length > 0) return isUnchanged(object, oldObject) ? asItWas(faults) : { faults, warnings: [] };
-  return { faults, warnings: [...warningsOf(object, view), ...changeWarnings(oldObject, object, view)] };
+  if (faults.length > 0 && isUnchanged(object, oldObject)) return asItWas(faults);
+  const foretold = isDryRun && faults.length > 0 ? faultsAmong(object, view) : [];
+  const refused = faults.filter((each) => !foretold.includes(faultText(each)));
+  if (refused.length > 0) return { faults: refused, warnings: foretold.map(asForetold) };
+  const warnings = [...warningsOf(object, view), ...changeWarnings(oldObject, object, view)];
+  return { faults: [], warnings: [...foretold.map(asForetold), ...warnings] };
 }
+
+/**
+ * What other objects of its kind have against this one, in words. A preview asks about each object as if nothing else of
+ * it had happened: where one pool shrinks and a new one gets what it leaves, it shows that they overlap. So in a preview
+ * these are said, and nothing is refused for them.
+ */
+function faultsAmong(object: Judged, view: AdmissionView): string[] {
+  if (validateSchema(object.kind, object).length > 0) return [];
+  const rules = rulesOfKind(object.kind)?.rulesAmong ?? [];
+  return rules.flatMap((rule) => rule(object, view)).map(faultText);
+}
+
+const asForetold = (text: string): string => `refused, unless the other one changes before: ${text}`;
 
 /** A pool in use may be deleted, with a warning; a profile that a peer names may not. */
 function judgeDeletion(old: Judged | undefined, view: AdmissionView): Verdict {

@@ -1,7 +1,12 @@
 /** The kinds that admission judges: one row each, with everything that differs between them. Pure. */
-import { ADDRESSPOOL_RULES, addressesTakenAway, poolWarnings } from "#api/v1beta1/admission/addresspool.ts";
+import {
+  ADDRESSPOOL_RULES,
+  addressesTakenAway,
+  noOverlapWithOthers,
+  poolWarnings,
+} from "#api/v1beta1/admission/addresspool.ts";
 import { notDeletedWhileNamed, profileWarnings } from "#api/v1beta1/admission/bfdprofile.ts";
-import { BGPPEER_RULES, peerWarnings } from "#api/v1beta1/admission/bgppeer.ts";
+import { BGPPEER_RULES, BGPPEER_RULES_AMONG, peerWarnings } from "#api/v1beta1/admission/bgppeer.ts";
 import {
   LOADBALANCER_RULES,
   LOADBALANCER_UNSUPPORTED,
@@ -17,6 +22,8 @@ import type { AddressPool, BFDProfile, BGPPeer, LoadBalancer } from "#api/v1beta
 export interface KindRules<T> {
   /** One function a rule, in the order in which their faults are said. */
   readonly rules: readonly ((object: T, view: AdmissionView) => Fault[])[];
+  /** Those of `rules` that compare with other objects of the kind: a change of the other one can remove the fault. */
+  readonly rulesAmong: readonly ((object: T, view: AdmissionView) => Fault[])[];
   /** Warnings about an object that is admitted. */
   readonly warnings: (object: T, view: AdmissionView) => string[];
   /** Fields whose feature has not landed. */
@@ -35,6 +42,7 @@ export interface KindRules<T> {
 }
 
 const NOTHING_ELSE = {
+  rulesAmong: [],
   unsupported: [],
   deletionFaults: () => [],
   changeWarnings: () => [],
@@ -44,6 +52,7 @@ const NOTHING_ELSE = {
 const ADDRESSPOOL: KindRules<AddressPool> = {
   ...NOTHING_ELSE,
   rules: ADDRESSPOOL_RULES,
+  rulesAmong: [noOverlapWithOthers],
   warnings: poolWarnings,
   changeWarnings: addressesTakenAway,
   servicesDependOn: (pool) => pool.spec?.addresses,
@@ -53,6 +62,7 @@ const ADDRESSPOOL: KindRules<AddressPool> = {
 const BGPPEER: KindRules<BGPPeer> = {
   ...NOTHING_ELSE,
   rules: BGPPEER_RULES,
+  rulesAmong: BGPPEER_RULES_AMONG,
   warnings: peerWarnings,
   list: "peers",
 };

@@ -18,6 +18,8 @@ export interface Question {
   readonly object: Judged | undefined;
   /** undefined when it is created. */
   readonly oldObject: Judged | undefined;
+  /** Nothing will be stored, and neither will what else the same preview asks about. */
+  readonly isDryRun?: boolean;
 }
 
 export interface Verdict {
