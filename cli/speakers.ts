@@ -4,7 +4,7 @@
  */
 import type { Lease } from "#common/kube/resource.ts";
 import { projectLease } from "#speaker/membership/lease-record.ts";
-import { SPEAKER_LEASE_MS } from "#speaker/membership/silence.ts";
+import { paceOf, SPEAKER_LEASE_MS } from "#speaker/membership/silence.ts";
 
 /** How far clocks of nodes and of the API server may be apart. A dead speaker is seen so much later here. */
 export const CLOCK_MARGIN_MS = 10_000;
@@ -27,15 +27,17 @@ export function speakersOf(leases: readonly Lease[], at: Date): Speakers {
   const states = new Map<string, string>();
   const faults = new Map<string, string>();
   const live: string[] = [];
-  for (const lease of leases) {
+  const found = leases.flatMap((lease) => {
     const named = projectLease(lease);
-    if (named === undefined) continue;
-    const { node, record } = named;
+    return named === undefined ? [] : [{ ...named, lease }];
+  });
+  const holdsMs = SPEAKER_LEASE_MS * paceOf(found.length) + CLOCK_MARGIN_MS;
+  for (const { node, record, lease } of found) {
     states.set(node, record.state);
     if (record.fault !== undefined) faults.set(node, record.fault);
     if (!record.isHeld || record.fault !== undefined) continue;
     const silence = at.getTime() - Date.parse(String(lease.spec?.renewTime));
-    if (silence > SPEAKER_LEASE_MS + CLOCK_MARGIN_MS) silentFor.set(node, silence);
+    if (silence > holdsMs) silentFor.set(node, silence);
     else live.push(node);
   }
   return { live: live.sort(), dead: [...silentFor.keys()].sort(), silentFor, states, faults };

@@ -41,6 +41,18 @@ describe("liveness", () => {
     assert.deepEqual(liveness.judge(14_001).dead, ["b"]);
   });
 
+  test("a thousand renew every ten seconds, and one of them is dead after forty", () => {
+    const liveness = new Liveness("n0");
+    const nodes = Array.from({ length: 1_000 }, (_, node) => `n${node}`);
+    const all = (now: number, silent?: string): void => {
+      for (const node of nodes) if (node !== silent) liveness.observe(node, held(now), now);
+    };
+    for (let now = 0; now <= 50_000; now += 10_000) all(now);
+    for (let now = 60_000; now <= 90_000; now += 10_000) all(now, "n7");
+    assert.deepEqual([liveness.judge(90_000).live.length, liveness.pace], [1_000, 10]);
+    assert.deepEqual(liveness.judge(90_001).dead, ["n7"]);
+  });
+
   test("a goodbye counts at once, and is no death", () => {
     const liveness = new Liveness("a");
     renew(liveness, ["a", "b"], 0, 5_000);

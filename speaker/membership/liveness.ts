@@ -13,7 +13,7 @@
  *   long as a Lease holds, and in that time the speaker renews it. So a stray write moves nothing. A node whose Lease
  *   stays unusable is neither live nor dead.
  */
-import { isSilent, SPEAKER_LEASE_MS } from "./silence.ts";
+import { isSilent, paceOf, SPEAKER_LEASE_MS } from "./silence.ts";
 
 /** What is read of a Lease. */
 export interface LeaseRecord {
@@ -47,6 +47,7 @@ export interface Judgement {
   readonly fingerprint: string;
 }
 
+/** In a cluster of up to a hundred speakers; in a larger one all of it is longer (paceOf). */
 export interface LivenessTimes {
   /** A speaker whose record did not change for so many milliseconds is dead. */
   readonly leaseMs: number;
@@ -94,14 +95,26 @@ export interface LivenessState {
 
 export class Liveness {
   readonly #own: string;
-  readonly #times: LivenessTimes;
+  readonly #baseTimes: LivenessTimes;
   /** One that is made of a copy of it goes on from there. */
   readonly state: LivenessState;
 
   constructor(own: string, times: LivenessTimes = LIVENESS_TIMES, state?: LivenessState) {
     this.#own = own;
-    this.#times = times;
+    this.#baseTimes = times;
     this.state = state ?? { known: new Map(), confirmedAt: undefined, thawedAt: 0, last: NOBODY };
+  }
+
+  /** How much slower than in a small cluster Leases are renewed. */
+  get pace(): number {
+    return paceOf(this.state.known.size);
+  }
+
+  get #times(): LivenessTimes {
+    const { pace } = this;
+    if (pace === 1) return this.#baseTimes;
+    const { leaseMs, confirmMs, graceMs } = this.#baseTimes;
+    return { leaseMs: leaseMs * pace, confirmMs: confirmMs * pace, graceMs: graceMs * pace };
   }
 
   /** Takes a Lease as the watch gives it. Undefined means that it was deleted. */

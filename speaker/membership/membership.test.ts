@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ANNOTATION_SPEAKER_STATE } from "#api/names.ts";
+import { ANNOTATION_SPEAKER_STATE, LABEL_SPEAKER_LEASE, speakerLease } from "#api/names.ts";
 import type { KubeClient, PatchRequest } from "#common/kube/client.ts";
 import type { Lease } from "#common/kube/resource.ts";
 import type { WatchEvent } from "#common/kube/watch.ts";
@@ -22,6 +22,10 @@ function world() {
   const queue: WatchEvent<Lease>[] = [];
   let isSlow = false;
   const held: (() => void)[] = [];
+  const push = (event: WatchEvent<Lease>): void => {
+    if (tell === undefined) queue.push(event);
+    else tell(event);
+  };
   const client = {
     list: async () => ({ items: [], resourceVersion: "1" }),
     patch: async (_resource: unknown, request: PatchRequest) => {
@@ -34,9 +38,7 @@ function world() {
         metadata: { ...metadata, name: request.name, namespace: "ns", uid: "u", resourceVersion: version },
         spec,
       } as unknown as Lease;
-      const event: WatchEvent<Lease> = { type: patches.length === 1 ? "ADDED" : "MODIFIED", object };
-      if (tell === undefined) queue.push(event);
-      else tell(event);
+      push({ type: patches.length === 1 ? "ADDED" : "MODIFIED", object });
       return object;
     },
     async *watch(
@@ -87,6 +89,7 @@ function world() {
     patches,
     end,
     changes: () => changes,
+    push,
     setAway: (now: boolean) => (isAway = now),
     /** Patches land when `land` says so, the last one first. */
     setSlow: (now: boolean) => (isSlow = now),
@@ -96,8 +99,21 @@ function world() {
 
 interface Body {
   readonly metadata: { readonly annotations: Record<string, string> };
-  readonly spec: { readonly holderIdentity: string };
+  readonly spec: { readonly holderIdentity: string; readonly leaseDurationSeconds: number };
 }
+
+/** Another speaker's, or our own. */
+const leaseOf = (node: string): Lease =>
+  ({
+    metadata: {
+      name: speakerLease(node),
+      namespace: "ns",
+      uid: `uid of ${node}`,
+      resourceVersion: "1",
+      labels: { [LABEL_SPEAKER_LEASE]: node },
+    },
+    spec: { holderIdentity: "pod", renewTime: "2026-01-01T00:00:00.000000Z" },
+  }) as unknown as Lease;
 
 function bodyOf(request: PatchRequest | undefined): Body {
   assert.ok(request !== undefined);
@@ -130,6 +146,32 @@ describe("membership", () => {
       ...READY,
       links: [],
     });
+    await end();
+  });
+
+  test("a Lease that somebody deletes is made again at once", async () => {
+    const { clock, patches, membership, push, end } = world();
+    membership.publish(READY);
+    await clock.advance(100);
+    const before = patches.length;
+    push({ type: "DELETED", object: leaseOf("n1") });
+    await settle();
+    assert.equal(patches.length, before + 1);
+    await end();
+  });
+
+  test("beside 499 others it is renewed every five seconds, and says for how long it holds", async () => {
+    const { clock, patches, membership, push, end } = world();
+    for (let other = 2; other <= 500; other += 1) {
+      push({ type: "ADDED", object: leaseOf(`n${other}`) });
+      await settle();
+    }
+    membership.publish(READY);
+    await clock.advance(1_100);
+    const before = patches.length;
+    await clock.advance(20_000);
+    assert.equal(patches.length - before, 4);
+    assert.equal(bodyOf(patches.at(-1)).spec.leaseDurationSeconds, 20);
     await end();
   });
 
