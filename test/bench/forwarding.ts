@@ -19,6 +19,7 @@ import { describeLoad, loadSince, readLoad } from "#hack/common/load.ts";
 import { say } from "#hack/common/progress.ts";
 import { ensureProgram } from "#hack/guest/cache.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
+import { judgeRates } from "./forwarding-bars.ts";
 import { figuresOf } from "./forwarding-figures.ts";
 import { BenchError, here, inGuest, type Place } from "./forwarding-place.ts";
 import { type Calibration, report } from "./forwarding-report.ts";
@@ -139,6 +140,8 @@ try {
   const samples = await measureAll(grounds, program, options);
   const figures = figuresOf(samples, WAYS);
   for (const figure of figures) process.stdout.write(`${JSON.stringify(figure)}\n`);
+  for (const [, taken] of Map.groupBy(samples, ({ place }) => place))
+    for (const rate of judgeRates(taken)) process.stdout.write(`${JSON.stringify(rate)}\n`);
   const text = report({
     figures,
     grounds: grounds.map(({ place }, at) => ({

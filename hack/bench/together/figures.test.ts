@@ -22,8 +22,18 @@ test("figures are the JSON objects with a name, and everything else is for peopl
 const figure = (values: Figure["values"]): Figure => ({ name: "x", values });
 
 const judged = [
-  ["a ratio before a time", { p99_ms: 30, ratio: 0.5, bar: 1 }, { key: "ratio", value: 0.5, bar: 1 }],
-  ["a time", { p50_ms: 3, p99_ms: 30, bar: 50 }, { key: "p99_ms", value: 30, bar: 50 }],
+  [
+    "a ratio before a time",
+    { p99_ms: 30, ratio: 0.5, bar: 1 },
+    { key: "ratio", value: 0.5, bar: 1, part: 0.5 },
+  ],
+  ["a time", { p50_ms: 3, p99_ms: 30, bar: 50 }, { key: "p99_ms", value: 30, bar: 50, part: 0.6 }],
+  [
+    "a rate, which is to be no less",
+    { ratio: 0.8, bar: 0.9, bar_is_least: true },
+    { key: "ratio", value: 0.8, bar: 0.9, part: 0.9 / 0.8 },
+  ],
+  ["nothing lost, and nothing may be", { lost: 0, bar: 0 }, { key: "lost", value: 0, bar: 0, part: 1 }],
   ["a bar in words", { ratio: 0.5, bar: "ratio <= 2" }, undefined],
   ["no bar", { ratio: 0.5 }, undefined],
 ] as const;

@@ -14,6 +14,8 @@ export interface Judged {
   readonly key: string;
   readonly value: number;
   readonly bar: number;
+  /** What has to be the smaller one, as a part of the larger one: 1 is just met. */
+  readonly part: number;
 }
 
 /**
@@ -76,9 +78,15 @@ export function judgedOf({ values }: Figure): Judged | undefined {
   if (typeof bar !== "number") return undefined;
   for (const key of JUDGED) {
     const value = values[key];
-    if (typeof value === "number") return { key, value, bar };
+    if (typeof value === "number")
+      return { key, value, bar, part: partOf(value, bar, values.bar_is_least === true) };
   }
   return undefined;
+}
+
+function partOf(value: number, bar: number, isLeast: boolean): number {
+  const [smaller, larger] = isLeast ? [bar, value] : [value, bar];
+  return smaller === larger ? 1 : smaller / larger;
 }
 
 /** What two runs are compared by: what the bar is about, or the first number. */

@@ -4,7 +4,7 @@ import { type Figure, judgedOf, mainOf, type Value } from "./figures.ts";
 import type { BenchmarkRun, Kept, Run } from "./runs.ts";
 
 /** Columns of their own, or words about the run. */
-const APART = new Set(["ratio", "against", "bar", "met", "kernel", "node", "load", "cpus"]);
+const APART = new Set(["ratio", "against", "bar", "bar_is_least", "met", "kernel", "node", "load", "cpus"]);
 
 export function page({ last, before }: Kept): string {
   const order = BENCHMARKS.map(({ name }) => name);

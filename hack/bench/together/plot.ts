@@ -25,9 +25,8 @@ export function plot({ benchmarks, date }: Run): Scene {
   const words: Words[] = [
     { x: MARGIN, y: MARGIN, lines: ["Figures as a part of their bars"], font: FONTS.title, anchor: "start" },
   ];
-  for (const [at, { name, key, value, bar }] of rows.entries()) {
+  for (const [at, { name, key, value, bar, part }] of rows.entries()) {
     const y = top + at * ROW;
-    const part = bar === 0 ? (value === 0 ? 0 : MOST) : value / bar;
     const width = Math.max(1, Math.min(part, MOST) * BAR_WIDTH);
     shapes.push({
       x: left,
