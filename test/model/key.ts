@@ -60,7 +60,13 @@ function keyOfSpeaker({ now, leases, vips }: World, speaker: Speaker | undefined
     keysOfHeard(now, heard, (name) => liveness.renewals(name)),
     [age(now, contactAt, 3_000), joinedAt !== undefined, isJoined, Math.max(0, speaker.rejoinAt - now)],
     [...speaker.silentSince].map(([name, at]) => [name, age(now, at)]).sort(),
-    [speaker.isCounted, speaker.said, [...speaker.held].sort(), age(now, speaker.leavesAt)],
+    [
+      speaker.isCounted,
+      speaker.said,
+      [...speaker.held].sort(),
+      age(now, speaker.leavesAt),
+      age(now, speaker.stoppedUntil),
+    ],
     vips.map((vip) => {
       const claim = ownership.claims.of(vip);
       const tenure = ownership.owned.get(vip);

@@ -28,6 +28,8 @@ export interface Speaker {
   readonly held: ReadonlySet<string>;
   /** It has said goodbye, and answers until then. */
   readonly leavesAt: number | undefined;
+  /** It is stopped (SIGSTOP), and goes on then with what it knew. */
+  readonly stoppedUntil: number | undefined;
 }
 
 export type Mail = { readonly to: string; readonly from: string } & (
@@ -84,6 +86,12 @@ export const pairOf = (one: string, other: string): string =>
 export const hasLink = ({ cuts }: Pick<World, "cuts">, one: string, other: string): boolean =>
   !cuts.has(pairOf(one, other));
 
+/** It answers for the address. */
+export const answersFor = ({ speakers }: Pick<World, "speakers">, name: string, vip: string): boolean => {
+  const speaker = speakers.get(name);
+  return speaker?.stoppedUntil === undefined && speaker?.held.has(vip) === true;
+};
+
 export function startSpeaker(name: string): Speaker {
   return {
     liveness: new Liveness(name),
@@ -98,6 +106,7 @@ export function startSpeaker(name: string): Speaker {
     said: undefined,
     held: new Set(),
     leavesAt: undefined,
+    stoppedUntil: undefined,
   };
 }
 

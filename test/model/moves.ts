@@ -1,6 +1,6 @@
 /** What can happen in a half second: one event or none, and one thing on its way that is held up, doubled or lost, or none. */
 import type { Step } from "./explore.ts";
-import { type Mail, pairOf, startSpeaker, type World } from "./model-state.ts";
+import { answersFor, type Mail, pairOf, startSpeaker, type World } from "./model-state.ts";
 import { type Judging, judge } from "./promises.ts";
 import type { Rules } from "./rules.ts";
 import { type Fate, type FateOf, TICK_MS, Tick } from "./tick.ts";
@@ -9,6 +9,7 @@ export const EVENTS = [
   "crash",
   "leave",
   "start",
+  "stop",
   "cut",
   "unplug",
   "apiCut",
@@ -27,6 +28,9 @@ export interface MovesOptions extends Judging {
   /** What may become of things on their way, besides coming at once. */
   readonly fates: readonly Fate[];
 }
+
+/** So short that nobody notices, just long enough to be dead, and longer than a Lease holds. */
+const STOPPED_MS = [500, 1_500, 6_000];
 
 interface Happening {
   readonly what: string;
@@ -85,10 +89,10 @@ function step(happening: Happening, options: MovesOptions, fateOf: FateOf): Step
   return { what, next: { ...next, marks } };
 }
 
-const answersOf = ({ vips, speakers }: World): string =>
-  vips
+const answersOf = (world: World): string =>
+  world.vips
     .map((vip) => {
-      const by = [...speakers].filter(([, { held }]) => held.has(vip)).map(([name]) => name);
+      const by = world.names.filter((name) => answersFor(world, name, vip));
       return `${vip} ${by.join("+") || "nobody"}`;
     })
     .join(", ");
@@ -113,8 +117,15 @@ function* allEvents(world: World): Generator<Happening & { readonly event: Event
     const rest = new Map(speakers);
     rest.delete(name);
     yield { event: "crash", what: `${name} dies`, world: { ...world, speakers: rest } };
-    if (speaker.leavesAt === undefined)
-      yield { event: "leave", what: `${name} says goodbye`, world, leaves: name };
+    if (speaker.leavesAt !== undefined || speaker.stoppedUntil !== undefined) continue;
+    for (const ms of STOPPED_MS) {
+      const stopped = new Map(speakers).set(name, { ...speaker, stoppedUntil: world.now + ms });
+      yield {
+        ...{ event: "stop", what: `${name} is stopped for ${ms} ms` },
+        world: { ...world, speakers: stopped },
+      };
+    }
+    yield { event: "leave", what: `${name} says goodbye`, world, leaves: name };
   }
   for (const [at, one] of names.entries())
     for (const other of names.slice(at + 1))

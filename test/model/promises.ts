@@ -9,7 +9,7 @@
  * - When nothing was broken or mended for `quietMs`, no address moves.
  */
 import { isUp } from "#speaker/gossip/types.ts";
-import { hasLink, type Marks, type World } from "./model-state.ts";
+import { answersFor, hasLink, type Marks, type World } from "./model-state.ts";
 
 export interface Bounds {
   readonly twoMs: number;
@@ -40,8 +40,8 @@ export function judge(before: World, after: World, isFault: boolean, { bounds, n
   const two = since(before.marks.two, pairsOf(after, true), now);
   const apart = since(before.marks.apart, pairsOf(after, false), now);
   const none = since(before.marks.none, unansweredOf(after), now);
-  const isWaiting = after.waiting.length > 0;
-  const faultAt = isFault || isWaiting ? now : before.marks.faultAt;
+  const isStopped = [...before.speakers.values()].some(({ stoppedUntil }) => stoppedUntil !== undefined);
+  const faultAt = isFault || isStopped || after.waiting.length > 0 ? now : before.marks.faultAt;
   for (const at of two.values()) note?.("two", now - at);
   for (const at of apart.values()) note?.("apart", now - at);
   for (const [who, at] of none) note?.(who.endsWith(ALONE) ? "alone" : "none", now - at);
@@ -77,10 +77,10 @@ function tooLong(
 }
 
 function pairsOf(world: World, isLinked: boolean): string[] {
-  const { names, vips, speakers, apiCuts } = world;
+  const { names, vips, apiCuts } = world;
   const pairs: string[] = [];
   for (const vip of vips) {
-    const holders = names.filter((name) => speakers.get(name)?.held.has(vip));
+    const holders = names.filter((name) => answersFor(world, name, vip));
     for (const [at, one] of holders.entries())
       for (const other of holders.slice(at + 1))
         if (hasLink(world, one, other) ? isLinked : !(isLinked || apiCuts.has(one) || apiCuts.has(other)))
@@ -90,14 +90,14 @@ function pairsOf(world: World, isLinked: boolean): string[] {
 }
 
 function unansweredOf(world: World): string[] {
-  const { vips, speakers } = world;
+  const { vips } = world;
   const found: string[] = [];
   for (const group of groupsOf(world)) {
     const able = group.filter((name) => isAble(world, name, group));
     if (able.length === 0) continue;
     const hears = able.some((one) => hearsOn(world, one, group));
     for (const vip of vips)
-      if (!group.some((name) => speakers.get(name)?.held.has(vip) === true))
+      if (!group.some((name) => answersFor(world, name, vip)))
         found.push(`${vip} among ${group.join(" ")}${hears ? "" : ALONE}`);
   }
   return found;
@@ -120,6 +120,7 @@ const LOST_MS = 6_000;
 function isAble({ speakers, excluded, apiCuts }: World, name: string, group: readonly string[]): boolean {
   const speaker = speakers.get(name);
   if (speaker === undefined || speaker.leavesAt !== undefined || excluded.has(name)) return false;
+  if (speaker.stoppedUntil !== undefined) return false;
   if (!speaker.isCounted) return false;
   return !apiCuts.has(name) || group.length > 1;
 }
@@ -157,11 +158,7 @@ function epochBack(before: World, after: World): string | undefined {
 
 function movedOf(before: World, after: World): string | undefined {
   for (const vip of after.vips) {
-    const of = ({ speakers }: World): string =>
-      [...speakers]
-        .filter(([, { held }]) => held.has(vip))
-        .map(([name]) => name)
-        .join(" ");
+    const of = (world: World): string => world.names.filter((name) => answersFor(world, name, vip)).join(" ");
     if (of(before) !== of(after))
       return `${vip} moves from ${of(before)} to ${of(after)} though nothing happens`;
   }

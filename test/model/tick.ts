@@ -53,6 +53,12 @@ export class Tick {
     const { now, waiting } = this.#world;
     for (const [name, { leavesAt }] of this.#speakers)
       if (leavesAt !== undefined && leavesAt <= now) this.#speakers.delete(name);
+    const woken: string[] = [];
+    for (const [name, speaker] of this.#speakers) {
+      if (speaker.stoppedUntil === undefined || speaker.stoppedUntil > now) continue;
+      speaker.stoppedUntil = undefined;
+      woken.push(name);
+    }
     for (const one of waiting) {
       if (one.at > now) this.#waiting.push(one);
       else this.#mail.push(one.mail);
@@ -60,13 +66,13 @@ export class Tick {
     // What was held up once is not asked for again.
     this.#deliver(() => "now");
     for (const name of this.#speakers.keys()) this.#listen(name);
-    if (now % RENEW_MS === 0) for (const [name, speaker] of this.#speakers) this.#renew(name, speaker);
+    for (const [name, speaker] of this.#speakers)
+      if (now % RENEW_MS === 0 || woken.includes(name)) this.#renew(name, speaker);
     this.#watchLeases();
     for (let round = 0; ; round += 1) {
       if (round === MOST_ROUNDS) throw new Error("speakers do not come to an end of talking");
       const before = [...this.#speakers.values()].map(({ said }) => said).join();
-      for (const [name, speaker] of this.#speakers)
-        if (speaker.leavesAt === undefined) this.#pass(name, speaker);
+      for (const [name, speaker] of this.#speakers) if (this.#gossips(name)) this.#pass(name, speaker);
       this.#watchLeases();
       const isQuiet = before === [...this.#speakers.values()].map(({ said }) => said).join();
       if (isQuiet && this.#mail.length === 0) break;
@@ -87,8 +93,10 @@ export class Tick {
       this.#leases.set(name, { ...lease, stamp: `${name} left ${this.#world.now}`, isHeld: false });
   }
 
+  /** It runs, and takes part. */
   #gossips(name: string): boolean {
-    return this.#speakers.get(name)?.leavesAt === undefined && this.#speakers.has(name);
+    const speaker = this.#speakers.get(name);
+    return speaker !== undefined && speaker.leavesAt === undefined && speaker.stoppedUntil === undefined;
   }
 
   /** Itself, or by way of a third. */
@@ -109,7 +117,7 @@ export class Tick {
   #listen(name: string): void {
     const { names, now } = this.#world;
     const speaker = this.#speakers.get(name);
-    if (speaker === undefined || speaker.leavesAt !== undefined) return;
+    if (speaker === undefined || !this.#gossips(name)) return;
     const { heard } = speaker;
     const silentSince = new Map(speaker.silentSince);
     const others = names.filter((other) => other !== name);
@@ -132,16 +140,16 @@ export class Tick {
     speaker.silentSince = silentSince;
   }
 
-  #renew(name: string, { said, leavesAt }: Speaker): void {
+  #renew(name: string, { said }: Speaker): void {
     const { apiCuts, now } = this.#world;
-    if (said === undefined || leavesAt !== undefined || apiCuts.has(name)) return;
+    if (said === undefined || !this.#gossips(name) || apiCuts.has(name)) return;
     this.#leases.set(name, { stamp: `${now} ${said}`, isHeld: true, state: said });
   }
 
   #watchLeases(): void {
     const { apiCuts, now } = this.#world;
-    for (const [name, { liveness }] of this.#speakers) {
-      if (apiCuts.has(name)) continue;
+    for (const [name, { liveness, stoppedUntil }] of this.#speakers) {
+      if (apiCuts.has(name) || stoppedUntil !== undefined) continue;
       for (const [node, record] of this.#leases)
         if (liveness.state.known.get(node)?.record.stamp !== record.stamp)
           liveness.observe(node, record, now);
@@ -153,6 +161,12 @@ export class Tick {
     this.#mail = [];
     for (const mail of batch) {
       if (!this.#matters(mail)) continue;
+      const { stoppedUntil } = this.#speakers.get(mail.to) ?? {};
+      if (stoppedUntil !== undefined) {
+        // It lies in its socket until it goes on.
+        this.#waiting.push({ mail, at: stoppedUntil });
+        continue;
+      }
       const fate = fateOf(mail);
       const { now } = this.#world;
       if (fate === "late" || fate === "twice") this.#waiting.push({ mail, at: now + TICK_MS });
@@ -206,6 +220,7 @@ export class Tick {
   }
 
   #exchange(one: string, other: string): void {
+    if (!this.#gossips(other)) return;
     const claimsOf = (name: string): Claim[] => [
       ...(this.#speakers.get(name)?.ownership.claims.list() ?? []),
     ];
