@@ -153,6 +153,20 @@ const CASES: readonly Case[] = [
     expectedFrozen: false,
   },
   {
+    what: "everybody was dead at once, and one has been heard again for two seconds: the other one is dead",
+    isFrozen: true,
+    heard: word("dead", 3_000),
+    other: word("alive", 2_100, 3_400),
+    expected: "dead",
+  },
+  {
+    what: "everybody was dead at once, one was heard again for two seconds, and the other one's Lease goes on",
+    heard: word("dead", 3_000),
+    other: word("alive", 2_100, 3_400),
+    renewals: renewed(100),
+    expected: "live",
+  },
+  {
     what: "the last one of three, long after the second",
     heard: word("dead", 100),
     other: word("dead", 60_000),

@@ -8,7 +8,8 @@
  *   is alive again when it also renewed its Lease: a speaker that starts anew does so when it can take over. Where that
  *   does not come it is taken back after a while: it may be cut off from the API server.
  * - Of whom gossip never heard (an older release, a blocked port, another key) the Lease is judged, as without gossip.
- * - Who lost everybody at once is cut off itself, and judges nobody by gossip.
+ * - Who lost everybody at once is cut off itself, and judges nobody by gossip, until it has heard one again for a while:
+ *   who was cut off hears all others again by then, and those that it does not hear are dead.
  */
 import type { Heard } from "../gossip/gossip.ts";
 import { isUp } from "../gossip/types.ts";
@@ -29,10 +30,12 @@ const STRAY_MS = 500;
 const REJOIN_MS = 3_000;
 /** Deaths of all others in so short a time are none. */
 const TOGETHER_MS = 3_000;
+/** Who was cut off hears all others again in less, once it hears one. */
+const REUNITED_MS = 2_000;
 
 export function combine(input: CombineInput): Judgement {
   const { lease, heard, own } = input;
-  if (![...heard].some(([name, word]) => isUp(word) || !isVoid(name, heard))) return lease;
+  if (![...heard].some(([name, word]) => isUp(word) || !isVoid(name, input))) return lease;
   const live: string[] = [];
   const dead: string[] = [];
   const byLease = new Set(lease.live);
@@ -54,17 +57,18 @@ function verdictOf(node: string, input: CombineInput): "live" | "dead" | "left" 
     const isBack = word.downAt === undefined || last > word.downAt;
     return isBack || lease.isFrozen || now - word.at >= REJOIN_MS ? "live" : "dead";
   }
-  if (word.state === "dead" && isVoid(node, heard)) return undefined;
+  if (word.state === "dead" && isVoid(node, input)) return undefined;
   // Where the API server is away, what the Lease said last counts on.
   const goesOn = before !== undefined && before > word.at + STRAY_MS;
   if (goesOn) return undefined;
   return word.state === "left" ? "left" : "dead";
 }
 
-/** When a node died all others did: then it was this one that was cut off, though some are heard again by now. */
-function isVoid(node: string, heard: ReadonlyMap<string, Heard>): boolean {
+/** When a node died all others did: then it was this one that was cut off, though some may just be heard again. */
+function isVoid(node: string, { heard, now }: Pick<CombineInput, "heard" | "now">): boolean {
   const at = heard.get(node)?.downAt;
   if (at === undefined || heard.size < 2) return false;
+  if ([...heard.values()].some((word) => isUp(word) && now - word.at >= REUNITED_MS)) return false;
   const died = ({ downAt }: Heard): boolean => downAt !== undefined && Math.abs(downAt - at) < TOGETHER_MS;
   return [...heard.values()].every(died);
 }
