@@ -56,7 +56,7 @@ function page(lines: readonly string[]): string {
 All that can happen to the ownership of addresses in layer 2, as far as each row says; [what the model is, and what it
 leaves out](../layer2.md#what-was-explored). Times are seconds, in steps of half a second. No promise was broken.
 
-| what | states | steps | deepest, s | two answer that hear each other | two answer that do not | nobody answers | nobody, after all others were lost at once |
+| what | states | steps | deepest, s | two answer that hear each other | two answer that do not | nobody answers | nobody, where one waits for Leases |
 |---|---|---|---|---|---|---|---|
 ${lines.join("\n")}
 | at most | | | | ${most} |

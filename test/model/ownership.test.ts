@@ -49,7 +49,7 @@ describe("a faulty rule is found, by its shortest story", () => {
       at: 1,
       rules: { combine: (input) => RULES.combine({ ...input, heard: new Map() }) },
       breach: /^nobody answers for/,
-      steps: 5,
+      steps: 7,
     },
   ];
   for (const { what, at, rules, breach, steps } of faults) {

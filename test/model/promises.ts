@@ -8,6 +8,7 @@
  * - What a node believes of who claims an address never goes back to a lower epoch.
  * - When nothing was broken or mended for `quietMs`, no address moves.
  */
+import type { Heard } from "#speaker/gossip/gossip.ts";
 import { isUp } from "#speaker/gossip/types.ts";
 import { answersFor, hasLink, type Marks, type World } from "./model-state.ts";
 
@@ -17,7 +18,7 @@ export interface Bounds {
   readonly twoAfterLossMs: number;
   readonly apartMs: number;
   readonly noneMs: number;
-  /** The same where all have just lost all others: whoever does so takes it for its own fault, and waits for Leases. */
+  /** The same where one waits for Leases: it has lost all others at once, or is new and has never heard who is dead. */
   readonly aloneMs: number;
   readonly quietMs: number;
 }
@@ -25,7 +26,7 @@ export interface Bounds {
 /** What the model comes to, in its steps of half a second; docs/layer2.md names them. */
 export const BOUNDS: Bounds = {
   ...{ twoMs: 2_000, twoAfterLossMs: 31_000, apartMs: 12_500 },
-  ...{ noneMs: 1_000, aloneMs: 5_500, quietMs: 13_000 },
+  ...{ noneMs: 2_000, aloneMs: 5_500, quietMs: 13_000 },
 };
 
 export interface Judging {
@@ -95,7 +96,7 @@ function unansweredOf(world: World): string[] {
   for (const group of groupsOf(world)) {
     const able = group.filter((name) => isAble(world, name, group));
     if (able.length === 0) continue;
-    const hears = able.some((one) => hearsOn(world, one, group));
+    const hears = able.every((one) => hearsOn(world, one, group));
     for (const vip of vips)
       if (!group.some((name) => answersFor(world, name, vip)))
         found.push(`${vip} among ${group.join(" ")}${hears ? "" : ALONE}`);
@@ -103,11 +104,13 @@ function unansweredOf(world: World): string[] {
   return found;
 }
 
-const ALONE = ", who hear nobody that they have not just lost";
+const ALONE = ", of whom one waits for Leases";
 
-/** It hears one that it has not lost for a while: then it is sure of a death by gossip (combine.ts). */
-function hearsOn({ speakers, now }: World, name: string, group: readonly string[]): boolean {
-  return [...(speakers.get(name)?.heard ?? [])].some(([other, word]) => {
+/** It has heard all others, and hears one that it has not lost for a while: then gossip tells it of deaths (combine.ts). */
+function hearsOn({ names, speakers, now }: World, name: string, group: readonly string[]): boolean {
+  const { heard = new Map<string, Heard>() } = speakers.get(name) ?? {};
+  if (heard.size < names.length - 1) return false;
+  return [...heard].some(([other, word]) => {
     const isLost = word.downAt !== undefined && now - word.downAt < LOST_MS;
     return isUp(word) && !isLost && group.includes(other);
   });
@@ -127,7 +130,8 @@ function isAble({ speakers, excluded, apiCuts }: World, name: string, group: rea
 
 /** Running nodes that reach each other, or the API server, by whatever way. */
 function groupsOf(world: World): string[][] {
-  const left = new Set(world.speakers.keys());
+  const running = [...world.speakers].filter(([, { stoppedUntil }]) => stoppedUntil === undefined);
+  const left = new Set(running.map(([name]) => name));
   const groups: string[][] = [];
   for (const first of world.names) {
     if (!left.delete(first)) continue;

@@ -22,7 +22,7 @@ export interface Walked extends Explored {
   /** The longest that two answered that do not, and reach the API server. */
   readonly apartMs: number;
   readonly noneMs: number;
-  /** The same where all have just lost all others. */
+  /** The same where one of those that could waits for Leases. */
   readonly aloneMs: number;
 }
 
