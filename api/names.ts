@@ -31,6 +31,11 @@ export const WEBHOOK_CLIENTS_NAME = "genkan-webhook-clients";
 export const GOSSIP_SECRET_NAME = "genkan-gossip-keys";
 export const GOSSIP_SECRET_ENTRY = "keys";
 export const GOSSIP_SECRET_TYPE = `${GROUP}/gossip-keys`;
+/** The type of the Secret by which calls about owners are signed, its entries, and the fewest octets of the key. */
+export const RECEIVER_SECRET_TYPE = `${GROUP}/owner-changed`;
+export const RECEIVER_SECRET_KEY = "key";
+export const RECEIVER_SECRET_CA = "ca.crt";
+export const LEAST_RECEIVER_KEY = 16;
 export const WEBHOOK_CONFIGURATION_NAME = "genkan-validating-webhook";
 
 /** On every object that the operator makes, so that leftovers are found by label and not by guess. */

@@ -220,6 +220,21 @@ export const METRICS = {
     labels: { reason: "why, such as `key`, `stranger`, `forged` or `replayed`" },
     meaning: "What came to the port of gossip and was not believed.",
   },
+  genkan_owner_calls_total: {
+    type: "counter",
+    unit: "calls",
+    shownBy: "speaker",
+    labels: { result: "`taken`, `refused` (any other status), `unreached`" },
+    meaning:
+      "Calls to the receiver of spec.layer2.ownerChangedURL. While the last two grow and the first does not, the receiver is not told.",
+  },
+  genkan_owner_changes_waiting: {
+    type: "gauge",
+    unit: "addresses",
+    shownBy: "speaker",
+    labels: {},
+    meaning: "Addresses that this node owns, and that the receiver has not yet taken notice of.",
+  },
   genkan_bgp_session_up: {
     type: "gauge",
     unit: "0 or 1",

@@ -4,8 +4,8 @@ import { limitsOf } from "#operator/children/policies.ts";
 import {
   CONSOLE_RULES,
   CONTROLLER_RULES,
+  namedSecretRules,
   type PolicyRule,
-  passwordRules,
   type RoleRules,
   SPEAKER_RULES,
 } from "#operator/children/rbac.ts";
@@ -34,7 +34,7 @@ const PURPOSE: Readonly<Record<string, string>> = {
   servicecidrs: "addresses that the cluster itself uses: no Service gets one",
   endpointslices: "where the pods are",
   events: "what changed, told at the object",
-  secrets: "the keys of gossip; passwords of BGP sessions",
+  secrets: "the keys of gossip; passwords of BGP sessions, the key of calls about owners",
   tokenreviews: "whose token a reader of metrics shows",
   subjectaccessreviews: "whether they may read them",
 };
@@ -43,7 +43,10 @@ const PURPOSE: Readonly<Record<string, string>> = {
 export function privileges(operator: readonly OperatorRole[]): string {
   const speaker = {
     ...SPEAKER_RULES,
-    inNamespace: [...SPEAKER_RULES.inNamespace, ...passwordRules(["named by BGPPeers"])],
+    inNamespace: [
+      ...SPEAKER_RULES.inNamespace,
+      ...namedSecretRules(["named by BGPPeers, or by the LoadBalancer"]),
+    ],
   };
   return [
     BEGIN,
@@ -99,7 +102,7 @@ function purposeOf({ resources: [resource = ""] = [] }: PolicyRule): string {
 /** Held only because controller or speakers have the very right. */
 function isGranted(rule: PolicyRule, kind: string): boolean {
   const rules = [CONTROLLER_RULES, SPEAKER_RULES].flatMap(({ inNamespace, inCluster }) =>
-    kind === "Role" ? [...inNamespace, ...passwordRules(["any"])] : inCluster,
+    kind === "Role" ? [...inNamespace, ...namedSecretRules(["any"])] : inCluster,
   );
   const { apiGroups = [], resources = [], resourceNames = [], verbs } = rule;
   const isAbout = (granted: PolicyRule, resource: string): boolean =>

@@ -36,7 +36,7 @@ export interface Settings {
   /** What the speakers' root may do. */
   readonly speakerCapabilities: readonly string[];
   /** Secrets of the install namespace that speakers may read. */
-  readonly passwordSecrets: readonly string[];
+  readonly namedSecrets: readonly string[];
 }
 
 const NO_PEERING: PeeringView = { hasPeers: false, hasFastProfile: false, passwordSecrets: [] };
@@ -51,6 +51,7 @@ export interface PodSpecFields {
   readonly imagePullSecrets?: readonly { readonly name: string }[];
   readonly metricsAccess?: MetricsAccess;
   readonly consoleAccess?: ConsoleAccess;
+  readonly layer2?: { readonly ownerChangedSecret?: string };
   readonly controllerConfig?: PodConfig;
   readonly speakerConfig?: PodConfig;
 }
@@ -95,7 +96,7 @@ function capabilitiesFor({ hasPeers, hasFastProfile }: PeeringView): string[] {
 export function settingsOf(spec: PodSpecFields, peering: PeeringView = NO_PEERING): Settings {
   return {
     speakerCapabilities: capabilitiesFor(peering),
-    passwordSecrets: peering.passwordSecrets,
+    namedSecrets: secretsOf(spec, peering),
     metricsAccess: spec.metricsAccess ?? "Token",
     consoleAccess: spec.consoleAccess ?? "Off",
     controllerReplicas: spec.controllerReplicas ?? 2,
@@ -111,6 +112,11 @@ export function settingsOf(spec: PodSpecFields, peering: PeeringView = NO_PEERIN
       pod: podSettings("speaker", spec.speakerConfig),
     },
   };
+}
+
+function secretsOf({ layer2 }: PodSpecFields, { passwordSecrets }: PeeringView): string[] {
+  const { ownerChangedSecret: named = "" } = layer2 ?? {};
+  return [...new Set([...passwordSecrets, named])].filter((name) => name !== "").sort();
 }
 
 function podSettings(role: "controller" | "speaker", config: PodConfig = {}): PodSettings {

@@ -27,6 +27,8 @@ import { monitorLinks } from "./known/node-links.ts";
 import { Sources } from "./known/sources.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
 import { Membership } from "./membership/membership.ts";
+import { createCaller } from "./notice/call.ts";
+import { Notifier } from "./notice/notifier.ts";
 import type { Options } from "./options.ts";
 import { Owners } from "./ownership/owners.ts";
 import { SpeakerEvents } from "./report/events.ts";
@@ -131,8 +133,26 @@ export function assemble(world: World): Assembled {
     uidOf: (service) => sources.services.get(service)?.uid,
     tenureOf: (vip) => owners.tenureOf(vip),
   });
+  const notifier = new Notifier({
+    ...world,
+    call: createCaller(world.clock),
+    onCall: (result) => metrics.count("genkan_owner_calls_total", { result }),
+    onChange: () => speaker.refreshReport(),
+  });
   const parts = {
-    ...{ node, log, clock: world.clock, monitor, forwarder, reporter, probe, events, cannotSend, trigger },
+    ...{
+      node,
+      notifier,
+      log,
+      clock: world.clock,
+      monitor,
+      forwarder,
+      reporter,
+      probe,
+      events,
+      cannotSend,
+      trigger,
+    },
     isDue: () => loop.isDue,
     ...{ knowledge: sources, members: membership, owners, health, attractor: announcer, router: routing },
   };
@@ -151,6 +171,7 @@ export function assemble(world: World): Assembled {
     routing: () => routing.report(),
     forwarder,
     health,
+    notifier,
     sources,
     loop,
     clock: world.clock,
@@ -159,6 +180,7 @@ export function assemble(world: World): Assembled {
     forwarder.close();
     await announcer.close();
     owners.close();
+    notifier.close();
     health.close();
     await gossip.close();
     monitor.close();

@@ -9,6 +9,7 @@ import type { Health } from "./health/health.ts";
 import type { NodeLink } from "./known/node-links.ts";
 import type { Password } from "./known/password.ts";
 import type { Pools } from "./known/pools.ts";
+import type { ReceiverSecret } from "./known/receiver-secrets.ts";
 import type { Unusable } from "./known/usable.ts";
 import type {
   ClaimsView,
@@ -23,6 +24,7 @@ import type {
 import type { Announcement, Conflict, LinkIdentity, LinkProblem, Rules } from "./layer2/messages.ts";
 import type { Judgement } from "./membership/liveness.ts";
 import type { Membership, Roster } from "./membership/membership.ts";
+import type { Notifier } from "./notice/notifier.ts";
 import type { Owners } from "./ownership/owners.ts";
 import type { Tenure } from "./ownership/ownership.ts";
 import type { RoutingReport } from "./routing.ts";
@@ -39,6 +41,8 @@ export interface Knowledge {
   readonly peers: { list(): readonly PeerView[] };
   readonly profiles: { list(): readonly ProfileView[] };
   password(secret: string): Password | undefined;
+  /** What signs calls about owners; undefined: it is not known, or cannot be used. */
+  receiverSecret(secret: string): ReceiverSecret | undefined;
   /** Keys of gossip, the one to write with first; undefined: none is known. */
   gossipKeys(): readonly Uint8Array[] | undefined;
   /** What others wrote that is left out. */
@@ -64,7 +68,11 @@ export interface Claiming {
   takeView(): ClaimsView;
   settle(input: Parameters<Owners["settle"]>[0]): void;
   tenureOf(vip: string): Tenure | undefined;
+  epochOf(vip: string): number | undefined;
 }
+
+/** Tells a receiver outside of the cluster who owns what; notice/notifier.ts is the real one. */
+export type Noticing = Pick<Notifier, "set" | "standing">;
 
 /** Checks endpoints; health/health.ts is the real one. */
 export type Checking = Pick<Health, "takeView" | "set" | "describe">;

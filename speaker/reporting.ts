@@ -4,7 +4,7 @@ import { BUILD } from "#common/version.ts";
 import type { Applied, Trouble } from "./apply.ts";
 import type { Refusal, SyncTrouble } from "./forwarding/types.ts";
 import type { LoadBalancerView } from "./known/view.ts";
-import type { Attractor, Claiming, Forwarder, Knowledge, Links, Members, Router } from "./parts.ts";
+import type { Attractor, Claiming, Forwarder, Knowledge, Links, Members, Noticing, Router } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
 import type { AttractionPlan, PortPlan } from "./plan/plan.ts";
 import type { Role } from "./plan/role.ts";
@@ -27,6 +27,7 @@ export interface ReportingParts {
   readonly forwarder: Pick<Forwarder, "counts">;
   readonly owners: Pick<Claiming, "tenureOf">;
   readonly probe: Pick<SelfProbe, "trouble">;
+  readonly notifier: Pick<Noticing, "standing">;
   readonly reporter: Pick<Reporter, "report" | "conditions">;
   readonly events: SpeakerEvents;
 }
@@ -95,6 +96,7 @@ export class Reporting {
         translated: work.ports.translated,
         firewallTrouble: probe.trouble,
         gossipTrouble: this.#parts.members.gossipTrouble,
+        standing: this.#parts.notifier.standing,
         sharing: sharingOf(loadBalancer, work.syncTrouble),
         leftOut: leftOutOf(work),
         unusable: [...this.#parts.knowledge.unusable(), ...this.#parts.members.unusable()],

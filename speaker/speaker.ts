@@ -11,6 +11,7 @@ import { endOnNode } from "./known/departure.ts";
 import { rosterOf } from "./known/roster.ts";
 import type { LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Conflict } from "./layer2/messages.ts";
+import { receiverWanted } from "./noticing.ts";
 import type {
   Attractor,
   Checking,
@@ -20,6 +21,7 @@ import type {
   Knowledge,
   Links,
   Members,
+  Noticing,
   Router,
 } from "./parts.ts";
 import { type Role, roleOf } from "./plan/role.ts";
@@ -42,6 +44,7 @@ export interface SpeakerParts {
   readonly router: Router;
   readonly forwarder: Forwarder;
   readonly reporting: Reporting;
+  readonly notifier: Noticing;
   readonly probe: FirewallProbe;
   /** Why frames cannot be sent at all; undefined if they can. Looked at in each pass. */
   readonly cannotSend: () => Trouble | undefined;
@@ -121,6 +124,7 @@ export class Speaker {
     const had = router.report().sessions.filter(({ state }) => state === "Established");
     this.inheritSessions([...this.#missing(), ...had.map(({ peer }) => peer)]);
     this.#isEnding = true;
+    this.#parts.notifier.set(undefined);
     await router.stop(endOnNode(knowledge.nodes.get(node)));
     await this.#withdraw();
     this.refreshReport();
@@ -198,6 +202,7 @@ export class Speaker {
       links: monitor.links().filter(({ name }) => wanted.has(name)),
       forwarding: loadBalancer.mode === "IPVS" ? () => this.#forwarding(loadBalancer) : undefined,
     });
+    this.#parts.notifier.set(receiverWanted(loadBalancer, planning.attraction.addresses, this.#parts));
     if (loadBalancer.mode === "KubeProxy") await planning.planPorts();
     this.#parts.health.set(planning.ports.checks);
     const { poolsWithoutLink } = planning.attraction;
@@ -250,6 +255,7 @@ export class Speaker {
     this.#hasPassed = true;
     probe.set({}, []);
     this.#parts.health.set([]);
+    this.#parts.notifier.set(undefined);
     this.#planning.forget();
     const { forwardingTrouble } = this.#readiness;
     this.#readiness.left(forwardingTrouble);

@@ -97,6 +97,12 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     otherwise:
       "False: connections are not shared, or not with all; the node forwards all the same. It is not there while spec.forwarding.connectionSync is not true.",
   },
+  ReceiverTold: {
+    of: "SpeakerStatus",
+    isTrue: "What the node has told the receiver of spec.layer2.ownerChangedURL was taken.",
+    otherwise:
+      "False: the receiver was not told which addresses this node owns; it is called again, and the node announces them all the same. It is not there while the URL is unset.",
+  },
   Removed: {
     of: "SpeakerStatus",
     isTrue: "Nothing of ours is left on the node.",

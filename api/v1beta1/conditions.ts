@@ -19,6 +19,7 @@ export const ConditionType = {
   FirewallOpen: "FirewallOpen",
   MembersHeard: "MembersHeard",
   ConnectionsShared: "ConnectionsShared",
+  ReceiverTold: "ReceiverTold",
   Removed: "Removed",
   Contested: "Contested",
 } as const;

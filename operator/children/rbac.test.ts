@@ -6,10 +6,11 @@ import { WEBHOOK_SECRET_NAME } from "#api/names.ts";
 import {
   CONSOLE_RULES,
   CONTROLLER_RULES,
+  namedSecretRules,
   type PolicyRule,
-  passwordRules,
   SPEAKER_RULES,
 } from "#operator/children/rbac.ts";
+import { settingsOf } from "#operator/settings.ts";
 
 interface Role {
   readonly kind: string;
@@ -45,7 +46,7 @@ test("the operator holds every right that it grants", async () => {
       [],
     );
     assert.deepEqual(
-      flat([...inNamespace, ...passwordRules(["any"])]).filter(
+      flat([...inNamespace, ...namedSecretRules(["any"])]).filter(
         (right) => !isHeld(right, namespace) && !isHeld(right, cluster),
       ),
       [],
@@ -54,9 +55,16 @@ test("the operator holds every right that it grants", async () => {
 });
 
 test("speakers read the Secrets that BGPPeers name, and never the webhook's key", () => {
-  assert.deepEqual(passwordRules([]), []);
-  assert.deepEqual(passwordRules([WEBHOOK_SECRET_NAME]), []);
-  assert.deepEqual(passwordRules(["spine", WEBHOOK_SECRET_NAME, "tor"]), [
+  assert.deepEqual(namedSecretRules([]), []);
+  assert.deepEqual(namedSecretRules([WEBHOOK_SECRET_NAME]), []);
+  assert.deepEqual(namedSecretRules(["spine", WEBHOOK_SECRET_NAME, "tor"]), [
     { apiGroups: [""], resources: ["secrets"], resourceNames: ["spine", "tor"], verbs: ["list", "watch"] },
   ]);
+});
+
+test("speakers may read the Secret that signs calls about owners, beside those of BGPPeers", () => {
+  const spec = { layer2: { ownerChangedSecret: "owners" } };
+  const peering = { hasPeers: true, hasFastProfile: false, passwordSecrets: ["owners", "tor"] };
+  assert.deepEqual(settingsOf(spec, peering).namedSecrets, ["owners", "tor"]);
+  assert.deepEqual(settingsOf({}).namedSecrets, []);
 });

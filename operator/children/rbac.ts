@@ -1,8 +1,8 @@
 /**
  * Rights of the controller and the speakers: a ServiceAccount each, what is in the install namespace by Role, what
  * users own by ClusterRole. Each right is used: test/integration/privileges.test.ts compares them with what ran.
- * Only speakers read Secrets, those that BGPPeers name, the keys of gossip, and no others; the certificate comes to the controller as a
- * mounted file. What RBAC cannot tell apart, one speaker from the other, policies.ts does. Pure.
+ * Only speakers read Secrets, those that BGPPeers and the LoadBalancer name, the keys of gossip, and no others; the
+ * certificate comes to the controller as a mounted file. What RBAC cannot tell apart, one speaker from the other, policies.ts does. Pure.
  *
  * The operator may grant only what it holds: config/rbac/ holds every rule below (rbac.test.ts compares them).
  */
@@ -94,10 +94,10 @@ export const SPEAKER_RULES: RoleRules = {
 };
 
 /**
- * The passwords of BGP sessions: the Secrets that BGPPeers name, and no rule at all where none does. A BGPPeer that
- * names the webhook's key gets nobody to read it.
+ * The passwords of BGP sessions and the key of calls about owners: the Secrets that BGPPeers and the LoadBalancer name, and
+ * no rule at all where none does. Who names the webhook's key gets nobody to read it.
  */
-export function passwordRules(secretNames: readonly string[]): PolicyRule[] {
+export function namedSecretRules(secretNames: readonly string[]): PolicyRule[] {
   const names = secretNames.filter((name) => name !== WEBHOOK_SECRET_NAME);
   return names.length === 0 ? [] : [rule("", ["secrets"], WATCH, names)];
 }
@@ -122,14 +122,14 @@ function rule(
 }
 
 interface Needs {
-  /** Secrets that BGPPeers name. */
-  readonly passwordSecrets: readonly string[];
+  /** Secrets that BGPPeers and the LoadBalancer name. */
+  readonly namedSecrets: readonly string[];
   readonly consoleAccess: ConsoleAccess;
 }
 
 /** The limits of the rights, then the rights. */
-export function rbacChildren(site: Site, { passwordSecrets, consoleAccess }: Needs): Child[] {
-  const inNamespace = [...SPEAKER_RULES.inNamespace, ...passwordRules(passwordSecrets)];
+export function rbacChildren(site: Site, { namedSecrets, consoleAccess }: Needs): Child[] {
+  const inNamespace = [...SPEAKER_RULES.inNamespace, ...namedSecretRules(namedSecrets)];
   const shown = consoleAccess === "Off" ? { inNamespace: [], inCluster: [] } : CONSOLE_RULES;
   const controller = {
     ...CONTROLLER_RULES,

@@ -4,7 +4,7 @@ import { Reflector } from "#common/kube/reflector.ts";
 import { type Secret, secrets } from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import { keyringOf } from "../gossip/wire/keyring.ts";
-import type { PasswordsOptions } from "./passwords.ts";
+import type { NamedSecretsOptions } from "./named-secrets.ts";
 import { secretText } from "./project-bgp.ts";
 import { fields, UnusableError } from "./usable.ts";
 
@@ -17,7 +17,7 @@ export class GossipKeys {
   readonly #store = new Store<Keys>();
   readonly #reflector: Reflector<Secret, Keys>;
 
-  constructor(options: PasswordsOptions) {
+  constructor(options: NamedSecretsOptions) {
     const { client, namespace, clock, random, log, onChange } = options;
     this.#store.subscribe(() => onChange());
     this.#reflector = new Reflector<Secret, Keys>({

@@ -53,6 +53,7 @@ const LABEL_SERVICE = "kubernetes.io/service-name";
 const MAX_NODE_ADDRESSES = 64;
 /** Whoever taints a node so often would have each speaker hold it all. */
 const MAX_TAINTS = 100;
+const MAX_PROVIDER_ID = 512;
 /** The API server's own limits are 100 and 1,000. */
 const MAX_SLICE_PORTS = 1_000;
 const MAX_SLICE_ENDPOINTS = 10_000;
@@ -215,6 +216,7 @@ export function projectNode(raw: Node): NodeView {
     addresses,
     ...(departure !== undefined && { departure }),
     ...(taints.length > 0 && { taints }),
+    ...(typeof spec.providerID === "string" && { providerId: spec.providerID.slice(0, MAX_PROVIDER_ID) }),
     own: [...own],
     tunnelSources: tunnelSourcesOf(
       annotations,
@@ -247,6 +249,8 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
   const forwarding = optional(fields, NO_FIELDS)(read.forwarding, "spec.forwarding");
   const layer2 = optional(fields, NO_FIELDS)(read.layer2, "spec.layer2");
   const rebalance = metadata.annotations?.[ANNOTATION_REBALANCE]?.slice(0, MAX_SHOWN);
+  const url = optional(text)(layer2.ownerChangedURL, "spec.layer2.ownerChangedURL");
+  const secret = optional(text, "")(layer2.ownerChangedSecret, "spec.layer2.ownerChangedSecret");
   const logLevel = optional(word(...LOG_LEVELS), "info")(read.logLevel, "spec.logLevel");
   const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
   return {
@@ -263,6 +267,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
       "spec.layer2.addressConflict",
     ),
     ...(rebalance !== undefined && { rebalance }),
+    ...(url !== undefined && { receiver: { url, secret } }),
     drain: optional(word("Cordon", "Taint", "None"), "Cordon")(layer2.drain, "spec.layer2.drain"),
     drainTaints: optional(list(text), NO_TEXTS)(layer2.drainTaints, "spec.layer2.drainTaints"),
     keepsOwners:

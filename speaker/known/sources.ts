@@ -30,6 +30,7 @@ import type { Password } from "./password.ts";
 import { Passwords } from "./passwords.ts";
 import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
 import { projectProfile } from "./project-bgp.ts";
+import { type ReceiverSecret, ReceiverSecrets } from "./receiver-secrets.ts";
 import type { Unusable } from "./usable.ts";
 import type { LoadBalancerView, NodeView, ProfileView, ServiceView, SliceView } from "./view.ts";
 
@@ -76,6 +77,7 @@ export class Sources {
   /** Services that have to be planned anew. */
   readonly changed: ChangedServices;
   readonly #passwords: Passwords;
+  readonly #receiverSecrets: ReceiverSecrets;
   readonly #gossipKeys: GossipKeys;
   #isWantingSoon = false;
   readonly #slices = new Store<SliceView>();
@@ -91,6 +93,7 @@ export class Sources {
     this.peers = new AcceptedPeers(options.namespace);
     this.pools = new AcceptedPools(options);
     this.#passwords = new Passwords(options);
+    this.#receiverSecrets = new ReceiverSecrets(options);
     this.#gossipKeys = new GossipKeys(options);
     this.changed = new ChangedServices(this.services, this.#slices);
     this.#slicesByService = this.#slices.addIndex(({ service }) => [service]);
@@ -114,6 +117,7 @@ export class Sources {
     this.#loadBalancers.subscribe(() => {
       const present = this.loadBalancer();
       if (present !== undefined) options.onLogLevel?.(present.logLevel ?? "info");
+      this.#receiverSecrets.want(present?.receiver === undefined ? [] : [present.receiver.secret]);
     });
   }
 
@@ -131,6 +135,11 @@ export class Sources {
    */
   password(secret: string): Password | undefined {
     return this.#passwords.get(secret);
+  }
+
+  /** What signs calls to the receiver; undefined if the Secret is missing, has another type, or cannot be used. */
+  receiverSecret(secret: string): ReceiverSecret | undefined {
+    return this.#receiverSecrets.get(secret);
   }
 
   /** The first one writes; undefined if there are none that can be used. */
@@ -177,7 +186,12 @@ export class Sources {
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const running = this.#running.map(({ reflector }) => reflector.start(signal));
-    await Promise.all([...running, this.#passwords.run(signal), this.#gossipKeys.run(signal)]);
+    await Promise.all([
+      ...running,
+      this.#passwords.run(signal),
+      this.#gossipKeys.run(signal),
+      this.#receiverSecrets.run(signal),
+    ]);
   }
 
   /** Judging peers takes longer the more there are, so changes that come together are judged once. */

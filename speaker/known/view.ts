@@ -110,6 +110,8 @@ export interface NodeView {
   readonly taints?: readonly string[];
   /** InternalIP, the first of each family. */
   readonly addresses: { readonly IPv4?: string; readonly IPv6?: string };
+  /** How its cloud names it; left out where none does. */
+  readonly providerId?: string;
   /** All of its addresses, of any type, in canonical text: none of them is ever a Service's. */
   readonly own: readonly string[];
   /** Addresses of the pod network from which the node sends what it tunnels, as far as the Node object tells. */
@@ -213,6 +215,8 @@ export interface LoadBalancerView {
   readonly drainTaints: readonly string[];
   /** Owners keep their addresses when a node joins or returns that comes before them in the election. */
   readonly keepsOwners: boolean;
+  /** Who is called when an address has another owner. As it is written: it may be none. */
+  readonly receiver?: { readonly url: string; readonly secret: string };
   /** Nodes with the exclude label attract traffic as well. */
   readonly ignoresExcludeLabel?: true;
   /** Left out: info. */

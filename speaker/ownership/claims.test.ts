@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { elect } from "../plan/elect.ts";
-import { type Claim, Claims } from "./claims.ts";
+import { type Claim, Claims, firstEpoch, MOST_EPOCH } from "./claims.ts";
 
 const VIP = "192.0.2.1";
 const claims = fc.array(
@@ -51,4 +51,15 @@ test("what has changed is told once, and addresses that nobody has are forgotten
   assert.deepEqual([...found.takeChanged()], []);
   found.keep(new Set([VIP]));
   assert.deepEqual([found.size, found.of("192.0.2.2")], [1, undefined]);
+});
+
+test("the first epoch is higher than all that were claimed before everybody was down at once", () => {
+  assert.equal(
+    firstEpoch(new Date("2026-01-01T00:00:10Z")) - firstEpoch(new Date("2026-01-01T00:00:00Z")),
+    10,
+  );
+  for (const date of ["1970-01-01T00:00:00Z", "9999-01-01T00:00:00Z"]) {
+    const epoch = firstEpoch(new Date(date));
+    assert.ok(epoch >= 1 && epoch < MOST_EPOCH, date);
+  }
 });

@@ -10,12 +10,24 @@ export interface Claim {
   readonly vip: string;
   /** Who owns it, by its own word. */
   readonly node: string;
-  /** Counts up with every change of the owner, from 1. */
+  /** Counts up with every change of the owner, from firstEpoch. */
   readonly epoch: number;
 }
 
 /** With the highest one no address can be claimed any more, and the election decides. */
 export const MOST_EPOCH = 0xffff_ffff;
+
+/** Seconds since 1970 of a date before which nobody ran this. */
+const FIRST_DATE_S = 1_700_000_000;
+
+/**
+ * The epoch of whoever claims what nobody has claimed, as far as is known: the date in seconds, so that it is higher than
+ * all that was claimed before every speaker of the cluster was down at once. Owners change more seldom than once a second.
+ */
+export function firstEpoch(date: Date): number {
+  const seconds = Math.floor(date.getTime() / 1_000) - FIRST_DATE_S;
+  return Math.min(Math.max(1, seconds), MOST_EPOCH - 1);
+}
 
 export class Claims {
   readonly #claims = new Map<string, Claim>();

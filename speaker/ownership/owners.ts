@@ -8,6 +8,7 @@ import type { ClaimsView } from "../known/view.ts";
 import type { Claim } from "./claims.ts";
 import {
   claim,
+  epochOf,
   hearClaims,
   type Ownership,
   type OwnershipInput,
@@ -74,6 +75,11 @@ export class Owners {
   /** How this node came to own the address; undefined: it does not. */
   tenureOf(vip: string): Tenure | undefined {
     return this.#ownership.owned.get(vip);
+  }
+
+  /** Of this node's claim on an address that it owns; undefined: it does not. */
+  epochOf(vip: string): number | undefined {
+    return epochOf(this.#ownership, vip);
   }
 
   /** What a member told. Octets that are no claims are passed over: they may be those of a later release. */

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AddressPlan } from "../plan/addresses.ts";
-import { claim, hearClaims, type Ownership, type OwnershipInput, startOwnership } from "./ownership.ts";
+import {
+  claim,
+  epochOf,
+  hearClaims,
+  type Ownership,
+  type OwnershipInput,
+  startOwnership,
+} from "./ownership.ts";
 
 const VIP = "192.0.2.1";
 const ALL = ["n1", "n2", "n3"];
@@ -107,6 +114,29 @@ describe("what is claimed, and when", () => {
     look(ownership, 2, plan("n1", ["n1"]), { live: ["n1", "n3"] });
     assert.deepEqual(ownership.owned.get(VIP)?.from, "n2");
   });
+});
+
+test("the epoch that others are told is that of the claim, also before it is made", () => {
+  const ownership = startOwnership("n1");
+  look(ownership, 0, plan("n2"));
+  hearClaims(ownership, [{ vip: VIP, node: "n2", epoch: 7 }], everybody);
+  assert.equal(epochOf(ownership, VIP), undefined);
+  const dead = { live: ["n1", "n3"], dead: ["n2"] };
+  look(ownership, 5, plan("n1", ["n1", "n3"]), dead);
+  assert.equal(epochOf(ownership, VIP), 8);
+  look(ownership, 1_005, plan("n1", ["n1", "n3"]), dead);
+  assert.deepEqual([ownership.claims.of(VIP)?.epoch, epochOf(ownership, VIP)], [8, 8]);
+});
+
+test("who takes over what nobody has claimed yet comes after whoever had it", () => {
+  const date = new Date("2026-01-01T00:00:00Z");
+  const [first, second] = ["n1", "n3"].map((node) => {
+    const ownership = startOwnership(node);
+    if (node === "n3") look(ownership, 0, plan("n1"), { date });
+    look(ownership, 1, { ...plan(node), links: ["eth0"] }, { date });
+    return epochOf(ownership, VIP) ?? 0;
+  });
+  assert.ok((second ?? 0) > (first ?? 0), `${first} and then ${second} of one second`);
 });
 
 describe("claims of hostile or odd members", () => {

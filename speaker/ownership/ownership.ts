@@ -9,7 +9,7 @@
  */
 import type { AddressPlan } from "../plan/addresses.ts";
 import { rebalance } from "../plan/rebalance.ts";
-import { type Claim, Claims, MOST_EPOCH } from "./claims.ts";
+import { type Claim, Claims, firstEpoch, MOST_EPOCH } from "./claims.ts";
 
 export interface Ownership {
   readonly node: string;
@@ -117,8 +117,7 @@ export function claim(ownership: Ownership, input: OwnershipInput): Claimed {
       continue;
     }
     tenure.claimedAt = input.now;
-    // Who had it may have claimed it unheard.
-    const own = { vip, node, epoch: (known?.epoch ?? Number(isTaken(tenure))) + 1 };
+    const own = { vip, node, epoch: nextEpoch(known, tenure) };
     claims.add(own);
     made.push(own);
   }
@@ -126,7 +125,10 @@ export function claim(ownership: Ownership, input: OwnershipInput): Claimed {
 }
 
 /** Each node gives away what is its own, once for each time that somebody asks for it. */
-function giveAway(ownership: Ownership, { rebalance: word, mayClaim, addresses }: OwnershipInput): Claim[] {
+function giveAway(
+  ownership: Ownership,
+  { rebalance: word, mayClaim, addresses, date }: OwnershipInput,
+): Claim[] {
   const { node, claims, rebalanced } = ownership;
   // Who starts owns nothing that it could give, and what is long done is not to be done again.
   if (rebalanced === undefined) ownership.rebalanced = { after: word };
@@ -135,13 +137,31 @@ function giveAway(ownership: Ownership, { rebalance: word, mayClaim, addresses }
   if (word === undefined) return [];
   const given: Claim[] = [];
   for (const [vip, to] of rebalance(addresses)) {
-    const epoch = claims.of(vip)?.epoch ?? 0;
+    const epoch = claims.of(vip)?.epoch ?? epochOf(ownership, vip) ?? firstEpoch(date);
     if (ownership.owners.get(vip) !== node || epoch === MOST_EPOCH) continue;
     const claim = { vip, node: to, epoch: epoch + 1 };
     claims.add(claim);
     given.push(claim);
   }
   return given;
+}
+
+/**
+ * The epoch of this node's claim on an address that it owns: of the one that it has made, or is to make. undefined: it
+ * does not own it.
+ */
+export function epochOf({ node, claims, owned }: Ownership, vip: string): number | undefined {
+  const tenure = owned.get(vip);
+  if (tenure === undefined) return undefined;
+  const known = claims.of(vip);
+  return known?.node === node ? known.epoch : nextEpoch(known, tenure);
+}
+
+/** Who had it may have claimed it unheard. */
+function nextEpoch(known: Claim | undefined, tenure: Tenure): number {
+  const epoch =
+    known === undefined ? firstEpoch(tenure.date) + Number(tenure.from !== undefined) : known.epoch + 1;
+  return Math.min(epoch, MOST_EPOCH);
 }
 
 const isTaken = ({ why }: Tenure): boolean => why === "Dead" || why === "Left" || why === "Ineligible";

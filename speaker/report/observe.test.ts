@@ -51,6 +51,7 @@ function world({ isWorkerDead = false } = {}) {
     },
     routing: () => ({ sessions, withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined }),
     forwarder: { counts: () => ({ ...NO_COUNTS, turnedAway: { tunnel_content: 7 } }) },
+    notifier: { waiting: 0 },
     health: { describe: () => ({ checked, failing: [{}] }) },
     sources: { services: new Map(), reports: () => [] },
     loop: { passes: 0, failures: 0 },

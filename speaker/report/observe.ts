@@ -7,6 +7,7 @@ import type { GossipThread } from "../gossip/gossip.ts";
 import type { Sources } from "../known/sources.ts";
 import type { Announcer } from "../layer2/announcer.ts";
 import type { ResponderCounts } from "../layer2/messages.ts";
+import type { Notifier } from "../notice/notifier.ts";
 import type { Checking, Forwarder } from "../parts.ts";
 import type { RoutingReport } from "../routing.ts";
 
@@ -18,6 +19,7 @@ export function observe(
     routing: () => RoutingReport;
     forwarder: Pick<Forwarder, "counts">;
     health: Pick<Checking, "describe">;
+    notifier: Pick<Notifier, "waiting">;
     sources: Sources;
     loop: Loop;
     clock: Clock;
@@ -43,6 +45,7 @@ export function observe(
     for (const kind of ["virtualServers", "realServers", "routes", "elements"] as const) {
       metrics.set("genkan_forwarding_objects", { kind }, counts[kind]);
     }
+    metrics.set("genkan_owner_changes_waiting", {}, parts.notifier.waiting);
     observeChecks(metrics, parts.health.describe());
     for (const [reason, packets] of Object.entries(counts.turnedAway)) {
       metrics.total("genkan_forwarding_turned_away_packets_total", { reason }, packets);

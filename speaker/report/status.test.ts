@@ -43,6 +43,7 @@ const INPUT: StatusInput = {
   firewallTrouble: undefined,
   gossipTrouble: undefined,
   sharing: undefined,
+  standing: undefined,
   leftOut: [],
   unusable: [],
   conflicts: [],
@@ -241,4 +242,13 @@ test("sharing connections has a condition of its own, and its trouble takes read
   const before = statusOf({ ...INPUT, sharing: { reason: "Sharing", message: "" } })
     .conditions as Condition[];
   assert.equal(conditions({ conditions: before }).ConnectionsShared, undefined, "nothing is shared any more");
+});
+
+test("who is told of owners has a condition of its own, which goes with the receiver", () => {
+  const fine = { reason: "Told", message: "" } as const;
+  assert.equal(conditions({ standing: fine }).ReceiverTold, "True Told");
+  const found = conditions({ standing: { reason: "ReceiverRefused", message: "x" } });
+  assert.deepEqual([found.ReceiverTold, found.Ready], ["False ReceiverRefused", "True Ready"]);
+  const before = statusOf({ ...INPUT, standing: fine }).conditions as Condition[];
+  assert.equal(conditions({ conditions: before }).ReceiverTold, undefined);
 });

@@ -9,6 +9,7 @@ import type { ForwardingCounts } from "../forwarding/types.ts";
 import type { NodeLink } from "../known/node-links.ts";
 import type { Unusable } from "../known/usable.ts";
 import type { Conflict } from "../layer2/messages.ts";
+import type { Standing } from "../notice/notifier.ts";
 import type { Tenure } from "../ownership/ownership.ts";
 import type { AddressPlan } from "../plan/addresses.ts";
 import type { LeftOut } from "../plan/claims.ts";
@@ -54,6 +55,8 @@ export interface StatusInput {
   readonly gossipTrouble: Trouble<"GossipFailed" | "MembersUnheard"> | undefined;
   /** How it stands with connections that nodes share; undefined: not looked at yet. */
   readonly sharing: Sharing | undefined;
+  /** Whether the receiver of calls about owners is told; undefined: there is none. */
+  readonly standing: Standing | undefined;
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -182,7 +185,8 @@ function seconds(time: string): string {
 
 function conditionsOf(input: StatusInput): Condition[] {
   const isStale = ({ type }: Condition): boolean =>
-    type === ConditionType.ConnectionsShared && input.sharing === undefined;
+    (type === ConditionType.ConnectionsShared && input.sharing === undefined) ||
+    (type === ConditionType.ReceiverTold && input.standing === undefined);
   let conditions: readonly Condition[] = input.conditions.filter(isCondition).filter((one) => !isStale(one));
   for (const next of wantedConditions(input)) {
     conditions = setCondition(conditions, { ...next, observedGeneration: input.generation }, input.now);
@@ -250,7 +254,17 @@ function wantedConditions(input: StatusInput): Wanted[] {
   });
   const heard = judged(ConditionType.MembersHeard, input.gossipTrouble, { reason: "Heard", message: "" });
   const all = [forwarding, announcing, served, usableOf(input.unusable), firewall, heard, ready, removed];
-  return input.sharing === undefined ? all : [...all, sharedOf(input.sharing)];
+  if (input.sharing !== undefined) all.push(sharedOf(input.sharing));
+  if (input.standing !== undefined) all.push(toldOf(input.standing));
+  return all;
+}
+
+function toldOf(standing: Standing): Wanted {
+  return {
+    type: ConditionType.ReceiverTold,
+    status: standing.reason === "Told" ? "True" : "False",
+    ...standing,
+  };
 }
 
 function sharedOf(sharing: Sharing): Wanted {

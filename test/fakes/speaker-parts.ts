@@ -23,6 +23,7 @@ import type {
   Knowledge,
   Links,
   Members,
+  Noticing,
   Router,
   Wanted,
 } from "#speaker/parts.ts";
@@ -60,6 +61,7 @@ export class FakeKnowledge implements Knowledge {
   slicesOf = (service: string): readonly SliceView[] => this.slices.get(service) ?? [];
   password: Knowledge["password"] = () => undefined;
   gossipKeys = (): undefined => undefined;
+  receiverSecret: Knowledge["receiverSecret"] = () => undefined;
   unusable = (): [] => [];
 
   setPools(...pools: readonly PoolView[]): void {
@@ -193,6 +195,16 @@ export class FakeRouter implements Router {
   report = (): RoutingReport => ({ ...NO_ROUTING, sessions: this.sessions });
 }
 
+/** Tells nobody; what is to be told is kept. */
+export class FakeNotifier implements Noticing {
+  standing: Noticing["standing"];
+  wanted: Parameters<Noticing["set"]>[0];
+
+  set(wanted: Parameters<Noticing["set"]>[0]): void {
+    this.wanted = wanted;
+  }
+}
+
 /** The kernel; `fault` is what it answers with from now on. */
 export class FakeForwarder implements Forwarder {
   /** What in the kernel is not as wanted. */
@@ -278,7 +290,20 @@ export function fakeParts(node: string) {
     onChange: () => undefined,
   });
   const health = new FakeHealth();
-  const shared = { node, knowledge, members, owners, health, monitor, attractor, router, forwarder, probe };
+  const notifier = new FakeNotifier();
+  const shared = {
+    node,
+    notifier,
+    knowledge,
+    members,
+    owners,
+    health,
+    monitor,
+    attractor,
+    router,
+    forwarder,
+    probe,
+  };
   const parts: SpeakerParts = {
     ...{ ...shared, clock },
     log: silentLogger,

@@ -1,6 +1,13 @@
 /** The rules of the LoadBalancer, one function each. */
 
-import { LOADBALANCER_NAME, PORT } from "#api/names.ts";
+import {
+  GOSSIP_SECRET_NAME,
+  LOADBALANCER_NAME,
+  METRICS_SECRET_NAME,
+  PORT,
+  WEBHOOK_SECRET_NAME,
+} from "#api/names.ts";
+import { whyNoReceiver } from "#api/receiver.ts";
 import { DEFAULT_SCHEDULER } from "#api/scheduler.ts";
 import { isQualifiedName, labelsValid } from "#api/v1beta1/admission/selectors.ts";
 import type { Unsupported } from "#api/v1beta1/admission/unsupported.ts";
@@ -111,6 +118,23 @@ export function gossipPortIsFree({ spec }: LoadBalancer): Fault[] {
   return taken === undefined ? [] : [fault("spec.membership.port", `${port} ${taken}`)];
 }
 
+/** Secrets that are somebody else's: no receiver gets to know what was signed with them. */
+const OWN_SECRETS: readonly string[] = [WEBHOOK_SECRET_NAME, GOSSIP_SECRET_NAME, METRICS_SECRET_NAME];
+
+function receiverValid({ spec }: LoadBalancer): Fault[] {
+  const { ownerChangedURL: url, ownerChangedSecret: secret } = spec.layer2 ?? {};
+  const faults: Fault[] = [];
+  const why = url === undefined ? undefined : whyNoReceiver(url);
+  if (why !== undefined) faults.push(fault("spec.layer2.ownerChangedURL", why));
+  if (url !== undefined && secret === undefined)
+    faults.push(fault("spec.layer2.ownerChangedSecret", "is missing: calls to ownerChangedURL are signed"));
+  if (url === undefined && secret !== undefined)
+    faults.push(fault("spec.layer2.ownerChangedSecret", "has no effect without ownerChangedURL"));
+  if (secret !== undefined && OWN_SECRETS.includes(secret))
+    faults.push(fault("spec.layer2.ownerChangedSecret", `"${secret}" is a Secret of Genkan itself`));
+  return faults;
+}
+
 export const LOADBALANCER_RULES: readonly ((balancer: LoadBalancer) => Fault[])[] = [
   theOneName,
   onlyWithOurForwarding,
@@ -119,6 +143,7 @@ export const LOADBALANCER_RULES: readonly ((balancer: LoadBalancer) => Fault[])[
   quantitiesValid,
   annotationKeysValid,
   gossipPortIsFree,
+  receiverValid,
 ];
 
 export function loadBalancerWarnings(balancer: LoadBalancer): string[] {

@@ -903,6 +903,14 @@ export interface LoadBalancerSpec {
      * Whether an owner keeps its addresses when a node joins or returns. Sticky, the default: an address stays with its owner as long as that node may own it; `genkan rebalance` spreads addresses anew. Balanced: every address is always with the node that comes first in its election, so that addresses spread by themselves, and some move with every node that comes.
      */
     stickiness?: "Sticky" | "Balanced";
+    /**
+     * Where a node's speaker sends a signed call (HTTPS, POST) when the node has become the owner of addresses, for networks in which ARP moves no address: the receiver changes a route or moves a secondary address. Unset, no calls. Loopback, link-local addresses and metadata services are never called.
+     */
+    ownerChangedURL?: string;
+    /**
+     * Name of the Secret of the install namespace, of type genkan.dev/owner-changed, by whose `key` the calls are signed (HMAC with SHA-256; 16 octets at least). If it has `ca.crt`, the receiver's certificate has to be of one of these authorities; else of one that everybody trusts.
+     */
+    ownerChangedSecret?: string;
   };
   /**
    * How the speakers tell each other that they are alive: by gossip between the nodes' own addresses, beside their Leases.

@@ -264,5 +264,26 @@ export const SPEAKER_REASONS = {
     advice:
       "Let the network between the nodes pass the multicast group and port that docs/dataplane.md names, or set spec.forwarding.connectionSync to false.",
   },
+  Told: {
+    under: ["ReceiverTold"],
+    when: "No call to the receiver has failed that was not made good.",
+    advice: NOTHING_TO_DO,
+  },
+  ReceiverUnusable: {
+    under: ["ReceiverTold"],
+    when: "The receiver cannot be called as it is configured: its Secret is missing or is none, or its address is one that speakers never call.",
+    advice:
+      "Correct spec.layer2.ownerChangedURL, or make the Secret that spec.layer2.ownerChangedSecret names.",
+  },
+  ReceiverUnreached: {
+    under: ["ReceiverTold"],
+    when: "The receiver gives no answer, or its certificate is not one that is trusted.",
+    advice: "Look whether it runs, whether this node reaches it, and who has signed its certificate.",
+  },
+  ReceiverRefused: {
+    under: ["ReceiverTold"],
+    when: "The receiver answers with a status that is no success.",
+    advice: "Read the receiver's own log; the message has the status of its answer.",
+  },
   InUse: { under: ["Removed"], when: "The node is at work.", advice: NOTHING_TO_DO },
 } as const satisfies Meanings;
