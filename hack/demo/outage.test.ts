@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseResults, summarize } from "./outage.ts";
+import { outageLines, parseResults, summarize } from "./outage.ts";
 
 const ok = (at: number) => ({ at, ok: true, took: 5 });
 const bad = (at: number) => ({ at, ok: false, took: 1000, error: "timeout" });
@@ -34,4 +34,18 @@ for (const { name, results, expected } of cases) {
 
 test("the probe's lines are parsed, a note between them is not", () => {
   assert.deepEqual(parseResults('warning\n{"at":1,"ok":true,"took":2}\n'), [{ at: 1, ok: true, took: 2 }]);
+});
+
+test("a promise that was kept is told alone; else the machine's load is told beside it", () => {
+  const idle = { waiting: 0.1, busy: 0.5, loadAverage: 1, processors: 2 };
+  const starved = { waiting: 0.9, busy: 1, loadAverage: 9, processors: 2 };
+  const outage = { asked: 40, failed: 12, answeredAfter: 640, lastFailureAfter: 1_560 };
+  assert.deepEqual(outageLines(outage, starved), [
+    "Answered again 0.64 s after the cut (promised: 1.00 s).",
+    "Of 40 requests since the cut 12 failed, the last 1.56 s after it.",
+  ]);
+  const late = { ...outage, answeredAfter: 1_400 };
+  assert.match(outageLines(late, idle)[1] ?? "", /LATER THAN PROMISED.* busy 50 %/);
+  assert.match(outageLines(late, starved)[1] ?? "", /too much to do: .*STARVED/);
+  assert.match(outageLines({ ...outage, answeredAfter: undefined }, idle)[0] ?? "", /^Not answered again/);
 });

@@ -1,4 +1,5 @@
 /** What a run of the probe says about an outage; pure. */
+import { describeLoad, isStarved, type Load } from "#hack/common/load.ts";
 
 export interface ProbeResult {
   /** Milliseconds since the epoch, when the request began. */
@@ -35,6 +36,27 @@ export function summarize(results: readonly ProbeResult[], cutAt: number): Outag
     answeredAfter: answered === undefined ? undefined : answered.at + answered.took - cutAt,
     lastFailureAfter: last === undefined ? 0 : last.at + last.took - cutAt,
   };
+}
+
+/** An address is answered again within this time after its node is lost. */
+const PROMISED_MS = 1_000;
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+/** What the demo says of a cut, and of the machine where that is why a promise was not kept. */
+export function outageLines(outage: Outage, during: Load): string[] {
+  const { asked, failed, answeredAfter, lastFailureAfter } = outage;
+  const isKept = answeredAfter !== undefined && answeredAfter <= PROMISED_MS;
+  const after =
+    answeredAfter === undefined ? "Not answered again" : `Answered again ${seconds(answeredAfter)}`;
+  const broken = isStarved(during)
+    ? "That is later than promised, because the machine has too much to do"
+    : "That is LATER THAN PROMISED, and the machine's load does not explain it";
+  return [
+    `${after} after the cut (promised: ${seconds(PROMISED_MS)}).`,
+    ...(isKept ? [] : [`${broken}: ${describeLoad(during)}.`]),
+    `Of ${asked} requests since the cut ${failed} failed, the last ${seconds(lastFailureAfter)} after it.`,
+  ];
 }
 
 /** Parses the probe's output; a line that is not JSON is an error, not a lost request. */

@@ -110,12 +110,16 @@ program
   .action(() => prepareAll(say));
 program
   .command("cut <node>")
-  .description("take a node's link down, on the bridge's side")
-  .action((name: string) => setLink(layout(), name, "down"));
+  .description("take a node's link down, on the bridge's side; prints when, in milliseconds since 1970")
+  .action(async (name: string) => {
+    process.stdout.write(`${await setLink(layout(), name, "down")}\n`);
+  });
 program
   .command("mend <node>")
   .description("bring it up again")
-  .action((name: string) => setLink(layout(), name, "up"));
+  .action(async (name: string) => {
+    await setLink(layout(), name, "up");
+  });
 const node = program.command("node").description("add, remove or reboot a node");
 node.command("add <name>").action((name: string) => addNode(layout(), name, say));
 node.command("reboot <name>").action((name: string) => reboot(layout(), name, 0, say));

@@ -89,11 +89,15 @@ export function loadIntoNodes(layout: Layout, tell: Say): Promise<void> {
   });
 }
 
-/** Takes the bridge's side of a node's link down or up. */
-export function setLink(layout: Layout, name: string, direction: "down" | "up"): Promise<void> {
+/**
+ * Takes the bridge's side of a node's link down or up. Resolves to when it was done: milliseconds since 1970 by the clock
+ * of the machine that carries the nodes, which programs in them and in the client see, too.
+ */
+export function setLink(layout: Layout, name: string, direction: "down" | "up"): Promise<number> {
   return withCarrier(layout, async (carrier, state) => {
     requireNode(state, name);
-    await carrier.script(`ip link set ${nodeOf(layout, name).link} ${direction}`);
+    const link = nodeOf(layout, name).link;
+    return Number(await carrier.script(`date +%s%3N\nip link set ${link} ${direction}`));
   });
 }
 

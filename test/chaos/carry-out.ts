@@ -185,7 +185,9 @@ const ACTS: Readonly<Record<FaultKind, Act>> = {
   },
   "cable-cut": async (lab, { node }) => {
     await setLink(lab.layout, node, "down");
-    return () => setLink(lab.layout, node, "up");
+    return async () => {
+      await setLink(lab.layout, node, "up");
+    };
   },
   "pair-cut": (lab, { node, other }) =>
     rain(lab, [node, other], (one) => {
