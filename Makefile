@@ -162,7 +162,7 @@ bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for M
 	@node test/long/bfd-deaths.ts normal $(or $(MINUTES),60)
 
 .PHONY: bench-failover
-bench-failover: setup addon ## How long an address has no answer in layer 2: RUNS (20) of each kind, MINUTES (2) of false alarms
+bench-failover: setup-benches addon ## Layer 2 takeovers beside keepalived: RUNS (20) of each kind, MINUTES (2) of false alarms; keeps docs/results/failover.md
 	@node hack/lab/main.ts programs
 	@node test/bench/failover.ts $(or $(RUNS),20) $(or $(MINUTES),2)
 
@@ -197,6 +197,9 @@ setup: ## Install what is missing on this machine
 .PHONY: setup-lab
 setup-lab:
 	@hack/setup lab
+.PHONY: setup-benches
+setup-benches:
+	@hack/setup benches
 .PHONY: setup-release
 setup-release:
 	@hack/setup release

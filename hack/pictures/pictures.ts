@@ -87,6 +87,6 @@ export async function readPictures(): Promise<Map<string, Picture>> {
 export async function drawPictures(): Promise<[string, string][]> {
   return [...(await readPictures())].map(([file, picture]) => [
     file.replace(/\.yaml$/, ".svg"),
-    svgOf(sceneOf(picture), file),
+    svgOf(sceneOf(picture), `hack/generate.ts out of ${file}`),
   ]);
 }

@@ -127,13 +127,13 @@ function wordsOf({ x, y, lines, font, anchor, tone }: Words): string[] {
   );
 }
 
-export function svgOf(scene: Scene, source: string): string {
+export function svgOf(scene: Scene, origin: string): string {
   const { width, height } = scene;
   const kinds = (...wanted: readonly Shape["kind"][]): string[] =>
     scene.shapes.filter(({ kind }) => wanted.includes(kind)).map(shapeOf);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${n(width)} ${n(height)}" width="${n(width)}" height="${n(height)}" role="img" aria-labelledby="title desc">`,
-    `<!-- Made by hack/generate.ts out of ${source}. -->`,
+    `<!-- Made by ${origin}. -->`,
     `<title id="title">${escaped(scene.title)}</title>`,
     `<desc id="desc">${escaped(scene.description)}</desc>`,
     `<style>\n${STYLE}\n</style>`,

@@ -1,7 +1,8 @@
 /**
  * How long an address of layer 2 has no answer, seen by a client that asks every 10 ms, and how often it moves though
- * everybody lives. Three speaker processes. Each figure is a line of JSON, for `genkan`.
- * Usage: failover.ts [RUNS] [MINUTES] (20 runs of each kind, 2 minutes of each false alarm).
+ * everybody lives. Three speaker processes, and beside them three hosts with keepalived on the same segment. Each figure
+ * is a line of JSON; docs/results/failover.md and its picture are made of them.
+ * Usage: failover.ts [RUNS] [MINUTES] (20 runs of each kind, 2 minutes of each false alarm; 0: none of them).
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { availableParallelism, loadavg } from "node:os";
@@ -9,10 +10,14 @@ import { run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 import { Asker, nowMs } from "../layer2/asker.ts";
 import { expected, LONG, NAMES, SpeakerNodes, VIP, VIP6 } from "../layer2/speaker-nodes.ts";
-import type { Host } from "../network/bridge.ts";
+import { type Host, vip4, vip6 } from "../network/bridge.ts";
+import { lostIn, overlapIn, spread } from "./failover-figures.ts";
+import { keepResults, type Row } from "./failover-page.ts";
+import { KeepalivedHosts, keepalivedVersion, type VrrpOptions } from "./keepalived.ts";
 
 const [runs = 20, minutes = 2] = process.argv.slice(2).map(Number);
 const DEADLINE_MS = 20_000;
+const rows: Row[] = [];
 
 await using nodes = await SpeakerNodes.start();
 await using asker = await Asker.start(nodes.client, [VIP, VIP6]);
@@ -38,40 +43,69 @@ async function rest(isServerThere = true): Promise<void> {
   for (const vip of [VIP, VIP6]) await asker.only(vip, hostOf(expected(vip)), 60_000);
 }
 
-function print(benchmark: string, figures: object): void {
+function print(program: string, benchmark: string, figures: Row["figures"]): void {
   const load = Math.round((loadavg()[0] ?? 0) * 10) / 10;
-  const line = { program: "genkan", benchmark, ...figures, cpus: availableParallelism(), load };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  rows.push({ program, benchmark, figures, load });
+  process.stdout.write(
+    `${JSON.stringify({ program, benchmark, ...figures, cpus: availableParallelism(), load })}\n`,
+  );
 }
 
-function spread(times: readonly number[]): object {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number): number =>
-    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
-  return { p50_ms: at(0.5), p99_ms: at(0.99), most_ms: Math.round(sorted.at(-1) ?? 0), runs: sorted.length };
+interface Takeovers {
+  /** Until another one answers, milliseconds. */
+  readonly times: number[];
+  /** For how long two answered, from the return of the owner on; milliseconds. */
+  readonly overlaps: number[];
 }
 
-/** Times of `runs` takeovers, milliseconds. */
-async function takeovers(
-  vip: string,
-  take: (owner: string) => unknown,
-  giveBack: (owner: string) => unknown,
-  isServerThere = true,
-): Promise<number[]> {
-  const owner = expected(vip);
-  const times: number[] = [];
+interface TakeoverPlan {
+  readonly vip: string;
+  readonly asker: Asker;
+  readonly owner: Host;
+  readonly take: () => unknown;
+  readonly giveBack: () => unknown;
+  /** Until all is as before. */
+  readonly rest: () => Promise<void>;
+}
+
+async function takeovers({
+  vip,
+  asker: client,
+  owner,
+  take,
+  giveBack,
+  rest: settle,
+}: TakeoverPlan): Promise<Takeovers> {
+  const [times, overlaps]: [number[], number[]] = [[], []];
   for (let turn = 0; turn < runs; turn++) {
-    asker.forget();
+    client.forget();
     // Not always at the same moment of a ping's interval.
     const end = nowMs() + ((turn * 37) % 100);
     await until("a moment", () => nowMs() >= end, { everyMs: 1 });
     const since = nowMs();
-    await take(owner);
-    times.push(await asker.firstOfAnother(vip, hostOf(owner), { since, deadlineMs: DEADLINE_MS }));
-    await giveBack(owner);
-    await rest(isServerThere);
+    await take();
+    times.push(await client.firstOfAnother(vip, owner, { since, deadlineMs: DEADLINE_MS }));
+    client.forget();
+    await giveBack();
+    await settle();
+    overlaps.push(overlapIn(client.answers.filter((answer) => answer.vip === vip)));
   }
-  return times;
+  return { times, overlaps };
+}
+
+function ofGenkan(
+  vip: string,
+  take: (owner: string) => unknown,
+  giveBack: (owner: string) => unknown,
+  isServerThere = true,
+): Promise<Takeovers> {
+  const owner = expected(vip);
+  return takeovers({
+    ...{ vip, asker, owner: hostOf(owner) },
+    take: () => take(owner),
+    giveBack: () => giveBack(owner),
+    rest: () => rest(isServerThere),
+  });
 }
 
 /** Addresses announced by anybody in so many minutes. */
@@ -87,31 +121,98 @@ const cut = (owner: string): void => nodes.bridge.setCable(owner, false);
 const mend = (owner: string): void => nodes.bridge.setCable(owner, true);
 
 await nodes.cluster.plane.stopProgram("kube-apiserver");
-print("power-cut-first-answer-v4", { ...spread(await takeovers(VIP, cut, mend, false)), api: "stopped" });
-print("power-cut-first-answer-v6", { ...spread(await takeovers(VIP6, cut, mend, false)), api: "stopped" });
+const first = await ofGenkan(VIP, cut, mend, false);
+print("genkan", "power-cut-first-answer-v4", { ...spread(first.times), api: "stopped" });
+const second = await ofGenkan(VIP6, cut, mend, false);
+print("genkan", "power-cut-first-answer-v6", { ...spread(second.times), api: "stopped" });
+print("genkan", "two-answer", {
+  max_ms: Math.max(...first.overlaps, ...second.overlaps),
+  runs: 2 * runs,
+  when: "the owner before is back",
+});
 await nodes.cluster.plane.startProgram("kube-apiserver");
 await rest();
 const kill = (owner: string): Promise<void> => nodes.speaker(owner).end("SIGKILL");
 const restart = (owner: string): unknown => nodes.start(owner);
-print("speaker-killed", { ...spread(await takeovers(VIP, kill, restart)), api: "there" });
+print("genkan", "speaker-killed", { ...spread((await ofGenkan(VIP, kill, restart)).times), api: "there" });
+await plannedMoves();
+if (minutes > 0) await falseAlarms();
+const version = keepalivedVersion();
+if (version === undefined) console.error("keepalived is not installed (hack/setup benches): skipped");
+else
+  for (const way of ["multicast", "unicast"] as const)
+    for (const interval of [1, 0.2]) await ofKeepalived({ way, interval, vips: [vip4(180), vip6("180")] });
+await keepResults(rows, { runs, keepalived: version });
 
-for (const name of NAMES) {
-  onHost(
-    name,
-    `table inet weather {
-      chain in { type filter hook input priority 0; udp dport 7474 numgen random mod 100 < 20 drop; }
-    }`,
-  );
+/** Questions that nobody answers while the owner's speaker is told to end, and another node takes over. */
+async function plannedMoves(): Promise<void> {
+  let [lost, of] = [0, 0];
+  for (let turn = 0; turn < runs; turn++) {
+    asker.forget();
+    const owner = expected(VIP);
+    const since = nowMs();
+    const ended = nodes.speaker(owner).end("SIGTERM");
+    await asker.firstOfAnother(VIP, hostOf(owner), { since, deadlineMs: DEADLINE_MS });
+    await ended;
+    const found = lostIn(asker.answers.filter(({ vip }) => vip === VIP));
+    lost += found.lost;
+    of += found.of;
+    nodes.start(owner);
+    await rest();
+  }
+  print("genkan", "planned-move", { lost, of, how: "SIGTERM" });
 }
-print("false-moves-loss", { moves: await moves(), minutes, weather: "every fifth datagram of gossip lost" });
-for (const name of NAMES) onHost(name, "delete table inet weather");
-await rest();
 
-const busy: ChildProcess[] = Array.from({ length: 8 }, () =>
-  spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
-);
-print("false-moves-starved", { moves: await moves(), minutes, weather: "8 busy processes" });
-for (const one of busy) one.kill("SIGKILL");
+async function falseAlarms(): Promise<void> {
+  for (const name of NAMES) {
+    onHost(
+      name,
+      `table inet weather {
+        chain in { type filter hook input priority 0; udp dport 7474 numgen random mod 100 < 20 drop; }
+      }`,
+    );
+  }
+  const weather = "every fifth datagram of gossip lost";
+  print("genkan", "false-moves-loss", { moves: await moves(), minutes, weather });
+  for (const name of NAMES) onHost(name, "delete table inet weather");
+  await rest();
+  const busy: ChildProcess[] = Array.from({ length: 8 }, () =>
+    spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
+  );
+  print("genkan", "false-moves-starved", { moves: await moves(), minutes, weather: "8 busy processes" });
+  for (const one of busy) one.kill("SIGKILL");
+  await rest();
+}
+
+async function ofKeepalived(options: VrrpOptions): Promise<void> {
+  const program = `keepalived-${options.way}`;
+  const setting = `advert_int ${options.interval}`;
+  await using vrrp = new KeepalivedHosts(nodes.bridge, options);
+  await using client = await Asker.start(nodes.client, options.vips);
+  const [owner] = vrrp.hosts;
+  if (owner === undefined) return;
+  const settle = async (): Promise<void> => {
+    for (const vip of options.vips) await client.only(vip, owner, 60_000);
+  };
+  await settle();
+  const [v4 = "", v6 = ""] = options.vips;
+  const base = { asker: client, owner, rest: settle };
+  const cable = {
+    take: () => nodes.bridge.setCable(owner.name, false),
+    giveBack: () => nodes.bridge.setCable(owner.name, true),
+  };
+  const overlaps: number[] = [];
+  for (const [name, vip] of [
+    ["v4", v4],
+    ["v6", v6],
+  ] as const) {
+    const found = await takeovers({ ...base, ...cable, vip });
+    print(program, `power-cut-first-answer-${name}`, { ...spread(found.times), setting });
+    overlaps.push(...found.overlaps);
+  }
+  const when = "the owner before is back";
+  print(program, "two-answer", { max_ms: Math.max(...overlaps), runs: 2 * runs, when, setting });
+}
 
 function onHost(name: string, commands: string): void {
   run("ip", "netns", "exec", hostOf(name).namespace, "nft", commands);

@@ -128,7 +128,9 @@ function serveOn(host: Host): void {
   const nft = `table inet web {
     chain in { type nat hook prerouting priority -100;
       ip daddr ${VIPS[0]} tcp dport 80 redirect to :8080
-      ip6 daddr ${VIPS[1]} tcp dport 80 redirect to :8080 } }`;
+      ip6 daddr ${VIPS[1]} tcp dport 80 redirect to :8080
+    }
+  }`;
   run("ip", "netns", "exec", namespace, "nft", nft);
   inside(host, [process.execPath, "-e", SAYING, name]);
 }
