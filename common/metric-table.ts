@@ -220,6 +220,14 @@ export const METRICS = {
     labels: { reason: "why, such as `key`, `stranger`, `forged` or `replayed`" },
     meaning: "What came to the port of gossip and was not believed.",
   },
+  genkan_claims_dropped_total: {
+    type: "counter",
+    unit: "claims",
+    shownBy: "speaker",
+    labels: { reason: "`malformed`, `node` (no node has the name), `address` (no Service has it)" },
+    meaning:
+      "Claims on addresses that other speakers told and that are not kept. Some of them with `address` are normal while Services come and go; with `node`, somebody invents names.",
+  },
   genkan_owner_calls_total: {
     type: "counter",
     unit: "calls",

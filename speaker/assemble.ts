@@ -89,7 +89,10 @@ export function assemble(world: World): Assembled {
   const isMember = (name: string): boolean => sources.nodes.get(name) !== undefined;
   const probeEndpoint = createProbe(world.clock);
   const health = new Health({ ...world, node, gossip, isMember, probe: probeEndpoint, onChange: trigger });
-  const owners = new Owners({ ...world, node, gossip, isMember, onChange: trigger });
+  const owners = new Owners({
+    ...{ ...world, node, gossip, isMember, onChange: trigger },
+    onDropped: (reason, count) => metrics.count("genkan_claims_dropped_total", { reason }, count),
+  });
   const membership: Membership = new Membership({
     ...world,
     ...{ client: leaseClient, node, namespace, onSetback, gossip },

@@ -23,9 +23,14 @@ export interface OwnersOptions {
   readonly log: Logger;
   readonly gossip: Pick<GossipThread, "tell">;
   readonly isMember: (node: string) => boolean;
+  /** Claims that are not kept. */
+  readonly onDropped?: (reason: ClaimDrop, count: number) => void;
   /** Somebody claims an address otherwise than before, or there is something to claim. */
   readonly onChange: () => void;
 }
+
+/** It cannot be read; it names no node that is known; no Service that is known has the address. */
+export type ClaimDrop = "malformed" | "node" | "address";
 
 /** Octets of claims in one message: with a ping beside it, it fits into a packet. */
 const MESSAGE_OCTETS = 1_200;
@@ -84,15 +89,21 @@ export class Owners {
 
   /** What a member told. Octets that are no claims are passed over: they may be those of a later release. */
   hear({ from, bytes, isWhole }: Told): void {
-    const { log, isMember, onChange } = this.#options;
+    const { log, isMember, onChange, onDropped } = this.#options;
     let heard: Claim[];
     try {
       heard = decodeClaims(bytes, MOST_CLAIMS);
     } catch (error) {
       if (!(error instanceof GossipError)) throw error;
       log.debug("what a member claims cannot be read", { member: from, error: error.message });
+      onDropped?.("malformed", 1);
       return;
     }
+    const { vips } = this.#ownership;
+    const ofNobody = heard.filter(({ node }) => !isMember(node)).length;
+    const ofNothing = heard.filter(({ vip }) => !vips.has(vip)).length;
+    if (ofNobody > 0) onDropped?.("node", ofNobody);
+    if (ofNothing > 0) onDropped?.("address", ofNothing);
     // The first that it hears is what all others know already.
     const isFirst = this.#ownership.claims.size === 0;
     const counting = hearClaims(this.#ownership, heard, isMember);
