@@ -125,20 +125,21 @@ export class Notifier {
     this.#calling = undefined;
     const outcome = outcomeOf(answer);
     onCall(outcome);
+    const before = { waiting: this.#notices.waiting, standing: this.#standing };
     this.#notices.settle(told, outcome, clock.now(), random.number());
-    this.#judge(url, answer, told);
+    this.#judge(url, answer, told, this.#notices.waiting < before.waiting);
     this.#arm();
-    onChange();
+    if (before.standing?.message !== this.#standing?.message) onChange();
   }
 
-  #judge(url: string, answer: Answer, told: readonly OwnerNotice[]): void {
+  #judge(url: string, answer: Answer, told: readonly OwnerNotice[], isNews: boolean): void {
     const { log } = this.#options;
     const before = this.#standing;
     const receiver = receiverText(url);
     const about = { receiver, count: told.length, ips: told.slice(0, MOST_NAMED).map(({ vip }) => vip) };
     const outcome = outcomeOf(answer);
     if (outcome === "taken") {
-      log.info("the receiver was told of owners", { event: "receiverTold", ...about });
+      if (isNews) log.info("the receiver was told of owners", { event: "receiverTold", ...about });
       // Others may be refused still.
       if (before?.reason === "ReceiverUnreached" || this.#notices.waiting === 0) this.#standing = TOLD;
       return;
