@@ -14,6 +14,7 @@ import { type Host, vip4, vip6 } from "../network/bridge.ts";
 import { lostIn, overlapIn, spread } from "./failover-figures.ts";
 import { keepResults, type Row } from "./failover-page.ts";
 import { KeepalivedHosts, keepalivedVersion, type VrrpOptions } from "./keepalived.ts";
+import { SECOND_VIP, SecondLink } from "./second-link.ts";
 
 const [runs = 20, minutes = 2] = process.argv.slice(2).map(Number);
 const DEADLINE_MS = 20_000;
@@ -143,6 +144,8 @@ else
   for (const way of ["multicast", "unicast"] as const)
     for (const interval of [1, 0.2]) await ofKeepalived({ way, interval, vips: [vip4(180), vip6("180")] });
 await keepResults(rows, { runs, keepalived: version });
+await carrierLosses();
+await keepResults(rows, { runs, keepalived: version });
 
 /** Questions that nobody answers while the owner's speaker is told to end, and another node takes over. */
 async function plannedMoves(): Promise<void> {
@@ -161,6 +164,20 @@ async function plannedMoves(): Promise<void> {
     await rest();
   }
   print("genkan", "planned-move", { lost, of, how: "SIGTERM" });
+}
+
+/** The owner's link to the clients goes, and not the one by which it gossips. */
+async function carrierLosses(): Promise<void> {
+  using second = await SecondLink.add(nodes);
+  await using client = await Asker.start(second.client, [SECOND_VIP]);
+  const settle = (): Promise<void> => client.only(SECOND_VIP, second.owner, 60_000);
+  await settle();
+  const { times } = await takeovers({
+    ...{ vip: SECOND_VIP, asker: client, owner: second.owner, rest: settle },
+    take: () => second.setCarrier(false),
+    giveBack: () => second.setCarrier(true),
+  });
+  print("genkan", "carrier-loss", { ...spread(times), api: "there" });
 }
 
 async function falseAlarms(): Promise<void> {
