@@ -18,6 +18,9 @@ import { SECOND_VIP, SecondLink } from "./second-link.ts";
 
 const [runs = 20, minutes = 2] = process.argv.slice(2).map(Number);
 const DEADLINE_MS = 20_000;
+/** What is promised of a death, and of a link whose carrier is lost; milliseconds. */
+const BAR_MS = 1_000;
+const CARRIER_BAR_MS = 500;
 const rows: Row[] = [];
 
 await using nodes = await SpeakerNodes.start();
@@ -123,9 +126,9 @@ const mend = (owner: string): void => nodes.bridge.setCable(owner, true);
 
 await nodes.cluster.plane.stopProgram("kube-apiserver");
 const first = await ofGenkan(VIP, cut, mend, false);
-print("genkan", "power-cut-first-answer-v4", { ...spread(first.times), api: "stopped" });
+print("genkan", "power-cut-first-answer-v4", { ...spread(first.times), bar: BAR_MS, api: "stopped" });
 const second = await ofGenkan(VIP6, cut, mend, false);
-print("genkan", "power-cut-first-answer-v6", { ...spread(second.times), api: "stopped" });
+print("genkan", "power-cut-first-answer-v6", { ...spread(second.times), bar: BAR_MS, api: "stopped" });
 print("genkan", "two-answer", {
   max_ms: Math.max(...first.overlaps, ...second.overlaps),
   runs: 2 * runs,
@@ -135,7 +138,11 @@ await nodes.cluster.plane.startProgram("kube-apiserver");
 await rest();
 const kill = (owner: string): Promise<void> => nodes.speaker(owner).end("SIGKILL");
 const restart = (owner: string): unknown => nodes.start(owner);
-print("genkan", "speaker-killed", { ...spread((await ofGenkan(VIP, kill, restart)).times), api: "there" });
+print("genkan", "speaker-killed", {
+  ...spread((await ofGenkan(VIP, kill, restart)).times),
+  bar: BAR_MS,
+  api: "there",
+});
 await plannedMoves();
 if (minutes > 0) await falseAlarms();
 const version = keepalivedVersion();
@@ -163,7 +170,7 @@ async function plannedMoves(): Promise<void> {
     nodes.start(owner);
     await rest();
   }
-  print("genkan", "planned-move", { lost, of, how: "SIGTERM" });
+  print("genkan", "planned-move", { lost, of, bar: 0, how: "SIGTERM" });
 }
 
 /** The owner's link to the clients goes, and not the one by which it gossips. */
@@ -177,7 +184,7 @@ async function carrierLosses(): Promise<void> {
     take: () => second.setCarrier(false),
     giveBack: () => second.setCarrier(true),
   });
-  print("genkan", "carrier-loss", { ...spread(times), api: "there" });
+  print("genkan", "carrier-loss", { ...spread(times), bar: CARRIER_BAR_MS, api: "there" });
 }
 
 async function falseAlarms(): Promise<void> {
@@ -190,19 +197,25 @@ async function falseAlarms(): Promise<void> {
     );
   }
   const weather = "every fifth datagram of gossip lost";
-  print("genkan", "false-moves-loss", { moves: await moves(), minutes, weather });
+  print("genkan", "false-moves-loss", { moves: await moves(), minutes, bar: 0, weather });
   for (const name of NAMES) onHost(name, "delete table inet weather");
   await rest();
   const busy: ChildProcess[] = Array.from({ length: 8 }, () =>
     spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
   );
-  print("genkan", "false-moves-starved", { moves: await moves(), minutes, weather: "8 busy processes" });
+  print("genkan", "false-moves-starved", {
+    moves: await moves(),
+    minutes,
+    bar: 0,
+    weather: "8 busy processes",
+  });
   for (const one of busy) one.kill("SIGKILL");
   await rest();
 }
 
 async function ofKeepalived(options: VrrpOptions): Promise<void> {
-  const program = `keepalived-${options.way}`;
+  // One name for each kind of figures (hack/bench/together/figures.ts).
+  const program = `keepalived-${options.way}${options.interval === 1 ? "" : `-${options.interval}`}`;
   const setting = `advert_int ${options.interval}`;
   await using vrrp = new KeepalivedHosts(nodes.bridge, options);
   await using client = await Asker.start(nodes.client, options.vips);
