@@ -248,7 +248,8 @@ export const METRICS = {
     unit: "0 or 1",
     shownBy: "speaker",
     labels: PEER,
-    meaning: "1 while the session is established.",
+    meaning:
+      "1 while the session is established; of a BGPPeer with listenRange the number of its sessions that are.",
   },
   genkan_bgp_established_timestamp_seconds: {
     type: "gauge",

@@ -14,6 +14,7 @@ import type { Random } from "#common/random.ts";
 import { BUILD } from "#common/version.ts";
 import { createBfd } from "./bfd/bfd.ts";
 import { createBgp } from "./bgp/bgp.ts";
+import { openGateways } from "./bgp/gateways.ts";
 import { openOnLink } from "./bgp/unnumbered.ts";
 import { cannotSend } from "./can-send.ts";
 import { createForwarder } from "./forwarder.ts";
@@ -119,7 +120,7 @@ export function assemble(world: World): Assembled {
     metrics,
     log,
   });
-  const { routing, onLink } = assembleRouting(world, {
+  const { routing, onLink, gateways } = assembleRouting(world, {
     onChange: () => speaker.refreshReport(),
     onSession: (report) => speaker.onSession(report),
   });
@@ -188,6 +189,7 @@ export function assemble(world: World): Assembled {
     await gossip.close();
     monitor.close();
     onLink.close();
+    gateways.close();
     client.close();
     leaseClient.close();
   };
@@ -204,12 +206,21 @@ function assembleRouting(
     onError: (link, error) =>
       log.warn("unnumbered peers of the link cannot learn of this node", { link, error: errorText(error) }),
   });
-  const routing = new Routing({
+  const gateways = openGateways({
+    clock,
+    onChange: () => routing.relocate(),
+    onError: (error) => log.warn("default routes not read", { error: errorText(error) }),
+  });
+  const routing: Routing = new Routing({
     clock,
     openBgp: (onChange) =>
-      createBgp({ ...world, listenPort: options.bgpPort, onChange, addressOn: onLink.addressOn }),
+      createBgp({
+        ...world,
+        ...{ listenPort: options.bgpPort, onChange },
+        ...{ addressOn: onLink.addressOn, gatewayOf: gateways.gatewayOf },
+      }),
     openBfd: () => createBfd(world),
     ...callbacks,
   });
-  return { routing, onLink };
+  return { routing, onLink, gateways };
 }

@@ -28,8 +28,10 @@ export class FormerSessions {
   missing(sessions: readonly SessionReport[] | undefined, now: number): readonly string[] {
     if (now >= this.#end) this.#awaited.clear();
     if (sessions !== undefined) {
-      const coming = sessions.filter(({ state }) => state !== "Established").map(({ peer }) => peer);
-      this.#awaited = this.#awaited.intersection(new Set(coming));
+      const ofState = (isUp: boolean): Set<string> =>
+        new Set(sessions.filter(({ state }) => (state === "Established") === isUp).map(({ peer }) => peer));
+      // Of a range of routers the first one that is back is enough: the others connect when they like.
+      this.#awaited = this.#awaited.intersection(ofState(false)).difference(ofState(true));
     }
     return [...this.#awaited];
   }

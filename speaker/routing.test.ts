@@ -49,6 +49,7 @@ function world() {
   let changed = (): void => {};
   let told: (change: BfdChange) => void = () => {};
   const bgp: Bgp = {
+    relocate() {},
     reconcile: (wanted) => {
       const words = [...wanted].map(([name, { advertisements }]) => {
         return `${name}[${advertisements.map(({ prefix }) => prefix).join()}]`;

@@ -37,7 +37,7 @@ export class Routing {
   #applied: BgpPlan = NOTHING;
   /** What BFD was last given. */
   #watched: readonly BfdPeer[] = [];
-  /** Peer -> its state as last reported to onSession. */
+  /** Peer and address -> the state as last reported to onSession. */
   readonly #states = new Map<string, SessionReport["state"]>();
 
   constructor(options: RoutingOptions) {
@@ -61,6 +61,12 @@ export class Routing {
   /** Sessions and prefixes exactly as planned. */
   reconcile(plan: BgpPlan): void {
     if (plan !== this.#applied) this.#reconcile(plan);
+  }
+
+  /** The node's default gateway is another one. */
+  relocate(): void {
+    this.#bgp?.relocate();
+    this.#changed();
   }
 
   /** `restart`: peers keep our routes while this process is replaced, where they can. */
@@ -102,13 +108,15 @@ export class Routing {
   #located(): BfdPeer[] {
     const isPlanned = this.#applied.bfd.every(({ address }) => address !== "");
     const found = new Map(
-      isPlanned ? [] : this.#bgp?.sessions().map(({ peer, address }) => [peer, address] as const),
+      isPlanned ? [] : this.#bgp?.sessions().map((report) => [report.peer, report] as const),
     );
-    const last = new Map(this.#watched.map(({ key, address }) => [key, address]));
+    const last = new Map(this.#watched.map((peer) => [peer.key, peer]));
     return this.#applied.bfd
       .map((peer) => {
-        const address = peer.address || found.get(peer.key) || last.get(peer.key) || "";
-        return { ...peer, address };
+        if (peer.address !== "") return peer;
+        const seen = [found.get(peer.key), last.get(peer.key)].find((one) => one?.address);
+        const link = peer.link ?? seen?.link;
+        return { ...peer, address: seen?.address ?? "", ...(link !== undefined && { link }) };
       })
       .filter(({ address }) => address !== "");
   }
@@ -148,8 +156,10 @@ export class Routing {
   #changed(): void {
     if (this.#watched.some(({ key }) => this.#isOver(key)) || this.#hasMoved()) this.#watch();
     for (const report of this.#bgp?.sessions() ?? []) {
-      const before = this.#states.get(report.peer);
-      this.#states.set(report.peer, report.state);
+      // Of a range there may be several.
+      const key = `${report.peer} ${report.address}`;
+      const before = this.#states.get(key);
+      this.#states.set(key, report.state);
       if (before === report.state) continue;
       if (before === "Established" || report.state === "Established") this.#options.onSession(report);
     }

@@ -22,9 +22,10 @@ export function sessionsStep(
     const told = advertisedBy(world, node, advertised);
     if (told.length === 0) details.push(`${node} has no BGPPeer that is to hear of it`);
     for (const { peer, prefixes } of told) {
-      const session = statuses
-        .find(({ metadata }) => metadata.name === node)
-        ?.status?.bgpSessions?.find((one) => one.peer === peer);
+      const own = statuses.find(({ metadata }) => metadata.name === node)?.status?.bgpSessions ?? [];
+      // Of a range of routers there may be several: one of them is enough for the packets to come.
+      const sessions = own.filter((one) => one.peer === peer);
+      const session = sessions.find(({ state }) => state === "Established") ?? sessions[0];
       const state = session?.state ?? "no session";
       const error =
         session?.lastError === undefined || state === "Established" ? "" : `: ${session.lastError}`;

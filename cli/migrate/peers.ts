@@ -36,13 +36,7 @@ export function convertPeers(sources: readonly Source[], namespace: string, note
   for (const source of sources) {
     const { spec } = source;
     dropUnset(spec, UNSET);
-    if (typeof spec.vrf === "string") {
-      notes.add(
-        source,
-        `is not carried over: spec.vrf: "${spec.vrf}": our sessions are in the main routing table`,
-      );
-      continue;
-    }
+    convertVrf(source, notes);
     convertTimers(source, notes);
     convertMultihop(source, notes);
     convertPassword(source, namespace, notes);
@@ -53,6 +47,16 @@ export function convertPeers(sources: readonly Source[], namespace: string, note
   }
   agreeOnRouterId(converted, notes);
   return converted;
+}
+
+function convertVrf(source: Source, notes: Notes): void {
+  const { spec } = source;
+  if (spec.vrf === undefined) return;
+  const vrf = `spec.vrf: ${JSON.stringify(spec.vrf)}`;
+  notes.add(source, `${vrf}: the session alone is in the VRF; how packets get in and out of it is not ours`);
+  if (spec.bfdProfile === undefined) return;
+  notes.add(source, `spec.bfdProfile: ${inText(spec.bfdProfile)} is not carried over: no BFD in a VRF`);
+  delete spec.bfdProfile;
 }
 
 const milliseconds = (spec: Spec, name: string): number | undefined =>

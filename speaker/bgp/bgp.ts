@@ -3,11 +3,14 @@
  * does not need it resets no session.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Clock } from "#common/clock.ts";
+import type { Family } from "#api/address.ts";
+import type { Cancel, Clock } from "#common/clock.ts";
 import { type Logger, silentLogger } from "#common/log.ts";
 import { type Random, systemRandom } from "#common/random.ts";
 import type { AcceptedConnection } from "#speaker/native/tcp.ts";
+import type { GatewayOnLink } from "./gateways.ts";
 import { Listeners } from "./listeners.ts";
+import { Members, rangeOf } from "./members.ts";
 import { Session } from "./session.ts";
 import { type Transport, tcpTransport } from "./transport.ts";
 import type { PeerSettings, SessionReport, WantedSession } from "./types.ts";
@@ -22,6 +25,8 @@ export interface BgpOptions {
   readonly listenPort?: number | undefined;
   /** The link-local address of the router on a link, for unnumbered peers. */
   readonly addressOn?: (link: string) => string | undefined;
+  /** The node's default gateway, for peers that are it; it may change before each reconcile. */
+  readonly gatewayOf?: (family: Family) => GatewayOnLink | undefined;
   /** Something that sessions() says has changed. */
   readonly onChange?: () => void;
 }
@@ -29,6 +34,8 @@ export interface BgpOptions {
 export interface Bgp {
   /** By name of the BGPPeer: exactly these from now on. */
   reconcile(wanted: ReadonlyMap<string, WantedSession>): void;
+  /** The default gateway is another one. */
+  relocate(): void;
   sessions(): SessionReport[];
   /** Peers that are not wanted any more and are being told so; sessions() still has them. */
   leaving(): ReadonlySet<string>;
@@ -42,6 +49,8 @@ export interface Bgp {
 const BGP_PORT = 179;
 /** A session that begins later than this, after the process has started, does not go on with one from before the start. */
 const RESTART_MS = 120_000;
+/** For how long a router of a range may be away before nobody knows of it any more. */
+const FORGET_MS = 300_000;
 
 export function createBgp(options: BgpOptions): Bgp {
   return new Sessions(options);
@@ -55,6 +64,10 @@ class Sessions implements Bgp {
   /** Of peers that are not wanted any more: the session, and the end of its goodbye. */
   readonly #leaving = new Map<string, { readonly session: Session; readonly end: Promise<void> }>();
   #wanted: ReadonlyMap<string, WantedSession> = new Map();
+  /** Routers of ranges that have connected. */
+  readonly #members = new Members();
+  /** By key of the member: what ends when it is looked at again. */
+  readonly #forgetting = new Map<string, Cancel>();
   #isStopped = false;
   readonly #listeners: Listeners;
   readonly #startedAt: number;
@@ -68,14 +81,16 @@ class Sessions implements Bgp {
       transport: this.#transport,
       log: this.#log,
       port: "listenPort" in options ? options.listenPort : BGP_PORT,
-      onConnection: (connection) => this.#accept(connection),
+      onConnection: (connection, vrf) => this.#accept(connection, vrf),
     });
   }
 
   reconcile(wanted: ReadonlyMap<string, WantedSession>): void {
     this.#wanted = wanted;
-    for (const [name, session] of this.#sessions) if (!wanted.has(name)) this.#remove(name, session);
-    for (const [name, { settings, advertisements }] of wanted) {
+    this.#members.keep(wanted);
+    const placed = new Map([...wanted].flatMap(([name, one]) => this.#placed(name, one)));
+    for (const [name, session] of this.#sessions) if (!placed.has(name)) this.#remove(name, session);
+    for (const [name, { settings, advertisements }] of placed) {
       // It was removed, and is wanted again before its goodbye is said: #remove begins it anew after that.
       if (this.#leaving.has(name)) continue;
       const session = this.#sessionFor(name, settings);
@@ -84,9 +99,14 @@ class Sessions implements Bgp {
     this.#expect();
   }
 
+  relocate(): void {
+    if (!this.#isStopped) this.reconcile(this.#wanted);
+  }
+
   sessions(): SessionReport[] {
     const going = [...this.#leaving.values()].map(({ session }) => session);
-    return [...this.#sessions.values(), ...going].map((session) => session.report());
+    const reports = [...this.#sessions.values(), ...going].map((session) => session.report());
+    return this.#members.reports(reports, this.#wanted);
   }
 
   leaving(): ReadonlySet<string> {
@@ -103,12 +123,22 @@ class Sessions implements Bgp {
 
   async stop({ mode }: { readonly mode: "restart" | "leave" }): Promise<void> {
     this.#isStopped = true;
+    for (const cancel of this.#forgetting.values()) cancel();
     this.#listeners.close();
     const ends = [...this.#sessions.values()].map((session) =>
       mode === "restart" ? session.restart() : session.leave("the speaker leaves this node"),
     );
     await Promise.all([...ends, ...[...this.#leaving.values()].map(({ end }) => end)]);
     this.#sessions.clear();
+  }
+
+  /** The sessions of one BGPPeer, with addresses as far as they are known. */
+  #placed(name: string, one: WantedSession): [string, WantedSession][] {
+    const { gateway, range } = one.settings;
+    if (range !== undefined) return this.#members.sessions(name, one);
+    if (gateway === undefined) return [[name, one]];
+    const place = this.#options.gatewayOf?.(gateway);
+    return [[name, place === undefined ? one : { ...one, settings: { ...one.settings, ...place } }]];
   }
 
   #sessionFor(name: string, settings: PeerSettings): Session {
@@ -131,6 +161,7 @@ class Sessions implements Bgp {
       isRestarting: clock.now() - this.#startedAt < RESTART_MS,
       onChange: () => {
         if (settings.address === undefined) this.#expect();
+        if (settings.range !== undefined) queueMicrotask(() => this.#forgetIfNobody(name));
         this.#options.onChange?.();
       },
     });
@@ -163,18 +194,15 @@ class Sessions implements Bgp {
 
   /** Again when something changed, too: unnumbered peers become known, passwords are to be for their addresses. */
   #expect(): void {
-    if (!this.#isStopped) this.#listeners.expect([...this.#sessions.values()]);
+    if (this.#isStopped) return;
+    const ranges = [...this.#wanted.values()].filter(({ settings }) => settings.range !== undefined);
+    const coming = ranges.map(({ settings }) => ({ settings, address: undefined }));
+    this.#listeners.expect([...this.#sessions.values(), ...coming]);
   }
 
-  #accept({ socket, address, link }: AcceptedConnection): void {
-    const session = [...this.#sessions.values()].find((one) => {
-      const { settings } = one;
-      if (settings.address !== undefined) {
-        // A link-local address is one of a link.
-        return one.address === address && (settings.link === undefined || settings.link === link);
-      }
-      return settings.link !== undefined && settings.link === link;
-    });
+  #accept(connection: AcceptedConnection, vrf: string | undefined): void {
+    const { socket, address } = connection;
+    const session = this.#sessionOf(connection, vrf) ?? this.#joined(address, vrf);
     if (session !== undefined && this.#listeners.isSigned(session)) {
       session.accept(socket);
       return;
@@ -182,5 +210,65 @@ class Sessions implements Bgp {
     const why = session === undefined ? "nobody's address" : "no key for it yet";
     this.#log.debug("a connection to port 179 was refused", { address, why });
     socket.destroy();
+  }
+
+  #sessionOf({ address, link }: AcceptedConnection, vrf: string | undefined): Session | undefined {
+    return [...this.#sessions.values()].find((one) => {
+      const { settings } = one;
+      if (settings.vrf !== vrf) return false;
+      if (settings.address !== undefined) {
+        // A link-local address is one of a link.
+        return one.address === address && (settings.link === undefined || settings.link === link);
+      }
+      return settings.link !== undefined && settings.link === link;
+    });
+  }
+
+  /** A new session for a router of a range that has connected for the first time. */
+  #joined(address: string, vrf: string | undefined): Session | undefined {
+    const wanted = rangeOf(this.#wanted, address, vrf);
+    if (wanted === undefined) return undefined;
+    const { name } = wanted.settings;
+    const isUp = (key: string): boolean =>
+      this.#leaving.has(key) || this.#sessions.get(key)?.state === "Established";
+    const member = this.#members.add(name, wanted, address, isUp);
+    if (member === undefined) {
+      this.#log.debug("a router of a range was refused: its BGPPeer has all sessions", {
+        peer: name,
+        address,
+      });
+      this.#options.onChange?.();
+      return undefined;
+    }
+    this.reconcile(this.#wanted);
+    this.#forgetLater(member.key);
+    return this.#sessions.get(member.key);
+  }
+
+  /** Who has gone before a word was no router: a probe of the port. */
+  #forgetIfNobody(key: string): void {
+    const session = this.#sessions.get(key);
+    if (session === undefined || session.isConnected || session.report().messagesIn > 0) return;
+    this.#forget(key);
+  }
+
+  #forgetLater(key: string): void {
+    this.#forgetting.get(key)?.();
+    const look = (): void => {
+      this.#forgetting.delete(key);
+      if (this.#members.get(key) === undefined) return;
+      if (this.#sessions.get(key)?.isConnected === true) this.#forgetLater(key);
+      else this.#forget(key);
+    };
+    this.#forgetting.set(key, this.#options.clock.after(FORGET_MS, look));
+  }
+
+  #forget(key: string): void {
+    this.#members.forget(key);
+    this.#forgetting.get(key)?.();
+    this.#forgetting.delete(key);
+    if (this.#isStopped) return;
+    this.reconcile(this.#wanted);
+    this.#options.onChange?.();
   }
 }

@@ -13,7 +13,7 @@ import type { PeerSettings } from "./types.ts";
 /** A session that may be connected to. */
 export interface Expected {
   readonly settings: PeerSettings;
-  /** As the kernel spells it; undefined while an unnumbered peer is not known. */
+  /** As the kernel spells it; undefined while an unnumbered peer is not known, and for a range as a whole. */
   readonly address: string | undefined;
 }
 
@@ -22,16 +22,41 @@ export interface ListenersOptions {
   readonly log: Logger;
   /** 0 lets the kernel choose; undefined: nobody listens. */
   readonly port: number | undefined;
-  readonly onConnection: (connection: AcceptedConnection) => void;
+  readonly onConnection: (connection: AcceptedConnection, vrf: string | undefined) => void;
 }
+
+/** What one listener hears. */
+interface Place {
+  readonly family: Family;
+  readonly vrf: string | undefined;
+}
+
+/** A key of a listener: for one address, or for a prefix. */
+interface Key extends Place {
+  readonly whose: string;
+  readonly password: Password;
+}
+
+const placeKey = ({ family, vrf }: Place): string => `${family} ${vrf ?? ""}`;
+
+function placeOf({ settings, address }: Expected): Place {
+  const { gateway, range, vrf } = settings;
+  const known = address ?? settings.address ?? range;
+  return { family: known === undefined ? (gateway ?? "IPv6") : familyOf(known), vrf };
+}
+
+/** Whose segments the peer's key is for: routers of a range share one. */
+const signerOf = ({ settings, address }: Expected): string | undefined => settings.range ?? address;
+const keyName = (place: Place, whose: string): string => `${placeKey(place)} ${whose}`;
 
 export class Listeners {
   readonly #options: ListenersOptions;
-  readonly #listeners = new Map<Family, TcpListener>();
-  readonly #troubles = new Map<Family, string>();
-  /** Peer's address, as the kernel spells it -> the password that its listener has. */
-  readonly #keys = new Map<string, Password>();
-  /** Peer's address -> why its key is not as it should be, told once. */
+  /** By placeKey. */
+  readonly #listeners = new Map<string, { readonly place: Place; readonly listener: TcpListener }>();
+  readonly #troubles = new Map<string, string>();
+  /** By keyName: what the listeners have. */
+  readonly #keys = new Map<string, Key>();
+  /** By keyName: why its key is not as it should be, told once. */
   readonly #keyTroubles = new Map<string, string>();
 
   constructor(options: ListenersOptions) {
@@ -48,81 +73,92 @@ export class Listeners {
   expect(peers: readonly Expected[]): void {
     const { port } = this.#options;
     if (port === undefined) return;
-    const families = new Set(
-      peers.map(({ settings, address }) => familyOf(address ?? settings.address ?? ":")),
-    );
-    for (const family of families) if (!this.#listeners.has(family)) this.#open(family, port);
-    for (const [family, listener] of this.#listeners) {
-      if (families.has(family)) continue;
+    const places = new Map(peers.map(placeOf).map((place) => [placeKey(place), place]));
+    for (const [key, place] of places) if (!this.#listeners.has(key)) this.#open(place, port);
+    for (const [key, { place, listener }] of this.#listeners) {
+      if (places.has(key)) continue;
       listener.close();
-      this.#listeners.delete(family);
-      this.#forgetKeys(family);
+      this.#listeners.delete(key);
+      this.#forgetKeys(place);
     }
+    for (const key of this.#troubles.keys()) if (!places.has(key)) this.#troubles.delete(key);
     this.#sign(peers);
   }
 
   /** Whether a connection from there came with the peer's signature, or needs none. */
-  isSigned({ settings, address }: Expected): boolean {
-    const { password } = settings;
-    return password === undefined || isSamePassword(this.#keys.get(address ?? ""), password);
+  isSigned(peer: Expected): boolean {
+    const { password } = peer.settings;
+    const key = this.#keys.get(keyName(placeOf(peer), signerOf(peer) ?? ""));
+    return password === undefined || isSamePassword(key?.password, password);
   }
 
   close(): void {
-    for (const listener of this.#listeners.values()) listener.close();
+    for (const { listener } of this.#listeners.values()) listener.close();
     this.#listeners.clear();
     this.#keys.clear();
   }
 
-  #open(family: Family, port: number): void {
+  #open(place: Place, port: number): void {
     const { transport, log, onConnection } = this.#options;
+    const { family, vrf } = place;
+    const key = placeKey(place);
     try {
-      const listener = transport.listen(family, port, {
-        onConnection,
-        onError: (error) => log.warn("BGP connections are not accepted", { family, error: errorText(error) }),
-      });
-      this.#listeners.set(family, listener);
-      this.#troubles.delete(family);
-      this.#forgetKeys(family);
+      const events = {
+        onConnection: (connection: AcceptedConnection) => onConnection(connection, vrf),
+        onError: (error: Error) =>
+          log.warn("BGP connections are not accepted", { family, vrf, error: errorText(error) }),
+      };
+      this.#listeners.set(key, { place, listener: transport.listen(family, port, events, vrf) });
+      this.#troubles.delete(key);
+      this.#forgetKeys(place);
     } catch (error) {
-      const words = `port ${port}, ${family}: ${errorText(error)}`;
-      if (this.#troubles.get(family) === words) return;
-      this.#troubles.set(family, words);
+      const where = vrf === undefined ? family : `${family}, VRF ${vrf}`;
+      const words = `port ${port}, ${where}: ${errorText(error)}`;
+      if (this.#troubles.get(key) === words) return;
+      this.#troubles.set(key, words);
       log.warn("peers cannot connect to this node; it connects to them", { why: words });
     }
   }
 
-  #forgetKeys(family: Family): void {
-    for (const address of this.#keys.keys()) if (familyOf(address) === family) this.#keys.delete(address);
+  #forgetKeys(place: Place): void {
+    for (const [name, key] of this.#keys) if (placeKey(key) === placeKey(place)) this.#keys.delete(name);
   }
 
   /** Gives each listener its peers' keys: the kernel then accepts their connections only if they are signed. */
   #sign(peers: readonly Expected[]): void {
-    const wanted = new Map<string, Password>();
-    for (const { settings, address } of peers) {
-      if (address !== undefined && settings.password !== undefined) wanted.set(address, settings.password);
+    const wanted = new Map<string, Key>();
+    for (const peer of peers) {
+      const whose = signerOf(peer);
+      const { password } = peer.settings;
+      if (whose === undefined || password === undefined) continue;
+      const place = placeOf(peer);
+      wanted.set(keyName(place, whose), { ...place, whose, password });
     }
-    for (const address of new Set([...this.#keys.keys(), ...wanted.keys()])) {
-      const password = wanted.get(address);
-      if (!isSamePassword(this.#keys.get(address), password)) this.#setKey(address, password);
+    for (const [name, key] of new Map([...this.#keys, ...wanted])) {
+      const next = wanted.get(name);
+      if (!isSamePassword(this.#keys.get(name)?.password, next?.password)) this.#setKey(name, key, next);
     }
   }
 
-  #setKey(address: string, password: Password | undefined): void {
-    const family = familyOf(address);
-    const listener = this.#listeners.get(family);
+  /** `next`: undefined takes the key away. */
+  #setKey(name: string, key: Key, next: Key | undefined): void {
+    const { family, whose } = key;
+    const listener = this.#listeners.get(placeKey(key))?.listener;
     if (listener === undefined) return;
+    const [address = "", length] = whose.split("/");
     try {
-      listener.setMd5({ family, address }, password);
-      this.#keyTroubles.delete(address);
-      if (password === undefined) this.#keys.delete(address);
-      else this.#keys.set(address, password);
+      const prefix = length === undefined ? {} : { prefixLength: Number(length) };
+      listener.setMd5({ family, address, ...prefix }, next?.password);
+      this.#keyTroubles.delete(name);
+      if (next === undefined) this.#keys.delete(name);
+      else this.#keys.set(name, next);
     } catch (error) {
       // It stays as it was and is tried again; until then nobody gets in without the right one.
       const text = errorText(error);
-      if (this.#keyTroubles.get(address) === text) return;
-      this.#keyTroubles.set(address, text);
+      if (this.#keyTroubles.get(name) === text) return;
+      this.#keyTroubles.set(name, text);
       this.#options.log.warn("a password could not be set for the peer's connections", {
-        address,
+        address: whose,
         error: text,
       });
     }

@@ -291,6 +291,27 @@ describe("a session that cannot be tried", () => {
   }
 });
 
+test("a default gateway, a range, a VRF: what is known of where routers are, and the families of sessions", () => {
+  const settingsOf = ({ address: _, ...rest }: PeerView) =>
+    plan({ peers: [rest] }).sessions.get("tor")?.settings;
+  const gateway = settingsOf(peer({ gateway: "IPv6" }));
+  assert.deepEqual([gateway?.gateway, gateway?.families, gateway?.address], ["IPv6", ["IPv6"], undefined]);
+  const range = settingsOf(peer({ range: "10.0.0.0/24" }));
+  assert.deepEqual([range?.range, range?.maximumSessions, range?.families], ["10.0.0.0/24", 16, ["IPv4"]]);
+  // What the node has in the main table is no next hop in a VRF.
+  const inVrf = plan({ peers: [peer({ vrf: "red" })] }).sessions.get("tor")?.settings;
+  assert.deepEqual([inVrf?.vrf, inVrf?.nextHops], ["red", {}]);
+});
+
+test("one address in two VRFs is two routers; one default gateway is one", () => {
+  const { address: _, ...rest } = peer();
+  const gateway = { ...rest, gateway: "IPv4" } as const;
+  const both = plan({ peers: [peer({ vrf: "red" }), peer({ name: "b", vrf: "blue" })] });
+  assert.deepEqual([both.sessions.size, both.withheld.length], [2, 0]);
+  const one = plan({ peers: [gateway, { ...gateway, name: "b" }] });
+  assert.match(one.withheld[0]?.message ?? "", /the router of the IPv4 default route is that of BGPPeer b/);
+});
+
 test("BFD over several hops or one, where the BGPPeer says so", () => {
   const far = (more: Partial<PeerView>) =>
     plan({ peers: [peer({ bfdProfile: "fast", ...more })] }).bfd[0]?.multihop;

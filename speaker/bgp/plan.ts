@@ -2,7 +2,7 @@
  * What this node tells which peer: addresses that it advertises, pools' advertisements and peers -> sessions with their
  * prefixes. Pure. Equal inputs give equal outputs, so that the Adj-RIB-Out finds nothing to send.
  */
-import { type Family, familyOf, WIDTH } from "#api/address.ts";
+import { FAMILIES, type Family, familyOf, WIDTH } from "#api/address.ts";
 import { selectsAny } from "#common/kube/selector.ts";
 import type { BfdPeer } from "#speaker/bfd/types.ts";
 import type { Pools } from "#speaker/known/pools.ts";
@@ -44,6 +44,8 @@ export interface BgpPlan {
 const HOLD_TIME_MS = 90_000;
 /** Section 10 suggests 120 s. A router that comes back shall not wait for us so long: Services wait with it. */
 const CONNECT_TIME_MS = 10_000;
+/** Of routers of a range. */
+const SESSIONS = 16;
 
 export function planBgp(input: BgpPlanInput): BgpPlan {
   const sessions = new Map<string, WantedSession>();
@@ -83,19 +85,20 @@ export function planBgp(input: BgpPlanInput): BgpPlan {
  * sees it only where selectors surely meet.
  */
 class Routers {
-  /** Address, link, or both -> the BGPPeer. */
+  /** Where routers are -> the BGPPeer. */
   readonly #taken = new Map<string, string>();
 
-  take({ name, address, link }: PeerView): Withheld | undefined {
-    const place = [address === undefined ? "" : canonicalAddress(address), link ?? ""].join("%");
+  take({ name, address, link, gateway, range, vrf }: PeerView): Withheld | undefined {
+    const one = gateway ?? range ?? (address === undefined ? "" : canonicalAddress(address));
+    const place = [one, link ?? "", vrf ?? ""].join("%");
     const other = this.#taken.get(place);
     if (other === undefined) this.#taken.set(place, name);
     else {
-      const where = address ?? `on link ${link ?? ""}`;
+      const where = address ?? (gateway === undefined ? range : `of the ${gateway} default route`);
       return {
         peer: name,
         reason: "RouterTaken",
-        message: `the router ${where} is that of BGPPeer ${other} on this node: nodeSelectors of the two must not meet`,
+        message: `the router ${where ?? `on link ${link ?? ""}`} is that of BGPPeer ${other} on this node: nodeSelectors of the two must not meet`,
       };
     }
   }
@@ -144,9 +147,18 @@ function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
     ttl: ttlOf(peer),
     gracefulRestart: peer.gracefulRestart,
     families: familiesOf(peer),
-    nextHops: { ...(IPv4 === undefined ? {} : { IPv4 }), ...(IPv6 === undefined ? {} : { IPv6 }) },
+    // The node's InternalIPs are in the main routing table, where a router of a VRF does not find them.
+    nextHops:
+      peer.vrf === undefined
+        ? { ...(IPv4 === undefined ? {} : { IPv4 }), ...(IPv6 === undefined ? {} : { IPv6 }) }
+        : {},
     ...(peer.address === undefined ? {} : { address: canonicalAddress(peer.address) }),
     ...(peer.link === undefined ? {} : { link: peer.link }),
+    ...(peer.gateway === undefined ? {} : { gateway: peer.gateway }),
+    ...(peer.range === undefined
+      ? {}
+      : { range: peer.range, maximumSessions: peer.maximumSessions ?? SESSIONS }),
+    ...(peer.vrf === undefined ? {} : { vrf: peer.vrf }),
     ...(peer.restartTimeMs === undefined ? {} : { restartTimeMs: peer.restartTimeMs }),
     ...(peer.maximumPrefixes === undefined ? {} : { maximumPrefixes: peer.maximumPrefixes }),
     ...(peer.role === undefined ? {} : { role: peer.role }),
@@ -164,8 +176,10 @@ function ttlOf(peer: PeerView): PeerSettings["ttl"] {
 }
 
 function familiesOf(peer: PeerView): readonly Family[] {
-  if (peer.isDualStack || peer.address === undefined) return ["IPv4", "IPv6"];
-  return [familyOf(canonicalAddress(peer.address))];
+  if (peer.isDualStack) return FAMILIES;
+  if (peer.address !== undefined) return [familyOf(canonicalAddress(peer.address))];
+  if (peer.range !== undefined) return [familyOf(peer.range)];
+  return peer.gateway === undefined ? FAMILIES : [peer.gateway];
 }
 
 /** iBGP and GTSM over several hops leave open whether a router lies between; BFD's two kinds do not meet. */

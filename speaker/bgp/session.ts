@@ -97,6 +97,11 @@ export class Session {
     return this.#primary.machine.state;
   }
 
+  /** Somebody is at the other end, whoever that is. */
+  get isConnected(): boolean {
+    return this.#primary.connection !== undefined || this.#pair.rival !== undefined;
+  }
+
   /** Bytes that wait for a peer that does not read. */
   get waiting(): number {
     return this.#primary.connection?.waiting ?? 0;
@@ -227,7 +232,9 @@ export class Session {
     return this.#tally.report({
       peer: this.#settings.name,
       address: this.address ?? "",
-      state: this.state,
+      // Who is never called is waited for.
+      state: this.#isPassive && this.state === "Connect" ? "Active" : this.state,
+      ...(this.#settings.gateway !== undefined && { link: this.#settings.link }),
       negotiated: this.#primary.negotiated,
       prefixesAdvertised: this.#routes.advertised,
       prefixesReceived: this.#routes.received,
@@ -260,10 +267,20 @@ export class Session {
     });
   }
 
+  get #isPassive(): boolean {
+    return this.#settings.range !== undefined;
+  }
+
   #connect(): void {
+    if (this.#isPassive) return;
     const { address } = this;
     if (address === undefined) {
-      this.#tally.fail(`no router has told its address on link ${this.#settings.link ?? ""} yet`);
+      const { gateway, link = "" } = this.#settings;
+      this.#tally.fail(
+        gateway === undefined
+          ? `no router has told its address on link ${link} yet`
+          : `this node has no default route of ${gateway}`,
+      );
       queueMicrotask(() => this.#primary.step({ type: "TcpConnectionFails" }));
       return;
     }

@@ -18,7 +18,8 @@ import type { PeerSettings } from "./types.ts";
 
 export interface Transport {
   connect(settings: PeerSettings, address: string, signal: AbortSignal): Promise<Socket>;
-  listen(family: Family, port: number, events: ListenEvents): TcpListener;
+  /** `vrf`: only what comes in by links of this VRF device. */
+  listen(family: Family, port: number, events: ListenEvents, vrf?: string): TcpListener;
   /** Changes the password of a live connection; throws where the kernel cannot. */
   changePassword(socket: Socket, address: string, link: string | undefined, password: Password): void;
   /** Gives an accepted connection the hop limits of its peer; throws where the kernel cannot. */
@@ -43,7 +44,9 @@ const FAR = 255;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export const tcpTransport: Transport = {
-  connect({ port, ttl, link, sourceAddress, password }, address, signal) {
+  connect({ port, ttl, link, vrf, sourceAddress, password }, address, signal) {
+    // A link of a VRF is in it.
+    const device = link ?? vrf;
     return connectTcp({
       family: familyOf(address),
       address,
@@ -52,14 +55,19 @@ export const tcpTransport: Transport = {
       trafficClass: CLASS_CS6,
       signal,
       ...hops(ttl),
-      ...(link !== undefined && { link }),
+      ...(device !== undefined && { link: device }),
       ...(sourceAddress !== undefined && { sourceAddress }),
       ...(password !== undefined && { md5: password }),
     });
   },
   // The kernel answers with 255 hops to live, which direct, distant and GTSM peers all accept. Who has connected is known
   // only afterwards; then limitHops sets what is right for that peer.
-  listen: (family, port, events) => listenTcp({ family, port, ttl: FAR, trafficClass: CLASS_CS6, ...events }),
+  listen: (family, port, events, vrf) =>
+    listenTcp({
+      ...{ family, port, ttl: FAR, trafficClass: CLASS_CS6 },
+      ...events,
+      ...(vrf !== undefined && { link: vrf }),
+    }),
   changePassword(socket, address, link, password) {
     setMd5(socket, { family: familyOf(address), address, ...(link !== undefined && { link }) }, password);
   },

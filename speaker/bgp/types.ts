@@ -18,6 +18,14 @@ export interface PeerSettings {
   readonly address?: string;
   /** Link of an unnumbered session, or of a link-local address. */
   readonly link?: string;
+  /** The peer is this node's default gateway of that family; its address is known when the kernel has one. */
+  readonly gateway?: Family;
+  /** `address/length`: routers with an address of it connect to this node, and are never called. */
+  readonly range?: string;
+  /** Of a range: how many routers may have a session at once. */
+  readonly maximumSessions?: number;
+  /** Name of the VRF device that all connections go through. */
+  readonly vrf?: string;
   readonly port: number;
   readonly localAsn: number;
   readonly peerAsn: number | "internal" | "external";
@@ -68,6 +76,8 @@ export type SessionState = "Idle" | "Connect" | "Active" | "OpenSent" | "OpenCon
 export interface SessionReport {
   readonly peer: string;
   readonly address: string;
+  /** Of a default gateway with a link-local address. */
+  readonly link?: string;
   readonly state: SessionState;
   /** RFC 3339. */
   readonly establishedAt?: string;

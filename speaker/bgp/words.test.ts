@@ -105,6 +105,7 @@ test("every quotation is of the code", () => {
     /^connect: /,
     /^bind: /,
     /^no router/,
+    /^this node has no default route/,
     /^cease \(bfdDown\)/,
     /^the connection/,
     /connected anew/,

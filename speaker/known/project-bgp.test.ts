@@ -42,6 +42,13 @@ const PEERS: readonly [what: string, spec: Partial<BGPPeer["spec"]>, changes: ob
     { isMultihop: true, sourceAddress: "10.0.0.1" },
   ],
   ["an empty profile is none", { bfdProfile: "" }, {}],
+  ["a VRF", { vrf: "red" }, { vrf: "red" }],
+  [
+    "a range, in one spelling",
+    { listenRange: "FD00:0::/64", maximumSessions: 4 },
+    { range: "fd00::/64", maximumSessions: 4 },
+  ],
+  ["the default gateway", { defaultGateway: "IPv6" }, { gateway: "IPv6" }],
 ];
 for (const [what, spec, changes] of PEERS) {
   test(`BGPPeer: ${what}`, () => assert.deepEqual(projectPeer(peer(spec)), { ...DEFAULTS, ...changes }));

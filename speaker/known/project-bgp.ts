@@ -1,4 +1,5 @@
 /** BGPPeers, BFDProfiles, advertisements and password Secrets as the API server sends them -> what plans use. Pure. */
+import { AddressError, formatPrefix, parsePrefix } from "#api/address.ts";
 import { type LargeCommunity, parseCommunity } from "#api/community.ts";
 import { parseDuration } from "#api/duration.ts";
 import { DEFAULT_BFD_INTERVAL_MS } from "#api/names.ts";
@@ -29,6 +30,8 @@ const no = optional(flag, false);
 const MAX_PREPEND = 16;
 /** The most prefixes that a speaker can be asked to count one by one. */
 const MAX_PREFIXES = 100_000;
+/** The most routers that may connect by one BGPPeer. */
+const MAX_SESSIONS = 64;
 /** This is longer than any interval of the schema and shorter than any timer's limit. */
 const interval = integer(1, 3_600_000);
 
@@ -77,6 +80,10 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
     ...present({
       address: read(optional(address()), "peerAddress"),
       link: read(optional(text), "interface"),
+      gateway: read(optional(word("IPv4", "IPv6")), "defaultGateway"),
+      range: read(optional(prefix), "listenRange"),
+      maximumSessions: read(optional(integer(1, MAX_SESSIONS)), "maximumSessions"),
+      vrf: read(optional(text), "vrf"),
       routerId: read(optional(address("IPv4")), "routerID"),
       holdTimeMs: read(duration, "holdTime"),
       keepaliveTimeMs: read(duration, "keepaliveTime"),
@@ -109,6 +116,16 @@ export function projectProfile({ metadata, spec }: BFDProfile): ProfileView {
     ...present({ minimumTtl: read(optional(integer(1, 254)), "minimumTtl") }),
   };
 }
+
+/** In one spelling, without host bits. */
+const prefix: Reader<string> = (value, field) => {
+  try {
+    return formatPrefix(parsePrefix(text(value, field)));
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    throw new UnusableError(field, value, "a prefix such as 10.0.0.0/24");
+  }
+};
 
 /** A password is never part of an error's words. */
 export const secretText: Reader<string> = (value, field) => {

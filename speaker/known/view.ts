@@ -153,6 +153,14 @@ export interface PeerView {
   readonly address?: string;
   /** Link of an unnumbered session. */
   readonly link?: string;
+  /** The router is the node's default gateway of that family. */
+  readonly gateway?: Family;
+  /** `address/length`: routers of it connect to the node. */
+  readonly range?: string;
+  /** Of a range. */
+  readonly maximumSessions?: number;
+  /** Name of the VRF device that the session is in. */
+  readonly vrf?: string;
   readonly port: number;
   readonly localAsn: number;
   readonly peerAsn: number | "internal" | "external";

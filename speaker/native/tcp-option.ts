@@ -21,6 +21,8 @@ export interface Md5Peer {
   readonly address: string;
   /** Scope of a link-local address. */
   readonly link?: string;
+  /** The key is for all addresses that have so many bits in common with this one (Linux 4.13 and later). */
+  readonly prefixLength?: number;
 }
 
 export const IPPROTO = { ip: 0, tcp: 6, ipv6: 41 } as const;
@@ -38,12 +40,17 @@ export const OPTION = {
   ipv6Only: 26,
   noDelay: 1,
   md5Signature: 14,
+  md5SignatureOfPrefix: 32,
   tcpInfo: 11,
 } as const;
 /** struct tcp_info up to tcpi_bytes_acked (u64; Linux 4.1 and later), in the machine's byte order. */
 const INFO = { bytes: 128, acknowledged: 120 } as const;
 /** struct tcp_md5sig: sockaddr_storage, u8 flags, u8 prefix length, u16 key length, int interface, key. */
-const MD5 = { bytes: 216, keyLength: 130, key: 136, longest: 80 } as const;
+const MD5 = {
+  ...{ bytes: 216, flags: 128, prefixLength: 129, keyLength: 130, key: 136 },
+  longest: 80,
+  flagPrefix: 1,
+} as const;
 
 /** DSCP CS6, network control (RFC 4594 section 3.1): what keeps routes alive goes before what they carry. */
 export const CLASS_CS6 = 0xc0;
@@ -72,8 +79,14 @@ export function signWith(set: SetOption, peer: Md5Peer, password: Password | und
   sockaddr(peer).copy(value);
   short(key.length).copy(value, MD5.keyLength);
   key.copy(value, MD5.key);
+  const { prefixLength } = peer;
+  if (prefixLength !== undefined) {
+    value.writeUInt8(MD5.flagPrefix, MD5.flags);
+    value.writeUInt8(prefixLength, MD5.prefixLength);
+  }
+  const option = prefixLength === undefined ? OPTION.md5Signature : OPTION.md5SignatureOfPrefix;
   try {
-    set(IPPROTO.tcp, OPTION.md5Signature, value);
+    set(IPPROTO.tcp, option, value);
   } catch (error) {
     // No key is what was asked for.
     if (password === undefined && error instanceof SocketError && error.code === "ENOENT") return;

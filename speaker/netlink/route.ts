@@ -1,4 +1,5 @@
 /** Routes (rtnetlink(7), struct rtmsg): the local ones of our own table, and the way that the kernel would go. */
+import type { Family } from "#api/address.ts";
 import { attributes } from "./attribute.ts";
 import {
   address,
@@ -7,10 +8,13 @@ import {
   DecodeError,
   formatAddress,
   parseAddress,
+  raw,
+  readU16,
+  readU32,
   u32,
   writeU32,
 } from "./bytes.ts";
-import { AF_INET, AF_INET6, domainOfAddress } from "./domain.ts";
+import { AF_INET, AF_INET6, domainOf, domainOfAddress } from "./domain.ts";
 import { isErrno } from "./error.ts";
 import { FLAG } from "./header.ts";
 import type { NetlinkSocket, Request, Unanswered } from "./socket.ts";
@@ -24,6 +28,8 @@ export const TYPE_LOCAL = 2;
 const SCOPE_HOST = 254;
 const SCOPE_NOWHERE = 255;
 const RTM_F_LOOKUP_TABLE = 0x1000;
+/** Answer with the entry of the table, and not with what becomes of it for one address. */
+const RTM_F_FIB_MATCH = 0x2000;
 
 /** Marks our routes and rules (rt_protos: 192 and above are free for administrators). */
 export const ROUTE_PROTOCOL = 207;
@@ -38,6 +44,10 @@ const fields = attributes({
   table: [15, u32],
   mark: [16, u32],
 });
+
+/** Only for reading. */
+const ways = attributes({ link: [4, u32], gateway: [5, address], hops: [9, raw] });
+const NEXT_HOP = 8;
 
 export interface Route {
   /** Text; undefined for a default route. */
@@ -177,6 +187,54 @@ export function routeTo(socket: NetlinkSocket, destination: string): Route {
   ]);
   const answer = socket.get({ type: RTM_GETROUTE, payload, attempt: `find the route to ${destination}` });
   return routeCodec.decode(answer.payload);
+}
+
+/** Two addresses that nobody has, so that only a default route leads there: of class E, and outside of 2000::/3. */
+const AFAR: Readonly<Record<Family, string>> = { IPv4: "240.0.0.1", IPv6: "4000::1" };
+
+export interface Gateway {
+  readonly address: string;
+  /** Number of the link. */
+  readonly link: number;
+}
+
+/**
+ * Where the kernel sends what it knows no other way for: of several default routes that of the lowest metric, of several
+ * next hops the first by address. undefined: there is none, or it has no address of the family.
+ */
+export function defaultGateway(socket: Pick<NetlinkSocket, "gets">, family: Family): Gateway | undefined {
+  const domain = domainOf(family);
+  const head = header(domain, { length: bitsOf(domain), protocol: 0, scope: 0, type: 0 });
+  writeU32(head, RTM_F_FIB_MATCH, 8);
+  const payload = Buffer.concat([head, fields.encode({ destination: AFAR[family] })]);
+  const [answer] = socket.gets([
+    { type: RTM_GETROUTE, payload, attempt: `find the default route of ${family}` },
+  ]);
+  return answer !== undefined && "payload" in answer ? decodeGateway(answer.payload) : undefined;
+}
+
+/** Of a default route; undefined for every other. Throws DecodeError. */
+export function decodeGateway(payload: Buffer): Gateway | undefined {
+  if (payload.length < HEADER) throw new DecodeError(`a route of ${payload.length} bytes`);
+  if (payload.readUInt8(1) !== 0) return undefined;
+  const { gateway, link, hops } = ways.decode(payload.subarray(align(HEADER)));
+  if (gateway !== undefined && link !== undefined) return { address: gateway, link };
+  const [first] = nextHops(hops ?? Buffer.alloc(0)).sort((a, b) => (a.address < b.address ? -1 : 1));
+  return first;
+}
+
+/** struct rtnexthop: u16 length, u8 flags, u8 weight, int link, attributes. */
+function nextHops(bytes: Buffer): Gateway[] {
+  const found: Gateway[] = [];
+  for (let at = 0; at + NEXT_HOP <= bytes.length; ) {
+    const length = readU16(bytes, at);
+    if (length < NEXT_HOP || at + length > bytes.length)
+      throw new DecodeError(`a next hop of ${length} bytes`);
+    const { gateway } = ways.decode(bytes.subarray(at + NEXT_HOP, at + length));
+    if (gateway !== undefined) found.push({ address: gateway, link: readU32(bytes, at + 4) });
+    at += align(length);
+  }
+  return found;
 }
 
 /** One spelling for an address. */

@@ -3,6 +3,7 @@ import { FAMILIES, familyOf } from "#api/address.ts";
 import type { Clock } from "#common/clock.ts";
 import type { Loop } from "#common/loop.ts";
 import type { Metrics } from "#common/metrics.ts";
+import type { SessionReport } from "../bgp/types.ts";
 import type { GossipThread } from "../gossip/gossip.ts";
 import type { Sources } from "../known/sources.ts";
 import type { Announcer } from "../layer2/announcer.ts";
@@ -93,17 +94,59 @@ function observeGossip(metrics: Metrics, { view, counts }: Pick<GossipThread, "v
 
 function observeRouting(metrics: Metrics, { sessions, bfd }: RoutingReport): void {
   metrics.clearLabelled("peer");
-  for (const session of sessions) {
-    const peer = { peer: session.peer };
-    metrics.set("genkan_bgp_session_up", peer, session.state === "Established" ? 1 : 0);
-    metrics.set("genkan_bgp_established_timestamp_seconds", peer, secondsOf(session.establishedAt));
-    metrics.set("genkan_bgp_prefixes", { ...peer, direction: "advertised" }, session.prefixesAdvertised);
-    metrics.set("genkan_bgp_prefixes", { ...peer, direction: "received" }, session.prefixesReceived);
-    metrics.total("genkan_bgp_messages_total", { ...peer, direction: "in" }, session.messagesIn);
-    metrics.total("genkan_bgp_messages_total", { ...peer, direction: "out" }, session.messagesOut);
-    metrics.total("genkan_bgp_updates_sent_total", peer, session.updatesOut);
-    metrics.total("genkan_bgp_losses_total", peer, session.losses);
-    metrics.set("genkan_bgp_last_error_timestamp_seconds", peer, secondsOf(session.lastErrorAt));
+  // Of a range of routers there are several with one BGPPeer: an address is no label.
+  for (const [name, own] of Map.groupBy(sessions, ({ peer }) => peer)) {
+    const peer = { peer: name };
+    const sum = (of: (session: SessionReport) => number): number =>
+      own.reduce((total, session) => total + of(session), 0);
+    const latest = (of: (session: SessionReport) => string | undefined): number =>
+      Math.max(...own.map((session) => secondsOf(of(session))));
+    const directed = (direction: string) => ({ ...peer, direction });
+    metrics.set(
+      "genkan_bgp_session_up",
+      peer,
+      sum(({ state }) => (state === "Established" ? 1 : 0)),
+    );
+    metrics.set(
+      "genkan_bgp_established_timestamp_seconds",
+      peer,
+      latest(({ establishedAt }) => establishedAt),
+    );
+    metrics.set(
+      "genkan_bgp_prefixes",
+      directed("advertised"),
+      sum((one) => one.prefixesAdvertised),
+    );
+    metrics.set(
+      "genkan_bgp_prefixes",
+      directed("received"),
+      sum((one) => one.prefixesReceived),
+    );
+    metrics.total(
+      "genkan_bgp_messages_total",
+      directed("in"),
+      sum((one) => one.messagesIn),
+    );
+    metrics.total(
+      "genkan_bgp_messages_total",
+      directed("out"),
+      sum((one) => one.messagesOut),
+    );
+    metrics.total(
+      "genkan_bgp_updates_sent_total",
+      peer,
+      sum((one) => one.updatesOut),
+    );
+    metrics.total(
+      "genkan_bgp_losses_total",
+      peer,
+      sum((one) => one.losses),
+    );
+    metrics.set(
+      "genkan_bgp_last_error_timestamp_seconds",
+      peer,
+      latest(({ lastErrorAt }) => lastErrorAt),
+    );
   }
   for (const { key, state, losses } of bfd) {
     metrics.set("genkan_bfd_session_up", { peer: key }, state === "Up" ? 1 : 0);

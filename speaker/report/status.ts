@@ -130,7 +130,7 @@ function routingOf({ advertised, routing }: StatusInput): Partial<Status> {
   const bgpSessions = [...sessions.map(sessionOf), ...withheld.map(withheldOf)];
   return {
     advertisedCount: advertised,
-    bgpSessions: bgpSessions.sort((a, b) => (a.peer < b.peer ? -1 : 1)).slice(0, MAX_SESSIONS),
+    bgpSessions: bgpSessions.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1)).slice(0, MAX_SESSIONS),
     bfdSessions: bfd.slice(0, MAX_SESSIONS).map(({ key, address, state, diagnostic, since, ...report }) => ({
       ...(report.problem !== undefined && { problem: report.problem.slice(0, MAX_WORDS) }),
       peer: key,
@@ -154,12 +154,15 @@ function routingOf({ advertised, routing }: StatusInput): Partial<Status> {
 
 type BgpSession = NonNullable<Status["bgpSessions"]>[number];
 
+/** Of a range of routers there are several of one peer. */
+const orderOf = ({ peer, address = "" }: BgpSession): string => `${peer} ${address}`;
+
 function sessionOf(report: SessionReport): BgpSession {
   const { peer, address, state, establishedAt, remoteAsn, holdTimeMs, lastError, lastErrorAt, warning } =
     report;
   return {
     peer,
-    address,
+    ...(address !== "" && { address }),
     state,
     advertised: report.prefixesAdvertised,
     received: report.prefixesReceived,

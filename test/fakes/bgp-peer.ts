@@ -38,7 +38,7 @@ export const SETTINGS: PeerSettings = {
   ttl: { kind: "direct" },
   gracefulRestart: false,
   families: ["IPv4"],
-  nextHops: { IPv4: "127.0.0.1" },
+  nextHops: { IPv4: "10.0.0.9" },
 };
 
 /** What the kernel adds for BGP is tested where it is made; `acknowledged` is what it took, as far as Node knows. */

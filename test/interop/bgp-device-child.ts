@@ -3,7 +3,8 @@ import { createInterface } from "node:readline";
 import { systemClock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
-import { createBgp } from "#speaker/bgp/bgp.ts";
+import { type Bgp, createBgp } from "#speaker/bgp/bgp.ts";
+import { openGateways } from "#speaker/bgp/gateways.ts";
 import { openOnLink } from "#speaker/bgp/unnumbered.ts";
 import { Password } from "#speaker/known/password.ts";
 import type { Answer, Order, Wanted } from "./bgp-device.ts";
@@ -24,7 +25,13 @@ const onLink = openOnLink({
   clock: systemClock,
   onError: (link, error) => log.warn(link, { error: errorText(error) }),
 });
-const bgp = createBgp({ clock: systemClock, log, addressOn: onLink.addressOn });
+const gateways = openGateways({
+  clock: systemClock,
+  onChange: () => bgp.relocate(),
+  onError: (error) => log.warn("default routes", { error: errorText(error) }),
+});
+const { addressOn } = onLink;
+const bgp: Bgp = createBgp({ clock: systemClock, log, addressOn, gatewayOf: gateways.gatewayOf });
 let wanted: Wanted = new Map();
 
 /** Routes that no list on standard input had to be read for. */

@@ -1,9 +1,20 @@
 /** The rules of BGPPeers, one function each; every one looks at one thing and names field, value, other object. */
-import { type Address, familyOf, formatAddress, parseAddress } from "#api/address.ts";
+import { parseAddress } from "#api/address.ts";
 import { parseDuration } from "#api/duration.ts";
-import { canonical } from "#api/v1beta1/admission/canonical.ts";
 import { groupedBy } from "#api/v1beta1/admission/growing.ts";
-import { selectorKey, selectorsOnce, selectorsValid } from "#api/v1beta1/admission/selectors.ts";
+import {
+  addressesAreHosts,
+  bfdWhereItIsSpoken,
+  nameOf,
+  onePeerPerRouter,
+  oneWayToPeer,
+  onlyWithListenRange,
+  otherThan,
+  rangeIsOfHosts,
+  sourceIsOfPeersFamily,
+  vrfIsNotOfGateway,
+} from "#api/v1beta1/admission/peer-place.ts";
+import { selectorsOnce, selectorsValid } from "#api/v1beta1/admission/selectors.ts";
 import type { AdmissionView } from "#api/v1beta1/admission/view.ts";
 import { type Fault, fault } from "#api/v1beta1/fault.ts";
 import type { BFDProfile, BGPPeer } from "#api/v1beta1/generated/types.ts";
@@ -33,63 +44,6 @@ function oneAsnOfPeer({ spec }: BGPPeer): Fault[] {
           `"${spec.dynamicASN}" beside spec.peerASN ${spec.peerASN}: exactly one of them must be set`,
         ),
       ];
-}
-
-/** fe80::/10: the same one may be on each link. */
-const isLinkLocal = (address: Address | undefined): boolean =>
-  address?.family === "IPv6" && address.value >> 118n === 0x3fan;
-
-function oneWayToPeer({ spec }: BGPPeer): Fault[] {
-  const needsLink = isLinkLocal(addressOf(spec.peerAddress));
-  if (needsLink && spec.interface === undefined) {
-    return [
-      fault("spec.peerAddress", `${spec.peerAddress} is a link-local address, which needs spec.interface`),
-    ];
-  }
-  if (needsLink || (spec.peerAddress === undefined) !== (spec.interface === undefined)) return [];
-  return spec.peerAddress === undefined
-    ? [fault("spec.peerAddress", "neither it nor spec.interface is set: exactly one of them must be")]
-    : [
-        fault(
-          "spec.interface",
-          `"${spec.interface}" beside spec.peerAddress ${spec.peerAddress}: exactly one of them must be set`,
-        ),
-      ];
-}
-
-const addressOf = (text: string | undefined): Address | undefined =>
-  text === undefined ? undefined : parseAddress(text);
-
-/** Of one host: not 0.0.0.0, not ::, not multicast. */
-function isHost({ family, value }: Address): boolean {
-  if (value === 0n) return false;
-  return family === "IPv4" ? value >> 28n !== 0xen && value !== 0xffffffffn : value >> 120n !== 0xffn;
-}
-
-function hostOf(text: string): Address | undefined {
-  // The rule in the CRD does not take the dotted spelling of IPv6.
-  const address = familyOf(text) === "IPv6" && text.includes(".") ? undefined : parseAddress(text);
-  return address !== undefined && isHost(address) ? address : undefined;
-}
-
-export function addressesAreHosts({ spec }: BGPPeer): Fault[] {
-  return (["peerAddress", "sourceAddress"] as const).flatMap((name) => {
-    const text = spec[name];
-    if (text === undefined || hostOf(text) !== undefined) return [];
-    return [fault(`spec.${name}`, `"${text}" is not the IP address of a host`)];
-  });
-}
-
-function sourceIsOfPeersFamily({ spec }: BGPPeer): Fault[] {
-  const peer = addressOf(spec.peerAddress);
-  const source = addressOf(spec.sourceAddress);
-  if (peer === undefined || source === undefined || peer.family === source.family) return [];
-  return [
-    fault(
-      "spec.sourceAddress",
-      `${spec.sourceAddress} is ${source.family}, spec.peerAddress ${spec.peerAddress} is ${peer.family}`,
-    ),
-  ];
 }
 
 /** RFC 6286 section 2.1: any number but 0; written as an IPv4 address. */
@@ -186,12 +140,6 @@ function hopLimitWithoutMultihop({ spec }: BGPPeer): Fault[] {
   ];
 }
 
-const nameOf = (peer: BGPPeer): string => `BGPPeer "${peer.metadata.name}"`;
-
-/** The first of `peers` that is another one than `peer`. */
-const otherThan = (peer: BGPPeer, peers: readonly BGPPeer[] = []): BGPPeer | undefined =>
-  peers.find(({ metadata }) => metadata.name !== peer.metadata.name);
-
 /** The first peer, other than `peer`, of the groups with another key. */
 function otherOf(
   peer: BGPPeer,
@@ -203,50 +151,6 @@ function otherOf(
     if (other !== undefined) return other;
   }
   return undefined;
-}
-
-/** One spelling for each address. */
-function endpointOf({ spec }: BGPPeer): string | undefined {
-  const address = addressOf(spec.peerAddress);
-  return address === undefined ? undefined : formatAddress(address);
-}
-
-/** Where the router is: an address, a link, or an address on a link. */
-function routerOf(peer: BGPPeer): string | undefined {
-  const endpoint = endpointOf(peer);
-  const link = peer.spec.interface;
-  return endpoint === undefined && link === undefined ? undefined : canonical([endpoint ?? "", link ?? ""]);
-}
-
-const ANYWHERE = canonical([]);
-const nodesOf = ({ spec }: BGPPeer): string => canonical((spec.nodeSelectors ?? []).map(selectorKey).sort());
-const onNodes = (peer: BGPPeer, nodes: string): string | undefined => {
-  const router = routerOf(peer);
-  return router === undefined ? undefined : canonical([router, nodes]);
-};
-
-const byRouter = groupedBy(routerOf);
-const byRouterAndNodes = groupedBy<BGPPeer>((peer) => onNodes(peer, nodesOf(peer)));
-
-/**
- * One node holds one session with a router. The same address, or link, on other nodes may be another router's: selectors
- * that are equal, and none at all, surely meet; of others each node finds out (speaker/bgp/plan.ts).
- */
-function onePeerPerRouter(peer: BGPPeer, view: AdmissionView): Fault[] {
-  const router = routerOf(peer);
-  if (router === undefined) return [];
-  const nodes = nodesOf(peer);
-  const among = (where: string) =>
-    otherThan(peer, byRouterAndNodes(view.peers).get(onNodes(peer, where) ?? ""));
-  const other =
-    nodes === ANYWHERE
-      ? otherThan(peer, byRouter(view.peers).get(router))
-      : (among(nodes) ?? among(ANYWHERE));
-  if (other === undefined) return [];
-  const { peerAddress, interface: link } = peer.spec;
-  return peerAddress === undefined
-    ? [fault("spec.interface", `"${link}" is the interface of ${nameOf(other)} on the same nodes`)]
-    : [fault("spec.peerAddress", `${peerAddress} is the address of ${nameOf(other)} on the same nodes`)];
 }
 
 /** Octets of a TCP MD5 key (TCP_MD5SIG_MAXKEYLEN of tcp(7)). */
@@ -299,6 +203,10 @@ export const BGPPEER_RULES: readonly Rule[] = [
   oneAsnOfPeer,
   oneWayToPeer,
   addressesAreHosts,
+  rangeIsOfHosts,
+  onlyWithListenRange,
+  bfdWhereItIsSpoken,
+  vrfIsNotOfGateway,
   sourceIsOfPeersFamily,
   routerIdIsOne,
   holdTimeInRange,
@@ -320,7 +228,7 @@ const profilesByName = groupedBy<BFDProfile>(({ metadata }) => metadata.name);
 
 /** Settings that are admitted although part of them has no effect. */
 export function peerWarnings(peer: BGPPeer, view: AdmissionView): string[] {
-  const { holdTime, bfdProfile = "", interface: link, ebgpMultiHop } = peer.spec;
+  const { holdTime, bfdProfile = "", interface: link, defaultGateway, listenRange, ebgpMultiHop } = peer.spec;
   const hold = setDuration(holdTime);
   const warnings: string[] = [];
   if (hold !== undefined && hold % 1_000 !== 0) {
@@ -335,6 +243,12 @@ export function peerWarnings(peer: BGPPeer, view: AdmissionView): string[] {
   }
   if (link !== undefined && ebgpMultiHop === true) {
     warnings.push("spec.ebgpMultiHop: has no effect with spec.interface: the peer is one hop away");
+  }
+  if (defaultGateway !== undefined && ebgpMultiHop === true) {
+    warnings.push("spec.ebgpMultiHop: has no effect with spec.defaultGateway: the peer is one hop away");
+  }
+  if (listenRange !== undefined && peer.spec.connectTime !== undefined) {
+    warnings.push("spec.connectTime: has no effect with spec.listenRange: its routers connect to the nodes");
   }
   return warnings;
 }

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { addressesParse } from "#api/v1beta1/admission/addresspool.ts";
 import { communitiesAreOnes } from "#api/v1beta1/admission/advertisements.ts";
-import { addressesAreHosts, routerIdIsOne } from "#api/v1beta1/admission/bgppeer.ts";
+import { routerIdIsOne } from "#api/v1beta1/admission/bgppeer.ts";
+import { addressesAreHosts } from "#api/v1beta1/admission/peer-place.ts";
 import type { AddressPool, BGPPeer } from "#api/v1beta1/generated/types.ts";
 
 /** The regular expressions of a CRD, by what is said where they do not match. */

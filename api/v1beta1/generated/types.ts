@@ -467,13 +467,29 @@ export interface BGPPeerSpec {
    */
   localASN?: number;
   /**
-   * IPv4 or IPv6 address of the router. Either this or interface must be set, and both for a link-local address (fe80::/10), which is one of a link.
+   * IPv4 or IPv6 address of the router. A link-local one (fe80::/10) needs interface, too, for it is one of a link. Exactly one of this, interface, defaultGateway and listenRange must be set otherwise.
    */
   peerAddress?: string;
   /**
    * Name of the nodes' link on which the router tells its link-local address by router advertisements (an unnumbered session), or on which it has the link-local address peerAddress.
    */
   interface?: string;
+  /**
+   * The router is each node's own default gateway of this family, as the node's kernel has it. Sessions follow when the route changes; while there is none they stay with the last one.
+   */
+  defaultGateway?: "IPv4" | "IPv6";
+  /**
+   * Prefix of routers that connect to the nodes, such as 10.0.0.0/24. The nodes connect to none of them, and hold a session with each one that has connected.
+   */
+  listenRange?: string;
+  /**
+   * How many routers of listenRange may have a session with one node at the same time; more are refused. Unset, 16.
+   */
+  maximumSessions?: number;
+  /**
+   * Name of the nodes' VRF device that the session goes through; interface is a link of it then. The router gets next hops of the session's own link alone.
+   */
+  vrf?: string;
   /**
    * TCP port of the router that the speakers connect to. The default is 179.
    */

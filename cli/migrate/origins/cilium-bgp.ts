@@ -81,13 +81,23 @@ function clusterPeers(cluster: Found, configs: ReadonlyMap<string, Found>, notes
         spec: {
           myASN: instance.localASN,
           peerASN: peer.peerASN,
-          peerAddress: peer.peerAddress,
+          ...placeOf(peer),
           ...selectorsOf(cluster.object.spec),
           ...(config === undefined ? {} : configured(config, notes)),
         },
       });
     }),
   );
+}
+
+const GATEWAYS: Readonly<Record<string, string>> = { ipv4: "IPv4", ipv6: "IPv6" };
+
+/** The router's address, or that it is the default gateway; what is neither is refused by our rules, with their words. */
+function placeOf(peer: Spec): Spec {
+  const family = deep(peer, "autoDiscovery", "defaultGateway", "addressFamily");
+  const gateway = GATEWAYS[inText(family ?? "")];
+  const isFound = deep(peer, "autoDiscovery", "mode") === "DefaultGateway" && gateway !== undefined;
+  return isFound ? { defaultGateway: gateway } : { peerAddress: peer.peerAddress };
 }
 
 /** What a CiliumBGPPeerConfig says. */
