@@ -39,7 +39,6 @@ export const ADMISSION: Faults = {
       "spec.peerASN === (spec.localASN ?? spec.myASN)",
       "spec.peerASN === spec.myASN",
     ],
-    ["multicast is a host", "value >> 28n !== 0xen && ", ""],
     ["a keepalive as long as the hold time", "keepalive < hold) return [];", "keepalive <= hold) return [];"],
     ["a hold time of 2 s", "const SHORTEST_HOLD_MS = 3_000;", "const SHORTEST_HOLD_MS = 2_000;"],
     [
@@ -47,6 +46,9 @@ export const ADMISSION: Faults = {
       'namespace === "" || namespace === view.namespace',
       'namespace === "" || namespace !== view.namespace',
     ],
+  ],
+  "api/v1beta1/admission/peer-place.ts": [
+    ["multicast is a host", "value >> 28n !== 0xen && ", ""],
     [
       "one address in two spellings",
       "address === undefined ? undefined : formatAddress(address)",
