@@ -143,6 +143,7 @@ export const PORT = {
   probe: 7473,
   gossip: 7474,
   sync: 7475,
+  tunnel: 7476,
   bgp: 179,
 } as const;
 

@@ -133,8 +133,8 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
   ],
   [
     "a field that is not supported",
-    view({ loadBalancer: balancer({}, { forwarding: { tunnel: "gre" } }) }),
-    { Valid: /^False Invalid spec\.forwarding\.tunnel/, Degraded: /^True Invalid/ },
+    view({ loadBalancer: balancer({}, { layer2: { failureDetection: {} } }) }),
+    { Valid: /^False Invalid spec\.layer2\.failureDetection/, Degraded: /^True Invalid/ },
   ],
   ["a write refused", view(), { Degraded: /^True ApplyFailed Role x: forbidden/ }, ["Role x: forbidden"]],
   [

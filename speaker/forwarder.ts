@@ -63,10 +63,10 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
 }
 
 function isSame(a: ForwardingInput, b: ForwardingInput): boolean {
-  const around = ({ nodeAddresses, members, routed, settings, sync }: ForwardingInput): unknown => [
-    ...[nodeAddresses, members, routed, settings],
+  const around = (input: ForwardingInput): unknown => [
+    ...[input.nodeAddresses, input.members, input.routed, input.settings, input.tunnel, input.stations],
     // Who of the others lives changes nothing in the kernel.
-    ...[sync?.link, sync?.address],
+    ...[input.sync?.link, input.sync?.address],
   ];
   return a.ports === b.ports && a.vips === b.vips && isDeepStrictEqual(around(a), around(b));
 }

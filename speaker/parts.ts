@@ -21,6 +21,7 @@ import type {
   SliceView,
   SpeakerState,
 } from "./known/view.ts";
+import type { WaysTo } from "./known/ways.ts";
 import type { Announcement, Conflict, LinkIdentity, LinkProblem, Rules } from "./layer2/messages.ts";
 import type { Judgement } from "./membership/liveness.ts";
 import type { Membership, Roster } from "./membership/membership.ts";
@@ -80,6 +81,7 @@ export type Checking = Pick<Health, "takeView" | "set" | "describe">;
 /** This node's links; known/node-links.ts is the real one. */
 export interface Links {
   links(): readonly NodeLink[];
+  readonly waysTo: WaysTo;
 }
 
 /** What to announce: addresses by name of link. */

@@ -11,6 +11,7 @@ import { FormerLinks } from "./known/former-links.ts";
 import { MemberStates } from "./known/members.ts";
 import { publishedLinks } from "./known/node-links.ts";
 import type { ClusterView, LoadBalancerView, SpeakerState } from "./known/view.ts";
+import { nodesOnLink } from "./known/ways.ts";
 import type { Rules } from "./layer2/messages.ts";
 import type { Checking, Claiming, Knowledge, Links, Members, Wanted } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
@@ -24,6 +25,7 @@ import {
 import { rulesFor } from "./plan/rules.ts";
 import { sharing } from "./plan/sharing.ts";
 import { sameItems } from "./plan/sorted-keys.ts";
+import type { Readiness } from "./readiness.ts";
 
 export interface PlanningParts {
   /** Name of this node. */
@@ -69,31 +71,44 @@ export class Planning {
   }
 
   /** What this node publishes about itself for the other nodes. */
-  ownState(isReady: boolean): SpeakerState {
+  ownState({ isReady, offered }: Pick<Readiness, "isReady" | "offered">): SpeakerState {
     const { knowledge, monitor, members } = this.#parts;
     const pools = knowledge.pools.current().list();
     const named = new Set(pools.flatMap(({ interfaces }) => interfaces));
     const links = publishedLinks(monitor.links(), named);
-    return { isReady, links, ...(members.hearsClaims && { hearsClaims: true }) };
+    return {
+      ...{ isReady, links },
+      ...(offered.length > 0 && { tunnels: offered }),
+      ...(members.hearsClaims && { hearsClaims: true }),
+    };
   }
 
   /** Looks at what is known, and plans which node attracts which address. Returns which stations are our nodes. */
   attract(loadBalancer: LoadBalancerView, own: SpeakerState): Rules {
     const { node, knowledge, members, owners, health } = this.#parts;
+    const nodes = new Map(knowledge.nodes.entries());
+    const known = this.#memberStates.members(members.judgement, node, own);
     const view: ClusterView = {
       node,
       loadBalancer,
-      nodes: new Map(knowledge.nodes.entries()),
+      nodes,
       pools: knowledge.pools.current(),
       services: knowledge.services,
       changed: knowledge.changed.take(),
       slicesOf: (service) => knowledge.slicesOf(service),
-      members: this.#memberStates.members(members.judgement, node, own),
+      members: known,
+      ...(loadBalancer.tunnel === "none" && { onLink: this.#onLink(nodes, known) }),
       claims: owners.takeView(),
       health: health.takeView(),
     };
     this.#attraction = this.#planner.attract(view);
     return this.#rulesOf(view);
+  }
+
+  #onLink(nodes: ClusterView["nodes"], { states }: ClusterView["members"]): string[] {
+    const { node, monitor } = this.#parts;
+    const links = new Set(monitor.links().map(({ index }) => index));
+    return nodesOnLink({ node, nodes, states, links }, monitor.waysTo);
   }
 
   /** Link -> addresses that this node has to announce there. */
@@ -124,12 +139,16 @@ export class Planning {
   }
 
   /** Plans what the kernel is to forward. */
-  async forwarding({ connectionSync }: LoadBalancerView): Promise<ForwardingInput> {
+  async forwarding({ connectionSync, tunnel }: LoadBalancerView): Promise<ForwardingInput> {
     const { node, knowledge } = this.#parts;
     await this.planPorts();
     const nodeAddresses = knowledge.nodes.get(node)?.addresses ?? {};
-    const { ports, members, routed } = this.#ports;
-    const input = { nodeAddresses, ports, vips: this.#attraction.vips, members, routed };
+    const { ports, members, routed, stations } = this.#ports;
+    const input = {
+      ...{ nodeAddresses, ports, vips: this.#attraction.vips, members, routed },
+      ...(tunnel !== undefined && { tunnel }),
+      ...(stations !== undefined && { stations }),
+    };
     return connectionSync ? { ...input, ...sharing(this.#parts) } : input;
   }
 

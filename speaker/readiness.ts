@@ -1,8 +1,11 @@
 /** Whether this node does its work, what keeps it from it, and whether the next node's speaker may be replaced. */
 import type { Applied, Trouble } from "./apply.ts";
-import type { Refusal, SyncTrouble } from "./forwarding/types.ts";
+import type { Encapsulation } from "./forwarding/encapsulation.ts";
+import type { Refusal, SyncTrouble, TunnelTrouble } from "./forwarding/types.ts";
 import type { LinkProblem } from "./layer2/messages.ts";
 import type { Role } from "./plan/role.ts";
+
+const NONE: readonly Encapsulation[] = [];
 
 export class Readiness {
   #isReady = false;
@@ -10,6 +13,8 @@ export class Readiness {
   #refused: readonly Refusal[] = [];
   #lastWrites = 0;
   #syncTrouble: SyncTrouble | undefined | null = null;
+  #tunnelTrouble: TunnelTrouble | undefined | null = null;
+  #offered: readonly Encapsulation[] = NONE;
   #forwardingTrouble: Trouble | undefined;
   #announcingTrouble: Trouble | undefined;
 
@@ -39,6 +44,16 @@ export class Readiness {
   /** Why connections are not shared, as of the last pass that could be made; null: there was none. */
   get syncTrouble(): SyncTrouble | undefined | null {
     return this.#syncTrouble;
+  }
+
+  /** Why no tunnel ends here as asked, as of the last pass that could be made; null: there was none. */
+  get tunnelTrouble(): TunnelTrouble | undefined | null {
+    return this.#tunnelTrouble;
+  }
+
+  /** Tunnels beside ipip that others may send here. */
+  get offered(): readonly Encapsulation[] {
+    return this.#offered;
   }
 
   get forwardingTrouble(): Trouble | undefined {
@@ -74,7 +89,11 @@ export class Readiness {
     this.#announcingTrouble = announcing.cannotSend ?? linkTrouble(announcing);
     const hasForwarded = applied.forwardingTrouble === undefined;
     if (hasForwarded) this.#refused = applied.reconciled?.refused ?? [];
-    if (applied.reconciled !== undefined) this.#syncTrouble = applied.reconciled.syncTrouble;
+    if (applied.reconciled !== undefined) {
+      this.#syncTrouble = applied.reconciled.syncTrouble;
+      this.#tunnelTrouble = applied.reconciled.tunnelTrouble;
+      this.#offered = applied.reconciled.offered ?? NONE;
+    }
     const writes = applied.reconciled?.writes ?? 0;
     if (writes > 0) this.#lastWrites = writes;
     const canSend = announcing.cannotSend === undefined;
@@ -88,6 +107,8 @@ export class Readiness {
     this.#isReady = false;
     this.#refused = [];
     this.#syncTrouble = null;
+    this.#tunnelTrouble = null;
+    this.#offered = NONE;
     this.#announcingTrouble = undefined;
     this.#forwardingTrouble = error;
   }

@@ -2,7 +2,7 @@
 import type { Clock } from "#common/clock.ts";
 import { BUILD } from "#common/version.ts";
 import type { Applied, Trouble } from "./apply.ts";
-import type { Refusal, SyncTrouble } from "./forwarding/types.ts";
+import type { Refusal, SyncTrouble, TunnelTrouble } from "./forwarding/types.ts";
 import type { LoadBalancerView } from "./known/view.ts";
 import type { Attractor, Claiming, Forwarder, Knowledge, Links, Members, Noticing, Router } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
@@ -13,6 +13,7 @@ import { refusedByKernel } from "./report/left-out.ts";
 import type { Reporter } from "./report/reporter.ts";
 import { sharingOf } from "./report/sharing.ts";
 import { statusOf } from "./report/status.ts";
+import { tunnellingOf } from "./report/tunnelling.ts";
 import type { SelfProbe } from "./selfprobe/selfprobe.ts";
 
 export interface ReportingParts {
@@ -44,6 +45,8 @@ export interface Work {
   readonly refused: readonly Refusal[];
   /** Why connections are not shared; null: nothing was forwarded yet. */
   readonly syncTrouble: SyncTrouble | undefined | null;
+  /** Why no tunnel ends here as asked; null: nothing was forwarded yet. */
+  readonly tunnelTrouble: TunnelTrouble | undefined | null;
   /** The changes of the last pass that wrote anything. */
   readonly lastWrites: number;
   /** Peers of sessions that an earlier speaker had, and that are not back. */
@@ -98,6 +101,7 @@ export class Reporting {
         gossipTrouble: this.#parts.members.gossipTrouble,
         standing: this.#parts.notifier.standing,
         sharing: sharingOf(loadBalancer, work.syncTrouble),
+        tunnelling: tunnellingOf(loadBalancer, work),
         leftOut: leftOutOf(work),
         unusable: [...this.#parts.knowledge.unusable(), ...this.#parts.members.unusable()],
         conflicts: attractor.contested(),

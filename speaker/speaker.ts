@@ -185,7 +185,7 @@ export class Speaker {
     const [planning, readiness] = [this.#planning, this.#readiness];
     this.#isRemoved = false;
     const wasReady = readiness.isReady;
-    const own = planning.ownState(wasReady);
+    const own = planning.ownState(readiness);
     // A link that went must not wait for the kernel: the others take over by what we publish.
     if (wasReady) members.publish(own);
     attractor.rule(planning.attract(loadBalancer, own));
@@ -222,7 +222,7 @@ export class Speaker {
   #publishNews(wasReady: boolean): void {
     const { isReady } = this.#readiness;
     if (isReady && wasReady) return;
-    this.#parts.members.publish(this.#planning.ownState(isReady));
+    this.#parts.members.publish(this.#planning.ownState(this.#readiness));
     if (isReady !== wasReady) this.#parts.trigger();
   }
 
@@ -288,7 +288,8 @@ export class Speaker {
 
   #workNow(): Work {
     const { attraction, ports } = this.#planning;
-    const { forwardingTrouble, announcingTrouble, refused, syncTrouble, lastWrites } = this.#readiness;
+    const { forwardingTrouble, announcingTrouble, refused, syncTrouble, tunnelTrouble, lastWrites } =
+      this.#readiness;
     return {
       loadBalancer: this.#parts.knowledge.loadBalancer(),
       role: this.#role,
@@ -298,6 +299,7 @@ export class Speaker {
       announcingTrouble,
       refused,
       syncTrouble,
+      tunnelTrouble,
       lastWrites,
       formerSessions: this.#missing(),
       isRemoved: this.#isRemoved,

@@ -103,6 +103,12 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     otherwise:
       "False: the receiver was not told which addresses this node owns; it is called again, and the node announces them all the same. It is not there while the URL is unset.",
   },
+  TunnelAsAsked: {
+    of: "SpeakerStatus",
+    isTrue: "The node reaches other nodes' pods as spec.forwarding.tunnel asks, and can be sent to so.",
+    otherwise:
+      "False: with some nodes, or all, ipip is used instead; the node forwards all the same. It is not there while spec.forwarding.tunnel is ipip.",
+  },
   Removed: {
     of: "SpeakerStatus",
     isTrue: "Nothing of ours is left on the node.",

@@ -20,6 +20,7 @@ export const ConditionType = {
   MembersHeard: "MembersHeard",
   ConnectionsShared: "ConnectionsShared",
   ReceiverTold: "ReceiverTold",
+  TunnelAsAsked: "TunnelAsAsked",
   Removed: "Removed",
   Contested: "Contested",
 } as const;

@@ -134,7 +134,11 @@ export async function world(
     members.judgement = { ...members.judgement, live, dead, states, isFrozen: false };
   };
   judge();
-  const speaker = new Speaker({ ...fakes.parts, monitor: { links: () => [link] }, ...others });
+  const speaker = new Speaker({
+    ...fakes.parts,
+    monitor: { links: () => [link], waysTo: () => [] },
+    ...others,
+  });
   for (const _ of [1, 2, 3]) await speaker.pass();
   /** Resolves when the next addresses are given to layer 2. */
   const takeover = (): Promise<void> => {

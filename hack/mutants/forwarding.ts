@@ -21,9 +21,11 @@ export const FORWARDING: Faults = {
     ],
     [
       "tunnelled and masqueraded are swapped",
-      'forwarding === "tunnel" ? METHOD.tunnel : METHOD.masquerade',
-      'forwarding === "tunnel" ? METHOD.masquerade : METHOD.tunnel',
+      "method: METHOD[forwarding], weight",
+      'method: METHOD[forwarding === "tunnel" ? "masquerade" : "tunnel"], weight',
     ],
+    ["another tunnel is left as it is", "  isSameTunnel(a.tunnel, b.tunnel) &&\n", ""],
+    ["all tunnels are ipip", ", ...(tunnel && { tunnel }) };", " };"],
     [
       "other flags are left as they are",
       "present.service.scheduler !== server.scheduler || present.service.flags !== server.flags",

@@ -54,6 +54,7 @@ export const SETS = [
   "guarded",
   "admitted_ping",
   "members",
+  "stations",
   "carried",
   "routed",
 ] as const;

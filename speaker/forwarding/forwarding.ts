@@ -9,6 +9,7 @@ import { Auditor, SLICE_EVERY_MS } from "#speaker/forwarding/auditor.ts";
 import { Changes } from "#speaker/forwarding/changes.ts";
 import { Contents, type Passing, type Settled } from "#speaker/forwarding/contents.ts";
 import { type Difference, describeDifference } from "#speaker/forwarding/difference.ts";
+import { DEFAULT_TUNNEL } from "#speaker/forwarding/encapsulation.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import { Findings } from "#speaker/forwarding/findings.ts";
@@ -106,7 +107,9 @@ export class Forwarding {
       this.#auditSoon();
     }
     if (settled.isComplete) this.#completeAt ??= this.#options.clock.now();
-    const syncTrouble = this.#kernel.skeleton.syncTrouble ?? withoutLink(input);
+    const { skeleton } = this.#kernel;
+    const syncTrouble = skeleton.syncTrouble ?? withoutLink(input);
+    const { offered, tunnelTrouble } = skeleton;
     return {
       ...settled,
       writes: this.#kernel.counter.written - before,
@@ -115,6 +118,8 @@ export class Forwarding {
       conflicts: pass.conflicts,
       refused: [...this.#kept.wanted.leftOut, ...this.#refusals.list()],
       ...(syncTrouble === undefined ? {} : { syncTrouble }),
+      ...(offered.length === 0 ? {} : { offered }),
+      ...(tunnelTrouble === undefined ? {} : { tunnelTrouble }),
       ...(this.#isGathering(input) ? { isGathering: true } : {}),
     };
   }
@@ -231,7 +236,10 @@ export class Forwarding {
     }
   }
 
-  #ensureSkeleton({ sync }: ForwardingInput, { changes }: Passing): Promise<Change[]> {
+  #ensureSkeleton(
+    { sync, tunnel = DEFAULT_TUNNEL }: ForwardingInput,
+    { changes }: Passing,
+  ): Promise<Change[]> {
     const { wanted, contents } = this.#kept;
     const { settings, nodeAddresses, knowsMembers } = wanted;
     const admitting = (): Map<string, readonly Element[]> =>
@@ -241,6 +249,7 @@ export class Forwarding {
       nodeAddresses,
       knowsMembers,
       ...(sync === undefined ? {} : { sync }),
+      tunnel,
       now: this.#options.clock.now(),
       remoteEndpoints: wanted.sampleRemotes(),
       admitting,

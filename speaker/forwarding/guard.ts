@@ -3,6 +3,7 @@
  * are routed to this node though nobody has them. Pure. docs/dataplane.md, "What is turned away", gives the reasons.
  */
 import { admittedSet } from "#speaker/forwarding/elements.ts";
+import { type Encapsulation, matchesOf, outOf } from "#speaker/forwarding/encapsulation.ts";
 import { type NodeAddresses, probesIntoTunnel, probesOutOfTunnel } from "#speaker/forwarding/probe-rules.ts";
 import { COUNTERS } from "#speaker/forwarding/sets.ts";
 import { PROTOCOLS } from "#speaker/forwarding/types.ts";
@@ -21,17 +22,23 @@ const counted = (counter: keyof typeof COUNTERS): string => `counter name ${COUN
  * and tunnels of others end there as well, so the inner packet is looked at. What comes out of our tunnel is inspected
  * first.
  */
-function decap({ knowsMembers, nodeAddresses }: GuardInput): string[] {
+function decap({ knowsMembers, nodeAddresses, taken }: GuardInput): string[] {
   return [
     "type filter hook prerouting priority raw - 10; policy accept;",
-    ...BOTH.map(({ tunnel, digit }) => `iifname "${tunnel}" goto inner${digit}`),
+    ...BOTH.map(({ family, digit }) => `iifname ${outOf(family, taken)} goto inner${digit}`),
     ...BOTH.map(({ ip, tunnelEnd }) => `${ip} daddr ${tunnelEnd} ${counted("tunnelSource")} drop`),
-    ...BOTH.flatMap(({ ip, digit, tunnelled, carried, tunnelEnd }) => {
-      const isOurs = `${tunnelled} ${ip} daddr @local${digit} ${carried} @carried${digit}`;
-      const known = knowsMembers ? `${ip} saddr @members${digit} ` : "";
-      return [`${isOurs} ${known}${ip} daddr set ${tunnelEnd}`, `${isOurs} ${counted("tunnelSource")} drop`];
-    }),
-    ...probesIntoTunnel(nodeAddresses, knowsMembers),
+    ...BOTH.flatMap(({ ip, digit, family, tunnelEnd }) =>
+      taken.flatMap((kind) => {
+        const { tunnelled, carried } = matchesOf(family, kind);
+        const isOurs = `${tunnelled} ${ip} daddr @local${digit} ${carried} @carried${digit}`;
+        const known = knowsMembers ? `${ip} saddr @members${digit} ` : "";
+        return [
+          `${isOurs} ${known}${ip} daddr set ${tunnelEnd}`,
+          `${isOurs} ${counted("tunnelSource")} drop`,
+        ];
+      }),
+    ),
+    ...probesIntoTunnel(nodeAddresses, knowsMembers, taken),
   ];
 }
 
@@ -153,6 +160,8 @@ export interface GuardInput {
   readonly bit: string;
   readonly knowsMembers: boolean;
   readonly nodeAddresses: NodeAddresses;
+  /** What may come in; other tunnels are none of ours. */
+  readonly taken: readonly Encapsulation[];
 }
 
 export function guards(wanted: GuardInput): Chains {

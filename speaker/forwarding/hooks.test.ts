@@ -10,6 +10,8 @@ const text = rulesetText({
   nodeAddresses: { IPv4: "10.0.0.1", IPv6: "fd00::1" },
   knowsMembers: true,
   mtu: 1500,
+  taken: ["ipip"],
+  tunnel: "ipip",
   saved: [],
 });
 

@@ -4,7 +4,15 @@
  * kernel in memory.
  */
 
-import type { Change, Element, ForwardingPlan, SyncInput, SyncTrouble } from "#speaker/forwarding/types.ts";
+import type { Encapsulation, Tunnel } from "#speaker/forwarding/encapsulation.ts";
+import type {
+  Change,
+  Element,
+  ForwardingPlan,
+  SyncInput,
+  SyncTrouble,
+  TunnelTrouble,
+} from "#speaker/forwarding/types.ts";
 import type { NetlinkError } from "#speaker/netlink/error.ts";
 import type {
   MarkService,
@@ -72,6 +80,8 @@ export interface RouteTable {
 export interface SkeletonInput extends Pick<ForwardingPlan, "settings" | "nodeAddresses" | "knowsMembers"> {
   /** Absent: connections are not shared. */
   readonly sync?: SyncInput;
+  /** How nodes should send to each other's pods. */
+  readonly tunnel: Tunnel;
   /** Milliseconds, monotonic. */
   readonly now: number;
   /** Some remote pods. The way to them decides the segment size. */
@@ -91,6 +101,9 @@ export interface Skeleton {
   ensure(wanted: SkeletonInput): Promise<Change[]>;
   /** Why connections are not shared, as of the last `ensure`. */
   readonly syncTrouble: SyncTrouble | undefined;
+  /** Tunnels beside ipip that end here as asked, and why not, as of the last `ensure`. */
+  readonly offered: readonly Encapsulation[];
+  readonly tunnelTrouble: TunnelTrouble | undefined;
   /** When this process began to take in connections, by `SkeletonInput.now`; undefined: an earlier one did. */
   readonly syncStartedAt: number | undefined;
   /** Removes the policy rules, so that no packet sees our routes any more. This is the first step of a removal. */

@@ -11,9 +11,11 @@ import { HEARD, TABLE } from "#speaker/forwarding/sets.ts";
 import { KernelSkeleton } from "#speaker/forwarding/skeleton.ts";
 import { SYNC_GROUP } from "#speaker/forwarding/sync-rules.ts";
 import type { SysctlFiles } from "#speaker/forwarding/sysctl.ts";
+import { TunnelEnds } from "#speaker/forwarding/tunnel-ends.ts";
 import { ForwardingError } from "#speaker/forwarding/types.ts";
 import { DatagramSender } from "#speaker/native/datagram.ts";
 import { formatAddress } from "#speaker/netlink/bytes.ts";
+import { GueListeners } from "#speaker/netlink/fou.ts";
 import { Ipvs } from "#speaker/netlink/ipvs.ts";
 import { IpvsDaemons } from "#speaker/netlink/ipvs-daemon.ts";
 import { listLinks } from "#speaker/netlink/link.ts";
@@ -126,11 +128,13 @@ export function openForwardingKernel({ sysctlRoot, aroundNft }: KernelOptions): 
     const nft = aroundNft === undefined ? run : (text: string) => aroundNft(run, text);
     const generic = open(PROTOCOL.generic);
     const sync = connectionSync({ route, generic, table });
+    const sysctls = sysctlFiles(sysctlRoot, counter);
+    const ends = new TunnelEnds({ route, sysctls, gue: new GueListeners(generic) });
     return {
       servers: new Ipvs(generic, open(PROTOCOL.generic)),
       elements: table,
       routes: new KernelRoutes(route, open(PROTOCOL.route)),
-      skeleton: new KernelSkeleton({ route, table, nft, sync, sysctls: sysctlFiles(sysctlRoot, counter) }),
+      skeleton: new KernelSkeleton({ route, table, nft, sync, ends, sysctls }),
       counter,
       close,
     };

@@ -39,16 +39,23 @@ function byAddress({ key: left, endpoint: a }: Keyed, { key: right, endpoint: b 
   return left < right ? -1 : left > right ? 1 : a.port - b.port;
 }
 
-export const isTunnelled = (endpoint: ForwardedEndpoint): boolean =>
+/** Its own node takes its connections over from this one. */
+export const isHandedOn = (endpoint: ForwardedEndpoint): boolean =>
   !endpoint.isLocal && endpoint.returnPath === "direct";
+
+function wayTo(endpoint: ForwardedEndpoint): Pick<RealServer, "forwarding" | "tunnel"> {
+  if (!isHandedOn(endpoint)) return { forwarding: "masquerade" };
+  const { tunnel } = endpoint;
+  if (tunnel === "none") return { forwarding: "direct" };
+  return tunnel === undefined ? { forwarding: "tunnel" } : { forwarding: "tunnel", tunnel };
+}
 
 function realServer(
   endpoint: ForwardedEndpoint,
   weight: number,
   { thresholds }: Pick<ForwardedPort, "thresholds">,
 ): RealServer {
-  const forwarding = isTunnelled(endpoint) ? "tunnel" : "masquerade";
-  const real = { address: endpoint.address, port: endpoint.port, forwarding, weight } as const;
+  const real = { address: endpoint.address, port: endpoint.port, ...wayTo(endpoint), weight };
   return thresholds === undefined ? real : { ...real, thresholds };
 }
 

@@ -43,7 +43,11 @@ export interface Portion {
 /** Entries whose owner is found at a time. */
 const LOOKED_AT = 2_000;
 /** Sets that are of no Service, and that packets of every Service are held against. */
-const OF_ALL = FAMILIES.flatMap((family) => [named("members", family), named("routed", family)]);
+const OF_ALL = FAMILIES.flatMap((family) => [
+  named("members", family),
+  named("stations", family),
+  named("routed", family),
+]);
 
 /**
  * Sets with elements that a port or an address had, and of which no plan tells any more: they have to go in the transaction

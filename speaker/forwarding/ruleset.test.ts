@@ -11,6 +11,8 @@ const input: RulesetInput = {
   nodeAddresses: both,
   knowsMembers: true,
   mtu: 1500,
+  taken: ["ipip"],
+  tunnel: "ipip",
   saved: ["link.tunl0=down"],
 };
 const text = rulesetText(input);
@@ -46,18 +48,46 @@ test("a segment fits into the tunnel", () => {
   );
 });
 
+for (const [kind, sizes] of [
+  ["gre", ["1436", "1396"]],
+  ["gue", ["1428", "1388"]],
+] as const) {
+  test(`a segment fits into a tunnel of ${kind}, also while it is only taken`, () => {
+    const sizesOf = (changes: Partial<RulesetInput>): (string | undefined)[] =>
+      rules("mss", rulesetText({ ...input, ...changes })).map((rule) => / set (\d+)$/.exec(rule)?.[1]);
+    assert.deepEqual(sizesOf({ tunnel: kind, taken: ["ipip", kind] }), sizes);
+    assert.deepEqual(sizesOf({ tunnel: kind }), sizes);
+    assert.deepEqual(sizesOf({ taken: ["ipip", kind] }), sizes);
+  });
+}
+
+test("what other nodes hand on as it is never reaches tier 1", () => {
+  const handed = rules("in", rulesetText({ ...input, tunnel: "none" }));
+  const first = handed.findIndex((rule) => rule.includes("@tier1v"));
+  for (const digit of ["4", "6"]) {
+    const end = handed.indexOf(`ether saddr @stations${digit} goto no_pod`);
+    assert.ok(end >= 0 && end < first, handed.join("\n"));
+  }
+  assert.ok(!text.includes("ether saddr"), "nobody is asked for while packets are carried");
+});
+
 test("what comes out of a tunnel never reaches tier 1", () => {
   const input = rules("in");
-  const end = input.indexOf('iifname { "genkan4", "genkan6" } goto no_pod');
-  assert.ok(end >= 0 && end < input.findIndex((rule) => rule.includes("@tier1v")), input.join("\n"));
+  const first = input.findIndex((rule) => rule.includes("@tier1v"));
+  for (const link of ["genkan4", "genkan6"]) {
+    const end = input.indexOf(`iifname "${link}" goto no_pod`);
+    assert.ok(end >= 0 && end < first, input.join("\n"));
+  }
 });
 
 test("a node of one family has no rule with an address of the other", () => {
   const one = rulesetText({
-    settings: DEFAULT_SETTINGS,
+    ...input,
     nodeAddresses: { IPv4: "10.0.0.1" },
     knowsMembers: true,
     mtu: 1500,
+    taken: ["ipip"],
+    tunnel: "ipip",
     saved: [],
   });
   assert.equal(rules("echo", one).length, 1);

@@ -3,8 +3,9 @@
  * removes sets that only older builds had, and takes effect as one transaction, so that an upgrade disturbs no packet.
  * Pure. Reasons: docs/dataplane.md.
  */
+import { type Encapsulation, HEADER_BYTES, outOf, type Tunnel } from "#speaker/forwarding/encapsulation.ts";
 import { arrivals, guards } from "#speaker/forwarding/guard.ts";
-import { type NodeAddresses, probesArrived, probesMarked } from "#speaker/forwarding/probe-rules.ts";
+import { probesArrived, probesMarked } from "#speaker/forwarding/probe-rules.ts";
 import { RETIRED, setsText, TABLE } from "#speaker/forwarding/sets.ts";
 import { syncRules } from "#speaker/forwarding/sync-rules.ts";
 import { type ForwardingSettings, PROTOCOLS } from "#speaker/forwarding/types.ts";
@@ -20,34 +21,43 @@ export interface RulesetInput {
   readonly knowsMembers: boolean;
   /** Of the way to remote pods, bytes. */
   readonly mtu: number;
+  /** What may come in. */
+  readonly taken: readonly Encapsulation[];
+  /** What nodes are to send to each other; with "none", what comes from the stations counts as if it came by a tunnel. */
+  readonly tunnel: Tunnel;
   /** Of the node network, by which members tell of their connections; absent: nobody may. */
   readonly syncLink?: string;
   /** Lines to keep for removal: `net.ipv4.vs.conntrack=0`. */
   readonly saved: readonly string[];
 }
 
-function pre(bit: string, nodeAddresses: NodeAddresses): string[] {
+function pre(bit: string, { nodeAddresses, taken }: RulesetInput): string[] {
   return [
     // Late: a foreign agent's `meta mark set ct mark` behind us would take the bit away.
     "type filter hook prerouting priority mangle + 10; policy accept;",
-    ...probesMarked(nodeAddresses, bit),
+    ...probesMarked(nodeAddresses, bit, taken),
     ...arrivals(),
   ];
 }
 
-function input(bit: string, nodeAddresses: NodeAddresses): string[] {
+function input(bit: string, { nodeAddresses, taken, tunnel }: RulesetInput): string[] {
   const port = (words: Words, tier: "tier1v" | "tier2v"): string =>
     `meta mark set ${destinationOf(words)} map @${tier}${words.digit} return`;
   const error = (words: Words, tier: "error1v" | "error2v"): string =>
     `${words.error} meta mark set ${words.ip} daddr . ${words.inner} map @${tier}${words.digit} return`;
+  // By the hardware address of whoever sent the frame, which is another node: it chose a pod of this one.
+  const handedOn = ({ digit, family }: Words): string[] => [
+    `iifname ${outOf(family, taken)}`,
+    ...(tunnel === "none" ? [`ether saddr @stations${digit}`] : []),
+  ];
   return [
     // IPVS is at 98: nobody may change the mark between.
     "type filter hook input priority 90; policy accept;",
     `meta mark and ${bit} == 0 return`,
-    ...probesArrived(nodeAddresses),
-    ...BOTH.map((words) => `iifname "${words.tunnel}" ${port(words, "tier2v")}`),
-    ...BOTH.map((words) => `iifname "${words.tunnel}" ${error(words, "error2v")}`),
-    `iifname { ${BOTH.map(({ tunnel }) => `"${tunnel}"`).join(", ")} } goto no_pod`,
+    ...probesArrived(nodeAddresses, taken),
+    ...BOTH.flatMap((words) => handedOn(words).map((from) => `${from} ${port(words, "tier2v")}`)),
+    ...BOTH.flatMap((words) => handedOn(words).map((from) => `${from} ${error(words, "error2v")}`)),
+    ...BOTH.flatMap((words) => handedOn(words).map((from) => `${from} goto no_pod`)),
     ...BOTH.map((words) => port(words, "tier1v")),
     ...BOTH.map((words) => error(words, "error1v")),
   ];
@@ -66,6 +76,11 @@ function clear(): string[] {
     // Nothing but marks that our maps give: a foreign one may well have the routing bit.
     "meta mark @marks meta mark set 0",
   ];
+}
+
+/** Whatever may be used now: nodes may not all have heard yet what is to be used. */
+function largestHeader({ taken, tunnel }: RulesetInput): number {
+  return Math.max(...[...taken, tunnel].map((kind) => HEADER_BYTES[kind]));
 }
 
 function segmentSize(mtu: number): string[] {
@@ -105,15 +120,15 @@ function echo({ nodeAddresses }: RulesetInput): string[] {
 }
 
 export function rulesetText(wanted: RulesetInput): string {
-  const { knowsMembers, nodeAddresses } = wanted;
+  const { knowsMembers, nodeAddresses, taken } = wanted;
   const bit = `0x${wanted.settings.routingBit.toString(16)}`;
   const chains: Readonly<Record<string, readonly string[]>> = {
-    ...guards({ bit, knowsMembers, nodeAddresses }),
-    pre: pre(bit, nodeAddresses),
-    in: input(bit, nodeAddresses),
+    ...guards({ bit, knowsMembers, nodeAddresses, taken }),
+    pre: pre(bit, wanted),
+    in: input(bit, wanted),
     out: output(),
     clear: clear(),
-    mss: segmentSize(wanted.mtu),
+    mss: segmentSize(wanted.mtu - largestHeader(wanted)),
     masquerade_back: sourceNat(),
     echo: echo(wanted),
     sync: syncRules(wanted.syncLink, knowsMembers),

@@ -1,7 +1,8 @@
 /** What IPVS is asked for, value by value: the weights, flags and methods that a request's name does not say. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { METHOD, type Operation } from "#speaker/netlink/ipvs.ts";
+import { type DestinationTunnel, METHOD, type Operation } from "#speaker/netlink/ipvs.ts";
+import { destinationTunnel } from "./encapsulation.ts";
 import type { RealServer, VirtualServer } from "./types.ts";
 import { differServers, keyOfServer, type PresentServer } from "./virtual-servers.ts";
 
@@ -9,6 +10,7 @@ const FAMILY = { IPv4: 2, IPv6: 10 } as const;
 const METHODS: Readonly<Record<number, string>> = {
   [METHOD.tunnel]: "tunnel",
   [METHOD.masquerade]: "masquerade",
+  [METHOD.direct]: "direct",
 };
 
 function wordsOf(operation: Operation): string {
@@ -23,9 +25,11 @@ function wordsOf(operation: Operation): string {
       return `remove ${family}/${mark}`;
     case "addDestination":
     case "editDestination": {
-      const { address, port, method, weight } = operation.destination;
+      const { address, port, method, weight, tunnel } = operation.destination;
       const verb = operation.kind === "addDestination" ? "add" : "edit";
-      return `${verb} ${family}/${mark} ${address} ${port} ${METHODS[method]} weight ${weight}`;
+      const by =
+        tunnel === undefined ? "" : ` by ${tunnel.type} port ${tunnel.port} checksum ${tunnel.checksum}`;
+      return `${verb} ${family}/${mark} ${address} ${port} ${METHODS[method]}${by} weight ${weight}`;
     }
     case "removeDestination":
       return `remove ${family}/${mark} ${operation.destination.address}`;
@@ -47,14 +51,16 @@ const server = (realServers: readonly RealServer[], changes: Partial<VirtualServ
   realServers,
   ...changes,
 });
+const byTunnel = (tunnel: DestinationTunnel | undefined) => (tunnel === undefined ? {} : { tunnel });
 const present = (one: VirtualServer): [string, PresentServer] => {
   const { mark, scheduler, flags } = one;
   const service = { family: FAMILY[one.family], mark, scheduler, flags };
-  const destinations = one.realServers.map(({ address, port, forwarding, weight }) => ({
+  const destinations = one.realServers.map(({ address, port, forwarding, weight, tunnel }) => ({
     address,
     port,
     method: METHOD[forwarding],
     weight,
+    ...byTunnel(destinationTunnel(one.family, tunnel)),
     activeConnections: 0,
     inactiveConnections: 0,
   }));
@@ -105,6 +111,39 @@ const CASES: readonly {
     wanted: server([real("10.1.0.1", { forwarding: "masquerade" })]),
     before: server([one]),
     asked: ["edit 2/7 10.1.0.1 8080 masquerade weight 1"],
+  },
+  {
+    what: "pods of other nodes by GRE, by UDP, and as it is; UDP has a checksum in IPv6 alone",
+    wanted: server([
+      real("10.1.0.1", { tunnel: "gre" }),
+      real("10.1.0.2", { tunnel: "gue" }),
+      real("10.1.0.3", { forwarding: "direct" }),
+    ]),
+    before: server([]),
+    asked: [
+      "add 2/7 10.1.0.1 8080 tunnel by 2 port 0 checksum 0 weight 1",
+      "add 2/7 10.1.0.2 8080 tunnel by 1 port 7476 checksum 0 weight 1",
+      "add 2/7 10.1.0.3 8080 direct weight 1",
+    ],
+  },
+  {
+    what: "the same in IPv6",
+    wanted: server([real("fd44::1", { tunnel: "gue" })], { family: "IPv6" }),
+    before: server([], { family: "IPv6" }),
+    asked: ["add 10/7 fd44::1 8080 tunnel by 1 port 7476 checksum 1 weight 1"],
+  },
+  {
+    what: "another tunnel is an edit, and so is the way back to ipip; the same one is none",
+    wanted: server([one, real("10.1.0.2", { tunnel: "gue" }), real("10.1.0.3", { tunnel: "gre" })]),
+    before: server([
+      real("10.1.0.1", { tunnel: "gre" }),
+      real("10.1.0.2"),
+      real("10.1.0.3", { tunnel: "gre" }),
+    ]),
+    asked: [
+      "edit 2/7 10.1.0.1 8080 tunnel weight 1",
+      "edit 2/7 10.1.0.2 8080 tunnel by 1 port 7476 checksum 0 weight 1",
+    ],
   },
   {
     what: "other flags alone: affinity was turned on",

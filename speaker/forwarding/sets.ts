@@ -56,6 +56,8 @@ function declarations(version: "v4" | "v6"): string[] {
     `set guarded${digit} { type ${address}; }`,
     `set admitted_ping${digit} { type ${address} . ${address}; flags interval; }`,
     `set members${digit} { type ${address}; }`,
+    // Whose frames have what another node hands on as it is (spec.forwarding.tunnel none).
+    `set stations${digit} { type ether_addr; }`,
     // The rules put in there who told of connections lately (sync-rules.ts).
     `set ${HEARD}${digit} { type ${address}; size 65535; flags dynamic,timeout; timeout 30s; }`,
     // Destination and source, of which all count: intervals of one part alone are written in another way.

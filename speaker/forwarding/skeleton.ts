@@ -3,6 +3,7 @@
  * at in each pass, and made as it should be. What the settings were before is remembered in the table.
  */
 import type { ConnectionSync } from "#speaker/forwarding/connection-sync.ts";
+import type { Encapsulation } from "#speaker/forwarding/encapsulation.ts";
 import { faultOf, noTunnel } from "#speaker/forwarding/fault.ts";
 import type { Skeleton, SkeletonInput } from "#speaker/forwarding/kernel.ts";
 import { isOfOldTunnels, restoreOldTunnels } from "#speaker/forwarding/old-tunnels.ts";
@@ -18,8 +19,9 @@ import {
   toSave,
   wrongSysctls,
 } from "#speaker/forwarding/sysctl.ts";
+import type { TunnelEnds } from "#speaker/forwarding/tunnel-ends.ts";
 import { lowerTunnels, raiseTunnels } from "#speaker/forwarding/tunnels.ts";
-import type { Change, Element, SyncTrouble } from "#speaker/forwarding/types.ts";
+import type { Change, Element, SyncTrouble, TunnelTrouble } from "#speaker/forwarding/types.ts";
 import { AF_INET } from "#speaker/netlink/domain.ts";
 import { isErrno, NetlinkError } from "#speaker/netlink/error.ts";
 import { listLinks } from "#speaker/netlink/link.ts";
@@ -35,6 +37,7 @@ export interface SkeletonParts {
   readonly table: NftTable;
   readonly sysctls: SysctlFiles;
   readonly sync: ConnectionSync;
+  readonly ends: TunnelEnds;
   /** Runs `nft -f -`; throws ForwardingError with what nft says. */
   readonly nft: (text: string) => Promise<void>;
 }
@@ -60,7 +63,7 @@ export class KernelSkeleton implements Skeleton {
     const { route, sysctls } = this.#parts;
     const changes: Change[] = [];
     // The devices come first, because the rules send packets to them.
-    changes.push(...this.#raiseTunnels());
+    changes.push(...this.#raiseTunnels(wanted));
     await this.#ensureRules(wanted, changes);
     if ([...this.#saved.keys()].some(isOfOldTunnels)) {
       changes.push(...restoreOldTunnels(route, sysctls, this.#saved));
@@ -79,6 +82,14 @@ export class KernelSkeleton implements Skeleton {
 
   get syncTrouble(): SyncTrouble | undefined {
     return this.#parts.sync.trouble;
+  }
+
+  get offered(): readonly Encapsulation[] {
+    return this.#parts.ends.offered;
+  }
+
+  get tunnelTrouble(): TunnelTrouble | undefined {
+    return this.#parts.ends.trouble;
   }
 
   get syncStartedAt(): number | undefined {
@@ -103,9 +114,10 @@ export class KernelSkeleton implements Skeleton {
   }
 
   remove(): void {
-    const { route, table, sysctls, sync } = this.#parts;
+    const { route, table, sysctls, sync, ends } = this.#parts;
     // Asking for daemons loads ip_vs, so it is not done on a node where nothing of ours has been.
     if (this.#saved.size > 0) sync.remove();
+    ends.remove();
     lowerTunnels(route);
     restoreOldTunnels(route, sysctls, this.#saved);
     restoreSysctls(sysctls, this.#saved);
@@ -115,9 +127,10 @@ export class KernelSkeleton implements Skeleton {
     this.#saved = new Map();
   }
 
-  #raiseTunnels(): Change[] {
+  #raiseTunnels({ tunnel, now }: SkeletonInput): Change[] {
+    const { route, sysctls, ends } = this.#parts;
     try {
-      return raiseTunnels(this.#parts.route, this.#parts.sysctls);
+      return [...raiseTunnels(route, sysctls), ...ends.ensure(tunnel, now)];
     } catch (error) {
       throw noTunnel(error);
     }
@@ -138,9 +151,10 @@ export class KernelSkeleton implements Skeleton {
     for (const name of [...known.keys()]) if (forget?.(name)) known.delete(name);
     const saved = toSave(known, sysctls);
     this.#saved = parseSaved(saved);
-    const { settings, nodeAddresses, knowsMembers } = wanted;
+    const { settings, nodeAddresses, knowsMembers, tunnel } = wanted;
     const text = rulesetText({
-      ...{ settings, nodeAddresses, knowsMembers, saved },
+      ...{ settings, nodeAddresses, knowsMembers, saved, tunnel },
+      taken: this.#parts.ends.taken,
       mtu: this.#mtu(wanted),
       ...(wanted.sync === undefined ? {} : { syncLink: wanted.sync.link.name }),
     });

@@ -24,8 +24,11 @@ export const SYNC_SYSCTLS: Readonly<Record<string, string>> = {
   // With it a node that takes in connections forwards nothing.
   "net.ipv4.vs.backup_only": "0",
 };
-/** Settings of our own device. They go with the device, so nothing is remembered. */
-const OWN_SYSCTLS: Readonly<Record<string, string>> = { "net.ipv4.conf.genkan4.rp_filter": "2" };
+/** Settings of our own devices. They go with the devices, so nothing is remembered. */
+const OWN_SYSCTLS: Readonly<Record<string, string>> = {
+  "net.ipv4.conf.genkan4.rp_filter": "2",
+  "net.ipv4.conf.genkan-gre4.rp_filter": "2",
+};
 export const ALL_SYSCTLS: Readonly<Record<string, string>> = { ...WANTED_SYSCTLS, ...OWN_SYSCTLS };
 /** All that are others' and may be changed. */
 const CHANGED: Readonly<Record<string, string>> = { ...WANTED_SYSCTLS, ...SYNC_SYSCTLS };

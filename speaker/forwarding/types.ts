@@ -4,6 +4,7 @@
  */
 
 import type { Family, Range } from "#api/address.ts";
+import type { Encapsulation, Tunnel } from "#speaker/forwarding/encapsulation.ts";
 
 export type Protocol = "TCP" | "UDP" | "SCTP";
 export const PROTOCOLS: readonly Protocol[] = ["TCP", "UDP", "SCTP"];
@@ -21,6 +22,8 @@ export interface ForwardedEndpoint {
   isFailing?: boolean;
   /** "snat": a remote endpoint that cannot answer the client itself is reached by masquerade with this node's address. */
   returnPath: "direct" | "snat";
+  /** How a remote one that answers the client itself is reached; absent: ipip. */
+  tunnel?: Exclude<Tunnel, "ipip">;
 }
 
 /** One port of one Service at one of its addresses. Without endpoints it is refused at once. */
@@ -88,6 +91,12 @@ export interface SyncTrouble {
   readonly message: string;
 }
 
+/** This node's kernel has no such tunnel as is asked for; forwarding goes on. */
+export interface TunnelTrouble {
+  readonly code: "NoTunnelEnd";
+  readonly message: string;
+}
+
 export interface ForwardingInput {
   /** This node's own address in each family it has: tunnels end there, pings of a vip are answered from there. */
   nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };
@@ -104,6 +113,10 @@ export interface ForwardingInput {
    * from.
    */
   routed?: readonly Range[];
+  /** How nodes should send to each other's pods; absent: ipip. What is sent to whom is in the endpoints. */
+  tunnel?: Tunnel;
+  /** Hardware addresses of other nodes' links, hexadecimal, from which packets come that are carried by nothing. */
+  stations?: readonly string[];
   /** Absent: connections are not shared. With `settings.sharesConnections`. */
   sync?: SyncInput;
   settings?: ForwardingSettings;
@@ -112,7 +125,9 @@ export interface ForwardingInput {
 export interface RealServer {
   address: string;
   port: number;
-  forwarding: "masquerade" | "tunnel";
+  forwarding: "masquerade" | "tunnel" | "direct";
+  /** Of "tunnel"; absent: ipip. */
+  tunnel?: Exclude<Encapsulation, "ipip">;
   weight: number;
   thresholds?: { readonly upper: number; readonly lower: number };
 }
@@ -197,6 +212,9 @@ export interface Reconciled {
   whole: ReadonlySet<string>;
   /** Undefined: connections are shared with all, or are not to be. */
   syncTrouble?: SyncTrouble;
+  /** Tunnels beside ipip that end here as asked. */
+  offered?: readonly Encapsulation[];
+  tunnelTrouble?: TunnelTrouble;
   /** The others' connections may not all have come yet, so this node should not attract what it did not attract. */
   isGathering?: boolean;
 }

@@ -1,4 +1,6 @@
 /** The difference of wanted and present virtual servers, as operations of IPVS, in an order that loses nothing. Pure. */
+import { familyOf } from "#api/address.ts";
+import { destinationTunnel } from "#speaker/forwarding/encapsulation.ts";
 import type { Change, RealServer, Refusal, VirtualServer } from "#speaker/forwarding/types.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
 import {
@@ -88,16 +90,22 @@ function aboutReal(
   return { kind: "realServer", own, parent: keyOfServer(server), mark: server.mark, change };
 }
 
-function destinationOf({ address, port, forwarding, thresholds }: RealServer, weight: number): Destination {
-  const method = forwarding === "tunnel" ? METHOD.tunnel : METHOD.masquerade;
-  if (thresholds === undefined) return { address, port, method, weight };
+function destinationOf(real: RealServer, weight: number): Destination {
+  const { address, port, forwarding, thresholds } = real;
+  const tunnel = forwarding === "tunnel" ? destinationTunnel(familyOf(address), real.tunnel) : undefined;
+  const destination = { address, port, method: METHOD[forwarding], weight, ...(tunnel && { tunnel }) };
+  if (thresholds === undefined) return destination;
   const { upper: upperThreshold, lower: lowerThreshold } = thresholds;
-  return { address, port, method, weight, upperThreshold, lowerThreshold };
+  return { ...destination, upperThreshold, lowerThreshold };
 }
+
+const isSameTunnel = (a: Destination["tunnel"], b: Destination["tunnel"]): boolean =>
+  a?.type === b?.type && a?.port === b?.port && a?.checksum === b?.checksum;
 
 const isSame = (a: Destination, b: Destination): boolean =>
   a.weight === b.weight &&
   a.method === b.method &&
+  isSameTunnel(a.tunnel, b.tunnel) &&
   (a.upperThreshold ?? 0) === (b.upperThreshold ?? 0) &&
   (a.lowerThreshold ?? 0) === (b.lowerThreshold ?? 0);
 

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { FAMILIES, type Family } from "#api/address.ts";
 import { elementKey, MARKING, named, SETS } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
-import { isTunnelled, planServer, type SetElement } from "#speaker/forwarding/plan-port.ts";
+import { isHandedOn, planServer, type SetElement } from "#speaker/forwarding/plan-port.ts";
 import type { ForwardedPort, ForwardingCounts } from "#speaker/forwarding/types.ts";
 import { keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
@@ -71,7 +71,7 @@ export class WantedEntries {
     }
   }
 
-  /** Some remote endpoints that are reached through a tunnel. The way to them decides the segment size. */
+  /** Some remote endpoints that other nodes take connections over for. The way to them decides the segment size. */
   sampleRemotes(): string[] {
     this.#sample ??= this.#findSample();
     return [...new Set(this.#sample.map(({ address }) => address))].sort();
@@ -83,8 +83,8 @@ export class WantedEntries {
     for (const [key, port] of this.servers.entries()) {
       const { mark } = parseServerKey(key);
       if (lowest.length === WAYS && mark > (lowest.at(-1)?.mark ?? 0)) continue;
-      if (!port.endpoints.some(isTunnelled)) continue;
-      const remote = planServer(port, mark).realServers.find(({ forwarding }) => forwarding === "tunnel");
+      if (!port.endpoints.some(isHandedOn)) continue;
+      const remote = planServer(port, mark).realServers.find(({ forwarding }) => forwarding !== "masquerade");
       if (remote === undefined) continue;
       lowest.push({ mark, address: remote.address });
       lowest.sort((a, b) => a.mark - b.mark);

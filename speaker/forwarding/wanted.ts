@@ -19,7 +19,7 @@ import {
   type Refusal,
 } from "#speaker/forwarding/types.ts";
 import { WantedEntries } from "#speaker/forwarding/wanted-entries.ts";
-import { members, routed } from "#speaker/forwarding/wanted-groups.ts";
+import { members, routed, stations } from "#speaker/forwarding/wanted-groups.ts";
 import type { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
 import type { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 import { canonical } from "#speaker/netlink/route.ts";
@@ -92,6 +92,8 @@ export class Wanted {
     if (!isDeepStrictEqual(input.members, last?.members)) this.#entries.replace("members", members(input));
     if (!isDeepStrictEqual(input.routed, last?.routed))
       this.#entries.replace("routed", routed(input.routed ?? []));
+    if (!isDeepStrictEqual(input.stations, last?.stations))
+      this.#entries.replace("stations", stations(input.stations ?? []));
     this.#input = input;
     return yield* this.#entries.end();
   }

@@ -1,16 +1,13 @@
 /** What the two families call the same thing in nft's language. */
+import type { Family } from "#api/address.ts";
 import { TUNNELS } from "#speaker/forwarding/tunnels.ts";
 
 export interface Words {
   readonly ip: "ip" | "ip6";
   readonly digit: "4" | "6";
-  readonly tunnel: string;
+  readonly family: Family;
   /** Where our tunnels end; in no packet on a wire. */
   readonly tunnelEnd: string;
-  /** Matches a packet of one family inside one of the same, its destination, and its port if it has no options. */
-  readonly tunnelled: string;
-  readonly carried: string;
-  readonly carriedPort: string;
   readonly icmp: "icmp" | "icmpv6";
   /** As an IP protocol: nft asks /etc/protocols for most names, and the image has no such file. */
   readonly icmpNumber: 1 | 58;
@@ -23,11 +20,8 @@ export interface Words {
 export const V4: Words = {
   ip: "ip",
   digit: "4",
-  tunnel: TUNNELS.IPv4.name,
+  family: "IPv4",
   tunnelEnd: TUNNELS.IPv4.local,
-  tunnelled: "ip protocol 4",
-  carried: "@th,128,32",
-  carriedPort: "@th,176,16",
   icmp: "icmp",
   icmpNumber: 1,
   error: "icmp type { destination-unreachable, time-exceeded }",
@@ -37,11 +31,8 @@ export const V4: Words = {
 export const V6: Words = {
   ip: "ip6",
   digit: "6",
-  tunnel: TUNNELS.IPv6.name,
+  family: "IPv6",
   tunnelEnd: TUNNELS.IPv6.local,
-  tunnelled: "ip6 nexthdr 41",
-  carried: "@th,192,128",
-  carriedPort: "@th,336,16",
   icmp: "icmpv6",
   icmpNumber: 58,
   error: "icmpv6 type { packet-too-big, destination-unreachable, time-exceeded }",

@@ -3,9 +3,11 @@ import type { Cancel, Clock } from "#common/clock.ts";
 import type { LinkIdentity } from "../layer2/messages.ts";
 import { ADDRESS_GROUPS, type LinkAddress, listAddresses } from "../netlink/addr.ts";
 import { LINK_GROUP, type Link, listLinks } from "../netlink/link.ts";
+import { waysWithMark } from "../netlink/route.ts";
 import { NetlinkSocket, PROTOCOL } from "../netlink/socket.ts";
 import { MAX_STATE } from "./project.ts";
 import type { SpeakerLink } from "./view.ts";
+import type { Way } from "./ways.ts";
 
 /** An Ethernet link with the addresses that others can reach it by. */
 export interface NodeLink extends LinkIdentity {
@@ -50,6 +52,8 @@ export function publishedLinks(links: readonly NodeLink[], named: ReadonlySet<st
 export interface LinkMonitor {
   /** As of the last change. */
   links(): readonly NodeLink[];
+  /** The kernel's ways to addresses now, in their order; undefined: there is none. Throws NetlinkError. */
+  waysTo(addresses: readonly string[]): (Way | undefined)[];
   close(): void;
 }
 
@@ -90,6 +94,11 @@ export function monitorLinks(options: {
   text = JSON.stringify(links);
   return {
     links: () => links,
+    waysTo: (addresses) =>
+      waysWithMark(reader, addresses, 0).map((way) => {
+        if ("errno" in way || way.link === undefined) return undefined;
+        return { link: way.link, ...(way.gateway === undefined ? {} : { gateway: way.gateway }) };
+      }),
     close() {
       pending?.();
       listener.close();

@@ -261,6 +261,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     scheduler: optional(text, DEFAULT_SCHEDULER)(forwarding.scheduler, "spec.forwarding.scheduler"),
     ...(optional(word("Direct", "SNAT"), "Direct")(forwarding.returnPath, "spec.forwarding.returnPath") ===
       "SNAT" && { translates: true }),
+    ...tunnelOf(forwarding.tunnel),
     connectionSync: optional(flag, false)(forwarding.connectionSync, "spec.forwarding.connectionSync"),
     addressConflict: optional(word("defend", "yield"), "defend")(
       layer2.addressConflict,
@@ -285,6 +286,13 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
   };
 }
 
+function tunnelOf(value: unknown): Pick<LoadBalancerView, "tunnel"> {
+  const tunnel = optional(word("ipip", "gre", "gue", "none"), "ipip")(value, "spec.forwarding.tunnel");
+  return tunnel === "ipip" ? {} : { tunnel };
+}
+
+const MAX_TUNNELS = 16;
+const TAKEN_TUNNELS = ["gre", "gue"] as const;
 /** A state's size: each prefix is compared with each address. Speakers publish no more (known/node-links.ts). */
 export const MAX_STATE = { characters: 65_536, links: 64, prefixes: 256 } as const;
 
@@ -299,13 +307,21 @@ export function readState(annotation: unknown): SpeakerState {
     // A SyntaxError, which quotes only a part.
     throw new UnusableError("the state", annotation, "JSON");
   }
-  const { isReady, links, hearsClaims } = fields(value, "the state");
+  const { isReady, links, hearsClaims, tunnels } = fields(value, "the state");
   const read = list(speakerLink, MAX_STATE.links)(links, "links");
   const prefixes = read.reduce((sum, link) => sum + link.prefixes.length, 0);
   if (prefixes > MAX_STATE.prefixes)
     throw new UnusableError("links", links, `of at most ${MAX_STATE.prefixes} prefixes in all`);
   const hears = optional(flag, false)(hearsClaims, "hearsClaims");
-  return { isReady: flag(isReady, "isReady"), links: read, ...(hears && { hearsClaims: true }) };
+  // One that this build does not know is nothing to it.
+  const takes = optional(list(text, MAX_TUNNELS), NO_TEXTS)(tunnels, "tunnels");
+  const known = TAKEN_TUNNELS.filter((kind) => takes.includes(kind));
+  return {
+    isReady: flag(isReady, "isReady"),
+    links: read,
+    ...(known.length > 0 && { tunnels: known }),
+    ...(hears && { hearsClaims: true }),
+  };
 }
 
 /** undefined for what is none. */

@@ -5,6 +5,7 @@ import type { ForwardingIds } from "#api/forwarding-ids.ts";
 import type { LogLevel } from "#api/log-level.ts";
 import type { Role } from "#api/role.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
+import type { Encapsulation, Tunnel } from "../forwarding/encapsulation.ts";
 import type { Protocol } from "../forwarding/types.ts";
 import type { Departure } from "./departure.ts";
 import type { Password } from "./password.ts";
@@ -209,6 +210,8 @@ export interface LoadBalancerView {
   readonly scheduler: string;
   /** Pods of other nodes are reached with this node's address as source, so that their answers come back by it. */
   readonly translates?: true;
+  /** How nodes send to each other's pods; left out: ipip. */
+  readonly tunnel?: Exclude<Tunnel, "ipip">;
   /** Nodes share their connections. */
   readonly connectionSync: boolean;
   /** What to do where a foreign station uses an announced address. */
@@ -239,6 +242,8 @@ export interface SpeakerState {
   readonly isReady: boolean;
   /** Links that are up, sorted by name. */
   readonly links: readonly SpeakerLink[];
+  /** What it takes tunnels by beside ipip, which every speaker takes. */
+  readonly tunnels?: readonly Encapsulation[];
   /** It claims what it owns, and hears what others claim: owners are found by claims where all candidates do so. */
   readonly hearsClaims?: true;
 }
@@ -259,6 +264,8 @@ export interface Members {
 }
 
 export interface ClusterView {
+  /** Nodes on a link of this one, sorted, where the LoadBalancer asks for no tunnel. */
+  readonly onLink?: readonly string[];
   /** This node. */
   readonly node: string;
   readonly loadBalancer: LoadBalancerView;

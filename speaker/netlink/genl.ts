@@ -39,3 +39,13 @@ export function resolveFamily(socket: Pick<NetlinkSocket, "get">, name: string):
   if (id === undefined) throw new DecodeError(`family ${name} without an id`);
   return id;
 }
+
+/** The same without a module being loaded for the question; undefined: no such family is there now. */
+export function familyIfThere(socket: Pick<NetlinkSocket, "dump">, name: string): number | undefined {
+  const payload = encodeGeneric(CTRL_CMD_GETFAMILY, 1, Buffer.alloc(0));
+  const attempt = "list generic netlink families";
+  const all = socket.dump({ type: CONTROLLER, payload, attempt });
+  return all
+    .map(({ payload: answer }) => family.decode(decodeGeneric(answer).body))
+    .find((one) => one.name === name)?.id;
+}

@@ -11,6 +11,7 @@ import {
   raw,
   readU32,
   text,
+  u8,
   u16,
   u16be,
   u32,
@@ -42,6 +43,10 @@ const SCHEDULER_FLAGS = 0x38;
 export const NO_SCHEDULER = "none";
 export const METHOD = { masquerade: 0, tunnel: 2, direct: 3 } as const;
 const METHOD_MASK = 7;
+/** IP_VS_CONN_F_TUNNEL_TYPE_*; a kernel before 5.3 knows ipip alone, and does not say that it was asked for another one. */
+export const TUNNEL_TYPE = { ipip: 0, gue: 1, gre: 2 } as const;
+/** IP_VS_TUNNEL_ENCAP_FLAG_*: whether the header round the packet has a checksum of all that is in it. */
+export const TUNNEL_CHECKSUM = { none: 0, full: 1 } as const;
 
 /** struct ip_vs_flags: flags, and which of them count. */
 const flags: Codec<number> = {
@@ -80,6 +85,9 @@ export const destination = attributes({
   activeConnections: [7, u32],
   inactiveConnections: [8, u32],
   family: [11, u16],
+  tunnelType: [13, u8],
+  tunnelPort: [14, u16be],
+  tunnelFlags: [15, u16],
 });
 
 const command = attributes({ service: [1, service], destination: [2, destination] });
@@ -100,6 +108,14 @@ export interface Destination {
   /** Absent: no limit. */
   upperThreshold?: number;
   lowerThreshold?: number;
+  /** Of the method tunnel; absent: ipip. */
+  tunnel?: DestinationTunnel;
+}
+/** TUNNEL_TYPE and TUNNEL_CHECKSUM. `port`: of the UDP header, where the type has one, else 0. */
+export interface DestinationTunnel {
+  type: number;
+  port: number;
+  checksum: number;
 }
 export interface ReadDestination extends Destination {
   activeConnections: number;
@@ -122,13 +138,19 @@ export function decodeDestination(body: Buffer): ReadDestination {
     throw new DecodeError("a destination without an address or a port");
   }
   const isIPv6 = decoded.family === AF_INET6;
-  const { upperThreshold = 0, lowerThreshold = 0 } = decoded;
+  const { upperThreshold = 0, lowerThreshold = 0, tunnelType = TUNNEL_TYPE.ipip } = decoded;
+  const method = (decoded.method ?? 0) & METHOD_MASK;
+  const { tunnelPort: tunnelsTo = 0, tunnelFlags = 0 } = decoded;
   return {
     address: formatAddress(decoded.address.subarray(0, isIPv6 ? 16 : 4)),
     port: decoded.port,
-    method: (decoded.method ?? 0) & METHOD_MASK,
+    method,
     weight: decoded.weight ?? 0,
     ...(upperThreshold + lowerThreshold > 0 && { upperThreshold, lowerThreshold }),
+    ...(method === METHOD.tunnel &&
+      tunnelType !== TUNNEL_TYPE.ipip && {
+        tunnel: { type: tunnelType, port: tunnelsTo, checksum: tunnelFlags },
+      }),
     activeConnections: decoded.activeConnections ?? 0,
     inactiveConnections: decoded.inactiveConnections ?? 0,
   };
@@ -202,7 +224,14 @@ function bodyOf(operation: Operation): Buffer {
     }
     default: {
       const { address, port, method, weight, upperThreshold = 0, lowerThreshold = 0 } = operation.destination;
-      const values = { port, method, weight, upperThreshold, lowerThreshold, family };
+      const { tunnel } = operation.destination;
+      const values = {
+        ...{ port, method, weight, upperThreshold, lowerThreshold, family },
+        ...(tunnel && {
+          ...{ tunnelType: tunnel.type, tunnelFlags: tunnel.checksum },
+          ...(tunnel.port > 0 && { tunnelPort: tunnel.port }),
+        }),
+      };
       return command.encode({
         service: { family, mark },
         destination: { address: addressBytes(address), ...values },

@@ -81,10 +81,10 @@ export const setLinkUp = (link: Pick<Link, "index" | "name">, isUp: boolean): Re
   attempt: `set link ${link.name} ${isUp ? "up" : "down"}`,
 });
 
-/** What a tunnel takes packets by (linux/if_tunnel.h, IFLA_IPTUN_*): its own outer address, and what is inside. */
+/** What a tunnel takes packets by (linux/if_tunnel.h, IFLA_IPTUN_*, IFLA_GRE_*): its own outer address, and what is inside. */
 export interface TunnelEnd {
   readonly local: string;
-  /** 41: IPv6 and nothing else. Not for the kind ipip, which takes IPv4 by default. */
+  /** 41: IPv6 and nothing else. For the kind ip6tnl alone. */
   readonly protocol?: number;
 }
 
@@ -93,9 +93,15 @@ const newLink = attributes({
   name: [3, text],
   info: [
     18,
-    attributes({ kind: [1, text], data: [2, attributes({ local: [2, address], protocol: [9, u8] })] }),
+    attributes({
+      kind: [1, text],
+      data: [2, attributes({ local: [2, address], protocol: [9, u8] })],
+      gre: [2, attributes({ local: [6, address] })],
+    }),
   ],
 });
+/** Kinds whose attributes are IFLA_GRE_*. */
+const GRE_KINDS: readonly string[] = ["gre", "ip6gre"];
 
 /** A new link of a kind; the request makes the kernel load the module for it. */
 export const addLink = (name: string, kind: string, data?: TunnelEnd): Request => ({
@@ -103,7 +109,10 @@ export const addLink = (name: string, kind: string, data?: TunnelEnd): Request =
   flags: FLAG.create | FLAG.exclusive,
   payload: Buffer.concat([
     Buffer.alloc(HEADER),
-    newLink.encode({ name, info: { kind, ...(data && { data }) } }),
+    newLink.encode({
+      name,
+      info: { kind, ...(data && (GRE_KINDS.includes(kind) ? { gre: data } : { data })) },
+    }),
   ]),
   attempt: `add ${kind} link ${name}`,
 });

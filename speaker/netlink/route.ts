@@ -57,6 +57,8 @@ export interface Route {
   protocol: number;
   type: number;
   link?: number;
+  /** Of a way that was asked for. */
+  gateway?: string;
   mtu?: number;
 }
 
@@ -100,6 +102,7 @@ export const routeCodec: Codec<Route> = {
       protocol: payload.readUInt8(5),
       type: payload.readUInt8(7),
       ...(decoded.link === undefined ? {} : { link: decoded.link }),
+      ...(decoded.gateway === undefined ? {} : { gateway: decoded.gateway }),
       ...(decoded.metrics?.mtu === undefined ? {} : { mtu: decoded.metrics.mtu }),
     };
   },

@@ -1,7 +1,7 @@
 /** What a node forwards. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { endpoint, service, slice, VIP, view, type World } from "#test/fakes/speaker-view.ts";
+import { endpoint, service, slice, state, VIP, view, type World } from "#test/fakes/speaker-view.ts";
 import { type Plan, Planner } from "./plan.ts";
 
 const planOf = (world: World, own = "n1"): Plan => new Planner().plan(view(world, own));
@@ -99,6 +99,58 @@ describe("forwarded ports", () => {
   ];
   for (const [what, world, expected] of cases)
     test(what, () => assert.deepEqual(endpointsOf(world), expected));
+
+  const takesGre = state("n2", { tunnels: ["gre"] });
+  const tunnelsOf = (world: World): unknown => {
+    const plan = planOf({
+      slices: [slice([endpoint(1, "n1"), endpoint(2, "n2"), endpoint(3, "n3"), endpoint(4, "n9")])],
+      states: { n1: state("n1", { tunnels: ["gre"] }), n2: takesGre, n3: state("n3") },
+      ...world,
+    });
+    const { endpoints = [] } = plan.ports[0] ?? {};
+    return [endpoints.map(({ tunnel = "ipip" }) => tunnel), plan.otherwiseReached];
+  };
+  const TUNNELS: readonly [what: string, world: World, endpoints: readonly string[], otherwise: string[]][] =
+    [
+      ["nothing else is asked for", {}, ["ipip", "ipip", "ipip", "ipip"], []],
+      [
+        "gre: to those that say that they take it, and to nobody else",
+        { tunnel: "gre" },
+        ["ipip", "gre", "ipip", "ipip"],
+        ["n3"],
+      ],
+      ["gue: nobody takes it", { tunnel: "gue" }, ["ipip", "ipip", "ipip", "ipip"], ["n2", "n3"]],
+      [
+        "none: to those on the link",
+        { tunnel: "none", onLink: ["n3"] },
+        ["ipip", "ipip", "none", "ipip"],
+        ["n2"],
+      ],
+      [
+        "what is translated is sent by none",
+        { tunnel: "gre", translates: true },
+        ["ipip", "ipip", "ipip", "ipip"],
+        ["n3"],
+      ],
+      [
+        "the dead are not said",
+        { tunnel: "gre", live: ["n1", "n2"], dead: ["n3"] },
+        ["ipip", "gre", "ipip", "ipip"],
+        [],
+      ],
+    ];
+  for (const [what, world, endpoints, otherwise] of TUNNELS)
+    test(`tunnels: ${what}`, () => assert.deepEqual(tunnelsOf(world), [endpoints, otherwise]));
+
+  test("stations of other nodes are known where packets are handed on as they are, and nowhere else", () => {
+    const link = (hardware: string) => ({ name: "eth0", prefixes: ["172.30.0.2/24"], hardware });
+    const states = {
+      n1: state("n1", { links: [link("020000000001")] }),
+      n2: state("n2", { links: [link("020000000002"), link("0200")] }),
+    };
+    assert.deepEqual(planOf({ tunnel: "none", states }).stations, ["020000000002"]);
+    assert.equal(planOf({ tunnel: "gre", states }).stations, undefined);
+  });
 
   test("what is translated because the LoadBalancer asks for it is no fault of a node", () => {
     const slices = [slice([endpoint(2, "n2"), endpoint(3, "n9")])];

@@ -8,6 +8,7 @@
  */
 import type { Family } from "#api/address.ts";
 import { KEEPS_CLIENTS } from "#api/scheduler.ts";
+import type { Tunnel } from "../forwarding/encapsulation.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "../forwarding/types.ts";
 import type { EndpointView, HealthView, ServicePort, ServiceView } from "../known/view.ts";
 import { type Backend, type ServedPort, type ServiceEndpoints, usability } from "./endpoints.ts";
@@ -23,6 +24,10 @@ export interface ForwardingContext {
   readonly forwardingNodes: ReadonlySet<string>;
   /** Nodes whose speaker fell silent. */
   readonly deadNodes: ReadonlySet<string>;
+  /** How nodes send to each other's pods. */
+  readonly tunnel: Tunnel;
+  /** Nodes that can be sent to so; all others by ipip. */
+  readonly tunnelNodes: ReadonlySet<string>;
 }
 
 export interface ForwardedService {
@@ -195,13 +200,16 @@ function endpointsOf(
 function forwardedEndpoint(
   { view, port }: Backend,
   { isServing, isFailing }: { readonly isServing: boolean; readonly isFailing: boolean },
-  { node, translates, forwardingNodes }: ForwardingContext,
+  { node, translates, forwardingNodes, tunnel: asked, tunnelNodes }: ForwardingContext,
   before: ForwardedEndpoint | undefined,
 ): ForwardedEndpoint {
   const isLocal = view.node === node;
   const returnPath = isLocal || (!translates && forwardingNodes.has(view.node)) ? "direct" : "snat";
+  const isAsAsked = !isLocal && returnPath === "direct" && tunnelNodes.has(view.node);
+  const tunnel = isAsAsked && asked !== "ipip" ? asked : undefined;
   const isSame =
     before !== undefined &&
+    before.tunnel === tunnel &&
     before.address === view.address &&
     before.port === port &&
     before.isLocal === isLocal &&
@@ -210,5 +218,6 @@ function forwardedEndpoint(
     before.returnPath === returnPath;
   if (isSame) return before;
   const failing = isFailing ? { isFailing } : {};
-  return { address: view.address, port, isLocal, isServing, returnPath, ...failing };
+  const by = tunnel === undefined ? {} : { tunnel };
+  return { address: view.address, port, isLocal, isServing, returnPath, ...failing, ...by };
 }

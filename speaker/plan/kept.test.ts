@@ -119,6 +119,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       isReady: fc.boolean(),
       links: fc.constantFrom(...LINKS),
       hears: fc.boolean(),
+      tunnels: fc.constantFrom(["gre"] as const, ["gue"] as const),
     })
     .map(({ name, hears, ...said }) => (cluster: Cluster) => {
       cluster.states.set(name, state(name, { ...said, ...(hears && { hearsClaims: true }) }));
@@ -155,11 +156,16 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       scheduler: fc.constantFrom("mh", "rr"),
       loadBalancerClass: fc.constantFrom(undefined, "x/y"),
       translates: fc.boolean(),
+      tunnel: fc.constantFrom(undefined, "gre" as const, "gue" as const, "none" as const),
       keepsOwners: fc.boolean(),
     })
-    .map(({ loadBalancerClass, translates, ...forwarding }) => (cluster: Cluster) => {
-      const { loadBalancerClass: _, translates: __, ...others } = cluster.loadBalancer;
-      const more = { ...(loadBalancerClass && { loadBalancerClass }), ...(translates && { translates }) };
+    .map(({ loadBalancerClass, translates, tunnel, ...forwarding }) => (cluster: Cluster) => {
+      const { loadBalancerClass: _, translates: __, tunnel: ___, ...others } = cluster.loadBalancer;
+      const more = {
+        ...(loadBalancerClass && { loadBalancerClass }),
+        ...(translates && { translates }),
+        ...(tunnel && { tunnel }),
+      };
       cluster.loadBalancer = { ...others, ...forwarding, ...more };
     }),
 );

@@ -16,6 +16,7 @@ import { Ports, sortedValues } from "./ports.ts";
 import { routedRanges, tunnelSources } from "./reach.ts";
 import { Services } from "./services.ts";
 import { type Surroundings, surroundingsOf } from "./surroundings.ts";
+import { otherwiseReached, stationsOf } from "./tunnels.ts";
 
 /** Which node attracts which address. Lists are the same objects as before while nothing in them changes. */
 export interface AttractionPlan {
@@ -37,6 +38,10 @@ export interface PortPlan {
   readonly members: readonly string[];
   /** Ranges that routers send here. */
   readonly routed: readonly Range[];
+  /** Hardware addresses of other nodes' links, where nodes hand packets on as they are. */
+  readonly stations?: readonly string[];
+  /** Nodes whose pods are reached by ipip, though the LoadBalancer asks for something else. */
+  readonly otherwiseReached: readonly string[];
   /** What this node checks. */
   readonly checks: readonly CheckedEndpoint[];
 }
@@ -50,6 +55,7 @@ export const NOTHING_FORWARDED: PortPlan = {
   translated: 0,
   members: [],
   routed: [],
+  otherwiseReached: [],
   checks: [],
 };
 
@@ -100,13 +106,16 @@ export class Planner {
   }
 }
 
+/** What is of no Service. */
+type Reach = Pick<PortPlan, "members" | "routed" | "stations" | "otherwiseReached">;
+
 class PlanState {
   readonly #services = new Services();
   readonly #given = new GivenAddresses();
   readonly #addresses = new Addresses();
   readonly #ports = new Ports();
   #surroundings: Surroundings | undefined;
-  #reach: (Pick<PortPlan, "members" | "routed"> & { readonly of: Surroundings }) | undefined;
+  #reach: (Reach & { readonly of: Surroundings }) | undefined;
   /** Services that changed since the last `forward`, with their state at that time. */
   #changes = new Map<string, ServiceEndpoints | undefined>();
   /** Services of which an address came to be ours, or stopped being so, since then. */
@@ -141,7 +150,7 @@ class PlanState {
   *forward(): Generator<undefined, PortPlan> {
     if (this.#surroundings === undefined) return NOTHING_FORWARDED;
     const { context, view } = this.#surroundings;
-    const { members, routed } = this.#reachOf(this.#surroundings);
+    const { of: _, ...reach } = this.#reachOf(this.#surroundings);
     const [services, given] = [this.#services, this.#given];
     const checks = this.#checks;
     yield* checks.update(this.#changes, services, view.node);
@@ -162,19 +171,22 @@ class PlanState {
         ...this.#ports.leftOut,
         ...(isForwarding ? checks.leftOut : []),
       ],
-      members,
-      routed,
+      ...reach,
       // Where kube-proxy forwards, nothing could be done about what they find.
       checks: isForwarding ? checks.list : NOTHING_FORWARDED.checks,
     };
   }
 
-  #reachOf(of: Surroundings): Pick<PortPlan, "members" | "routed"> {
+  #reachOf(of: Surroundings): Reach & { readonly of: Surroundings } {
     if (this.#reach?.of === of) return this.#reach;
     const { node, members, pools } = of.view;
     const own = members.states.get(node);
     const routed = own === undefined ? [] : routedRanges(pools.list(), own);
-    this.#reach = { of, members: tunnelSources(of.view), routed };
+    const stations = of.view.loadBalancer.tunnel === "none" ? { stations: stationsOf(of.view) } : {};
+    this.#reach = {
+      ...{ of, members: tunnelSources(of.view), routed, ...stations },
+      otherwiseReached: otherwiseReached(of.view),
+    };
     return this.#reach;
   }
 }

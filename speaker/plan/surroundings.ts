@@ -3,6 +3,7 @@
  * object from one view to the next while nothing in it changes, so that what depends on it is not planned again. Pure.
  */
 import { hasLabels } from "#common/kube/selector.ts";
+import { DEFAULT_TUNNEL } from "../forwarding/encapsulation.ts";
 import { broadcastsOf } from "../known/links.ts";
 import type { ClusterView } from "../known/view.ts";
 import type { Broadcasts } from "./endpoints.ts";
@@ -10,6 +11,7 @@ import type { ForwardingContext } from "./forward.ts";
 import type { OwnershipRules } from "./given.ts";
 import { Places } from "./places.ts";
 import { sameItems } from "./sorted-keys.ts";
+import { tunnelNodes } from "./tunnels.ts";
 
 export interface Surroundings {
   /** The view that this was made of. */
@@ -42,20 +44,27 @@ function isSameRest(a: ClusterView, b: ClusterView): boolean {
   return (
     a.node === b.node &&
     a.loadBalancer === b.loadBalancer &&
+    sameItems(a.onLink ?? [], b.onLink ?? []) &&
     sameItems(a.members.live, b.members.live) &&
     sameItems(a.members.dead, b.members.dead) &&
     sameMap(a.members.states, b.members.states)
   );
 }
 
-function contextOf({ node, loadBalancer, nodes, members }: ClusterView): ForwardingContext {
+function contextOf(view: ClusterView): ForwardingContext {
+  const { node, loadBalancer, nodes, members } = view;
   const { nodeSelector, scheduler } = loadBalancer;
   const forwardingNodes = new Set<string>();
   for (const { name, labels } of nodes.values())
     if (members.states.get(name)?.isReady === true && hasLabels(labels, nodeSelector))
       forwardingNodes.add(name);
   const translates = loadBalancer.translates === true;
-  return { node, scheduler, translates, forwardingNodes, deadNodes: new Set(members.dead) };
+  return {
+    ...{ node, scheduler, translates, forwardingNodes },
+    deadNodes: new Set(members.dead),
+    tunnel: loadBalancer.tunnel ?? DEFAULT_TUNNEL,
+    tunnelNodes: tunnelNodes(view),
+  };
 }
 
 function isSameContext(a: ForwardingContext, b: ForwardingContext): boolean {
@@ -63,6 +72,8 @@ function isSameContext(a: ForwardingContext, b: ForwardingContext): boolean {
     a.node === b.node &&
     a.scheduler === b.scheduler &&
     a.translates === b.translates &&
+    a.tunnel === b.tunnel &&
+    sameSet(a.tunnelNodes, b.tunnelNodes) &&
     sameSet(a.forwardingNodes, b.forwardingNodes) &&
     sameSet(a.deadNodes, b.deadNodes)
   );

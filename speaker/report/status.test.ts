@@ -44,6 +44,7 @@ const INPUT: StatusInput = {
   gossipTrouble: undefined,
   sharing: undefined,
   standing: undefined,
+  tunnelling: undefined,
   leftOut: [],
   unusable: [],
   conflicts: [],
@@ -251,4 +252,14 @@ test("who is told of owners has a condition of its own, which goes with the rece
   assert.deepEqual([found.ReceiverTold, found.Ready], ["False ReceiverRefused", "True Ready"]);
   const before = statusOf({ ...INPUT, standing: fine }).conditions as Condition[];
   assert.equal(conditions({ conditions: before }).ReceiverTold, undefined);
+});
+
+test("what nodes send by has a condition of its own, and its trouble takes readiness from nobody", () => {
+  const asAsked = conditions({ tunnelling: { reason: "AsAsked", message: "" } });
+  assert.equal(asAsked.TunnelAsAsked, "True AsAsked");
+  const other = conditions({ tunnelling: { reason: "NotTaken", message: "n2" } });
+  assert.deepEqual([other.TunnelAsAsked, other.Ready], ["False NotTaken", "True Ready"]);
+  const before = statusOf({ ...INPUT, tunnelling: { reason: "AsAsked", message: "" } })
+    .conditions as Condition[];
+  assert.equal(conditions({ conditions: before }).TunnelAsAsked, undefined, "ipip is asked for again");
 });

@@ -18,6 +18,7 @@ import type { RoutingReport } from "../routing.ts";
 import { conflictTrouble } from "./conflict.ts";
 import type { Sharing } from "./sharing.ts";
 import { tenureText } from "./tenure.ts";
+import type { Tunnelling } from "./tunnelling.ts";
 
 export type Status = NonNullable<SpeakerStatus["status"]>;
 
@@ -57,6 +58,8 @@ export interface StatusInput {
   readonly sharing: Sharing | undefined;
   /** Whether the receiver of calls about owners is told; undefined: there is none. */
   readonly standing: Standing | undefined;
+  /** How nodes send to each other's pods; undefined: by ipip, or not looked at yet. */
+  readonly tunnelling: Tunnelling | undefined;
   /** Everything of ours is out of the kernel, and nothing is announced. */
   readonly isRemoved: boolean;
   readonly lastError: string | undefined;
@@ -189,7 +192,8 @@ function seconds(time: string): string {
 function conditionsOf(input: StatusInput): Condition[] {
   const isStale = ({ type }: Condition): boolean =>
     (type === ConditionType.ConnectionsShared && input.sharing === undefined) ||
-    (type === ConditionType.ReceiverTold && input.standing === undefined);
+    (type === ConditionType.ReceiverTold && input.standing === undefined) ||
+    (type === ConditionType.TunnelAsAsked && input.tunnelling === undefined);
   let conditions: readonly Condition[] = input.conditions.filter(isCondition).filter((one) => !isStale(one));
   for (const next of wantedConditions(input)) {
     conditions = setCondition(conditions, { ...next, observedGeneration: input.generation }, input.now);
@@ -259,6 +263,7 @@ function wantedConditions(input: StatusInput): Wanted[] {
   const all = [forwarding, announcing, served, usableOf(input.unusable), firewall, heard, ready, removed];
   if (input.sharing !== undefined) all.push(sharedOf(input.sharing));
   if (input.standing !== undefined) all.push(toldOf(input.standing));
+  if (input.tunnelling !== undefined) all.push(tunnelledOf(input.tunnelling));
   return all;
 }
 
@@ -273,6 +278,11 @@ function toldOf(standing: Standing): Wanted {
 function sharedOf(sharing: Sharing): Wanted {
   const isShared = sharing.reason === "Sharing";
   return { type: ConditionType.ConnectionsShared, status: isShared ? "True" : "False", ...sharing };
+}
+
+function tunnelledOf(tunnelling: Tunnelling): Wanted {
+  const isAsAsked = tunnelling.reason === "AsAsked";
+  return { type: ConditionType.TunnelAsAsked, status: isAsAsked ? "True" : "False", ...tunnelling };
 }
 
 const ROLE_WORDS: Readonly<Record<Role, string>> = {

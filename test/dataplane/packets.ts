@@ -2,7 +2,7 @@
 import { internetChecksum } from "#speaker/checksum.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
 
-const NEXT = { tcp: 6, udp: 17, ipip: 4, ipv6: 41, icmp: 1, icmpv6: 58 } as const;
+const NEXT = { tcp: 6, udp: 17, ipip: 4, ipv6: 41, gre: 47, icmp: 1, icmpv6: 58 } as const;
 const isSix = (address: string): boolean => address.includes(":");
 
 /** An IP packet round a payload. */
@@ -80,4 +80,21 @@ export const tooBig = (source: string, target: string, about: Buffer): Buffer =>
 /** A packet as the payload of another, of either family. */
 export function tunnelled(source: string, target: string, packet: Buffer): Buffer {
   return packetOf(source, target, packet.readUInt8(0) >>> 4 === 6 ? NEXT.ipv6 : NEXT.ipip, packet);
+}
+
+/** The same by GRE (RFC 2784), without a checksum and a key. */
+export function inGre(source: string, target: string, packet: Buffer): Buffer {
+  const header = Buffer.alloc(4);
+  header.writeUInt16BE(packet.readUInt8(0) >>> 4 === 6 ? 0x86dd : 0x0800, 2);
+  return packetOf(source, target, NEXT.gre, Buffer.concat([header, packet]));
+}
+
+/** The same by GUE, version 0, to a UDP port. */
+export function inGue(source: string, target: string, packet: Buffer, port: number): Buffer {
+  const header = Buffer.alloc(12);
+  header.writeUInt16BE(50_000, 0);
+  header.writeUInt16BE(port, 2);
+  header.writeUInt16BE(header.length + packet.length, 4);
+  header.writeUInt8(packet.readUInt8(0) >>> 4 === 6 ? NEXT.ipv6 : NEXT.ipip, 9);
+  return summed(source, target, NEXT.udp, Buffer.concat([header, packet]), 6);
 }

@@ -153,6 +153,8 @@ export class FakeForwardingKernel implements ForwardingKernel {
       return [{ action, kind: "ruleset", name: "genkan" }];
     },
     syncTrouble: undefined,
+    offered: [],
+    tunnelTrouble: undefined,
     syncStartedAt: undefined,
     closeWay: () => {},
     remove: () => this.dropTable(),

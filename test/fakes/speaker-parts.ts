@@ -269,7 +269,7 @@ export function fakeParts(node: string) {
   const router = new FakeRouter(steps);
   const forwarder = new FakeForwarder(steps);
   const reporter = new FakeReporter();
-  const monitor: Links = { links: () => [] };
+  const monitor: Links = { links: () => [], waysTo: (addresses) => addresses.map(() => undefined) };
   const events = new SpeakerEvents({
     node,
     namespace: "genkan-system",

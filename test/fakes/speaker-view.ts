@@ -84,6 +84,8 @@ export interface World {
   nodeSelector?: Record<string, string>;
   ignoresExcludeLabel?: true;
   translates?: true;
+  tunnel?: NonNullable<ClusterView["loadBalancer"]["tunnel"]>;
+  onLink?: readonly string[];
   keepsOwners?: boolean;
   drain?: "Cordon" | "Taint" | "None";
   claims?: ClusterView["claims"];
@@ -117,8 +119,10 @@ export function view(world: World, own = "n1"): ClusterView {
       drainTaints: ["example.com/leave"],
       gossipPort: 7474,
       ...(world.translates === true ? { translates: true } : {}),
+      ...(world.tunnel === undefined ? {} : { tunnel: world.tunnel }),
       ...(world.ignoresExcludeLabel === true ? { ignoresExcludeLabel: true } : {}),
     },
+    ...(world.onLink === undefined ? {} : { onLink: world.onLink }),
     nodes: new Map(nodes.map((entry) => [entry.name, entry])),
     pools: new Pools(world.pools ?? [POOL]),
     services: new Map((world.services ?? [service()]).map((one) => [one.key, one])),

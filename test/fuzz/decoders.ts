@@ -23,7 +23,8 @@ import { encodeArp } from "#speaker/layer2/arp.ts";
 import { addressCodec } from "#speaker/netlink/addr.ts";
 import { attribute } from "#speaker/netlink/attribute.ts";
 import { DecodeError } from "#speaker/netlink/bytes.ts";
-import { decodeGeneric } from "#speaker/netlink/genl.ts";
+import { decodeListener, listener } from "#speaker/netlink/fou.ts";
+import { decodeGeneric, encodeGeneric } from "#speaker/netlink/genl.ts";
 import { decodeError, decodeMessages, encodeMessage } from "#speaker/netlink/header.ts";
 import { decodeDestination, destination, service } from "#speaker/netlink/ipvs.ts";
 import { decodeLink } from "#speaker/netlink/link.ts";
@@ -189,6 +190,14 @@ export const DECODERS: readonly Decoder[] = [
     name: "ipvs service",
     decode: (bytes) => service.decode(bytes),
     ...netlink([service.encode({ family: 2, mark: 4_096, scheduler: "mh" })]),
+  },
+  {
+    name: "netlink GUE port",
+    decode: decodeListener,
+    ...netlink([
+      encodeGeneric(1, 1, listener.encode({ port: 7476, family: 2, kind: 2, local4: "169.254.77.77" })),
+      encodeGeneric(1, 1, listener.encode({ port: 7476, family: 10, kind: 2, local6: "100::7077" })),
+    ]),
   },
   { name: "ipvs destination", decode: decodeDestination, ...netlink([realServer]) },
   { name: "nftables elements", decode: decodeElements, ...netlink([element.subarray(4)]) },

@@ -308,12 +308,14 @@ async function withoutWebhooks(change: () => Promise<void>): Promise<void> {
 
 test("a field whose feature is missing is refused in words, and the rest goes on", async () => {
   await withoutWebhooks(() =>
-    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { tunnel: "gre" } } }),
+    world.patch(loadBalancers, "loadbalancer", {
+      spec: { layer2: { failureDetection: { probeInterval: 100 } } },
+    }),
   );
-  await world.waitForCondition("Valid", /^False .*spec\.forwarding\.tunnel: "gre" is not supported yet/);
-  await world.waitForCondition("Degraded", /^True .*tunnel/);
+  await world.waitForCondition("Valid", /^False .*spec\.layer2\.failureDetection: .*not supported yet/);
+  await world.waitForCondition("Degraded", /^True .*failureDetection/);
   await withoutWebhooks(() =>
-    world.patch(loadBalancers, "loadbalancer", { spec: { forwarding: { tunnel: null } } }),
+    world.patch(loadBalancers, "loadbalancer", { spec: { layer2: { failureDetection: null } } }),
   );
   await world.waitForCondition("Valid", /^True/);
   await world.playStatus({ desired: 2, ready: 2 });

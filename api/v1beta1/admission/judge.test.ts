@@ -17,9 +17,11 @@ const balancer = (name: string, spec: object): Judged =>
 /** name, object, the faults' messages (none: admitted). The rules have theirs in test/cases/admission. */
 const CASES: readonly (readonly [string, Judged, readonly string[]])[] = [
   [
-    "a tunnel that is not there yet",
-    balancer("loadbalancer", { forwarding: { tunnel: "gue" } }),
-    ['spec.forwarding.tunnel: "gue" is not supported yet: a tunnel other than ipip has not landed'],
+    "a field whose feature is not there yet",
+    balancer("loadbalancer", { layer2: { failureDetection: { probeInterval: 100 } } }),
+    [
+      'spec.layer2.failureDetection: {"probeInterval":100} is not supported yet: failure detection by probes has not landed',
+    ],
   ],
   ["connection sync off", balancer("loadbalancer", { forwarding: { connectionSync: false } }), []],
   ["connection sync on", balancer("loadbalancer", { forwarding: { connectionSync: true } }), []],

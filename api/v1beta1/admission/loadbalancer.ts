@@ -160,13 +160,7 @@ export function loadBalancerWarnings(balancer: LoadBalancer): string[] {
   return warnings;
 }
 
-const isNot =
-  (supported: unknown) =>
-  (value: unknown): boolean =>
-    value !== supported;
-
 export const LOADBALANCER_UNSUPPORTED: readonly Unsupported[] = [
-  { path: ["spec", "forwarding", "tunnel"], when: isNot("ipip"), feature: "a tunnel other than ipip" },
   { path: ["spec", "layer2", "failureDetection"], feature: "failure detection by probes" },
   { path: ["spec", "membership", "interface"], feature: "gossip over another link" },
 ];

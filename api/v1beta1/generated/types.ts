@@ -872,9 +872,9 @@ export interface LoadBalancerSpec {
      */
     scheduler?: "mh" | "sh" | "dh" | "rr" | "wrr" | "lc" | "wlc" | "sed" | "nq";
     /**
-     * How a node sends to a pod of another node. The default is ipip; gre and gue are not supported yet and are refused.
+     * How a node sends to a pod of another node. ipip, the default, is IP in IP (protocols 4 and 41), gre is GRE (protocol 47), gue is UDP to port 7476, for networks that pass nothing else. none sends packets as they are, which needs all nodes on one layer 2 with routes to the podCIDRs of the others by their own addresses. Nodes that cannot be sent to so are sent to by ipip, and the condition TunnelAsAsked of the SpeakerStatus names them.
      */
-    tunnel?: "ipip" | "gre" | "gue";
+    tunnel?: "ipip" | "gre" | "gue" | "none";
     /**
      * Whether nodes tell each other of their connections, by multicast on the node network, so that a flow goes on though the list of pods has changed since it began and its address moves after that. The default is false.
      */

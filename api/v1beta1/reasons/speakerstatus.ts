@@ -285,5 +285,28 @@ export const SPEAKER_REASONS = {
     when: "The receiver answers with a status that is no success.",
     advice: "Read the receiver's own log; the message has the status of its answer.",
   },
+  AsAsked: {
+    under: ["TunnelAsAsked"],
+    when: "All nodes whose speakers are ready are sent to as spec.forwarding.tunnel asks.",
+    advice: NOTHING_TO_DO,
+  },
+  NoTunnelEnd: {
+    under: ["TunnelAsAsked"],
+    when: "The node's kernel refuses the tunnel of spec.forwarding.tunnel, with the words that the message has.",
+    advice:
+      "Load the kernel's modules on the node: ip_gre and ip6_gre for gre, fou for gue. Until then other nodes send here by ipip.",
+  },
+  NotTaken: {
+    under: ["TunnelAsAsked"],
+    when: "Speakers of other nodes do not say that they take the tunnel of spec.forwarding.tunnel.",
+    advice:
+      "Look at this condition of those nodes. While an upgrade goes on, wait: older speakers take ipip alone.",
+  },
+  NotOnLink: {
+    under: ["TunnelAsAsked"],
+    when: "spec.forwarding.tunnel is none, and the node's routes to other nodes, or to their podCIDRs, do not lead straight to them.",
+    advice:
+      "Nothing has to be done: those nodes are sent to by ipip. For none, all nodes have to be on one layer 2, with routes to podCIDRs by the nodes' own addresses.",
+  },
   InUse: { under: ["Removed"], when: "The node is at work.", advice: NOTHING_TO_DO },
 } as const satisfies Meanings;

@@ -15,7 +15,8 @@ const ACCELERATOR = "tcg,thread=single";
 /** Loaded at boot, so that nothing depends on what loads by itself. `modprobe NAME` works in the guest for the rest. */
 const MODULES = [
   ...["ip_vs", "ip_vs_mh", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "ip_vs_lc", "ip_vs_wlc"],
-  ...["ipip", "ip6_tunnel", "sit"],
+  ...["ip_vs_dh", "ip_vs_sed", "ip_vs_nq"],
+  ...["ipip", "ip6_tunnel", "sit", "ip_gre", "ip6_gre", "fou", "fou6"],
   ...["nf_tables", "nft_chain_nat", "nft_ct", "nft_fib_inet", "nft_hash", "nft_limit", "nft_log", "nft_masq"],
   ...["nft_nat", "nft_numgen", "nft_objref", "nft_quota", "nft_redir", "nft_reject_inet"],
   ...["nf_conntrack_netlink", "nfnetlink"],
