@@ -4,6 +4,7 @@
  */
 import type { ReadStore } from "#common/kube/store.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
+import type { Encapsulation } from "./forwarding/encapsulation.ts";
 import type { ForwardingCounts, ForwardingInput, Reconciled } from "./forwarding/types.ts";
 import type { Health } from "./health/health.ts";
 import type { NodeLink } from "./known/node-links.ts";
@@ -110,7 +111,7 @@ export interface Router {
 
 /** Finds out whether the host firewall drops what other nodes tunnel; selfprobe/selfprobe.ts is the real one. */
 export interface FirewallProbe {
-  set(own: NodeView["addresses"], others: readonly NodeView["addresses"][]): void;
+  set(own: NodeView["addresses"], others: readonly NodeView["addresses"][], kind?: Encapsulation): void;
 }
 
 /** A part of /debug/plan. */

@@ -209,7 +209,7 @@ export class Speaker {
     const { problems } = attractor;
     readiness.found(applied, { cannotSend: this.#parts.cannotSend(), problems, poolsWithoutLink });
     this.#parts.reporting.emit(this.#workNow(), applied);
-    probeFirewall(this.#parts, loadBalancer, readiness.forwardingTrouble);
+    probeFirewall(this.#parts, loadBalancer, readiness);
     if (wasReady) this.#advertise(loadBalancer);
     const { knowledge } = this.#parts;
     members.meet(

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { parseAddress } from "#speaker/netlink/bytes.ts";
+import { internetChecksum } from "../checksum.ts";
+import { carrierMatches, carry, innerAt } from "./carrier.ts";
 import { decodeProbe, decodeUdp, encodeProbe, KINDS, type Probe } from "./packet.ts";
 import { ringAfter } from "./selfprobe.ts";
 import { Tally, THROUGH_MS } from "./tally.ts";
@@ -103,5 +106,32 @@ test("a ring: everybody is probed by who is before him, and probes who is after 
       ["b", "c"],
       ["c", "a"],
     ],
+  );
+});
+
+for (const kind of ["ipip", "gre", "gue"] as const) {
+  for (const family of ["IPv4", "IPv6"] as const) {
+    test(`a probe is carried by ${kind}: ${family}`, () => {
+      const [from, to] = ends[family];
+      const inner = encodeProbe({ ...PROBE, family, from }, to);
+      const carried = carry({ family, kind, from, to }, inner);
+      assert.deepEqual(carried.subarray(innerAt(kind)), inner);
+      for (const { offset, value } of carrierMatches(family, kind, 0))
+        assert.equal(carried.readUInt16BE(offset), value);
+      if (kind !== "gue") return;
+      const pseudo = Buffer.from([0, 17, 0, carried.length]);
+      assert.equal(internetChecksum(parseAddress(from), parseAddress(to), pseudo, carried), 0);
+    });
+  }
+}
+
+test("a firewall's rules are about the tunnel that is used", () => {
+  assert.match(
+    rounds(new Tally("gre"), 2, ["link"])?.message ?? "",
+    /IP protocol 47, link eth0.*l4proto 47 accept.*-p 47 -j/,
+  );
+  assert.match(
+    rounds(new Tally("gue"), 2, ["link"])?.message ?? "",
+    /UDP port 7476, link eth0.*input udp dport 7476 accept.*-p udp --dport 7476 -j/,
   );
 });

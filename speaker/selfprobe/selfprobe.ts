@@ -9,8 +9,10 @@ import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Trouble } from "#speaker/apply.ts";
+import { DEFAULT_TUNNEL, type Encapsulation } from "#speaker/forwarding/encapsulation.ts";
 import { sockaddr } from "#speaker/native/sockaddr.ts";
 import { SocketError } from "#speaker/native/socket.ts";
+import { carry } from "./carrier.ts";
 import { encodeProbe, KINDS, type Probe } from "./packet.ts";
 import { LinkWatch, openReceivers, type Receivers } from "./sockets.ts";
 import { type Place, Tally, THROUGH_MS } from "./tally.ts";
@@ -43,10 +45,11 @@ interface Open {
 
 export class SelfProbe {
   readonly #options: SelfProbeOptions;
-  readonly #tally = new Tally();
+  #tally = new Tally();
   #open: Open[] = [];
   #watch: LinkWatch | undefined;
   #own: Addresses = {};
+  #kind: Encapsulation = DEFAULT_TUNNEL;
   #others: readonly Addresses[] = [];
   #trouble: Trouble<"FirewallDrops"> | undefined;
   #sequence = 0;
@@ -65,12 +68,13 @@ export class SelfProbe {
 
   /**
    * The nodes to probe, and those that probe this one: live members without this node, in an order that is the same on
-   * every node and begins after this node.
+   * every node and begins after this node. `kind`: the tunnel that probes go by.
    */
-  set(own: Addresses, others: readonly Addresses[]): void {
+  set(own: Addresses, others: readonly Addresses[], kind: Encapsulation = DEFAULT_TUNNEL): void {
     this.#others = others;
-    if (JSON.stringify(own) === JSON.stringify(this.#own)) return;
+    if (JSON.stringify(own) === JSON.stringify(this.#own) && kind === this.#kind) return;
     this.#own = own;
+    this.#kind = kind;
     this.#closeAll();
     this.#since = this.#options.clock.now();
   }
@@ -110,7 +114,11 @@ export class SelfProbe {
       const address = this.#own[family];
       if (address === undefined) continue;
       const onProbe = (probe: Probe, place: Place): void => this.#see(probe, place);
-      this.#open.push({ family, address, receivers: openReceivers(family, address, onProbe) });
+      this.#open.push({
+        family,
+        address,
+        receivers: openReceivers({ family, address, kind: this.#kind }, onProbe),
+      });
     }
   }
 
@@ -119,7 +127,7 @@ export class SelfProbe {
     this.#open = [];
     this.#watch?.close();
     this.#watch = undefined;
-    this.#tally.clear();
+    this.#tally = new Tally(this.#kind);
     this.#setTrouble(undefined);
   }
 
@@ -128,8 +136,9 @@ export class SelfProbe {
     for (const { family, address, receivers } of this.#open) {
       const targets = this.#others.flatMap((other) => other[family] ?? []).slice(0, MAX_TARGETS);
       for (const to of targets) {
+        const way = { family, kind: this.#kind, from: address, to };
         const packets = KINDS.map((kind) =>
-          encodeProbe({ family, from: address, kind, sequence: this.#sequence }, to),
+          carry(way, encodeProbe({ family, from: address, kind, sequence: this.#sequence }, to)),
         );
         const destination = sockaddr({ family, address: to });
         try {
@@ -161,7 +170,7 @@ export class SelfProbe {
   }
 
   #openWatch(): LinkWatch {
-    return new LinkWatch((probe, index) => {
+    return new LinkWatch(this.#kind, (probe, index) => {
       // Anybody can send a probe: only members' mean something, and filters of ours drop the others' anyway.
       if (this.#others.some((other) => other[probe.family] === probe.from))
         this.#see(probe, "link", this.#options.linkName(index));

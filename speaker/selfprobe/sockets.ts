@@ -1,20 +1,20 @@
 /** The sockets that see a probe on its way: on any link, when its outer header was accepted, and when it was delivered. */
 import type { Family } from "#api/address.ts";
 import { PORT } from "#api/names.ts";
+import type { Encapsulation } from "#speaker/forwarding/encapsulation.ts";
 import { TUNNELS } from "#speaker/forwarding/tunnels.ts";
 import { accept, LOAD_BYTE, LOAD_HALF, type Match } from "#speaker/native/filter.ts";
 import { endpointOf, sockaddr } from "#speaker/native/sockaddr.ts";
 import { AF, SOCK, SOL, Socket, SocketError } from "#speaker/native/socket.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
+import { carrierMatches, innerAt, protocolOf } from "./carrier.ts";
 import { decodeProbe, decodeUdp, type Probe } from "./packet.ts";
 
-/** IP in IP, IPv6 in IPv6 (RFC 2003, RFC 2473). */
-const TUNNEL = { IPv4: 4, IPv6: 41 } as const;
 const ETHERTYPE = { IPv4: 0x0800, IPv6: 0x86dd } as const;
 const HEADER_BYTES = { IPv4: 20, IPv6: 40 } as const;
 const UDP = 17;
 const PACKET_IGNORE_OUTGOING = 23;
-/** Two IPv6 headers, UDP's and the probe. */
+/** Two IPv6 headers, a tunnel's, UDP's and the probe. */
 const PACKET_BYTES = 256;
 
 const isProtocol = (family: Family, at: number, value: number): Match => ({
@@ -45,8 +45,7 @@ export interface Receivers {
 
 /** Both are behind the input hook. Throws SocketError (EPERM without NET_RAW). */
 export function openReceivers(
-  family: Family,
-  address: string,
+  { family, address, kind }: { family: Family; address: string; kind: Encapsulation },
   onProbe: (probe: Probe, place: "outer" | "inner") => void,
 ): Receivers {
   const opened: Socket[] = [];
@@ -62,17 +61,19 @@ export function openReceivers(
   const isFour = family === "IPv4";
   // The kernel gives a raw socket the packet's header with IPv4, and without it with IPv6.
   const header = isFour ? HEADER_BYTES.IPv4 : 0;
+  const [protocol, inside] = [protocolOf(family, kind), header + innerAt(kind)];
   try {
-    const sender = open(SOCK.raw, TUNNEL[family], NOTHING);
+    const sender = open(SOCK.raw, protocol, NOTHING);
     sender.bind(sockaddr({ family, address }));
-    const outer = open(SOCK.raw, TUNNEL[family], [
+    const outer = open(SOCK.raw, protocol, [
       ...(isFour ? isPlain(family, 0) : []),
-      ...isInner(family, header),
+      ...carrierMatches(family, kind, header),
+      ...isInner(family, inside),
     ]);
     // Our rules write this address into what comes for a tunnel of ours, a probe among it (forwarding/probe-rules.ts).
     outer.bind(sockaddr({ family, address: TUNNELS[family].local }));
     receive(outer, (bytes) => {
-      const probe = decodeProbe(family, bytes.subarray(header));
+      const probe = decodeProbe(family, bytes.subarray(inside));
       if (probe !== undefined) onProbe(probe, "outer");
     });
     const inner = open(SOCK.raw, UDP, isFour ? isInner(family, 0) : [isToProbe(0)]);
@@ -120,9 +121,9 @@ function receive(socket: Socket, onPacket: (bytes: Buffer, from: Buffer) => void
 export class LinkWatch {
   readonly #sockets: Socket[] = [];
 
-  constructor(onProbe: (probe: Probe, linkIndex: number) => void) {
+  constructor(kind: Encapsulation, onProbe: (probe: Probe, linkIndex: number) => void) {
     try {
-      for (const family of ["IPv4", "IPv6"] as const) this.#listen(family, onProbe);
+      for (const family of ["IPv4", "IPv6"] as const) this.#listen(family, kind, onProbe);
     } catch (error) {
       this.close();
       throw error;
@@ -133,13 +134,19 @@ export class LinkWatch {
     for (const socket of this.#sockets) socket.close();
   }
 
-  #listen(family: Family, onProbe: (probe: Probe, linkIndex: number) => void): void {
+  #listen(family: Family, kind: Encapsulation, onProbe: (probe: Probe, linkIndex: number) => void): void {
     // Without link headers, which differ. Protocol 0: nothing arrives before the filter is set.
     const socket = new Socket(AF.packet, SOCK.dgram, 0);
     this.#sockets.push(socket);
-    const at = HEADER_BYTES[family];
+    const header = HEADER_BYTES[family];
+    const at = header + innerAt(kind);
     socket.attachFilter(
-      accept([...isPlain(family, 0), isProtocol(family, 0, TUNNEL[family]), ...isInner(family, at)]),
+      accept([
+        ...isPlain(family, 0),
+        isProtocol(family, 0, protocolOf(family, kind)),
+        ...carrierMatches(family, kind, header),
+        ...isInner(family, at),
+      ]),
     );
     socket.setOption(SOL.packet, PACKET_IGNORE_OUTGOING, 1);
     // struct sockaddr_ll: family, protocol, link (0: all).

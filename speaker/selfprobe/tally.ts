@@ -6,7 +6,9 @@
  */
 import type { Family } from "#api/address.ts";
 import type { Trouble } from "#speaker/apply.ts";
+import { DEFAULT_TUNNEL, type Encapsulation } from "#speaker/forwarding/encapsulation.ts";
 import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
+import { carrierName, firewallWords } from "./carrier.ts";
 import type { Probe, ProbeKind } from "./packet.ts";
 
 /** Where a probe was seen: on a link, out of its tunnel's outer header's hook, and behind the whole firewall. */
@@ -42,6 +44,12 @@ export class Tally {
   /** By family and kind. */
   readonly #missed = new Map<string, Missed>();
   readonly #through = new Map<string, number>();
+  readonly #carrier: Encapsulation;
+
+  /** `carrier`: the tunnel that probes go by. */
+  constructor(carrier: Encapsulation = DEFAULT_TUNNEL) {
+    this.#carrier = carrier;
+  }
 
   /** `link` only for Place link. */
   see(probe: Probe, place: Place, now: number, link = ""): void {
@@ -82,35 +90,36 @@ export class Tally {
       this.#missed.set(wayOf(probe), { count, link, hasOuter });
     }
     for (const [way, missed] of [...this.#missed].sort(([a], [b]) => (a < b ? 1 : -1))) {
-      if (missed.count >= MISSED_IN_ROW) return troubleOf(way, missed);
+      if (missed.count >= MISSED_IN_ROW) return troubleOf(way, missed, this.#carrier);
     }
     return undefined;
-  }
-
-  /** Nothing is known any more: this node is not probed. */
-  clear(): void {
-    for (const map of [this.#seen, this.#missed, this.#through]) map.clear();
   }
 }
 
 const BIT = `0x${DEFAULT_SETTINGS.routingBit.toString(16)}`;
 
-function troubleOf(way: string, { link, hasOuter }: Missed): Trouble<"FirewallDrops"> {
-  const [family, kind] = way.split(" ");
-  const isSix = family === "IPv6";
-  const protocol = isSix ? 41 : 4;
+function troubleOf(
+  way: string,
+  { link, hasOuter }: Missed,
+  carrier: Encapsulation,
+): Trouble<"FirewallDrops"> {
+  const [version, kind] = way.split(" ");
+  const isSix = version === "IPv6";
+  const family: Family = isSix ? "IPv6" : "IPv4";
+  const name = carrierName(family, carrier);
+  const words = firewallWords(family, carrier);
   const tool = isSix ? "ip6tables" : "iptables";
   const what = !hasOuter
-    ? `what other nodes tunnel here (IP protocol ${protocol}, link ${link})`
+    ? `what other nodes tunnel here (${name}, link ${link})`
     : kind === "invalid"
-      ? `packets out of the tunnel of IP protocol ${protocol} (link ${link}) that connection tracking calls invalid`
-      : `what comes out of the tunnel of IP protocol ${protocol} (link ${link})`;
+      ? `packets out of the tunnel of ${name} (link ${link}) that connection tracking calls invalid`
+      : `what comes out of the tunnel of ${name} (link ${link})`;
   return {
     reason: "FirewallDrops",
     message:
       `a firewall of this node drops ${what}: connections through other nodes to pods of this one fail. Add both rules before ` +
-      `those that drop: "nft insert rule inet filter input meta l4proto ${protocol} accept" and "nft insert rule inet filter ` +
-      `input meta mark and ${BIT} == ${BIT} accept" with your table's and chain's names, or "${tool} -I INPUT -p ${protocol} -j ACCEPT" ` +
+      `those that drop: "nft insert rule inet filter input ${words.nft} accept" and "nft insert rule inet filter ` +
+      `input meta mark and ${BIT} == ${BIT} accept" with your table's and chain's names, or "${tool} -I INPUT ${words.iptables} -j ACCEPT" ` +
       `and "${tool} -I INPUT -m mark --mark ${BIT}/${BIT} -j ACCEPT"`,
   };
 }
