@@ -108,6 +108,8 @@ export const ANNOTATION_OF_HEALTH_CHECK = {
 export const ANNOTATION_SCHEDULER = `${GROUP}/scheduler`;
 export const ANNOTATION_UPPER_THRESHOLD = `${GROUP}/upper-threshold`;
 export const ANNOTATION_LOWER_THRESHOLD = `${GROUP}/lower-threshold`;
+/** Seconds that a terminating endpoint keeps its connections for. */
+export const ANNOTATION_DRAIN_TIMEOUT = `${GROUP}/drain-timeout`;
 
 /** Service annotation that the controller writes for people and their tools: the pool that the addresses came from. */
 export const ANNOTATION_ALLOCATED_FROM = `${GROUP}/ip-allocated-from-pool`;

@@ -17,6 +17,7 @@ import { createBgp } from "./bgp/bgp.ts";
 import { openGateways } from "./bgp/gateways.ts";
 import { openOnLink } from "./bgp/unnumbered.ts";
 import { cannotSend } from "./can-send.ts";
+import { Drains } from "./drains.ts";
 import { createForwarder } from "./forwarder.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/open-kernel.ts";
@@ -90,6 +91,7 @@ export function assemble(world: World): Assembled {
   const isMember = (name: string): boolean => sources.nodes.get(name) !== undefined;
   const probeEndpoint = createProbe(world.clock);
   const health = new Health({ ...world, node, gossip, isMember, probe: probeEndpoint, onChange: trigger });
+  const drains = new Drains({ clock: world.clock, onChange: trigger });
   const owners = new Owners({
     ...{ ...world, node, gossip, isMember, onChange: trigger },
     onDropped: (reason, count) => metrics.count("genkan_claims_dropped_total", { reason }, count),
@@ -158,7 +160,15 @@ export function assemble(world: World): Assembled {
       trigger,
     },
     isDue: () => loop.isDue,
-    ...{ knowledge: sources, members: membership, owners, health, attractor: announcer, router: routing },
+    ...{
+      knowledge: sources,
+      members: membership,
+      owners,
+      health,
+      drains,
+      attractor: announcer,
+      router: routing,
+    },
   };
   const speaker = new Speaker({ ...parts, reporting: new Reporting(parts) });
   const loop = createLoop({
@@ -186,6 +196,7 @@ export function assemble(world: World): Assembled {
     owners.close();
     notifier.close();
     health.close();
+    drains.close();
     await gossip.close();
     monitor.close();
     onLink.close();

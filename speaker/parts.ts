@@ -4,6 +4,7 @@
  */
 import type { ReadStore } from "#common/kube/store.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
+import type { Drains } from "./drains.ts";
 import type { Encapsulation } from "./forwarding/encapsulation.ts";
 import type { ForwardingCounts, ForwardingInput, Reconciled } from "./forwarding/types.ts";
 import type { Health } from "./health/health.ts";
@@ -78,6 +79,9 @@ export type Noticing = Pick<Notifier, "set" | "standing">;
 
 /** Checks endpoints; health/health.ts is the real one. */
 export type Checking = Pick<Health, "takeView" | "set" | "describe">;
+
+/** Knows when endpoints have ended for their Service; drains.ts is the real one. */
+export type Ending = Pick<Drains, "takeView" | "set">;
 
 /** This node's links; known/node-links.ts is the real one. */
 export interface Links {

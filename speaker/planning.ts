@@ -13,7 +13,7 @@ import { publishedLinks } from "./known/node-links.ts";
 import type { ClusterView, LoadBalancerView, SpeakerState } from "./known/view.ts";
 import { nodesOnLink } from "./known/ways.ts";
 import type { Rules } from "./layer2/messages.ts";
-import type { Checking, Claiming, Knowledge, Links, Members, Wanted } from "./parts.ts";
+import type { Checking, Claiming, Ending, Knowledge, Links, Members, Wanted } from "./parts.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
 import {
   type AttractionPlan,
@@ -34,6 +34,7 @@ export interface PlanningParts {
   readonly members: Pick<Members, "judgement" | "hearsClaims">;
   readonly owners: Pick<Claiming, "takeView">;
   readonly health: Pick<Checking, "takeView">;
+  readonly drains: Pick<Ending, "takeView">;
   readonly monitor: Links;
   readonly clock: Pick<Clock, "now" | "sleep">;
 }
@@ -85,7 +86,7 @@ export class Planning {
 
   /** Looks at what is known, and plans which node attracts which address. Returns which stations are our nodes. */
   attract(loadBalancer: LoadBalancerView, own: SpeakerState): Rules {
-    const { node, knowledge, members, owners, health } = this.#parts;
+    const { node, knowledge, members, owners, health, drains } = this.#parts;
     const nodes = new Map(knowledge.nodes.entries());
     const known = this.#memberStates.members(members.judgement, node, own);
     const view: ClusterView = {
@@ -100,6 +101,7 @@ export class Planning {
       ...(loadBalancer.tunnel === "none" && { onLink: this.#onLink(nodes, known) }),
       claims: owners.takeView(),
       health: health.takeView(),
+      drains: drains.takeView(),
     };
     this.#attraction = this.#planner.attract(view);
     return this.#rulesOf(view);

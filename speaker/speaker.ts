@@ -16,6 +16,7 @@ import type {
   Attractor,
   Checking,
   Claiming,
+  Ending,
   FirewallProbe,
   Forwarder,
   Knowledge,
@@ -39,6 +40,7 @@ export interface SpeakerParts {
   readonly members: Members;
   readonly owners: Claiming;
   readonly health: Checking;
+  readonly drains: Ending;
   readonly monitor: Links;
   readonly attractor: Attractor;
   readonly router: Router;
@@ -205,6 +207,7 @@ export class Speaker {
     this.#parts.notifier.set(receiverWanted(loadBalancer, planning.attraction.addresses, this.#parts));
     if (loadBalancer.mode === "KubeProxy") await planning.planPorts();
     this.#parts.health.set(planning.ports.checks);
+    this.#parts.drains.set(planning.ports.draining);
     const { poolsWithoutLink } = planning.attraction;
     const { problems } = attractor;
     readiness.found(applied, { cannotSend: this.#parts.cannotSend(), problems, poolsWithoutLink });
@@ -256,6 +259,7 @@ export class Speaker {
     probe.set({}, []);
     this.#parts.health.set([]);
     this.#parts.notifier.set(undefined);
+    this.#parts.drains.set([]);
     this.#planning.forget();
     const { forwardingTrouble } = this.#readiness;
     this.#readiness.left(forwardingTrouble);

@@ -1,5 +1,10 @@
 /** How a Service asks to be forwarded otherwise than the LoadBalancer says, by annotations of a tenant. Pure. */
-import { ANNOTATION_LOWER_THRESHOLD, ANNOTATION_SCHEDULER, ANNOTATION_UPPER_THRESHOLD } from "#api/names.ts";
+import {
+  ANNOTATION_DRAIN_TIMEOUT,
+  ANNOTATION_LOWER_THRESHOLD,
+  ANNOTATION_SCHEDULER,
+  ANNOTATION_UPPER_THRESHOLD,
+} from "#api/names.ts";
 import { SCHEDULERS } from "#api/scheduler.ts";
 import { type Annotations, fieldOf, integerText } from "./annotation.ts";
 import { UnusableError, word } from "./usable.ts";
@@ -7,6 +12,8 @@ import type { Thresholds } from "./view.ts";
 
 /** Connections of one pod. */
 const MOST = 1_000_000;
+/** A day. */
+const MOST_SECONDS = 86_400;
 
 /** undefined: that of the LoadBalancer. Throws UnusableError. */
 export function schedulerOf(annotations: Annotations): string | undefined {
@@ -23,4 +30,11 @@ export function thresholdsOf(annotations: Annotations): Thresholds | undefined {
   if (lower > upper)
     throw new UnusableError(fieldOf(ANNOTATION_LOWER_THRESHOLD), low, `at most the upper one, ${upper}`);
   return { upper, lower };
+}
+
+/** Milliseconds; undefined: as long as the endpoint is there. Throws UnusableError. */
+export function drainTimeoutOf(annotations: Annotations): number | undefined {
+  const given = annotations[ANNOTATION_DRAIN_TIMEOUT];
+  if (given === undefined) return undefined;
+  return integerText(0, MOST_SECONDS)(given, fieldOf(ANNOTATION_DRAIN_TIMEOUT)) * 1_000;
 }

@@ -42,6 +42,8 @@ export interface ServiceView {
   /** Its own, instead of the LoadBalancer's. */
   readonly scheduler?: string;
   readonly thresholds?: Thresholds;
+  /** For so long a terminating endpoint keeps its connections; left out: as long as it is there. */
+  readonly drainTimeoutMs?: number;
   /** Why annotations of it are left out; left out when there are none. */
   readonly faults?: readonly string[];
 }
@@ -286,6 +288,8 @@ export interface ClusterView {
   readonly claims: ClaimsView;
   /** Which endpoints fail their checks (health/reports.ts). */
   readonly health: HealthView;
+  /** Which endpoints have ended for their Service; left out: none. */
+  readonly drains?: DrainView;
 }
 
 /** An endpoint of one port of a Service, as all nodes name it. */
@@ -304,6 +308,15 @@ export interface HealthView {
 }
 
 export const ALL_WELL: HealthView = { isFailing: () => false, changed: new Set() };
+
+/** Terminating endpoints that have had the time that their Service gives them (drains.ts). */
+export interface DrainView {
+  isOver(service: string, address: string): boolean;
+  /** Services of which an endpoint may be otherwise than in the view before. */
+  readonly changed: ReadonlySet<string>;
+}
+
+export const NONE_DRAINED: DrainView = { isOver: () => false, changed: new Set() };
 
 export interface ClaimsView {
   claimantOf(vip: string): string | undefined;

@@ -10,7 +10,7 @@ import type { Family } from "#api/address.ts";
 import { KEEPS_CLIENTS } from "#api/scheduler.ts";
 import type { Tunnel } from "../forwarding/encapsulation.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "../forwarding/types.ts";
-import type { EndpointView, HealthView, ServicePort, ServiceView } from "../known/view.ts";
+import type { DrainView, EndpointView, HealthView, ServicePort, ServiceView } from "../known/view.ts";
 import { type Backend, type ServedPort, type ServiceEndpoints, usability } from "./endpoints.ts";
 import { sameItems } from "./sorted-keys.ts";
 
@@ -43,6 +43,8 @@ export interface ForwardedService {
 
 export type IsFailing = HealthView["isFailing"];
 const NONE_FAILS: IsFailing = () => false;
+export type IsOver = DrainView["isOver"];
+const NONE_IS_OVER: IsOver = () => false;
 const NO_ENDPOINTS: readonly ForwardedEndpoint[] = [];
 
 export function forwardService(
@@ -50,6 +52,7 @@ export function forwardService(
   context: ForwardingContext,
   before?: ForwardedService,
   isFailing = NONE_FAILS,
+  isOver = NONE_IS_OVER,
 ): ForwardedService {
   const translated = new Set<string>();
   const allFailing = new Set<string>();
@@ -60,7 +63,12 @@ export function forwardService(
     const known = port.id === undefined ? undefined : before?.ports[ports.length];
     const standing = standingOf(port, context, fails);
     if (standing.isAllFailing) allFailing.add(`${port.port.protocol}/${port.port.port}`);
-    const endpoints = endpointsOf(port, context, standing, known?.endpoints);
+    const endpoints = endpointsOf(
+      withoutEnded(port, standing, service, isOver),
+      context,
+      standing,
+      known?.endpoints,
+    );
     for (const { address, isServing, returnPath } of endpoints)
       if (isServing && returnPath === "snat" && !context.translates) translated.add(address);
     if (port.id === undefined) continue;
@@ -177,6 +185,19 @@ function standingOf(
     isFailing,
     isAllFailing: hasLiving && !hasWell,
   };
+}
+
+/** What a terminating endpoint has begun ends with the time that its Service gives it, while others serve. */
+function withoutEnded(
+  port: ServedPort,
+  { isServing }: Standing,
+  { key, drainTimeoutMs }: ServiceView,
+  isOver: IsOver,
+): ServedPort {
+  if (drainTimeoutMs === undefined) return port;
+  const isLeft = (backend: Backend): boolean =>
+    !backend.view.isTerminating || isServing(backend) || !isOver(key, backend.view.address);
+  return { ...port, backends: port.backends.filter(isLeft) };
 }
 
 function endpointsOf(

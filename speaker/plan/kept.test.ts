@@ -26,6 +26,9 @@ class Cluster {
   /** Ids and addresses of endpoints that fail their checks. */
   failing = new Set<string>();
   checked = new Set<number>();
+  /** Services and addresses of endpoints that have had their time to end. */
+  over = new Set<string>();
+  drained = new Set<string>();
 
   /** As stores would give it; with `changed` only if asked for. */
   view(own: string, isKept: boolean): ClusterView {
@@ -34,7 +37,13 @@ class Cluster {
     const slicesOf = (key: string): SliceView[] =>
       [...this.slices.values()].filter((one) => one.service === key);
     const { changed, claimants, claimed, failing, checked } = this;
-    if (isKept) [this.changed, this.claimed, this.checked] = [new Set(), new Set(), new Set()];
+    const { over, drained } = this;
+    const drains: ClusterView["drains"] = {
+      isOver: (service, address) => over.has(`${service} ${address}`),
+      changed: drained,
+    };
+    if (isKept)
+      [this.changed, this.claimed, this.checked, this.drained] = [new Set(), new Set(), new Set(), new Set()];
     const health: ClusterView["health"] = {
       isFailing: ({ id, address }) => failing.has(`${id} ${address}`),
       changed: checked,
@@ -50,6 +59,7 @@ class Cluster {
       members,
       claims,
       health,
+      drains,
     };
     return isKept ? { ...view, changed } : view;
   }
@@ -82,6 +92,7 @@ const services = fc.record({
   age: fc.integer({ min: 1, max: 3 }),
   isForeign: fc.nat(9).map((one) => one === 0),
   hasCheck: fc.boolean(),
+  hasDrainTimeout: fc.boolean(),
 });
 const POOLS: readonly (readonly PoolView[])[] = [
   [POOL],
@@ -141,6 +152,15 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       failing(`${id} ${endpoint(last, "").address}`);
       cluster.checked.add(id);
     }),
+  fc
+    .record({ key: fc.constantFrom(...KEYS), last: fc.integer({ min: 1, max: 5 }), isOver: fc.boolean() })
+    .map(({ key, last, isOver }) => (cluster: Cluster) => {
+      const one = `${key} ${endpoint(last, "").address}`;
+      // A new set each time: views before this one stay as they were.
+      cluster.over = new Set([...cluster.over].filter((other) => other !== one));
+      if (isOver) cluster.over.add(one);
+      cluster.drained.add(key);
+    }),
   fc.constantFrom(...NAMES).map((name) => (cluster: Cluster) => void cluster.states.delete(name)),
   fc.constantFrom(...POOLS).map((pools) => (cluster: Cluster) => {
     cluster.pools = new Pools(pools);
@@ -190,6 +210,7 @@ function putService({
         ids: of.hasId ? { [`IPv4/TCP/${of.port}`]: of.id, [`IPv6/TCP/${of.port}`]: of.id + 1 } : {},
         ...(of.isForeign && { loadBalancerClass: "x/y" }),
         ...(of.hasCheck && { check: CHECK }),
+        ...(of.hasDrainTimeout && { drainTimeoutMs: 5_000 }),
       }),
     );
     cluster.changed.add(key);

@@ -6,10 +6,11 @@
  */
 import type { Range } from "#api/address.ts";
 import type { ForwardedPort } from "../forwarding/types.ts";
-import { ALL_WELL, type ClusterView, type HealthView } from "../known/view.ts";
+import { ALL_WELL, type ClusterView, type DrainView, type HealthView, NONE_DRAINED } from "../known/view.ts";
 import { Addresses, type AddressPlan } from "./addresses.ts";
 import { type CheckedEndpoint, Checks } from "./checks.ts";
 import type { LeftOut } from "./claims.ts";
+import { Draining, type DrainingEndpoint } from "./draining.ts";
 import type { ServiceEndpoints } from "./endpoints.ts";
 import { GivenAddresses } from "./given.ts";
 import { Ports, sortedValues } from "./ports.ts";
@@ -44,6 +45,8 @@ export interface PortPlan {
   readonly otherwiseReached: readonly string[];
   /** What this node checks. */
   readonly checks: readonly CheckedEndpoint[];
+  /** Endpoints that end, of Services that give them a time for it. */
+  readonly draining: readonly DrainingEndpoint[];
 }
 
 export interface Plan extends AttractionPlan, PortPlan {}
@@ -57,6 +60,7 @@ export const NOTHING_FORWARDED: PortPlan = {
   routed: [],
   otherwiseReached: [],
   checks: [],
+  draining: [],
 };
 
 export class Planner {
@@ -121,7 +125,11 @@ class PlanState {
   /** Services of which an address came to be ours, or stopped being so, since then. */
   #affected = new Set<string>();
   readonly #checks = new Checks();
+  readonly #draining = new Draining();
   #health: HealthView = ALL_WELL;
+  #drains: DrainView = NONE_DRAINED;
+  /** Services of which an endpoint has had its time, or has it anew, since the last `forward`. */
+  #drained = new Set<string>();
   /** Ids of ports of which an endpoint may be otherwise checked than at the last `forward`. */
   #checkedIds = new Set<number>();
 
@@ -130,6 +138,8 @@ class PlanState {
     this.#surroundings = surroundings;
     this.#health = view.health;
     for (const id of view.health.changed) this.#checkedIds.add(id);
+    this.#drains = view.drains ?? NONE_DRAINED;
+    for (const key of this.#drains.changed) this.#drained.add(key);
     const services = this.#services;
     const changes = services.update(view, surroundings.broadcasts);
     const { vips, affected } = this.#given.update(changes, services, surroundings.rules);
@@ -154,14 +164,20 @@ class PlanState {
     const [services, given] = [this.#services, this.#given];
     const checks = this.#checks;
     yield* checks.update(this.#changes, services, view.node);
+    this.#draining.update(this.#changes, services);
     yield* this.#ports.update({
       ...{ changes: this.#changes, affected: this.#affected, services, given, context },
       isFailing: (place, node) => this.#health.isFailing(place, node),
-      checked: new Set([...this.#checkedIds].flatMap((id) => [...checks.servicesOf(id)])),
+      isOver: (service, address) => this.#drains.isOver(service, address),
+      checked: new Set([
+        ...[...this.#checkedIds].flatMap((id) => [...checks.servicesOf(id)]),
+        ...this.#drained,
+      ]),
     });
     this.#changes = new Map();
     this.#affected = new Set();
     this.#checkedIds = new Set();
+    this.#drained = new Set();
     const isForwarding = view.loadBalancer.mode === "IPVS";
     return {
       ports: isForwarding ? this.#ports.list : NOTHING_FORWARDED.ports,
@@ -174,6 +190,7 @@ class PlanState {
       ...reach,
       // Where kube-proxy forwards, nothing could be done about what they find.
       checks: isForwarding ? checks.list : NOTHING_FORWARDED.checks,
+      draining: isForwarding ? this.#draining.list : NOTHING_FORWARDED.draining,
     };
   }
 

@@ -7,6 +7,7 @@ import {
   type ForwardingContext,
   forwardService,
   type IsFailing,
+  type IsOver,
   isTouchedBy,
 } from "./forward.ts";
 import type { GivenAddresses } from "./given.ts";
@@ -21,7 +22,8 @@ export interface PortsInput {
   readonly given: GivenAddresses;
   readonly context: ForwardingContext;
   readonly isFailing: IsFailing;
-  /** Services of which an endpoint began to fail its checks, or does so no longer. */
+  readonly isOver: IsOver;
+  /** Services of which an endpoint began to fail its checks, or does so no longer, or has had its time to end. */
   readonly checked: ReadonlySet<string>;
 }
 
@@ -57,7 +59,7 @@ export class Ports {
    * readers before its end.
    */
   *update(input: PortsInput): Generator<undefined, void> {
-    const { changes, services, context, isFailing, checked } = input;
+    const { changes, services, context, isFailing, isOver, checked } = input;
     const added = new Set<string>();
     const removed = new Set<string>();
     const others = new Set<string>();
@@ -66,7 +68,7 @@ export class Ports {
       const endpoints = services.get(key);
       const before = this.#kept.get(key);
       const next =
-        endpoints === undefined ? undefined : forwardService(endpoints, context, before, isFailing);
+        endpoints === undefined ? undefined : forwardService(endpoints, context, before, isFailing, isOver);
       if (next === before) return;
       others.add(key);
       this.#translated += (next?.translated ?? 0) - (before?.translated ?? 0);

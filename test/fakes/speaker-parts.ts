@@ -1,6 +1,7 @@
 /** Fakes of everything that a speaker's pass works with (speaker/parts.ts), and what was asked of them. */
 import { silentLogger } from "#common/log.ts";
 import type { BgpPlan } from "#speaker/bgp/plan.ts";
+import { Drains } from "#speaker/drains.ts";
 import { type ForwardingInput, NO_COUNTS, type Refusal } from "#speaker/forwarding/types.ts";
 import { Pools } from "#speaker/known/pools.ts";
 import type {
@@ -291,6 +292,7 @@ export function fakeParts(node: string) {
   });
   const health = new FakeHealth();
   const notifier = new FakeNotifier();
+  const drains = new Drains({ clock, onChange: () => void triggers.push("pass") });
   const shared = {
     node,
     notifier,
@@ -298,6 +300,7 @@ export function fakeParts(node: string) {
     members,
     owners,
     health,
+    drains,
     monitor,
     attractor,
     router,

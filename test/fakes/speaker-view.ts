@@ -90,6 +90,7 @@ export interface World {
   drain?: "Cordon" | "Taint" | "None";
   claims?: ClusterView["claims"];
   health?: ClusterView["health"];
+  drains?: NonNullable<ClusterView["drains"]>;
 }
 
 export const POOL: PoolView = {
@@ -130,5 +131,6 @@ export function view(world: World, own = "n1"): ClusterView {
     members: { live: world.live ?? NAMES, dead: world.dead ?? [], states: new Map(Object.entries(states)) },
     claims: world.claims ?? NO_CLAIMS,
     health: world.health ?? ALL_WELL,
+    ...(world.drains === undefined ? {} : { drains: world.drains }),
   };
 }
