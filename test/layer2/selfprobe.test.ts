@@ -7,6 +7,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { cableLines, type End, namespaceLines } from "#hack/common/networks.ts";
+import type { Encapsulation } from "#speaker/forwarding/encapsulation.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { build, run } from "#test/network/namespace.ts";
 
@@ -38,9 +39,16 @@ function setUp(): void {
     NODES.flatMap(({ name }) => namespaceLines(name)),
     cableLines(end(a), end(b)),
   );
+  start("ipip");
+}
+
+/** Both nodes' forwarding and probes, by a tunnel. */
+function start(tunnel: Encapsulation): void {
+  said.length = 0;
   for (const [at, { name, IPv4, IPv6 }] of NODES.entries()) {
     const other = NODES[1 - at];
-    const words = JSON.stringify({ own: { IPv4, IPv6 }, other: { IPv4: other?.IPv4, IPv6: other?.IPv6 } });
+    const ends = { own: { IPv4, IPv6 }, other: { IPv4: other?.IPv4, IPv6: other?.IPv6 } };
+    const words = JSON.stringify({ ...ends, tunnel });
     const child = spawn("ip", ["netns", "exec", name, process.execPath, CHILD, words], {
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -105,4 +113,19 @@ else {
     // Nothing was said and taken back between.
     assert.equal(said.filter((line) => line === "open").length, 3, said.join("\n"));
   });
+
+  for (const [tunnel, rule, named] of [
+    ["gre", "meta l4proto 47 drop;", /IP protocol 47, link/],
+    ["gue", "udp dport 7476 drop;", /UDP port 7476, link/],
+  ] as const) {
+    test(`by ${tunnel} where that is asked for, named by what it uses`, async () => {
+      for (const child of children.splice(0)) child.kill("SIGKILL");
+      start(tunnel);
+      await says(/^started$/);
+      firewall(`type filter hook input priority filter; policy accept; ${rule}`);
+      await says(named);
+      firewall(undefined);
+      await says(/^open$/);
+    });
+  }
 }
