@@ -131,7 +131,8 @@ export const ANNOTATION_SPEAKER_STATE = `${GROUP}/speaker-state`;
  * Ports that the processes listen on. The speaker's are on the node's own network: 7472 has health on loopback and
  * metrics at the node's address. Operator and controller have health at one port and metrics at the other; the console
  * is on the controller's loopback, where spec.consoleAccess says so. `probe`: UDP,
- * inside tunnels between nodes only. `sync`: UDP, multicast between nodes (docs/dataplane.md, "Host firewalls"). `gossip`:
+ * inside tunnels between nodes only. `sync`: UDP, multicast between nodes; `tunnel`: UDP, where
+ * spec.forwarding.tunnel is gue (docs/dataplane.md, "Host firewalls"). `gossip`:
  * UDP and TCP between the nodes' own addresses, unless spec.membership.port is another one; not memberlist's 7946, which
  * MetalLB and others have.
  */

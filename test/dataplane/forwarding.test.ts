@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { FAMILIES } from "#api/address.ts";
-import { SCHEDULERS } from "#api/scheduler.ts";
 import { markValue } from "#speaker/forwarding/elements.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import type { ElementTable, ForwardingKernel } from "#speaker/forwarding/kernel.ts";
@@ -253,31 +252,6 @@ if (!isInside) {
     await forwarding.reconcile(wanting([web({ scheduler: "lc", hasOwnScheduler: true })]));
     assert.match(thresholds(), /-> 10\.244\.1\.10:8080 +0 +0 /);
   });
-
-  for (const [number, scheduler] of SCHEDULERS.entries()) {
-    test(`scheduler ${scheduler}: IPVS has it in both tiers, and connections reach pods by it`, async () => {
-      using clients = new Clients();
-      const pods = ["10.244.1.10", "10.244.1.11"];
-      const [t1, t2] = [markOf(5000, 1, 0x1000), markOf(5000, 2, 0x1000)];
-      const port = web({ scheduler, endpoints: pods.map((address) => endpoint(address, true)) });
-      await forwarding.reconcile(wanting([port]));
-      const saved = run("ipvsadm", "-Sn");
-      for (const mark of [t1, t2]) assert.match(saved, new RegExp(`-A -f ${mark} -s ${scheduler}\\s`));
-      const from = Array.from({ length: 8 }, (_, at) =>
-        probe("IPv4", "TCP", `172.16.${100 + number}.${at + 1}`),
-      );
-      const left = await clients.left(...from);
-      assert.deepEqual(
-        left.map((line) => line.split(" ")[0]),
-        from.map(({ source }) => source),
-      );
-      assert.ok(
-        left.every((line) => pods.includes(line.split(" ")[1] ?? "")),
-        left.join("\n"),
-      );
-      assert.equal((await forwarding.reconcile(wanting([port]))).writes, 0);
-    });
-  }
 
   test("source ranges, endpoints behind SNAT and a port without endpoints show in the sets", async () => {
     await forwarding.reconcile(

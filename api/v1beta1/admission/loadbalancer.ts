@@ -113,6 +113,7 @@ export function gossipPortIsFree({ spec }: LoadBalancer): Fault[] {
   const taken = new Map<number | undefined, string>([
     [PORT.speaker, "is where speakers serve health and metrics"],
     [PORT.probe, "is what probes of the firewall are sent to"],
+    [PORT.tunnel, "is where nodes take what others send by gue"],
     [PORT.bgp, "is where BGP sessions come in"],
   ]).get(port);
   return taken === undefined ? [] : [fault("spec.membership.port", `${port} ${taken}`)];
