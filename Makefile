@@ -54,6 +54,10 @@ test-interop: setup addon ## BGP against FRR, BIRD, GoBGP and ExaBGP
 test-unit: setup-base addon ## The tests beside the code: seconds
 	@$(SUITES) unit
 
+.PHONY: test-flows
+test-flows: setup addon ## Flows by each tunnel, beside other programs, over changes; not in `make test`: minutes
+	@$(SUITES) flows
+
 .PHONY: test-console
 test-console: setup-console ## The console's page in Chromium; not in `make test`: it fetches a browser
 	@$(SUITES) console

@@ -24,7 +24,7 @@ export interface Suite {
   /** A run that takes longer hangs. Minutes; a slow machine takes a third of it. */
   readonly limitMinutes: number;
   readonly needs?: readonly Need[];
-  /** Left out of `all`: what it needs is fetched for minutes, and changes of the product do not touch it. */
+  /** Left out of `all`: it takes minutes, or what it needs is fetched for minutes, and few changes touch it. */
   readonly onlyByName?: true;
 }
 
@@ -89,7 +89,10 @@ export const SUITES: readonly Suite[] = [
   {
     // Under kernels with ip_vs, one after the other: guests, if this one has none. A guest has one processor.
     name: "kernels",
-    patterns: ["test/dataplane/!(ipvs|sharing).test.ts", "test/layer2/selfprobe.test.ts"],
+    patterns: [
+      "test/dataplane/!(ipvs|sharing|encapsulation|schedulers|tunnels|neighbours|remembered).test.ts",
+      "test/layer2/selfprobe.test.ts",
+    ],
     sharing: "apart",
     atOnce: 2,
     limitMinutes: 60,
@@ -110,6 +113,16 @@ export const SUITES: readonly Suite[] = [
     sharing: "alone",
     atOnce: 1,
     limitMinutes: 60,
+  },
+  {
+    // Forwarding of three nodes and no more: by each tunnel, beside other programs, over changes while flows are open.
+    name: "flows",
+    patterns: ["test/dataplane/{encapsulation,schedulers,tunnels,neighbours,remembered}.test.ts"],
+    sharing: "alone",
+    atOnce: 1,
+    limitMinutes: 60,
+    needs: ["guests"],
+    onlyByName: true,
   },
   {
     // A browser, which is fetched for a minute.

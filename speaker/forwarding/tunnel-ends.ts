@@ -3,7 +3,7 @@
  * and go a minute after nobody asks any more, because other nodes may hear of it later. Nothing here loads a module of the
  * kernel for a tunnel that was never asked for.
  */
-import { FAMILIES, type Family } from "#api/address.ts";
+import { FAMILIES, type Family, familyOf } from "#api/address.ts";
 import { PORT } from "#api/names.ts";
 import { type Encapsulation, GRE_LINKS, type Tunnel } from "#speaker/forwarding/encapsulation.ts";
 import { noTunnel } from "#speaker/forwarding/fault.ts";
@@ -140,7 +140,7 @@ function greEnd({ route, sysctls }: TunnelEndParts): End {
   };
 }
 
-function gueEnd({ gue }: TunnelEndParts): End {
+function gueEnd({ gue, sysctls }: TunnelEndParts): End {
   const isOurs = (one: GueListener): boolean => GUE_ENDS.some((end) => isSame(one, end));
   const nameOf = ({ address, port }: GueListener): string => `GUE port ${port} of ${address}`;
   return {
@@ -148,7 +148,9 @@ function gueEnd({ gue }: TunnelEndParts): End {
     has: () => gue.listIfLoaded().some(isOurs),
     raise() {
       const present = gue.list();
-      const missing = GUE_ENDS.filter((end) => !present.some((one) => isSame(one, end)));
+      // Where IPv6 is off, its link has no address that a port could be of.
+      const isOff = (end: GueListener): boolean => familyOf(end.address) === "IPv6" && isWithoutIPv6(sysctls);
+      const missing = GUE_ENDS.filter((end) => !isOff(end) && !present.some((one) => isSame(one, end)));
       for (const end of missing) gue.add(end);
       return missing.map((end) => ({ action: "create", kind: "link", name: nameOf(end) }));
     },
@@ -159,5 +161,8 @@ function gueEnd({ gue }: TunnelEndParts): End {
     },
   };
 }
+
+const isWithoutIPv6 = (sysctls: SysctlFiles): boolean =>
+  sysctls.read(`net.ipv6.conf.${TUNNELS.IPv6.name}.disable_ipv6`) === "1";
 
 const isSame = (a: GueListener, b: GueListener): boolean => a.address === b.address && a.port === b.port;
