@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { FAMILIES, type Family } from "#api/address.ts";
 import type { Running } from "#hack/guest/channel.ts";
+import type { GuestOptions } from "#hack/guest/guest.ts";
 import type { Tunnel } from "#speaker/forwarding/encapsulation.ts";
 import {
   DEFAULT_SETTINGS,
@@ -66,9 +67,10 @@ export class BareNodes implements AsyncDisposable {
     this.topology = topology;
   }
 
-  static async start(): Promise<BareNodes> {
+  /** `options`: of a guest, where one is needed. */
+  static async start(options: GuestOptions = {}): Promise<BareNodes> {
     await using built = new AsyncDisposableStack();
-    const machine = await openMachine();
+    const machine = await openMachine(options);
     built.defer(() => machine.stop());
     const topology = await buildTopology(machine, INSTANCE);
     if (!machine.isGuest) built.defer(() => topology.remove());

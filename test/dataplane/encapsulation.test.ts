@@ -76,7 +76,7 @@ const wanting = (tunnel: Tunnel): ForwardingInput => ({
 });
 
 if (!isInside) {
-  testInside("tunnels other than ipip", import.meta.filename);
+  testInside("tunnels other than ipip", import.meta.filename, "alone");
 } else {
   let kernel: ForwardingKernel;
   let forwarding: Forwarding;

@@ -213,7 +213,7 @@ for family in -4 -6; do ip $family rule del pref 100; ip $family route flush tab
         podCidr.IPv4.replace("/24", ""),
         podCidr.IPv6.replace("/64", ""),
       ]);
-    for (const tunnel of ["ipip", "gre", "gue", "none"] as const)
+    for (const tunnel of ["ipip", "none"] as const)
       test(tunnel, () => goesOn({ tunnel, sources: sources() }));
   });
 });

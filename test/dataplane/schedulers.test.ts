@@ -16,7 +16,7 @@ import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
 
 if (!isInside) {
-  testInside("schedulers", import.meta.filename);
+  testInside("schedulers", import.meta.filename, "alone");
 } else {
   let kernel: ForwardingKernel;
   let forwarding: Forwarding;

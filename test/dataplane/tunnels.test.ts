@@ -35,7 +35,8 @@ table inet witness {
 END`;
 
 before(async () => {
-  nodes = await BareNodes.start();
+  // Debian's own kernel has GRE and GUE; that of the other guests has not.
+  nodes = await BareNodes.start({ kernel: "qemu" });
   const { machine, topology } = nodes;
   const filter =
     "nft 'add table inet filtered; add chain inet filtered c { type filter hook input priority 0; }; add rule inet filtered c meta l4proto { 1 } drop; add rule inet filtered c icmpv6 type { 1, 2, 3 } drop'";
