@@ -55,7 +55,7 @@ test-unit: setup-base addon ## The tests beside the code: seconds
 	@$(SUITES) unit
 
 .PHONY: test-flows
-test-flows: setup addon ## Flows by each tunnel, beside other programs, over changes; not in `make test`: minutes
+test-flows: setup addon ## Tunnels other than ipip, under Debian's kernel; not in `make test`: it is emulated for minutes
 	@$(SUITES) flows
 
 .PHONY: test-console
