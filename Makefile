@@ -111,6 +111,11 @@ release: setup-release addon ## A release into dist/: VERSION=v1.2.3 REGISTRY=re
 test-release: setup-release addon ## A release built twice, run under emulation, pushed; not in `make test`: it fetches arm64
 	@$(SUITES) release
 
+.PHONY: test-takeover
+test-takeover: images ## From MetalLB with live Services to Genkan, by the page; not in `make test`: it builds MetalLB
+	@node hack/lab/main.ts programs
+	@$(SUITES) takeover
+
 .PHONY: lab
 lab: setup-lab ## A cluster without Genkan (npm run lab -- status, exec, env, down)
 	@node hack/lab/main.ts up

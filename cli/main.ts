@@ -65,6 +65,7 @@ interface MigrateFlags {
   readonly kubeconfig?: string;
   readonly namespace: string;
   readonly prefer: "layer2" | "bgp";
+  readonly forwarding?: "IPVS" | "KubeProxy";
   readonly output: "yaml" | "json";
   readonly fromNamespace?: string;
 }
@@ -94,6 +95,12 @@ program
     new Option("--prefer <protocol>", "for pools that are announced both ways")
       .default("bgp")
       .choices(["layer2", "bgp"]),
+  )
+  .addOption(
+    new Option("--forwarding <mode>", "write who forwards at first into the LoadBalancer").choices([
+      "IPVS",
+      "KubeProxy",
+    ]),
   )
   .addOption(
     new Option("-o, --output <format>", "of the manifests").default("yaml").choices(["yaml", "json"]),

@@ -17,7 +17,7 @@ import { convertPeers } from "#cli/migrate/peers.ts";
 import { type Converted, convertPools } from "#cli/migrate/pools.ts";
 import { pruneSpec } from "#cli/migrate/prune.ts";
 import { judgeServices } from "#cli/migrate/services.ts";
-import { isExposure, metadataOf, type Note, Notes, type Source } from "#cli/migrate/source.ts";
+import { isExposure, isMap, metadataOf, type Note, Notes, type Source } from "#cli/migrate/source.ts";
 
 export interface MigrateOptions {
   /** Ours, that Genkan is installed in. */
@@ -25,6 +25,8 @@ export interface MigrateOptions {
   readonly prefer: "layer2" | "bgp";
   /** Where there are several installations: the one to be carried over. */
   readonly fromNamespace?: string | undefined;
+  /** Who is to forward at first, whatever the source says; without it what comes out has our default. */
+  readonly forwarding?: "IPVS" | "KubeProxy" | undefined;
 }
 
 export interface Migration {
@@ -54,7 +56,8 @@ export function migrate(documents: Documents, options: MigrateOptions): Migratio
     ...of("BGPPeer").map((each) => madeOf("BGPPeer", each, options, notes)),
     ...parts.map((each) => madeOf("AddressPool", each, options, notes)),
   ];
-  const objects = withLoadBalancer(admitted(made, options, notes), isAnything, options);
+  const whole = withLoadBalancer(admitted(made, options, notes), isAnything, options);
+  const objects = whole.map((each) => withForwarding(each, options));
   judgeServices(services, objects, notes);
   return { objects, notes: inOrder(notes.list, documents), unreadable: [], passedOver };
 }
@@ -91,6 +94,11 @@ function withLoadBalancer(
   if (!isAnything || objects.some(({ kind }) => kind === "LoadBalancer")) return objects;
   const metadata: ObjectMeta = { name: LOADBALANCER_NAME, namespace };
   return [{ apiVersion: API_VERSION, kind: "LoadBalancer", metadata, spec: {} }, ...objects];
+}
+
+function withForwarding(object: Manifest, { forwarding: mode }: MigrateOptions): Manifest {
+  if (object.kind !== "LoadBalancer" || mode === undefined) return object;
+  return { ...object, spec: { ...(isMap(object.spec) ? object.spec : {}), forwarding: { mode } } };
 }
 
 /** Who is reached anew comes first; the others as the objects stand in the files. */

@@ -8,6 +8,7 @@ import {
   addNode,
   execute,
   kubeconfigOf,
+  loadArchives,
   loadIntoNodes,
   reboot,
   removeNode,
@@ -101,9 +102,11 @@ program
     );
   });
 program
-  .command("load-images")
-  .description("import every archive of .lab/images into every node")
-  .action(() => loadIntoNodes(layout(), say));
+  .command("load-images [archives...]")
+  .description("import archives into every node; without a name, every one of .lab/images")
+  .action((archives: string[]) =>
+    archives.length === 0 ? loadIntoNodes(layout(), say) : loadArchives(layout(), archives, say),
+  );
 program
   .command("programs")
   .description("build what is missing: Kubernetes' and containerd's programs, the guest's kernel")

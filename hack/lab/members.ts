@@ -77,6 +77,15 @@ export async function execute(layout: Layout, place: string, argv: readonly stri
   });
 }
 
+/** Imports archives that are named into every node, wherever they lie. */
+export function loadArchives(layout: Layout, archives: readonly string[], tell: Say): Promise<void> {
+  return change(layout, tell, async (carrier, state) => {
+    const nodes = state.nodes.map((name) => nodeOf(layout, name));
+    await loadImages({ layout, carrier, nodes }, { archives, tell });
+  });
+}
+
+/** Imports every archive of .lab/images that the nodes do not have. */
 export function loadIntoNodes(layout: Layout, tell: Say): Promise<void> {
   return change(layout, tell, async (carrier, state) => {
     const nodes = state.nodes.map((name) => nodeOf(layout, name));

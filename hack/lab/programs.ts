@@ -14,7 +14,7 @@ const GO = "1.26.8";
 const GO_MINIMUM = [1, 26] as const;
 const SOURCES = join(import.meta.dirname, "programs");
 
-export type ProgramGroup = "kube" | "containers" | "helm" | "actionlint";
+export type ProgramGroup = "kube" | "containers" | "helm" | "actionlint" | "metallb";
 
 interface Build {
   readonly output: string;
@@ -76,6 +76,12 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
       argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "github.com/rhysd/actionlint/cmd/actionlint"],
     },
   ],
+  // For the test that takes a cluster over from it. One package at a time: nobody waits for it in a hurry.
+  metallb: ["controller", "speaker"].map((name) => ({
+    output: `metallb-${name}`,
+    cgo: false,
+    argv: ["-p", "1", ...BUILT_QUICKLY, "-ldflags", "-s -w", `go.universe.tf/metallb/${name}`],
+  })),
 };
 
 /** Builds what is missing or was built from something else; the first time takes minutes. */

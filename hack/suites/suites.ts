@@ -139,6 +139,15 @@ export const SUITES: readonly Suite[] = [
     limitMinutes: 30,
     onlyByName: true,
   },
+  {
+    // A whole cluster with another load balancer, which is built for minutes.
+    name: "takeover",
+    patterns: ["test/takeover/*.test.ts"],
+    sharing: "alone",
+    atOnce: 1,
+    limitMinutes: 40,
+    onlyByName: true,
+  },
 ];
 
 /** The suite's files, sorted; paths from `root`. */

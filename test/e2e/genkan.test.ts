@@ -5,7 +5,7 @@
 import { after, before } from "node:test";
 import { bringUp, takeDown } from "#test/e2e/suite.ts";
 
-before(bringUp);
+before(() => bringUp());
 after(takeDown);
 
 await import("#test/e2e/install.ts");

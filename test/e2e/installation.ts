@@ -1,7 +1,7 @@
 /** One lab with Genkan for a test file: what a user's hands would do, as functions. */
 
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
 import { ROOT, type RunOptions, run } from "#hack/demo/shell.ts";
@@ -17,7 +17,7 @@ export class Cluster implements AsyncDisposable {
     this.instance = instance;
   }
 
-  /** A new lab with the images in it; what was left of an earlier one is taken away first. */
+  /** A new lab with the images in it; what was left of an earlier one is taken away first. `options`: of the lab's `up`. */
   static async start(instance: number, flags: readonly string[] = []): Promise<Cluster> {
     const cluster = new Cluster(instance);
     const show: RunOptions = { onOutput: (text) => process.stderr.write(text) };
@@ -65,17 +65,21 @@ export class Cluster implements AsyncDisposable {
     return join(ROOT, `.lab/${this.instance}/control-plane/kubeconfig`);
   }
 
-  /** The operator of another build, with the images that go with it: what a user's `kubectl apply -k` of a release does. */
-  async upgrade(tag: string): Promise<void> {
+  /**
+   * The operator of another build, with the images that go with it: what a user's `kubectl apply -k` of a release does.
+   * `config`: path of that release's manifests.
+   */
+  async upgrade(tag: string, config = join(ROOT, "config")): Promise<void> {
     const directory = join(ROOT, `.lab/${this.instance}/release`);
     await mkdir(directory, { recursive: true });
     const images = ["operator", "controller", "speaker"].map((name) => ({
       name: `genkan.dev/${name}`,
       newTag: tag,
     }));
-    const kustomization = { resources: ["../../../config/default"], configurations: ["images.yaml"], images };
+    const resources = [relative(directory, join(config, "default"))];
+    const kustomization = { resources, configurations: ["images.yaml"], images };
     await writeFile(join(directory, "kustomization.yaml"), stringify(kustomization));
-    await copyFile(join(ROOT, "config/default/images.yaml"), join(directory, "images.yaml"));
+    await copyFile(join(config, "default/images.yaml"), join(directory, "images.yaml"));
     await this.kubectl(["apply", "-k", directory]);
   }
 

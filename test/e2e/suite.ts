@@ -97,9 +97,9 @@ export async function answered(options: { readonly seesClient: boolean }): Promi
   }
 }
 
-/** A new lab, with things of other people on its nodes. */
-export async function bringUp(): Promise<void> {
-  const cluster = await Cluster.start(INSTANCE);
+/** A new lab, with things of other people on its nodes. `options`: of the lab's `up`. */
+export async function bringUp(options: readonly string[] = []): Promise<void> {
+  const cluster = await Cluster.start(INSTANCE, options);
   const found = new Map<string, string>();
   suite = { cluster, found };
   tell("waiting for kube-proxy on each node, then putting other people's things there");

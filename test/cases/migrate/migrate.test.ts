@@ -139,6 +139,24 @@ const found: fc.Arbitrary<Found> = fc
     object: { apiVersion: "metallb.io/v1beta1", kind, metadata: { name }, spec: each },
   }));
 
+test("who forwards at first is written where it is asked for, whether or not a source has a LoadBalancer", () => {
+  const pool = { kind: "IPAddressPool", metadata: { name: "a" }, spec: { addresses: ["10.0.0.0/24"] } };
+  const balancer = { kind: "MetalLB", metadata: { name: "metallb" }, spec: { logLevel: "debug" } };
+  for (const [objects, others] of [
+    [[pool], {}],
+    [[pool, balancer], { logLevel: "debug" }],
+  ] as const) {
+    const list = objects.map((object) => ({
+      ...{ file: "f", line: 1 },
+      object: { apiVersion: "metallb.io/v1beta1", ...object },
+    }));
+    const migration = migrate({ ...NO_DOCUMENTS, found: list }, { ...OPTIONS, forwarding: "KubeProxy" });
+    assertAdmitted(migration);
+    const made = migration.objects.find(({ kind }) => kind === "LoadBalancer");
+    assert.deepEqual(made?.spec, { ...others, forwarding: { mode: "KubeProxy" } });
+  }
+});
+
 test("whatever goes in, what comes out is admitted and nothing is lost", () => {
   fc.assert(
     fc.property(fc.array(found, { maxLength: 8 }), (list) => {
