@@ -29,7 +29,7 @@ import { decodeError, decodeMessages, encodeMessage } from "#speaker/netlink/hea
 import { decodeDestination, destination, service } from "#speaker/netlink/ipvs.ts";
 import { decodeLink } from "#speaker/netlink/link.ts";
 import { decodeElements, encodeElements } from "#speaker/netlink/nftables.ts";
-import { localRoute, routeCodec } from "#speaker/netlink/route.ts";
+import { decodeGateway, localRoute, routeCodec } from "#speaker/netlink/route.ts";
 import { ruleCodec } from "#speaker/netlink/rule.ts";
 import { decodeClaims, encodeClaims } from "#speaker/ownership/wire.ts";
 
@@ -183,6 +183,7 @@ export const DECODERS: readonly Decoder[] = [
   },
   { name: "netlink generic", decode: decodeGeneric, ...netlink([Buffer.from("0101000004000100", "hex")]) },
   { name: "netlink route", decode: (bytes) => routeCodec.decode(bytes), ...netlink([route]) },
+  { name: "netlink default route", decode: decodeGateway, ...netlink([route]) },
   { name: "netlink rule", decode: (bytes) => ruleCodec.decode(bytes), ...netlink([route]) },
   { name: "netlink address", decode: (bytes) => addressCodec.decode(bytes), ...netlink([route]) },
   { name: "netlink link", decode: decodeLink, ...netlink([Buffer.alloc(48, 2)]) },

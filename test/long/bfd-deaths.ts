@@ -4,7 +4,9 @@
  * garbage; `normal`: the same without real-time scheduling, where 350 ms x 3 is used. Who is killed is FRR's bfdd, who
  * stands for an hour is BIRD, which takes a quarter of the time for a packet; each in four network namespaces. Writes docs/results/bfd-<part>.json and ends with 1 when a bar is missed.
  *
- *     node test/long/bfd-deaths.ts kills 200 | flaps <minutes> | normal <minutes>
+ *     node test/long/bfd-deaths.ts kills 200 | flaps <minutes> | normal <minutes>  [interval in ms, 50]
+ *
+ * With another interval there are 16 sessions and not 64, and the results are bfd-<part>-<interval>.json.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -24,10 +26,13 @@ import { PROFILE } from "../bfd/profile.ts";
 const LOAD_MEGABYTES = 9;
 /** As often is a list of all Services parsed, and garbage collected, while sessions are watched for an hour. */
 const LOAD_REST_MS = 1_000;
-const SESSIONS_PER_ROUTER = 16;
-const BAR_MS = 200;
+const [part = "", amount = "1", intervalMs = "50"] = process.argv.slice(2);
+const INTERVAL_MS = Number(intervalMs);
+const IS_USUAL = INTERVAL_MS === 50;
+const SESSIONS_PER_ROUTER = IS_USUAL ? 16 : 4;
+/** Of shorter intervals a quarter of an interval more than the detection time. */
+const BAR_MS = IS_USUAL ? 200 : 3.75 * INTERVAL_MS;
 const WITNESS = fileURLToPath(new URL("./clock-watch.ts", import.meta.url));
-const INTERVAL_MS = 50;
 
 interface Ends {
   readonly own: string;
@@ -220,7 +225,7 @@ async function flaps(minutes: number, isNormal: boolean): Promise<[object, boole
 async function established(device: Device, sites: readonly Site[]): Promise<void> {
   const keys = sites.flatMap((site) => site.peers.map(({ key }) => key));
   await device.reach(keys, "Up", 60_000);
-  const settled = new Set([150, 1_050]);
+  const settled = new Set([3 * INTERVAL_MS, 1_050]);
   await until("the sessions' timers", async () =>
     (await device.sessions()).sessions.every(({ detectionTimeMs }) => settled.has(detectionTimeMs)),
   );
@@ -249,7 +254,6 @@ async function withSites<T>(
   }
 }
 
-const [part = "", amount = "1"] = process.argv.slice(2);
 const parts: Readonly<Record<string, (amount: number) => Promise<[object, boolean]>>> = {
   kills,
   flaps: (minutes) => flaps(minutes, false),
@@ -263,5 +267,5 @@ const text = `${JSON.stringify({ ...document, date: new Date().toISOString().sli
 process.stdout.write(text);
 const directory = new URL("../../docs/results/", import.meta.url).pathname;
 mkdirSync(directory, { recursive: true });
-writeFileSync(`${directory}bfd-${part}.json`, text);
+writeFileSync(`${directory}bfd-${part}${IS_USUAL ? "" : `-${INTERVAL_MS}`}.json`, text);
 process.exitCode = isGood ? 0 : 1;
