@@ -89,7 +89,7 @@ class Sessions implements Bgp {
     this.#wanted = wanted;
     this.#members.keep(wanted);
     const placed = new Map([...wanted].flatMap(([name, one]) => this.#placed(name, one)));
-    for (const [name, session] of this.#sessions) if (!placed.has(name)) this.#remove(name, session);
+    for (const [name, session] of this.#sessions) if (!placed.has(name)) this.#drop(name, session);
     for (const [name, { settings, advertisements }] of placed) {
       // It was removed, and is wanted again before its goodbye is said: #remove begins it anew after that.
       if (this.#leaving.has(name)) continue;
@@ -240,9 +240,28 @@ class Sessions implements Bgp {
       this.#options.onChange?.();
       return undefined;
     }
-    this.reconcile(this.#wanted);
+    this.#dropReplaced(name);
+    if (this.#leaving.has(member.key)) return undefined;
+    const { settings, advertisements } = wanted;
+    const session = this.#sessionFor(member.key, { ...settings, address });
+    session.advertise(advertisements);
     this.#forgetLater(member.key);
-    return this.#sessions.get(member.key);
+    return session;
+  }
+
+  /** Sessions of a range whose routers had to give their places away. Others are not looked at: anybody may connect. */
+  #dropReplaced(name: string): void {
+    for (const [key, session] of this.#sessions) {
+      const { range, name: of } = session.settings;
+      if (range !== undefined && of === name && this.#members.get(key) === undefined)
+        this.#drop(key, session);
+    }
+  }
+
+  #drop(key: string, session: Session): void {
+    this.#forgetting.get(key)?.();
+    this.#forgetting.delete(key);
+    this.#remove(key, session);
   }
 
   /** Who has gone before a word was no router: a probe of the port. */
@@ -265,10 +284,8 @@ class Sessions implements Bgp {
 
   #forget(key: string): void {
     this.#members.forget(key);
-    this.#forgetting.get(key)?.();
-    this.#forgetting.delete(key);
-    if (this.#isStopped) return;
-    this.reconcile(this.#wanted);
+    const session = this.#sessions.get(key);
+    if (session !== undefined && !this.#isStopped) this.#drop(key, session);
     this.#options.onChange?.();
   }
 }

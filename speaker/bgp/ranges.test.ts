@@ -148,6 +148,25 @@ test("a router that has said something and gone is forgotten after five minutes"
   assert.deepEqual(states(bgp), [" Active"]);
 });
 
+test("however many addresses of the range connect, no more is kept than there are places", async () => {
+  const { bgp, clock, connect } = handed();
+  bgp.reconcile(new Map([["fabric", ranged({ maximumSessions: 3 })]]));
+  for (let at = 1; at <= 40; at += 1) {
+    const { ours, close } = await socketPair();
+    cleanUp.push(close);
+    connect(ours, `127.0.0.${at}`);
+  }
+  assert.equal(bgp.sessions().length, 3);
+  // One timer to forget it, and those of its session: none of somebody whose place was given away.
+  const timers = clock.pending;
+  for (let at = 41; at <= 80; at += 1) {
+    const { ours, close } = await socketPair();
+    cleanUp.push(close);
+    connect(ours, `127.0.0.${at}`);
+  }
+  assert.equal(clock.pending, timers);
+});
+
 test("connections of a VRF are for its peers alone, and for no others", async () => {
   const { bgp, listening, connect } = handed();
   const { range: _range, ...settings } = ranged().settings;
