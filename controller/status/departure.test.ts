@@ -132,6 +132,16 @@ test("a deleted Service that somebody else holds is left without addresses, whic
   await all.end();
 });
 
+test("a Service that is being deleted gets no finalizer any more, and keeps its address while somebody holds it", async () => {
+  const all = await served(false);
+  all.overwrite(KEY, { isTerminating: true });
+  all.configure({ cleanupFinalizer: true });
+  await all.clock.advance(5_000);
+  assert.deepEqual(finalizersOf(all), ["x/y"]);
+  assert.equal(all.services.get(KEY)?.ingress.length, 1);
+  await all.end();
+});
+
 test("the next leader ends what the last one began", async () => {
   const first = await served(true);
   first.overwrite(KEY, { isTerminating: true, finalizers: [CLEANUP_FINALIZER] });
