@@ -46,6 +46,11 @@ test-long: images ## All tests again and again for HOURS (4); results in docs/re
 	@node test/long/takeovers.ts moves $(or $(MOVES),100)
 	@$(MAKE) bench-bfd
 
+.PHONY: test-upstream
+test-upstream: setup-upstream addon ## Kubernetes' own tests of load balancers, in both modes: an hour; keeps docs/results/upstream.md
+	@node hack/images/main.ts build
+	@node test/upstream/main.ts $(or $(MODES),layer2 kubeproxy dualstack bgp bgp-addresses)
+
 .PHONY: test-interop
 test-interop: setup addon ## BGP against FRR, BIRD, GoBGP and ExaBGP
 	@$(SUITES) interop
@@ -215,6 +220,9 @@ setup-release:
 .PHONY: setup-console
 setup-console:
 	@hack/setup console
+.PHONY: setup-upstream
+setup-upstream:
+	@hack/setup upstream
 .PHONY: setup-base
 setup-base:
 	@hack/setup base

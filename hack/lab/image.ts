@@ -12,6 +12,8 @@ export interface ImageSpec {
   /** Directories, lowest first; equal directories become one blob in every store. Owned by root in the image. */
   readonly layers: readonly string[];
   readonly entrypoint: readonly string[];
+  /** Arguments that a pod's own replace. */
+  readonly command?: readonly string[];
   /** `NAME=value`. */
   readonly environment?: readonly string[];
   /** uid:gid. */

@@ -98,6 +98,7 @@ export function configOf(spec: ImageSpec, layers: readonly LayerBlob[]): ValueBl
     os: "linux",
     config: {
       Entrypoint: spec.entrypoint,
+      ...(spec.command === undefined ? {} : { Cmd: spec.command }),
       Env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", ...(spec.environment ?? [])],
       ...(spec.user === undefined ? {} : { User: spec.user }),
       WorkingDir: spec.workingDirectory ?? "/",

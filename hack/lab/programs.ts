@@ -14,12 +14,14 @@ const GO = "1.26.8";
 const GO_MINIMUM = [1, 26] as const;
 const SOURCES = join(import.meta.dirname, "programs");
 
-export type ProgramGroup = "kube" | "containers" | "helm" | "actionlint" | "metallb";
+export type ProgramGroup = "kube" | "containers" | "helm" | "actionlint" | "metallb" | "upstream";
 
 interface Build {
   readonly output: string;
   readonly argv: readonly string[];
   readonly cgo: boolean;
+  /** What go is told before -o; `build` when absent. */
+  readonly verb?: readonly string[];
 }
 
 const VERSION = "k8s.io/component-base/version.git";
@@ -67,6 +69,20 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
   // For tests of the chart; no lab needs it.
   helm: [
     { output: "helm", cgo: false, argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "helm.sh/helm/v4/cmd/helm"] },
+  ],
+  // Kubernetes' own tests, and the program that their pods run. With vet the build of the tests did not end.
+  upstream: [
+    {
+      output: "e2e.test",
+      cgo: false,
+      verb: ["test", "-vet=off", "-c"],
+      argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "k8s.io/kubernetes/test/e2e"],
+    },
+    {
+      output: "agnhost",
+      cgo: false,
+      argv: [...BUILT_QUICKLY, "-ldflags", "-s -w", "k8s.io/kubernetes/test/images/agnhost"],
+    },
   ],
   // For the test of .github/workflows.
   actionlint: [
@@ -116,7 +132,7 @@ async function ensureGroup(group: ProgramGroup, tell: Say): Promise<void> {
     // Renamed into place: the old one may be running.
     const draft = join(BIN_DIRECTORY, `.${build.output}.${process.pid}`);
     const environment = { CGO_ENABLED: build.cgo ? "1" : "0", GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod" };
-    const argv = [go, "build", "-o", draft, ...build.argv];
+    const argv = [go, ...(build.verb ?? ["build"]), "-o", draft, ...build.argv];
     await watched(what, run(argv, { cwd: source, environment }), tell);
     await rename(draft, join(BIN_DIRECTORY, build.output));
   }
