@@ -142,6 +142,7 @@ export function assemble(world: World): Assembled {
   const notifier = new Notifier({
     ...world,
     call: createCaller(world.clock),
+    onTell: (notices) => owners.told(notices),
     onCall: (result) => metrics.count("genkan_owner_calls_total", { result }),
     onChange: () => speaker.refreshReport(),
   });

@@ -36,6 +36,7 @@ function start(...answers: (Awaited<ReturnType<Caller>> | "never")[]) {
   const clock = new FakeClock();
   const calls: Call[] = [];
   const outcomes: string[] = [];
+  const told: string[] = [];
   const notifier = new Notifier({
     clock,
     random: fixedRandom(0),
@@ -46,17 +47,19 @@ function start(...answers: (Awaited<ReturnType<Caller>> | "never")[]) {
       if (answer === undefined || answer === "never") return await new Promise(() => undefined);
       return answer;
     },
+    onTell: (notices) => void told.push(...notices.map(({ vip, epoch }) => `${vip} ${epoch}`)),
     onCall: (outcome) => void outcomes.push(outcome),
     onChange: () => undefined,
   });
-  return { clock, calls, outcomes, notifier };
+  return { clock, calls, outcomes, told, notifier };
 }
 
 test("a call names the node, what it owns and since when, and is signed", async () => {
-  const { clock, calls, notifier } = start({ status: 200 });
+  const { clock, calls, told, notifier } = start({ status: 200 });
   notifier.set(wanted());
   assert.equal(calls.length, 0, "the pass does not wait for it");
   await clock.advance(0);
+  assert.deepEqual(told, ["198.51.100.1 7"]);
   const [call] = calls;
   assert.ok(call !== undefined);
   assert.deepEqual(JSON.parse(call.body), {

@@ -22,6 +22,8 @@ export interface NotifierOptions {
   readonly random: Pick<Random, "number">;
   readonly log: Logger;
   readonly call: Caller;
+  /** These are about to be told. */
+  readonly onTell: (notices: readonly OwnerNotice[]) => void;
   readonly onCall: (outcome: Outcome) => void;
   /** The state may say something else now. */
   readonly onChange: () => void;
@@ -106,7 +108,7 @@ export class Notifier {
   }
 
   async #run(): Promise<void> {
-    const { clock, call, random, onCall, onChange } = this.#options;
+    const { clock, call, random, onTell, onCall, onChange } = this.#options;
     const wanted = this.#wanted;
     const told = this.#notices.take(clock.now());
     if (wanted?.signing === undefined || told.length === 0) {
@@ -118,6 +120,7 @@ export class Notifier {
     const headers = signatureHeaders(body, signing.key.reveal(), clock.date());
     const calling = new AbortController();
     this.#calling = calling;
+    onTell(told);
     const answer = await call({ url, body, headers, ca: signing.ca, signal: calling.signal }).catch(
       (error: unknown): Answer => ({ failure: errorText(error) }),
     );

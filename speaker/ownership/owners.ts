@@ -87,6 +87,11 @@ export class Owners {
     return epochOf(this.#ownership, vip);
   }
 
+  /** Somebody outside of the cluster is told that this node owns them. */
+  told(notices: readonly { readonly vip: string; readonly epoch: number }[]): void {
+    for (const { vip, epoch } of notices) this.#ownership.told.set(vip, epoch);
+  }
+
   /** What a member told. Octets that are no claims are passed over: they may be those of a later release. */
   hear({ from, bytes, isWhole }: Told): void {
     const { log, isMember, onChange, onDropped } = this.#options;

@@ -139,6 +139,45 @@ test("who takes over what nobody has claimed yet comes after whoever had it", ()
   assert.ok((second ?? 0) > (first ?? 0), `${first} and then ${second} of one second`);
 });
 
+describe("an address that somebody outside was told is here, and that is not", () => {
+  /** n1 was cut off, took what n2 has, and said so by epoch 6. Then it hears n2's claim, of this epoch. */
+  function afterAll(epoch: number, changes: Partial<OwnershipInput> = {}): readonly unknown[] {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n2"));
+    look(ownership, 1, plan("n1", ["n1"]), { live: ["n1"], dead: ["n2", "n3"] });
+    ownership.told.set(VIP, 6);
+    hearClaims(ownership, [{ vip: VIP, node: "n2", epoch }], everybody);
+    const { given } = look(ownership, 2, plan("n2"), changes);
+    assert.deepEqual(look(ownership, 3, plan("n2")).given.length, changes.mayClaim === false ? 1 : 0, "once");
+    return given;
+  }
+
+  test("is given to its owner by a higher epoch, where the owner's is not above what was told", () => {
+    for (const epoch of [5, 6]) assert.deepEqual(afterAll(epoch), [{ vip: VIP, node: "n2", epoch: 7 }]);
+    assert.deepEqual(afterAll(7), []);
+  });
+
+  test("is given later by a node that does not know yet what others claim", () => {
+    assert.deepEqual(afterAll(5, { mayClaim: false }), []);
+  });
+
+  test("is given to an owner that has not claimed it, and to nobody while nobody may own it", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n1"));
+    ownership.told.set(VIP, 6);
+    assert.deepEqual(look(ownership, 1, plan(undefined, [])).given, []);
+    assert.deepEqual(look(ownership, 2, plan("n3")).given, [{ vip: VIP, node: "n3", epoch: 7 }]);
+  });
+
+  test("is forgotten with the address", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n1"));
+    ownership.told.set(VIP, 6);
+    claim(ownership, { addresses: [], live: ALL, dead: [], mayClaim: true, now: 1, date: new Date(1) });
+    assert.equal(ownership.told.size, 0);
+  });
+});
+
 describe("claims of hostile or odd members", () => {
   test("of addresses that nobody has and of names that no node has are not kept", () => {
     const ownership = startOwnership("n1");

@@ -22,6 +22,8 @@ export interface Ownership {
   addresses: readonly AddressPlan[];
   /** All addresses of the plan: of others no claim is kept. */
   vips: ReadonlySet<string>;
+  /** Address -> the epoch by which somebody outside of the cluster was told that this node owns it. */
+  readonly told: Map<string, number>;
   /** The word after which addresses were spread last, or that stood there when this node first looked. */
   rebalanced: { readonly after: string | undefined } | undefined;
 }
@@ -68,6 +70,7 @@ export function startOwnership(node: string): Ownership {
     owners: new Map(),
     addresses: [],
     vips: new Set(),
+    told: new Map(),
     rebalanced: undefined,
   };
 }
@@ -121,7 +124,33 @@ export function claim(ownership: Ownership, input: OwnershipInput): Claimed {
     claims.add(own);
     made.push(own);
   }
-  return { made, given: giveAway(ownership, input), againAt };
+  return { made, given: [...giveAway(ownership, input), ...giveBack(ownership, input)], againAt };
+}
+
+/**
+ * Somebody outside was told that this node owns an address, by an epoch that no claim had yet, or that another one's claim
+ * has, too, and it does not own it any more: as when a node that was cut off hears the others again. Who does own it would
+ * not be believed. So it is given the address by an epoch that is above all that was told.
+ */
+function giveBack(
+  { claims, owned, owners, told, vips, node }: Ownership,
+  { mayClaim }: OwnershipInput,
+): Claim[] {
+  if (!mayClaim) return [];
+  const given: Claim[] = [];
+  for (const [vip, epoch] of told) {
+    if (owned.has(vip)) continue;
+    const known = claims.of(vip);
+    const owner = owners.get(vip);
+    // Nobody can own it for the moment: who comes next is looked at then.
+    if (vips.has(vip) && (owner === undefined || owner === node)) continue;
+    told.delete(vip);
+    if (owner === undefined || epoch >= MOST_EPOCH || (known !== undefined && known.epoch > epoch)) continue;
+    const claim = { vip, node: owner, epoch: epoch + 1 };
+    claims.add(claim);
+    given.push(claim);
+  }
+  return given;
 }
 
 /** Each node gives away what is its own, once for each time that somebody asks for it. */

@@ -34,6 +34,7 @@ let client: Host;
 let router: Host;
 const speakers = new Map<string, SpeakerProcess>();
 const children = new Set<ChildProcess>();
+let receiver: ChildProcess | undefined;
 let receiverFiles: Record<string, string>;
 
 const inside = (host: Host, words: readonly string[], env = {}): ChildProcess => {
@@ -152,6 +153,15 @@ async function startReceiver(): Promise<void> {
     said += chunk;
   });
   await until("the receiver to listen", () => said.includes("listening"), PATIENT);
+  receiver = child;
+}
+
+async function stopReceiver(): Promise<void> {
+  const child = receiver;
+  assert.ok(child !== undefined);
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await ended;
 }
 
 /** Who answers a connection of the client; undefined: nobody. */
@@ -166,6 +176,22 @@ async function owner(vip: string): Promise<string | undefined> {
   return (await cluster.owners()).get(vip);
 }
 
+async function untilAnsweredBy(node: string): Promise<void> {
+  for (const vip of VIPS)
+    await until(`${vip} to be answered by ${node}`, async () => (await answeredBy(vip)) === node, PATIENT);
+}
+
+const otherThan = (name: string): string => NAMES.find((one) => one !== name) ?? "";
+
+/** Both addresses are with one node from now on. */
+async function gather(): Promise<string> {
+  const [leaving = "", staying = ""] = NAMES;
+  await cluster.setCordon(leaving, true);
+  await untilAnsweredBy(staying);
+  await cluster.setCordon(leaving, false);
+  return staying;
+}
+
 describe("a routed network", { concurrency: false }, () => {
   test("the router sends each address to its owner, and the client is answered by it", async () => {
     for (const vip of VIPS) {
@@ -173,6 +199,42 @@ describe("a routed network", { concurrency: false }, () => {
       await until(`${name} to answer`, async () => (await answeredBy(vip)) === name, PATIENT);
     }
     for (const name of NAMES) assert.ok(await cluster.hasCondition(name, "ReceiverTold", "True", "Told"));
+  });
+
+  test("when the owner dies the backup takes over, and keeps what it has when the owner is back", async () => {
+    const active = await gather();
+    bridge.setCable(active, false);
+    await untilAnsweredBy(otherThan(active));
+    bridge.setCable(active, true);
+    await until(
+      `${active} to be heard again`,
+      () => cluster.hasCondition(otherThan(active), "MembersHeard", "True"),
+      PATIENT,
+    );
+    await untilAnsweredBy(otherThan(active));
+  });
+
+  test("a receiver that is away holds up nothing: its condition says so, and it is told when it is back", async () => {
+    const active = await gather();
+    const backup = otherThan(active);
+    await stopReceiver();
+    await cluster.setCordon(active, true);
+    for (const vip of VIPS)
+      await until(`${backup} to own ${vip}`, async () => (await owner(vip)) === backup, PATIENT);
+    await until(
+      `${backup} to say that nobody is told`,
+      () => cluster.hasCondition(backup, "ReceiverTold", "False", "ReceiverUnreached"),
+      PATIENT,
+    );
+    assert.ok(await cluster.hasCondition(backup, "Ready", "True"));
+    await startReceiver();
+    await untilAnsweredBy(backup);
+    await until(
+      `${backup} to say that all is told`,
+      () => cluster.hasCondition(backup, "ReceiverTold", "True", "Told"),
+      PATIENT,
+    );
+    await cluster.setCordon(active, false);
   });
 
   test("a URL that speakers never call is named, and when it is gone nobody is told", async () => {
