@@ -59,9 +59,9 @@ ${lines.join("\n")}
 `;
 }
 
-const LEFT = 230;
-const WIDTH = 860;
-const ROW = 30;
+const LEFT = 290;
+const WIDTH = 920;
+const ROW = 36;
 const TOP = 44;
 const RIGHT = 24;
 const DOT = 6;
