@@ -251,10 +251,12 @@ ip ${flag} route flush table 7077 2>/dev/null || true`;
     await lab.kubectl("patch", ...argv, "-p", JSON.stringify({ status }));
     return undefined;
   },
+  // The disk is a file system in memory: it may grow no more. To fill it would take the memory of the nodes' programs.
   "disk-full": async (lab) => {
-    const path = await withCarrier(lab.layout, async ({ directory }) => `${directory}/chaos-fills-it`);
-    await lab.script(`dd if=/dev/zero of=${path} bs=1M 2>/dev/null || true`);
-    return async () => void (await lab.script(`rm -f ${path}`));
+    const path = await withCarrier(lab.layout, async ({ directory }) => directory);
+    const used = `$(df -k --output=used ${path} | tail -n 1 | tr -d ' ')`;
+    await lab.script(`mount -o remount,size=${used}k ${path}`);
+    return async () => void (await lab.script(`mount -o remount,size=80% ${path}`));
   },
   "clock-jump": async (lab) => {
     const jump = (by: string): Promise<string> => lab.script(`date -s "@$(( $(date +%s) ${by} ))"`);
