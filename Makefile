@@ -132,7 +132,7 @@ mutants: setup-base addon ## Faults made on purpose: do the fast tests notice? O
 .PHONY: chaos
 chaos: images ## Faults of all kinds to a lab under traffic: SEED, MINUTES (10); keeps docs/results/chaos.md
 	@node hack/lab/main.ts programs
-	@node test/chaos/main.ts --seed "$(SEED)" --minutes "$(or $(MINUTES),10)" --only "$(ONLY)"
+	@node test/chaos/main.ts --seed "$(SEED)" --minutes "$(or $(MINUTES),10)" --only "$(ONLY)" --mode "$(MODE)"
 
 .PHONY: model
 model: setup-base addon ## All that can happen to who owns an address, among a few nodes; keeps docs/results/model.md
