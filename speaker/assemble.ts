@@ -25,6 +25,8 @@ import { GossipThread } from "./gossip/gossip.ts";
 import { Health } from "./health/health.ts";
 import { createProbe } from "./health/probes.ts";
 import { isReport } from "./health/wire.ts";
+import { HostWatch } from "./host/host-watch.ts";
+import { readProc } from "./host/proc.ts";
 import { monitorLinks } from "./known/node-links.ts";
 import { Sources } from "./known/sources.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
@@ -33,6 +35,8 @@ import { createCaller } from "./notice/call.ts";
 import { Notifier } from "./notice/notifier.ts";
 import type { Options } from "./options.ts";
 import { Owners } from "./ownership/owners.ts";
+import { PathProbe } from "./paths/path-probe.ts";
+import { openWays, pathPeers } from "./paths/ways.ts";
 import { SpeakerEvents } from "./report/events.ts";
 import { observe } from "./report/observe.ts";
 import { Reporter } from "./report/reporter.ts";
@@ -62,6 +66,8 @@ export interface Assembled {
   readonly reporter: Reporter;
   readonly events: SpeakerEvents;
   readonly probe: SelfProbe;
+  readonly paths: PathProbe;
+  readonly host: HostWatch;
   readonly metrics: Metrics;
   readonly speaker: Speaker;
   /** Its passes. */
@@ -132,6 +138,19 @@ export function assemble(world: World): Assembled {
     linkName: (index) => monitor.links().find((link) => link.index === index)?.name ?? `number ${index}`,
     onChange: () => speaker.refreshReport(),
   });
+  const ways = openWays(() => monitor.links());
+  const paths = new PathProbe({
+    ...world,
+    peers: () => (speaker.role === "Active" ? pathPeers(node, sources.nodes, membership.judgement.live) : []),
+    wayTo: ways.wayTo,
+    onChange: () => speaker.refreshReport(),
+  });
+  const host = new HostWatch({
+    ...world,
+    read: readProc,
+    links: () => monitor.links().flatMap(({ name, prefixes }) => (prefixes.length > 0 ? [name] : [])),
+    onChange: () => speaker.refreshReport(),
+  });
   const events = new SpeakerEvents({
     ...{ node, namespace, log },
     events: new EventRecorder({ ...world, client, component: FIELD_MANAGER.speaker, instance: node }),
@@ -147,19 +166,8 @@ export function assemble(world: World): Assembled {
     onChange: () => speaker.refreshReport(),
   });
   const parts = {
-    ...{
-      node,
-      notifier,
-      log,
-      clock: world.clock,
-      monitor,
-      forwarder,
-      reporter,
-      probe,
-      events,
-      cannotSend,
-      trigger,
-    },
+    ...{ node, notifier, log, clock: world.clock, monitor, forwarder, reporter, probe, paths, host, events },
+    ...{ cannotSend, trigger },
     isDue: () => loop.isDue,
     ...{
       knowledge: sources,
@@ -199,13 +207,14 @@ export function assemble(world: World): Assembled {
     health.close();
     drains.close();
     await gossip.close();
+    ways.close();
     monitor.close();
     onLink.close();
     gateways.close();
     client.close();
     leaseClient.close();
   };
-  return { client, sources, membership, reporter, events, probe, metrics, speaker, loop, close };
+  return { client, sources, membership, reporter, events, probe, paths, host, metrics, speaker, loop, close };
 }
 
 function assembleRouting(

@@ -12,6 +12,7 @@ import type { NodeLink } from "./known/node-links.ts";
 import type { Password } from "./known/password.ts";
 import type { Pools } from "./known/pools.ts";
 import type { ReceiverSecret } from "./known/receiver-secrets.ts";
+import type { TakersView } from "./known/takers.ts";
 import type { Unusable } from "./known/usable.ts";
 import type {
   ClaimsView,
@@ -40,6 +41,8 @@ export interface Knowledge {
   readonly services: { get(key: string): ServiceView | undefined; keys(): Iterable<string> };
   /** Services to look at again since the last time that it was asked. */
   readonly changed: { take(): ReadonlySet<string> };
+  /** By whom kube-proxy takes addresses for itself. */
+  readonly takers: TakersView;
   slicesOf(service: string): readonly SliceView[];
   readonly peers: { list(): readonly PeerView[] };
   readonly profiles: { list(): readonly ProfileView[] };

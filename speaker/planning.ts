@@ -100,6 +100,7 @@ export class Planning {
       members: known,
       ...(loadBalancer.tunnel === "none" && { onLink: this.#onLink(nodes, known) }),
       claims: owners.takeView(),
+      takers: knowledge.takers,
       health: health.takeView(),
       drains: drains.takeView(),
     };

@@ -3,8 +3,10 @@ import type { Clock } from "#common/clock.ts";
 import { BUILD } from "#common/version.ts";
 import type { Applied, Trouble } from "./apply.ts";
 import type { Refusal, SyncTrouble, TunnelTrouble } from "./forwarding/types.ts";
+import type { HostWatch } from "./host/host-watch.ts";
 import type { LoadBalancerView } from "./known/view.ts";
 import type { Attractor, Claiming, Forwarder, Knowledge, Links, Members, Noticing, Router } from "./parts.ts";
+import type { PathProbe } from "./paths/path-probe.ts";
 import type { AddressPlan } from "./plan/addresses.ts";
 import type { AttractionPlan, PortPlan } from "./plan/plan.ts";
 import type { Role } from "./plan/role.ts";
@@ -29,6 +31,8 @@ export interface ReportingParts {
   readonly owners: Pick<Claiming, "tenureOf">;
   readonly probe: Pick<SelfProbe, "trouble">;
   readonly notifier: Pick<Noticing, "standing">;
+  readonly paths: Pick<PathProbe, "trouble">;
+  readonly host: Pick<HostWatch, "trouble">;
   readonly reporter: Pick<Reporter, "report" | "conditions">;
   readonly events: SpeakerEvents;
 }
@@ -98,6 +102,8 @@ export class Reporting {
         counts: forwarder.counts(),
         translated: work.ports.translated,
         firewallTrouble: probe.trouble,
+        pathTrouble: this.#parts.paths.trouble,
+        hostTrouble: this.#parts.host.trouble,
         gossipTrouble: this.#parts.members.gossipTrouble,
         standing: this.#parts.notifier.standing,
         sharing: sharingOf(loadBalancer, work.syncTrouble),

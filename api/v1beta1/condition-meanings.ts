@@ -91,6 +91,18 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     otherwise:
       "False: of the nodes in the message, or of all, a death is noticed by its Lease, which takes up to 5 seconds.",
   },
+  PathsClear: {
+    of: "SpeakerStatus",
+    isTrue:
+      "Packets of full size and IPv6 multicast reach the nodes that this one asks, as far as it has seen. It asks three others.",
+    otherwise: "False: the network between the nodes of the message loses them; the node stays Ready.",
+  },
+  HostSound: {
+    of: "SpeakerStatus",
+    isTrue: "Nothing was seen on the node itself that others set, and that is in the way of connections.",
+    otherwise:
+      "False: the node's kernel drops packets, or its clock was set; the message says what to change. The node stays Ready.",
+  },
   ConnectionsShared: {
     of: "SpeakerStatus",
     isTrue: "The node tells other nodes of its connections, and hears of theirs.",

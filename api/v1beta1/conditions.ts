@@ -18,6 +18,8 @@ export const ConditionType = {
   InputsUsable: "InputsUsable",
   FirewallOpen: "FirewallOpen",
   MembersHeard: "MembersHeard",
+  PathsClear: "PathsClear",
+  HostSound: "HostSound",
   ConnectionsShared: "ConnectionsShared",
   ReceiverTold: "ReceiverTold",
   TunnelAsAsked: "TunnelAsAsked",

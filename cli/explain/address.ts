@@ -35,7 +35,10 @@ const classOf = (name: string): string =>
   name === "" ? "no loadBalancerClass" : `loadBalancerClass "${name}"`;
 
 /** What it asks for, and which pool gave what; the controller's own reader says the first. */
-export function addressStep(service: Service, { pools }: World): Step {
+export function addressStep(
+  service: Service,
+  { pools, loadBalancer }: Pick<World, "pools" | "loadBalancer">,
+): Step {
   const record = projectService(service);
   const refused = refusalOf(service);
   const addresses = vipsOf(service);
@@ -60,10 +63,21 @@ export function addressStep(service: Service, { pools }: World): Step {
   const foreign = addresses.filter((vip) => pools.of(vip) === undefined);
   if (foreign.length > 0)
     return step("address", false, `${foreign.join(", ")} is in no AddressPool that counts`, details);
+  const taken = loadBalancer?.mode === "IPVS" ? leftToKubeProxy(service) : undefined;
+  if (taken !== undefined)
+    return step(
+      "address",
+      false,
+      `kube-proxy takes ${taken} for itself: the status does not say ipMode Proxy, so somebody else wrote it, and no controller has put it right`,
+      details,
+    );
   const more =
     refused === undefined ? [] : [`not all that it asks for (${refused.reason}): ${refused.message}`];
   return step("address", true, `it has ${addresses.join(", ")}`, [...details, ...more]);
 }
+
+const leftToKubeProxy = ({ status }: Service): string | undefined =>
+  status?.loadBalancer?.ingress?.find(({ ipMode }) => ipMode !== "Proxy")?.ip;
 
 function asked({ families, policy, addresses, pool, sharing }: AllocationRequest): string[] {
   return [

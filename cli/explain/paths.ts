@@ -46,7 +46,7 @@ export function sessionsStep(
   );
 }
 
-const FORWARDING = ["ForwardingReady", "FirewallOpen"] as const;
+const FORWARDING = ["ForwardingReady", "FirewallOpen", "PathsClear", "HostSound"] as const;
 
 /** Of nodes that attract an address or have an endpoint: what their speakers say of the kernel. */
 export function forwardingStep(

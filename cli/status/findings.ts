@@ -43,6 +43,9 @@ const WELL: Partial<Record<AnyConditionType, "True" | "False">> = {
   AllServed: "True",
   InputsUsable: "True",
   FirewallOpen: "True",
+  MembersHeard: "True",
+  PathsClear: "True",
+  HostSound: "True",
   [ServiceConditionType.AddressAllocated]: "True",
 };
 

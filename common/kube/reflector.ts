@@ -39,6 +39,8 @@ export interface ReflectorOptions<Raw extends KubeObject, T> {
    * must be T).
    */
   readonly project?: (raw: Raw) => T | undefined;
+  /** Told the key of each object that is gone, also of one of which nothing was kept. */
+  readonly onGone?: (key: string) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -281,6 +283,7 @@ export class Reflector<Raw extends KubeObject, T = Raw> {
     this.#versions.delete(key);
     this.#unreadable.delete(key);
     this.#options.store.delete(key);
+    this.#options.onGone?.(key);
   }
 
   #contact(): void {

@@ -115,7 +115,14 @@ export async function world(
     const links = [{ name: "eth0", prefixes: [`${own}/14`], hardware: "020000000001" }];
     states.set(name, JSON.stringify({ isReady: true, links }));
   }
-  const link = { name: "eth0", index: 2, hardware: "020000000001", isUp: true, prefixes: ["172.20.0.0/14"] };
+  const link = {
+    name: "eth0",
+    index: 2,
+    hardware: "020000000001",
+    isUp: true,
+    mtu: 1_500,
+    prefixes: ["172.20.0.0/14"],
+  };
   const pool = {
     name: "pool",
     addresses: ["172.21.0.0/16"],

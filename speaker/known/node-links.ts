@@ -12,6 +12,7 @@ import type { Way } from "./ways.ts";
 /** An Ethernet link with the addresses that others can reach it by. */
 export interface NodeLink extends LinkIdentity {
   readonly isUp: boolean;
+  readonly mtu: number;
   /** `address/length`, global scope, sorted. */
   readonly prefixes: readonly string[];
 }
@@ -20,11 +21,12 @@ export interface NodeLink extends LinkIdentity {
 export function nodeLinks(links: readonly Link[], addresses: readonly LinkAddress[]): NodeLink[] {
   return links
     .filter(({ hasNeighbors, isLoopback }) => hasNeighbors && !isLoopback)
-    .map(({ name, index, hardwareAddress, isUp, hasCarrier }) => ({
+    .map(({ name, index, hardwareAddress, isUp, hasCarrier, mtu }) => ({
       name,
       index,
       hardware: hardwareAddress,
       isUp: isUp && hasCarrier,
+      mtu,
       prefixes: addresses
         .filter((own) => own.link === index && own.scope === 0)
         .map((own) => `${own.address}/${own.prefixLength}`)

@@ -15,6 +15,7 @@ import {
   loadBalancers,
   nodes,
   type Resource,
+  type Service,
   services,
 } from "#common/kube/resource.ts";
 import type { OnSetback } from "#common/kube/setbacks.ts";
@@ -31,6 +32,7 @@ import { Passwords } from "./passwords.ts";
 import { projectLoadBalancer, projectNode, projectService, projectSlice } from "./project.ts";
 import { projectProfile } from "./project-bgp.ts";
 import { type ReceiverSecret, ReceiverSecrets } from "./receiver-secrets.ts";
+import { Takers } from "./takers.ts";
 import type { Unusable } from "./usable.ts";
 import type { LoadBalancerView, NodeView, ProfileView, ServiceView, SliceView } from "./view.ts";
 
@@ -76,6 +78,8 @@ export class Sources {
   readonly profiles = new Store<ProfileView>();
   /** Services that have to be planned anew. */
   readonly changed: ChangedServices;
+  /** By whom kube-proxy takes addresses for itself. */
+  readonly takers: Takers;
   readonly #passwords: Passwords;
   readonly #receiverSecrets: ReceiverSecrets;
   readonly #gossipKeys: GossipKeys;
@@ -91,6 +95,7 @@ export class Sources {
   constructor(options: SourcesOptions) {
     this.#options = options;
     this.peers = new AcceptedPeers(options.namespace);
+    this.takers = new Takers(options.onChange);
     this.pools = new AcceptedPools(options);
     this.#passwords = new Passwords(options);
     this.#receiverSecrets = new ReceiverSecrets(options);
@@ -105,7 +110,7 @@ export class Sources {
       this.#reflect(bgpPeers, this.peers.store, storedPeer, namespace),
       this.#reflect(bfdProfiles, this.profiles, projectProfile, namespace),
       this.#reflect(nodes, this.nodes, projectNode),
-      this.#reflect(services, this.services, projectService),
+      this.#reflectServices(),
       this.#reflect(endpointSlices, this.#slices, projectSlice),
     ];
     const { services: ofServices, nodes: ofNodes, pools, peers, profiles } = this;
@@ -208,11 +213,21 @@ export class Sources {
     this.#passwords.want(this.peers.list().flatMap(({ passwordSecret }) => passwordSecret ?? []));
   }
 
+  #reflectServices(): Running {
+    const project = (raw: Service): ServiceView | undefined => {
+      this.takers.see(raw);
+      return projectService(raw);
+    };
+    const onGone = (key: string): void => this.takers.forget(key);
+    return this.#reflect(services, this.services, project, undefined, onGone);
+  }
+
   #reflect<Raw extends KubeObject, T>(
     resource: Resource<Raw>,
     store: Store<T>,
     project: (raw: Raw) => T | undefined,
     namespace?: string,
+    onGone?: (key: string) => void,
   ): Running {
     const { client, clock, random, log, onSetback } = this.#options;
     const reflector = new Reflector<Raw, T>({
@@ -225,6 +240,7 @@ export class Sources {
       log,
       ...(onSetback === undefined ? {} : { onSetback }),
       ...(namespace === undefined ? {} : { namespace }),
+      ...(onGone === undefined ? {} : { onGone }),
     });
     return { resource: resource.plural, reflector };
   }

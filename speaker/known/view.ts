@@ -10,6 +10,7 @@ import type { Protocol } from "../forwarding/types.ts";
 import type { Departure } from "./departure.ts";
 import type { Password } from "./password.ts";
 import type { Pools } from "./pools.ts";
+import type { TakersView } from "./takers.ts";
 
 export interface ServicePort {
   /** "" for the only, nameless one. */
@@ -286,6 +287,8 @@ export interface ClusterView {
   readonly members: Members;
   /** Who claims addresses (ownership/claims.ts). */
   readonly claims: ClaimsView;
+  /** By whom kube-proxy takes addresses for itself; absent: by nobody. */
+  readonly takers?: TakersView;
   /** Which endpoints fail their checks (health/reports.ts). */
   readonly health: HealthView;
   /** Which endpoints have ended for their Service; left out: none. */

@@ -20,6 +20,7 @@ export interface LeftOut {
     | "AffinityIgnored"
     | "AllFailing"
     | "TooManyChecks"
+    | "TakenByKubeProxy"
     | "KernelRefused";
   readonly message: string;
   /** The Service, `namespace/name`. */
@@ -46,6 +47,7 @@ export class Claims {
   readonly #places = new Holders<string>();
   #lost: ReadonlyMap<string, ReadonlySet<number>> = new Map();
   #leftOut: readonly LeftOut[] = [];
+  #revision = 0;
 
   /** Sets the Service's claims; undefined means that it is gone. Ports at addresses that are not ours claim nothing. */
   set(key: string, service: ServiceView | undefined, isOurs: (vip: string) => boolean): void {
@@ -53,6 +55,7 @@ export class Claims {
       this.#ids.remove(claim.id, claim);
       this.#places.remove(claim.place, claim);
     }
+    this.#revision += 1;
     this.#ofService.delete(key);
     this.#foreign.delete(key);
     if (service === undefined) return;
@@ -89,6 +92,16 @@ export class Claims {
     return new Set([...before.keys(), ...lost.keys()]);
   }
 
+  /** Changes with every `set`. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** The Service that claims `192.0.2.1 TCP/80`, or one of them. */
+  holderOf(place: string): string | undefined {
+    return this.#places.holderOf(place)?.service.key;
+  }
+
   /** The answer of the last `settle`. */
   get leftOut(): readonly LeftOut[] {
     return this.#leftOut;
@@ -108,6 +121,10 @@ class Holders<K> {
   readonly #sole = new Map<K, Claim>();
   /** Ids and places with more than one claim. */
   readonly contested = new Map<K, Set<Claim>>();
+
+  holderOf(key: K): Claim | undefined {
+    return this.#sole.get(key) ?? [...(this.contested.get(key) ?? [])].sort(byAge)[0];
+  }
 
   add(key: K, claim: Claim): void {
     const rivals = this.contested.get(key);

@@ -6,6 +6,7 @@
  */
 import type { Range } from "#api/address.ts";
 import type { ForwardedPort } from "../forwarding/types.ts";
+import type { TakersView } from "../known/takers.ts";
 import { ALL_WELL, type ClusterView, type DrainView, type HealthView, NONE_DRAINED } from "../known/view.ts";
 import { Addresses, type AddressPlan } from "./addresses.ts";
 import { type CheckedEndpoint, Checks } from "./checks.ts";
@@ -13,10 +14,12 @@ import type { LeftOut } from "./claims.ts";
 import { Draining, type DrainingEndpoint } from "./draining.ts";
 import type { ServiceEndpoints } from "./endpoints.ts";
 import { GivenAddresses } from "./given.ts";
-import { Ports, sortedValues } from "./ports.ts";
+import { Ports } from "./ports.ts";
 import { routedRanges, tunnelSources } from "./reach.ts";
 import { Services } from "./services.ts";
+import { sortedValues } from "./sorted-keys.ts";
 import { type Surroundings, surroundingsOf } from "./surroundings.ts";
+import { TakenPorts } from "./taken.ts";
 import { otherwiseReached, stationsOf } from "./tunnels.ts";
 
 /** Which node attracts which address. Lists are the same objects as before while nothing in them changes. */
@@ -126,6 +129,8 @@ class PlanState {
   #affected = new Set<string>();
   readonly #checks = new Checks();
   readonly #draining = new Draining();
+  readonly #taken = new TakenPorts();
+  #takers: TakersView | undefined;
   #health: HealthView = ALL_WELL;
   #drains: DrainView = NONE_DRAINED;
   /** Services of which an endpoint has had its time, or has it anew, since the last `forward`. */
@@ -137,6 +142,7 @@ class PlanState {
     const surroundings = surroundingsOf(view, this.#surroundings);
     this.#surroundings = surroundings;
     this.#health = view.health;
+    this.#takers = view.takers;
     for (const id of view.health.changed) this.#checkedIds.add(id);
     this.#drains = view.drains ?? NONE_DRAINED;
     for (const key of this.#drains.changed) this.#drained.add(key);
@@ -185,6 +191,7 @@ class PlanState {
       leftOut: [
         ...[services.unusable, given.foreign].flatMap(sortedValues),
         ...this.#ports.leftOut,
+        ...(isForwarding ? this.#taken.leftOut(this.#takers, this.#ports.holding) : []),
         ...(isForwarding ? checks.leftOut : []),
       ],
       ...reach,

@@ -12,7 +12,8 @@ import {
 } from "./forward.ts";
 import type { GivenAddresses } from "./given.ts";
 import type { ServiceChanges, Services } from "./services.ts";
-import { placeOf, withKeys } from "./sorted-keys.ts";
+import { placeOf, sortedValues, withKeys } from "./sorted-keys.ts";
+import type { Holding } from "./taken.ts";
 
 export interface PortsInput {
   readonly changes: ServiceChanges;
@@ -135,6 +136,11 @@ export class Ports {
     this.#begins = [...begins, list.length];
   }
 
+  /** Who holds which address and port. */
+  get holding(): Holding {
+    return this.#claims;
+  }
+
   /** What two Services claim, annotations and endpoints that nobody can use, and checks that all endpoints fail. */
   get leftOut(): readonly LeftOut[] {
     const kept = [this.#badAnnotations, this.#badEndpoints, this.#allFailing, this.#losing].flatMap(
@@ -176,9 +182,4 @@ function movedNodes(
     for (const name of before[which].symmetricDifference(now[which])) moved.add(name);
   }
   return moved;
-}
-
-/** In the order of the keys. */
-export function sortedValues<T>(map: ReadonlyMap<string, T>): T[] {
-  return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
 }

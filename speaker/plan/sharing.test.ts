@@ -8,6 +8,7 @@ const link = (name: string, index: number, ...prefixes: string[]): NodeLink => (
   ...{ name, index, prefixes },
   hardware: "",
   isUp: true,
+  mtu: 1_500,
 });
 type Addresses = { IPv4?: string; IPv6?: string };
 const share = (nodes: Record<string, Addresses>, links: NodeLink[], live = Object.keys(nodes)) =>

@@ -34,7 +34,9 @@ const INPUT: StatusInput = {
   advertised: 0,
   routing: { sessions: [], withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined },
   formerSessions: [],
-  links: [{ name: "eth0", index: 2, hardware: "02000000000a", isUp: true, prefixes: ["172.30.0.1/24"] }],
+  links: [
+    { name: "eth0", index: 2, hardware: "02000000000a", isUp: true, mtu: 1_500, prefixes: ["172.30.0.1/24"] },
+  ],
   counts: COUNTS,
   lastWrites: 12,
   translated: 0,
@@ -42,6 +44,8 @@ const INPUT: StatusInput = {
   announcingTrouble: undefined,
   firewallTrouble: undefined,
   gossipTrouble: undefined,
+  pathTrouble: undefined,
+  hostTrouble: undefined,
   sharing: undefined,
   standing: undefined,
   tunnelling: undefined,
@@ -81,8 +85,10 @@ test("conditions", () => {
     AnnouncingReady: "True Announcing",
     FirewallOpen: "True NoDropSeen",
     ForwardingReady: "True Programmed",
+    HostSound: "True Sound",
     InputsUsable: "True Usable",
     MembersHeard: "True Heard",
+    PathsClear: "True NoLossSeen",
     Ready: "True Ready",
     Removed: "False InUse",
   });
@@ -92,8 +98,10 @@ test("conditions", () => {
     AnnouncingReady: "True Announcing",
     FirewallOpen: "True NoDropSeen",
     ForwardingReady: "False IpvsUnavailable",
+    HostSound: "True Sound",
     InputsUsable: "True Usable",
     MembersHeard: "True Heard",
+    PathsClear: "True NoLossSeen",
     Ready: "False IpvsUnavailable",
     Removed: "False InUse",
   });
@@ -233,6 +241,14 @@ test("a firewall in the way has a condition of its own, and takes readiness from
   const firewallTrouble = { reason: "FirewallDrops", message: "x" } as const;
   const found = conditions({ firewallTrouble });
   assert.deepEqual([found.FirewallOpen, found.Ready], ["False FirewallDrops", "True Ready"]);
+});
+
+test("what the network loses and what the node itself has in the way have their conditions, and take readiness from nobody", () => {
+  const pathTrouble = { reason: "LargePacketsLost", message: "x" } as const;
+  const hostTrouble = { reason: "ConntrackFull", message: "y" } as const;
+  const found = conditions({ pathTrouble, hostTrouble });
+  const said = [found.PathsClear, found.HostSound, found.Ready];
+  assert.deepEqual(said, ["False LargePacketsLost", "False ConntrackFull", "True Ready"]);
 });
 
 test("sharing connections has a condition of its own, and its trouble takes readiness from nobody", () => {

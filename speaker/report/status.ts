@@ -6,11 +6,13 @@ import type { Trouble } from "../apply.ts";
 import type { Withheld } from "../bgp/plan.ts";
 import type { SessionReport } from "../bgp/types.ts";
 import type { ForwardingCounts } from "../forwarding/types.ts";
+import type { HostTrouble } from "../host/host-watch.ts";
 import type { NodeLink } from "../known/node-links.ts";
 import type { Unusable } from "../known/usable.ts";
 import type { Conflict } from "../layer2/messages.ts";
 import type { Standing } from "../notice/notifier.ts";
 import type { Tenure } from "../ownership/ownership.ts";
+import type { PathTrouble } from "../paths/path-probe.ts";
 import type { AddressPlan } from "../plan/addresses.ts";
 import type { LeftOut } from "../plan/claims.ts";
 import type { Role } from "../plan/role.ts";
@@ -54,6 +56,10 @@ export interface StatusInput {
   readonly firewallTrouble: Trouble<"FirewallDrops"> | undefined;
   /** Whom gossip does not hear. */
   readonly gossipTrouble: Trouble<"GossipFailed" | "MembersUnheard"> | undefined;
+  /** What the network between nodes loses. */
+  readonly pathTrouble: PathTrouble | undefined;
+  /** What on the node itself is in the way. */
+  readonly hostTrouble: HostTrouble | undefined;
   /** How it stands with connections that nodes share; undefined: not looked at yet. */
   readonly sharing: Sharing | undefined;
   /** Whether the receiver of calls about owners is told; undefined: there is none. */
@@ -227,6 +233,8 @@ function wantedConditions(input: StatusInput): Wanted[] {
       usableOf(input.unusable),
       idle(ConditionType.FirewallOpen),
       idle(ConditionType.MembersHeard),
+      idle(ConditionType.PathsClear),
+      idle(ConditionType.HostSound),
       idle(ConditionType.Ready),
       isRemoved
         ? {
@@ -260,7 +268,10 @@ function wantedConditions(input: StatusInput): Wanted[] {
     message: "",
   });
   const heard = judged(ConditionType.MembersHeard, input.gossipTrouble, { reason: "Heard", message: "" });
-  const all = [forwarding, announcing, served, usableOf(input.unusable), firewall, heard, ready, removed];
+  const paths = judged(ConditionType.PathsClear, input.pathTrouble, { reason: "NoLossSeen", message: "" });
+  const host = judged(ConditionType.HostSound, input.hostTrouble, { reason: "Sound", message: "" });
+  const seen = [firewall, heard, paths, host];
+  const all = [forwarding, announcing, served, usableOf(input.unusable), ...seen, ready, removed];
   if (input.sharing !== undefined) all.push(sharedOf(input.sharing));
   if (input.standing !== undefined) all.push(toldOf(input.standing));
   if (input.tunnelling !== undefined) all.push(tunnelledOf(input.tunnelling));

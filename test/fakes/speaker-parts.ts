@@ -4,6 +4,7 @@ import type { BgpPlan } from "#speaker/bgp/plan.ts";
 import { Drains } from "#speaker/drains.ts";
 import { type ForwardingInput, NO_COUNTS, type Refusal } from "#speaker/forwarding/types.ts";
 import { Pools } from "#speaker/known/pools.ts";
+import { Takers } from "#speaker/known/takers.ts";
 import type {
   HealthView,
   LoadBalancerView,
@@ -44,6 +45,7 @@ export class FakeKnowledge implements Knowledge {
   /** By Service. */
   readonly slices = new Map<string, readonly SliceView[]>();
   readonly profiles = { list: () => [] };
+  readonly takers = new Takers(() => undefined);
   peerViews: readonly PeerView[] = [];
   balancer: LoadBalancerView | undefined = view({}).loadBalancer;
   #pools = new Pools([]);
@@ -283,6 +285,7 @@ export function fakeParts(node: string) {
     tenureOf: (vip) => owners.tenureOf(vip),
   });
   const probe = { trouble: undefined, set() {} };
+  const still = { paths: { trouble: undefined }, host: { trouble: undefined } };
   const clock = new FakeClock();
   const owners = new Owners({
     ...{ node, clock, log: silentLogger },
@@ -310,7 +313,7 @@ export function fakeParts(node: string) {
   const parts: SpeakerParts = {
     ...{ ...shared, clock },
     log: silentLogger,
-    reporting: new Reporting({ ...shared, clock, reporter, events }),
+    reporting: new Reporting({ ...shared, ...still, clock, reporter, events }),
     cannotSend: () => undefined,
     trigger: () => void triggers.push("pass"),
     isDue: () => false,

@@ -61,6 +61,19 @@ export class Bridge implements Disposable {
     ip(`link set ${portOf(name)} ${isIn ? "up" : "down"}`);
   }
 
+  /** Larger frames to and from the host are dropped, and nobody is told. */
+  setMtu(name: string, bytes: number): void {
+    ip(`link set ${portOf(name)} mtu ${bytes}`);
+  }
+
+  /** As a managed switch that snoops MLD and is the querier, but a hundred times as fast. */
+  setSnooping(isOn: boolean): void {
+    const on =
+      "mcast_snooping 1 mcast_mld_version 2 mcast_querier 1 mcast_query_response_interval 100 mcast_query_interval 300 " +
+      "mcast_startup_query_interval 100 mcast_membership_interval 400 mcast_last_member_interval 20";
+    ip(`link set ${BRIDGE} type bridge ${isOn ? on : "mcast_querier 0 mcast_snooping 0"}`);
+  }
+
   /**
    * All IP packets to and from the host are dropped there, whose link keeps its carrier. Not by the bridge: it takes a
    * port that is set to disabled into use again at once.

@@ -1249,7 +1249,7 @@ export interface SpeakerState {
    */
   lastError?: string;
   /**
-   * What is true of the object now, one entry for each type. Ready: the node announces and forwards. ForwardingReady, AnnouncingReady: the two halves of that. AllServed: no Service is left out. InputsUsable: no object of the API is left out. FirewallOpen: the node's firewall lets other nodes' tunnels in. Removed: all that the speaker made on the node is gone.
+   * What is true of the object now, one entry for each type. Ready: the node announces and forwards. ForwardingReady, AnnouncingReady: the two halves of that. AllServed: no Service is left out. InputsUsable: no object of the API is left out. FirewallOpen: the node's firewall lets other nodes' tunnels in. PathsClear: packets of full size and IPv6 multicast reach other nodes. HostSound: nothing on the node itself drops connections. Removed: all that the speaker made on the node is gone.
    *
    * @maxItems 16
    */

@@ -6,6 +6,8 @@ const ALL_BUT_INPUTS = [
   "AnnouncingReady",
   "FirewallOpen",
   "MembersHeard",
+  "PathsClear",
+  "HostSound",
   "ForwardingReady",
   "Ready",
   "Removed",
@@ -238,6 +240,43 @@ export const SPEAKER_REASONS = {
     when: "Gossip does not run on this node.",
     advice: "Read the message: the keys are missing, or another program has the port (spec.membership.port).",
   },
+  NoLossSeen: {
+    under: ["PathsClear"],
+    when: "Nothing that this node sent to others to see whether it arrives was lost.",
+    advice: NOTHING_TO_DO,
+  },
+  LargePacketsLost: {
+    under: ["PathsClear"],
+    when: "Packets as large as the MTU of the links do not reach another node, small ones do, and no ICMP error says why.",
+    advice:
+      "Lower the MTU of the nodes' links to what the network between them carries, or let ICMP errors through its firewalls.",
+  },
+  MulticastLost: {
+    under: ["PathsClear"],
+    when: "IPv6 multicast does not reach another node: neighbour solicitations to its group get no answer, other packets do.",
+    advice: "Look at MLD snooping of the switches between: the segment needs a querier.",
+  },
+  Sound: {
+    under: ["HostSound"],
+    when: "Nothing was seen on the node that is in the way.",
+    advice: NOTHING_TO_DO,
+  },
+  ConntrackFull: {
+    under: ["HostSound"],
+    when: "The kernel's table of tracked connections is full, or nearly so; a full one drops new connections.",
+    advice: "Raise net.netfilter.nf_conntrack_max on the node, or find out who opens so many connections.",
+  },
+  ReversePathDrops: {
+    under: ["HostSound"],
+    when: "A strict rp_filter drops packets that came in by another link than their answers would leave by.",
+    advice: "Set rp_filter of the links that the message names, and of all, to 2 (loose).",
+  },
+  ClockJumped: {
+    under: ["HostSound"],
+    when: "The node's clock was set by more than a second within the last 5 minutes, or the machine stood still.",
+    advice:
+      "See that one program alone sets the clock (chrony or another), and that it steps it at boot only.",
+  },
   Sharing: {
     under: ["ConnectionsShared"],
     when: "The node shares its connections with all nodes whose speakers live.",
@@ -307,6 +346,13 @@ export const SPEAKER_REASONS = {
     when: "spec.forwarding.tunnel is none, and the node's routes to other nodes, or to their podCIDRs, do not lead straight to them.",
     advice:
       "Nothing has to be done: those nodes are sent to by ipip. For none, all nodes have to be on one layer 2, with routes to podCIDRs by the nodes' own addresses.",
+  },
+  TakenByKubeProxy: {
+    under: ["AllServed"],
+    events: ["Service"],
+    when: "kube-proxy takes an address and port of ours, because a Service names the address in spec.externalIPs, or has it in its status without ipMode Proxy.",
+    advice:
+      "Take the address out of that Service's spec.externalIPs or status, and forbid externalIPs to tenants (the admission plugin DenyServiceExternalIPs).",
   },
   InUse: { under: ["Removed"], when: "The node is at work.", advice: NOTHING_TO_DO },
 } as const satisfies Meanings;

@@ -1,0 +1,136 @@
+/**
+ * What networks, nodes and other people's objects put in the way, with whole speakers, a real API server and this
+ * machine's kernel: each fault is named by one condition, and is taken back when it is mended. Faults of a kernel that
+ * other programs of this machine have, too, are made in a guest: test/guest/host.test.ts.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { services, speakerStatuses } from "#common/kube/resource.ts";
+import { run } from "#test/network/namespace.ts";
+import { until } from "#test/until.ts";
+import type { Host } from "../network/bridge.ts";
+import { SYSTEM } from "./speaker-cluster.ts";
+import { NAMES, SpeakerNodes, VIP } from "./speaker-nodes.ts";
+
+/** It is promised within five seconds; how soon is not judged on a busy machine. */
+const PATIENT = { deadlineMs: 30_000, everyMs: 100 };
+
+let nodes: SpeakerNodes;
+before(async () => {
+  nodes = await SpeakerNodes.start();
+});
+after(async () => {
+  await nodes?.[Symbol.asyncDispose]();
+});
+
+const hostOf = (name: string): Host => {
+  const host = nodes.bridge.hosts.get(name);
+  assert.ok(host !== undefined);
+  return host;
+};
+const inside = (name: string, ...command: string[]): string =>
+  run("nsenter", `--net=/run/netns/${hostOf(name).namespace}`, ...command);
+
+/** The message with which `node` names it; how long that took is told. */
+async function named(node: string, type: string, reason: string): Promise<string> {
+  return await until(
+    `${node} to say ${type} ${reason}`,
+    async () => {
+      const conditions = (await nodes.cluster.kube.get(speakerStatuses, node, SYSTEM))?.status?.conditions;
+      const found = conditions?.find((one) => one.type === type);
+      if (found?.status !== "False" || found.reason !== reason)
+        throw new Error(`it says ${found?.status} ${found?.reason}: ${found?.message}`);
+      return found.message;
+    },
+    PATIENT,
+  );
+}
+const well = (node: string, type: string): Promise<unknown> =>
+  until(`${node} to be well again`, () => nodes.cluster.hasCondition(node, type, "True"), PATIENT);
+
+describe("hindrances", { concurrency: false }, () => {
+  test("all is well at first, and no node asks in vain", async () => {
+    for (const name of NAMES) for (const type of ["PathsClear", "HostSound"]) await well(name, type);
+  });
+
+  test("a path with a smaller MTU that tells nobody", async () => {
+    nodes.bridge.setMtu("n2", 1_400);
+    try {
+      for (const asker of ["n1", "n3"]) {
+        const { IPv4 } = hostOf("n2").addresses;
+        const message = await named(asker, "PathsClear", "LargePacketsLost");
+        assert.match(message, /MTU .* too small: packets of 1500 bytes/);
+        assert.ok(message.includes(`n2 (${IPv4})`), message);
+        assert.ok(!message.includes(asker === "n1" ? "n3" : "n1"), message);
+      }
+    } finally {
+      nodes.bridge.setMtu("n2", 1_500);
+    }
+    for (const name of NAMES) await well(name, "PathsClear");
+  });
+
+  test("a switch that snoops MLD and does not learn what a node reports", async () => {
+    nodes.bridge.setSnooping(true);
+    inside(
+      "n2",
+      "nft",
+      `table inet reports {
+        chain out { type filter hook output priority 0; icmpv6 type mld2-listener-report drop; }
+      }`,
+    );
+    try {
+      const message = await named("n1", "PathsClear", "MulticastLost");
+      assert.ok(message.includes(`n2 (${hostOf("n2").addresses.IPv6})`), message);
+      assert.match(message, /MLD snooping/);
+    } finally {
+      inside("n2", "nft", "delete table inet reports");
+      nodes.bridge.setSnooping(false);
+    }
+    for (const name of NAMES) await well(name, "PathsClear");
+  });
+
+  test("a strict rp_filter that drops what came by another link than its answer would leave by", async () => {
+    inside("n1", "sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1");
+    inside("n1", "ip", "link", "add", "uplink2", "type", "dummy");
+    inside("n1", "ip", "link", "set", "uplink2", "up");
+    inside("n1", "ip", "route", "add", "198.51.100.0/24", "dev", "uplink2");
+    const client = nodes.client.namespace;
+    run("ip", "-n", client, "addr", "add", "198.51.100.7/32", "dev", "eth0");
+    const dropped = (): string =>
+      run(
+        "ip",
+        "netns",
+        "exec",
+        client,
+        "sh",
+        "-c",
+        `ping -c 1 -W 1 -I 198.51.100.7 ${hostOf("n1").addresses.IPv4} || true`,
+      );
+    const asking = setInterval(dropped, 200);
+    try {
+      const message = await named("n1", "HostSound", "ReversePathDrops");
+      assert.match(message, /strict on eth0: .*net\.ipv4\.conf\.eth0\.rp_filter=2/);
+    } finally {
+      clearInterval(asking);
+      inside("n1", "sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=2");
+    }
+    await until("n1 to be well again", () => nodes.cluster.hasCondition("n1", "HostSound", "True"), {
+      deadlineMs: 90_000,
+    });
+    assert.ok(await nodes.cluster.hasCondition("n2", "HostSound", "True"), "n2 has nothing of it");
+  });
+
+  test("kube-proxy takes an address that a Service names as an external one", async () => {
+    const { kube } = nodes.cluster;
+    await nodes.setMode("IPVS");
+    await kube.create(services, {
+      metadata: { name: "thief", namespace: "default" },
+      spec: { externalIPs: [VIP], ports: [{ port: 80 }] },
+    });
+    const message = await named("n1", "AllServed", "TakenByKubeProxy");
+    assert.ok(message.includes(`${VIP} TCP/80 of Service default/web`), message);
+    assert.match(message, /Service default\/thief has the address in spec\.externalIPs/);
+    await kube.remove(services, "thief", { namespace: "default" });
+    await well("n1", "AllServed");
+  });
+});
