@@ -347,6 +347,14 @@ export const METRICS = {
     meaning:
       "Entries that were not as this process had left them, and were put back. If it grows, somebody else changes the node's kernel.",
   },
+  genkan_trace_spans_total: {
+    type: "counter",
+    unit: "spans",
+    shownBy: "controller, speaker",
+    labels: { result: "`sent` or `dropped`" },
+    meaning:
+      "Spans of traces, where `spec.tracing` asks for them. Dropped: the collector did not take them, or there were too many.",
+  },
   genkan_webhook_reviews_total: {
     type: "counter",
     unit: "reviews",

@@ -17,6 +17,7 @@ test("the level follows the LoadBalancer that counts; what is none is info, and 
   const put = (spec: object, name: string = LOADBALANCER_NAME): unknown =>
     server.put(loadBalancers, { metadata: { name, namespace }, spec } as never);
   const levels: LogLevel[] = [];
+  const endpoints: (string | undefined)[] = [];
   const client = createKubeClient(server.connection);
   const stop = new AbortController();
   put({ logLevel: "warn" });
@@ -24,6 +25,7 @@ test("the level follows the LoadBalancer that counts; what is none is info, and 
     {
       ...{ client, namespace, clock: new FakeClock(), random: fixedRandom(0.5) },
       log: { ...silentLogger, setLevel: (level) => void levels.push(level) },
+      traces: { setEndpoint: (endpoint) => void endpoints.push(endpoint) },
     },
     stop.signal,
   );
@@ -32,7 +34,10 @@ test("the level follows the LoadBalancer that counts; what is none is info, and 
   await heard("warn");
   put({ logLevel: "debug" });
   await heard("warn", "debug");
+  put({ logLevel: "debug", tracing: { endpoint: "http://192.0.2.9:4318" } });
+  await until("the collector", () => endpoints.at(-1) === "http://192.0.2.9:4318");
   put({ logLevel: "debug", controllerReplicas: 3 });
+  await until("no collector any more", () => endpoints.at(-1) === undefined);
   server.remove(loadBalancers, `${namespace}/${LOADBALANCER_NAME}`);
   put({ logLevel: "loud" });
   await heard("warn", "debug", "info");

@@ -12,6 +12,7 @@ import { countSetbacks, createMetrics, type Metrics } from "#common/metrics.ts";
 import { runMetricsServer } from "#common/metrics-server.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
+import { TraceExporter } from "#common/trace/exporter.ts";
 import { BUILD } from "#common/version.ts";
 import { whileLeading } from "#controller/leading.ts";
 import { followLogLevel } from "#controller/log-level.ts";
@@ -94,7 +95,13 @@ async function main(signal: AbortSignal): Promise<void> {
     },
     signal,
   );
-  const levels = followLogLevel({ ...common, client, namespace }, signal);
+  const traces = new TraceExporter({
+    ...common,
+    metrics,
+    version: BUILD,
+    resource: { "service.name": FIELD_MANAGER.controller, "service.instance.id": identity },
+  });
+  const levels = followLogLevel({ ...common, client, namespace, traces }, signal);
   const shown = showConsole({ connection, metrics }, signal);
   log.info("controller started", { build: BUILD, namespace, identity, http: http.port });
   const election = runLeaderElection({
@@ -108,7 +115,7 @@ async function main(signal: AbortSignal): Promise<void> {
     onStarted: async (lost, isLeading) => {
       const onSetback = countSetbacks(metrics);
       const ours = { ...common, client: whileLeading(client, isLeading), namespace, onSetback };
-      const allocating = runTerm({ ...ours, events }, lost, (started) => {
+      const allocating = runTerm({ ...ours, events, spans: traces }, lost, (started) => {
         term = started;
       });
       await Promise.all([allocating, runBgpStatus(ours, lost)]);

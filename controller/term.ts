@@ -11,6 +11,7 @@ import type { OnSetback } from "#common/kube/setbacks.ts";
 import type { Logger } from "#common/log.ts";
 import { createLoop, type Loop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
+import type { SpanSink } from "#common/trace/exporter.ts";
 import { Allocator } from "#controller/allocation/allocator.ts";
 import { type Configuration, PoolJudge, settingsOf } from "#controller/allocation/configuration.ts";
 import { isReservedOtherwise } from "#controller/allocation/pool.ts";
@@ -20,6 +21,7 @@ import { StatusDecisions } from "#controller/status/decisions.ts";
 import { PoolWriter, type PoolWriterOptions } from "#controller/status/pool-writer.ts";
 import { ServiceWriter } from "#controller/status/writer.ts";
 import { openStores, type Stores } from "#controller/stores.ts";
+import { AllocationTraces } from "#controller/trace/service-traces.ts";
 
 export interface LeaderOptions {
   readonly client: KubeClient;
@@ -29,6 +31,7 @@ export interface LeaderOptions {
   readonly events: Pick<EventRecorder, "emit">;
   readonly onSetback?: OnSetback;
   readonly namespace: string;
+  readonly spans: SpanSink;
 }
 
 /**
@@ -67,6 +70,7 @@ export class Term {
   readonly #loop: Loop;
   readonly #decisions: StatusDecisions;
   readonly #writer: ServiceWriter;
+  readonly #traces: AllocationTraces;
   readonly #pools: PoolWriter;
   readonly #dirty = new Set<string>();
   readonly #pace = new Pace(PACE);
@@ -87,6 +91,7 @@ export class Term {
     this.#stores = stores;
     this.#judge = new PoolJudge(options.namespace);
     this.#staleSince = clock.now();
+    this.#traces = new AllocationTraces(options);
     this.#loop = createLoop({ name: "allocate", pass: () => this.#pass(), clock, random, log });
     this.#decisions = new StatusDecisions({
       clock,
@@ -97,6 +102,7 @@ export class Term {
       configuration: () => this.#configuration,
       isStale: () => this.#isStale,
       isRemoved: () => this.#isRemoved,
+      traces: this.#traces,
     });
     this.#writer = new ServiceWriter({
       client,
@@ -152,6 +158,7 @@ export class Term {
 
   #serviceChanged(key: string): void {
     this.#dirty.add(key);
+    this.#traces.seen(key);
     this.#loop.trigger();
   }
 
@@ -254,7 +261,8 @@ export class Term {
     return 0;
   }
 
-  #enqueue(keys: Iterable<string>): void {
+  #enqueue(keys: ReadonlySet<string>): void {
+    this.#traces.settled(keys);
     for (const key of keys) this.#writer.enqueue(key);
     this.#pools.trigger();
   }

@@ -11,6 +11,7 @@ import type { Logger } from "#common/log.ts";
 import { createLoop, type Loop } from "#common/loop.ts";
 import { countSetbacks, createMetrics, type Metrics } from "#common/metrics.ts";
 import type { Random } from "#common/random.ts";
+import { TraceExporter } from "#common/trace/exporter.ts";
 import { BUILD } from "#common/version.ts";
 import { createBfd } from "./bfd/bfd.ts";
 import { createBgp } from "./bgp/bgp.ts";
@@ -44,6 +45,7 @@ import { Reporting } from "./reporting.ts";
 import { Routing } from "./routing.ts";
 import { SelfProbe } from "./selfprobe/selfprobe.ts";
 import { Speaker } from "./speaker.ts";
+import { ServiceTraces } from "./trace/service-traces.ts";
 
 /** Whatever somebody else deletes in the kernel is back after this time and a moment. */
 const RESYNC_MS = 3_000;
@@ -85,7 +87,16 @@ export function assemble(world: World): Assembled {
   const metrics = createMetrics({ role: "speaker", version: BUILD });
   const onSetback = countSetbacks(metrics);
   const trigger = (): void => loop.trigger();
-  const sources = new Sources({ ...world, client, namespace, onSetback, onChange: trigger });
+  const spans = new TraceExporter({
+    ...world,
+    metrics,
+    version: BUILD,
+    resource: { "service.name": FIELD_MANAGER.speaker, "service.instance.id": node },
+  });
+  const onTraces = (endpoint: string | undefined): void => spans.setEndpoint(endpoint);
+  const sources = new Sources({ ...world, client, namespace, onSetback, onChange: trigger, onTraces });
+  const traces = new ServiceTraces({ ...world, node, spans, services: sources.services });
+  sources.services.subscribe((key) => traces.seen(key));
   const gossip: GossipThread = new GossipThread({
     ...world,
     onChange: () => {
@@ -167,7 +178,7 @@ export function assemble(world: World): Assembled {
   });
   const parts = {
     ...{ node, notifier, log, clock: world.clock, monitor, forwarder, reporter, probe, paths, host, events },
-    ...{ cannotSend, trigger },
+    ...{ cannotSend, trigger, traces },
     isDue: () => loop.isDue,
     ...{
       knowledge: sources,

@@ -30,6 +30,7 @@ import { Planning } from "./planning.ts";
 import { Readiness } from "./readiness.ts";
 import type { Reporting, Work } from "./reporting.ts";
 import { probeFirewall } from "./selfprobe/targets.ts";
+import type { PassResult, ServiceTraces } from "./trace/service-traces.ts";
 
 export interface SpeakerParts {
   /** Name of this node. */
@@ -48,6 +49,7 @@ export interface SpeakerParts {
   readonly reporting: Reporting;
   readonly notifier: Noticing;
   readonly probe: FirewallProbe;
+  readonly traces: Pick<ServiceTraces, "planned" | "passed">;
   /** Why frames cannot be sent at all; undefined if they can. Looked at in each pass. */
   readonly cannotSend: () => Trouble | undefined;
   /** Asks for another pass. */
@@ -191,6 +193,7 @@ export class Speaker {
     // A link that went must not wait for the kernel: the others take over by what we publish.
     if (wasReady) members.publish(own);
     attractor.rule(planning.attract(loadBalancer, own));
+    this.#parts.traces.planned();
     readiness.count(members.judgement.live.includes(node));
     const { isFrozen, live, dead } = members.judgement;
     const isHolding = isFrozen || members.isCatchingUp;
@@ -219,6 +222,27 @@ export class Speaker {
       rosterOf({ node, nodes: knowledge.nodes.entries(), loadBalancer, keys: knowledge.gossipKeys() }),
     );
     this.#publishNews(wasReady);
+    this.#parts.traces.passed(() => this.#passResult(loadBalancer));
+  }
+
+  #passResult({ mode }: LoadBalancerView): PassResult {
+    const addresses = new Map(this.#planning.attraction.addresses.map((plan) => [plan.vip, plan]));
+    const held = this.#parts.attractor.held();
+    const { isReady, isCounted } = this.#readiness;
+    return {
+      mode,
+      forwarded: this.#applier.forwarded.set,
+      attracts: (vip) => {
+        const { isAdvertised = false, links = [] } = addresses.get(vip) ?? {};
+        return isAdvertised || links.length > 0;
+      },
+      tells: (vip) => {
+        const { isAdvertised = false, links = [] } = addresses.get(vip) ?? {};
+        return (
+          (isAdvertised && isReady && isCounted) || links.some((link) => held.get(link)?.has(vip) === true)
+        );
+      },
+    };
   }
 
   /** What was not published at the start of the pass. */

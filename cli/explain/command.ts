@@ -105,7 +105,11 @@ function stepsOf(
       leftOut: first.leftOut.filter(({ services }) => services.includes(view.key)),
       dead: speakers.dead,
     }),
-    forwardingStep(nodesOf(addresses, forwarded), { service: view.key, speakers }, snapshot.speakers),
+    forwardingStep(
+      nodesOf(addresses, forwarded),
+      { service: view.key, vips: view.vips, speakers },
+      snapshot.speakers,
+    ),
   );
   if (client !== undefined) steps.push(connectionStep(client, choicesOf(client, forwarded)));
   return steps;

@@ -1,9 +1,11 @@
 /** What routers hear of a Service's addresses, and what nodes' kernels do with what arrives. Pure. */
+import { familyOf } from "#api/address.ts";
 import type { Condition } from "#api/v1beta1/conditions.ts";
 import { type Step, step } from "#cli/explain/step.ts";
 import { advertisedBy } from "#cli/prefixes.ts";
 import type { World } from "#cli/world.ts";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
+import type { ServiceView } from "#speaker/known/view.ts";
 import type { AddressPlan } from "#speaker/plan/addresses.ts";
 
 /** undefined where no address is of a pool that is advertised. */
@@ -48,10 +50,14 @@ export function sessionsStep(
 
 const FORWARDING = ["ForwardingReady", "FirewallOpen", "PathsClear", "HostSound"] as const;
 
-/** Of nodes that attract an address or have an endpoint: what their speakers say of the kernel. */
+/** Of nodes that attract an address or have an endpoint: what their speakers say of the kernel, and of what is around. */
 export function forwardingStep(
   nodes: readonly string[],
-  { service, speakers }: { readonly service: string; readonly speakers: World["speakers"] },
+  {
+    service,
+    vips,
+    speakers,
+  }: Pick<ServiceView, "vips"> & { readonly service: string; readonly speakers: World["speakers"] },
   statuses: readonly SpeakerStatus[],
 ): Step {
   const details: string[] = [];
@@ -66,12 +72,16 @@ export function forwardingStep(
     if (status === undefined) details.push(`${node}: its speaker has reported nothing yet`);
     for (const { type, status: is, reason, message } of found) {
       details.push(`${node}: ${type} is ${is} (${reason})${message === "" ? "" : `: ${message}`}`);
-      if (is === "False") broken ??= `${node}: ${reason}: ${message}`;
+      if (is === "False" && !isHint(reason, vips)) broken ??= `${node}: ${reason}: ${message}`;
     }
   }
   if (broken !== undefined) return step("forwarding", false, broken, details);
   return step("forwarding", true, `no node reports a fault: ${nodes.join(", ")}`, details);
 }
+
+/** What is worth knowing, and breaks no connection to these addresses. */
+const isHint = (reason: string, vips: readonly string[]): boolean =>
+  reason === "ClockJumped" || (reason === "MulticastLost" && vips.every((vip) => familyOf(vip) === "IPv4"));
 
 /** AllServed is about all Services of a node: it counts where its message names this one. */
 function conditionsOf(conditions: readonly Condition[], service: string): Condition[] {

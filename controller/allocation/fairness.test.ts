@@ -9,6 +9,7 @@ import { addressPools, loadBalancers, namespaces, type Service, services } from 
 import { Store } from "#common/kube/store.ts";
 import { silentLogger } from "#common/log.ts";
 import { systemRandom } from "#common/random.ts";
+import { NO_SPANS } from "#common/trace/exporter.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
 import type { LoadBalancerRecord } from "#controller/stores.ts";
 import { runTerm, Term } from "#controller/term.ts";
@@ -19,7 +20,12 @@ import { fixedRandom } from "#test/fakes/random.ts";
 import { until } from "#test/until.ts";
 
 const namespace = DEFAULT_NAMESPACE;
-const quiet = { log: silentLogger, events: { emit: () => undefined }, namespace };
+const quiet = {
+  spans: NO_SPANS,
+  log: silentLogger,
+  events: { emit: () => undefined },
+  namespace,
+};
 const POOL = { metadata: { name: "a", namespace }, spec: { protocol: "layer2", addresses: ["10.0.0.0/16"] } };
 
 /** Services of the tenant who writes, all of them changed without end. */

@@ -15,6 +15,7 @@ import { ContestedServices } from "#controller/status/contested.ts";
 import { Departures, isDeparting } from "#controller/status/departure.ts";
 import { type PlanContext, planRelease, planStatus, type StatusPlan } from "#controller/status/plan.ts";
 import type { Decision, ServiceDecisions } from "#controller/status/writer.ts";
+import type { AllocationTraces } from "#controller/trace/service-traces.ts";
 
 export interface StatusDecisionsOptions {
   readonly clock: Clock;
@@ -28,6 +29,7 @@ export interface StatusDecisionsOptions {
   readonly isStale: () => boolean;
   /** There is no LoadBalancer, or it is being deleted: Services are left with nothing that only we could take away. */
   readonly isRemoved: () => boolean;
+  readonly traces: Pick<AllocationTraces, "written" | "unchanged" | "deleted">;
 }
 
 const NOTHING: Decision = { plan: undefined, againMs: undefined };
@@ -75,6 +77,8 @@ export class StatusDecisions implements ServiceDecisions {
       },
     };
     const plan = planStatus(service, outcome, context);
+    // What waits for an address is still on its way.
+    if (plan === undefined && outcome?.refusal === undefined) this.#options.traces.unchanged(service.key);
     const wanted = plan?.patch.status?.loadBalancer;
     const { contest, againMs } = this.#contested.judge(service, wanted, clock.now());
     return {
@@ -86,6 +90,7 @@ export class StatusDecisions implements ServiceDecisions {
   written(service: ServiceRecord, plan: StatusPlan): void {
     const { log, events, clock } = this.#options;
     this.#contested.wrote(service.key, plan.patch, clock.now());
+    this.#options.traces.written(service, plan);
     for (const { address, why } of plan.released) this.#logReleased(service.key, address, why);
     for (const vip of plan.assigned) {
       log.info("IP address assigned by controller", {
@@ -111,6 +116,7 @@ export class StatusDecisions implements ServiceDecisions {
   /** The Service is gone; call it before the allocator frees what it had. */
   deleted(key: string): void {
     this.#contested.forget(key);
+    this.#options.traces.deleted(key);
     // Of one whose addresses were withdrawn that was said then.
     if (this.#departures.forget(key)) return;
     for (const vip of this.#options.allocator.ledger.get(key)?.vips ?? [])

@@ -255,6 +255,8 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
   const secret = optional(text, "")(layer2.ownerChangedSecret, "spec.layer2.ownerChangedSecret");
   const logLevel = optional(word(...LOG_LEVELS), "info")(read.logLevel, "spec.logLevel");
   const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
+  const tracing = optional(fields, NO_FIELDS)(read.tracing, "spec.tracing");
+  const traceEndpoint = optional(text)(tracing.endpoint, "spec.tracing.endpoint");
   return {
     generation: optional(integer(0, Number.MAX_SAFE_INTEGER), 0)(metadata.generation, "metadata.generation"),
     isDeleting: metadata.deletionTimestamp !== undefined,
@@ -285,6 +287,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
       : {}),
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
     ...(logLevel === "info" ? {} : { logLevel }),
+    ...(traceEndpoint === undefined ? {} : { traceEndpoint }),
   };
 }
 

@@ -46,6 +46,8 @@ export interface SourcesOptions {
   readonly onChange: () => void;
   /** What the LoadBalancer says now. */
   readonly onLogLevel?: (level: LogLevel) => void;
+  /** Where traces go to; undefined: nowhere. */
+  readonly onTraces?: (endpoint: string | undefined) => void;
 }
 
 /** A reflector's health, for metrics. */
@@ -123,6 +125,7 @@ export class Sources {
       const present = this.loadBalancer();
       if (present !== undefined) options.onLogLevel?.(present.logLevel ?? "info");
       this.#receiverSecrets.want(present?.receiver === undefined ? [] : [present.receiver.secret]);
+      options.onTraces?.(present?.traceEndpoint);
     });
   }
 

@@ -235,6 +235,8 @@ export interface LoadBalancerView {
   readonly ignoresExcludeLabel?: true;
   /** Left out: info. */
   readonly logLevel?: LogLevel;
+  /** Base URL of the collector that traces go to; left out: there are none. */
+  readonly traceEndpoint?: string;
   /** The class of Services that are ours. If it is not set, Services without a class are ours. */
   readonly loadBalancerClass?: string;
 }

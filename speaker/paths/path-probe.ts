@@ -157,10 +157,15 @@ export class PathProbe {
   }
 
   #judge(asked: readonly Asked[]): void {
+    const answering = new Set(asked.filter(({ small }) => this.#echoes.has(small)).map(({ node }) => node));
     const answers = asked.map(({ small, sequence, ...question }): Answer => {
-      const has =
-        sequence === undefined ? this.#advertised.has(question.address) : this.#echoes.has(sequence);
-      return { ...question, hasSmall: this.#echoes.has(small), has };
+      const isLarge = sequence !== undefined;
+      return {
+        ...question,
+        // Where questions by multicast are lost, nothing of IPv6 may arrive: that IPv4 does is enough to say so.
+        hasSmall: isLarge ? this.#echoes.has(small) : answering.has(question.node),
+        has: isLarge ? this.#echoes.has(sequence) : this.#advertised.has(question.address),
+      };
     });
     this.#tally.see(answers);
     this.#set(this.#tally.trouble);

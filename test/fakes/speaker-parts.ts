@@ -314,6 +314,7 @@ export function fakeParts(node: string) {
     ...{ ...shared, clock },
     log: silentLogger,
     reporting: new Reporting({ ...shared, ...still, clock, reporter, events }),
+    traces: { planned() {}, passed() {} },
     cannotSend: () => undefined,
     trigger: () => void triggers.push("pass"),
     isDue: () => false,

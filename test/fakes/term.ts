@@ -6,6 +6,7 @@ import type { EventContent } from "#common/kube/events.ts";
 import type { AddressPool, Service } from "#common/kube/resource.ts";
 import { Store } from "#common/kube/store.ts";
 import { silentLogger } from "#common/log.ts";
+import { NO_SPANS } from "#common/trace/exporter.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
 import type { ServicePatch } from "#controller/status/plan.ts";
 import type { LoadBalancerRecord } from "#controller/stores.ts";
@@ -92,6 +93,7 @@ export function termWorld(): TermWorld {
       log: silentLogger,
       events: { emit: (_target, content) => void events.push(content) },
       namespace: SYSTEM,
+      spans: NO_SPANS,
     },
     stores,
   );

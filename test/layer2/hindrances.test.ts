@@ -79,6 +79,8 @@ describe("hindrances", { concurrency: false }, () => {
       }`,
     );
     try {
+      // The switch forgets what was reported before.
+      for (const isIn of [false, true]) nodes.bridge.setCable("n2", isIn);
       const message = await named("n1", "PathsClear", "MulticastLost");
       assert.ok(message.includes(`n2 (${hostOf("n2").addresses.IPv6})`), message);
       assert.match(message, /MLD snooping/);
@@ -91,7 +93,7 @@ describe("hindrances", { concurrency: false }, () => {
 
   test("a strict rp_filter that drops what came by another link than its answer would leave by", async () => {
     inside("n1", "sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1");
-    inside("n1", "ip", "link", "add", "uplink2", "type", "dummy");
+    inside("n1", "ip", "link", "add", "uplink2", "type", "veth", "peer", "name", "nobody");
     inside("n1", "ip", "link", "set", "uplink2", "up");
     inside("n1", "ip", "route", "add", "198.51.100.0/24", "dev", "uplink2");
     const client = nodes.client.namespace;
@@ -118,6 +120,36 @@ describe("hindrances", { concurrency: false }, () => {
       deadlineMs: 90_000,
     });
     assert.ok(await nodes.cluster.hasCondition("n2", "HostSound", "True"), "n2 has nothing of it");
+  });
+
+  test("whoever looks for a fault lets speakers say more, and less again, while they run", async () => {
+    inside(
+      "n3",
+      "nft",
+      `table inet quiet {
+        chain out { type filter hook output priority 0; icmp type echo-request drop; }
+      }`,
+    );
+    const speaker = nodes.speaker("n3");
+    const said = (): number => speaker.logs.filter(({ level }) => level === "debug").length;
+    try {
+      assert.equal(said(), 0);
+      await nodes.cluster.patchLoadBalancer({ spec: { logLevel: "debug" } });
+      await until("n3 to say what it cannot ask", () => said() > 0, PATIENT);
+      await nodes.cluster.patchLoadBalancer({ spec: { logLevel: null } });
+      let before = -1;
+      const isSilent = (): boolean => {
+        const now = said();
+        const isSame = now === before;
+        before = now;
+        return isSame;
+      };
+      // It would say so every two seconds.
+      await until("n3 to say no more", isSilent, { deadlineMs: 60_000, everyMs: 5_000 });
+      assert.ok(!speaker.hasEnded);
+    } finally {
+      inside("n3", "nft", "delete table inet quiet");
+    }
   });
 
   test("kube-proxy takes an address that a Service names as an external one", async () => {

@@ -756,6 +756,15 @@ export interface LoadBalancerSpec {
    */
   logLevel?: "all" | "debug" | "info" | "warn" | "error" | "none";
   /**
+   * Where controller and speakers send traces of what a Service's addresses and ports wait for, from the watch event to the announcement. Unset, they trace nothing. A change counts at once, and restarts nothing.
+   */
+  tracing?: {
+    /**
+     * Base URL of a collector that takes OTLP over HTTP in JSON; /v1/traces is put behind it, as in http://192.0.2.9:4318. Take an address rather than a name: the controller's NetworkPolicy lets no question to a name server through.
+     */
+    endpoint: string;
+  };
+  /**
    * How metrics of controller and speakers are read. Token, the default: over HTTPS, with a bearer token whose holder may get /metrics (ClusterRole genkan-metrics-reader). Loopback: over HTTP at the port of health, from the same network namespace alone, for an agent on the node.
    */
   metricsAccess?: "Token" | "Loopback";
