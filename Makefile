@@ -227,6 +227,11 @@ setup-upstream:
 setup-base:
 	@hack/setup base
 
+.PHONY: docs
+docs: setup-base ## The pages as a site with search, links checked, into build/site/html; installs VitePress apart
+	@cd hack/site/tool && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@node hack/site/main.ts
+
 .PHONY: clean
 clean: ## Remove what was built (the lab must be down)
 	@rm -rf build dist speaker/native/build .lab/images
