@@ -2,7 +2,7 @@
  * config/crd/*.yaml (the source) -> api/v1beta1/generated/{types,schemas}.ts and docs/reference/*.md; the rights of each
  * role -> the tables in docs/security.md; the tables of metrics, conditions, events and alerts -> docs/reference; the
  * panels of hack/monitoring -> the dashboard;
- * docs/pictures/*.yaml -> docs/pictures/*.svg.
+ * docs/pictures/*.yaml -> docs/pictures/*.svg; what commands print about a small cluster -> docs/pictures/cli-*.svg.
  * `--check` writes nothing and ends with 1 where a file is not what would be written.
  */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
@@ -13,6 +13,7 @@ import { METRICS } from "#common/metric-table.ts";
 import { alertsPage, type RuleFile } from "#hack/monitoring/alerts.ts";
 import { dashboard, ROWS } from "#hack/monitoring/dashboard.ts";
 import { drawPictures } from "#hack/pictures/pictures.ts";
+import { drawTerminals } from "#hack/pictures/terminals.ts";
 import { BEGIN, END, type OperatorRole, privileges } from "#hack/privileges.ts";
 import { conditionsPage, eventsPage, metricsPage } from "#hack/vocabulary.ts";
 
@@ -212,6 +213,7 @@ const wanted = new Map<string, string>([
   ["config/monitoring/generated/dashboard.json", dashboard(ROWS)],
   ["docs/security.md", await security()],
   ...(await drawPictures()),
+  ...drawTerminals(),
 ]);
 const stale: string[] = [];
 for (const [file, text] of wanted) {

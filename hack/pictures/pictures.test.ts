@@ -16,6 +16,7 @@ import {
   type Words,
 } from "./scene.ts";
 import { type Colours, DARK, LIGHT, svgOf } from "./svg.ts";
+import { drawTerminals } from "./terminals.ts";
 import { widthOf, wrap } from "./text.ts";
 
 const SCENES = [...(await readPictures())].map(([file, picture]) => ({
@@ -115,7 +116,10 @@ test("every picture is shown by a page, and none is left from a description that
   const drawn = await files(`${FOLDER}/*.svg`);
   assert.deepEqual(
     drawn,
-    SCENES.map(({ file }) => file.replace(/yaml$/, "svg")),
+    [
+      ...SCENES.map(({ file }) => file.replace(/yaml$/, "svg")),
+      ...drawTerminals().map(([file]) => file),
+    ].sort(),
   );
   const pages = [...(await files("*.md")), ...(await files("docs/*.md"))];
   const texts = await Promise.all(pages.map((page) => readFile(join(root, page), "utf8")));

@@ -6,7 +6,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { LOADBALANCER_NAME } from "#api/names.ts";
-import { clusterRoles, daemonSets, loadBalancers, namespaces, type Resource } from "#common/kube/resource.ts";
+import {
+  clusterRoles,
+  daemonSets,
+  loadBalancers,
+  namespaces,
+  pods,
+  type Resource,
+} from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
 import { LABEL_INSTANCE } from "#operator/children/child.ts";
 import { Kubelets } from "#test/integration/kubelets.ts";
@@ -93,8 +100,15 @@ test("a quota", async () => {
 test("Pod Security that forbids what speakers need", async () => {
   const body = { metadata: { labels: { "pod-security.kubernetes.io/enforce": "restricted" } } };
   await world.client.patch(namespaces, { name: NAMESPACE, type: "merge", body });
-  await change({ speakerConfig: { annotations: { round: "security" } } });
+  const config = { annotations: { round: "security" } };
+  await change({ controllerConfig: config, speakerConfig: config });
   await says(/no speaker can be made: .*violates PodSecurity/);
+  // The controller's pods are restricted enough.
+  await until("new pods of the controller", async () => {
+    const { items } = await world.client.list(pods, { namespace: NAMESPACE });
+    const fresh = items.filter(({ metadata }) => metadata.annotations?.round === "security");
+    return fresh.length > 0 && fresh.every(({ metadata }) => metadata.name.startsWith("controller"));
+  });
 });
 
 test("a second installation does nothing and says why, until the first is gone", async () => {

@@ -4,6 +4,7 @@
  * other programs of this machine have, too, are made in a guest: test/guest/host.test.ts.
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { services, speakerStatuses } from "#common/kube/resource.ts";
 import { run } from "#test/network/namespace.ts";
@@ -98,22 +99,17 @@ describe("hindrances", { concurrency: false }, () => {
     inside("n1", "ip", "route", "add", "198.51.100.0/24", "dev", "uplink2");
     const client = nodes.client.namespace;
     run("ip", "-n", client, "addr", "add", "198.51.100.7/32", "dev", "eth0");
-    const dropped = (): string =>
-      run(
-        "ip",
-        "netns",
-        "exec",
-        client,
-        "sh",
-        "-c",
-        `ping -c 1 -W 1 -I 198.51.100.7 ${hostOf("n1").addresses.IPv4} || true`,
-      );
-    const asking = setInterval(dropped, 200);
+    // Its question for n1's hardware address would be dropped, too.
+    const { hardware, addresses } = hostOf("n1");
+    run("ip", "-n", client, "neigh", "replace", addresses.IPv4, "lladdr", hardware, "dev", "eth0");
+    const asking = spawn("ip", [
+      ...["netns", "exec", client, "ping", "-i", "0.2", "-I", "198.51.100.7", addresses.IPv4],
+    ]);
     try {
       const message = await named("n1", "HostSound", "ReversePathDrops");
       assert.match(message, /strict on eth0: .*net\.ipv4\.conf\.eth0\.rp_filter=2/);
     } finally {
-      clearInterval(asking);
+      asking.kill();
       inside("n1", "sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=2");
     }
     await until("n1 to be well again", () => nodes.cluster.hasCondition("n1", "HostSound", "True"), {
