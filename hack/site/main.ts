@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CHECKOUT } from "#hack/common/checkout.ts";
-import { deadLinks, forSite, GROUPS, placeOf, titleOf } from "#hack/site/pages.ts";
+import { deadLinks, forSite, groupsOf, placeOf, titleOf } from "#hack/site/pages.ts";
 
 const TOOL = join(CHECKOUT, "hack/site/tool");
 const SITE = join(CHECKOUT, "build/site");
@@ -22,7 +22,7 @@ const pages = new Set(globSync(["*.md", "docs/**/*.md"], { cwd: CHECKOUT }));
 const textOf = (page: string): string => readFileSync(join(CHECKOUT, page), "utf8");
 for (const page of pages) put(join(SITE, "pages", placeOf(page)), forSite(textOf(page), page, pages));
 cpSync(join(CHECKOUT, "docs/pictures"), join(SITE, "pages/docs/pictures"), { recursive: true });
-const sidebar = GROUPS.map(({ title, pages: listed }) => ({
+const sidebar = groupsOf(pages).map(({ title, pages: listed }) => ({
   text: title,
   items: listed.map((page) => ({
     text: titleOf(textOf(page)),

@@ -9,14 +9,17 @@ export interface Group {
 
 const docs = (...names: readonly string[]): string[] => names.map((name) => `docs/${name}.md`);
 
-/** Every page is in one of them: pages.test.ts looks for others. */
-export const GROUPS: readonly Group[] = [
+/** In the order of the site. */
+const GROUPS: readonly Group[] = [
   { title: "Begin", pages: ["README.md", ...docs("install", "migrate", "uninstall")] },
   {
     title: "Use it",
     pages: docs("layer2", "bgp", "bfd", "endpoints", "routers", "surroundings", "check", "cli", "console"),
   },
-  { title: "Operate it", pages: docs("troubleshooting", "metrics", "security", "admission") },
+  {
+    title: "Operate it",
+    pages: docs("troubleshooting", "metrics", "security", "admission", "scale", "gitops"),
+  },
   { title: "How it works", pages: docs("architecture", "dataplane") },
   {
     title: "Reference",
@@ -35,7 +38,16 @@ export const GROUPS: readonly Group[] = [
 ];
 
 /** Not in the list at the side, for there are many; reached by links. */
-export const isFigures = (page: string): boolean => page.startsWith("docs/results/");
+const isFigures = (page: string): boolean => page.startsWith("docs/results/");
+
+/** What the list at the side has. A page that is in no group yet stands under "More", so that none is lost. */
+export function groupsOf(pages: Iterable<string>): Group[] {
+  const all = new Set(pages);
+  const listed = new Set(GROUPS.flatMap((group) => group.pages));
+  const more = [...all].filter((page) => !listed.has(page) && !isFigures(page)).sort();
+  const groups = GROUPS.map((group) => ({ ...group, pages: group.pages.filter((page) => all.has(page)) }));
+  return more.length === 0 ? groups : [...groups, { title: "More", pages: more }];
+}
 
 /** Where the site has the page: the README is its first page. */
 export const placeOf = (page: string): string => (page === "README.md" ? "index.md" : page);
