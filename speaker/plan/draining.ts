@@ -1,7 +1,7 @@
 /** Endpoints that end, of Services that give them a time for it. Pure. A Service that gives none costs nothing here. */
 import type { ServiceEndpoints } from "./endpoints.ts";
-import { sortedValues } from "./sorted-keys.ts";
 import type { ServiceChanges, Services } from "./services.ts";
+import { sortedValues } from "./sorted-keys.ts";
 
 export interface DrainingEndpoint {
   /** `namespace/name` */
