@@ -89,7 +89,8 @@ export class Owners {
 
   /** Somebody outside of the cluster is told that this node owns them. */
   told(notices: readonly { readonly vip: string; readonly epoch: number }[]): void {
-    for (const { vip, epoch } of notices) this.#ownership.told.set(vip, epoch);
+    const { told } = this.#ownership;
+    for (const { vip, epoch } of notices) told.set(vip, Math.max(epoch, told.get(vip) ?? 0));
   }
 
   /** What a member told. Octets that are no claims are passed over: they may be those of a later release. */

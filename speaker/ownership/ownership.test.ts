@@ -169,6 +169,17 @@ describe("an address that somebody outside was told is here, and that is not", (
     assert.deepEqual(look(ownership, 2, plan("n3")).given, [{ vip: VIP, node: "n3", epoch: 7 }]);
   });
 
+  test("what was told is claimed, though another one gave the address here by a lower epoch", () => {
+    const ownership = startOwnership("n1");
+    look(ownership, 0, plan("n2"));
+    look(ownership, 1, plan("n1"));
+    ownership.told.set(VIP, 9);
+    hearClaims(ownership, [{ vip: VIP, node: "n1", epoch: 5 }], everybody);
+    assert.equal(epochOf(ownership, VIP), 9);
+    assert.deepEqual(look(ownership, 2, plan("n1")).made, [{ vip: VIP, node: "n1", epoch: 9 }]);
+    assert.deepEqual(look(ownership, 3_000, plan("n1")).made, [], "once");
+  });
+
   test("is forgotten with the address", () => {
     const ownership = startOwnership("n1");
     look(ownership, 0, plan("n1"));

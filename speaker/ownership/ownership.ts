@@ -107,20 +107,21 @@ export interface Claimed {
 
 /** Looks at a new plan. */
 export function claim(ownership: Ownership, input: OwnershipInput): Claimed {
-  const { node, claims, owned } = ownership;
+  const { node, claims, owned, told } = ownership;
   takePlan(ownership, input);
   const made: Claim[] = [];
   let againAt: number | undefined;
   for (const [vip, tenure] of owned) {
     const known = claims.of(vip);
-    if (!input.mayClaim || known?.node === node || known?.epoch === MOST_EPOCH) continue;
+    const isOwn = known?.node === node && known.epoch >= (told.get(vip) ?? 0);
+    if (!input.mayClaim || isOwn || known?.epoch === MOST_EPOCH) continue;
     const dueAt = claimDueAt(tenure, known !== undefined);
     if (input.now < dueAt) {
       againAt = Math.min(againAt ?? dueAt, dueAt);
       continue;
     }
     tenure.claimedAt = input.now;
-    const own = { vip, node, epoch: nextEpoch(known, tenure) };
+    const own = { vip, node, epoch: ownEpoch(ownership, vip, tenure) };
     claims.add(own);
     made.push(own);
   }
@@ -166,7 +167,8 @@ function giveAway(
   if (word === undefined) return [];
   const given: Claim[] = [];
   for (const [vip, to] of rebalance(addresses)) {
-    const epoch = claims.of(vip)?.epoch ?? epochOf(ownership, vip) ?? firstEpoch(date);
+    const present = claims.of(vip)?.epoch ?? epochOf(ownership, vip) ?? firstEpoch(date);
+    const epoch = Math.max(present, ownership.told.get(vip) ?? 0);
     if (ownership.owners.get(vip) !== node || epoch === MOST_EPOCH) continue;
     const claim = { vip, node: to, epoch: epoch + 1 };
     claims.add(claim);
@@ -179,18 +181,21 @@ function giveAway(
  * The epoch of this node's claim on an address that it owns: of the one that it has made, or is to make. undefined: it
  * does not own it.
  */
-export function epochOf({ node, claims, owned }: Ownership, vip: string): number | undefined {
-  const tenure = owned.get(vip);
-  if (tenure === undefined) return undefined;
+export function epochOf(ownership: Ownership, vip: string): number | undefined {
+  const tenure = ownership.owned.get(vip);
+  return tenure && ownEpoch(ownership, vip, tenure);
+}
+
+/** Never below what was told outside, or the next owner's claim might be. */
+function ownEpoch({ node, claims, told }: Ownership, vip: string, tenure: Tenure): number {
   const known = claims.of(vip);
-  return known?.node === node ? known.epoch : nextEpoch(known, tenure);
+  const epoch = known?.node === node ? known.epoch : nextEpoch(known, tenure);
+  return Math.min(Math.max(epoch, told.get(vip) ?? 0), MOST_EPOCH);
 }
 
 /** Who had it may have claimed it unheard. */
 function nextEpoch(known: Claim | undefined, tenure: Tenure): number {
-  const epoch =
-    known === undefined ? firstEpoch(tenure.date) + Number(tenure.from !== undefined) : known.epoch + 1;
-  return Math.min(epoch, MOST_EPOCH);
+  return known === undefined ? firstEpoch(tenure.date) + Number(tenure.from !== undefined) : known.epoch + 1;
 }
 
 const isTaken = ({ why }: Tenure): boolean => why === "Dead" || why === "Left" || why === "Ineligible";
