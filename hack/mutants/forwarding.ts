@@ -53,6 +53,11 @@ export const FORWARDING: Faults = {
       "const filling = { ...service, scheduler: server.scheduler };",
     ],
   ],
+  "speaker/forwarding/tunnel-ends.ts": [
+    ["what nobody asks for goes at once", "if (now - since < LINGER_MS) return true;", ""],
+    ["what nobody asks for is offered", "this.#offered = [];\n    this.#trouble", "this.#trouble"],
+    ["what an earlier process made stays for good", "if (!end.has()) {", "if (!this.#unwanted.has(kind)) {"],
+  ],
   "speaker/forwarding/plan-port.ts": [
     [
       "preferLocal needs all endpoints here",

@@ -2,6 +2,14 @@
 import type { Faults } from "#hack/mutants/mutant.ts";
 
 export const PLAN: Faults = {
+  "speaker/plan/tunnels.ts": [
+    [
+      "a node is sent to by a tunnel that it does not take",
+      "name !== node && tunnels.includes(tunnel)",
+      "name !== node && tunnels !== undefined",
+    ],
+    ["this node's own links are other stations", "if (name === node) continue;", ""],
+  ],
   "speaker/plan/endpoints.ts": [
     [
       "one that terminates is usable beside a ready one",

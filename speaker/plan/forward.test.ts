@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { endpoint, service, slice, state, VIP, view, type World } from "#test/fakes/speaker-view.ts";
+import type { EndpointView } from "../known/view.ts";
 import { type Plan, Planner } from "./plan.ts";
 
 const planOf = (world: World, own = "n1"): Plan => new Planner().plan(view(world, own));
@@ -141,6 +142,24 @@ describe("forwarded ports", () => {
     ];
   for (const [what, world, endpoints, otherwise] of TUNNELS)
     test(`tunnels: ${what}`, () => assert.deepEqual(tunnelsOf(world), [endpoints, otherwise]));
+
+  test("one that ends keeps its connections until its Service's time is over, unless nobody else serves", () => {
+    const ends = { isReady: false, isTerminating: true };
+    const world = (drainTimeoutMs: number | undefined, ...last: readonly EndpointView[]): World => ({
+      services: [service(drainTimeoutMs === undefined ? {} : { drainTimeoutMs })],
+      slices: [slice([...last])],
+      drains: {
+        isOver: (key, address) => key === service().key && address === "10.244.0.2",
+        changed: new Set(),
+      },
+    });
+    const others = [endpoint(1, "n1"), endpoint(3, "n1", ends)];
+    const [local, gone] = ["1 8080 local serving direct", "3 8080 local draining direct"];
+    assert.deepEqual(endpointsOf(world(5_000, endpoint(2, "n1", ends), ...others)), [local, gone]);
+    assert.deepEqual(endpointsOf(world(5_000, endpoint(2, "n1", ends))), ["2 8080 local serving direct"]);
+    assert.deepEqual(endpointsOf(world(5_000, endpoint(2, "n1"))), ["2 8080 local serving direct"]);
+    assert.equal(endpointsOf(world(undefined, endpoint(2, "n1", ends), ...others))?.length, 3);
+  });
 
   test("stations of other nodes are known where packets are handed on as they are, and nowhere else", () => {
     const link = (hardware: string) => ({ name: "eth0", prefixes: ["172.30.0.2/24"], hardware });
