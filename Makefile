@@ -60,7 +60,7 @@ test-unit: setup-base addon ## The tests beside the code: seconds
 	@$(SUITES) unit
 
 .PHONY: test-flows
-test-flows: setup addon ## Tunnels other than ipip, under Debian's kernel; not in `make test`: it is emulated for minutes
+test-flows: setup addon ## Shared connections of three nodes; tunnels other than ipip, emulated; not in `make test`: minutes
 	@$(SUITES) flows
 
 .PHONY: test-console

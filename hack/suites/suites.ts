@@ -89,7 +89,10 @@ export const SUITES: readonly Suite[] = [
   {
     // Under kernels with ip_vs, one after the other: guests, if this one has none. A guest has one processor.
     name: "kernels",
-    patterns: ["test/dataplane/!(ipvs|sharing|encapsulation).test.ts", "test/layer2/selfprobe.test.ts"],
+    patterns: [
+      "test/dataplane/!(ipvs|sharing|encapsulation|remembered).test.ts",
+      "test/layer2/selfprobe.test.ts",
+    ],
     sharing: "apart",
     atOnce: 2,
     limitMinutes: 60,
@@ -112,9 +115,9 @@ export const SUITES: readonly Suite[] = [
     limitMinutes: 60,
   },
   {
-    // What has to be emulated, because only Debian's own kernel has it: GRE and GUE.
+    // Forwarding of three nodes and no more; and what has to be emulated, because only Debian's own kernel has GRE and GUE.
     name: "flows",
-    patterns: ["test/dataplane/encapsulation.test.ts"],
+    patterns: ["test/dataplane/{encapsulation,remembered}.test.ts"],
     sharing: "alone",
     atOnce: 1,
     limitMinutes: 60,
