@@ -60,7 +60,7 @@ test-unit: setup-base addon ## The tests beside the code: seconds
 	@$(SUITES) unit
 
 .PHONY: test-flows
-test-flows: setup addon ## Shared connections of three nodes; tunnels other than ipip, emulated; not in `make test`: minutes
+test-flows: setup addon ## Flows of three nodes beside others' rules and over changes; other tunnels; not in `make test`: minutes
 	@$(SUITES) flows
 
 .PHONY: test-console
