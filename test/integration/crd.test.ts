@@ -360,11 +360,17 @@ test("the webhook's refusal reaches kubectl as one line, warnings too, and dry r
     assert.ok(configured.ok, configured.text);
     const wanted = 'spec.addresses[1]: 192.168.10.0/24 overlaps 192.168.10.128/25 of AddressPool "web"';
     const overlapping = { ...pool({ addresses: ["10.0.0.0/24", "192.168.10.0/24"] }) };
-    // The API server takes a moment to notice a new webhook.
+    // The API server takes a moment to notice a new webhook. A preview is told what would be refused, and not refused.
     await until("the webhook to be asked", async () => {
-      const refused = await kubectl(["create", "--dry-run=server", "-f", "-"], overlapping);
-      return !refused.ok && refused.text.includes(wanted) && refused.text.trim().split("\n").length === 1;
+      const foretold = await kubectl(["create", "--dry-run=server", "-f", "-"], overlapping);
+      return (
+        foretold.ok &&
+        foretold.text.includes(`Warning: refused, unless the other one changes before: ${wanted}`)
+      );
     });
+    const refused = await kubectl(["create", "-f", "-"], overlapping);
+    assert.ok(!refused.ok && refused.text.includes(wanted), refused.text);
+    assert.equal(refused.text.trim().split("\n").length, 1, refused.text);
     assert.ok((await kubectl(["create", "-f", "-"], web)).ok);
     const gone = await kubectl(["delete", "addresspool", "web", "-n", NAMESPACE]);
     assert.match(
