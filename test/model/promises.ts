@@ -26,7 +26,7 @@ export interface Bounds {
 /** What the model comes to, in its steps of half a second; docs/layer2.md names them. */
 export const BOUNDS: Bounds = {
   ...{ twoMs: 2_000, twoAfterLossMs: 31_000, apartMs: 12_500 },
-  ...{ noneMs: 2_000, aloneMs: 5_500, quietMs: 13_000 },
+  ...{ noneMs: 2_000, aloneMs: 9_000, quietMs: 13_000 },
 };
 
 export interface Judging {
