@@ -106,17 +106,17 @@ function unansweredOf(world: World): string[] {
 
 const ALONE = ", of whom one waits for Leases";
 
-/** It has heard all others, and hears one that it has not lost for a while: then gossip tells it of deaths (combine.ts). */
+/** It has heard all others, and hears one that it has not lost, or has heard again for a while: then gossip tells it of deaths (combine.ts). */
 function hearsOn({ names, speakers, now }: World, name: string, group: readonly string[]): boolean {
   const { heard = new Map<string, Heard>() } = speakers.get(name) ?? {};
   if (heard.size < names.length - 1) return false;
   return [...heard].some(([other, word]) => {
-    const isLost = word.downAt !== undefined && now - word.downAt < LOST_MS;
+    const isLost = word.downAt !== undefined && now - word.at < LOST_MS;
     return isUp(word) && !isLost && group.includes(other);
   });
 }
 
-/** Longer than a Lease holds. */
+/** Longer than a node waits until deaths count again, and than a Lease holds. */
 const LOST_MS = 6_000;
 
 /** It may own addresses, is no newcomer, and has a word of who lives. */
