@@ -90,7 +90,7 @@ export const SUITES: readonly Suite[] = [
     // Under kernels with ip_vs, one after the other: guests, if this one has none. A guest has one processor.
     name: "kernels",
     patterns: [
-      "test/dataplane/!(ipvs|sharing|encapsulation|remembered|neighbours|tunnels).test.ts",
+      "test/dataplane/!(ipvs|sharing|encapsulation|remembered|neighbours|tunnels|schedulers).test.ts",
       "test/layer2/selfprobe.test.ts",
     ],
     sharing: "apart",
@@ -117,7 +117,7 @@ export const SUITES: readonly Suite[] = [
   {
     // Forwarding of three nodes and no more; and what has to be emulated, because only Debian's own kernel has GRE and GUE.
     name: "flows",
-    patterns: ["test/dataplane/{remembered,neighbours,encapsulation,tunnels}.test.ts"],
+    patterns: ["test/dataplane/{remembered,neighbours,schedulers,encapsulation,tunnels}.test.ts"],
     sharing: "alone",
     atOnce: 1,
     limitMinutes: 60,

@@ -1,0 +1,60 @@
+/**
+ * Each scheduler that may be asked for, in a real kernel with ip_vs: both tiers have it, and connections reach pods by it.
+ * Runs itself in guests where this kernel has no ip_vs.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { SCHEDULERS } from "#api/scheduler.ts";
+import { Forwarding } from "#speaker/forwarding/forwarding.ts";
+import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { markOf } from "#speaker/forwarding/mark.ts";
+import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import { Clients } from "#test/dataplane/clients.ts";
+import { endpoint, probe, wanting, web } from "#test/dataplane/ports.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import { isInside, testInside } from "#test/network/inside.ts";
+import { ip, run } from "#test/network/namespace.ts";
+
+if (!isInside) {
+  testInside("schedulers", import.meta.filename, "alone");
+} else {
+  let kernel: ForwardingKernel;
+  let forwarding: Forwarding;
+
+  before(() => {
+    ip(`link set lo up
+      link add eth0 type dummy
+      addr add 192.168.50.11/24 dev eth0
+      link set eth0 up
+      route add 10.244.0.0/16 via 192.168.50.1`);
+    kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+    forwarding = new Forwarding(kernel, { clock: new FakeClock() });
+  });
+  after(() => kernel?.close());
+
+  for (const [number, scheduler] of SCHEDULERS.entries()) {
+    test(`${scheduler}: IPVS has it in both tiers, and connections reach pods by it`, async () => {
+      using clients = new Clients();
+      const pods = ["10.244.1.10", "10.244.1.11"];
+      const port = web({ scheduler, endpoints: pods.map((address) => endpoint(address, true)) });
+      await forwarding.reconcile(wanting([port]));
+      const saved = run("ipvsadm", "-Sn");
+      for (const tier of [1, 2] as const)
+        assert.match(saved, new RegExp(`-A -f ${markOf(5000, tier, 0x1000)} -s ${scheduler}\\s`));
+      // Clients whom no earlier scheduler has seen.
+      const from = Array.from({ length: 8 }, (_, at) =>
+        probe("IPv4", "TCP", `172.16.${100 + number}.${at + 1}`),
+      );
+      const left = (await clients.left(...from)).map((line) => line.split(" "));
+      assert.deepEqual(
+        left.map(([source]) => source),
+        from.map(({ source }) => source),
+      );
+      const chosen = new Set(left.map(([, pod]) => pod));
+      assert.ok(chosen.isSubsetOf(new Set(pods)));
+      // dh looks at the Service's address alone; all others have spread eight clients over both.
+      assert.equal(chosen.size, scheduler === "dh" ? 1 : 2);
+      assert.equal((await forwarding.reconcile(wanting([port]))).writes, 0);
+    });
+  }
+}
