@@ -13,17 +13,19 @@ import { BIN_DIRECTORY } from "#hack/lab/layout.ts";
 /** As test/utils/image of Kubernetes 1.36.3 names them. */
 const NAME = "registry.k8s.io/e2e-test-images/agnhost:2.63.0";
 /**
- * Not busybox's shell, which would take its own nc: the tests know the options of OpenBSD's. All else that scripts of the
- * tests call is busybox's.
+ * Not busybox's shell, which would take its own nc: the tests know the options of OpenBSD's. Nor its wget: Debian's busybox
+ * is linked statically, and ends with a segmentation fault where it looks up a name. All else that scripts of the tests
+ * call is busybox's.
  */
 const PROGRAMS: Readonly<Record<string, string>> = {
   "/bin/dash": "/usr/bin/sh",
   "/bin/nc.openbsd": "/usr/bin/nc",
   "/usr/bin/curl": "/usr/bin/curl",
   "/usr/bin/dig": "/usr/bin/dig",
+  "/usr/bin/wget": "/usr/bin/wget",
   "/bin/busybox": "/usr/bin/busybox",
 };
-const NOT_OF_BUSYBOX = new Set(["sh", "ash", "nc", "nslookup", "busybox"]);
+const NOT_OF_BUSYBOX = new Set(["sh", "ash", "nc", "nslookup", "busybox", "wget"]);
 
 /** Path of its archive; made anew when agnhost was built anew. */
 export async function ensureAgnhostImage(): Promise<string> {

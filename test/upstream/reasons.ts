@@ -12,11 +12,11 @@ interface Reason {
 }
 
 const PROXY_MODE =
-  "The spec leaves itself out where a load balancer forwards by itself and says so (`ipMode: Proxy`), because Kubernetes has not settled what such a one owes to pods (issue 123714 of Kubernetes). It passes where kube-proxy forwards.";
+  "The spec leaves itself out where a load balancer forwards by itself and says so (`ipMode: Proxy`), because Kubernetes has not settled what such a one owes to pods (issue 123714 of Kubernetes). The mode with kube-proxy's forwarding is there to run it.";
 const ONE_NODE =
   "In layer 2 one node takes all traffic of an address, and with `externalTrafficPolicy: Local` it gives new connections to its own pods alone. So one client sees one pod, and the spec, which waits for two, ends. It is so with every load balancer of layer 2. By BGP the router spreads connections over the nodes.";
 const ONE_FAMILY =
-  "Genkan's part is right: traffic goes to the node with the pod. The spec then asks kube-proxy at `healthCheckNodePort` of each address of each node, and kube-proxy answers at addresses of the Service's own families alone. The nodes of the lab have both families, the Service has one. Whoever balances to a Service of one family asks in that family. With Services of both families the spec passes.";
+  "Genkan's part is right: traffic goes to the node with the pod. The spec then asks kube-proxy at `healthCheckNodePort` of each address of each node, and kube-proxy answers at addresses of the Service's own families alone. The nodes of the lab have both families, the Service has one. Whoever balances to a Service of one family asks in that family. The mode with dual stack is there to run it to its end.";
 const BY_PORTS =
   "The router chooses the node by addresses and ports, so connections of one client reach several nodes, and with `externalTrafficPolicy: Local` each gives them to its own pod. `sessionAffinity` cannot hold across them. It holds where the router chooses by addresses alone, which is how routers have to be set for it.";
 
