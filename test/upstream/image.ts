@@ -2,7 +2,7 @@
  * The image of which pods of Kubernetes' own tests are made: agnhost, with what its published image has beside it and the
  * tests call. It is made of this machine's programs, since there is no registry.
  */
-import { mkdir, readlink, stat, symlink, unlink } from "node:fs/promises";
+import { mkdir, readlink, stat, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LAB_DIRECTORY } from "#hack/common/checkout.ts";
 import { run } from "#hack/common/command.ts";
@@ -43,6 +43,8 @@ export async function ensureAgnhostImage(): Promise<string> {
   await symlink("usr/bin", join(root, "bin"));
   await symlink("/usr/bin/agnhost", join(root, "agnhost"));
   await mkdir(join(root, "var/tmp"), { recursive: true });
+  // As often as busybox's: the tests count on its first answer.
+  await writeFile(join(root, "etc/wgetrc"), "tries = 1\n");
   const applets = (await run(["/bin/busybox", "--list"])).split("\n").filter((name) => name !== "");
   for (const applet of applets.filter((name) => !NOT_OF_BUSYBOX.has(name))) {
     const link = join(root, "usr/bin", applet);

@@ -86,4 +86,5 @@ Two columns are for specs that say nothing in the others. Some leave themselves 
 of one: it runs with Services of both families, which a policy of the lab's API server makes of it.
 
 This page is made by \`make test-upstream\`, which fails if a spec did not pass for a reason that is not below.
+Specs without a row and modes without a column have not been run yet.
 `;
