@@ -132,9 +132,9 @@ if (!isInside) {
       const all = wire.seen();
       return marks.every(({ from, pod }) => all.includes(`pod ${from} ${pod} tcp 8080`)) && all;
     });
-    // MLD reports: the node's own, at times of its own, as they leave it and as they arrive at the other end.
-    const isReport = (line: string): boolean => / ff02::16\b/.test(line);
-    return lines.filter((line) => !isMark(line) && !isReport(line));
+    // The node's own MLD reports and questions for neighbours, at times of its own, as they leave it and as they arrive.
+    const isOfLink = (line: string): boolean => / (ff02::16|ff02::1:ff[0-9a-f:]+)\b/.test(line);
+    return lines.filter((line) => !isMark(line) && !isOfLink(line));
   }
 
   /** How many packets each counter has seen meanwhile. */
