@@ -3,7 +3,7 @@ import type { LoadBalancerView } from "./known/view.ts";
 import type { OwnerNotice } from "./notice/body.ts";
 import type { ReceiverWanted } from "./notice/notifier.ts";
 import type { Attractor, Claiming, Knowledge } from "./parts.ts";
-import type { AddressPlan } from "./plan/addresses.ts";
+import { type AddressPlan, isHeld } from "./plan/addresses.ts";
 
 export interface NoticingParts {
   /** Name of this node. */
@@ -23,7 +23,7 @@ export function receiverWanted(
   const { addresses: own = {}, providerId } = knowledge.nodes.get(node) ?? {};
   const held = attractor.held();
   const notices = addresses
-    .filter(({ vip, links }) => links.some((link) => held.get(link)?.has(vip)))
+    .filter((plan) => isHeld(plan, held))
     .flatMap(({ vip }): OwnerNotice[] => {
       const [tenure, epoch] = [owners.tenureOf(vip), owners.epochOf(vip)];
       if (tenure === undefined || epoch === undefined) return [];

@@ -7,7 +7,7 @@ import type { HostWatch } from "./host/host-watch.ts";
 import type { LoadBalancerView } from "./known/view.ts";
 import type { Attractor, Claiming, Forwarder, Knowledge, Links, Members, Noticing, Router } from "./parts.ts";
 import type { PathProbe } from "./paths/path-probe.ts";
-import type { AddressPlan } from "./plan/addresses.ts";
+import { type AddressPlan, isHeld } from "./plan/addresses.ts";
 import type { AttractionPlan, PortPlan } from "./plan/plan.ts";
 import type { Role } from "./plan/role.ts";
 import type { SpeakerEvents } from "./report/events.ts";
@@ -126,7 +126,7 @@ export class Reporting {
 
   #owned(addresses: readonly AddressPlan[]): AddressPlan[] {
     const held = this.#parts.attractor.held();
-    return addresses.filter(({ vip, links }) => links.some((link) => held.get(link)?.has(vip)));
+    return addresses.filter((plan) => isHeld(plan, held));
   }
 }
 

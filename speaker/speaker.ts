@@ -25,6 +25,7 @@ import type {
   Noticing,
   Router,
 } from "./parts.ts";
+import { isHeld } from "./plan/addresses.ts";
 import { type Role, roleOf } from "./plan/role.ts";
 import { Planning } from "./planning.ts";
 import { Readiness } from "./readiness.ts";
@@ -237,10 +238,9 @@ export class Speaker {
         return isAdvertised || links.length > 0;
       },
       tells: (vip) => {
-        const { isAdvertised = false, links = [] } = addresses.get(vip) ?? {};
-        return (
-          (isAdvertised && isReady && isCounted) || links.some((link) => held.get(link)?.has(vip) === true)
-        );
+        const plan = addresses.get(vip);
+        if (plan === undefined) return false;
+        return (plan.isAdvertised && isReady && isCounted) || isHeld(plan, held);
       },
     };
   }

@@ -195,11 +195,12 @@ export class Liveness {
     const live: string[] = [];
     const dead: string[] = [];
     const said = this.#said(now);
-    const isGrace = now - this.state.thawedAt <= this.#times.graceMs;
+    const { leaseMs, graceMs } = this.#times;
+    const isGrace = now - this.state.thawedAt <= graceMs;
     for (const node of said.states.keys()) {
       const known = this.state.known.get(node);
       if (known?.record.isHeld !== true) continue;
-      known.isDead ||= node !== this.#own && !isGrace && isSilent(known.changedAt, now, this.#times.leaseMs);
+      known.isDead ||= node !== this.#own && !isGrace && isSilent(known.changedAt, now, leaseMs);
       if (known.isDead) dead.push(node);
       else if (!said.faults.has(node)) live.push(node);
     }

@@ -31,6 +31,14 @@ export interface AddressPlan {
   readonly isAdvertised: boolean;
 }
 
+/** Whether this node announces the address by now, on any of its links. `held`: link -> addresses. */
+export function isHeld(
+  { vip, links }: Pick<AddressPlan, "vip" | "links">,
+  held: ReadonlyMap<string, ReadonlySet<string>>,
+): boolean {
+  return links.some((link) => held.get(link)?.has(vip) === true);
+}
+
 interface Kept {
   readonly place: Place;
   /** Only nodes with a usable endpoint may attract it, so the candidates are fewer than the place's. */

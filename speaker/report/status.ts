@@ -113,21 +113,21 @@ function addressOf({ vip, services: [service], links }: AddressPlan, tenure: Ten
     address: vip,
     ...(service !== undefined && { service }),
     links: [...links],
-    ...(tenure !== undefined && heldOf(tenure)),
+    ...(tenure !== undefined && reportOf(tenure)),
   };
 }
 
-type Held = Pick<Address, "since" | "reason">;
+type TenureReport = Pick<Address, "since" | "reason">;
 
 /** A tenure does not change, and a thousand of them are reported in each pass: each is put into words once. */
-const heldBy = new WeakMap<Tenure, Held>();
+const reports = new WeakMap<Tenure, TenureReport>();
 
-function heldOf(tenure: Tenure): Held {
-  const known = heldBy.get(tenure);
+function reportOf(tenure: Tenure): TenureReport {
+  const known = reports.get(tenure);
   if (known !== undefined) return known;
-  const held = { since: seconds(tenure.date.toISOString()), reason: tenureText(tenure) };
-  heldBy.set(tenure, held);
-  return held;
+  const report = { since: seconds(tenure.date.toISOString()), reason: tenureText(tenure) };
+  reports.set(tenure, report);
+  return report;
 }
 
 function hasRouting({ advertised, routing }: StatusInput): boolean {

@@ -1,4 +1,5 @@
 /** What is done when: all of it follows from the seed, so that it can be done again. Pure. */
+import { drawer } from "#test/seeded.ts";
 import { type FaultKind, faultOf } from "./faults.ts";
 
 export interface Planned {
@@ -72,17 +73,6 @@ function plan(kind: FaultKind, nodes: readonly string[], draw: (count: number) =
   if (target === "node") return { kind, node, lastsMs };
   const other = nodes[(at + 1 + draw(nodes.length - 1)) % nodes.length] ?? "";
   return { kind, node, other, lastsMs };
-}
-
-/** Evenly spread whole numbers below `count`, the same ones for the same seed (mulberry32). */
-function drawer(seed: number): (count: number) => number {
-  let state = seed >>> 0;
-  return (count) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * count);
-  };
 }
 
 /** A fault as a sentence. */

@@ -3,11 +3,13 @@
  * address twice at any moment, none changed that nobody touched. Nearly every address of the pool is in use, so what
  * one Service gives back another gets next.
  */
+
 import assert from "node:assert/strict";
 import { formatAddress, parseAddress } from "#api/address.ts";
 import { addressPools, type Service, services } from "#common/kube/resource.ts";
 import { ControllerProcess, SYSTEM, startGenkan } from "#test/integration/controller-process.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
+import { seeded } from "#test/seeded.ts";
 import { until } from "#test/until.ts";
 import { Witness } from "./service-watch.ts";
 
@@ -40,17 +42,6 @@ const LANES = 2;
 const PACE_MS = 60;
 /** Addresses that nobody has when all Services have theirs. */
 const SPARE = 24;
-
-/** A small generator with a seed, so that a run can be had again (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A range of so many addresses. */
 function rangeOf(count: number): string {
@@ -89,7 +80,7 @@ class Churn {
   constructor(plane: TestPlane, options: ChurnOptions) {
     this.#plane = plane;
     this.#options = options;
-    this.#random = generator(options.seed);
+    this.#random = seeded(options.seed);
     this.#witness = new Witness(plane.client, NAMESPACE);
   }
 

@@ -5,11 +5,13 @@
  *
  *     node test/long/takeovers.ts kills 200 [seed] | moves 100 [seed]
  */
+
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { Flows } from "#test/dataplane/flows.ts";
 import { IpvsNodes } from "#test/dataplane/ipvs-nodes.ts";
 import { expected, others, SpeakerNodes, VIP, VIP6 } from "#test/layer2/speaker-nodes.ts";
+import { drawer } from "#test/seeded.ts";
 
 const RESULTS = new URL("../../docs/results/", import.meta.url);
 const BAR_MS = 10_000;
@@ -20,17 +22,6 @@ interface Result {
   readonly seed: number;
   readonly isWithinBar: boolean;
   readonly [figure: string]: unknown;
-}
-
-/** Evenly spread whole numbers below `count`, the same ones for the same seed (mulberry32). */
-function drawer(seed: number): (count: number) => number {
-  let state = seed >>> 0;
-  return (count) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * count);
-  };
 }
 
 async function kills(count: number, seed: number): Promise<Result> {

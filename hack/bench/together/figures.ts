@@ -9,10 +9,13 @@ export interface Figure {
   readonly values: Readonly<Record<string, Value>>;
 }
 
-/** A figure and the bar that it is held to, in the figure's own unit. */
-export interface Judged {
+interface Measured {
   readonly key: string;
   readonly value: number;
+}
+
+/** A figure and the bar that it is held to, in the figure's own unit. */
+export interface Judged extends Measured {
   readonly bar: number;
   /** What has to be the smaller one, as a part of the larger one: 1 is just met. */
   readonly part: number;
@@ -72,16 +75,20 @@ const JUDGED = [
   "moves",
 ] as const;
 
+function measured(values: Figure["values"], keys: readonly string[]): Measured | undefined {
+  for (const key of keys) {
+    const value = values[key];
+    if (typeof value === "number") return { key, value };
+  }
+  return undefined;
+}
+
 /** Undefined where there is no bar, or where it is a sentence. */
 export function judgedOf({ values }: Figure): Judged | undefined {
   const { bar } = values;
-  if (typeof bar !== "number") return undefined;
-  for (const key of JUDGED) {
-    const value = values[key];
-    if (typeof value === "number")
-      return { key, value, bar, part: partOf(value, bar, values.bar_is_least === true) };
-  }
-  return undefined;
+  const found = measured(values, JUDGED);
+  if (typeof bar !== "number" || found === undefined) return undefined;
+  return { ...found, bar, part: partOf(found.value, bar, values.bar_is_least === true) };
 }
 
 function partOf(value: number, bar: number, isLeast: boolean): number {
@@ -89,16 +96,7 @@ function partOf(value: number, bar: number, isLeast: boolean): number {
   return smaller === larger ? 1 : smaller / larger;
 }
 
-/** What two runs are compared by: what the bar is about, or the first number. */
-export function mainOf(figure: Figure): { readonly key: string; readonly value: number } | undefined {
-  const judged = judgedOf(figure);
-  if (judged !== undefined) return judged;
-  for (const key of JUDGED) {
-    const value = figure.values[key];
-    if (typeof value === "number") return { key, value };
-  }
-  const [first] = Object.entries(figure.values).filter(
-    (entry): entry is [string, number] => typeof entry[1] === "number",
-  );
-  return first && { key: first[0], value: first[1] };
+/** What two runs are compared by: what a bar would be about, or the first number. */
+export function mainOf({ values }: Figure): Measured | undefined {
+  return measured(values, [...JUDGED, ...Object.keys(values)]);
 }
