@@ -1,9 +1,10 @@
 /** BGPPeers that name a prefix: routers connect, each has a session, and no more of them than may be. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { afterEach, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
+import { freePorts } from "#hack/common/ports.ts";
 import { connectTcp } from "#speaker/native/tcp.ts";
 import { KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgp-peer.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
@@ -25,16 +26,8 @@ const ranged = (more: Partial<PeerSettings> = {}): WantedSession => ({
   advertisements: [],
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
 async function speaker(wanted: WantedSession): Promise<{ bgp: Bgp; port: number }> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const bgp = createBgp({ clock: systemClock, listenPort: port });
   cleanUp.push(() => bgp.stop({ mode: "restart" }));
   bgp.reconcile(new Map([[wanted.settings.name, wanted]]));

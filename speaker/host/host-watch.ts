@@ -7,6 +7,7 @@ import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Trouble } from "#speaker/apply.ts";
+import { gravest } from "#speaker/gravest.ts";
 import { conntrackTrouble } from "./conntrack.ts";
 import { isStrict, ReversePath, reversePathDrops, reversePathTrouble } from "./reverse-path.ts";
 import { WallClock } from "./wall-clock.ts";
@@ -87,11 +88,8 @@ export class HostWatch {
     return this.#options.links().filter((link) => isStrict(all, filterOf(link)));
   }
 
-  #set([first, ...others]: readonly HostTrouble[]): void {
-    const trouble = first && {
-      reason: first.reason,
-      message: [first.message, ...others.map(({ reason, message }) => `${reason}: ${message}`)].join("; "),
-    };
+  #set(found: readonly HostTrouble[]): void {
+    const trouble = gravest(found);
     if (JSON.stringify(trouble) === JSON.stringify(this.#trouble)) return;
     this.#trouble = trouble;
     const { log, onChange } = this.#options;

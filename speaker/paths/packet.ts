@@ -9,13 +9,13 @@
 import type { Family } from "#api/address.ts";
 import { formatAddress } from "#speaker/netlink/bytes.ts";
 import { internetChecksum } from "../checksum.ts";
+import { IP_HEADER_BYTES } from "../ip-header.ts";
 
 const ECHO = { IPv4: { request: 8, reply: 0 }, IPv6: { request: 128, reply: 129 } } as const;
 export const ECHO_REPLY = { IPv4: ECHO.IPv4.reply, IPv6: ECHO.IPv6.reply } as const;
 const SOLICITATION = 135;
 export const ADVERTISEMENT = 136;
 const ECHO_HEADER = 8;
-export const IP_HEADER = { IPv4: 20, IPv6: 40 } as const;
 const TARGET = 8;
 
 /** Of an IP packet of `bytes` in all. The kernel fills in the checksum of ICMPv6 alone. */
@@ -23,7 +23,7 @@ export function encodeEcho(
   family: Family,
   { identifier, sequence, bytes }: { identifier: number; sequence: number; bytes: number },
 ): Buffer {
-  const packet = Buffer.alloc(Math.max(bytes - IP_HEADER[family], ECHO_HEADER));
+  const packet = Buffer.alloc(Math.max(bytes - IP_HEADER_BYTES[family], ECHO_HEADER));
   packet[0] = ECHO[family].request;
   packet.writeUInt16BE(identifier, 4);
   packet.writeUInt16BE(sequence, 6);
@@ -33,7 +33,7 @@ export function encodeEcho(
 
 /** As a raw socket gives it: with the IP header for IPv4, without it for IPv6. undefined for anything else. */
 export function decodeEchoReply(family: Family, packet: Buffer, identifier: number): number | undefined {
-  const at = family === "IPv4" ? IP_HEADER.IPv4 : 0;
+  const at = family === "IPv4" ? IP_HEADER_BYTES.IPv4 : 0;
   if (packet.length < at + ECHO_HEADER || packet[at] !== ECHO_REPLY[family]) return undefined;
   return packet.readUInt16BE(at + 4) === identifier ? packet.readUInt16BE(at + 6) : undefined;
 }

@@ -5,6 +5,7 @@ import { int, sockaddr } from "#speaker/native/sockaddr.ts";
 import { SOCK, Socket } from "#speaker/native/socket.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
+import { IP_HEADER_BYTES } from "../ip-header.ts";
 import { solicitedNode } from "../layer2/ndp.ts";
 import {
   ADVERTISEMENT,
@@ -13,7 +14,6 @@ import {
   ECHO_REPLY,
   encodeEcho,
   encodeSolicitation,
-  IP_HEADER,
 } from "./packet.ts";
 
 const PROTOCOL = { IPv4: 1, IPv6: 58 } as const;
@@ -83,7 +83,7 @@ export function openAsker(family: Family, identifier: number, answers: Answers):
 
 function wantedOf(family: Family, identifier: number): Parameters<typeof accept>[0] {
   if (family === "IPv6") return [{ load: LOAD_BYTE, offset: 0, value: [ECHO_REPLY.IPv6, ADVERTISEMENT] }];
-  const at = IP_HEADER.IPv4;
+  const at = IP_HEADER_BYTES.IPv4;
   return [
     { load: LOAD_BYTE, offset: 0, value: 0x45 },
     { load: LOAD_BYTE, offset: at, value: ECHO_REPLY.IPv4 },

@@ -3,6 +3,7 @@
  * down, or does not answer at all. Pure.
  */
 import type { Trouble } from "#speaker/apply.ts";
+import { gravest } from "#speaker/gravest.ts";
 
 /** A packet as large as the way's links carry; a question by IPv6 multicast. */
 export type Kind = "large" | "multicast";
@@ -54,12 +55,9 @@ export class PathTally {
   get trouble(): Trouble<"LargePacketsLost" | "MulticastLost"> | undefined {
     const lost = [...this.#ways.values()].filter(({ isLost }) => isLost).map(({ answer }) => answer);
     const of = (kind: Kind): Answer[] => lost.filter((answer) => answer.kind === kind);
-    const words = [largeLost(of("large")), multicastLost(of("multicast"))].filter((one) => one !== undefined);
-    const [first, second] = words;
-    if (first === undefined) return undefined;
-    return second === undefined
-      ? first
-      : { ...first, message: `${first.message}; ${second.reason}: ${second.message}` };
+    return gravest<"LargePacketsLost" | "MulticastLost">(
+      [largeLost(of("large")), multicastLost(of("multicast"))].filter((one) => one !== undefined),
+    );
   }
 }
 

@@ -7,6 +7,7 @@ import type { Family } from "#api/address.ts";
 import { PORT } from "#api/names.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
 import { internetChecksum } from "../checksum.ts";
+import { IP_HEADER_BYTES } from "../ip-header.ts";
 
 export type ProbeKind = "ordinary" | "invalid";
 export const KINDS: readonly ProbeKind[] = ["ordinary", "invalid"];
@@ -26,7 +27,6 @@ const TTL = 64;
 const UDP_BYTES = 8;
 /** Magic, kind, sequence. */
 const PAYLOAD_BYTES = 9;
-const HEADER_BYTES = { IPv4: 20, IPv6: 40 } as const;
 /** Shorter than its own header. */
 const WRONG_LENGTH = 4;
 
@@ -35,7 +35,7 @@ export function encodeProbe(probe: Probe, to: string): Buffer {
   const udp = udpOf(probe);
   const [source, destination] = [parseAddress(probe.from), parseAddress(to)];
   if (probe.family === "IPv4") {
-    const header = Buffer.alloc(HEADER_BYTES.IPv4);
+    const header = Buffer.alloc(IP_HEADER_BYTES.IPv4);
     header[0] = 0x45;
     header.writeUInt16BE(header.length + udp.length, 2);
     header[8] = TTL;
@@ -45,7 +45,7 @@ export function encodeProbe(probe: Probe, to: string): Buffer {
     header.writeUInt16BE(internetChecksum(header), 10);
     return Buffer.concat([header, udp]);
   }
-  const header = Buffer.alloc(HEADER_BYTES.IPv6);
+  const header = Buffer.alloc(IP_HEADER_BYTES.IPv6);
   header[0] = 0x60;
   header.writeUInt16BE(udp.length, 4);
   header[6] = UDP;
@@ -74,9 +74,9 @@ function udpOf({ kind, sequence }: Probe): Buffer {
 /** An inner packet with its IP header; undefined for what is no probe. */
 export function decodeProbe(family: Family, bytes: Buffer): Probe | undefined {
   const [at, width] = family === "IPv4" ? [12, 4] : [8, 16];
-  if (bytes.length < HEADER_BYTES[family] + UDP_BYTES + PAYLOAD_BYTES) return undefined;
+  if (bytes.length < IP_HEADER_BYTES[family] + UDP_BYTES + PAYLOAD_BYTES) return undefined;
   const from = formatAddress(bytes.subarray(at, at + width));
-  return decodeUdp(family, from, bytes.subarray(HEADER_BYTES[family]));
+  return decodeUdp(family, from, bytes.subarray(IP_HEADER_BYTES[family]));
 }
 
 /** A UDP header and what follows; undefined for what is no probe. */

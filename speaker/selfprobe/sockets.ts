@@ -7,11 +7,11 @@ import { accept, LOAD_BYTE, LOAD_HALF, type Match } from "#speaker/native/filter
 import { endpointOf, sockaddr } from "#speaker/native/sockaddr.ts";
 import { AF, SOCK, SOL, Socket, SocketError } from "#speaker/native/socket.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
+import { IP_HEADER_BYTES } from "../ip-header.ts";
 import { carrierMatches, innerAt, protocolOf } from "./carrier.ts";
 import { decodeProbe, decodeUdp, type Probe } from "./packet.ts";
 
 const ETHERTYPE = { IPv4: 0x0800, IPv6: 0x86dd } as const;
-const HEADER_BYTES = { IPv4: 20, IPv6: 40 } as const;
 const UDP = 17;
 const PACKET_IGNORE_OUTGOING = 23;
 /** Two IPv6 headers, a tunnel's, UDP's and the probe. */
@@ -30,7 +30,7 @@ const isToProbe = (at: number): Match => ({ load: LOAD_HALF, offset: at + 2, val
 const isInner = (family: Family, at: number): Match[] => [
   ...isPlain(family, at),
   isProtocol(family, at, UDP),
-  isToProbe(at + HEADER_BYTES[family]),
+  isToProbe(at + IP_HEADER_BYTES[family]),
 ];
 const NOTHING: readonly Match[] = [
   { load: LOAD_BYTE, offset: 0, value: 0 },
@@ -60,7 +60,7 @@ export function openReceivers(
   };
   const isFour = family === "IPv4";
   // The kernel gives a raw socket the packet's header with IPv4, and without it with IPv6.
-  const header = isFour ? HEADER_BYTES.IPv4 : 0;
+  const header = isFour ? IP_HEADER_BYTES.IPv4 : 0;
   const [protocol, inside] = [protocolOf(family, kind), header + innerAt(kind)];
   try {
     const sender = open(SOCK.raw, protocol, NOTHING);
@@ -138,7 +138,7 @@ export class LinkWatch {
     // Without link headers, which differ. Protocol 0: nothing arrives before the filter is set.
     const socket = new Socket(AF.packet, SOCK.dgram, 0);
     this.#sockets.push(socket);
-    const header = HEADER_BYTES[family];
+    const header = IP_HEADER_BYTES[family];
     const at = header + innerAt(kind);
     socket.attachFilter(
       accept([

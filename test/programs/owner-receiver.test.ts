@@ -4,13 +4,13 @@ import { execFile, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { systemRandom } from "#common/random.ts";
 import { selfSigned } from "#common/self-signed.ts";
+import { freePorts } from "#hack/common/ports.ts";
 import { until } from "#test/until.ts";
 
 const SAMPLE = new URL("../../config/samples/owner-receiver/", import.meta.url).pathname;
@@ -30,20 +30,11 @@ async function program(name: string, lines: string): Promise<string> {
   return path;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  assert.ok(address !== null && typeof address === "object");
-  return address.port;
-}
-
 /** The receiver, whose moves are lines of a file. */
 async function receiver() {
   const pair = selfSigned({ commonName: "r", dnsNames: [NAME], now: new Date(), random: systemRandom });
   const moves = join(directory, "moves");
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const files = { TLS_CERT: pair.cert, TLS_KEY: pair.key, KEY };
   const env: Record<string, string> = { PORT: String(port), STATE: join(directory, "owners.json") };
   for (const [name, text] of Object.entries(files)) {
