@@ -19,29 +19,8 @@ import { isInside, testInside } from "#test/network/inside.ts";
 import { run } from "#test/network/namespace.ts";
 import { Wire } from "#test/network/wire.ts";
 import { until } from "#test/until.ts";
+import { CAST } from "./cast.ts";
 
-const CAST = {
-  IPv4: {
-    node: "192.168.50.11",
-    member: "192.168.50.12",
-    stranger: "192.168.50.66",
-    tunnelEnd: "169.254.77.77",
-    pod: "10.244.1.10",
-    vip: "203.0.113.10",
-    elsewhere: "198.18.0.1",
-    client: (n: number) => `172.16.0.${n}`,
-  },
-  IPv6: {
-    node: "fd50::11",
-    member: "fd50::12",
-    stranger: "fd50::66",
-    tunnelEnd: "100::7077",
-    pod: "fd44:1::10",
-    vip: "2001:db8:51::10",
-    elsewhere: "2001:db8:99::1",
-    client: (n: number) => `fd16::${n}`,
-  },
-} as const;
 /** Of whoever sends frames here (wire.ts). */
 const STATION = "020202020202";
 
