@@ -47,7 +47,7 @@ e2e("an upgrade to another build under traffic loses nothing", async () => {
           said = present.join();
           return present.every((one) => one.endsWith(` ${NEXT}`));
         },
-        { deadlineMs: 420_000, everyMs: 1_000 },
+        { deadlineMs: 150_000, everyMs: 1_000 },
       );
     },
     forMs: 10_000,
@@ -97,7 +97,7 @@ e2e("a node is added: a speaker comes to it and takes its share", async () => {
       const conditions = (await lab().speakers()).get(ADDED)?.conditions ?? [];
       return conditions.some(({ type, status }) => type === "Ready" && status === "True");
     },
-    { deadlineMs: 300_000, everyMs: 1_000 },
+    { deadlineMs: 150_000, everyMs: 1_000 },
   );
   await until(`${ADDED} to own ${share}`, async () => (await lab().owner(share)) === ADDED, {
     deadlineMs: 60_000,
