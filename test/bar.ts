@@ -39,7 +39,7 @@ export class Bars {
   }
 }
 
-export async function watchLoad(): Promise<() => Promise<string | undefined>> {
+async function watchLoad(): Promise<() => Promise<string | undefined>> {
   const before = await readLoad();
   return async () => {
     const load = await loadSince(before);

@@ -25,7 +25,7 @@ test("fails at the deadline with what was waited for and the last error", async 
 });
 
 for (const [what, words, looks] of [
-  ["a starved machine gets more time, once, and it is told", "STARVED", 4],
+  ["a busy machine gets more time, once, and it is told", "BUSY", 4],
   ["one that is not gets none", undefined, 1],
 ] as const) {
   test(what, async () => {
@@ -40,7 +40,7 @@ for (const [what, words, looks] of [
     });
     await assert.rejects(waiting, new RegExp(`waited ${deadlineMs * looks} ms for an answer`));
     assert.ok(performance.now() - began >= deadlineMs * looks);
-    const expected = words === undefined ? [] : ["waited 40 ms for an answer, and waits on: STARVED"];
+    const expected = words === undefined ? [] : ["waited 40 ms for an answer, and waits on: BUSY"];
     assert.deepEqual(told, expected);
   });
 }

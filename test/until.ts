@@ -1,14 +1,14 @@
 /** Waiting in tests: for a condition, with a deadline, never for a length of time. */
-import { watchLoad } from "#test/bar.ts";
+import { describeLoad, isBusy, loadSince, readLoad } from "#hack/common/load.ts";
 
 export interface UntilOptions {
   /** Milliseconds until the wait fails; default 10,000. */
   readonly deadlineMs?: number;
   /** Milliseconds between two looks; default 20. */
   readonly everyMs?: number;
-  /** Told of its use of a machine that is starved; standard error if not given. */
+  /** Told that it waits on; standard error if not given. */
   readonly tell?: (line: string) => void;
-  /** Begins to watch the load; what it resolves to says in words how starved the machine was since, or undefined. */
+  /** Begins to watch the load; what it resolves to says in words how busy the machine was since, or undefined. */
   readonly watch?: () => Promise<() => Promise<string | undefined>>;
 }
 
@@ -18,7 +18,7 @@ export class DeadlineError extends Error {
   readonly code = "DEADLINE";
 }
 
-/** A starved machine has so many times the deadline: deadlines are for what never comes. Speed is judged elsewhere. */
+/** A busy machine has so many times the deadline: deadlines are for what never comes. Speed is judged elsewhere. */
 const PATIENCE = 4;
 
 /**
@@ -30,10 +30,10 @@ export async function until<T>(
   look: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> {
-  const { deadlineMs = 10_000, everyMs = 20, watch = watchLoad, tell = console.error } = options;
+  const { deadlineMs = 10_000, everyMs = 20, watch = watchBusyness, tell = console.error } = options;
   const began = performance.now();
   let end = began + deadlineMs;
-  let starvation: (() => Promise<string | undefined>) | undefined;
+  let busyness: (() => Promise<string | undefined>) | undefined;
   let last: unknown;
   for (;;) {
     try {
@@ -46,7 +46,7 @@ export async function until<T>(
       last = error;
     }
     if (performance.now() >= end) {
-      const words = end > began + deadlineMs ? undefined : await starvation?.();
+      const words = end > began + deadlineMs ? undefined : await busyness?.();
       if (words === undefined) {
         const why = last instanceof Error ? `; last look: ${last.message}` : "";
         const waitedMs = Math.round(end - began);
@@ -55,7 +55,15 @@ export async function until<T>(
       tell(`waited ${deadlineMs} ms for ${what}, and waits on: ${words}`);
       end = began + deadlineMs * PATIENCE;
     }
-    starvation ??= await watch();
+    busyness ??= await watch();
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
+}
+
+async function watchBusyness(): Promise<() => Promise<string | undefined>> {
+  const before = await readLoad();
+  return async () => {
+    const load = await loadSince(before);
+    return isBusy(load) ? describeLoad(load) : undefined;
+  };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeLoad, isStarved, type Load, loadBetween, parseLoad } from "#hack/common/load.ts";
+import { describeLoad, isBusy, isStarved, type Load, loadBetween, parseLoad } from "#hack/common/load.ts";
 
 const PRESSURE = "some avg10=4.36 avg60=10.52 avg300=16.10 total=474131811\nfull avg10=0.00 total=0\n";
 const STAT = "cpu  100 5 50 700 20 1 4 0 0 0\ncpu0 50 2 25 350 10 0 2 0 0 0\n";
@@ -27,17 +27,39 @@ test("compares two readings", () => {
   assert.equal(loadBetween({ ...before, waitedMs: undefined }, after, 2).waiting, undefined);
 });
 
-const cases: [name: string, load: Load, starved: boolean][] = [
-  ["idle", { waiting: 0.01, busy: 0.1, loadAverage: 0.2, processors: 2 }, false],
-  ["busy, with little waiting", { waiting: 0.5, busy: 1, loadAverage: 2, processors: 2 }, false],
-  ["four loops on two processors", { waiting: 1, busy: 1, loadAverage: 6, processors: 2 }, true],
-  ["much waiting while a processor idles", { waiting: 0.9, busy: 0.6, loadAverage: 3, processors: 2 }, false],
-  ["no count of waiting, long queues", { waiting: undefined, busy: 1, loadAverage: 6, processors: 2 }, true],
-  ["no count of waiting, short ones", { waiting: undefined, busy: 1, loadAverage: 3, processors: 2 }, false],
+const cases: [name: string, load: Load, starved: boolean, busy: boolean][] = [
+  ["idle", { waiting: 0.01, busy: 0.1, loadAverage: 0.2, processors: 2 }, false, false],
+  ["busy, with little waiting", { waiting: 0.5, busy: 1, loadAverage: 2, processors: 2 }, false, true],
+  [
+    "some waiting while processors idle",
+    { waiting: 0.2, busy: 0.5, loadAverage: 1, processors: 2 },
+    false,
+    false,
+  ],
+  ["four loops on two processors", { waiting: 1, busy: 1, loadAverage: 6, processors: 2 }, true, true],
+  [
+    "much waiting while a processor idles",
+    { waiting: 0.9, busy: 0.6, loadAverage: 3, processors: 2 },
+    false,
+    true,
+  ],
+  [
+    "no count of waiting, long queues",
+    { waiting: undefined, busy: 1, loadAverage: 6, processors: 2 },
+    true,
+    true,
+  ],
+  [
+    "no count of waiting, short ones",
+    { waiting: undefined, busy: 1, loadAverage: 3, processors: 2 },
+    false,
+    true,
+  ],
 ];
-for (const [name, load, starved] of cases) {
+for (const [name, load, starved, busy] of cases) {
   test(`${name}: ${starved ? "starved" : "not starved"}, and said`, () => {
     assert.equal(isStarved(load), starved);
     assert.equal(describeLoad(load).includes("STARVED"), starved);
+    assert.equal(isBusy(load), busy);
   });
 }

@@ -27,6 +27,9 @@ export interface Load {
 /** Somebody waits nearly always, and no processor idles: whoever depends on time cannot be judged. */
 const STARVED = { waiting: 0.8, busy: 0.95, loadPerProcessor: 2 } as const;
 
+/** Programs get in each other's way: what is waited for may come late through no fault of its own. */
+const BUSY = { waiting: 0.3, busy: 0.7, loadPerProcessor: 1 } as const;
+
 export async function readLoad(): Promise<LoadReading> {
   const read = (name: string): Promise<string> => readFile(`/proc/${name}`, "utf8").catch(() => "");
   const [pressure, stat, loadavg] = await Promise.all(["pressure/cpu", "stat", "loadavg"].map(read));
@@ -74,11 +77,20 @@ export async function loadSince(before: LoadReading): Promise<Load> {
 }
 
 /** Pure. */
-export function isStarved({ waiting, busy, loadAverage, processors }: Load): boolean {
-  if (busy < STARVED.busy) return false;
-  return waiting === undefined
-    ? loadAverage > STARVED.loadPerProcessor * processors
-    : waiting > STARVED.waiting;
+export function isStarved(load: Load): boolean {
+  return load.busy >= STARVED.busy && isWaiting(load, STARVED);
+}
+
+/** Wider than starved: true of that, too. Pure. */
+export function isBusy(load: Load): boolean {
+  return load.busy >= BUSY.busy || isWaiting(load, BUSY);
+}
+
+function isWaiting(
+  { waiting, loadAverage, processors }: Load,
+  than: { readonly waiting: number; readonly loadPerProcessor: number },
+): boolean {
+  return waiting === undefined ? loadAverage > than.loadPerProcessor * processors : waiting > than.waiting;
 }
 
 /** `2 processors were busy 71 % of the time, some program waited for one 34 % of it, load average 1.9`. Pure. */
