@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { CHECKOUT } from "#hack/common/checkout.ts";
 import { REPORTERS } from "#hack/common/reporters.ts";
+import { RUNNER } from "#hack/common/runner.ts";
 import { pureFiles } from "#hack/suites/pure.ts";
 import { filesOf, type Suite } from "#hack/suites/suites.ts";
 
@@ -26,10 +27,6 @@ export interface Job {
 
 /** Most of the time of a small test is to make JavaScript of TypeScript: what one process did the next ones need not do. */
 const COMPILED = join(CHECKOUT, "build/compile-cache");
-/** A test that takes longer never ends. What keeps a file whose tests have ended is for test/end.ts. */
-const LONGEST_TEST_MS = 600_000;
-const RUNNER = ["node", "--import", "./test/end.ts", "--test", `--test-timeout=${LONGEST_TEST_MS}`];
-
 /**
  * A network and a mount namespace for the program that follows, with /sys and /run/netns of that network. Cgroups stay
  * those of the machine.
@@ -49,7 +46,7 @@ export function jobsOf(suite: Suite, files: readonly string[], pure: readonly st
       { setting: `--test-concurrency=${suite.atOnce}`, its: others },
       { setting: "--test-isolation=none", its: pure },
     ].filter(({ its }) => its.length > 0);
-    return runs.map(({ setting, its }) => ({ argv: [...RUNNER, ...REPORTERS, setting, ...its] }));
+    return runs.map(({ setting, its }) => ({ argv: ["node", ...RUNNER, ...REPORTERS, setting, ...its] }));
   }
   return files.map((file) => ({
     argv: [
@@ -60,6 +57,7 @@ export function jobsOf(suite: Suite, files: readonly string[], pure: readonly st
       "-c",
       APART,
       "sh",
+      "node",
       ...RUNNER,
       ...REPORTERS,
       "--test-concurrency=1",
@@ -69,12 +67,26 @@ export function jobsOf(suite: Suite, files: readonly string[], pure: readonly st
   }));
 }
 
+export interface RunOptions {
+  /** Whatever else runs on this machine comes first. */
+  readonly givesWay?: boolean;
+}
+
+/** Niceness: those that do not give way get ten times as much of a processor. */
+const GIVING_WAY = ["nice", "-n", "10"];
+
 /** `tell` gets what a run prints: as it comes where there is one run, and each in one piece where there are several. */
-export async function runSuite(suite: Suite, tell: (text: string) => void): Promise<Outcome> {
+export async function runSuite(
+  suite: Suite,
+  tell: (text: string) => void,
+  { givesWay = false }: RunOptions = {},
+): Promise<Outcome> {
   const began = performance.now();
   const end = began + suite.limitMinutes * 60_000;
   const pure = suite.sharesProcess ? pureFiles(CHECKOUT) : [];
-  const jobs = jobsOf(suite, filesOf(suite, CHECKOUT), pure);
+  const jobs = jobsOf(suite, filesOf(suite, CHECKOUT), pure).map((job) =>
+    givesWay ? { ...job, argv: [...GIVING_WAY, ...job.argv] } : job,
+  );
   const isOne = jobs.length === 1;
   const queue = jobs.values();
   const byFile: Record<string, number> = {};

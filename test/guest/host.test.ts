@@ -7,6 +7,7 @@ import { createSocket } from "node:dgram";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
+import { RUNNER } from "#hack/common/runner.ts";
 import { startGuest } from "#hack/guest/guest.ts";
 import { HostWatch } from "#speaker/host/host-watch.ts";
 import { readProc } from "#speaker/host/proc.ts";
@@ -26,7 +27,7 @@ if (!isGuest)
   }, async () => {
     const guest = await startGuest({ memory: 512, progress: (line) => console.error(line) });
     try {
-      const argv = ["env", "GENKAN_GUEST_HOST=1", "node", "--test", FILE];
+      const argv = ["env", "GENKAN_GUEST_HOST=1", "node", ...RUNNER, FILE];
       const { code, stdout, stderr } = await guest.exec(argv, { signal: AbortSignal.timeout(LONGEST_MS) });
       assert.equal(code, 0, `${stdout}${stderr}`);
       assert.match(stdout, /pass 2\b/);

@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { RUNNER } from "#hack/common/runner.ts";
 
 /** An address of that network that is not loopback: the API server takes it as a Service's endpoint. */
 export const OWN_ADDRESS = "192.0.2.10";
@@ -17,7 +18,7 @@ export function inOwnNetwork(url: string): boolean {
   if (process.env[MARK] !== undefined) return true;
   test("in a network of its own", async () => {
     const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
-    const argv = ["--net", "sh", "-c", SCRIPT, process.execPath, "--test", fileURLToPath(url)];
+    const argv = ["--net", "sh", "-c", SCRIPT, process.execPath, ...RUNNER, fileURLToPath(url)];
     const child = spawn("unshare", argv, { stdio: "inherit", env: { ...env, [MARK]: "1" } });
     const [code] = await once(child, "exit");
     assert.equal(code, 0);

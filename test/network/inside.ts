@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { REPORTERS } from "#hack/common/reporters.ts";
+import { RUNNER } from "#hack/common/runner.ts";
 import { hasIpvs } from "#hack/guest/ipvs.ts";
 
 const RUN = new URL("../../hack/guest/run.ts", import.meta.url).pathname;
@@ -48,8 +49,7 @@ export function testInside(what: string, file: string, underQemu: UnderQemu = "a
 
 /** Runs the file's tests themselves, in a network namespace of their own, on whatever kernel this is. */
 export function insideCommand(file: string): string[] {
-  const runner = ["node", "--test", ...REPORTERS];
-  return ["env", "GENKAN_INSIDE=1", "unshare", "-n", ...runner, file];
+  return ["env", "GENKAN_INSIDE=1", "unshare", "-n", "node", ...RUNNER, ...REPORTERS, file];
 }
 
 /** The signal ends the guest as well. */
