@@ -28,7 +28,6 @@ export interface Suite {
   readonly onlyByName?: true;
 }
 
-/** In the order of `make test`: what is quick and fails often comes first. */
 export const SUITES: readonly Suite[] = [
   {
     name: "unit",
@@ -57,7 +56,7 @@ export const SUITES: readonly Suite[] = [
     name: "integration",
     patterns: ["test/integration/**/*.test.ts"],
     sharing: "together",
-    atOnce: 2,
+    atOnce: 3,
     limitMinutes: 40,
     needs: ["helm"],
   },
@@ -152,6 +151,31 @@ export const SUITES: readonly Suite[] = [
     onlyByName: true,
   },
 ];
+
+/**
+ * What `make test` runs: step after step. The tracks of a step run beside each other, and each track its suites in their
+ * order; a track gives way to those before it. So the suites that wait most share the machine with those that compute
+ * most. Whoever measures, or has the machine's own network, is alone.
+ */
+export const STEPS: readonly (readonly (readonly string[])[])[] = [
+  [["unit"]],
+  [
+    ["layer2", "interop", "kernels"],
+    ["programs", "integration"],
+  ],
+  [["timing"]],
+  [["ipvs"]],
+  [["e2e"]],
+];
+
+/** The steps of some suites by name: as above for all of them, else one after the other. Pure. */
+export function stepsOf(names: readonly string[]): Suite[][][] {
+  const isAll = names.includes("all");
+  const steps = isAll ? STEPS : names.map((name) => [[name]]);
+  return steps.map((tracks) =>
+    tracks.map((track) => track.flatMap((name) => SUITES.filter((suite) => suite.name === name))),
+  );
+}
 
 /** The suite's files, sorted; paths from `root`. */
 export function filesOf(suite: Suite, root: string): string[] {
