@@ -41,7 +41,7 @@ export const SUITES: readonly Suite[] = [
     // Many of those with a process of their own wait for sockets and timers most of their time.
     atOnce: 4,
     sharesProcess: true,
-    limitMinutes: 20,
+    limitMinutes: 10,
   },
   {
     // Whole programs of ours, floods of input, and simulations of many members: seconds of computing each.
@@ -49,7 +49,7 @@ export const SUITES: readonly Suite[] = [
     patterns: ["test/{programs,fuzz,gossip,model,chaos}/*.test.ts"],
     sharing: "together",
     atOnce: 2,
-    limitMinutes: 20,
+    limitMinutes: 15,
   },
   {
     // With a real API server each, on ports of its own; most of their time they wait.
@@ -66,7 +66,7 @@ export const SUITES: readonly Suite[] = [
     patterns: ["test/layer2/!(selfprobe).test.ts"],
     sharing: "apart",
     atOnce: 2,
-    limitMinutes: 20,
+    limitMinutes: 15,
   },
   {
     // Routers in namespaces.
@@ -74,7 +74,7 @@ export const SUITES: readonly Suite[] = [
     patterns: ["test/interop/*.test.ts"],
     sharing: "apart",
     atOnce: 2,
-    limitMinutes: 20,
+    limitMinutes: 15,
     needs: ["memberlist"],
   },
   {
@@ -83,7 +83,7 @@ export const SUITES: readonly Suite[] = [
     patterns: ["test/{guest,bfd,lab}/*.test.ts", "test/bgp/!(ecmp).test.ts"],
     sharing: "alone",
     atOnce: 1,
-    limitMinutes: 30,
+    limitMinutes: 12,
   },
   {
     // Under kernels with ip_vs, one after the other: guests, if this one has none. A guest has one processor.
@@ -94,7 +94,7 @@ export const SUITES: readonly Suite[] = [
     ],
     sharing: "apart",
     atOnce: 2,
-    limitMinutes: 60,
+    limitMinutes: 20,
     needs: ["guests"],
   },
   {
@@ -103,7 +103,7 @@ export const SUITES: readonly Suite[] = [
     patterns: ["test/dataplane/{ipvs,sharing}.test.ts", "test/bgp/ecmp.test.ts", "test/hostile/*.test.ts"],
     sharing: "alone",
     atOnce: 1,
-    limitMinutes: 60,
+    limitMinutes: 25,
   },
   {
     // On a whole cluster with real pods.
@@ -111,7 +111,7 @@ export const SUITES: readonly Suite[] = [
     patterns: ["test/e2e/*.test.ts"],
     sharing: "alone",
     atOnce: 1,
-    limitMinutes: 60,
+    limitMinutes: 25,
   },
   {
     // Forwarding of three nodes and no more; and what has to be emulated, because only Debian's own kernel has GRE and GUE.
