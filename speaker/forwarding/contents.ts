@@ -105,11 +105,11 @@ export class Contents {
   }
 
   /**
-   * Makes what is wanted otherwise since the last pass as wanted, and then what else is unsettled. It ends early when it is
-   * asked to, after the portion in hand: the rest is unsettled then. Throws ForwardingError, NetlinkError where nothing at
-   * all could be done.
+   * Makes what is wanted otherwise since the last pass as wanted, and then what else is unsettled. It ends early when
+   * `isEnough` says so after a portion: the rest is unsettled then. `isEnough` is told whether there was anything in one of
+   * the portions up to then. Throws ForwardingError, NetlinkError where nothing at all could be done.
    */
-  async settle(pass: Passing, isDue: () => boolean): Promise<Settled> {
+  async settle(pass: Passing, isEnough: (hasSettled: boolean) => boolean): Promise<Settled> {
     const left = new Entries();
     const whole = new Set<string>();
     const slices = new Slices(this.#options.clock);
@@ -117,14 +117,16 @@ export class Contents {
     this.marks.begin();
     let inHand: Entries | undefined;
     let isComplete = true;
+    let hasSettled = false;
     try {
       for (const portion of this.#portions()) {
         inHand = portion.entries;
+        hasSettled ||= inHand.size > 0;
         if (inHand.size > 0) left.addAll(await this.#settlePortion(inHand, pass, writer, slices));
         inHand = undefined;
         for (const vip of portion.whole) whole.add(vip);
         await slices.breathe();
-        if (!isDue()) continue;
+        if (!isEnough(hasSettled)) continue;
         isComplete = false;
         break;
       }

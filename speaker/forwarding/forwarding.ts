@@ -37,6 +37,15 @@ export interface ForwardingOptions {
   readonly onDrift?: () => void;
   /** Of what a pass does at a time; only tests ask for others. */
   readonly portions?: PortionSizes;
+  /** Ports or addresses that are planned at a time; only tests ask for another number. */
+  readonly piece?: number | undefined;
+}
+
+/** An input, and what is left of its planning. */
+interface Begun {
+  readonly input: ForwardingInput;
+  /** Undefined once it was planned to its end. */
+  steps: Generator<undefined, Entries> | undefined;
 }
 
 /** What is kept of one life of the table: from the first pass, or from a removal, on. */
@@ -49,10 +58,13 @@ interface Kept {
   comparing: Generator | undefined;
   /** Once everything was compared for the first time. */
   auditor: Auditor | undefined;
+  /** The input of a pass that gave way before anything was written of it. Half of it may be planned. */
+  begun: Begun | undefined;
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
 /** Before anything was settled. */
-const NOT_SETTLED: Settled = { isComplete: false, whole: new Set() };
+const NOT_SETTLED: Settled = { isComplete: false, whole: NOTHING };
 
 /** A connection in use is told of every 3 s, and a message may wait for 2 s; it is bound only where its pods are known. */
 const GATHER_MS = 6_000;
@@ -83,7 +95,7 @@ export class Forwarding {
 
   /**
    * `isDue`: whether another pass is asked for, which may have more urgent things to do first; this one then ends before all
-   * is done, but not before some is. Throws ForwardingError where no Service could be served; what was done up to then stays,
+   * is done, but not before some is. What it began is gone on with by the next one. Throws ForwardingError where no Service could be served; what was done up to then stays,
    * and the next pass goes on from there.
    */
   async reconcile(input: ForwardingInput, isDue = (): boolean => false): Promise<Reconciled> {
@@ -132,20 +144,51 @@ export class Forwarding {
     return this.#options.clock.now() - since < GATHER_MS;
   }
 
+  /**
+   * What an earlier pass began comes to its end first, and one portion of it is written: however fast inputs change, each
+   * of them is no more than what differs from the one before, and something of it comes into the kernel.
+   */
   async #pass(input: ForwardingInput, pass: Passing, isDue: () => boolean): Promise<Settled> {
-    await this.#update(input);
-    const { contents, findings } = this.#kept;
-    const changes = await this.#ensureSkeleton(input, pass);
-    for (const change of changes) pass.changes.add(change);
-    if (!(await this.#compare(changes, isDue))) return NOT_SETTLED;
-    contents.find(findings.entries);
-    return contents.settle(pass, isDue);
+    const { begun } = this.#kept;
+    let earlier = NOTHING;
+    if (begun !== undefined) {
+      const some = await this.#make(begun, pass, isDue, (hasSettled) => hasSettled);
+      if (some === undefined) return NOT_SETTLED;
+      earlier = some.whole;
+    }
+    const steps = this.#kept.wanted.steps(input);
+    const settled = await this.#make({ input, steps }, pass, isDue, isDue);
+    const { isComplete, whole } = settled ?? NOT_SETTLED;
+    return { isComplete, whole: earlier.union(whole) };
+  }
+
+  /** Undefined: it gave way before anything was written. */
+  async #make(
+    plan: Begun,
+    pass: Passing,
+    isDue: () => boolean,
+    isEnough: (hasSettled: boolean) => boolean,
+  ): Promise<Settled | undefined> {
+    // What throws is not tried again: the next input may be the cure.
+    this.#kept.begun = undefined;
+    if (await this.#plan(plan, isDue)) {
+      const { contents, findings } = this.#kept;
+      const changes = await this.#ensureSkeleton(plan.input, pass);
+      for (const change of changes) pass.changes.add(change);
+      if (await this.#compare(changes, isDue)) {
+        contents.find(findings.entries);
+        return await contents.settle(pass, isEnough);
+      }
+    }
+    this.#kept.begun = plan;
+    return undefined;
   }
 
   /** Compares everything now; the next pass puts right what is not as wanted. Returns how many entries that are. */
   async audit(): Promise<number> {
     this.#isBusy = true;
     try {
+      if (this.#kept.begun !== undefined) await this.#plan(this.#kept.begun, () => false);
       const slices = new Slices(this.#options.clock);
       for (const _ of this.#kept.audit.all()) await slices.breathe();
     } finally {
@@ -201,8 +244,8 @@ export class Forwarding {
   }
 
   #begin(): Kept {
-    const wanted = new Wanted();
-    const { clock, portions } = this.#options;
+    const { clock, portions, piece } = this.#options;
+    const wanted = new Wanted(piece);
     const contents = new Contents({
       kernel: this.#kernel,
       wanted,
@@ -212,7 +255,8 @@ export class Forwarding {
     });
     const findings = new Findings(contents);
     const audit = new Audit({ kernel: this.#kernel, wanted, own: contents.marks.own, found: findings });
-    return { wanted, contents, findings, audit, comparing: audit.all(), auditor: undefined };
+    const comparing = audit.all();
+    return { wanted, contents, findings, audit, comparing, auditor: undefined, begun: undefined };
   }
 
   #beginAnew(): void {
@@ -221,15 +265,24 @@ export class Forwarding {
     this.#kept = this.#begin();
   }
 
-  /** An input that cannot be planned leaves no half of it behind: the next one begins anew. */
-  async #update(input: ForwardingInput): Promise<void> {
-    const { wanted, contents } = this.#kept;
+  /**
+   * False: there is more to plan, and another pass is due. An input that cannot be planned leaves no half of it behind: the
+   * next one begins anew.
+   */
+  async #plan(plan: Begun, isDue: () => boolean): Promise<boolean> {
     const slices = new Slices(this.#options.clock);
     try {
-      const steps = wanted.steps(input);
-      let step = steps.next();
-      for (; step.done !== true; step = steps.next()) await slices.breathe();
-      contents.change(step.value);
+      while (plan.steps !== undefined) {
+        const { done, value } = plan.steps.next();
+        if (done === true) {
+          plan.steps = undefined;
+          this.#kept.contents.change(value);
+          return true;
+        }
+        await slices.breathe();
+        if (isDue()) return false;
+      }
+      return true;
     } catch (error) {
       this.#beginAnew();
       throw error;
@@ -297,9 +350,11 @@ export class Forwarding {
   }
 
   #auditSlice(): void {
-    if (this.#isBusy || this.#kept.auditor === undefined) return;
+    const { auditor, begun } = this.#kept;
+    // What is planned by half is no measure.
+    if (this.#isBusy || auditor === undefined || begun !== undefined) return;
     try {
-      this.#kept.auditor.slice();
+      auditor.slice();
     } catch (error) {
       // Where the kernel does not answer, a pass says why.
       if (!(error instanceof NetlinkError)) throw error;

@@ -68,8 +68,11 @@ const step = fc.record({
   /** Chooses what a fault or damage hits. */
   seed: fc.integer({ min: 0, max: 7 }),
   waitMs: fc.constantFrom(0, 500, 3_000, 8_000),
-  /** The pass gives way to another one when it has asked so often. */
-  asked: fc.constantFrom(0, 1, 2, 5, Number.POSITIVE_INFINITY),
+  /** Each of the passes gives way to the next one when it has asked so often: in the middle of planning or of writing. */
+  asked: fc.array(fc.oneof(fc.nat(5), fc.nat(60), fc.constant(Number.POSITIVE_INFINITY)), {
+    minLength: 1,
+    maxLength: 4,
+  }),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -123,19 +126,20 @@ async function pass(
 /** So small that every pass has several of them. */
 const PORTIONS = { few: 2, servers: 1, elements: 3, routes: 1 };
 
-for (const portions of [PORTION_SIZES, PORTIONS]) {
+for (const { portions, piece } of [{ portions: PORTION_SIZES }, { portions: PORTIONS, piece: 1 }]) {
   test(`whatever happened, in portions of ${portions.servers}, once the kernel behaves it is as one that was filled at once`, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
         const clock = new FakeClock();
         const kernel = new FakeForwardingKernel();
-        const forwarding = new Forwarding(kernel, { clock, onDrift: () => {}, portions });
+        const forwarding = new Forwarding(kernel, { clock, onDrift: () => {}, portions, piece });
         for (const each of steps) {
+          const [first, ...others] = each.asked;
           misbehave(kernel, each);
-          await pass(forwarding, each.input, each.asked);
+          await pass(forwarding, each.input, first);
           harm(kernel, each);
           await clock.advance(each.waitMs);
-          await pass(forwarding, each.input);
+          for (const asked of others) await pass(forwarding, each.input, asked);
         }
         misbehave(kernel, { ...(steps[0] as Step), fault: "none" });
         const last = (steps.at(-1) as Step).input;

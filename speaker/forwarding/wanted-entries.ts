@@ -15,8 +15,8 @@ import { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 /** To so many remote endpoints the way is looked up. */
 const WAYS = 4;
 
-/** Elements that are looked at in one piece: less than a millisecond's work. */
-const PIECE = 1_000;
+/** To plan a server twice and to compare the plans takes as long as to compare so many elements. */
+const ELEMENTS_OF_SERVER = 10;
 
 interface Sampled {
   readonly mark: number;
@@ -36,22 +36,26 @@ export class WantedEntries {
   #realServers = 0;
   /** The answer of `sampleRemotes`, until one of its servers changes. */
   #sample: readonly Sampled[] | undefined;
-  #before = new Before();
+  readonly #piece: number;
+  #before: Before;
 
-  constructor() {
+  /** `piece`: elements that are looked at in one go. */
+  constructor(piece: number) {
+    this.#piece = piece;
+    this.#before = new Before(piece);
     const names = SETS.flatMap((set) => FAMILIES.map((family) => named(set, family)));
     for (const name of [...names, "marks"]) this.elements.set(name, new WantedSet(name));
   }
 
   /** From now on changes are collected, and `end` returns them. */
   begin(): void {
-    this.#before = new Before();
+    this.#before = new Before(this.#piece);
   }
 
   /** The entries that are wanted otherwise than at `begin`. */
   *end(): Generator<undefined, Entries> {
     const before = this.#before;
-    this.#before = new Before();
+    this.#before = new Before(this.#piece);
     return yield* before.differing(this);
   }
 
@@ -163,10 +167,15 @@ export class WantedEntries {
 
 /** How each entry was wanted before the first change of an update. */
 class Before {
+  readonly #piece: number;
   readonly #servers = new Map<string, ForwardedPort | undefined>();
   /** By set: values by key; undefined: it was not wanted. */
   readonly #elements = new Map<string, Map<string, string | undefined>>();
   readonly #routes = new Map<string, boolean>();
+
+  constructor(piece: number) {
+    this.#piece = piece;
+  }
 
   server(key: string, port: ForwardedPort | undefined): void {
     if (!this.#servers.has(key)) this.#servers.set(key, port);
@@ -187,15 +196,21 @@ class Before {
     let looked = 0;
     for (const [key, port] of this.#servers) {
       if (!isSameServer(key, port, servers.portOf(key))) entries.servers.add(key);
-      looked += 10;
-      if (looked % PIECE === 0) yield;
+      looked += ELEMENTS_OF_SERVER;
+      if (looked >= this.#piece) {
+        looked = 0;
+        yield;
+      }
     }
     for (const [vip, was] of this.#routes) if (routes.has(vip) !== was) entries.routes.add(vip);
     for (const [set, values] of this.#elements) {
       for (const [key, value] of values) {
         if (elements.get(set)?.valueOf(key) !== value) entries.addElement(set, key);
         looked += 1;
-        if (looked % PIECE === 0) yield;
+        if (looked >= this.#piece) {
+          looked = 0;
+          yield;
+        }
       }
     }
     return entries;

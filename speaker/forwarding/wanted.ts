@@ -25,12 +25,13 @@ import type { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 import { canonical } from "#speaker/netlink/route.ts";
 
 export class Wanted {
-  readonly #entries = new WantedEntries();
-  readonly servers: Omit<WantedServers, "set" | "delete"> = this.#entries.servers;
+  readonly #piece: number;
+  readonly #entries: WantedEntries;
+  readonly servers: Omit<WantedServers, "set" | "delete">;
   /** By set; every set of ours has an entry. */
-  readonly elements: ReadonlyMap<string, Omit<WantedSet, "set" | "delete">> = this.#entries.elements;
+  readonly elements: ReadonlyMap<string, Omit<WantedSet, "set" | "delete">>;
   /** Addresses that are local for marked packets, in canonical text. */
-  readonly routes: ReadonlySet<string> = this.#entries.routes;
+  readonly routes: ReadonlySet<string>;
   #input: ForwardingInput | undefined;
   #settings: ForwardingSettings = DEFAULT_SETTINGS;
   #planned = new Map<ForwardedPort, Planned>();
@@ -40,6 +41,16 @@ export class Wanted {
   /** Which port has an id or a place; of ports that were left out, none. */
   #held = new Map<number | string, ForwardedPort>();
   #updates = 0;
+
+  /** `piece`: ports or addresses that are looked at in one go; only tests ask for another number. */
+  constructor(piece = PIECE) {
+    this.#piece = piece;
+    this.#entries = new WantedEntries(piece * ENTRIES_EACH);
+    const { servers, elements, routes } = this.#entries;
+    this.servers = servers;
+    this.elements = elements;
+    this.routes = routes;
+  }
 
   get settings(): ForwardingSettings {
     return this.#settings;
@@ -77,7 +88,10 @@ export class Wanted {
     }
   }
 
-  /** The same, stopping after each small piece of work. What is wanted is of use only once it has ended. */
+  /**
+   * The same, stopping after each small piece of work. What is wanted is of use only once it has ended, and no other input may
+   * be begun before.
+   */
   *steps(input: ForwardingInput): Generator<undefined, Entries> {
     this.#entries.begin();
     const last = this.#input;
@@ -132,7 +146,7 @@ export class Wanted {
     let looked = 0;
     for (const port of ports) {
       looked += 1;
-      if (looked % PIECE === 0) yield;
+      if (looked % this.#piece === 0) yield;
       const known = this.#planned.get(port);
       const place = known?.place ?? placeOf(port);
       const why = taken(held, port, place);
@@ -200,7 +214,7 @@ export class Wanted {
     let looked = 0;
     for (const port of fresh) {
       looked += 1;
-      if (looked % PIECE === 0) yield;
+      if (looked % this.#piece === 0) yield;
       const planned = plannedOf(port, placeOf(port), this.#surroundings);
       if (!planned.isFailed) added.push(planned);
       this.#planned.set(port, planned);
@@ -227,7 +241,7 @@ export class Wanted {
     for (const [at, { port }] of added.entries()) {
       touched.add(port.vip);
       this.#put(port);
-      if (at % PIECE === 0) yield;
+      if (at % this.#piece === 0) yield;
     }
   }
 
@@ -236,7 +250,7 @@ export class Wanted {
     for (const vip of vips) {
       this.#entries.replace(`ping ${vip}`, planPings(this.portsOf(vip)));
       looked += 1;
-      if (looked % PIECE === 0) yield;
+      if (looked % this.#piece === 0) yield;
     }
   }
 
@@ -255,7 +269,7 @@ export class Wanted {
     let looked = 0;
     for (const [key, planned] of among) {
       looked += 1;
-      if (looked % PIECE === 0) yield;
+      if (looked % this.#piece === 0) yield;
       if (isKept(key, planned)) continue;
       this.#planned.delete(key);
       if (planned.isFailed) continue;
@@ -282,7 +296,7 @@ export class Wanted {
     let looked = 0;
     for (const vip of changed) {
       looked += 1;
-      if (looked % PIECE === 0) yield;
+      if (looked % this.#piece === 0) yield;
       const key = addressKey(vip);
       const route = canonical(vip);
       const isComing = now.has(vip);
@@ -305,4 +319,6 @@ function isSameList(a: readonly string[], b: readonly string[] | undefined): boo
 
 /** Ports or addresses that are looked at in one piece: about a millisecond's work. */
 const PIECE = 50;
+/** So many entries are compared in the time that one port or address takes. */
+const ENTRIES_EACH = 20;
 const NONE: ReadonlySet<string> = new Set();
