@@ -4,7 +4,7 @@
  */
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
-import { createLoop } from "#common/loop.ts";
+import { createLoop, type Loop } from "#common/loop.ts";
 import { systemRandom } from "#common/random.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
@@ -17,13 +17,14 @@ const BETWEEN_MS = 150;
 
 const kernel = new FakeForwardingKernel();
 const forwarder = new Forwarding(kernel, { clock: systemClock });
-const isDue = (): boolean => loop.isDue;
+/** Before there is a loop, nothing asks for another pass, and everything is programmed for the first time. */
+let loop: Loop | undefined;
 const { speaker, judge, takeover, changeAll, victim } = await world(NODES, {
   forwarder,
   clock: systemClock,
-  isDue,
+  isDue: () => loop?.isDue ?? false,
 });
-const loop = createLoop({
+loop = createLoop({
   name: "speaker",
   pass: () => speaker.pass(),
   clock: systemClock,
