@@ -176,7 +176,11 @@ export const FORWARDING: Faults = {
     ],
   ],
   "speaker/forwarding/contents.ts": [
-    ["a pass never gives way", "if (!isDue()) continue;", "if (isDue !== undefined) continue;"],
+    [
+      "a pass never gives way",
+      "if (!isEnough(hasSettled)) continue;",
+      "if (isEnough !== undefined) continue;",
+    ],
     [
       "what a failed portion had is forgotten",
       "if (inHand !== undefined) this.#unsettled.addAll(inHand);",
@@ -189,6 +193,18 @@ export const FORWARDING: Faults = {
     ],
   ],
   "speaker/forwarding/forwarding.ts": [
+    [
+      "planning never gives way",
+      "if (isDue()) return false;\n      }\n      return true;",
+      "}\n      return true;",
+    ],
+    [
+      "of a plan that gave way nothing has to be written",
+      "isDue, (hasSettled) => hasSettled)",
+      "isDue, () => true)",
+    ],
+    ["what gave way is begun anew", "this.#kept.begun = plan;", ""],
+    ["the audit measures by half a plan", "|| begun !== undefined) return;", ") return;"],
     [
       "what a pass did not come to is refused no more",
       "if (settled.isComplete) this.#refusals.end();",
