@@ -14,7 +14,9 @@ import {
   type Namespace,
   namespaces,
   type Service,
+  type SpeakerStatus,
   services,
+  speakerStatuses,
 } from "#common/kube/resource.ts";
 import type { OnSetback } from "#common/kube/setbacks.ts";
 import { type Index, Store } from "#common/kube/store.ts";
@@ -22,11 +24,18 @@ import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { projectService, type ServiceRecord } from "#controller/allocation/service.ts";
 import { ReservedWatch } from "#controller/reserved-watch.ts";
+import { projectSpeaker, type SpeakerRecord } from "#controller/status/handover.ts";
 
 export type Labels = Readonly<Record<string, string>>;
-/** The part of the LoadBalancer that allocation looks at, so that a change of its status causes no pass. */
+/** The part of the LoadBalancer that is looked at, so that other changes of its status cause no pass. */
 export type LoadBalancerRecord = Pick<LoadBalancer, "spec"> & {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly generation?: number;
+    readonly deletionTimestamp?: string;
+  };
+  /** Speakers that there are to be. */
+  readonly speakers?: number;
 };
 
 export interface Stores {
@@ -34,6 +43,7 @@ export interface Stores {
   readonly servicesIn: Index<ServiceRecord>;
   readonly pools: Store<AddressPool>;
   readonly loadBalancers: Store<LoadBalancerRecord>;
+  readonly speakers: Store<SpeakerRecord>;
   readonly namespaces: Store<Labels>;
   readonly reserved: Pick<ReservedWatch, "reserved" | "onChange">;
 }
@@ -62,6 +72,7 @@ export async function openStores(
     servicesIn: serviceStore.addIndex((service) => [service.namespace]),
     pools: new Store<AddressPool>(),
     loadBalancers: new Store<LoadBalancerRecord>(),
+    speakers: new Store<SpeakerRecord>(),
     namespaces: new Store<Labels>(),
     reserved,
   };
@@ -83,6 +94,13 @@ export async function openStores(
       fieldSelector: `metadata.name=${LOADBALANCER_NAME}`,
       project: projectLoadBalancer,
     }),
+    new Reflector<SpeakerStatus, SpeakerRecord>({
+      ...common,
+      namespace,
+      resource: speakerStatuses,
+      store: stores.speakers,
+      project: projectSpeaker,
+    }),
     new Reflector<Namespace, Labels>({
       ...common,
       resource: namespaces,
@@ -100,9 +118,15 @@ export async function openStores(
 }
 
 function projectLoadBalancer(raw: LoadBalancer): LoadBalancerRecord {
-  const { name, deletionTimestamp } = raw.metadata;
+  const { name, generation, deletionTimestamp } = raw.metadata;
+  const speakers = raw.status?.speakers?.desired;
   return {
-    metadata: { name, ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }) },
+    metadata: {
+      name,
+      ...(generation === undefined ? {} : { generation }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    },
     spec: raw.spec,
+    ...(speakers === undefined ? {} : { speakers }),
   };
 }

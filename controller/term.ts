@@ -18,9 +18,10 @@ import { isReservedOtherwise } from "#controller/allocation/pool.ts";
 import { hasOrphans, ORPHAN_GRACE_MS } from "#controller/allocation/shrinking-pools.ts";
 import { Pace } from "#controller/pace.ts";
 import { StatusDecisions } from "#controller/status/decisions.ts";
+import { Handover } from "#controller/status/handover.ts";
 import { PoolWriter, type PoolWriterOptions } from "#controller/status/pool-writer.ts";
 import { ServiceWriter } from "#controller/status/writer.ts";
-import { openStores, type Stores } from "#controller/stores.ts";
+import { type LoadBalancerRecord, openStores, type Stores } from "#controller/stores.ts";
 import { AllocationTraces } from "#controller/trace/service-traces.ts";
 
 export interface LeaderOptions {
@@ -68,6 +69,7 @@ export class Term {
   readonly #stores: Stores;
   readonly #judge: PoolJudge;
   readonly #loop: Loop;
+  readonly #handover: Handover;
   readonly #decisions: StatusDecisions;
   readonly #writer: ServiceWriter;
   readonly #traces: AllocationTraces;
@@ -93,7 +95,9 @@ export class Term {
     this.#staleSince = clock.now();
     this.#traces = new AllocationTraces(options);
     this.#loop = createLoop({ name: "allocate", pass: () => this.#pass(), clock, random, log });
+    this.#handover = new Handover(clock);
     this.#decisions = new StatusDecisions({
+      handover: this.#handover,
       clock,
       log,
       events: options.events,
@@ -128,6 +132,7 @@ export class Term {
       writes: this.#writer.writes,
       conflicts: this.#writer.conflicts,
       contested: this.#decisions.contested,
+      leftToKubeProxy: this.#handover.waiting.size,
       services: Object.fromEntries(
         [...this.allocator.outcomes()].map(([key, { allocation, refusal }]) => [
           key,
@@ -138,11 +143,16 @@ export class Term {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { services, pools, loadBalancers, namespaces, servicesIn, reserved } = this.#stores;
+    const { services, pools, loadBalancers, speakers, namespaces, servicesIn, reserved } = this.#stores;
+    this.#seeSpeakers();
     for (const pool of pools.list()) this.#poolChanged(pool.metadata.name);
     const cancels = [
       services.subscribe((key) => this.#serviceChanged(key)),
-      loadBalancers.subscribe(() => this.#configurationChanged()),
+      loadBalancers.subscribe(() => {
+        this.#seeSpeakers();
+        this.#configurationChanged();
+      }),
+      speakers.subscribe(() => this.#seeSpeakers()),
       reserved.onChange(() => {
         this.#mayBeReserved = true;
         this.#loop.trigger();
@@ -166,6 +176,21 @@ export class Term {
     this.#isStale = true;
     this.#staleSince = this.#options.clock.now();
     this.#loop.trigger();
+  }
+
+  /** Addresses that kube-proxy forwards may have waited for what speakers say now. */
+  #seeSpeakers(): void {
+    const { metadata, speakers: desired } = this.#loadBalancer() ?? {};
+    const asked = { generation: metadata?.generation ?? 0, desired };
+    if (!this.#handover.see(this.#stores.speakers.list(), asked)) return;
+    this.#options.log.info("the speakers forward: kube-proxy lets go", {
+      services: this.#handover.waiting.size,
+    });
+    for (const key of this.#handover.waiting) this.#writer.enqueue(key);
+  }
+
+  #loadBalancer(): LoadBalancerRecord | undefined {
+    return this.#stores.loadBalancers.get(`${this.#options.namespace}/${LOADBALANCER_NAME}`);
   }
 
   #poolChanged(name: string): void {
@@ -232,7 +257,7 @@ export class Term {
    */
   #reconfigure(): number {
     const stores = this.#stores;
-    const settings = settingsOf(stores.loadBalancers.get(`${this.#options.namespace}/${LOADBALANCER_NAME}`));
+    const settings = settingsOf(this.#loadBalancer());
     if (settings === undefined) {
       this.#isStale = false;
       this.#configuration = undefined;

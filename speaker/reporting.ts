@@ -53,6 +53,8 @@ export interface Work {
   readonly tunnelTrouble: TunnelTrouble | undefined | null;
   /** The changes of the last pass that wrote anything. */
   readonly lastWrites: number;
+  /** All that was known at the end of a pass was in the kernel, since this node began to forward by IPVS. */
+  readonly isProgrammed: boolean;
   /** Peers of sessions that an earlier speaker had, and that are not back. */
   readonly formerSessions: readonly string[];
   /** Everything of ours is out of the kernel. */

@@ -7,6 +7,7 @@ import type { SessionReport } from "./bgp/types.ts";
 import { type DebugPlan, debugPlanOf } from "./debug-plan.ts";
 import { FormerSessions } from "./former-sessions.ts";
 import type { ForwardingInput } from "./forwarding/types.ts";
+import { KubeProxyHandover } from "./handover.ts";
 import { endOnNode } from "./known/departure.ts";
 import { rosterOf } from "./known/roster.ts";
 import type { LoadBalancerView, SpeakerState } from "./known/view.ts";
@@ -69,11 +70,14 @@ export class Speaker {
   readonly #applier: Applier;
   readonly #readiness = new Readiness();
   readonly #former = new FormerSessions();
+  readonly #handover = new KubeProxyHandover();
   #role: Role = "Active";
   /** Before the first pass nothing is known that could be reported. */
   #hasPassed = false;
   #lastError: string | undefined;
   #isRemoved = false;
+  /** All that was known at the end of a pass was in the kernel, since this node began to forward by IPVS. */
+  #isProgrammed = false;
   /** Peers were told what is wanted: before that there are no sessions. */
   #hasAdvertised = false;
   /** Sessions are being ended for the speaker that comes after this one. */
@@ -90,9 +94,10 @@ export class Speaker {
     const loadBalancer = knowledge.loadBalancer();
     this.#setRole(roleOf(loadBalancer, knowledge.nodes.get(node)));
     this.#hasPassed = true;
+    let againMs: number | undefined;
     try {
       if (this.#role !== "Active" || loadBalancer === undefined) await this.#leave();
-      else await this.#work(loadBalancer);
+      else againMs = await this.#workByTurns(loadBalancer);
       this.#lastError = undefined;
     } catch (error) {
       this.#lastError = errorText(error);
@@ -100,7 +105,9 @@ export class Speaker {
     } finally {
       this.refreshReport();
     }
-    return this.#readiness.troubles.length > 0 ? { retryAfterMs: RECHECK_MS } : undefined;
+    const recheckMs = this.#readiness.troubles.length > 0 ? RECHECK_MS : Number.POSITIVE_INFINITY;
+    const retryAfterMs = Math.min(recheckMs, againMs ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(retryAfterMs) ? { retryAfterMs } : undefined;
   }
 
   get role(): Role {
@@ -185,6 +192,19 @@ export class Speaker {
     });
   }
 
+  /** Returns after how many milliseconds another pass has something to do. */
+  async #workByTurns(configured: LoadBalancerView): Promise<number | undefined> {
+    const { knowledge, clock } = this.#parts;
+    const isForwarding = this.#applier.forwarded.set.size > 0;
+    const { services } = knowledge;
+    const { loadBalancer, againMs } = this.#handover.judge(configured, {
+      ...{ services, isForwarding },
+      now: clock.now(),
+    });
+    await this.#work(loadBalancer);
+    return againMs;
+  }
+
   async #work(loadBalancer: LoadBalancerView): Promise<void> {
     const { members, monitor, router, attractor, node, owners } = this.#parts;
     const [planning, readiness] = [this.#planning, this.#readiness];
@@ -214,6 +234,8 @@ export class Speaker {
     this.#parts.drains.set(planning.ports.draining);
     const { poolsWithoutLink } = planning.attraction;
     const { problems } = attractor;
+    if (loadBalancer.mode === "KubeProxy") this.#isProgrammed = false;
+    else this.#isProgrammed ||= applied.isComplete && applied.reconciled !== undefined;
     readiness.found(applied, { cannotSend: this.#parts.cannotSend(), problems, poolsWithoutLink });
     this.#parts.reporting.emit(this.#workNow(), applied);
     probeFirewall(this.#parts, loadBalancer, readiness);
@@ -285,6 +307,7 @@ export class Speaker {
     this.#parts.notifier.set(undefined);
     this.#parts.drains.set([]);
     this.#planning.forget();
+    this.#isProgrammed = false;
     const { forwardingTrouble } = this.#readiness;
     this.#readiness.left(forwardingTrouble);
     members.publish(NOT_READY);
@@ -329,6 +352,7 @@ export class Speaker {
       syncTrouble,
       tunnelTrouble,
       lastWrites,
+      isProgrammed: this.#isProgrammed,
       formerSessions: this.#missing(),
       isRemoved: this.#isRemoved,
       lastError: this.#lastError,

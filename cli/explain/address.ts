@@ -68,7 +68,7 @@ export function addressStep(
     return step(
       "address",
       false,
-      `kube-proxy takes ${taken} for itself: the status does not say ipMode Proxy, so somebody else wrote it, and no controller has put it right`,
+      `kube-proxy takes ${taken} for itself: the status does not say ipMode Proxy; either the speakers of all nodes do not forward yet (genkan status), or somebody else wrote it, and no controller has put it right`,
       details,
     );
   const more =

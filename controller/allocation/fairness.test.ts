@@ -11,6 +11,7 @@ import { silentLogger } from "#common/log.ts";
 import { systemRandom } from "#common/random.ts";
 import { NO_SPANS } from "#common/trace/exporter.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
+import type { SpeakerRecord } from "#controller/status/handover.ts";
 import type { LoadBalancerRecord } from "#controller/stores.ts";
 import { runTerm, Term } from "#controller/term.ts";
 import { addressesOf, record } from "#controller/testing/records.ts";
@@ -103,6 +104,7 @@ test("who frees something in a loop has those who wait looked at for a share of 
     servicesIn: serviceStore.addIndex((each) => [each.namespace]),
     pools: new Store<never>(),
     loadBalancers: new Store<LoadBalancerRecord>(),
+    speakers: new Store<SpeakerRecord>(),
     namespaces: new Store<Readonly<Record<string, string>>>(),
     reserved: { reserved: NOTHING_RESERVED, onChange: () => () => undefined },
   };

@@ -13,6 +13,7 @@ import { isOurs } from "#controller/allocation/request.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
 import { ContestedServices } from "#controller/status/contested.ts";
 import { Departures, isDeparting } from "#controller/status/departure.ts";
+import type { Handover } from "#controller/status/handover.ts";
 import { type PlanContext, planRelease, planStatus, type StatusPlan } from "#controller/status/plan.ts";
 import type { Decision, ServiceDecisions } from "#controller/status/writer.ts";
 import type { AllocationTraces } from "#controller/trace/service-traces.ts";
@@ -23,6 +24,7 @@ export interface StatusDecisionsOptions {
   readonly events: Pick<EventRecorder, "emit">;
   readonly services: ReadStore<ServiceRecord>;
   readonly allocator: Pick<Allocator, "outcome" | "ledger">;
+  readonly handover: Pick<Handover, "waitMs" | "forget">;
   /** Under which everything was settled last; undefined while nothing is allocated. */
   readonly configuration: () => Configuration | undefined;
   /** A newer configuration waits to be settled. */
@@ -67,8 +69,11 @@ export class StatusDecisions implements ServiceDecisions {
     // A pool that would serve it may wait to be settled: the Service is not refused anything before that.
     const hasNothing = outcome?.allocation === undefined && service.ingress.length === 0;
     if (isStale() && hasNothing && outcome?.refusal !== undefined) return NOTHING;
+    const waitMs =
+      settings.ipMode === "Proxy" && outcome !== undefined ? this.#options.handover.waitMs(service) : 0;
     const context: PlanContext = {
       ipMode: settings.ipMode,
+      staysWithKubeProxy: waitMs > 0,
       cleanupFinalizer: settings.cleanupFinalizer,
       now: clock.date(),
       isOurAddress: (text) => {
@@ -83,7 +88,7 @@ export class StatusDecisions implements ServiceDecisions {
     const { contest, againMs } = this.#contested.judge(service, wanted, clock.now());
     return {
       plan: contest === undefined ? plan : planStatus(service, outcome, { ...context, contest }),
-      againMs,
+      againMs: waitMs > 0 ? Math.min(waitMs, againMs ?? waitMs) : againMs,
     };
   }
 
@@ -116,6 +121,7 @@ export class StatusDecisions implements ServiceDecisions {
   /** The Service is gone; call it before the allocator frees what it had. */
   deleted(key: string): void {
     this.#contested.forget(key);
+    this.#options.handover.forget(key);
     this.#options.traces.deleted(key);
     // Of one whose addresses were withdrawn that was said then.
     if (this.#departures.forget(key)) return;

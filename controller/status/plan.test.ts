@@ -69,6 +69,20 @@ test("another ipMode is written without an event", () => {
   assert.deepEqual(plan?.events, []);
 });
 
+test("only an address that kube-proxy forwards stays with it; another one of the same Service does not", () => {
+  const service = record("s", {
+    families: DUAL,
+    familyPolicy: "RequireDualStack",
+    ingress: [{ ip: "10.0.0.1", ipMode: "VIP" }],
+  });
+  const outcome = settled(service).outcome(service.key);
+  const plan = planStatus(service, outcome, { ...CONTEXT, staysWithKubeProxy: true });
+  assert.deepEqual(plan?.patch.status?.loadBalancer?.ingress, [
+    { ip: "10.0.0.1", ipMode: "VIP" },
+    { ip: "fd00::", ipMode: "Proxy" },
+  ]);
+});
+
 test("a refusal becomes a condition and one event, beside the conditions of others; the same again becomes nothing", () => {
   const foreign = {
     type: "Ready",

@@ -16,6 +16,7 @@ import {
 } from "#controller/allocation/service.ts";
 import { sharingMark } from "#controller/allocation/sharing-mark.ts";
 import type { Contest } from "#controller/status/contested.ts";
+import { isWithKubeProxy } from "#controller/status/handover.ts";
 import { contestedMessage } from "#controller/status/rival.ts";
 
 /** Condition of a Service that has not got all it asks for: status False, with reason and message. */
@@ -53,6 +54,8 @@ export interface StatusPlan {
 
 export interface PlanContext {
   readonly ipMode: IpMode;
+  /** What kube-proxy forwards now stays with it for the time being (handover.ts); unset, nothing does. */
+  readonly staysWithKubeProxy?: boolean;
   readonly now: Date;
   /** Whether an address is one of ours to take away from a Service that is no longer ours. */
   readonly isOurAddress: (address: string) => boolean;
@@ -79,7 +82,11 @@ export function planStatus(
 ): StatusPlan | undefined {
   if (outcome === undefined && !mayClear(service, context)) return planRelease(service);
   const vips = outcome?.allocation?.vips ?? [];
-  const ingress = vips.map((vip) => ({ ip: vip.address, ipMode: context.ipMode }));
+  const kept = context.staysWithKubeProxy === true ? service.ingress.filter(isWithKubeProxy) : [];
+  const ingress = vips.map(({ address }) => ({
+    ip: address,
+    ipMode: kept.some(({ ip }) => ip === address) ? ("VIP" as const) : context.ipMode,
+  }));
   const { contest } = context;
   const isIngressSame = contest?.yields === true || sameIngress(service.ingress, ingress);
   const conditions = wantedConditions(service, outcome, context);

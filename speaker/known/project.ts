@@ -66,7 +66,8 @@ export function projectService(raw: Service): ServiceView | undefined {
   const { metadata, spec, status } = raw;
   const isGiven = status?.conditions?.some(({ type }) => type === FORWARDING_CONDITION) === true;
   if (spec?.type !== "LoadBalancer" || !isGiven) return undefined;
-  const vips = list(fields)(status?.loadBalancer?.ingress ?? [], "status.loadBalancer.ingress")
+  const ingress = list(fields)(status?.loadBalancer?.ingress ?? [], "status.loadBalancer.ingress");
+  const vips = ingress
     .map(({ ip }) => canonical(ip))
     .filter((vip) => vip !== undefined)
     .sort();
@@ -79,6 +80,7 @@ export function projectService(raw: Service): ServiceView | undefined {
     createdAt: optional(text, "")(metadata.creationTimestamp, "metadata.creationTimestamp"),
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
     vips: [...new Set(vips)],
+    ...(ingress.some(({ ipMode }) => ipMode === "Proxy") && { isKept: true as const }),
     labels: optional(labels, NO_FIELDS)(metadata.labels, "metadata.labels"),
     ids: forwardingIdsOf(status?.conditions),
     ports,

@@ -26,6 +26,8 @@ export interface ServiceView {
   readonly uid: string;
   /** Canonical texts, sorted. */
   readonly vips: readonly string[];
+  /** The status tells kube-proxy to leave an address of it to us (ipMode Proxy); left out where it does not. */
+  readonly isKept?: true;
   /** RFC 3339, whole seconds: sorts as text. */
   readonly createdAt: string;
   readonly loadBalancerClass?: string;

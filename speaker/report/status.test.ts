@@ -39,6 +39,7 @@ const INPUT: StatusInput = {
   ],
   counts: COUNTS,
   lastWrites: 12,
+  isProgrammed: false,
   translated: 0,
   forwardingTrouble: undefined,
   announcingTrouble: undefined,

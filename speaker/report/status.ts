@@ -42,6 +42,8 @@ export interface StatusInput {
   readonly links: readonly NodeLink[];
   readonly counts: ForwardingCounts;
   readonly lastWrites: number;
+  /** All that was known at the end of a pass was in the kernel, since this node began to forward by IPVS. */
+  readonly isProgrammed: boolean;
   /** Pods reached with source address translation. */
   readonly translated: number;
   readonly forwardingTrouble: Trouble | undefined;
@@ -98,6 +100,7 @@ export function statusOf(input: StatusInput): Status {
       virtualServers: counts.virtualServers,
       realServers: counts.realServers,
       lastWrites: input.lastWrites,
+      ...(input.isProgrammed && { programmed: true }),
     },
     ...(hasRouting(input) ? routingOf(input) : {}),
     ...(input.formerSessions.length > 0 && { formerSessions: input.formerSessions.slice(0, MAX_SESSIONS) }),

@@ -166,13 +166,23 @@ async function untouched(node: string): Promise<void> {
 }
 
 e2e(
-  "mode KubeProxy: the addresses stay, kube-proxy forwards, nothing of ours is in the kernel; and back",
+  "mode KubeProxy: the addresses stay, kube-proxy forwards, nothing of ours is in the kernel; and back: nothing is lost",
   async () => {
-    await setMode("KubeProxy", "VIP");
-    for (const node of NODES) await untouched(node);
+    const there = await traffic("from IPVS to kube-proxy", known(), {
+      cause: async () => {
+        await setMode("KubeProxy", "VIP");
+        for (const node of NODES) await untouched(node);
+      },
+      ...{ forMs: 5_000, timeoutMs: 5_000 },
+    });
     await answered({ seesClient: false });
-    await setMode("IPVS", "Proxy");
+    const back = await traffic("from kube-proxy to IPVS", known(), {
+      cause: () => setMode("IPVS", "Proxy"),
+      ...{ forMs: 10_000, timeoutMs: 5_000 },
+    });
     await answered({ seesClient: true });
+    requireLossless(there);
+    requireLossless(back);
     assert.deepEqual(await lab().addresses("hello", 2), known());
   },
 );

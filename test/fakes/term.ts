@@ -8,6 +8,7 @@ import { Store } from "#common/kube/store.ts";
 import { silentLogger } from "#common/log.ts";
 import { NO_SPANS } from "#common/trace/exporter.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
+import type { SpeakerRecord } from "#controller/status/handover.ts";
 import type { ServicePatch } from "#controller/status/plan.ts";
 import type { LoadBalancerRecord } from "#controller/stores.ts";
 import { Term } from "#controller/term.ts";
@@ -16,6 +17,8 @@ import { FakeClock } from "#test/fakes/clock.ts";
 import { fixedRandom } from "#test/fakes/random.ts";
 
 const SYSTEM = "genkan-system";
+/** Nodes that are to have a speaker. */
+const SPEAKERS = ["n1", "n2"] as const;
 
 export interface TermWorld {
   readonly clock: FakeClock;
@@ -32,6 +35,8 @@ export interface TermWorld {
   removePool(name: string): void;
   /** The spec of the LoadBalancer; undefined deletes it. */
   configure(spec: LoadBalancerRecord["spec"] | undefined): void;
+  /** What the speaker of a node says of itself; of the present LoadBalancer, if no generation is named. */
+  say(node: (typeof SPEAKERS)[number], record: Partial<SpeakerRecord>): void;
   /** As somebody else's write would, at the next version. */
   overwrite(key: string, more: Partial<ServiceRecord>): void;
   rebuilds(): number;
@@ -47,13 +52,19 @@ export function termWorld(): TermWorld {
     servicesIn: services.addIndex((service) => [service.namespace]),
     pools: new Store<AddressPool>(),
     loadBalancers: new Store<LoadBalancerRecord>(),
+    speakers: new Store<SpeakerRecord>(),
     namespaces: new Store<Readonly<Record<string, string>>>(),
     reserved: { reserved: NOTHING_RESERVED, onChange: () => () => undefined },
   };
+  let generation = 0;
   const configure = (spec: LoadBalancerRecord["spec"] | undefined): void => {
     const key = `${SYSTEM}/${LOADBALANCER_NAME}`;
     if (spec === undefined) stores.loadBalancers.delete(key);
-    else stores.loadBalancers.set(key, { metadata: { name: LOADBALANCER_NAME }, spec });
+    else {
+      generation += 1;
+      const metadata = { name: LOADBALANCER_NAME, generation };
+      stores.loadBalancers.set(key, { metadata, spec, speakers: SPEAKERS.length });
+    }
   };
   configure({});
   let version = 1;
@@ -121,6 +132,8 @@ export function termWorld(): TermWorld {
       } as unknown as AddressPool),
     removePool: (name) => void stores.pools.delete(`${SYSTEM}/${name}`),
     configure,
+    say: (node, record) =>
+      stores.speakers.set(`${SYSTEM}/${node}`, { generation, forwards: true, ...record }),
     overwrite,
     rebuilds: () => rebuilds,
     addressesOf: (key) => addressesOf(term.allocator.outcome(key)),

@@ -2,8 +2,13 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { FORWARDING_CONDITION, type ForwardingIds, forwardingIdsOf } from "#api/forwarding-ids.ts";
-import { ANNOTATION_ADDRESSES, ANNOTATION_ALLOCATED_FROM, ANNOTATION_SHARING_KEY } from "#api/names.ts";
-import { loadBalancers, type Service, services } from "#common/kube/resource.ts";
+import {
+  ANNOTATION_ADDRESSES,
+  ANNOTATION_ALLOCATED_FROM,
+  ANNOTATION_SHARING_KEY,
+  LOADBALANCER_NAME,
+} from "#api/names.ts";
+import { loadBalancers, type Service, services, speakerStatuses } from "#common/kube/resource.ts";
 import { watchBars } from "#test/bar.ts";
 import { ControllerProcess, SYSTEM } from "#test/integration/controller-process.ts";
 import { ControllerWorld, ipsOf, LONG } from "#test/integration/controller-world.ts";
@@ -216,7 +221,30 @@ test("a pool that is renamed moves nothing; one that goes away re-homes its Serv
   });
 });
 
-test("a restarted controller adopts what it finds; mode KubeProxy writes ipMode VIP", async () => {
+/** As the operator and the speaker of the only node write it. */
+async function speakersForward(): Promise<void> {
+  const { client } = world;
+  const namespace = SYSTEM;
+  await client.patch(loadBalancers, {
+    ...{ name: LOADBALANCER_NAME, namespace, type: "merge", subresource: "status" },
+    body: { status: { speakers: { desired: 1, ready: 1 } } },
+  });
+  const balancer = await client.get(loadBalancers, LOADBALANCER_NAME, SYSTEM);
+  await client.create(speakerStatuses, { metadata: { name: "n1", namespace } });
+  const condition = { type: "ForwardingReady", status: "True", reason: "Programmed", message: "" };
+  await client.patch(speakerStatuses, {
+    ...{ name: "n1", namespace, type: "merge", subresource: "status" },
+    body: {
+      status: {
+        observedGeneration: balancer?.metadata.generation,
+        forwarding: { mode: "IPVS", programmed: true },
+        conditions: [{ ...condition, lastTransitionTime: "2026-01-01T00:00:00Z" }],
+      },
+    },
+  });
+}
+
+test("a restarted controller adopts what it finds; mode KubeProxy writes ipMode VIP, and IPVS waits for speakers", async () => {
   await world.addPool("web", ["10.10.0.0/24"]);
   await world.addService("gone");
   await allocated("gone");
@@ -242,6 +270,11 @@ test("a restarted controller adopts what it finds; mode KubeProxy writes ipMode 
     async () => (await world.service("stays")).status?.loadBalancer?.ingress?.[0]?.ipMode === "VIP",
   );
   await mode("IPVS");
+  await world.addService("newer");
+  await allocated("newer");
+  const told = (await world.service("stays")).status?.loadBalancer?.ingress?.[0]?.ipMode;
+  assert.equal(told, "VIP", "no speaker forwards yet");
+  await speakersForward();
   await until(
     "ipMode Proxy",
     async () => (await world.service("stays")).status?.loadBalancer?.ingress?.[0]?.ipMode === "Proxy",

@@ -1,7 +1,7 @@
 /**
  * A cluster that MetalLB serves goes over to Genkan, by the commands of docs/migrate.md in their order, while a client
- * asks every address again and again. One lab; the cases build on each other. kube-proxy forwards all the time, so the
- * nodes are on this machine's own kernel; test/e2e goes from there to IPVS.
+ * asks every address again and again. One lab; the cases build on each other. kube-proxy forwards for MetalLB, and the
+ * speakers do at the end.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -32,7 +32,7 @@ before(async () => {
   directory = await mkdtemp(join(tmpdir(), "genkan-takeover-"));
   for (const folder of ["cli", "config"]) await symlink(join(ROOT, folder), join(directory, folder));
   await writeFile(join(directory, "metallb-native.yaml"), metallb.manifest);
-  await bringUp(["--forwarding", "KubeProxy"]);
+  await bringUp();
   await lab().lab(["load-images", ...metallb.archives]);
 });
 after(async () => {
@@ -110,7 +110,7 @@ async function given(): Promise<Record<string, string[]>> {
   };
 }
 
-e2e("the steps of the page keep every address, and lose no request", async () => {
+e2e("the steps of the page keep every address, and no request finds nobody", async () => {
   const before = await given();
   const [convert = "", install = "", stop = "", start = "", look = "", remove = "", ...more] = commandsOf(
     PAGE,
@@ -139,7 +139,8 @@ e2e("the steps of the page keep every address, and lose no request", async () =>
     timeoutMs: 5_000,
   });
   assert.deepEqual(await given(), before);
-  requireLossless(observed);
+  // While kube-proxy forwards, a connection ends if it is open when another node begins to answer: each node picks its own pod.
+  requireLossless(observed, 1);
 });
 
 async function perform(step: string, block: string): Promise<string> {
@@ -150,7 +151,8 @@ async function perform(step: string, block: string): Promise<string> {
 e2e("it is Genkan that answers now, and nothing of MetalLB is left", async () => {
   for (const address of known())
     assert.ok((NODES as readonly string[]).includes(await lab().owner(address)), address);
-  await answered({ seesClient: false });
+  // What kube-proxy forwards shows pods the node instead.
+  await answered({ seesClient: true });
   const crds = await lab().kubectl(["get", "crds", "-o", "name"]);
   assert.doesNotMatch(crds, /metallb/);
   assert.doesNotMatch(await lab().kubectl(["get", "namespaces", "-o", "name"]), /metallb/);

@@ -1125,9 +1125,13 @@ export interface SpeakerState {
    */
   forwarding?: {
     /**
-     * Who forwards, as the LoadBalancer says: IPVS or KubeProxy.
+     * Who forwards, as the LoadBalancer says: IPVS or KubeProxy. After a change to IPVS, kube-proxy does until programmed is true on all nodes; after one to KubeProxy, IPVS does until kube-proxy has been told of all addresses.
      */
     mode?: string;
+    /**
+     * Whether all that the speaker knew was put into the kernel and read back once, since it began to forward by IPVS. Absent before that, and where kube-proxy forwards.
+     */
+    programmed?: boolean;
     /**
      * How many virtual servers of IPVS there are: one for each address, protocol and port of a Service.
      */
