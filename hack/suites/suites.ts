@@ -71,7 +71,7 @@ export const SUITES: readonly Suite[] = [
   {
     // Routers in namespaces.
     name: "interop",
-    patterns: ["test/interop/*.test.ts"],
+    patterns: ["test/interop/!(vrf|tcp-ao).test.ts"],
     sharing: "apart",
     atOnce: 2,
     limitMinutes: 15,
@@ -114,9 +114,13 @@ export const SUITES: readonly Suite[] = [
     limitMinutes: 25,
   },
   {
-    // Forwarding of three nodes and no more; and what has to be emulated, because only Debian's own kernel has GRE and GUE.
+    // Forwarding of three nodes and no more: tunnels, schedulers, what a node remembers; BGP sessions that need a kernel
+    // with VRFs or TCP-AO.
     name: "flows",
-    patterns: ["test/dataplane/{remembered,neighbours,schedulers,encapsulation,tunnels}.test.ts"],
+    patterns: [
+      "test/dataplane/{remembered,neighbours,schedulers,encapsulation,tunnels}.test.ts",
+      "test/interop/{vrf,tcp-ao}.test.ts",
+    ],
     sharing: "alone",
     atOnce: 1,
     limitMinutes: 60,

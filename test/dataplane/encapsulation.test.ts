@@ -55,7 +55,7 @@ const wanting = (tunnel: Tunnel): ForwardingInput => ({
 });
 
 if (!isInside) {
-  testInside("tunnels other than ipip", import.meta.filename, "alone");
+  testInside("tunnels other than ipip", import.meta.filename, "long");
 } else {
   let kernel: ForwardingKernel;
   let forwarding: Forwarding;

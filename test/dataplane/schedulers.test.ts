@@ -16,7 +16,7 @@ import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
 
 if (!isInside) {
-  testInside("schedulers", import.meta.filename, "alone");
+  testInside("schedulers", import.meta.filename, "long");
 } else {
   let kernel: ForwardingKernel;
   let forwarding: Forwarding;

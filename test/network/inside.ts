@@ -13,13 +13,10 @@ const TIMEOUT_MS = 600_000;
 export const isInside = process.env.GENKAN_INSIDE === "1";
 
 /** `make test-long` sets it: then nothing is left out. */
-const isLong = process.env.GENKAN_LONG === "1";
+export const isLong = process.env.GENKAN_LONG === "1";
 
-/**
- * Which tests run under qemu, too, where guests are needed: all, or this one in `make test-long` alone. "alone": only there,
- * because the other guests' kernel has not all that is tested (GRE, GUE, some schedulers), and Debian's has.
- */
-export type UnderQemu = "always" | "long" | "alone";
+/** Which tests run under qemu, too, where guests are needed: all, or this one in `make test-long` alone. */
+export type UnderQemu = "always" | "long";
 
 /**
  * Defines a test for each kernel that is to be had, because kernels differ in what they take from nft: for this one if
@@ -36,11 +33,9 @@ export function testInside(what: string, file: string, underQemu: UnderQemu = "a
     });
     return;
   }
-  if (underQemu !== "alone") {
-    test(`${what}, in a guest of the default kind`, { timeout: TIMEOUT_MS }, (t) =>
-      runInside(file, [], t.signal),
-    );
-  }
+  test(`${what}, in a guest of the default kind`, { timeout: TIMEOUT_MS }, (t) =>
+    runInside(file, [], t.signal),
+  );
   const skip = underQemu === "long" && !isLong && "it takes minutes there: `make test-long` runs it";
   test(`${what}, in a guest under qemu`, { timeout: TIMEOUT_MS, skip }, (t) =>
     runInside(file, ["--kernel", "qemu"], t.signal),

@@ -20,7 +20,19 @@ const MODULES = [
   ...["nf_tables", "nft_chain_nat", "nft_ct", "nft_fib_inet", "nft_hash", "nft_limit", "nft_log", "nft_masq"],
   ...["nft_nat", "nft_numgen", "nft_objref", "nft_quota", "nft_redir", "nft_reject_inet"],
   ...["nf_conntrack_netlink", "nfnetlink"],
-  ...["veth", "bridge", "dummy", "vxlan", "macvlan", "tun", "sctp", "virtio_net", "inet_diag", "tcp_diag"],
+  ...[
+    "veth",
+    "bridge",
+    "dummy",
+    "vxlan",
+    "macvlan",
+    "tun",
+    "vrf",
+    "sctp",
+    "virtio_net",
+    "inet_diag",
+    "tcp_diag",
+  ],
 ];
 
 /** Downloads what is missing the first time: Debian's kernel (67 MB), and qemu itself, which only the tests' set-up installs. */
