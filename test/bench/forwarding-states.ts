@@ -1,6 +1,7 @@
 /** What the nodes of each way have in the kernel: text for nft(8) and ipvsadm(8), and what Genkan is asked to write. */
 import { FAMILIES, type Family } from "#api/address.ts";
 import type { ForwardedPort, ForwardingInput } from "#speaker/forwarding/types.ts";
+import { kubeProxyTable } from "./forwarding-kube-proxy.ts";
 import { addressesOf, POD_PORT, PORT, type Way } from "./forwarding-ways.ts";
 
 /** Connections are followed: what kube-proxy has in its forward chain has that for an effect. */
@@ -10,57 +11,16 @@ const TRACKING = [
   "}",
 ];
 
-const WORDS = {
-  IPv4: { table: "ip", address: "ipv4_addr" },
-  IPv6: { table: "ip6", address: "ipv6_addr" },
-} as const;
-
-/** The chains that a packet meets in kube-proxy's own table (mode nftables), with one Service of one endpoint. */
 function dnat(way: Way, family: Family): string[] {
-  const { table, address } = WORDS[family];
   const { vip, pod } = addressesOf(way, family);
-  const to = family === "IPv4" ? `${pod}:${POD_PORT}` : `[${pod}]:${POD_PORT}`;
-  const protocols = ["tcp", "udp"] as const;
   // externalTrafficPolicy Cluster for the other node's pod, or the reply would not come back; Local for the near one.
-  const isMasqueraded = way.shape === "far";
-  return [
-    `table ${table} kube-proxy {`,
-    `  chain mark-for-masquerade { meta mark set meta mark or 0x4000; }`,
-    ...protocols.flatMap((protocol) => [
-      `  chain endpoint-${protocol} {`,
-      `    ${table} saddr ${pod} jump mark-for-masquerade`,
-      `    meta l4proto ${protocol} dnat to ${to}`,
-      "  }",
-      `  chain service-${protocol} { numgen random mod 1 vmap { 0 : goto endpoint-${protocol} }; }`,
-      `  chain external-${protocol} {`,
-      ...(isMasqueraded ? ["    jump mark-for-masquerade"] : []),
-      `    goto service-${protocol}`,
-      "  }",
-    ]),
-    "  map service-ips {",
-    `    type ${address} . inet_proto . inet_service : verdict`,
-    `    elements = { ${protocols.map((protocol) => `${vip} . ${protocol} . ${PORT} : goto external-${protocol}`).join(", ")} }`,
-    "  }",
-    `  map no-endpoint-services { type ${address} . inet_proto . inet_service : verdict; }`,
-    `  map firewall-ips { type ${address} . inet_proto . inet_service : verdict; }`,
-    "  chain masquerading {",
-    "    meta mark and 0x4000 == 0 return",
-    "    meta mark set meta mark xor 0x4000",
-    "    masquerade fully-random",
-    "  }",
-    `  chain services { ${table} daddr . meta l4proto . th dport vmap @service-ips; }`,
-    "  chain filter-prerouting {",
-    "    type filter hook prerouting priority -110",
-    `    ct state new ${table} daddr . meta l4proto . th dport vmap @firewall-ips`,
-    "  }",
-    "  chain filter-forward {",
-    "    type filter hook forward priority -110",
-    `    ct state new ${table} daddr . meta l4proto . th dport vmap @no-endpoint-services`,
-    "  }",
-    "  chain nat-prerouting { type nat hook prerouting priority -100; jump services; }",
-    "  chain nat-postrouting { type nat hook postrouting priority 100; jump masquerading; }",
-    "}",
-  ];
+  return kubeProxyTable(family, {
+    vip,
+    port: PORT,
+    pods: [pod],
+    podPort: POD_PORT,
+    isMasqueraded: way.shape === "far",
+  });
 }
 
 function ipvs(way: Way): string[] {

@@ -3,16 +3,19 @@
  * side and are measured in turns. Text of shell scripts and nothing else: it may be made here, in a guest, or in both.
  */
 import { FAMILIES } from "#api/address.ts";
+import { address, heredoc, link, namespace, nft } from "./forwarding-script.ts";
 import { nodeState, otherState } from "./forwarding-states.ts";
 import { type Addresses, addressesOf, type Namespaces, namespacesOf, type Way } from "./forwarding-ways.ts";
 
 /** Within which a node forgets a flow of UDP: what one sample left is not in the way of the next. */
 const FORGOTTEN_S = 2;
+const FORGETFUL = [`net.netfilter.nf_conntrack_udp_timeout=${FORGOTTEN_S}`];
 
 /** Makes everything but what Genkan writes. */
 export function worldScript(prefix: string, ways: readonly Way[]): string {
   return [
-    ...namespace(`${prefix}-client`, "client"),
+    ...namespace(`${prefix}-client`, "end"),
+    ...nft(`${prefix}-client`, dropping("sport")),
     ...ways.flatMap((way) => wayLines(way, namespacesOf(prefix, way))),
   ].join("\n");
 }
@@ -25,7 +28,7 @@ export function removalScript(prefix: string): string {
 function wayLines(way: Way, at: Namespaces): string[] {
   const [v4, v6] = FAMILIES.map((family) => addressesOf(way, family)) as [Addresses, Addresses];
   const both = (text: (addresses: Addresses) => readonly string[]): string[] => [v4, v6].flatMap(text);
-  const pod = [...namespace(at.pod, "pod"), ...nft(at.pod, dropping("dport"))];
+  const pod = [...namespace(at.pod, "end"), ...nft(at.pod, dropping("dport"))];
   if (way.shape === "direct")
     return [
       ...pod,
@@ -38,7 +41,7 @@ function wayLines(way: Way, at: Namespaces): string[] {
   const last = way.shape === "far" ? at.other : at.node;
   return [
     ...pod,
-    ...namespace(at.node, "node"),
+    ...namespace(at.node, "node", FORGETFUL),
     ...link([at.client, way.name], [at.node, "client"]),
     ...(way.shape === "far" ? otherLines(way, at, both) : []),
     ...link([last, "pod"], [at.pod, "eth0"]),
@@ -70,7 +73,7 @@ function otherLines(
 ): string[] {
   const back = `${way.name}-b`;
   return [
-    ...namespace(at.other, "node"),
+    ...namespace(at.other, "node", FORGETFUL),
     ...link([at.node, "other"], [at.other, "node"]),
     ...link([at.other, "client"], [at.client, back]),
     ...both((to) => [
@@ -79,32 +82,6 @@ function otherLines(
       ...address(at.other, "client", to.otherToClient, to),
       ...address(at.client, back, to.clientToOther, to),
     ]),
-  ];
-}
-
-/** With what a node of a cluster has: forwarding, and a loose check of the reverse path. */
-function namespace(name: string, role: "client" | "node" | "pod"): string[] {
-  const settings = [
-    // Addresses are usable at once.
-    ...["all.accept_dad=0", "default.accept_dad=0", "default.router_solicitations=0"].map(
-      (each) => `net.ipv6.conf.${each}`,
-    ),
-    ...[`all.rp_filter=${role === "node" ? 2 : 0}`, "default.rp_filter=0"].map(
-      (each) => `net.ipv4.conf.${each}`,
-    ),
-    ...(role === "node"
-      ? [
-          "net.ipv4.ip_forward=1",
-          "net.ipv6.conf.all.forwarding=1",
-          `net.netfilter.nf_conntrack_udp_timeout=${FORGOTTEN_S}`,
-        ]
-      : []),
-  ];
-  return [
-    `ip netns add ${name}`,
-    `ip -n ${name} link set lo up`,
-    `nsenter --net=/run/netns/${name} sysctl -qw ${settings.join(" ")}`,
-    ...(role === "client" ? nft(name, dropping("sport")) : []),
   ];
 }
 
@@ -126,26 +103,3 @@ function stateLines(way: Way, netns: string, vips: readonly Addresses[]): string
     ...(state.ipvs.length > 0 ? heredoc(`nsenter --net=/run/netns/${netns} ipvsadm -R`, state.ipvs) : []),
   ];
 }
-
-function link(
-  left: readonly [netns: string, name: string],
-  right: readonly [netns: string, name: string],
-): string[] {
-  return [
-    `ip link add ${left[1]} netns ${left[0]} type veth peer name ${right[1]} netns ${right[0]}`,
-    ...[left, right].map(([netns, name]) => `ip -n ${netns} link set ${name} up`),
-  ];
-}
-
-const address = (netns: string, name: string, own: string, { prefixLength }: Addresses): string[] => [
-  `ip -n ${netns} addr add ${own}/${prefixLength} dev ${name}`,
-];
-
-const nft = (netns: string, lines: readonly string[]): string[] =>
-  heredoc(`nsenter --net=/run/netns/${netns} nft -f -`, lines);
-
-const heredoc = (command: string, lines: readonly string[]): string[] => [
-  `${command} <<'END'`,
-  ...lines,
-  "END",
-];
