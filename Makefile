@@ -188,6 +188,10 @@ bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/re
 bench-forwarding: setup addon ## What forwarding adds to a request and to a packet; keeps docs/results/forwarding.md
 	@node test/bench/forwarding.ts
 
+.PHONY: bench-wrk
+bench-wrk: setup-benches addon ## Requests a second by wrk over 1 to 40 pods, beside nginx, haproxy and others; keeps docs/results/wrk.md
+	@node test/bench/wrk/main.ts
+
 .PHONY: bench-scale
 bench-scale: setup addon ## What 10,000 Services of ten pods cost a speaker: with a kernel in memory, then with a real one
 	@node test/bench/scale.ts

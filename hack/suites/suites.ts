@@ -35,7 +35,7 @@ export const SUITES: readonly Suite[] = [
       ...["api", "common", "operator", "controller", "speaker", "cli", "console", "hack"].map(
         (folder) => `${folder}/**/*.test.ts`,
       ),
-      ...["test/*.test.ts", "test/cases/**/*.test.ts", "test/{bench,upstream}/*.test.ts"],
+      ...["test/*.test.ts", "test/cases/**/*.test.ts", "test/{bench,upstream}/**/*.test.ts"],
     ],
     sharing: "together",
     // Many of those with a process of their own wait for sockets and timers most of their time.

@@ -85,7 +85,7 @@ export async function inGuest(progress: Say): Promise<Place> {
 }
 
 /** They are in sessions of their own: where the scheduler shares by session first, those have to be put first as well. */
-function putFirst(root: number): void {
+export function putFirst(root: number): void {
   for (const pid of family(root)) {
     setPriority(pid, PRIORITY);
     const session = `/proc/${pid}/autogroup`;
@@ -162,7 +162,7 @@ function linesTo(onLine: (line: string) => void): (chunk: Buffer) => void {
 }
 
 /** Microseconds that a process and its descendants have run, all their threads together. */
-function cpuMicros(root: number): number {
+export function cpuMicros(root: number): number {
   let nanoseconds = 0;
   for (const pid of family(root)) {
     for (const task of entriesOf(`/proc/${pid}/task`))

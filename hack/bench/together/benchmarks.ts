@@ -43,6 +43,12 @@ export const BENCHMARKS: readonly Benchmark[] = [
     limitMinutes: 30,
   },
   {
+    name: "wrk",
+    question: "How many requests a second pass, over the number of pods, beside nginx and haproxy?",
+    goal: ["bench-wrk"],
+    limitMinutes: 30,
+  },
+  {
     name: "bgp",
     question: "When does a router have the prefixes, beside GoBGP and ExaBGP?",
     goal: ["bench-bgp"],
