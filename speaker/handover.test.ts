@@ -2,10 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fakeParts } from "#test/fakes/speaker-parts.ts";
-import { endpoint, node, POOL, service, slice } from "#test/fakes/speaker-view.ts";
+import { endpoint, node, POOL, service, slice, VIP } from "#test/fakes/speaker-view.ts";
 import { ForwardingError } from "./forwarding/types.ts";
 import { KUBE_PROXY_MS } from "./handover.ts";
+import type { PeerView } from "./known/view.ts";
 import { Speaker } from "./speaker.ts";
+
+const PEER: PeerView = {
+  ...{ name: "tor", address: "172.30.0.253", port: 179, localAsn: 64_512, peerAsn: 64_513 },
+  ...{ nodeSelectors: [], isMultihop: false, gracefulRestart: true, isDualStack: false },
+};
 
 /** A speaker on n1 that forwards by IPVS, the only one of its cluster. */
 async function world() {
@@ -14,6 +20,7 @@ async function world() {
   knowledge.nodes.set("n1", node("n1"));
   // Of layer 2 the pool would miss a link.
   knowledge.setPools({ ...POOL, protocol: "bgp" });
+  knowledge.peerViews = [PEER];
   members.judgement = { ...members.judgement, live: ["n1"], isFrozen: false };
   const speaker = new Speaker(parts);
   const clock = parts.clock as unknown as { advance(ms: number): Promise<void> };
@@ -21,6 +28,8 @@ async function world() {
     speaker,
     forwarder,
     advance: (ms: number) => clock.advance(ms),
+    /** Prefixes that the router was told, plan by plan. */
+    told: fakes.router.advertised,
     programmed: () => reporter.status?.forwarding?.programmed,
     /** Who the status of the Service says forwards. */
     tell: (isKept: boolean) =>
@@ -107,4 +116,21 @@ test("a pass that gave way has not put everything into the kernel", async () => 
   all.forwarder.whole = undefined;
   await all.pass();
   assert.equal(all.programmed(), true);
+});
+
+test("from kube-proxy to IPVS routers go on to hear what kube-proxy forwards, and what is new when it is in the kernel", async () => {
+  const all = await world();
+  all.tell(false);
+  all.mode("KubeProxy");
+  await all.pass();
+  await all.pass();
+  assert.deepEqual(all.told, [[`${VIP}/32`]]);
+  all.mode("IPVS");
+  all.forwarder.whole = new Set();
+  await all.pass();
+  assert.equal(all.programmed(), undefined);
+  assert.deepEqual(all.told, [[`${VIP}/32`]], "nothing was withdrawn meanwhile");
+  all.tell(true);
+  await all.pass();
+  assert.deepEqual(all.told.at(-1), [], "an address that is ours, and not in the kernel, is told to nobody");
 });

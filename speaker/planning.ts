@@ -132,11 +132,15 @@ export class Planning {
     return new Map(kept.filter(([, vips]) => vips.size > 0));
   }
 
-  /** What has to be advertised to BGP peers. If `forwarded` is given, only its addresses are. */
+  /** What has to be advertised to BGP peers. If `forwarded` is given, only its addresses are, and those of kube-proxy. */
   peers(forwarded?: ReadonlySet<string>): BgpPlan {
     const { addresses } = this.#attraction;
-    const isForwarded = ({ vip, isAdvertised }: AddressPlan): boolean =>
-      !isAdvertised || forwarded === undefined || forwarded.has(vip);
+    const { services } = this.#parts.knowledge;
+    const isForwarded = ({ vip, isAdvertised, services: of }: AddressPlan): boolean =>
+      !isAdvertised ||
+      forwarded === undefined ||
+      forwarded.has(vip) ||
+      of.every((service) => services.get(service)?.isKept !== true);
     if (addresses.every(isForwarded)) return this.#peers.plan(addresses, this.#parts);
     return this.#forwardedPeers.plan(addresses.filter(isForwarded), this.#parts);
   }

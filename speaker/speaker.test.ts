@@ -36,6 +36,7 @@ const SERVICE: ServiceView = {
   createdAt: "2026-01-01T00:00:00Z",
   labels: {},
   vips: [VIP],
+  isKept: true,
   ids: { "IPv4/TCP/80": 1 },
   ports: [{ name: "", protocol: "TCP", port: 80 }],
   isLocal: false,

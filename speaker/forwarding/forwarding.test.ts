@@ -1,6 +1,7 @@
 /** What a pass does with a kernel that refuses, loses answers, or forgets what it took; and that it touches its own alone. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseRange } from "#api/address.ts";
 import type { Operation } from "#speaker/netlink/ipvs.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
@@ -303,6 +304,22 @@ test("removal takes away all of ours, leaves the foreign, and a pass after it ma
   assert.deepEqual(kernel.describe(), { servers: [["2/77", "rr", 0, []]], sets: [], routes: [] });
   await forwarding.reconcile(wanted);
   assert.deepEqual(kernel.describe(), made);
+});
+
+test("removal closes the way into our chains first: what kube-proxy would take is never turned away", async () => {
+  const { kernel, forwarding } = world();
+  const routed = [parseRange("10.9.0.0-10.9.0.255")];
+  await forwarding.reconcile({ ...wanting(port(1, "10.0.0.1")), vips: ["203.0.113.1"], routed });
+  const order: string[] = [];
+  const { change } = kernel.elements;
+  kernel.elements.change = (changes) => {
+    order.push(...changes.remove.keys());
+    change(changes);
+  };
+  await forwarding.remove();
+  const sets = order.filter((set) => /4$/.test(set));
+  assert.deepEqual(sets.slice(0, 2), ["routed4", "vips4"]);
+  assert.ok(sets.includes("ports4") && sets.includes("tier1v4"), order.join());
 });
 
 test("a pass that is asked to gives way after a portion, and the next one begins with what changed since", async () => {

@@ -30,9 +30,16 @@ function ownMarks({ elements }: ForwardingKernel): Set<string> {
   return new Set([...elements.walk("marks")].flatMap((part) => part.map(({ key }) => key)));
 }
 
+/**
+ * The sets by which packets come into our chains, emptied in this order. A packet that finds its address and not its port is
+ * answered with a reset, and one to a pool without its address with an error, though kube-proxy would take both.
+ */
+const DOORS: readonly string[] = ["routed4", "routed6", "vips4", "vips6"];
+
 async function unmark({ elements }: ForwardingKernel, slices: Slices): Promise<void> {
-  for (const set of elements.sets()) {
-    if (set === "marks" || set.startsWith(HEARD)) continue;
+  const present = elements.sets().filter((set) => set !== "marks" && !set.startsWith(HEARD));
+  const doors = DOORS.filter((set) => present.includes(set));
+  for (const set of [...doors, ...present.filter((name) => !DOORS.includes(name))]) {
     const all: Element[] = [];
     for (const part of elements.walk(set)) all.push(...part);
     for (let start = 0; start < all.length; start += AT_ONCE) {
