@@ -4,7 +4,7 @@ import { describeLoad, isBusy, loadSince, readLoad } from "#hack/common/load.ts"
 export interface UntilOptions {
   /** Milliseconds until the wait fails; default 10,000. */
   readonly deadlineMs?: number;
-  /** Milliseconds between two looks; default 20. */
+  /** Milliseconds between two looks. Default: 1, then twice as many each time, up to 20: most of what is waited for is near. */
   readonly everyMs?: number;
   /** Told that it waits on; standard error if not given. */
   readonly tell?: (line: string) => void;
@@ -18,6 +18,8 @@ export class DeadlineError extends Error {
   readonly code = "DEADLINE";
 }
 
+const LONGEST_PAUSE_MS = 20;
+
 /** A busy machine has so many times the deadline: deadlines are for what never comes. Speed is judged elsewhere. */
 const PATIENCE = 4;
 
@@ -30,10 +32,11 @@ export async function until<T>(
   look: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> {
-  const { deadlineMs = 10_000, everyMs = 20, watch = watchBusyness, tell = console.error } = options;
+  const { deadlineMs = 10_000, everyMs, watch = watchBusyness, tell = console.error } = options;
   const began = performance.now();
   let end = began + deadlineMs;
-  let busyness: (() => Promise<string | undefined>) | undefined;
+  let busyness: ReturnType<typeof watch> | undefined;
+  let pauseMs = everyMs ?? 1;
   let last: unknown;
   for (;;) {
     try {
@@ -46,7 +49,7 @@ export async function until<T>(
       last = error;
     }
     if (performance.now() >= end) {
-      const words = end > began + deadlineMs ? undefined : await busyness?.();
+      const words = end > began + deadlineMs ? undefined : await (await busyness)?.();
       if (words === undefined) {
         const why = last instanceof Error ? `; last look: ${last.message}` : "";
         const waitedMs = Math.round(end - began);
@@ -55,8 +58,9 @@ export async function until<T>(
       tell(`waited ${deadlineMs} ms for ${what}, and waits on: ${words}`);
       end = began + deadlineMs * PATIENCE;
     }
-    busyness ??= await watch();
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    busyness ??= watch();
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (everyMs === undefined) pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
   }
 }
 
