@@ -1,10 +1,9 @@
 /** Who may connect to this node: by address however it is written, signed as agreed, from as near as agreed. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
-import { afterEach, describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
 import { silentLogger } from "#common/log.ts";
+import { freePorts } from "#hack/common/ports.ts";
 import { type ConnectOptions, connectTcp } from "#speaker/native/tcp.ts";
 import { Ear, KEEPALIVE, open, plainTransport, SETTINGS, socketPair } from "#test/fakes/bgp-peer.ts";
 import { until } from "#test/until.ts";
@@ -13,28 +12,18 @@ import { type Bgp, createBgp } from "./bgp.ts";
 import { type Expected, Listeners } from "./listeners.ts";
 import type { PeerSettings } from "./types.ts";
 
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
-
 const WAIT_MS = 10_000;
 /** Of a connection that cannot come: two retransmitted SYNs would fit in. */
 const NEVER_MS = 1_500;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
 /** A speaker with the kernel's own sockets, whose peers have to connect: nobody is where it calls. */
-async function speaker(...peers: Partial<PeerSettings>[]): Promise<{ bgp: Bgp; port: number }> {
-  const [port, nowhere] = [await freePort(), await freePort()];
+async function speaker(
+  t: TestContext,
+  ...peers: Partial<PeerSettings>[]
+): Promise<{ bgp: Bgp; port: number }> {
+  const [port = 0, nowhere = 0] = await freePorts(2);
   const bgp = createBgp({ clock: systemClock, listenPort: port });
-  cleanUp.push(() => bgp.stop({ mode: "restart" }));
+  t.after(() => bgp.stop({ mode: "restart" }));
   const wanted = peers.map((more, at) => {
     const name = `peer${at}`;
     return [name, { settings: { ...SETTINGS, name, port: nowhere, ...more }, advertisements: [] }] as const;
@@ -45,7 +34,7 @@ async function speaker(...peers: Partial<PeerSettings>[]): Promise<{ bgp: Bgp; p
 
 const LOOPBACK = { IPv4: "127.0.0.1", IPv6: "::1" } as const;
 
-async function dial(port: number, more: Partial<ConnectOptions> = {}) {
+async function dial(t: TestContext, port: number, more: Partial<ConnectOptions> = {}) {
   const family = more.family ?? "IPv4";
   const socket = await connectTcp({
     family,
@@ -54,7 +43,7 @@ async function dial(port: number, more: Partial<ConnectOptions> = {}) {
     timeoutMs: WAIT_MS,
     ...more,
   });
-  cleanUp.push(() => socket.destroy());
+  t.after(() => socket.destroy());
   return { socket, ear: new Ear(socket) };
 }
 
@@ -64,58 +53,62 @@ const isUp =
     bgp.sessions().find(({ peer }) => peer === name)?.state === "Established";
 const GREETING = Buffer.concat([open(), KEEPALIVE]);
 
-describe("a peer's password is for its address, however that is written", () => {
+/** Most of what a test here does is to wait for what must not come. */
+const AT_ONCE = { concurrency: true };
+
+describe("a peer's password is for its address, however that is written", AT_ONCE, () => {
   for (const [family, address] of [
     ["IPv4", "127.0.0.1"],
     ["IPv4", "::ffff:7f00:1"],
     ["IPv6", "0:0:0:0:0:0:0:1"],
     ["IPv6", "0000::0001"],
   ] as const) {
-    test(address, async () => {
-      const { bgp, port } = await speaker({
+    test(address, async (t) => {
+      const { bgp, port } = await speaker(t, {
         address,
         password: new Password("entrance"),
         families: ["IPv4"],
       });
       const attempts = [{}, { md5: new Password("exit") }].map((given) =>
-        assert.rejects(dial(port, { family, timeoutMs: NEVER_MS, ...given }), { code: "ETIMEDOUT" }),
+        assert.rejects(dial(t, port, { family, timeoutMs: NEVER_MS, ...given }), { code: "ETIMEDOUT" }),
       );
       await Promise.all(attempts);
-      const { socket } = await dial(port, { family, md5: new Password("entrance") });
+      const { socket } = await dial(t, port, { family, md5: new Password("entrance") });
       socket.write(GREETING);
       await until("the session", isUp(bgp));
       assert.equal(bgp.sessions()[0]?.address, LOOPBACK[family]);
     });
   }
 
-  test("written otherwise later it is the same peer, with the same key", async () => {
-    const { bgp, port } = await speaker({ address: "::1", password: new Password("entrance") });
+  test("written otherwise later it is the same peer, with the same key", async (t) => {
+    const { bgp, port } = await speaker(t, { address: "::1", password: new Password("entrance") });
+    const [nowhere = 0] = await freePorts(1);
     const settings = {
       ...SETTINGS,
       name: "peer0",
-      port: await freePort(),
+      port: nowhere,
       password: new Password("entrance"),
     };
     bgp.reconcile(new Map([["peer0", { settings: { ...settings, address: "0:0::1" }, advertisements: [] }]]));
-    await assert.rejects(dial(port, { family: "IPv6", timeoutMs: NEVER_MS }), { code: "ETIMEDOUT" });
-    const { socket } = await dial(port, { family: "IPv6", md5: new Password("entrance") });
+    await assert.rejects(dial(t, port, { family: "IPv6", timeoutMs: NEVER_MS }), { code: "ETIMEDOUT" });
+    const { socket } = await dial(t, port, { family: "IPv6", md5: new Password("entrance") });
     socket.write(GREETING);
     await until("the session", isUp(bgp));
   });
 });
 
-describe("a peer with a hop limit (RFC 5082) may connect, too", () => {
+describe("a peer with a hop limit (RFC 5082) may connect, too", AT_ONCE, () => {
   for (const family of ["IPv4", "IPv6"] as const) {
-    test(`${family}: from near; what comes from farther away is not heard`, async () => {
-      const { bgp, port } = await speaker({
+    test(`${family}: from near; what comes from farther away is not heard`, async (t) => {
+      const { bgp, port } = await speaker(t, {
         address: LOOPBACK[family],
         ttl: { kind: "gtsm", hops: 1 },
         families: ["IPv4"],
       });
-      const far = await dial(port, { family, ttl: 254 });
+      const far = await dial(t, port, { family, ttl: 254 });
       await until("it to be taken", () => bgp.sessions()[0]?.state === "OpenSent");
       far.socket.write(GREETING);
-      const near = await dial(port, { family, ttl: 255 });
+      const near = await dial(t, port, { family, ttl: 255 });
       await until("an OPEN for whoever waits", () => near.ear.heard.length > 0);
       assert.equal(bgp.sessions()[0]?.messagesIn, 0, "somebody far away was heard");
       near.socket.write(GREETING);
@@ -123,12 +116,17 @@ describe("a peer with a hop limit (RFC 5082) may connect, too", () => {
     });
   }
 
-  test("a direct peer that is not direct hears nothing: answers leave with one hop to live", async () => {
-    const { bgp, port } = await speaker({ ttl: { kind: "direct" } });
-    const { socket, ear } = await dial(port, { minTtl: 2, ttl: 64 });
+  test("a direct peer that is not direct hears nothing: answers leave with one hop to live", async (t) => {
+    const { bgp, port } = await speaker(t, { ttl: { kind: "direct" } });
+    const { socket, ear } = await dial(t, port, { minTtl: 2, ttl: 64 });
     socket.write(GREETING);
     await until("it to be taken", () => bgp.sessions()[0]?.state !== "Idle");
-    await assert.rejects(until("a word", () => ear.heard.length > 0, { deadlineMs: NEVER_MS }));
+    const word = until("a word", () => ear.heard.length > 0, {
+      deadlineMs: NEVER_MS,
+      // Nothing is late here: it must never come.
+      watch: async () => async () => undefined,
+    });
+    await assert.rejects(word);
   });
 });
 
@@ -179,7 +177,7 @@ describe("a key that cannot be set", () => {
   });
 });
 
-test("an unnumbered peer with a password gets its key when the link's router is known, and nobody in before", async () => {
+test("an unnumbered peer with a password gets its key when the link's router is known, and nobody in before", async (t) => {
   const keys: string[] = [];
   let router: string | undefined;
   let changed = (): void => {};
@@ -198,7 +196,7 @@ test("an unnumbered peer with a password gets its key when the link's router is 
       listen(_family, port, { onConnection }) {
         accept.push(async (address) => {
           const { ours, close } = await socketPair();
-          cleanUp.push(close);
+          t.after(close);
           onConnection({ socket: ours, address, port: 1, link: "eth0" });
           return !ours.destroyed;
         });
@@ -210,7 +208,7 @@ test("an unnumbered peer with a password gets its key when the link's router is 
       },
     },
   });
-  cleanUp.push(() => bgp.stop({ mode: "restart" }));
+  t.after(() => bgp.stop({ mode: "restart" }));
   const { address: _, ...settings } = {
     ...SETTINGS,
     link: "eth0",

@@ -6,6 +6,7 @@ import { createServer as createHttp2, type IncomingHttpHeaders, type ServerHttp2
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { after, test } from "node:test";
 import { systemClock } from "#common/clock.ts";
+import { freePorts } from "#hack/common/ports.ts";
 import { CHECK } from "#test/fakes/speaker-view.ts";
 import { createProbe, type ProbeTarget } from "./probes.ts";
 
@@ -19,14 +20,6 @@ async function listening(server: Server, host = "127.0.0.1"): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   ends.push(() => server.close());
   return (server.address() as AddressInfo).port;
-}
-
-/** Nobody has it: it was just given back. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A long time to answer, so that a busy machine fails nothing, unless the answer is not to come. */
@@ -54,7 +47,8 @@ const SOON = { timeoutMs: 50 };
 
 test("tcp: who accepts is well, though it says nothing; who refuses is not", async () => {
   assert.equal(await check(await saying(""), { kind: "tcp" }), undefined);
-  assert.equal(await check(await freePort(), { kind: "tcp" }), "the connection is refused");
+  const [port = 0] = await freePorts(1);
+  assert.equal(await check(port, { kind: "tcp" }), "the connection is refused");
 });
 
 test("http: the status decides; path and host are those of the check", async () => {
@@ -129,7 +123,8 @@ test("grpc: the health service says whether it serves, as a whole or a service o
 });
 
 test("grpc: who is no server of it fails", async () => {
-  assert.equal(await check(await freePort(), { kind: "grpc" }), "the connection is refused");
+  const [port = 0] = await freePorts(1);
+  assert.equal(await check(port, { kind: "grpc" }), "the connection is refused");
   assert.equal(await check(await saying(""), { kind: "grpc", ...SOON }), "no answer within 50 ms");
   assert.notEqual(await check(await saying("HTTP/1.1 400 x\r\n\r\n", true), { kind: "grpc" }), undefined);
 });
