@@ -307,7 +307,7 @@ test("a peer that does not read is sent what it takes, and no more is made for i
   await established(bgp);
   for (const socket of peer.sockets) socket.pause();
   const before = process.memoryUsage().arrayBuffers;
-  for (let round = 2; round < 30; round += 1) tell(round * 1_000);
+  for (let round = 2; round <= 10; round += 1) tell(round * 1_000);
   assert.ok(process.memoryUsage().arrayBuffers - before < 32 * 2 ** 20);
   for (const socket of peer.sockets) socket.resume();
   const known = new Map<string, number>();
@@ -318,7 +318,7 @@ test("a peer that does not read is sent what it takes, and no more is made for i
       for (const { prefixes } of announced)
         for (const prefix of prefixes) known.set(prefix, attributes.communities?.[0] ?? 0);
     }
-    return [...known.values()].filter((community) => community >= 29_000).length;
+    return [...known.values()].filter((community) => community >= 10_000).length;
   };
   await until("the last table to be told", () => read() === 20_000, { deadlineMs: 30_000 });
 });
