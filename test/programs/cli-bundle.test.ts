@@ -13,8 +13,11 @@ const run = promisify(execFile);
 const SAMPLES = new URL("../../config/samples", import.meta.url).pathname;
 
 let directory = "";
+/** The one file, alone in its directory. */
+let file = "";
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "genkan-release-"));
+  file = await bundleCli(join(directory, "alone"), "v1.2.3");
 });
 after(() => rm(directory, { recursive: true, force: true }));
 
@@ -24,13 +27,11 @@ const digestOf = async (file: string): Promise<string> =>
     .digest("hex");
 
 test("two builds of one version are the same file", async () => {
-  const first = await bundleCli(join(directory, "a"), "v1.2.3");
-  const second = await bundleCli(join(directory, "b"), "v1.2.3");
-  assert.equal(await digestOf(first), await digestOf(second));
+  const second = await bundleCli(join(directory, "second"), "v1.2.3");
+  assert.equal(await digestOf(file), await digestOf(second));
 });
 
 test("the one file judges, migrates and says its build, with nothing beside it", async () => {
-  const file = await bundleCli(join(directory, "alone"), "v1.2.3");
   const { stdout } = await run(process.execPath, [file, "check", "-f", SAMPLES, "--strict"], {
     cwd: directory,
   });
