@@ -1,5 +1,6 @@
 /** What the console answers under /api/: one pure function of the cluster's facts each, and the kinds that it shows. */
 
+import { firstLines } from "#api/and-more.ts";
 import { parseClient } from "#cli/explain/client.ts";
 import { type Explanation, explanationOf } from "#cli/explain/command.ts";
 import { type Stay, staysOfService } from "#cli/history/command.ts";
@@ -94,10 +95,7 @@ function service(facts: Facts, query: URLSearchParams): Omit<ServiceAnswer, "at"
   };
 }
 
-function shortened(lines: readonly string[]): readonly string[] {
-  if (lines.length <= MOST_DETAILS) return lines;
-  return [...lines.slice(0, MOST_DETAILS), `and ${lines.length - MOST_DETAILS} more`];
-}
+const shortened = (lines: readonly string[]): readonly string[] => firstLines(lines, MOST_DETAILS);
 
 /** By path. */
 export const ROUTES: Readonly<Record<string, Route>> = {

@@ -14,6 +14,7 @@
  *
  * Each pass looks at what is there, so an operator that starts in the middle goes on where the last one was. Pure.
  */
+import { firstOf } from "#api/and-more.ts";
 import { CONTROLLER_NAME, SPEAKER_NAME, speakerLease } from "#api/names.ts";
 import { ConditionType } from "#api/v1beta1/conditions.ts";
 import { leases, type Resource, speakerStatuses } from "#common/kube/resource.ts";
@@ -131,10 +132,7 @@ function describe(view: OperatorView, pods: readonly PodView[]): string {
 }
 
 /** At most ten, so that a condition of a large cluster stays readable. */
-export function names(all: readonly string[]): string {
-  const shown = all.slice(0, 10).join(", ");
-  return all.length > 10 ? `${shown} and ${all.length - 10} more` : shown;
-}
+export const names = (all: readonly string[]): string => firstOf(all, 10);
 
 function isOverdue(pod: PodView, now: Date): boolean {
   return pod.goneBy !== undefined && now.getTime() > Date.parse(pod.goneBy) + POD_WAIT_MS;

@@ -1,4 +1,5 @@
 /** Whether this node does its work, what keeps it from it, and whether the next node's speaker may be replaced. */
+import { andMore } from "#api/and-more.ts";
 import type { Applied, Trouble } from "./apply.ts";
 import type { Encapsulation } from "./forwarding/encapsulation.ts";
 import type { Refusal, SyncTrouble, TunnelTrouble } from "./forwarding/types.ts";
@@ -128,10 +129,9 @@ export class Readiness {
 function conflictOf({ reconciled }: Applied): Trouble | undefined {
   const [first, ...others] = reconciled?.conflicts ?? [];
   if (first === undefined) return undefined;
-  const more = others.length === 0 ? "" : `, and ${others.length} more`;
   return {
     reason: "ForeignService",
-    message: `${first}${more}: their ports are not forwarded by this node until it is gone (ipvsadm -Ln shows it)`,
+    message: `${first}${andMore(others.length)}: their ports are not forwarded by this node until it is gone (ipvsadm -Ln shows it)`,
   };
 }
 

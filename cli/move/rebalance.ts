@@ -1,4 +1,5 @@
 /** `genkan rebalance`: what it would move, by the function that the speakers move by, and the word that asks them. Pure. */
+import { firstLines } from "#api/and-more.ts";
 import { ANNOTATION_REBALANCE } from "#api/names.ts";
 import { type Answer, EXIT } from "#cli/answer.ts";
 import { addressesOf } from "#cli/list/owners.ts";
@@ -27,14 +28,12 @@ export function rebalancing(snapshot: WorldSnapshot, { isDryRun }: { isDryRun: b
   }));
   if (moves.length === 0)
     return { answer: of("nothing moves: it is spread as evenly as it can be", [], EXIT.well) };
-  const shown = moves
-    .slice(0, MAX_SHOWN)
-    .map(({ address, from, to }) => `${address} moves from ${from} to ${to}`);
-  const rest = moves.length > MAX_SHOWN ? [`and ${moves.length - MAX_SHOWN} more (-o json has all)`] : [];
+  const lines = moves.map(({ address, from, to }) => `${address} moves from ${from} to ${to}`);
+  const shown = firstLines(lines, MAX_SHOWN, " (-o json has all)");
   const end = isDryRun
     ? `${moves.length} would move`
     : `${moves.length} move; "genkan owners" shows when they have`;
-  const answer = of([...shown, ...rest, end].join("\n"), moves, isDryRun ? EXIT.moves : EXIT.well);
+  const answer = of([...shown, end].join("\n"), moves, isDryRun ? EXIT.moves : EXIT.well);
   return isDryRun
     ? { answer }
     : { answer, annotations: { [ANNOTATION_REBALANCE]: snapshot.at.toISOString() } };

@@ -1,4 +1,5 @@
 /** `genkan plan`: what a change would do to the living cluster, by the planners that would do it. Pure. */
+import { firstLines } from "#api/and-more.ts";
 import { printable } from "#api/printable.ts";
 import { type Answer, EXIT } from "#cli/answer.ts";
 import { type Change, changed, type PlanSnapshot } from "#cli/plan/change.ts";
@@ -54,10 +55,7 @@ function shown({ services, moves, prefixes }: Difference): string[] {
 
 const nodes = (names: readonly string[]): string => (names.length === 0 ? "nobody" : names.join(","));
 
-const some = (lines: readonly string[]): string[] =>
-  lines.length <= MAX_SHOWN
-    ? [...lines]
-    : [...lines.slice(0, MAX_SHOWN), `and ${lines.length - MAX_SHOWN} more (-o json has all)`];
+const some = (lines: readonly string[]): string[] => firstLines(lines, MAX_SHOWN, " (-o json has all)");
 
 function summary({ services, moves, prefixes }: Difference): string {
   const sum = (counts: readonly number[]): number => counts.reduce((total, one) => total + one, 0);

@@ -1,4 +1,5 @@
 /** `genkan status`: is all well, and if not, what is not and what to do. Pure. */
+import { firstLines } from "#api/and-more.ts";
 import { printable } from "#api/printable.ts";
 import { type Answer, EXIT } from "#cli/answer.ts";
 import { balancerOf, isOurs } from "#cli/ours.ts";
@@ -82,12 +83,9 @@ function linesOf({
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? "" : "s"}`;
 
 function shown(findings: readonly Finding[]): string[] {
-  return [...Map.groupBy(findings, ({ kind }) => kind)].flatMap(([kind, ofKind]) => [
-    ...ofKind.slice(0, MAX_SHOWN).map(lineOf),
-    ...(ofKind.length > MAX_SHOWN
-      ? [`and ${ofKind.length - MAX_SHOWN} more of kind ${kind} (-o json has all)`]
-      : []),
-  ]);
+  return [...Map.groupBy(findings, ({ kind }) => kind)].flatMap(([kind, ofKind]) =>
+    firstLines(ofKind.map(lineOf), MAX_SHOWN, ` of kind ${kind} (-o json has all)`),
+  );
 }
 
 function lineOf({ kind, name, condition, reason, message, advice }: Finding): string {

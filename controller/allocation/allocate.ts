@@ -2,7 +2,9 @@
  * Gives a Service what it lacks beside what it keeps (keep.ts). Pure: reads the ledger (without the Service's own
  * entry) and changes nothing.
  */
+
 import type { Family } from "#api/address.ts";
+import { firstOf } from "#api/and-more.ts";
 import { inNoPool, isFreeToGive, lacksFamily, mayGive } from "#controller/allocation/checks.ts";
 import { byFamily, type Lost, type Share, vipOf } from "#controller/allocation/keep.ts";
 import type { Ledger, Vip } from "#controller/allocation/ledger.ts";
@@ -206,11 +208,10 @@ function whyNone(request: AllocationRequest, candidates: readonly Pool[]): Refus
 }
 
 function exhausted(pools: readonly Pool[], families: readonly Family[]): Refusal {
-  const names = pools.slice(0, 5).map((pool) => `"${pool.name}"`);
-  const more = pools.length > names.length ? ` and ${pools.length - names.length} more` : "";
+  const names = pools.map((pool) => `"${pool.name}"`);
   return refuse(
     RefusalReason.PoolExhausted,
-    `AddressPool ${names.join(", ")}${more}: no free ${families.join(" and ")} address`,
+    `AddressPool ${firstOf(names, 5)}: no free ${families.join(" and ")} address`,
   );
 }
 

@@ -1,4 +1,5 @@
 /** Ports that a Service adds at the addresses that it has. Pure. */
+import { firstOf } from "#api/and-more.ts";
 import type { Share } from "#controller/allocation/keep.ts";
 import type { Ledger, Vip } from "#controller/allocation/ledger.ts";
 import { quotaAllowsPorts } from "#controller/allocation/quota.ts";
@@ -41,9 +42,7 @@ export function addPorts(request: AllocationRequest, { vips, ports }: Share, led
 /** For a Service that keeps its addresses without some of its ports. */
 export function leftOut({ left, refusal }: PortsAdded): Refusal | undefined {
   if (refusal === undefined) return undefined;
-  const more = left.length > NAMED ? ` and ${left.length - NAMED} more` : "";
-  const ports = `${left.slice(0, NAMED).join(", ")}${more}`;
-  return refuse(refusal.reason, `left out: ${ports}: ${refusal.message}`);
+  return refuse(refusal.reason, `left out: ${firstOf(left, NAMED)}: ${refusal.message}`);
 }
 
 function noRoom(

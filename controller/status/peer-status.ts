@@ -1,4 +1,5 @@
 /** What all speakers say about one BGPPeer, as that object's status. Pure. */
+import { firstLines } from "#api/and-more.ts";
 import { type Condition, ConditionType, type NewCondition, setCondition } from "#api/v1beta1/conditions.ts";
 import type { BGPPeer, SpeakerStatus } from "#common/kube/resource.ts";
 
@@ -74,9 +75,8 @@ function advertisedCondition(sessions: readonly NodeSession[]): NewCondition {
 
 /** The first nodes with their words, and how many more there are. */
 function namedNodes(sessions: readonly NodeSession[], words: (session: Session) => string): string {
-  const named = sessions.slice(0, MAX_NAMED).map(({ node, session }) => `${node}: ${words(session)}`);
-  const more = sessions.length > MAX_NAMED ? [`and ${sessions.length - MAX_NAMED} more`] : [];
-  return [...named, ...more].join("; ");
+  const named = sessions.map(({ node, session }) => `${node}: ${words(session)}`);
+  return firstLines(named, MAX_NAMED).join("; ");
 }
 
 function lastLossOf(sessions: readonly NodeSession[]): string | undefined {

@@ -2,6 +2,7 @@
  * Keeps the answer about one object short enough to read: an object may have thousands of faults, and the texts in them
  * are the user's. Pure.
  */
+import { moreOf } from "#api/and-more.ts";
 import { type Fault, faultText } from "#api/v1beta1/fault.ts";
 
 /** A page or two in a terminal. */
@@ -33,7 +34,7 @@ export function briefFaults(faults: readonly Fault[]): Fault[] {
   const some = firstOf(
     faults,
     (each) => Math.min(faultText(each).length, LONGEST),
-    (count) => ({ field: "object", message: `and ${count} more` }),
+    (count) => ({ field: "object", message: moreOf(count) }),
   );
   return some.map((each) => (faultText(each).length <= LONGEST ? each : shortenedFault(each)));
 }
@@ -43,6 +44,5 @@ function shortenedFault({ field, message }: Fault): Fault {
 }
 
 export function briefWarnings(warnings: readonly string[]): string[] {
-  const rest = (count: number): string => `and ${count} more`;
-  return firstOf(warnings, (text) => Math.min(text.length, LONGEST), rest).map((text) => shortened(text));
+  return firstOf(warnings, (text) => Math.min(text.length, LONGEST), moreOf).map((text) => shortened(text));
 }

@@ -1,4 +1,5 @@
 /** Which nodes are not heard though they should be. No input or output. */
+import { firstOf } from "#api/and-more.ts";
 import type { SyncPeer, SyncTrouble } from "#speaker/forwarding/types.ts";
 
 /** A node may be so long without a word: it has to start its daemon, and six beacons to be lost. */
@@ -26,10 +27,9 @@ export class Heard {
     const lost = silent.filter(({ node }) => now - (this.#since.get(node) ?? now) >= SILENT_MS);
     if (lost.length === 0) return undefined;
     const names = lost.map(({ node }) => node).sort();
-    const more = names.length > NAMED ? `, and ${names.length - NAMED} more` : "";
     return {
       code: "SyncUnheard",
-      message: `${link} brings no shared connections of ${names.slice(0, NAMED).join(", ")}${more}: multicast does not pass between the nodes, or a firewall drops it`,
+      message: `${link} brings no shared connections of ${firstOf(names, NAMED)}: multicast does not pass between the nodes, or a firewall drops it`,
     };
   }
 }

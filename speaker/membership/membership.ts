@@ -2,6 +2,7 @@
  * Keeps our Lease renewed, watches all speakers' Leases, takes part in gossip, and calls back when the judgement about who
  * is alive changes.
  */
+import { firstOf } from "#api/and-more.ts";
 import { ANNOTATION_SPEAKER_STATE, LABEL_SPEAKER_LEASE, speakerLease } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
@@ -115,9 +116,7 @@ export class Membership {
     const input = { own: node, now: clock.now(), lease: this.#lease, heard: members };
     const silent = unheard(input, (name) => this.#liveness.knownSince(name), UNHEARD_MS);
     if (silent.length === 0) return undefined;
-    const names = silent.slice(0, TOLD_NAMES).join(", ");
-    const more = silent.length > TOLD_NAMES ? `, and ${silent.length - TOLD_NAMES} more` : "";
-    const message = `not heard at port ${port} (UDP and TCP): ${names}${more}`;
+    const message = `not heard at port ${port} (UDP and TCP): ${firstOf(silent, TOLD_NAMES)}`;
     return { reason: "MembersUnheard", message };
   }
 

@@ -2,6 +2,7 @@
  * Answers of other nodes -> which ways lose what. Nothing is said of a node that does not answer small packets: it is
  * down, or does not answer at all. Pure.
  */
+import { firstOf } from "#api/and-more.ts";
 import type { Trouble } from "#speaker/apply.ts";
 import { gravest } from "#speaker/gravest.ts";
 
@@ -72,9 +73,7 @@ function next(before: Way | undefined, answer: Answer): Way {
 }
 
 function nodesOf(answers: readonly Answer[]): string {
-  const names = [...new Set(answers.map(({ node, address }) => `${node} (${address})`))].sort();
-  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
-  return `${names.slice(0, NAMED).join(", ")}${more}`;
+  return firstOf([...new Set(answers.map(({ node, address }) => `${node} (${address})`))].sort(), NAMED);
 }
 
 function largeLost(answers: readonly Answer[]): Trouble<"LargePacketsLost"> | undefined {

@@ -1,4 +1,5 @@
 /** Conflicts over addresses as messages, and as the trouble of a condition. Pure. */
+import { andMore } from "#api/and-more.ts";
 import type { Trouble } from "../apply.ts";
 import type { Conflict } from "../layer2/messages.ts";
 
@@ -19,6 +20,5 @@ export function conflictTrouble(conflicts: readonly Conflict[]): Trouble<"Addres
   let first: Conflict | undefined;
   for (const one of conflicts) if (first === undefined || order(one) < order(first)) first = one;
   if (first === undefined) return undefined;
-  const more = conflicts.length === 1 ? "" : `, and ${conflicts.length - 1} more`;
-  return { reason: "AddressConflict", message: `${conflictText(first)}${more}` };
+  return { reason: "AddressConflict", message: `${conflictText(first)}${andMore(conflicts.length - 1)}` };
 }

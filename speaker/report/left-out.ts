@@ -2,6 +2,7 @@
  * Messages about the parts of a Service that are left out, because of its endpoints or because the kernel does not take
  * them. Pure.
  */
+import { andMore } from "#api/and-more.ts";
 import { printable } from "#api/printable.ts";
 import type { Refusal } from "../forwarding/types.ts";
 import type { LeftOut } from "../plan/claims.ts";
@@ -65,4 +66,4 @@ function leftOutOf(service: string, [first, ...others]: readonly Refusal[]): Lef
 }
 
 const more = (others: readonly unknown[]): string =>
-  others.length === 0 ? "" : `, and ${others.length} more of it`;
+  others.length === 0 ? "" : `${andMore(others.length)} of it`;

@@ -1,4 +1,5 @@
 /** What this node does, as the status of its SpeakerStatus. Pure. */
+import { andMore } from "#api/and-more.ts";
 import { type Condition, ConditionType, type NewCondition, setCondition } from "#api/v1beta1/conditions.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
 import type { SpeakerStatus } from "#common/kube/resource.ts";
@@ -312,8 +313,7 @@ function judged(type: ConditionType, trouble: Trouble<Reason> | undefined, fine:
 
 /** The first in full, and how many more there are. */
 function usableOf([first, ...others]: readonly Unusable[]): Wanted {
-  const more = others.length === 0 ? "" : `, and ${others.length} more`;
-  const message = `${first?.object} is left out: ${first?.why}${more}`;
+  const message = `${first?.object} is left out: ${first?.why}${andMore(others.length)}`;
   const trouble: Trouble<Reason> | undefined = first && { reason: "Unusable", message };
   return judged(ConditionType.InputsUsable, trouble, { reason: "Usable", message: "" });
 }
@@ -321,8 +321,7 @@ function usableOf([first, ...others]: readonly Unusable[]): Wanted {
 /** The first in full, and how many more there are. */
 function leftOutOf([first, ...others]: readonly LeftOut[]): Trouble<Reason> | undefined {
   if (first === undefined) return undefined;
-  const more = others.length === 0 ? "" : `, and ${others.length} more`;
-  return { reason: first.reason, message: `${first.message}${more}` };
+  return { reason: first.reason, message: `${first.message}${andMore(others.length)}` };
 }
 
 /** Sessions that this node begins are not affected. */

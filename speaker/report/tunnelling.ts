@@ -1,4 +1,5 @@
 /** Whether nodes send to each other's pods as the LoadBalancer asks, for the condition TunnelAsAsked. Pure. */
+import { firstOf } from "#api/and-more.ts";
 import type { Trouble } from "../apply.ts";
 import type { TunnelTrouble } from "../forwarding/types.ts";
 import type { LoadBalancerView } from "../known/view.ts";
@@ -28,8 +29,7 @@ export function tunnellingOf(
       message: `${tunnelTrouble.message}: other nodes send here by ipip`,
     };
   if (others.length === 0) return { reason: "AsAsked", message: "" };
-  const more = others.length > NAMED ? `, and ${others.length - NAMED} more` : "";
-  const names = `${others.slice(0, NAMED).join(", ")}${more}`;
+  const names = firstOf(others, NAMED);
   if (loadBalancer.tunnel === "none")
     return {
       reason: "NotOnLink",

@@ -44,7 +44,7 @@ test("addresses that the cluster itself uses are warned of, with who uses them",
   };
   const it = { kind: "AddressPool", metadata: { name: "it" }, spec } as AddressPool & { kind: string };
   assert.deepEqual(warningsOf(it, { ...emptyView("n"), reserved }), [
-    "spec.addresses[0]: of 10.0.0.0/24 these are given to nobody: 10.0.0.0 (it is a Node's own address), 10.0.0.2 (it is a Node's own address), 10.0.0.4 (it is a Node's own address) and 2 more",
+    "spec.addresses[0]: of 10.0.0.0/24 these are given to nobody: 10.0.0.0 (it is a Node's own address), 10.0.0.2 (it is a Node's own address), 10.0.0.4 (it is a Node's own address), and 2 more",
     "spec.addresses[1]: of 10.1.0.128-10.1.1.9 these are given to nobody: 10.1.0.128/25 (it is in a Node's Pod range)",
     "spec.addresses[2]: of fd00::5/128 these are given to nobody: fd00::5 (it is in the cluster's Service range)",
   ]);

@@ -1,5 +1,7 @@
 /** The rules of AddressPools, one function each; every one looks at one thing and names field, value, other object. */
+
 import { AddressError, formatAddress, formatRange, overlaps, parseAddress } from "#api/address.ts";
+import { andMore, firstOf } from "#api/and-more.ts";
 import { whySpecial } from "#api/special.ts";
 import {
   advertisementKey,
@@ -176,10 +178,9 @@ export function addressesTakenAway(
     }),
   );
   if (hit.length === 0) return [];
-  const more = hit.length > NAMED ? ` and ${hit.length - NAMED} more` : "";
   const what = next === undefined ? "deleted" : "shrunk";
   return [
-    `AddressPool "${old.metadata.name}" is ${what} while in use: these Services get other addresses: ${hit.slice(0, NAMED).join(", ")}${more}`,
+    `AddressPool "${old.metadata.name}" is ${what} while in use: these Services get other addresses: ${firstOf(hit, NAMED)}`,
   ];
 }
 
@@ -204,8 +205,9 @@ function reservedWithin(pool: AddressPool, { reserved }: AdmissionView): string[
         part.first === part.last ? formatAddress({ ...part, value: part.first }) : formatRange(part);
       return `${words} (${why})`;
     });
-    const more = parts.length > PARTS ? ` and ${parts.length - PARTS} more` : "";
-    return [`spec.addresses[${at}]: of ${text} these are given to nobody: ${named.join(", ")}${more}`];
+    return [
+      `spec.addresses[${at}]: of ${text} these are given to nobody: ${named.join(", ")}${andMore(parts.length - PARTS)}`,
+    ];
   });
 }
 
