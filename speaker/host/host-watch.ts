@@ -4,10 +4,10 @@
  * a loop of its own, at four small files; no pass waits for it.
  */
 import type { Clock } from "#common/clock.ts";
-import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Trouble } from "#speaker/apply.ts";
 import { gravest } from "#speaker/gravest.ts";
+import { NotedTrouble } from "#speaker/noted-trouble.ts";
 import { conntrackTrouble } from "./conntrack.ts";
 import { isStrict, ReversePath, reversePathDrops, reversePathTrouble } from "./reverse-path.ts";
 import { WallClock } from "./wall-clock.ts";
@@ -26,22 +26,27 @@ export interface HostWatchOptions {
 }
 
 const LOOK_MS = 2_000;
+const WORDS = {
+  here: "something on the node is in the way",
+  gone: "nothing on the node is in the way any more",
+  unseen: "the node is not looked at",
+};
 
 export class HostWatch {
   readonly #options: HostWatchOptions;
   readonly #reversePath = new ReversePath();
   readonly #wallClock = new WallClock();
+  readonly #noted: NotedTrouble<HostTrouble["reason"]>;
   #isFull = false;
-  #trouble: HostTrouble | undefined;
-  #saidFailure = "";
 
   constructor(options: HostWatchOptions) {
     this.#options = options;
+    this.#noted = new NotedTrouble({ ...options, words: WORDS });
   }
 
   /** The gravest; its message has the others, too. undefined: none was seen. */
   get trouble(): HostTrouble | undefined {
-    return this.#trouble;
+    return this.#noted.current;
   }
 
   /** Until `signal` aborts. */
@@ -54,13 +59,11 @@ export class HostWatch {
 
   look(): void {
     try {
-      this.#set(this.#found());
-      this.#saidFailure = "";
+      this.#noted.set(gravest(this.#found()));
+      this.#noted.looked();
     } catch (error) {
       // A file that cannot be read says nothing about the node, and must not end the speaker.
-      const text = errorText(error);
-      if (text !== this.#saidFailure) this.#options.log.warn("the node is not looked at", { error: text });
-      this.#saidFailure = text;
+      this.#noted.failed(error);
     }
   }
 
@@ -86,15 +89,5 @@ export class HostWatch {
       this.#options.read(`sys/net/ipv4/conf/${name}/rp_filter`);
     const all = filterOf("all");
     return this.#options.links().filter((link) => isStrict(all, filterOf(link)));
-  }
-
-  #set(found: readonly HostTrouble[]): void {
-    const trouble = gravest(found);
-    if (JSON.stringify(trouble) === JSON.stringify(this.#trouble)) return;
-    this.#trouble = trouble;
-    const { log, onChange } = this.#options;
-    if (trouble === undefined) log.info("nothing on the node is in the way any more");
-    else log.warn("something on the node is in the way", { reason: trouble.reason, why: trouble.message });
-    onChange();
   }
 }

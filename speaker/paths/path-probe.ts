@@ -11,6 +11,7 @@ import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
 import { SocketError } from "#speaker/native/socket.ts";
 import type { Trouble } from "../apply.ts";
+import { NotedTrouble } from "../noted-trouble.ts";
 import { type Asker, openAsker } from "./sockets.ts";
 import { type Answer, type Kind, PathTally } from "./tally.ts";
 
@@ -50,6 +51,12 @@ const SMALL_BYTES = 64;
 /** Larger ones are no Ethernet's. */
 const MAX_BYTES = 9_216;
 
+const WORDS = {
+  here: "the network between nodes loses packets",
+  gone: "what this node sends to others reaches them again",
+  unseen: "ways to other nodes are not looked at",
+};
+
 interface Asked {
   readonly node: string;
   readonly address: string;
@@ -65,20 +72,20 @@ export class PathProbe {
   readonly #tally = new PathTally();
   readonly #askers = new Map<Family, Asker>();
   readonly #identifier: number;
+  readonly #noted: NotedTrouble<PathTrouble["reason"]>;
   #sequence = 0;
   #echoes = new Set<number>();
   #advertised = new Set<string>();
-  #trouble: PathTrouble | undefined;
-  #saidFailure = "";
 
   constructor(options: PathProbeOptions) {
     this.#options = options;
+    this.#noted = new NotedTrouble({ ...options, words: WORDS });
     this.#identifier = Math.floor(options.random.number() * 0x1_0000);
   }
 
   /** undefined: nothing is lost, or nobody knows. */
   get trouble(): PathTrouble | undefined {
-    return this.#trouble;
+    return this.#noted.current;
   }
 
   /** Until `signal` aborts. */
@@ -103,14 +110,11 @@ export class PathProbe {
         .flatMap(({ name, addresses }) =>
           FAMILIES.flatMap((family) => this.#askAddress(name, family, addresses[family])),
         );
-      this.#saidFailure = "";
+      this.#noted.looked();
       return asked;
     } catch (error) {
       if (!(error instanceof SocketError)) throw error;
-      const text = errorText(error);
-      if (text !== this.#saidFailure)
-        this.#options.log.warn("ways to other nodes are not looked at", { error: text });
-      this.#saidFailure = text;
+      this.#noted.failed(error);
       this.#close();
       return [];
     }
@@ -168,17 +172,7 @@ export class PathProbe {
       };
     });
     this.#tally.see(answers);
-    this.#set(this.#tally.trouble);
-  }
-
-  #set(trouble: PathTrouble | undefined): void {
-    if (JSON.stringify(trouble) === JSON.stringify(this.#trouble)) return;
-    this.#trouble = trouble;
-    const { log, onChange } = this.#options;
-    if (trouble === undefined) log.info("what this node sends to others reaches them again");
-    else
-      log.warn("the network between nodes loses packets", { reason: trouble.reason, why: trouble.message });
-    onChange();
+    this.#noted.set(this.#tally.trouble);
   }
 
   #close(): void {

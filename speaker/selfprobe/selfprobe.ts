@@ -12,6 +12,7 @@ import type { Trouble } from "#speaker/apply.ts";
 import { DEFAULT_TUNNEL, type Encapsulation } from "#speaker/forwarding/encapsulation.ts";
 import { sockaddr } from "#speaker/native/sockaddr.ts";
 import { SocketError } from "#speaker/native/socket.ts";
+import { NotedTrouble } from "#speaker/noted-trouble.ts";
 import { carry } from "./carrier.ts";
 import { encodeProbe, KINDS, type Probe } from "./packet.ts";
 import { LinkWatch, openReceivers, type Receivers } from "./sockets.ts";
@@ -43,6 +44,12 @@ interface Open {
   readonly receivers: Receivers;
 }
 
+const WORDS = {
+  here: "the host firewall is in the way",
+  gone: "the host firewall lets through what other nodes send",
+  unseen: "the host firewall is not probed",
+};
+
 export class SelfProbe {
   readonly #options: SelfProbeOptions;
   #tally = new Tally();
@@ -51,19 +58,19 @@ export class SelfProbe {
   #own: Addresses = {};
   #kind: Encapsulation = DEFAULT_TUNNEL;
   #others: readonly Addresses[] = [];
-  #trouble: Trouble<"FirewallDrops"> | undefined;
+  readonly #noted: NotedTrouble<"FirewallDrops">;
   #sequence = 0;
   #since: number;
-  #saidFailure = "";
 
   constructor(options: SelfProbeOptions) {
     this.#options = options;
+    this.#noted = new NotedTrouble({ ...options, words: WORDS });
     this.#since = options.clock.now();
   }
 
   /** undefined: nothing is dropped, or nobody knows. */
   get trouble(): Trouble<"FirewallDrops"> | undefined {
-    return this.#trouble;
+    return this.#noted.current;
   }
 
   /**
@@ -98,13 +105,10 @@ export class SelfProbe {
       if (this.#open.length === 0) this.#openAll();
       this.#send();
       this.#lookAtLinks();
-      this.#saidFailure = "";
+      this.#noted.looked();
     } catch (error) {
       if (!(error instanceof SocketError)) throw error;
-      const text = errorText(error);
-      if (text !== this.#saidFailure)
-        this.#options.log.warn("the host firewall is not probed", { error: text });
-      this.#saidFailure = text;
+      this.#noted.failed(error);
       this.#closeAll();
     }
   }
@@ -128,7 +132,7 @@ export class SelfProbe {
     this.#watch?.close();
     this.#watch = undefined;
     this.#tally = new Tally(this.#kind);
-    this.#setTrouble(undefined);
+    this.#noted.set(undefined);
   }
 
   #send(): void {
@@ -183,19 +187,7 @@ export class SelfProbe {
   }
 
   #judge(): void {
-    this.#setTrouble(this.#tally.judge(this.#options.clock.now()));
-  }
-
-  #setTrouble(trouble: Trouble<"FirewallDrops"> | undefined): void {
-    if (JSON.stringify(trouble) === JSON.stringify(this.#trouble)) return;
-    this.#trouble = trouble;
-    if (trouble === undefined) this.#options.log.info("the host firewall lets through what other nodes send");
-    else
-      this.#options.log.warn("the host firewall is in the way", {
-        reason: trouble.reason,
-        why: trouble.message,
-      });
-    this.#options.onChange();
+    this.#noted.set(this.#tally.judge(this.#options.clock.now()));
   }
 }
 
