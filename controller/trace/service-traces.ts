@@ -1,6 +1,7 @@
 /** How long it takes to give a Service what it asks for: from the watch event to the address, and to the written status. */
 import { forwardingIdsOf } from "#api/forwarding-ids.ts";
 import type { Clock } from "#common/clock.ts";
+import { attributesOf } from "#common/trace/attributes.ts";
 import type { SpanSink } from "#common/trace/exporter.ts";
 import { traceIdsOf } from "#common/trace/ids.ts";
 import type { ServiceRecord } from "#controller/allocation/service.ts";
@@ -67,11 +68,7 @@ export class AllocationTraces {
     });
     const end = this.#now();
     const { seenAt, allocatedAt = end } = change;
-    const attributes = {
-      "genkan.service.namespace": service.namespace,
-      "genkan.service.name": service.name,
-      "genkan.addresses": vips.join(","),
-    };
+    const attributes = attributesOf(service.key, vips);
     this.#spans.add({ trace, id: root, name: "service change", start: seenAt, end, attributes });
     this.#spans.add({ trace, parent: root, name: "allocate", start: seenAt, end: allocatedAt, attributes });
     this.#spans.add({ trace, parent: root, name: "status written", start: allocatedAt, end, attributes });

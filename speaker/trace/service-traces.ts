@@ -4,6 +4,7 @@
  * is kept, and a pass pays for one comparison.
  */
 import type { Clock } from "#common/clock.ts";
+import { attributesOf } from "#common/trace/attributes.ts";
 import type { SpanSink } from "#common/trace/exporter.ts";
 import { type TraceIds, traceIdsOf } from "#common/trace/ids.ts";
 import type { ServiceView } from "../known/view.ts";
@@ -115,13 +116,7 @@ export class ServiceTraces {
     this.#changes.delete(key);
     const { spans, node } = this.#options;
     const { ids, vips, seenAt, plannedAt = now, forwardedAt = now } = change;
-    const [namespace = "", name = ""] = key.split("/");
-    const attributes = {
-      "genkan.service.namespace": namespace,
-      "genkan.service.name": name,
-      "genkan.addresses": vips.join(","),
-      "k8s.node.name": node,
-    };
+    const attributes = { ...attributesOf(key, vips), "k8s.node.name": node };
     const add = (what: string, start: number, end: number): void =>
       spans.add({
         trace: ids.trace,
