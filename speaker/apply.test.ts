@@ -159,6 +159,17 @@ test("removal withdraws before it empties the kernel, and fails loudly", async (
   assert.equal(NOTHING_WANTED.size, 0);
 });
 
+test("a pass that gives way before it knows what is to be forwarded takes over, and leaves the kernel alone", async () => {
+  const { steps, held, applier } = world([]);
+  await applier.apply(intent(wanted("a"), forwarding("a", "b", "c")));
+  steps.length = 0;
+  const gaveWay = { ...intent(wanted("b", "d"), INPUT), forwarding: async () => undefined };
+  const { isComplete, isUnable, reconciled } = await applier.apply(gaveWay);
+  assert.deepEqual(steps, ["withdraw a", "announce b"]);
+  assert.deepEqual([isComplete, isUnable, reconciled, held()], [false, false, undefined, ["b"]]);
+  assert.ok(applier.forwarded.set.has("c"), "what was read back before is forwarded still");
+});
+
 test("a pass that gives way announces what it came to, and the next one what was read back before, at once", async () => {
   const { steps, held, applier, giveWay } = world([]);
   const all = forwarding("a", "b", "c", "d");

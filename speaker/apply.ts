@@ -33,9 +33,9 @@ export interface Intent {
   readonly links: readonly LinkIdentity[];
   /**
    * What the kernel is to forward; undefined: kube-proxy forwards. Asked for once all that can be announced without the
-   * kernel is announced: working it out may take long.
+   * kernel is announced: working it out may take long. Its answer is undefined if that gave way to another pass.
    */
-  readonly forwarding: (() => Promise<ForwardingInput>) | undefined;
+  readonly forwarding: (() => Promise<ForwardingInput | undefined>) | undefined;
 }
 
 export interface Applied {
@@ -108,6 +108,8 @@ export class Applier {
     const withdrawn = await this.#attractor.withdrawOthers(wanted);
     const taken = forwarding === undefined ? [] : await this.#takeOver(wanted, links);
     const input = await forwarding?.();
+    if (forwarding !== undefined && input === undefined)
+      return { added: taken, withdrawn, isUnable: false, isComplete: false };
     try {
       const reconciled =
         input === undefined ? await this.#takeAway() : await this.#forwarder.reconcile(input, this.#isDue);

@@ -50,6 +50,8 @@ export class Planning {
   #rules: { readonly madeOf: readonly unknown[]; readonly rules: Rules } | undefined;
   #attraction = NOTHING_ATTRACTED;
   #ports = NOTHING_FORWARDED;
+  /** The last pass did not come to what the kernel is to forward. */
+  #gaveWay = false;
   #wanted: { readonly of: readonly AddressPlan[]; readonly links: Wanted } = {
     of: NO_ADDRESSES,
     links: new Map(),
@@ -66,7 +68,7 @@ export class Planning {
     return this.#attraction;
   }
 
-  /** The answer of the last `forwarding`. */
+  /** The last answer of `forwarding`. */
   get ports(): PortPlan {
     return this.#ports;
   }
@@ -145,10 +147,17 @@ export class Planning {
     return this.#forwardedPeers.plan(addresses.filter(isForwarded), this.#parts);
   }
 
-  /** Plans what the kernel is to forward. */
-  async forwarding({ connectionSync, tunnel }: LoadBalancerView): Promise<ForwardingInput> {
+  /**
+   * Plans what the kernel is to forward. Undefined: another pass is due, and this one gave way to it. The next one goes on
+   * from there, and does not give way here: so passes that are asked for without end come to the kernel every other time.
+   */
+  async forwarding(
+    { connectionSync, tunnel }: LoadBalancerView,
+    isDue: () => boolean,
+  ): Promise<ForwardingInput | undefined> {
     const { node, knowledge } = this.#parts;
-    await this.planPorts();
+    this.#gaveWay = !(await this.planPorts(this.#gaveWay ? undefined : isDue));
+    if (this.#gaveWay) return undefined;
     const nodeAddresses = knowledge.nodes.get(node)?.addresses ?? {};
     const { ports, members, routed, stations } = this.#ports;
     const input = {
@@ -159,10 +168,12 @@ export class Planning {
     return connectionSync ? { ...input, ...sharing(this.#parts) } : input;
   }
 
-  /** Also in mode KubeProxy, where it shows what is left out. */
-  async planPorts(): Promise<void> {
+  /** Also in mode KubeProxy, where it shows what is left out. False: it gave way, and what was planned before stays. */
+  async planPorts(isDue?: () => boolean): Promise<boolean> {
     const slices = new Slices(this.#parts.clock);
-    this.#ports = await this.#planner.forwardInSlices(() => slices.breathe());
+    const ports = await this.#planner.forwardInSlices(() => slices.breathe(), isDue);
+    if (ports !== undefined) this.#ports = ports;
+    return ports !== undefined;
   }
 
   /** This node has nothing to do any more. The next view is planned from nothing. */

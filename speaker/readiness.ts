@@ -89,7 +89,8 @@ export class Readiness {
     this.#forwardingTrouble = applied.forwardingTrouble ?? conflictOf(applied) ?? known;
     this.#announcingTrouble = announcing.cannotSend ?? linkTrouble(announcing);
     const hasForwarded = applied.forwardingTrouble === undefined;
-    if (hasForwarded) this.#refused = applied.reconciled?.refused ?? [];
+    if (hasForwarded && (applied.isComplete || applied.reconciled !== undefined))
+      this.#refused = applied.reconciled?.refused ?? [];
     if (applied.reconciled !== undefined) {
       this.#syncTrouble = applied.reconciled.syncTrouble;
       this.#tunnelTrouble = applied.reconciled.tunnelTrouble;

@@ -276,9 +276,9 @@ export class Speaker {
   }
 
   /** Asked for when what can be taken over at once was: so routes go out first, too. */
-  #forwarding(loadBalancer: LoadBalancerView): Promise<ForwardingInput> {
+  #forwarding(loadBalancer: LoadBalancerView): Promise<ForwardingInput | undefined> {
     this.#advertise(loadBalancer);
-    return this.#planning.forwarding(loadBalancer);
+    return this.#planning.forwarding(loadBalancer, this.#parts.isDue);
   }
 
   /**

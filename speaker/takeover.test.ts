@@ -13,10 +13,11 @@ import { Speaker } from "./speaker.ts";
 
 const SERVICES = 30;
 const NODES = ["n1", "n2", "n3"];
+const NOTHING: ForwardingInput = { nodeAddresses: {}, ports: [], vips: [] };
 const own = (node: string): string => `172.20.0.${node.slice(1)}`;
 
 /** A speaker on n1 with a kernel in memory: `asked` is called between the steps of what gives way to another pass. */
-function world(asked: () => boolean) {
+function world(asked: () => boolean, services = SERVICES) {
   const { parts, knowledge, members, attractor } = fakeParts("n1");
   const clock = new FakeClock();
   const kernel = new FakeForwardingKernel();
@@ -25,7 +26,7 @@ function world(asked: () => boolean) {
     portions: { few: 2, servers: 1, elements: 3, routes: 1 },
     piece: 1,
   });
-  let input: ForwardingInput | undefined;
+  const inputs: ForwardingInput[] = [];
   const link = { name: "eth0", prefixes: ["172.20.0.0/16"], hardware: "020000000001" };
   for (const name of NODES)
     knowledge.nodes.set(name, { name, labels: {}, addresses: { IPv4: own(name) }, own: [own(name)] });
@@ -38,7 +39,7 @@ function world(asked: () => boolean) {
     advertisements: [],
   });
   const put = (round: number): void => {
-    for (let id = 1; id <= SERVICES; id += 1) {
+    for (let id = 1; id <= services; id += 1) {
       const key = `default/web-${id}`;
       const endpoints = NODES.map((node, at) => ({
         ...{ node, address: `10.${round}.${id}.${at}` },
@@ -77,7 +78,7 @@ function world(asked: () => boolean) {
     },
     forwarder: {
       reconcile: (wanted, isDue) => {
-        input = wanted;
+        inputs.push(wanted);
         return forwarding.reconcile(wanted, isDue);
       },
       remove: () => forwarding.remove(),
@@ -89,7 +90,7 @@ function world(asked: () => boolean) {
   return {
     ...{ kernel, clock, speaker, judge, put },
     held: () => attractor.held().get("eth0") ?? new Set<string>(),
-    input: (): ForwardingInput => input ?? { nodeAddresses: {}, ports: [], vips: [] },
+    inputs,
   };
 }
 /** Prime to the number of steps, so that deaths come at all kinds of moments. */
@@ -100,7 +101,7 @@ test("a death in the middle of programming is acted on before the next step, and
   let diesAt = Number.POSITIVE_INFINITY;
   let isDue = false;
   const die = { now: (): void => undefined };
-  const { speaker, put, judge, held, kernel, clock, input } = world(() => {
+  const { speaker, put, judge, held, kernel, clock, inputs } = world(() => {
     steps += 1;
     if (steps === diesAt) {
       die.now();
@@ -137,10 +138,36 @@ test("a death in the middle of programming is acted on before the next step, and
     isDue = false;
     for (const _ of [1, 2]) await speaker.pass();
     const fresh = new FakeForwardingKernel();
-    await new Forwarding(fresh, { clock }).reconcile(input());
+    await new Forwarding(fresh, { clock }).reconcile(inputs.at(-1) ?? NOTHING);
     assert.deepEqual(kernel.describe(), fresh.describe());
     judge();
     await speaker.pass();
   }
   assert.ok(kinds.planning > 3 && kinds.writing >= 2, JSON.stringify(kinds));
+});
+
+test("passes that are asked for without end come to the kernel every other time, and what each changes is not lost", async () => {
+  let isDue = false;
+  // So many that planning them takes more than one step.
+  const { speaker, put, kernel, clock, inputs } = world(() => isDue, 150);
+  for (const _ of [1, 2]) await speaker.pass();
+  isDue = true;
+  const came: boolean[] = [];
+  for (let round = 2; round < 8; round += 1) {
+    const before = inputs.length;
+    put(round);
+    await speaker.pass();
+    came.push(inputs.length > before);
+  }
+  assert.deepEqual(came, [false, true, false, true, false, true]);
+  isDue = false;
+  await speaker.pass();
+  const fresh = new FakeForwardingKernel();
+  await new Forwarding(fresh, { clock }).reconcile(inputs.at(-1) ?? NOTHING);
+  assert.deepEqual(kernel.describe(), fresh.describe());
+  assert.ok(
+    inputs
+      .at(-1)
+      ?.ports.every(({ endpoints }) => endpoints.every(({ address }) => address.startsWith("10.7."))),
+  );
 });

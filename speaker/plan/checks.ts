@@ -27,12 +27,11 @@ const MOST_A_SECOND = 500;
 const MOST_CHECKED = 2_000;
 /** Services that are told that not all of their endpoints are checked. */
 const MOST_NAMED = 10;
-/** So many Services are looked at in one go. */
-const PIECE = 100;
 const NONE: readonly CheckedEndpoint[] = [];
 const NOBODY: ReadonlySet<string> = new Set();
 
 export class Checks {
+  readonly #piece: number;
   /** Services that ask for it -> their endpoints here. */
   readonly #kept = new Map<string, readonly CheckedEndpoint[]>();
   /** Id of a port -> the Services that claim it, of those that ask for it: mostly one. */
@@ -44,6 +43,11 @@ export class Checks {
   #total = 0;
   #list = NONE;
   #unchecked = { count: 0, services: NOBODY };
+
+  /** `piece`: Services that are looked at in one go. */
+  constructor(piece: number) {
+    this.#piece = piece;
+  }
 
   /** To be checked; the same list while nothing in it changes. */
   get list(): readonly CheckedEndpoint[] {
@@ -71,7 +75,7 @@ export class Checks {
       const check = endpoints?.service.check;
       const before = this.#kept.get(key);
       if (before === undefined && check === undefined) continue;
-      if (++looked % PIECE === 0) yield;
+      if (++looked % this.#piece === 0) yield;
       this.#forget(key);
       const next =
         endpoints === undefined || check === undefined ? undefined : checkedOf(endpoints, check, node);

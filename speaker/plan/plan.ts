@@ -16,7 +16,7 @@ import type { ServiceEndpoints } from "./endpoints.ts";
 import { GivenAddresses } from "./given.ts";
 import { Ports } from "./ports.ts";
 import { routedRanges, tunnelSources } from "./reach.ts";
-import { Services } from "./services.ts";
+import { type ServiceChanges, Services } from "./services.ts";
 import { sortedValues } from "./sorted-keys.ts";
 import { type Surroundings, surroundingsOf } from "./surroundings.ts";
 import { TakenPorts } from "./taken.ts";
@@ -67,7 +67,14 @@ export const NOTHING_FORWARDED: PortPlan = {
 };
 
 export class Planner {
-  #state = new PlanState();
+  readonly #piece: number;
+  #state: PlanState;
+
+  /** `piece`: Services that are looked at in one go, less than a millisecond's work; only tests ask for another number. */
+  constructor(piece = 100) {
+    this.#piece = piece;
+    this.#state = new PlanState(piece);
+  }
 
   /** Both steps. */
   plan(view: ClusterView): Plan {
@@ -90,23 +97,28 @@ export class Planner {
     });
   }
 
-  /** The same, with a call of `breathe` after each small piece of work. No other step may begin before it has ended. */
-  async forwardInSlices(breathe: () => Promise<void>): Promise<PortPlan> {
+  /**
+   * The same, with a call of `breathe` after each small piece of work. Undefined: `isDue` said after one that something else
+   * is more urgent; the next second step goes on from there. No other step may begin before this one has ended.
+   */
+  async forwardInSlices(
+    breathe: () => Promise<void>,
+    isDue = (): boolean => false,
+  ): Promise<PortPlan | undefined> {
     const state = this.#state;
-    this.#state = new PlanState();
+    this.#state = new PlanState(this.#piece);
     const steps = state.forward();
     for (let step = steps.next(); ; step = steps.next()) {
-      if (step.done === true) {
-        this.#state = state;
-        return step.value;
-      }
-      await breathe();
+      if (step.done !== true) await breathe();
+      if (step.done !== true && !isDue()) continue;
+      this.#state = state;
+      return step.value;
     }
   }
 
   #orForget<T>(step: (state: PlanState) => T): T {
     const state = this.#state;
-    this.#state = new PlanState();
+    this.#state = new PlanState(this.#piece);
     const made = step(state);
     this.#state = state;
     return made;
@@ -120,14 +132,14 @@ class PlanState {
   readonly #services = new Services();
   readonly #given = new GivenAddresses();
   readonly #addresses = new Addresses();
-  readonly #ports = new Ports();
+  readonly #ports: Ports;
   #surroundings: Surroundings | undefined;
   #reach: (Reach & { readonly of: Surroundings }) | undefined;
   /** Services that changed since the last `forward`, with their state at that time. */
   #changes = new Map<string, ServiceEndpoints | undefined>();
   /** Services of which an address came to be ours, or stopped being so, since then. */
   #affected = new Set<string>();
-  readonly #checks = new Checks();
+  readonly #checks: Checks;
   readonly #draining = new Draining();
   readonly #taken = new TakenPorts();
   #takers: TakersView | undefined;
@@ -137,6 +149,13 @@ class PlanState {
   #drained = new Set<string>();
   /** Ids of ports of which an endpoint may be otherwise checked than at the last `forward`. */
   #checkedIds = new Set<number>();
+  /** What is left of a `forward` that was not gone on with. */
+  #begun: Generator<undefined, PortPlan> | undefined;
+
+  constructor(piece: number) {
+    this.#ports = new Ports(piece);
+    this.#checks = new Checks(piece);
+  }
 
   attract(view: ClusterView): AttractionPlan {
     const surroundings = surroundingsOf(view, this.#surroundings);
@@ -163,27 +182,33 @@ class PlanState {
     return { addresses: this.#addresses.list, vips: this.#addresses.vips, poolsWithoutLink };
   }
 
+  /**
+   * Whoever does not go on with it calls it again, then or after other views: it comes to its end first, and then what
+   * changed since is planned. Views meanwhile do no harm: all that is looked at late is looked at in its newest state.
+   */
   *forward(): Generator<undefined, PortPlan> {
+    if (this.#begun !== undefined) yield* this.#begun;
+    this.#begun = this.#forward();
+    const plan = yield* this.#begun;
+    this.#begun = undefined;
+    return plan;
+  }
+
+  *#forward(): Generator<undefined, PortPlan> {
     if (this.#surroundings === undefined) return NOTHING_FORWARDED;
     const { context, view } = this.#surroundings;
     const { of: _, ...reach } = this.#reachOf(this.#surroundings);
     const [services, given] = [this.#services, this.#given];
     const checks = this.#checks;
-    yield* checks.update(this.#changes, services, view.node);
-    this.#draining.update(this.#changes, services);
+    const { changes, affected, checkedIds, drained } = this.#take();
+    yield* checks.update(changes, services, view.node);
+    this.#draining.update(changes, services);
     yield* this.#ports.update({
-      ...{ changes: this.#changes, affected: this.#affected, services, given, context },
+      ...{ changes, affected, services, given, context },
       isFailing: (place, node) => this.#health.isFailing(place, node),
       isOver: (service, address) => this.#drains.isOver(service, address),
-      checked: new Set([
-        ...[...this.#checkedIds].flatMap((id) => [...checks.servicesOf(id)]),
-        ...this.#drained,
-      ]),
+      checked: new Set([...[...checkedIds].flatMap((id) => [...checks.servicesOf(id)]), ...drained]),
     });
-    this.#changes = new Map();
-    this.#affected = new Set();
-    this.#checkedIds = new Set();
-    this.#drained = new Set();
     const isForwarding = view.loadBalancer.mode === "IPVS";
     return {
       ports: isForwarding ? this.#ports.list : NOTHING_FORWARDED.ports,
@@ -199,6 +224,24 @@ class PlanState {
       checks: isForwarding ? checks.list : NOTHING_FORWARDED.checks,
       draining: isForwarding ? this.#draining.list : NOTHING_FORWARDED.draining,
     };
+  }
+
+  /** What changed since the last call. */
+  #take(): {
+    readonly changes: ServiceChanges;
+    readonly affected: ReadonlySet<string>;
+    readonly checkedIds: ReadonlySet<number>;
+    readonly drained: ReadonlySet<string>;
+  } {
+    const taken = {
+      ...{ changes: this.#changes, affected: this.#affected },
+      ...{ checkedIds: this.#checkedIds, drained: this.#drained },
+    };
+    this.#changes = new Map();
+    this.#affected = new Set();
+    this.#checkedIds = new Set();
+    this.#drained = new Set();
+    return taken;
   }
 
   #reachOf(of: Surroundings): Reach & { readonly of: Surroundings } {

@@ -28,10 +28,8 @@ export interface PortsInput {
   readonly checked: ReadonlySet<string>;
 }
 
-/** So many Services are looked at in one go: less than a millisecond's work. */
-const PIECE = 100;
-
 export class Ports {
+  readonly #piece: number;
   readonly #kept = new Map<string, ForwardedService>();
   readonly #claims = new Claims();
   readonly #badEndpoints = new Map<string, LeftOut>();
@@ -44,6 +42,11 @@ export class Ports {
   #begins: readonly number[] = [0];
   #list: readonly ForwardedPort[] = [];
   #translated = 0;
+
+  /** `piece`: Services that are looked at in one go. */
+  constructor(piece: number) {
+    this.#piece = piece;
+  }
 
   /** By Service, then in the Service's order. It is the same list while nothing in it changes. */
   get list(): readonly ForwardedPort[] {
@@ -64,7 +67,7 @@ export class Ports {
     const added = new Set<string>();
     const removed = new Set<string>();
     const others = new Set<string>();
-    const hasNewClaims = this.#claim(input);
+    const { hasNewClaims, claimed } = this.#claim(input);
     const look = (key: string): void => {
       const endpoints = services.get(key);
       const before = this.#kept.get(key);
@@ -84,16 +87,18 @@ export class Ports {
     let looked = 0;
     for (const key of [...changes.keys(), ...checked]) {
       look(key);
-      if (++looked % PIECE === 0) yield;
+      if (++looked % this.#piece === 0) yield;
     }
     const moved = movedNodes(this.#context, context);
     this.#context = context;
     if (moved === undefined || moved.size > 0) {
       for (const [key, endpoints] of services.entries()) {
         if (moved === undefined || isTouchedBy(endpoints, moved)) look(key);
-        if (++looked % PIECE === 0) yield;
+        if (++looked % this.#piece === 0) yield;
       }
     }
+    // Of an update that was gone on with late, one may have been looked at before its claims were.
+    for (const key of claimed) if (this.#kept.has(key)) others.add(key);
     this.#keys = withKeys(this.#keys, added, removed);
     if (hasNewClaims || added.size > 0 || removed.size > 0 || !this.#replace(others)) this.#listAll();
   }
@@ -112,16 +117,19 @@ export class Ports {
    * before.
    */
   #replace(keys: ReadonlySet<string>): boolean {
-    if (keys.size === 0) return true;
-    const list = [...this.#list];
+    let list: ForwardedPort[] | undefined;
     for (const key of keys) {
       const at = placeOf(this.#keys, key);
       const [begin = 0, end = 0] = [this.#begins[at], this.#begins[at + 1]];
       const held = this.#held(key);
       if (held.length !== end - begin) return false;
-      for (const [offset, port] of held.entries()) list[begin + offset] = port;
+      for (const [offset, port] of held.entries()) {
+        if (this.#list[begin + offset] === port) continue;
+        list ??= [...this.#list];
+        list[begin + offset] = port;
+      }
     }
-    this.#list = list;
+    this.#list = list ?? this.#list;
     return true;
   }
 
@@ -149,8 +157,15 @@ export class Ports {
     return [...kept, ...this.#claims.leftOut];
   }
 
-  /** Returns whether a Service holds other ports than before; endpoints do not matter. */
-  #claim({ changes, affected, services, given }: PortsInput): boolean {
+  /**
+   * Returns whether a Service holds other ports than before, since others claim them or do no more; and whose claims were set
+   * anew. Endpoints do not matter.
+   */
+  #claim({ changes, affected, services, given }: PortsInput): {
+    readonly hasNewClaims: boolean;
+    readonly claimed: ReadonlySet<string>;
+  } {
+    const claimed = new Set(affected);
     const isOurs = (vip: string): boolean => given.isOurs(vip);
     for (const [key, before] of changes) {
       const endpoints = services.get(key);
@@ -160,11 +175,10 @@ export class Ports {
       const faults = endpoints?.service.faults ?? [];
       if (faults.length === 0) this.#badAnnotations.delete(key);
       else this.#badAnnotations.set(key, unusableAnnotations(key, faults));
-      if (endpoints === undefined || before?.service !== endpoints.service)
-        this.#claims.set(key, endpoints?.service, isOurs);
+      if (endpoints === undefined || before?.service !== endpoints.service) claimed.add(key);
     }
-    for (const key of affected) this.#claims.set(key, services.get(key)?.service, isOurs);
-    return this.#claims.settle().size > 0 || affected.size > 0;
+    for (const key of claimed) this.#claims.set(key, services.get(key)?.service, isOurs);
+    return { hasNewClaims: this.#claims.settle().size > 0 || affected.size > 0, claimed };
   }
 }
 
