@@ -59,8 +59,8 @@ const OF_HISTORY = FAMILIES.flatMap((family) =>
   ),
 );
 
-/** By owner (elements.ts): set, key, set, key, and so on. */
-type ByOwner = Map<string, string[]>;
+/** By owner (elements.ts). */
+type ByOwner = Map<string, (readonly [set: string, key: string])[]>;
 
 const NONE: readonly string[] = [];
 
@@ -188,8 +188,8 @@ function* addOwners(due: Entries, sets: Iterable<string>, owners: ByOwner): Gene
     for (const key of due.elements.get(set) ?? []) {
       const owner = ownerOf(set, key);
       const own = owners.get(owner);
-      if (own === undefined) owners.set(owner, [set, key]);
-      else own.push(set, key);
+      if (own === undefined) owners.set(owner, [[set, key]]);
+      else own.push([set, key]);
       seen += 1;
       if (seen % LOOKED_AT === 0) yield { entries: new Entries(), whole: NONE };
     }
@@ -199,6 +199,6 @@ function* addOwners(due: Entries, sets: Iterable<string>, owners: ByOwner): Gene
 function moveOwner(due: Entries, owners: ByOwner, owner: string, to: Entries): void {
   const own = owners.get(owner);
   if (own === undefined) return;
-  for (let at = 0; at < own.length; at += 2) due.moveElement(own[at] ?? "", own[at + 1] ?? "", to);
+  for (const [set, key] of own) due.moveElement(set, key, to);
   owners.delete(owner);
 }
