@@ -86,6 +86,17 @@ export const PLAN: Faults = {
       "    a.preferLocal === b.preferLocal",
     ],
   ],
+  "speaker/plan/plan.ts": [
+    ["a step that gave way is begun anew", "if (this.#begun !== undefined) yield* this.#begun;", ""],
+    ["a step never gives way", "!isDue()) continue;", "isDue !== undefined) continue;"],
+  ],
+  "speaker/plan/ports.ts": [
+    [
+      "a Service that was looked at before its claims were keeps its old ports",
+      "for (const key of claimed) if (this.#kept.has(key)) others.add(key);",
+      "",
+    ],
+  ],
   "speaker/plan/services.ts": [
     [
       "changed slices are not seen",
