@@ -2,7 +2,7 @@
 import { andMore } from "#api/and-more.ts";
 import type { Applied, Trouble } from "./apply.ts";
 import type { Encapsulation } from "./forwarding/encapsulation.ts";
-import type { Refusal, SyncTrouble, TunnelTrouble } from "./forwarding/types.ts";
+import type { KernelRefusal, SyncTrouble, TunnelTrouble } from "./forwarding/types.ts";
 import type { LinkProblem } from "./layer2/messages.ts";
 import type { Role } from "./plan/role.ts";
 
@@ -11,7 +11,7 @@ const NONE: readonly Encapsulation[] = [];
 export class Readiness {
   #isReady = false;
   #isCounted = false;
-  #refused: readonly Refusal[] = [];
+  #refused: readonly KernelRefusal[] = [];
   #lastWrites = 0;
   #syncTrouble: SyncTrouble | undefined | null = null;
   #tunnelTrouble: TunnelTrouble | undefined | null = null;
@@ -33,7 +33,7 @@ export class Readiness {
   }
 
   /** What the kernel did not take of single Services, in the last pass that came through. */
-  get refused(): readonly Refusal[] {
+  get refused(): readonly KernelRefusal[] {
     return this.#refused;
   }
 

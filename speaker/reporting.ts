@@ -2,7 +2,7 @@
 import type { Clock } from "#common/clock.ts";
 import { BUILD } from "#common/version.ts";
 import type { Applied, Trouble } from "./apply.ts";
-import type { Refusal, SyncTrouble, TunnelTrouble } from "./forwarding/types.ts";
+import type { KernelRefusal, SyncTrouble, TunnelTrouble } from "./forwarding/types.ts";
 import type { HostWatch } from "./host/host-watch.ts";
 import type { LoadBalancerView } from "./known/view.ts";
 import type { Attractor, Claiming, Forwarder, Knowledge, Links, Members, Noticing, Router } from "./parts.ts";
@@ -46,7 +46,7 @@ export interface Work {
   readonly forwardingTrouble: Trouble | undefined;
   readonly announcingTrouble: Trouble | undefined;
   /** What the kernel did not take of single Services, in the last pass that came through. */
-  readonly refused: readonly Refusal[];
+  readonly refused: readonly KernelRefusal[];
   /** Why connections are not shared; null: nothing was forwarded yet. */
   readonly syncTrouble: SyncTrouble | undefined | null;
   /** Why no tunnel ends here as asked; null: nothing was forwarded yet. */

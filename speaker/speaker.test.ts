@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fakeParts } from "#test/fakes/speaker-parts.ts";
 import type { SessionReport } from "./bgp/types.ts";
-import { ForwardingError, type Refusal } from "./forwarding/types.ts";
+import { ForwardingError, type KernelRefusal } from "./forwarding/types.ts";
 import { projectAdvertisement } from "./known/project-bgp.ts";
 import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./known/view.ts";
 import type { Judgement } from "./membership/liveness.ts";
@@ -80,7 +80,7 @@ function world() {
     published: members.published,
     triggers: () => triggers.length,
     /** What of single Services the kernel does not take from now on. */
-    refuseOne: (...refusals: Refusal[]) => {
+    refuseOne: (...refusals: KernelRefusal[]) => {
       forwarder.refused = refusals;
     },
     speaker: new Speaker(fakes.parts),
@@ -220,7 +220,7 @@ test("an address is told when the kernel was read back with it, and what was tol
 test("what the kernel refuses of one Service takes no readiness and no route from anybody, and is said once", async () => {
   const { speaker, told, judge, refuseOne, condition, events } = world();
   judge({ live: [NODE.name], isFrozen: false });
-  const refusal: Refusal = {
+  const refusal: KernelRefusal = {
     attempt: "add destination 192.0.2.255 port 80 of fwmark 4097 IPv4",
     kind: "realServer",
     what: "endpoint 192.0.2.255 port 80",

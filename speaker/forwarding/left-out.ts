@@ -1,5 +1,5 @@
 /** What of a port no kernel is given, and why. Pure. */
-import type { ForwardedPort, Refusal } from "#speaker/forwarding/types.ts";
+import type { ForwardedPort, KernelRefusal } from "#speaker/forwarding/types.ts";
 
 /** `192.0.2.1 TCP/80`. */
 export const placeOf = ({ vip, protocol, port }: ForwardedPort): string => `${vip} ${protocol}/${port}`;
@@ -11,7 +11,7 @@ export const placeOf = ({ vip, protocol, port }: ForwardedPort): string => `${vi
 export function withoutVips(
   port: ForwardedPort,
   vips: ReadonlySet<string>,
-  leftOut: Refusal[],
+  leftOut: KernelRefusal[],
 ): ForwardedPort {
   if (!port.endpoints.some(({ address }) => vips.has(address))) return port;
   for (const { address, port: number } of port.endpoints.filter((one) => vips.has(one.address)))
@@ -19,7 +19,7 @@ export function withoutVips(
   return { ...port, endpoints: port.endpoints.filter(({ address }) => !vips.has(address)) };
 }
 
-export function unplanned(port: ForwardedPort, what: string, words: string): Refusal {
+export function unplanned(port: ForwardedPort, what: string, words: string): KernelRefusal {
   const { service } = port;
   const kind = "realServer";
   return {

@@ -4,7 +4,7 @@
  */
 import { ownerOf, portKey } from "#speaker/forwarding/elements.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
-import type { ForwardedPort, ForwardingSettings, Refusal } from "#speaker/forwarding/types.ts";
+import type { ForwardedPort, ForwardingSettings, KernelRefusal } from "#speaker/forwarding/types.ts";
 import type { Subject } from "#speaker/forwarding/virtual-servers.ts";
 import { formatAddress } from "#speaker/netlink/bytes.ts";
 import { errnoWords, type NetlinkError } from "#speaker/netlink/error.ts";
@@ -27,7 +27,7 @@ export class Owners {
     this.#plan = plan;
   }
 
-  refusal(about: Subject, error: NetlinkError): Refusal {
+  refusal(about: Subject, error: NetlinkError): KernelRefusal {
     return {
       ...this.#about(about, error.attempt),
       code: error.code,
@@ -36,13 +36,13 @@ export class Owners {
   }
 
   /** `operation`: undefined for a route. */
-  unverified(about: Subject, operation?: Operation): Refusal {
+  unverified(about: Subject, operation?: Operation): KernelRefusal {
     const attempt = operation === undefined ? wordsOf(about) : attemptOf(operation);
     return { ...this.#about(about, attempt), code: "NotVerified", words: UNVERIFIED };
   }
 
   /** `owner`: as `ownerOf` says it. */
-  refusedElements(owner: string, error: NetlinkError | undefined): Refusal {
+  refusedElements(owner: string, error: NetlinkError | undefined): KernelRefusal {
     const port = this.#portOfKey(owner);
     const [kind = "", key = ""] = owner.split(" ");
     const what =
@@ -57,14 +57,14 @@ export class Owners {
     };
   }
 
-  #about(about: Subject, attempt: string): Omit<Refusal, "code" | "words"> {
+  #about(about: Subject, attempt: string): Omit<KernelRefusal, "code" | "words"> {
     const { kind, own, mark } = about;
     const what = wordsOf(about);
     if (kind === "route") return { attempt, kind, what, ...this.#ofAddress(own) };
     return { attempt, kind, what, ...ofPort(mark === undefined ? undefined : this.#portOfMark(mark)) };
   }
 
-  #ofAddress(vip: string): Pick<Refusal, "service" | "place"> {
+  #ofAddress(vip: string): Pick<KernelRefusal, "service" | "place"> {
     const port = this.#plan.ports.find((one) => one.vip === vip);
     return { place: vip, ...(port?.service !== undefined && { service: port.service }) };
   }
@@ -98,7 +98,7 @@ function wordsOf({ kind, own }: Subject): string {
   return kind === "virtualServer" ? "the virtual server" : `endpoint ${own.replace(" ", " port ")}`;
 }
 
-function ofPort(port: ForwardedPort | undefined): Pick<Refusal, "service" | "place"> {
+function ofPort(port: ForwardedPort | undefined): Pick<KernelRefusal, "service" | "place"> {
   if (port === undefined) return {};
   const place = `${port.vip} ${port.protocol}/${port.port}`;
   return { place, ...(port.service !== undefined && { service: port.service }) };

@@ -2,7 +2,7 @@
 import { errorText } from "#common/error.ts";
 import { unplanned, withoutVips } from "#speaker/forwarding/left-out.ts";
 import { planElements } from "#speaker/forwarding/plan-port.ts";
-import type { ForwardedPort, ForwardingSettings, Refusal } from "#speaker/forwarding/types.ts";
+import type { ForwardedPort, ForwardingSettings, KernelRefusal } from "#speaker/forwarding/types.ts";
 
 /** What an input port came to. */
 export interface Planned {
@@ -10,7 +10,7 @@ export interface Planned {
   readonly place: string;
   /** Without endpoints that nobody may forward to. */
   readonly port: ForwardedPort;
-  readonly leftOut: readonly Refusal[];
+  readonly leftOut: readonly KernelRefusal[];
   /** No kernel could be given it. */
   readonly isFailed: boolean;
   /** Number of the last update whose input had the port. */
@@ -25,7 +25,7 @@ export interface Surroundings {
 
 /** `place`: as `placeOf` says it. */
 export function plannedOf(port: ForwardedPort, place: string, { settings, vips }: Surroundings): Planned {
-  const leftOut: Refusal[] = [];
+  const leftOut: KernelRefusal[] = [];
   const sound = withoutVips(port, vips, leftOut);
   let isFailed = false;
   try {
@@ -39,4 +39,4 @@ export function plannedOf(port: ForwardedPort, place: string, { settings, vips }
   return { place, port: sound, leftOut: leftOut.length === 0 ? NONE : leftOut, isFailed, seenIn: 0 };
 }
 
-const NONE: readonly Refusal[] = [];
+const NONE: readonly KernelRefusal[] = [];

@@ -3,7 +3,7 @@
  * is written in between. A refusal is forgotten when its entry is not wanted any more, or is there after all.
  */
 import type { Clock } from "#common/clock.ts";
-import type { Refusal } from "#speaker/forwarding/types.ts";
+import type { KernelRefusal } from "#speaker/forwarding/types.ts";
 
 /** The first pause, and the longest. Passes come every 3 s and with each change. */
 const FIRST_PAUSE_MS = 2_000;
@@ -15,7 +15,7 @@ export function pauseMs(refusals: number): number {
 }
 
 interface Entry {
-  readonly refusal: Refusal;
+  readonly refusal: KernelRefusal;
   readonly times: number;
   readonly dueAt: number;
   /** The number of the last pass that met it. */
@@ -54,7 +54,7 @@ export class Refusals {
   }
 
   /** The kernel refused it in this pass. */
-  note(key: string, refusal: Refusal): void {
+  note(key: string, refusal: KernelRefusal): void {
     const known = this.#entries.get(key);
     const times = (known?.times ?? 0) + 1;
     this.#entries.set(key, {
@@ -82,7 +82,7 @@ export class Refusals {
       if (pass !== this.#pass || isTaken) this.#entries.delete(key);
   }
 
-  list(): Refusal[] {
+  list(): KernelRefusal[] {
     return [...this.#entries.values()].map(({ refusal }) => refusal);
   }
 

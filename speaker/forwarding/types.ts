@@ -153,7 +153,7 @@ export interface Element {
 export interface ForwardingPlan {
   settings: ForwardingSettings;
   /** Parts of them that no kernel would take. */
-  leftOut: readonly Refusal[];
+  leftOut: readonly KernelRefusal[];
   nodeAddresses: { readonly IPv4?: string; readonly IPv6?: string };
   /** The sets `members4` and `members6` say who may tunnel to this node. */
   knowsMembers: boolean;
@@ -177,7 +177,7 @@ export interface Change {
 }
 
 /** One entry that the kernel did not take, though everything else was served. */
-export interface Refusal {
+export interface KernelRefusal {
   /** What was asked: `add destination 192.0.2.255 port 80 of fwmark 4097 IPv4`. */
   readonly attempt: string;
   readonly kind: "virtualServer" | "realServer" | "route" | "element";
@@ -205,7 +205,7 @@ export interface Reconciled {
   /** Marks that a foreign IPVS service already has. Those services are left alone, and the ports are not forwarded. */
   conflicts: readonly string[];
   /** What the kernel does not take at present. It is asked again after a pause that grows. */
-  refused: readonly Refusal[];
+  refused: readonly KernelRefusal[];
   /** False: it ended before all was done, since another pass was due. */
   isComplete: boolean;
   /** Of one that is not complete: addresses of which every port is as far as the kernel takes it. */

@@ -1,7 +1,7 @@
 /** The difference of wanted and present virtual servers, as operations of IPVS, in an order that loses nothing. Pure. */
 import { familyOf } from "#api/address.ts";
 import { destinationTunnel } from "#speaker/forwarding/encapsulation.ts";
-import type { Change, RealServer, Refusal, VirtualServer } from "#speaker/forwarding/types.ts";
+import type { Change, KernelRefusal, RealServer, VirtualServer } from "#speaker/forwarding/types.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
 import {
   type Destination,
@@ -25,7 +25,7 @@ export const isFilling = ({ service }: PresentServer): boolean => service.schedu
  * refused.
  */
 export interface Subject {
-  readonly kind: Refusal["kind"];
+  readonly kind: KernelRefusal["kind"];
   /** Together with `parent` it is equal for the same entry in every pass (`keyOfSubject`). */
   readonly own: string;
   /** The entry that it is a part of, and without which it cannot be. */

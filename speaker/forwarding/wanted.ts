@@ -16,7 +16,7 @@ import {
   type ForwardedPort,
   type ForwardingInput,
   type ForwardingSettings,
-  type Refusal,
+  type KernelRefusal,
 } from "#speaker/forwarding/types.ts";
 import { WantedEntries } from "#speaker/forwarding/wanted-entries.ts";
 import { members, routed, stations } from "#speaker/forwarding/wanted-groups.ts";
@@ -35,7 +35,7 @@ export class Wanted {
   #input: ForwardingInput | undefined;
   #settings: ForwardingSettings = DEFAULT_SETTINGS;
   #planned = new Map<ForwardedPort, Planned>();
-  #leftOut: readonly Refusal[] = [];
+  #leftOut: readonly KernelRefusal[] = [];
   readonly #vips = new Set<string>();
   readonly #portsOfVip = new Map<string, readonly ForwardedPort[]>();
   /** Which port has an id or a place; of ports that were left out, none. */
@@ -62,7 +62,7 @@ export class Wanted {
   }
 
   /** What of the input no kernel could do. */
-  get leftOut(): readonly Refusal[] {
+  get leftOut(): readonly KernelRefusal[] {
     return this.#leftOut;
   }
 
@@ -139,7 +139,7 @@ export class Wanted {
     touched: Set<string>,
   ): Generator<undefined, void> {
     if (yield* this.#updateFew(ports, changedVips, touched)) return;
-    const leftOut: Refusal[] = [];
+    const leftOut: KernelRefusal[] = [];
     const next = new Map<ForwardedPort, Planned>();
     const held = new Map<number | string, ForwardedPort>();
     const added: Planned[] = [];

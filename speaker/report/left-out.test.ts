@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Refusal } from "../forwarding/types.ts";
+import type { KernelRefusal } from "../forwarding/types.ts";
 import { refusedByKernel } from "./left-out.ts";
 
-const refusal = (changes: Partial<Refusal> = {}): Refusal => ({
+const refusal = (changes: Partial<KernelRefusal> = {}): KernelRefusal => ({
   attempt: "add destination 192.0.2.255 port 80 of fwmark 4097 IPv4",
   kind: "realServer",
   what: "endpoint 192.0.2.255 port 80",

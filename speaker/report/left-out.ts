@@ -4,7 +4,7 @@
  */
 import { andMore } from "#api/and-more.ts";
 import { printable } from "#api/printable.ts";
-import type { Refusal } from "../forwarding/types.ts";
+import type { KernelRefusal } from "../forwarding/types.ts";
 import type { LeftOut } from "../plan/claims.ts";
 import type { ServiceEndpoints } from "../plan/endpoints.ts";
 
@@ -37,11 +37,11 @@ export function keptAll(service: string, ports: readonly string[]): LeftOut {
 const MOST_PORTS = 10;
 
 /** One message for each Service, so that many refusals of one Service do not hide those of another. */
-export function refusedByKernel(refused: readonly Refusal[]): LeftOut[] {
-  const byService = new Map<string, Map<string, Refusal>>();
+export function refusedByKernel(refused: readonly KernelRefusal[]): LeftOut[] {
+  const byService = new Map<string, Map<string, KernelRefusal>>();
   for (const refusal of refused) {
     const { service = "", place = "", what } = refusal;
-    const known = byService.get(service) ?? new Map<string, Refusal>();
+    const known = byService.get(service) ?? new Map<string, KernelRefusal>();
     byService.set(service, known);
     // If both tiers of a port are refused for the same reason, the message says it once.
     known.set(`${place} ${what}`, known.get(`${place} ${what}`) ?? refusal);
@@ -51,7 +51,7 @@ export function refusedByKernel(refused: readonly Refusal[]): LeftOut[] {
     .map(([service, refusals]) => leftOutOf(service, [...refusals.values()]));
 }
 
-function leftOutOf(service: string, [first, ...others]: readonly Refusal[]): LeftOut {
+function leftOutOf(service: string, [first, ...others]: readonly KernelRefusal[]): LeftOut {
   const { what = "", place, words = "", attempt = "", code } = first ?? {};
   const where = place === undefined ? "" : ` of ${place}`;
   const whose = service === "" ? "" : ` of Service ${service}`;

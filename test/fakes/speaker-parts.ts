@@ -2,7 +2,7 @@
 import { silentLogger } from "#common/log.ts";
 import type { BgpPlan } from "#speaker/bgp/plan.ts";
 import { Drains } from "#speaker/drains.ts";
-import { type ForwardingInput, NO_COUNTS, type Refusal } from "#speaker/forwarding/types.ts";
+import { type ForwardingInput, type KernelRefusal, NO_COUNTS } from "#speaker/forwarding/types.ts";
 import { Pools } from "#speaker/known/pools.ts";
 import { Takers } from "#speaker/known/takers.ts";
 import type {
@@ -214,7 +214,7 @@ export class FakeForwarder implements Forwarder {
   differs: unknown;
   fault: Error | undefined;
   conflicts: readonly string[] = [];
-  refused: readonly Refusal[] = [];
+  refused: readonly KernelRefusal[] = [];
   input: ForwardingInput | undefined;
   /** Addresses that a pass came to that ended early; undefined: passes come to their end. */
   whole: ReadonlySet<string> | undefined;

@@ -31,11 +31,11 @@ export interface PushPull {
   /** The application's state; none: no octets. */
   readonly user: Uint8Array;
 }
-export interface Refusal {
+export interface StreamError {
   readonly type: "error";
   readonly text: string;
 }
-export type StreamMessage = PushPull | Refusal | Message;
+export type StreamMessage = PushPull | StreamError | Message;
 
 /** Whoever opened the connection puts the label before; the answer is sealed with it, and does not show it. */
 export type Direction = "request" | "answer";
