@@ -176,7 +176,7 @@ bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for M
 	@node test/long/bfd-deaths.ts normal $(or $(MINUTES),60)
 
 .PHONY: bench-failover
-bench-failover: setup-benches addon ## Layer 2 takeovers beside keepalived: RUNS (20) of each kind, MINUTES (2) of false alarms; keeps docs/results/failover.md
+bench-failover: setup-benches addon ## Layer 2 takeovers beside keepalived and MetalLB: RUNS (20) of each kind, MINUTES (2) of false alarms; keeps docs/results/failover.md
 	@node hack/lab/main.ts programs
 	@node test/bench/failover.ts $(or $(RUNS),20) $(or $(MINUTES),2)
 

@@ -1,6 +1,6 @@
 /**
  * How long an address of layer 2 has no answer, seen by a client that asks every 10 ms, and how often it moves though
- * everybody lives. Three speaker processes, and beside them three hosts with keepalived on the same segment. Each figure
+ * everybody lives. Three speaker processes, and beside them three hosts with keepalived, and three with MetalLB's speaker, on the same segment. Each figure
  * is a line of JSON; docs/results/failover.md and its picture are made of them.
  * Usage: failover.ts [RUNS] [MINUTES] (20 runs of each kind, 2 minutes of each false alarm; 0: none of them).
  */
@@ -14,6 +14,7 @@ import { type Host, vip4, vip6 } from "../network/bridge.ts";
 import { lostIn, overlapIn, spread } from "./failover-figures.ts";
 import { keepResults, type Row } from "./failover-page.ts";
 import { KeepalivedHosts, keepalivedVersion, type VrrpOptions } from "./keepalived.ts";
+import { MetalLbHosts } from "./metallb-hosts.ts";
 import { SECOND_VIP, SecondLink } from "./second-link.ts";
 
 const [runs = 20, minutes = 2] = process.argv.slice(2).map(Number);
@@ -155,6 +156,8 @@ else
       // So that one that is ended early has kept something.
       await keepResults(rows, { runs, keepalived: version });
     }
+await ofMetalLb();
+await keepResults(rows, { runs, keepalived: version });
 await carrierLosses();
 await keepResults(rows, { runs, keepalived: version });
 
@@ -220,32 +223,62 @@ async function falseAlarms(): Promise<void> {
 async function ofKeepalived(options: VrrpOptions): Promise<void> {
   // One name for each kind of figures (hack/bench/together/figures.ts).
   const program = `keepalived-${options.way}${options.interval === 1 ? "" : `-${options.interval}`}`;
-  const setting = `advert_int ${options.interval}`;
   await using vrrp = new KeepalivedHosts(nodes.bridge, options);
-  await using client = await Asker.start(nodes.client, options.vips);
   const [owner] = vrrp.hosts;
   if (owner === undefined) return;
+  await powerCuts(program, owner, {
+    vips: options.vips,
+    figures: { setting: `advert_int ${options.interval}` },
+  });
+}
+
+/** Of another program, whose host `owner` has the addresses while it lives. */
+async function powerCuts(
+  program: string,
+  owner: Host,
+  { vips, figures }: { vips: readonly string[]; figures: Row["figures"] },
+): Promise<void> {
+  await using client = await Asker.start(nodes.client, vips);
   const settle = async (): Promise<void> => {
-    for (const vip of options.vips) await client.only(vip, owner, 60_000);
+    for (const vip of vips) await client.only(vip, owner, 120_000);
   };
   await settle();
-  const [v4 = "", v6 = ""] = options.vips;
-  const base = { asker: client, owner, rest: settle };
   const cable = {
     take: () => nodes.bridge.setCable(owner.name, false),
     giveBack: () => nodes.bridge.setCable(owner.name, true),
   };
   const overlaps: number[] = [];
-  for (const [name, vip] of [
-    ["v4", v4],
-    ["v6", v6],
-  ] as const) {
-    const found = await takeovers({ ...base, ...cable, vip });
-    print(program, `power-cut-first-answer-${name}`, { ...spread(found.times), setting });
+  for (const vip of vips) {
+    const found = await takeovers({ ...cable, asker: client, owner, rest: settle, vip });
+    const family = vip.includes(":") ? "v6" : "v4";
+    print(program, `power-cut-first-answer-${family}`, { ...spread(found.times), ...figures });
     overlaps.push(...found.overlaps);
   }
   const when = "the owner before is back";
-  print(program, "two-answer", { max_ms: Math.max(...overlaps), runs: 2 * runs, when, setting });
+  print(program, "two-answer", { max_ms: Math.max(...overlaps), runs: vips.length * runs, when, ...figures });
+}
+
+async function ofMetalLb(): Promise<void> {
+  const vips = [vip4(182), vip6("182")];
+  let metallb: MetalLbHosts;
+  try {
+    metallb = await MetalLbHosts.start(nodes.bridge, nodes.cluster, vips);
+  } catch (error) {
+    console.error(`MetalLB is left out: ${error instanceof Error ? error.message : String(error)}`);
+    return;
+  }
+  await using _ = metallb;
+  // It elects by a hash of its own.
+  const owner = await until(
+    "one host of MetalLB to answer",
+    async () => {
+      const found = await nodes.bridge.owners(nodes.client, vips[0] ?? "");
+      return found.length === 1 ? metallb.hosts.find(({ name }) => name === found[0]) : undefined;
+    },
+    { deadlineMs: 120_000 },
+  );
+  const figures = { setting: `${metallb.version}, memberlist` };
+  await powerCuts("metallb", owner, { vips, figures });
 }
 
 function onHost(name: string, commands: string): void {

@@ -1,15 +1,16 @@
 /**
- * Asks on eth0 every 10 ms (or ASK_EVERY_MS) who has each of the addresses of its arguments, by ARP or NDP, and prints each answer as a line
- * of JSON: the address, the hardware address, and when it came (milliseconds since the epoch).
+ * Asks on eth0 every 10 ms (or ASK_EVERY_MS) who has each of the addresses of its arguments, by ARP or NDP, and prints
+ * each answer as a line of JSON: the address, the hardware address, and when it came (milliseconds since the epoch).
  */
 import { systemClock } from "#common/clock.ts";
 import { monitorLinks } from "#speaker/known/node-links.ts";
 import { ARP_OPERATION, decodeArp, encodeArp } from "#speaker/layer2/arp.ts";
 import { BROADCAST, isFault } from "#speaker/layer2/frame.ts";
-import { decodeAdvertisement, probeSolicitation } from "#speaker/layer2/ndp.ts";
+import { decodeAdvertisement } from "#speaker/layer2/ndp.ts";
 import { PacketSocket } from "#speaker/native/packet.ts";
 import { SocketError } from "#speaker/native/socket.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
+import { solicitation } from "./solicitation.ts";
 
 const EVERY_MS = Number(process.env.ASK_EVERY_MS ?? 10);
 const NO_ROOM: ReadonlySet<string> = new Set(["ENOBUFS", "EAGAIN"]);
@@ -19,8 +20,11 @@ const link = monitor.links().find(({ name }) => name === "eth0");
 monitor.close();
 const hardware = Buffer.from(link?.hardware ?? "", "hex");
 if (link === undefined || hardware.length !== 6) throw new Error("no link eth0");
-const own = link.prefixes.map((prefix) => prefix.split("/")[0] ?? "").find((text) => text.includes("."));
-if (own === undefined) throw new Error("eth0 has no IPv4 address");
+const addresses = link.prefixes.map((prefix) => prefix.split("/")[0] ?? "");
+const own = addresses.find((text) => text.includes("."));
+// Not a probe: MetalLB answers none.
+const own6 = addresses.find((text) => text.includes(":") && !text.startsWith("fe80:"));
+if (own === undefined || own6 === undefined) throw new Error("eth0 has no address of each family");
 
 function tell(address: Uint8Array, from: Uint8Array): void {
   const vip = formatAddress(Buffer.from(address));
@@ -55,7 +59,9 @@ const ndp = new PacketSocket({
 
 const questions = process.argv.slice(2).map((vip) => {
   const target = parseAddress(vip);
-  if (vip.includes(":")) return { socket: ndp, frame: probeSolicitation(target, hardware) };
+  if (vip.includes(":")) {
+    return { socket: ndp, frame: solicitation({ target, source: parseAddress(own6), hardware }) };
+  }
   const packet = {
     operation: ARP_OPERATION.request,
     senderHardware: hardware,

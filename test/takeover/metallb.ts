@@ -11,16 +11,27 @@ import { ensureGo, ensurePrograms } from "#hack/lab/programs.ts";
 const MODULE = "go.universe.tf/metallb";
 const ROLES = ["controller", "speaker"] as const;
 
-export interface MetalLb {
+/** Its programs are .lab/bin/metallb-controller and metallb-speaker. */
+export interface MetalLbPrograms {
   readonly version: string;
   /** Text of the manifest that its installation page names: layer 2 and BGP without FRR. */
   readonly manifest: string;
+}
+
+export interface MetalLb extends MetalLbPrograms {
   /** Archives of the two images that the manifest names. */
   readonly archives: readonly string[];
 }
 
-/** Builds what is missing; the first time takes minutes. Where it cannot be built, the error has the reason. */
 export async function ensureMetalLb(): Promise<MetalLb> {
+  const programs = await ensureMetalLbPrograms();
+  const archives: string[] = [];
+  for (const role of ROLES) archives.push(await makeImage(role, programs.version));
+  return { ...programs, archives };
+}
+
+/** Builds what is missing; the first time takes minutes. Where it cannot be built, the error has the reason. */
+export async function ensureMetalLbPrograms(): Promise<MetalLbPrograms> {
   await ensurePrograms(["metallb"]);
   const go = await ensureGo(say);
   const environment = { GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod" };
@@ -30,9 +41,7 @@ export async function ensureMetalLb(): Promise<MetalLb> {
   });
   const [version = "", source = ""] = listed.trim().split(" ");
   const manifest = await readFile(join(source, "config/manifests/metallb-native.yaml"), "utf8");
-  const archives: string[] = [];
-  for (const role of ROLES) archives.push(await makeImage(role, version));
-  return { version, manifest, archives };
+  return { version, manifest };
 }
 
 /** The program alone, by the name under which the manifest asks for it. */
