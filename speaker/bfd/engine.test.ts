@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { End, join, peerOf } from "#test/fakes/bfd-pair.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
-import { SESSIONS_MAX } from "./engine.ts";
+import { type ListenerKind, SESSIONS_MAX } from "./engine.ts";
 import { decodeControl, emptyPacket } from "./packet.ts";
 import { bytesOf, CAPTURED } from "./testdata/captured.ts";
 import type { BfdPeer } from "./types.ts";
@@ -245,6 +245,32 @@ test("without real-time scheduling: 350 ms x 3 is used, or nothing, and the repo
   clock.advanceSync(3_000);
   assert.ok(strict.sent.length > 0);
   assert.equal(strict.report("peer").problem, undefined);
+});
+
+test("who is let into the sockets: our sessions of their distance and family, and peers of both distances", () => {
+  const clock = new FakeClock();
+  const a = new End({ clock, address: A, seed: 1 });
+  const far = { ...peerOf("10.9.0.1", { minimumTtl: 250 }), key: "far", multihop: true };
+  const other = { ...peerOf("fd00::2"), key: "other" };
+  a.engine.reconcile([peerOf(B), far, other]);
+  clock.advanceSync(5_000);
+  const mine = (address: string) => a.admitted.get(address as ListenerKind);
+  const [single, multi, six] = ["single-IPv4", "multi-IPv4", "single-IPv6"].map(mine);
+  assert.deepEqual([single?.addresses, single?.minimumTtl], [[B, "10.9.0.1"], 255]);
+  // A near peer that is heard on the far port is told so, whatever its packets had left.
+  assert.deepEqual([multi?.addresses, multi?.minimumTtl], [[B, "10.9.0.1"], 0]);
+  assert.deepEqual([six?.addresses, six?.minimumTtl], [["fd00::2"], 255]);
+  const said = new Set(a.sent.map(({ bytes }) => bytes.readUInt32BE(4)));
+  const known = [single, multi, six].flatMap((one) => one?.discriminators ?? []);
+  assert.deepEqual([known.length, new Set(known)], [3, said]);
+  a.engine.reconcile([far]);
+  assert.deepEqual([...a.admitted.keys()].sort(), ["multi-IPv4", "single-IPv4"]);
+  assert.deepEqual(mine("multi-IPv4"), {
+    discriminators: multi?.discriminators,
+    addresses: ["10.9.0.1"],
+    minimumTtl: 250,
+  });
+  assert.deepEqual(mine("single-IPv4")?.discriminators, []);
 });
 
 test("what cannot be opened is said, and tried again", () => {

@@ -5,6 +5,7 @@
 import { familyOf } from "#api/address.ts";
 import type { Random } from "#common/random.ts";
 import type { Datagram } from "#speaker/native/datagram.ts";
+import type { Admitted } from "./admission.ts";
 import { Entry, type EntryIo, isSamePath, type PathPeer } from "./entry.ts";
 import type { FloorPolicy } from "./floor.ts";
 import type { FromBfdWorker } from "./messages.ts";
@@ -33,12 +34,17 @@ export interface EngineIo extends EntryIo {
   isConnected(address: string): boolean;
   /** Has the port of each kind of session open that is wanted, and no other; why not, by kind. */
   listen(kinds: ReadonlySet<ListenerKind>): ReadonlyMap<ListenerKind, string>;
+  /** From now on each of these ports hears nobody else. */
+  admit(admitted: ReadonlyMap<ListenerKind, Admitted>): void;
   post(message: FromBfdWorker): void;
 }
 
 export type ListenerKind = "single-IPv4" | "single-IPv6" | "multi-IPv4" | "multi-IPv6";
 const kindOf = ({ multihop, address }: Pick<PathPeer, "multihop" | "address">): ListenerKind =>
   `${multihop ? "multi" : "single"}-${familyOf(address)}`;
+/** Whoever is asked for one hop may speak over several, or the other way round: that is heard, and said. */
+const kindsOf = (peers: readonly PathPeer[]): ReadonlySet<ListenerKind> =>
+  new Set(peers.flatMap((peer) => [kindOf(peer), kindOf({ ...peer, multihop: !peer.multihop })]));
 
 export interface EngineOptions {
   readonly io: EngineIo;
@@ -86,13 +92,15 @@ export class Engine {
       const peer = wanted.get(key);
       if (peer === undefined || !isSamePath(peer, entry.peer)) this.#remove(entry);
     }
-    const problems = this.#listen(peers);
+    const kinds = kindsOf(peers);
+    const problems = this.#io.listen(kinds);
     for (const peer of peers) {
       const known = this.#entries.get(peer.key);
       if (known === undefined) this.#add(peer);
       else known.configure(peer);
     }
     this.#open(problems);
+    this.#io.admit(new Map([...kinds].map((kind) => [kind, this.#admitted(kind)])));
     this.#report();
     this.#rearm();
   }
@@ -254,10 +262,17 @@ export class Engine {
     this.#io.after(LEAVE_MS, () => entry.close());
   }
 
-  #listen(peers: readonly PathPeer[]): ReadonlyMap<ListenerKind, string> {
-    // Whoever is asked for one hop may speak over several, or the other way round: that is heard, and said.
-    const kinds = peers.flatMap((peer) => [kindOf(peer), kindOf({ ...peer, multihop: !peer.multihop })]);
-    return this.#io.listen(new Set(kinds));
+  #admitted(kind: ListenerKind): Admitted {
+    const entries = this.#list.filter(({ discriminator }) => discriminator !== 0);
+    const own = entries.filter(({ peer }) => kindOf(peer) === kind);
+    const heard = entries.filter(({ peer }) => kindsOf([peer]).has(kind));
+    return {
+      discriminators: own.map(({ discriminator }) => discriminator),
+      addresses: [...new Set(heard.map(({ peer }) => peer.address))],
+      minimumTtl: kind.startsWith("single")
+        ? NO_HOP_BETWEEN
+        : Math.min(NO_HOP_BETWEEN, ...heard.map(({ minimumTtl }) => minimumTtl)),
+    };
   }
 
   #open(problems: ReadonlyMap<ListenerKind, string>): void {

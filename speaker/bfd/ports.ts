@@ -8,6 +8,7 @@ import { type Datagram, DatagramReceiver, DatagramSender } from "#speaker/native
 import { endpointOf, sockaddr } from "#speaker/native/sockaddr.ts";
 import { addon, attempt, SOCK } from "#speaker/native/socket.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
+import { type Admitted, admission } from "./admission.ts";
 import { EchoSocket, linkName, neighborHardware } from "./echo.ts";
 import type { ListenerKind } from "./engine.ts";
 import type { PathPeer } from "./entry.ts";
@@ -33,6 +34,8 @@ const textOf = (error: unknown): string => (error instanceof Error ? error.messa
 export class Ports {
   readonly #options: PortsOptions;
   readonly #receivers = new Map<ListenerKind, DatagramReceiver>();
+  /** The programs that they have. */
+  readonly #filters = new Map<ListenerKind, Buffer>();
 
   constructor(options: PortsOptions) {
     this.#options = options;
@@ -43,6 +46,7 @@ export class Ports {
       if (kinds.has(kind)) continue;
       receiver.close();
       this.#receivers.delete(kind);
+      this.#filters.delete(kind);
     }
     const problems = new Map<ListenerKind, string>();
     for (const kind of kinds) {
@@ -55,6 +59,18 @@ export class Ports {
       }
     }
     return problems;
+  }
+
+  admit(admitted: ReadonlyMap<ListenerKind, Admitted>): void {
+    for (const [kind, who] of admitted) {
+      const program = admission(kind, who);
+      if (this.#filters.get(kind)?.equals(program) === true) continue;
+      const receiver = this.#receivers.get(kind);
+      if (receiver === undefined) continue;
+      // Kernels before 6.8 take no program for some 200 IPv6 peers (net.core.optmem_max): a shorter one spares the most, too.
+      if (!attaches(receiver, program)) attaches(receiver, admission(kind, { ...who, addresses: undefined }));
+      this.#filters.set(kind, program);
+    }
   }
 
   /** Everything that waits, up to a bound. */
@@ -116,6 +132,16 @@ export class Ports {
       }
       if (count < receiver.datagrams.length) return;
     }
+  }
+}
+
+/** False: the kernel does not take it, and what it had before stays. */
+function attaches(receiver: DatagramReceiver, program: Buffer): boolean {
+  try {
+    receiver.attachFilter(program);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -36,6 +36,7 @@ const engine = new Engine({
     after: (ms, fn) => systemClock.after(ms, fn),
     drain: () => ports.drain(),
     listen: (kinds) => ports.listen(kinds),
+    admit: (admitted) => ports.admit(admitted),
     openWire: (peer) => ports.openWire(peer),
     openEcho: (peer, link, discriminator) => ports.openEcho(peer, link, discriminator),
     loopsEcho: forwardsIpv4,

@@ -118,6 +118,11 @@ export class DatagramReceiver {
     return count;
   }
 
+  /** Only what this classic BPF program takes comes in from now on (filter-program.ts). Throws SocketError ENOMEM. */
+  attachFilter(program: Buffer): void {
+    attempt(() => this.#native.attachFilter(this.#descriptor, program));
+  }
+
   close(): void {
     this.#native.close(this.#descriptor);
   }

@@ -1,16 +1,9 @@
-/**
- * Classic BPF programs for packet sockets, as the kernel's struct sock_filter, 8 bytes an instruction:
- * u16 code, u8 jump if true, u8 jump if false, u32 operand, host byte order (linux/filter.h).
- * Offsets count from the Ethernet header.
- */
+/** Classic BPF programs for packet sockets. Offsets count from the Ethernet header. */
+import { assemble, CODE, type Instruction } from "./filter-program.ts";
 
-type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, operand: number];
-
-const LOAD_WORD = 0x20;
-export const LOAD_HALF = 0x28;
-export const LOAD_BYTE = 0x30;
-const JUMP_EQUAL = 0x15;
-const RETURN = 0x06;
+const LOAD_WORD = CODE.loadWord;
+export const LOAD_HALF = CODE.loadHalf;
+export const LOAD_BYTE = CODE.loadByte;
 
 /** Ancillary loads (SKF_AD_OFF): the link that the frame is on after VLAN handling, and whether it still has a tag. */
 const ANCILLARY = 0xfffff000;
@@ -35,21 +28,12 @@ export function accept(matches: readonly Match[]): Buffer {
     const toDrop = instructions.length + 1;
     const tests = values.map((one, at): Instruction => {
       const after = values.length - 1 - at;
-      return [JUMP_EQUAL, after, after === 0 ? toDrop : 0, one];
+      return [CODE.jumpEqual, after, after === 0 ? toDrop : 0, one];
     });
     instructions.unshift([load, 0, 0, offset], ...tests);
   }
-  instructions.push([RETURN, 0, 0, WHOLE_FRAME], [RETURN, 0, 0, 0]);
-  const program = Buffer.alloc(instructions.length * 8);
-  const host = new DataView(program.buffer, program.byteOffset, program.length);
-  const little = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-  instructions.forEach(([code, jumpTrue, jumpFalse, operand], at) => {
-    host.setUint16(at * 8, code, little);
-    host.setUint8(at * 8 + 2, jumpTrue);
-    host.setUint8(at * 8 + 3, jumpFalse);
-    host.setUint32(at * 8 + 4, operand, little);
-  });
-  return program;
+  instructions.push([CODE.return, 0, 0, WHOLE_FRAME], [CODE.return, 0, 0, 0]);
+  return assemble(instructions);
 }
 
 /** A frame of this very link: one for a VLAN above it reaches its socket too, without its tag. */

@@ -54,6 +54,11 @@ export class Device {
     createInterface({ input: this.#child.stdout }).on("line", (line) => this.#read(line));
   }
 
+  /** `ip netns exec` becomes the program, so it is the program's own; undefined: it was not started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   reconcile(peers: readonly BfdPeer[]): void {
     this.#say({ do: "reconcile", peers });
   }

@@ -1,5 +1,6 @@
 /** Two ends of BFD on one FakeClock, joined by a wire that can be cut: real engines, no sockets. */
-import { Engine, type EngineIo } from "#speaker/bfd/engine.ts";
+import type { Admitted } from "#speaker/bfd/admission.ts";
+import { Engine, type EngineIo, type ListenerKind } from "#speaker/bfd/engine.ts";
 import type { FloorPolicy } from "#speaker/bfd/floor.ts";
 import type { FromBfdWorker } from "#speaker/bfd/messages.ts";
 import type { BfdChange, BfdPeer, BfdReport, BfdScheduling } from "#speaker/bfd/types.ts";
@@ -36,6 +37,8 @@ export class End {
   readonly connected = new Set<string>();
   wireProblem: string | undefined;
   readonly listening = new Set<string>();
+  /** Whom the kernel would let in. */
+  admitted: ReadonlyMap<ListenerKind, Admitted> = new Map();
   readonly #clock: FakeClock;
   #cancel: () => void = () => {};
 
@@ -90,6 +93,9 @@ export class End {
         this.listening.clear();
         for (const kind of kinds) this.listening.add(kind);
         return new Map();
+      },
+      admit: (admitted) => {
+        this.admitted = admitted;
       },
       openWire: ({ multihop }) => {
         if (this.wireProblem !== undefined) throw new Error(this.wireProblem);
