@@ -247,6 +247,32 @@ test("without real-time scheduling: 350 ms x 3 is used, or nothing, and the repo
   assert.equal(strict.report("peer").problem, undefined);
 });
 
+test("an ordinary thread that is punctual for ten minutes keeps 150 ms x 3, until it is late: by polls, without a flap", () => {
+  const clock = new FakeClock();
+  const a = new End({ clock, address: A, seed: 1, scheduling: { class: "normal", reason: "EPERM" } });
+  const b = new End({ clock, address: B, seed: 2 });
+  join(a, b);
+  a.engine.reconcile([peerOf(B)]);
+  b.engine.reconcile([peerOf(A)]);
+  clock.advanceSync(10_000);
+  const before = a.changes.length + b.changes.length;
+  const detection = () => [a.report("peer").detectionTimeMs, b.report("peer").detectionTimeMs];
+  clock.advanceSync(580_000);
+  assert.deepEqual(detection(), [1_050, 1_050]);
+  clock.advanceSync(15_000);
+  assert.deepEqual(detection(), [450, 450]);
+  assert.match(a.report("peer").problem ?? "", /150 ms x 3 is used/);
+  // Three wakeups in ten minutes are enough.
+  a.lateMs = 120;
+  clock.advanceSync(1_200);
+  a.lateMs = 0.01;
+  clock.advanceSync(5_000);
+  assert.deepEqual(detection(), [750, 750]);
+  clock.advanceSync(650_000);
+  assert.deepEqual(detection(), [450, 450]);
+  assert.equal(a.changes.length + b.changes.length, before);
+});
+
 test("who is let into the sockets: our sessions of their distance and family, and peers of both distances", () => {
   const clock = new FakeClock();
   const a = new End({ clock, address: A, seed: 1 });

@@ -10,6 +10,7 @@ import { Entry, type EntryIo, isSamePath, type PathPeer } from "./entry.ts";
 import type { FloorPolicy } from "./floor.ts";
 import type { FromBfdWorker } from "./messages.ts";
 import { decodeControl, emptyPacket } from "./packet.ts";
+import { MOST_LATENESS_MS, Punctuality } from "./punctuality.ts";
 import type { BfdPeer, BfdScheduling } from "./types.ts";
 
 /** Sessions that one thread is asked to hold at most. */
@@ -71,6 +72,9 @@ export class Engine {
   readonly #byDiscriminator = new Map<number, Entry>();
   readonly #discards: Record<string, number> = {};
   #armedFor = Number.POSITIVE_INFINITY;
+  readonly #punctuality: Punctuality;
+  /** Milliseconds that packets may be late. */
+  #lateness: number = MOST_LATENESS_MS;
   #slowDue: number;
   #slowTurn = 0;
   #wanted: readonly BfdPeer[] = [];
@@ -81,6 +85,7 @@ export class Engine {
     this.#options = options;
     this.#io = options.io;
     this.#slowDue = this.#io.now() + SLOW_MS;
+    this.#punctuality = new Punctuality(this.#io.now());
   }
 
   /** The whole list: sessions whose path stays are not disturbed. */
@@ -124,6 +129,7 @@ export class Engine {
   /** What is due is sent; who is silent is judged after one more look at the sockets. */
   wake(): void {
     const now = this.#io.now();
+    if (now > this.#armedFor) this.#punctuality.note(now - this.#armedFor, now);
     let isAnySilent = false;
     let next = this.#slowDue;
     for (let at = 0; at < this.#list.length; at++) {
@@ -141,6 +147,7 @@ export class Engine {
     this.#arm(next);
     if (isAnySilent && !this.#isJudging) this.#judgeLater();
     if (now >= this.#slowDue) {
+      this.#limit(now);
       this.#slow(now);
       this.#rearm();
     }
@@ -243,6 +250,7 @@ export class Engine {
       peer,
       scheduling,
       policy,
+      lateness: () => this.#lateness,
       random,
       io: this.#io,
       post: (message) => this.#io.post(message),
@@ -294,6 +302,16 @@ export class Engine {
       const discriminator = bytes.readUInt32BE(0) & 0x7fffffff;
       if (discriminator !== 0 && !this.#byDiscriminator.has(discriminator)) return discriminator;
     }
+  }
+
+  /** A session that stands is told other timers by a poll, and does not fall for it. */
+  #limit(now: number): void {
+    const lateness = this.#punctuality.allowance(now);
+    if (lateness === this.#lateness) return;
+    this.#lateness = lateness;
+    if (this.#options.scheduling.class !== "normal") return;
+    for (const entry of this.#list) entry.limit();
+    this.#report();
   }
 
   #slow(now: number): void {

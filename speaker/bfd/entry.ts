@@ -32,6 +32,8 @@ export interface EntryOptions {
   readonly peer: PathPeer;
   readonly scheduling: BfdScheduling;
   readonly policy: FloorPolicy;
+  /** Milliseconds that a packet may be late, as long as the thread is an ordinary one. */
+  readonly lateness: () => number;
   readonly random: Random;
   readonly io: EntryIo;
   post(message: FromBfdWorker): void;
@@ -118,6 +120,13 @@ export class Entry {
     const settings = this.#limited();
     if (settings === undefined) this.#drop();
     else this.#session.configure(settings, io.now());
+  }
+
+  /** The thread is more punctual now than it was, or less. */
+  limit(): void {
+    if (this.#session === undefined || this.#isLeaving) return;
+    const settings = this.#limited();
+    if (settings !== undefined) this.#session.configure(settings, this.#options.io.now());
   }
 
   /** Makes the session if it can be made; looks up what may have changed. Runs every few seconds. */
@@ -224,8 +233,8 @@ export class Entry {
 
   /** By the thread's scheduling; undefined: refused. */
   #limited(): SessionSettings | undefined {
-    const { scheduling, policy, io } = this.#options;
-    const { timers, problem } = limitTimers(this.#peer.profile, scheduling, policy);
+    const { scheduling, policy, lateness, io } = this.#options;
+    const { timers, problem } = limitTimers(this.#peer.profile, scheduling, policy, lateness());
     this.#problem = problem;
     return timers === undefined ? undefined : settingsOf(this.#peer, timers, io);
   }

@@ -1,12 +1,10 @@
 /**
  * What a thread of the ordinary scheduling class can keep. Measured on two loaded cores: packets leave up to a quarter of
  * a second late, with a tail that makes a false alarm rarer than one in a million hours from 700 ms of allowed lateness
- * on (350 ms x 3). Pure.
+ * on (350 ms x 3). What a node's own thread needs of that is measured (punctuality.ts). Pure.
  */
+import { MOST_LATENESS_MS } from "./punctuality.ts";
 import type { BfdScheduling, BfdTimers } from "./types.ts";
-
-/** How much later than its interval a packet may come before the session falls, in milliseconds. */
-const SAFE_LATENESS_MS = 700;
 
 /** What to do with timers that the thread cannot keep. */
 export type FloorPolicy = "raise" | "refuse";
@@ -18,12 +16,18 @@ export interface Limited {
 }
 
 /** The least safe interval with a multiplier of at least 2; a multiplier of 1 allows no lateness, and counts as 2. */
-const leastInterval = (multiplier: number): number =>
-  Math.ceil(SAFE_LATENESS_MS / (Math.max(multiplier, 2) - 1));
+const leastInterval = (latenessMs: number, multiplier: number): number =>
+  Math.ceil(latenessMs / (Math.max(multiplier, 2) - 1));
 
-export function limitTimers(wanted: BfdTimers, scheduling: BfdScheduling, policy: FloorPolicy): Limited {
+/** `latenessMs`: how much later than its interval a packet may come before the session falls. */
+export function limitTimers(
+  wanted: BfdTimers,
+  scheduling: BfdScheduling,
+  policy: FloorPolicy,
+  latenessMs: number = MOST_LATENESS_MS,
+): Limited {
   if (scheduling.class !== "normal") return { timers: wanted };
-  const least = leastInterval(wanted.detectMultiplier);
+  const least = leastInterval(latenessMs, wanted.detectMultiplier);
   const intervals = [wanted.receiveIntervalMs, wanted.transmitIntervalMs];
   if (wanted.echoMode) intervals.push(wanted.echoIntervalMs);
   const shortest = Math.min(...intervals);

@@ -32,6 +32,8 @@ export class End {
   /** Packets that wait in the socket while the thread does not run. */
   readonly socket: (readonly [isMultihop: boolean, datagram: Datagram])[] = [];
   isStalled = false;
+  /** How late its thread wakes up. */
+  lateMs = 0.01;
   hops = 255;
   /** Addresses on networks of its own. */
   readonly connected = new Set<string>();
@@ -84,7 +86,7 @@ export class End {
       arm: (ms) => {
         this.#cancel();
         // A real timer is never early and always a little late; time stands still here otherwise.
-        this.#cancel = this.#clock.after(Math.max(ms, 0) + 0.01, () => this.engine.wake());
+        this.#cancel = this.#clock.after(Math.max(ms, 0) + this.lateMs, () => this.engine.wake());
       },
       defer: (fn) => void this.#clock.after(0, fn),
       after: (ms, fn) => void this.#clock.after(ms, fn),
