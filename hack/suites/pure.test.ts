@@ -13,6 +13,7 @@ test("a file with hooks of its own, sockets, real time or the environment has a 
     "mock.timers.enable();",
     'import { systemClock } from "#common/clock.ts";',
     'import { openSocket } from "#speaker/native/socket.ts";',
+    'import { FakeApiServer } from "#test/fakes/api-server.ts";',
   ]) {
     assert.equal(touchesNothing(`import assert from "node:assert/strict";\n${line}\n`), false, line);
   }
