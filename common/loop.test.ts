@@ -120,6 +120,46 @@ test("minIntervalMs keeps passes apart, retryAfterMs and resyncMs bring them bac
   await stop();
 });
 
+test("an urgent trigger cuts the wait short, in a pause and in a pass, and is urgent once", async () => {
+  const at: number[] = [];
+  const seen: boolean[] = [];
+  let passMs = 0;
+  const { clock, loop, stop } = start(
+    async (_signal, time) => {
+      at.push(time.now());
+      await time.sleep(passMs);
+      seen.push(loop.isDue);
+      await time.sleep(passMs);
+    },
+    { minIntervalMs: 100, urgentIntervalMs: 20 },
+  );
+  await clock.advance(10);
+  loop.trigger();
+  await clock.advance(30);
+  assert.deepEqual(at, [0], "the pause is not over");
+  loop.trigger(true);
+  await clock.advance(0);
+  assert.deepEqual(at, [0, 40]);
+  loop.trigger(true);
+  await clock.advance(19);
+  assert.deepEqual(at, [0, 40], "nor that one");
+  await clock.advance(1);
+  assert.deepEqual(at, [0, 40, 60]);
+  loop.trigger();
+  await clock.advance(99);
+  assert.equal(at.length, 3, "the next one is as any other");
+  passMs = 30;
+  seen.length = 0;
+  await clock.advance(1);
+  loop.trigger(true);
+  await clock.advance(30);
+  assert.deepEqual([at, seen], [[0, 40, 60, 160], [true]]);
+  await clock.advance(30);
+  assert.equal(at.at(-1), 220);
+  await clock.advance(60);
+  await stop();
+});
+
 test("a loop ends with its signal, in a wait and in a pass, and leaves no timer", async () => {
   const waiting = start(async () => undefined, { resyncMs: 1_000 });
   await settle();

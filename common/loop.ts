@@ -18,6 +18,8 @@ export interface LoopOptions {
   readonly log: Logger;
   /** From the start of a pass to the start of the next; default 0. */
   readonly minIntervalMs?: number;
+  /** The same to a pass that was asked for urgently; default as minIntervalMs. */
+  readonly urgentIntervalMs?: number;
   /** A pass at least so often (spread by a tenth), triggered or not; default never. */
   readonly resyncMs?: number;
   /** Wait after the first failure and at most; default 250 and 30,000. */
@@ -26,7 +28,7 @@ export interface LoopOptions {
 
 export interface Loop {
   /** Asks for a pass; safe to call at any time, also before `run`. */
-  trigger(): void;
+  trigger(isUrgent?: boolean): void;
   /** Makes passes until `signal` aborts; the first at once. Resolves when the last pass has ended. */
   run(signal: AbortSignal): Promise<void>;
   /**
@@ -52,6 +54,7 @@ class PassLoop implements Loop {
   readonly #options: LoopOptions;
   readonly #log: Logger;
   #isWanted = true;
+  #isUrgent = false;
   #wake: (() => void) | undefined;
   #signal: AbortSignal | undefined;
   /** When the present pass began. */
@@ -66,31 +69,38 @@ class PassLoop implements Loop {
     this.#log = options.log.child({ loop: options.name });
   }
 
-  trigger(): void {
+  trigger(isUrgent = false): void {
     this.#isWanted = true;
+    this.#isUrgent ||= isUrgent;
     this.#wake?.();
   }
 
   get isDue(): boolean {
     if (this.#signal?.aborted === true) return true;
-    const { clock, minIntervalMs = 0 } = this.#options;
-    return this.#isWanted && clock.now() >= this.#began + minIntervalMs;
+    return this.#isWanted && this.#restMs <= 0;
+  }
+
+  /** Until the next pass may begin. */
+  get #restMs(): number {
+    const { clock, minIntervalMs = 0, urgentIntervalMs = minIntervalMs } = this.#options;
+    return this.#began + (this.#isUrgent ? urgentIntervalMs : minIntervalMs) - clock.now();
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, minIntervalMs = 0 } = this.#options;
+    const { clock } = this.#options;
     this.#isWanted = true;
     this.#signal = signal;
     while (!signal.aborted) {
       this.#isWanted = false;
+      this.#isUrgent = false;
       this.#began = clock.now();
       const again = await this.#pass(signal);
       if (signal.aborted) return;
       // After a failure a trigger must not shorten the wait: what failed would be tried in a tight circle.
       if (this.#failuresInRow > 0) await clock.sleep(again ?? 0, signal);
       else await this.#idle(again, signal);
-      const rest = this.#began + minIntervalMs - clock.now();
-      if (rest > 0) await clock.sleep(rest, signal);
+      // A trigger meanwhile may be an urgent one.
+      for (let ms = this.#restMs; ms > 0 && !signal.aborted; ms = this.#restMs) await this.#wait(ms, signal);
     }
   }
 
@@ -123,7 +133,11 @@ class PassLoop implements Loop {
 
   /** Until a trigger, `ms`, or the signal; at once if a trigger came during the pass. */
   #idle(ms: number | undefined, signal: AbortSignal): Promise<void> {
-    if (this.#isWanted || signal.aborted) return Promise.resolve();
+    return this.#isWanted || signal.aborted ? Promise.resolve() : this.#wait(ms, signal);
+  }
+
+  /** Until a trigger, `ms`, or the signal. */
+  #wait(ms: number | undefined, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel: Cancel = ms === undefined ? () => undefined : this.#options.clock.after(ms, resolve);
     this.#wake = resolve;

@@ -44,7 +44,7 @@ import { Reporter } from "./report/reporter.ts";
 import { Reporting } from "./reporting.ts";
 import { Routing } from "./routing.ts";
 import { SelfProbe } from "./selfprobe/selfprobe.ts";
-import { Speaker } from "./speaker.ts";
+import { PASS_INTERVALS, Speaker } from "./speaker.ts";
 import { ServiceTraces } from "./trace/service-traces.ts";
 
 /** Whatever somebody else deletes in the kernel is back after this time and a moment. */
@@ -117,7 +117,7 @@ export function assemble(world: World): Assembled {
     ...world,
     ...{ client: leaseClient, node, namespace, onSetback, gossip },
     identity: options.identity,
-    onChange: trigger,
+    onChange: () => loop.trigger(true),
   });
   const monitor = monitorLinks({
     clock: world.clock,
@@ -195,7 +195,7 @@ export function assemble(world: World): Assembled {
     ...world,
     name: "speaker",
     resyncMs: RESYNC_MS,
-    minIntervalMs: 50,
+    ...PASS_INTERVALS,
     backoffMs: { baseMs: 100, capMs: 3_000 },
     pass: () => speaker.pass(),
   });
