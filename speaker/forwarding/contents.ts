@@ -68,10 +68,12 @@ export class Contents {
   #unsettled = new Entries();
   /** Wanted otherwise since the last pass: a change does not wait for what else there is to do. */
   #fresh = new Entries();
+  /** Of the portions of this pass up to now. */
+  #left = new Entries();
 
   constructor(options: ContentsOptions) {
     this.#options = options;
-    this.marks = new Marks(options);
+    this.marks = new Marks({ ...options, isUnsettled: this.isUnsettled });
     this.#reader = new Reader(options.kernel, options.wanted, this.marks.own);
   }
 
@@ -83,7 +85,7 @@ export class Contents {
 
   /** Whether an entry is, as `has` looks for it. */
   readonly isUnsettled = (has: (entries: Entries) => boolean): boolean =>
-    has(this.#unsettled) || has(this.#fresh);
+    has(this.#unsettled) || has(this.#fresh) || has(this.#left);
 
   /** Something else is wanted of these than before. Takes them over. */
   change(entries: Entries): void {
@@ -110,7 +112,7 @@ export class Contents {
    * the portions up to then. Throws ForwardingError, NetlinkError where nothing at all could be done.
    */
   async settle(pass: Passing, isEnough: (hasSettled: boolean) => boolean): Promise<Settled> {
-    const left = new Entries();
+    this.#left = new Entries();
     const whole = new Set<string>();
     const slices = new Slices(this.#options.clock);
     const writer = this.#writer(pass.changes, slices);
@@ -122,7 +124,7 @@ export class Contents {
       for (const portion of this.#portions()) {
         inHand = portion.entries;
         hasSettled ||= inHand.size > 0;
-        if (inHand.size > 0) left.addAll(await this.#settlePortion(inHand, pass, writer, slices));
+        if (inHand.size > 0) this.#left.addAll(await this.#settlePortion(inHand, pass, writer, slices));
         inHand = undefined;
         for (const vip of portion.whole) whole.add(vip);
         await slices.breathe();
@@ -132,7 +134,8 @@ export class Contents {
       }
     } finally {
       // Of a portion that failed, what was settled is found to be so by the next pass.
-      this.#unsettled.addAll(left);
+      this.#unsettled.addAll(this.#left);
+      this.#left = new Entries();
       if (inHand !== undefined) this.#unsettled.addAll(inHand);
     }
     if (isComplete) this.#failIfNothingWorks();

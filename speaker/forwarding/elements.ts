@@ -34,6 +34,9 @@ export function markValue(mark: number): string {
   return bytes.toString("hex");
 }
 
+/** The mark of which `markValue` made it. */
+export const markOfValue = (value: string): number => Buffer.from(value, "hex").readUInt32LE();
+
 /** The name of the set with the sources that restricted ports of the protocol admit. */
 export const admittedSet = (protocol: Protocol) =>
   `admitted_${protocol.toLowerCase() as Lowercase<Protocol>}` as const;

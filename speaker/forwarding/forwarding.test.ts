@@ -399,6 +399,33 @@ test("what was refused stays refused over a pass that gave way before it came to
   assert.equal((await forwarding.reconcile(wanting(...others, bad))).writes, 0, "its pause is not over");
 });
 
+test("a service that the kernel keeps stays ours, also where its mark's record went in another portion", async () => {
+  const { kernel, clock, forwarding } = world();
+  const asking = (...ports: ForwardedPort[]): ForwardingInput => ({
+    ...wanting(...ports),
+    vips: ports.map(({ vip }) => vip),
+  });
+  await forwarding.reconcile(asking());
+  await clock.advance(500);
+  // A refusal that nobody hears of: the second one stays unsettled, so that there are two portions.
+  kernel.isDeaf = true;
+  kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
+  await forwarding.reconcile(asking(port(5, "10.0.0.1"), port(1, BAD)));
+  kernel.isDeaf = false;
+  kernel.dropTable();
+  // The audit finds what is missing, the record of the mark among it.
+  await clock.advance(500);
+  kernel.refuse = ({ service }) => (service.mark === 0x1005 ? "ENOMEM" : undefined);
+  await forwarding.reconcile(asking(port(1)));
+  assert.ok(kernel.present.servers.has(`2/${0x1005}`));
+  kernel.refuse = () => undefined;
+  for (const _ of [1, 2]) {
+    await clock.advance(310_000);
+    await forwarding.reconcile(asking(port(1)));
+  }
+  assert.equal(kernel.present.servers.size, 0);
+});
+
 test("what a pass had in hand when it failed is looked at by the next one", async () => {
   const { kernel, forwarding, reals } = world();
   const ports = Array.from({ length: 200 }, (_, at) => port(at + 1, "10.0.0.1", "10.0.0.2", "10.0.0.3"));

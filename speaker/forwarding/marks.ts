@@ -2,13 +2,14 @@
  * Which marks are ours, and for which of them nothing may be marked now: somebody else's service has the mark, or ours is
  * not in the kernel, or without its scheduler.
  */
-import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
+import { FAMILIES } from "#api/address.ts";
+import { elementKey, markOfValue, markValue } from "#speaker/forwarding/elements.ts";
 import type { Entries } from "#speaker/forwarding/entries.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { Servers } from "#speaker/forwarding/reader.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
 import type { Element } from "#speaker/forwarding/types.ts";
-import { isFilling, keyOfParent, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
+import { isFilling, keyOfParent, keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 import type { ServiceKey } from "#speaker/netlink/ipvs.ts";
 
@@ -16,6 +17,8 @@ export interface MarksOptions {
   readonly kernel: Pick<ForwardingKernel, "servers">;
   readonly wanted: Wanted;
   readonly refusals: Refusals;
+  /** Whether an entry beside those in hand is unsettled, as `has` looks for it. */
+  readonly isUnsettled: (has: (entries: Entries) => boolean) => boolean;
 }
 
 export class Marks {
@@ -65,13 +68,22 @@ export class Marks {
     return marksOf(keys.filter((_, at) => answers[at] !== undefined));
   }
 
-  /** Marks whose elements and services are gone, and wanted no more: whoever has them from now on is somebody else. */
+  /**
+   * Marks whose elements and services are gone, and wanted no more: whoever has them from now on is somebody else. A mark's
+   * service may be part of another portion, and there still.
+   */
   release(due: Entries, { present }: Servers, found: ReadonlyMap<string, readonly Element[]>): void {
     const there = marksOf([...present.keys()]);
     for (const element of found.get("marks") ?? []) there.add(elementKey(element));
     const wanted = this.#options.wanted.elements.get("marks");
     for (const key of due.elements.get("marks") ?? [])
-      if (!there.has(key) && wanted?.has(key) !== true) this.own.delete(key);
+      if (!there.has(key) && wanted?.has(key) !== true && !this.#hasMore(key)) this.own.delete(key);
+  }
+
+  #hasMore(value: string): boolean {
+    const mark = markOfValue(value);
+    const keys = FAMILIES.map((family) => keyOfServer({ family, mark }));
+    return this.#options.isUnsettled(({ servers }) => keys.some((key) => servers.has(key)));
   }
 
   /** Nothing may be marked for them: so what marks is looked at, too. Whether that is more than before. */
