@@ -23,7 +23,7 @@ test("a file with hooks of its own, sockets, real time or the environment has a 
 
 test("all that share a process are files of the suite unit, and most of them do", () => {
   const unit = SUITES.find(({ name }) => name === "unit");
-  assert.ok(unit?.sharesProcess);
+  assert.ok(unit?.sharedProcesses);
   const files = filesOf(unit, CHECKOUT);
   const pure = pureFiles(CHECKOUT);
   assert.deepEqual(

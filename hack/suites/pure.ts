@@ -1,10 +1,11 @@
 /**
- * Which test files share one process. A process for each file costs a quarter of a second of computing, which is more than
+ * Which test files share a process. A process for each file costs a quarter of a second of computing, which is more than
  * most of them compute themselves; a file that touches nothing outside of itself cannot tell the difference.
  */
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** Where unit tests are looked for. */
 const ROOMS: readonly string[] = [
   ...["api", "cli", "common", "console", "controller", "hack", "operator", "speaker"],
   ...["test/bench", "test/cases", "test/upstream"],

@@ -16,9 +16,18 @@ test("together: one run of all files, some at once, with test/end.ts preloaded",
   );
 });
 
-test("files that touch nothing have one process, beside the others", () => {
+test("files that touch nothing share processes, beside the others", () => {
   const jobs = jobsOf(suite, [...FILES, "api/pure.test.ts"], ["api/pure.test.ts"]);
-  const [others = "", pure = ""] = jobs.map(({ argv }) => argv.join(" "));
+  const [others = "", pure = "", ...more] = jobs.map(({ argv }) => argv.join(" "));
+  assert.deepEqual(more, []);
+  const files = ["api/a.test.ts", "api/b.test.ts", "api/c.test.ts"];
+  assert.deepEqual(
+    jobsOf({ ...suite, sharedProcesses: 2 }, files, files).map(({ argv }) => argv.slice(-2)),
+    [
+      ["api/a.test.ts", "api/c.test.ts"],
+      ["--test-isolation=none", "api/b.test.ts"],
+    ],
+  );
   assert.match(others, /--test-concurrency=3 test\/a\.test\.ts test\/b\.test\.ts$/);
   assert.match(pure, /--test-isolation=none api\/pure\.test\.ts$/);
 });

@@ -38,13 +38,17 @@ mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
 ip link set lo up
 exec "$@"`;
 
-/** The runs that a suite is made of: one, or one for each file; `pure` are those of them that share a process. Pure. */
+/** The runs that a suite is made of: one, or one for each file; `pure` are those of them that share processes. Pure. */
 export function jobsOf(suite: Suite, files: readonly string[], pure: readonly string[] = []): Job[] {
   if (suite.sharing !== "apart") {
     const others = files.filter((file) => !pure.includes(file));
+    const count = suite.sharedProcesses ?? 1;
     const runs = [
       { setting: `--test-concurrency=${suite.atOnce}`, its: others },
-      { setting: "--test-isolation=none", its: pure },
+      ...Array.from({ length: count }, (_, process) => ({
+        setting: "--test-isolation=none",
+        its: pure.filter((_file, at) => at % count === process),
+      })),
     ].filter(({ its }) => its.length > 0);
     return runs.map(({ setting, its }) => ({ argv: ["node", ...RUNNER, ...REPORTERS, setting, ...its] }));
   }
@@ -90,7 +94,7 @@ export async function runSuite(
 ): Promise<Outcome> {
   const began = performance.now();
   const end = began + suite.limitMinutes * 60_000;
-  const pure = suite.sharesProcess ? pureFiles(CHECKOUT) : [];
+  const pure = suite.sharedProcesses === undefined ? [] : pureFiles(CHECKOUT);
   const jobs = jobsOf(suite, filesOf(suite, CHECKOUT), pure).map((job) =>
     givesWay ? { ...job, argv: [...GIVING_WAY, ...job.argv] } : job,
   );
