@@ -222,9 +222,10 @@ describe("a peer that takes nothing (RFC 9687)", () => {
     const areFull = (): boolean => waiting.filter((bytes) => bytes > 0).length > 5;
     for (let round = 1; round <= 60 && !areFull(); round += 1) {
       its.session.advertise(
-        Array.from({ length: 5_000 }, (_, at) => ({
+        // Few prefixes with much to say: what is tried is a full buffer.
+        Array.from({ length: 1_000 }, (_, at) => ({
           prefix: `10.0.${at >> 8}.${at & 255}/32`,
-          communities: [round * 10_000 + at],
+          communities: Array.from({ length: 60 }, (_each, number) => round * 100_000 + at * 60 + number),
           largeCommunities: [],
         })),
       );
