@@ -1,14 +1,17 @@
 /** The lab's router with FRR: it takes every node's routes, and spreads connections over the nodes (ECMP). */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { run, runScript } from "#hack/common/command.ts";
 import { type ProcessRecord, startDaemon, stopDaemon } from "#hack/lab/daemon.ts";
-import { type Layout, netnsOf } from "#hack/lab/layout.ts";
+import { type Layout, netnsOf, nodeOf } from "#hack/lab/layout.ts";
+import { type Cluster, NAMESPACE } from "#test/e2e/installation.ts";
 import { FRR_DIRECTORY } from "#test/interop/frr.ts";
-import { until } from "#test/until.ts";
+import { type UntilOptions, until } from "#test/until.ts";
 
 export const NODES_ASN = 64_512;
 export const ROUTER_ASN = 65_001;
+const NODES = ["node1", "node2", "node3"] as const;
 const START = { deadlineMs: 60_000, everyMs: 250 } as const;
 /** What the router chooses a next hop by: of each packet protocol, addresses and ports, or its two addresses alone. */
 export type Spread = "ports" | "addresses";
@@ -18,23 +21,31 @@ const HASH: Readonly<Record<Spread, (family: string) => string>> = {
   addresses: (family) => `net.${family}.fib_multipath_hash_policy=0`,
 };
 
-const configuration = ({ router, instance }: Layout): string => `router bgp ${ROUTER_ASN}
- bgp router-id ${router.v4}
- no bgp ebgp-requires-policy
- no bgp default ipv4-unicast
- bgp graceful-restart
- neighbor nodes peer-group
- neighbor nodes remote-as ${NODES_ASN}
- bgp listen range 172.30.${instance}.0/24 peer-group nodes
- address-family ipv4 unicast
-  neighbor nodes activate
-  maximum-paths 8
- exit-address-family
- address-family ipv6 unicast
-  neighbor nodes activate
-  maximum-paths 8
- exit-address-family
-`;
+/**
+ * A neighbour for each node, and no range of them: where a session with graceful restart of a neighbour that was found by
+ * its range ends, bgpd 8.4 forgets that neighbour, and ends with SIGSEGV when the restart's timer expires.
+ */
+function configuration(layout: Layout): string {
+  const neighbors = NODES.map((name) => `neighbor ${nodeOf(layout, name).address.v4}`);
+  const activated = neighbors.map((neighbor) => `  ${neighbor} activate`);
+  const families = ["ipv4", "ipv6"].flatMap((family) => [
+    ` address-family ${family} unicast`,
+    ...activated,
+    "  maximum-paths 8",
+    " exit-address-family",
+  ]);
+  return [
+    `router bgp ${ROUTER_ASN}`,
+    ` bgp router-id ${layout.router.v4}`,
+    " no bgp ebgp-requires-policy",
+    " no bgp default ipv4-unicast",
+    " bgp graceful-restart",
+    // The nodes connect.
+    ...neighbors.flatMap((neighbor) => [` ${neighbor} remote-as ${NODES_ASN}`, ` ${neighbor} passive`]),
+    ...families,
+    "",
+  ].join("\n");
+}
 
 export class LabRouter implements AsyncDisposable {
   readonly #layout: Layout;
@@ -75,8 +86,27 @@ export class LabRouter implements AsyncDisposable {
       () => run(["test", "-S", join(directory, "zserv.api")]).then(() => true),
       START,
     );
+    await this.#startBgpd();
+  }
+
+  async #startBgpd(): Promise<void> {
     await this.#daemon("bgpd", ["-p", "179"]);
     await until("bgpd's answer", () => this.shell("show bgp summary json").then(() => true), START);
+  }
+
+  /** SIGKILL, and a new one after `offMs`. Resolves when that one answers. */
+  async restartBgpd(offMs: number): Promise<void> {
+    const bgpd = this.#daemons.pop();
+    if (bgpd === undefined) throw new Error("the router has no bgpd");
+    process.kill(bgpd.pid, "SIGKILL");
+    await stopDaemon(bgpd);
+    await sleep(offMs);
+    await this.#startBgpd();
+  }
+
+  /** Loads rules on the router. */
+  async nft(text: string): Promise<void> {
+    await run(["nsenter", `--net=/run/netns/${this.#namespace}`, "nft", "-f", "-"], { input: text });
   }
 
   get #namespace(): string {
@@ -102,12 +132,26 @@ export class LabRouter implements AsyncDisposable {
   }
 
   /** Neighbours whose session is up. */
-  async established(): Promise<number> {
+  async #established(): Promise<number> {
     const all = JSON.parse(await this.shell("show bgp neighbors json")) as Record<
       string,
       { bgpState?: string }
     >;
     return Object.values(all).filter(({ bgpState }) => bgpState === "Established").length;
+  }
+
+  /** Waits until every node has a session that is there to stay: the first peer has all speakers started anew. */
+  async peersWithAll(cluster: Cluster, limits: UntilOptions): Promise<void> {
+    const speakers = ["daemonset/speaker", "-n", NAMESPACE];
+    const capabilities = "jsonpath={.spec.template.spec.containers[0].securityContext.capabilities.add}";
+    await until(
+      "speakers that may listen at port 179",
+      async () =>
+        (await cluster.kubectl(["get", ...speakers, "-o", capabilities])).includes("NET_BIND_SERVICE"),
+      limits,
+    );
+    await cluster.kubectl(["rollout", "status", ...speakers, "--timeout=300s"]);
+    await until("a session with each node", async () => (await this.#established()) === NODES.length, limits);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * Kubernetes' own tests of load balancers against the lab with Genkan. `make test-upstream` runs it:
  *   main.ts [layer2] [kubeproxy] [dualstack] [bgp] [bgp-addresses]  which modes, in this order; all when none is named
- *   --only REGEXP                        specs whose text matches; nothing is kept then
+ *   --only REGEXP                        specs whose text matches; what is kept of the others stays
  *   --at-once N                          so many specs at the same time; default 3
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -20,7 +20,7 @@ import { Cluster } from "#test/e2e/installation.ts";
 import { until } from "#test/until.ts";
 import { ensureAgnhostImage } from "#test/upstream/image.ts";
 import { enter, MODES, type Mode, runs } from "#test/upstream/modes.ts";
-import { readRuns, unexplained, writeRuns } from "#test/upstream/outcomes-page.ts";
+import { merged, readRuns, unexplained, writeRuns } from "#test/upstream/outcomes-page.ts";
 import {
   exactly,
   isWanted,
@@ -159,10 +159,12 @@ async function main(): Promise<void> {
     const kubernetes = await versionOf(cluster);
     let writing = Promise.resolve();
     const keep = (all: readonly Outcome[]): Promise<void> => {
-      const outcomes = all.toSorted((a, b) => (a.spec < b.spec ? -1 : 1));
-      const write = async (): Promise<void> =>
-        writeRuns({ ...(await readRuns()), [mode]: { day, kubernetes, kernel, outcomes } });
-      if (values.only === undefined) writing = writing.then(write);
+      const write = async (): Promise<void> => {
+        const before = await readRuns();
+        const kept = values.only === undefined ? [] : (before[mode]?.outcomes ?? []);
+        await writeRuns({ ...before, [mode]: { day, kubernetes, kernel, outcomes: merged(kept, all) } });
+      };
+      writing = writing.then(write);
       return writing;
     };
     const outcomes = await runAll(layout, { mode, specs: chosen, keep });

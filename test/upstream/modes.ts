@@ -108,7 +108,7 @@ async function enterBgp(cluster: Cluster, layout: Layout, spread: Spread): Promi
     };
     await applied(cluster, object("AddressPool", POOL, { protocol: "bgp", addresses: ["198.51.100.0/24"] }));
     await applied(cluster, object("BGPPeer", "router", peer));
-    await until("a session with each node", async () => (await router.established()) === 3, PATIENT);
+    await router.peersWithAll(cluster, PATIENT);
     return router;
   } catch (error) {
     await router[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ModeRun, pageOf, unexplained } from "#test/upstream/outcomes-page.ts";
+import { type ModeRun, merged, pageOf, unexplained } from "#test/upstream/outcomes-page.ts";
 import { exactly, isWanted, outcomeOf, type SpecReport, shortName, textOf } from "#test/upstream/specs.ts";
 
 const spec = (
@@ -73,6 +73,13 @@ test("what did not pass has its reason, or is told of", () => {
   ]);
   // The same words are no excuse where kube-proxy forwards.
   assert.equal(unexplained("kubeproxy", runOf(PROXY).outcomes).length, 1);
+});
+
+test("a spec that is run again replaces what was kept of it, and nothing else", () => {
+  const { outcomes: kept } = runOf(spec("b", "failed"), spec("c"));
+  const { outcomes: again } = runOf(spec("b"), spec("a"));
+  const states = merged(kept, again).map(({ spec: text, state }) => `${text.at(-1)} ${state}`);
+  assert.deepEqual(states, ["a passed", "b passed", "c passed"]);
 });
 
 test("a page without runs says so", () => {

@@ -30,6 +30,12 @@ export async function writeRuns(runs: Runs): Promise<void> {
   await writeFile(join(DIRECTORY, "upstream.md"), pageOf(runs));
 }
 
+/** What is kept of a mode after some of its specs were run again: each spec once, by its text. Pure. */
+export function merged(kept: readonly Outcome[], again: readonly Outcome[]): Outcome[] {
+  const others = kept.filter(({ spec }) => again.every((each) => each.spec !== spec));
+  return [...others, ...again].sort((a, b) => (a.spec < b.spec ? -1 : 1));
+}
+
 /** Specs that did not pass, without a reason that reasons.ts knows: what makes the run fail. Pure. */
 export function unexplained(mode: Mode, outcomes: readonly Outcome[]): string[] {
   return outcomes
