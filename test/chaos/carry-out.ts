@@ -15,8 +15,10 @@ import { reboot, setLink, withCarrier } from "#hack/lab/members.ts";
 import { readState } from "#hack/lab/state.ts";
 import { type Cluster, NAMESPACE } from "#test/e2e/installation.ts";
 import { until } from "#test/until.ts";
+import type { LabRouter } from "#test/upstream/frr-router.ts";
 import type { FaultKind } from "./faults.ts";
 import type { Planned } from "./schedule.ts";
+import type { World } from "./world.ts";
 
 type Undo = () => Promise<void>;
 type Act = (lab: Lab, of: Required<Omit<Planned, "kind">>) => Promise<Undo | undefined>;
@@ -26,8 +28,11 @@ const DAY_MS = 86_400_000;
 const CHURNED = 8;
 
 /** Does the fault; takes it back when `lastsMs` are over. Resolves when it is over. */
-export async function carryOut(cluster: Cluster, planned: Planned): Promise<void> {
-  const lab = new Lab(cluster);
+export async function carryOut(
+  { cluster, router }: Pick<World, "cluster" | "router">,
+  planned: Planned,
+): Promise<void> {
+  const lab = new Lab(cluster, router);
   const { node = "", other = "", lastsMs } = planned;
   const undo = await ACTS[planned.kind](lab, { node, other, lastsMs });
   if (undo === undefined) return;
@@ -37,15 +42,22 @@ export async function carryOut(cluster: Cluster, planned: Planned): Promise<void
 
 class Lab {
   readonly cluster: Cluster;
+  readonly #router: LabRouter | undefined;
   readonly #layout;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, router: LabRouter | undefined) {
     this.cluster = cluster;
+    this.#router = router;
     this.#layout = layoutOf(cluster.instance);
   }
 
   get layout() {
     return this.#layout;
+  }
+
+  get router(): LabRouter {
+    if (this.#router === undefined) throw new Error("no router has a session with the nodes");
+    return this.#router;
   }
 
   /** As root where the nodes are. */
@@ -262,6 +274,21 @@ ip ${flag} route flush table 7077 2>/dev/null || true`;
     const jump = (by: string): Promise<string> => lab.script(`date -s "@$(( $(date +%s) ${by} ))"`);
     await jump("+ 300");
     return async () => void (await jump("- 300"));
+  },
+  "router-restart": async (lab, { lastsMs }) => {
+    await lab.router.restartBgpd(lastsMs);
+    return undefined;
+  },
+  "session-reset": async (lab) => {
+    await lab.router.shell("clear bgp *");
+    return undefined;
+  },
+  "session-cut": async (lab, { node }) => {
+    const { v4 } = lab.address(node);
+    const rule = `ip saddr ${v4} tcp sport 179 drop; ip saddr ${v4} tcp dport 179 drop;`;
+    const chain = `chain in { type filter hook prerouting priority -400; ${rule} };`;
+    await lab.router.nft(`table inet chaos { ${chain} }`);
+    return () => lab.router.nft("delete table inet chaos");
   },
 };
 

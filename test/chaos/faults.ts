@@ -17,6 +17,8 @@ export interface Fault {
   readonly needsGuest?: true;
   /** Nothing where kube-proxy forwards. */
   readonly needsIpvs?: true;
+  /** Nothing where no router has a session with the nodes. */
+  readonly needsBgp?: true;
   /** What it does to the API: it is done through it, or it takes it away. Not both at a time. */
   readonly api?: "used" | "away";
 }
@@ -95,6 +97,11 @@ export const FAULTS = {
     isLossless: true,
     needsGuest: true,
   }),
+  "router-restart": fault("the router's bgpd is killed, and started again", "none", [1, 4], {
+    needsBgp: true,
+  }),
+  "session-reset": fault("the router resets its sessions with all nodes", "none", MOMENT, { needsBgp: true }),
+  "session-cut": fault("the router hears nothing of NODE's session", "node", [5, 10], { needsBgp: true }),
 };
 
 export type FaultKind = keyof typeof FAULTS;

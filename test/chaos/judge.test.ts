@@ -9,7 +9,7 @@ const answers = (hardware: string, from: number, to: number) =>
   Array.from({ length: (to - from) / 100 + 1 }, (_, at) => ({ vip: VIP, hardware, at: from + at * 100 }));
 const request = (at: number, isAnswered = true) => ({ vip: VIP, at, isAnswered, took: 10 });
 const WELL: Seen = {
-  ...{ from: 0, to: 60_000, vips: [VIP], answers: answers("a", 0, 60_000) },
+  ...{ from: 0, to: 60_000, vips: [VIP], onWire: [VIP], answers: answers("a", 0, 60_000) },
   ...{ requests: [request(100)], losses: [], twice: [] },
 };
 const fault = (changes: Partial<Done> = {}): Done => ({
@@ -61,6 +61,10 @@ describe("on the wire", () => {
   });
 });
 
+test("an address that a router is told of is not looked for on the wire", () => {
+  assert.deepEqual(found({ answers: [], onWire: [] }), []);
+});
+
 describe("requests", () => {
   const failed = (...at: number[]) => ({ requests: at.map((one) => request(one, false)) });
 
@@ -101,7 +105,16 @@ test("the page has the faults, what they cost and what was broken", () => {
   const faults = [fault()];
   const breaches = judge(seen, faults);
   const story = {
-    ...{ seed: 3, minutes: 1, date: "2026-01-02", machine: "a machine", faults, breaches, seen },
+    ...{
+      seed: 3,
+      minutes: 1,
+      mode: "IPVS",
+      date: "2026-01-02",
+      machine: "a machine",
+      faults,
+      breaches,
+      seen,
+    },
     ...{ opened: 4, left: [] },
   };
   assert.deepEqual(summaryOf(story), {
@@ -109,7 +122,7 @@ test("the page has the faults, what they cost and what was broken", () => {
     ...{ longestSilenceMs: 0, longestTwoMs: 0, left: 0 },
   });
   const text = page(story);
-  assert.match(text, /SEED=3 MINUTES=1 make chaos/);
+  assert.match(text, /SEED=3 MINUTES=1 MODE=IPVS make chaos/);
   assert.match(text, /\| 20 \| a fault \| 5\.0 \| 2 \| 11\.0 \| 2 requests to/);
   assert.match(text, /1 promises were broken/);
 });

@@ -48,6 +48,8 @@ export interface Seen {
   readonly from: number;
   readonly to: number;
   readonly vips: readonly string[];
+  /** Those of them that a node answers for on the wire: an address that a router is told of by BGP is none. */
+  readonly onWire: readonly string[];
   readonly answers: readonly Answer[];
   readonly requests: readonly Request[];
   readonly losses: readonly Loss[];
@@ -78,7 +80,7 @@ const SPAN_MS = 1_000;
 
 export function judge(seen: Seen, faults: readonly Done[]): Breach[] {
   const breaches = [
-    ...seen.vips.flatMap((vip) => judgeAnswers(vip, seen, faults)),
+    ...seen.onWire.flatMap((vip) => judgeAnswers(vip, seen, faults)),
     ...judgeRequests(seen, faults),
     ...judgeLosses(seen, faults),
     ...seen.twice.map(({ what, at }) => breachAt(faults, at, "twice", what)),

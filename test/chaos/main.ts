@@ -3,7 +3,7 @@
  * schedule is printed first; then a line of JSON for each fault, one for each breach, and a summary. The page is
  * docs/results/chaos.md. Ends with 1 where a promise was broken.
  *
- *     node test/chaos/main.ts [--seed N] [--minutes 10] [--only KIND,KIND] [--mode KubeProxy] [--schedule]
+ *     node test/chaos/main.ts [--seed N] [--minutes 10] [--only KIND,KIND] [--mode KubeProxy|BGP] [--schedule]
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { availableParallelism, release } from "node:os";
@@ -18,9 +18,11 @@ import { BARS, type Breach, type Done, judge, STARVED_BARS } from "./judge.ts";
 import { costOf, page, type Story, summaryOf } from "./report.ts";
 import { type Planned, scheduleOf, type Turn, wordsOf } from "./schedule.ts";
 import { nowMs, Watch } from "./watch.ts";
-import { bringUp, type Mode, NODES, takeAway, type World } from "./world.ts";
+import { bringUp, MODES, NODES, takeAway, type World } from "./world.ts";
 
-const RESULTS = `${CHECKOUT}/docs/results/chaos.md`;
+const RESULTS = `${CHECKOUT}/docs/results`;
+/** Where the page of a run of all kinds is kept. Of kube-proxy's forwarding it is not. */
+const PAGES: Partial<Record<string, string>> = { IPVS: "chaos.md", BGP: "chaos-bgp.md" };
 /** Of each address, so many requests in a row are answered when it is well. */
 const IN_A_ROW = 10;
 
@@ -35,7 +37,8 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed || Math.floor(Math.random() * 2 ** 31));
 const minutes = Number(values.minutes || 10);
-const mode: Mode = values.mode === "KubeProxy" ? "KubeProxy" : "IPVS";
+const mode = MODES.find((one) => one === (values.mode || "IPVS"));
+if (mode === undefined) throw new Error(`--mode ${values.mode}: one of ${MODES.join(", ")}`);
 const kinds = kindsOf(values.only);
 const turns = scheduleOf({ seed, minutes, nodes: NODES, kinds });
 const print = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -50,9 +53,11 @@ function kindsOf(text: string | undefined): FaultKind[] {
   const unknown = wanted.find((one) => !FAULT_KINDS.some((kind) => kind === one));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: one of ${FAULT_KINDS.join(", ")}`);
   // Without a kernel of their own, the nodes' clock and disk are this machine's.
-  const isGuest = mode === "IPVS" && !hasIpvs();
-  const isPossible = ({ needsGuest, needsIpvs }: Fault): boolean =>
-    (isGuest || needsGuest !== true) && (mode === "IPVS" || needsIpvs !== true);
+  const isGuest = mode !== "KubeProxy" && !hasIpvs();
+  const isPossible = ({ needsGuest, needsIpvs, needsBgp }: Fault): boolean =>
+    (isGuest || needsGuest !== true) &&
+    (mode !== "KubeProxy" || needsIpvs !== true) &&
+    (mode === "BGP" || needsBgp !== true);
   return FAULT_KINDS.filter((kind) => wanted.length === 0 || wanted.includes(kind)).filter((kind) =>
     isPossible(faultOf(kind)),
   );
@@ -71,12 +76,12 @@ async function turn(world: World, watch: Watch, { faults }: Turn): Promise<Done[
   return done.map((fault) => ({ ...fault, ...starvation })).sort((a, b) => a.from - b.from);
 }
 
-async function one({ cluster }: World, planned: Planned): Promise<Done> {
+async function one(world: World, planned: Planned): Promise<Done> {
   const { isLossless = false, takesPods: takes = false } = faultOf(planned.kind);
   // With kube-proxy, connections do not outlive a move of their address (docs/dataplane.md).
   const takesPods = takes || mode === "KubeProxy";
   const from = nowMs();
-  const error = await carryOut(cluster, planned).then(
+  const error = await carryOut(world, planned).then(
     () => undefined,
     (cause: unknown) => (cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause)),
   );
@@ -113,7 +118,7 @@ async function run(world: World): Promise<Story> {
   const left = await takeAway(world).catch((error: unknown) => [String(error)]);
   const date = new Date().toISOString().slice(0, 10);
   const machine = `${availableParallelism()} processors, Linux ${release()}`;
-  return { seed, minutes, date, machine, faults, breaches, seen, opened, left };
+  return { seed, minutes, mode: mode ?? "", date, machine, faults, breaches, seen, opened, left };
 }
 
 function tellFaults(done: readonly Done[], faults: readonly Done[], watch: Watch): void {
@@ -131,11 +136,11 @@ try {
   const story = await run(world);
   for (const what of story.left) print({ breach: { promise: "left", what } });
   print({ benchmark: "chaos", seed, minutes, ...summaryOf(story) });
-  await mkdir(`${CHECKOUT}/docs/results`, { recursive: true });
-  // Of all that is done, on the nodes that most have.
-  if (values.only === undefined || values.only === "")
-    if (mode === "IPVS") await writeFile(RESULTS, page(story));
+  await mkdir(RESULTS, { recursive: true });
+  const kept = values.only === undefined || values.only === "" ? PAGES[story.mode] : undefined;
+  if (kept !== undefined) await writeFile(`${RESULTS}/${kept}`, page(story));
   process.exitCode = story.breaches.length + story.left.length > 0 ? 1 : 0;
 } finally {
+  await world.router?.[Symbol.asyncDispose]();
   await world.cluster[Symbol.asyncDispose]();
 }

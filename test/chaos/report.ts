@@ -5,6 +5,7 @@ import { spansOf } from "./judge.ts";
 export interface Story {
   readonly seed: number;
   readonly minutes: number;
+  readonly mode: string;
   readonly date: string;
   readonly machine: string;
   readonly faults: readonly Done[];
@@ -39,9 +40,9 @@ export function summaryOf({ faults, breaches, seen, opened, left }: Story): Summ
   };
 }
 
-function longestOf({ vips, answers }: Seen): Pick<Summary, "longestSilenceMs" | "longestTwoMs"> {
+function longestOf({ onWire, answers }: Seen): Pick<Summary, "longestSilenceMs" | "longestTwoMs"> {
   let [silence, two] = [0, 0];
-  for (const vip of vips) {
+  for (const vip of onWire) {
     const spans = spansOf(answers.filter((answer) => answer.vip === vip));
     let answeredTo = spans[0]?.from ?? 0;
     for (const [at, span] of spans.entries()) {
@@ -72,8 +73,13 @@ export function costOf(
   };
 }
 
+const onWire = ({ longestSilenceMs, longestTwoMs }: Summary): string =>
+  `| the longest that an address had no answer on the wire | ${(longestSilenceMs / 1_000).toFixed(1)} s |
+| the longest that two answered for one | ${(longestTwoMs / 1_000).toFixed(1)} s |
+`;
+
 export function page(story: Story): string {
-  const { seed, minutes, date, machine, faults, breaches, seen, left } = story;
+  const { seed, minutes, mode, date, machine, faults, breaches, seen, left } = story;
   const summary = summaryOf(story);
   const start = seen.from;
   const rows = faults.map(({ what, from, to, starvation }, at) => {
@@ -92,7 +98,7 @@ export function page(story: Story): string {
   const told = breaches.length === 0 ? "No promise was broken." : `${breaches.length} promises were broken.`;
   return `# The last \`make chaos\`
 
-\`SEED=${seed} MINUTES=${minutes} make chaos\`, ${date}, ${machine}. ${told}
+\`SEED=${seed} MINUTES=${minutes} MODE=${mode} make chaos\`, ${date}, ${machine}. ${told}
 [What is done, what is judged, and how to run it](../chaos.md).
 
 | | |
@@ -100,9 +106,7 @@ export function page(story: Story): string {
 | faults | ${summary.faults} |
 | requests; of these failed | ${summary.requests}; ${summary.failed} |
 | connections that were kept open; of these lost | ${summary.connections}; ${summary.lost} |
-| the longest that an address had no answer on the wire | ${(summary.longestSilenceMs / 1_000).toFixed(1)} s |
-| the longest that two answered for one | ${(summary.longestTwoMs / 1_000).toFixed(1)} s |
-| left behind on nodes after all was deleted | ${left.length === 0 ? "nothing" : left.join("; ")} |
+${seen.onWire.length === 0 ? "" : onWire(summary)}| left behind on nodes after all was deleted | ${left.length === 0 ? "nothing" : left.join("; ")} |
 
 | at, s | fault | lasted, s | requests that failed | the last of them, s after its end | broken promises |
 |---|---|---|---|---|---|

@@ -22,6 +22,8 @@ export const nowMs = (): number => performance.timeOrigin + performance.now();
 
 export interface WatchOptions {
   readonly vips: readonly string[];
+  /** judge.ts says which. */
+  readonly onWire: readonly string[];
   /** Namespaces of the network: of a host on the nodes' segment, and of the client behind the router. */
   readonly router: string;
   readonly client: string;
@@ -30,6 +32,7 @@ export interface WatchOptions {
 
 export class Watch implements AsyncDisposable {
   readonly #vips: readonly string[];
+  readonly #onWire: readonly string[];
   readonly #asker: Asker;
   readonly #child: ChildProcess;
   readonly #stop = new AbortController();
@@ -45,6 +48,7 @@ export class Watch implements AsyncDisposable {
 
   private constructor(options: WatchOptions, asker: Asker) {
     this.#vips = options.vips;
+    this.#onWire = options.onWire;
     this.#asker = asker;
     const argv = [`--net=/run/netns/${options.client}`, process.execPath, CHILD, ...options.vips];
     this.#child = spawn("nsenter", argv, { stdio: ["ignore", "pipe", "inherit"] });
@@ -54,13 +58,19 @@ export class Watch implements AsyncDisposable {
   }
 
   static async start(options: WatchOptions): Promise<Watch> {
-    return new Watch(options, await Asker.start({ namespace: options.router }, options.vips, ASK_EVERY_MS));
+    return new Watch(options, await Asker.start({ namespace: options.router }, options.onWire, ASK_EVERY_MS));
   }
 
   /** All of it up to now: it does not grow. */
   seen(): Seen {
     return {
-      ...{ from: this.#from, to: nowMs(), vips: this.#vips, answers: [...this.#asker.answers] },
+      ...{
+        from: this.#from,
+        to: nowMs(),
+        vips: this.#vips,
+        onWire: this.#onWire,
+        answers: [...this.#asker.answers],
+      },
       ...{ requests: [...this.#requests], losses: [...this.#losses], twice: [...this.#twice] },
     };
   }

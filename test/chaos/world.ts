@@ -7,6 +7,7 @@ import { layoutOf, netnsOf } from "#hack/lab/layout.ts";
 import { kubeconfigOf } from "#hack/lab/members.ts";
 import { Cluster, NAMESPACE } from "#test/e2e/installation.ts";
 import { until } from "#test/until.ts";
+import { LabRouter, NODES_ASN, ROUTER_ASN } from "#test/upstream/frr-router.ts";
 import type { WatchOptions } from "./watch.ts";
 
 /** Not the one of test/e2e: a lab of it may stand beside. */
@@ -16,6 +17,8 @@ const PATIENT = { deadlineMs: 180_000, everyMs: 1_000 };
 
 export interface World {
   readonly cluster: Cluster;
+  /** Of mode BGP: it spreads connections over the nodes. */
+  readonly router?: LabRouter;
   readonly watch: WatchOptions;
   /** Node -> what it had of its own before Genkan. */
   readonly found: ReadonlyMap<string, string>;
@@ -34,10 +37,32 @@ const more = (name: string): object => ({
   spec: { type: "LoadBalancer", selector: { app: "hello" }, ports: [{ port: 80, targetPort: 8080 }] },
 });
 
-export type Mode = "IPVS" | "KubeProxy";
+/** Layer 2 by IPVS or kube-proxy, or BGP with IPVS. */
+export const MODES = ["IPVS", "KubeProxy", "BGP"] as const;
+type Mode = (typeof MODES)[number];
+
+const BGP_POOL = "198.51.100.0/24";
+
+/** The sessions die within 3 s, as the fault that they show has to be over in 10; without them no route may stay. */
+const bgpObjects = (address: string): object[] => {
+  const object = (kind: string, name: string, spec: object): object => ({
+    ...{ apiVersion: "genkan.dev/v1beta1", kind, metadata: { name, namespace: NAMESPACE }, spec },
+  });
+  const session = { myASN: NODES_ASN, peerASN: ROUTER_ASN, peerAddress: address };
+  const timers = { connectTime: "1s", holdTime: "3s", keepaliveTime: "1s" };
+  return [
+    object("AddressPool", "lab", { protocol: "bgp", addresses: [BGP_POOL] }),
+    object("BGPPeer", "router", { ...session, ...timers }),
+  ];
+};
+
+const isPool = (item: object): boolean => "kind" in item && item.kind === "AddressPool";
 
 export async function bringUp(mode: Mode, tell: (line: string) => void): Promise<World> {
-  const cluster = await Cluster.start(INSTANCE, ["--forwarding", mode]);
+  const cluster = await Cluster.start(INSTANCE, ["--forwarding", mode === "KubeProxy" ? mode : "IPVS"]);
+  const layout = layoutOf(INSTANCE);
+  const isBgp = mode === "BGP";
+  const bgp = isBgp ? await LabRouter.start(layout, "ports") : undefined;
   const found = new Map<string, string>();
   for (const node of NODES) found.set(node, await stateOf(cluster, node));
   tell("installing Genkan");
@@ -45,7 +70,8 @@ export async function bringUp(mode: Mode, tell: (line: string) => void): Promise
   const echo = await readFile(join(ROOT, "hack/demo/echo.yaml"), "utf8");
   const items = [
     ...documents(rendered),
-    ...(await cluster.samples()),
+    ...(await cluster.samples()).filter((item) => !isBgp || !isPool(item)),
+    ...(isBgp ? bgpObjects(layout.router.v4) : []),
     ...documents(echo),
     more("more1"),
     more("more2"),
@@ -73,12 +99,13 @@ export async function bringUp(mode: Mode, tell: (line: string) => void): Promise
     ]);
   }
   await cluster.available();
-  const vips = await cluster.addresses("hello", 2);
+  const vips = await cluster.addresses("hello", isBgp ? 1 : 2);
   vips.push(...(await cluster.addresses("more1", 1)), ...(await cluster.addresses("more2", 1)));
   await cluster.kubectl(["rollout", "status", "deployment/hello", "--timeout=600s"]);
-  const layout = layoutOf(INSTANCE);
+  await bgp?.peersWithAll(cluster, PATIENT);
   const [router, client] = [netnsOf(layout, "router"), netnsOf(layout, "client")];
-  return { cluster, watch: { vips, router, client, kubeconfig: kubeconfigOf(layout) }, found };
+  const watch = { vips, onWire: isBgp ? [] : vips, router, client, kubeconfig: kubeconfigOf(layout) };
+  return { cluster, watch, found, ...(bgp !== undefined && { router: bgp }) };
 }
 
 /** Everything of ours is deleted as a user would; a line for each node on which something is left. */
