@@ -134,6 +134,11 @@ chaos: images ## Faults of all kinds to a lab under traffic: SEED, MINUTES (10);
 	@node hack/lab/main.ts programs
 	@node test/chaos/main.ts --seed "$(SEED)" --minutes "$(or $(MINUTES),10)" --only "$(ONLY)" --mode "$(MODE)"
 
+.PHONY: soak
+soak: images ## A lab under traffic and churn for HOURS (4): no request may fail, nothing may grow; keeps docs/results/soak.md
+	@node hack/lab/main.ts programs
+	@node test/soak/main.ts --hours "$(or $(HOURS),4)"
+
 .PHONY: model
 model: setup-base addon ## All that can happen to who owns an address, among a few nodes; keeps docs/results/model.md
 	@node --max-semi-space-size=64 --max-old-space-size=6000 test/model/main.ts
@@ -197,6 +202,12 @@ bench-scale: setup addon ## What 10,000 Services of ten pods cost a speaker: wit
 	@node test/bench/scale.ts
 	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real
 	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real --services 5000
+
+.PHONY: bench-lab-scale
+bench-lab-scale: setup addon ## 5,000 and 10,000 Services of 100,000 endpoints by a real API server, 100 changes a second for MINUTES (30); keeps docs/results/lab-scale.md
+	@node hack/lab/main.ts programs
+	@node test/bench/lab-scale.ts --services 5000 --endpoints 20 --minutes $(or $(MINUTES),30)
+	@node test/bench/lab-scale.ts --services 10000 --endpoints 10 --minutes $(or $(MINUTES),30)
 
 .PHONY: bench-lab
 bench-lab: images ## What the lab's kernels cost, beside each other; keeps docs/results/lab.md

@@ -46,7 +46,7 @@ export const SUITES: readonly Suite[] = [
   {
     // Whole programs of ours, floods of input, and simulations of many members: seconds of computing each.
     name: "programs",
-    patterns: ["test/{programs,fuzz,gossip,model,chaos}/*.test.ts"],
+    patterns: ["test/{programs,fuzz,gossip,model,chaos,soak}/*.test.ts"],
     sharing: "together",
     atOnce: 2,
     limitMinutes: 15,

@@ -1,0 +1,46 @@
+/** What goes on in a cluster while nothing is wrong: Services come and go, a pool grows and shrinks, pods are replaced. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Cluster, NAMESPACE } from "#test/e2e/installation.ts";
+
+const SERVICES = 6;
+const CALM_MS = 5_000;
+/** The pods that requests are for: four are always there. */
+const REPLICAS = [6, 4] as const;
+
+/** Rounds that were made until `stop`; it leaves nothing of its own. */
+export async function churn(cluster: Cluster, stop: AbortSignal): Promise<number> {
+  const names = Array.from({ length: SERVICES }, (_, at) => `soak-${at}`);
+  const { instance } = cluster;
+  const pool = (last: number): object => ({
+    apiVersion: "genkan.dev/v1beta1",
+    kind: "AddressPool",
+    metadata: { name: "soak", namespace: NAMESPACE },
+    spec: { protocol: "layer2", addresses: [`172.30.${instance}.100-172.30.${instance}.${last}`] },
+  });
+  const service = (name: string): object => ({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace: "default", annotations: { "genkan.dev/address-pool": "soak" } },
+    spec: { type: "LoadBalancer", selector: { app: "hello" }, ports: [{ port: 80, targetPort: 8080 }] },
+  });
+  let rounds = 0;
+  try {
+    for (; !stop.aborted; rounds += 1) {
+      await cluster.apply(pool(110 + (rounds % 5)));
+      await cluster.apply({ apiVersion: "v1", kind: "List", items: names.map(service) });
+      const replicas = REPLICAS[rounds % REPLICAS.length];
+      await cluster.kubectl(["scale", "deployment/hello", `--replicas=${replicas}`]);
+      await calm(stop);
+      const going = names.filter((_, at) => (at + rounds) % 2 === 0);
+      await cluster.kubectl(["delete", "service", ...going, "-n", "default", "--wait=false"]);
+      await calm(stop);
+    }
+    return rounds;
+  } finally {
+    await cluster.kubectl(["delete", "service", ...names, "-n", "default", "--ignore-not-found"]);
+    await cluster.kubectl(["delete", "addresspool", "soak", "-n", NAMESPACE, "--ignore-not-found"]);
+  }
+}
+
+const calm = (signal: AbortSignal): Promise<void> =>
+  sleep(CALM_MS, undefined, { signal }).catch(() => undefined);
