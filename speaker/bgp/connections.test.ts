@@ -81,7 +81,7 @@ test("a peer is known by its address, however that is written", async () => {
     ...waitingTransport,
     listen(_family, port, listening) {
       events.push(listening);
-      return { port, setMd5() {}, close() {} };
+      return { port, sign() {}, close() {} };
     },
   };
   const bgp = createBgp({ clock: systemClock, transport, listenPort: 0 });

@@ -69,11 +69,11 @@ describe("a peer's password is for its address, however that is written", AT_ONC
         password: new Password("entrance"),
         families: ["IPv4"],
       });
-      const attempts = [{}, { md5: new Password("exit") }].map((given) =>
+      const attempts = [{}, { key: { password: new Password("exit") } }].map((given) =>
         assert.rejects(dial(t, port, { family, timeoutMs: NEVER_MS, ...given }), { code: "ETIMEDOUT" }),
       );
       await Promise.all(attempts);
-      const { socket } = await dial(t, port, { family, md5: new Password("entrance") });
+      const { socket } = await dial(t, port, { family, key: { password: new Password("entrance") } });
       socket.write(GREETING);
       await until("the session", isUp(bgp));
       assert.equal(bgp.sessions()[0]?.address, LOOPBACK[family]);
@@ -91,7 +91,7 @@ describe("a peer's password is for its address, however that is written", AT_ONC
     };
     bgp.reconcile(new Map([["peer0", { settings: { ...settings, address: "0:0::1" }, advertisements: [] }]]));
     await assert.rejects(dial(t, port, { family: "IPv6", timeoutMs: NEVER_MS }), { code: "ETIMEDOUT" });
-    const { socket } = await dial(t, port, { family: "IPv6", md5: new Password("entrance") });
+    const { socket } = await dial(t, port, { family: "IPv6", key: { password: new Password("entrance") } });
     socket.write(GREETING);
     await until("the session", isUp(bgp));
   });
@@ -139,9 +139,9 @@ describe("a key that cannot be set", () => {
         ...plainTransport,
         listen: (_family, port) => ({
           port,
-          setMd5({ address }, password) {
+          sign({ address }, key) {
             if (refuses()) throw new Error("no memory");
-            steps.push(`${address} ${password?.reveal()}`);
+            steps.push(`${address} ${key?.password.reveal()}`);
           },
           close() {},
         }),
@@ -202,7 +202,7 @@ test("an unnumbered peer with a password gets its key when the link's router is 
         });
         return {
           port,
-          setMd5: ({ address }, password) => void keys.push(`${address} ${password?.reveal()}`),
+          sign: ({ address }, key) => void keys.push(`${address} ${key?.password.reveal()}`),
           close() {},
         };
       },

@@ -2,12 +2,14 @@
  * Where peers connect to: a listener for each family that has peers, with a key for each peer that has a password. A
  * connection is handed on only where all that protects its peer holds for it.
  */
+import { isDeepStrictEqual } from "node:util";
 import { type Family, familyOf } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { AcceptedConnection, TcpListener } from "#speaker/native/tcp.ts";
-import { isSamePassword, type Password } from "../known/password.ts";
-import type { Transport } from "./transport.ts";
+import type { SegmentKey } from "#speaker/native/tcp-key.ts";
+import { isSamePassword } from "../known/password.ts";
+import { keyOf, type Transport } from "./transport.ts";
 import type { PeerSettings } from "./types.ts";
 
 /** A session that may be connected to. */
@@ -34,7 +36,7 @@ interface Place {
 /** A key of a listener: for one address, or for a prefix. */
 interface Key extends Place {
   readonly whose: string;
-  readonly password: Password;
+  readonly key: SegmentKey;
 }
 
 const placeKey = ({ family, vrf }: Place): string => `${family} ${vrf ?? ""}`;
@@ -48,6 +50,9 @@ function placeOf({ settings, address }: Expected): Place {
 /** Whose segments the peer's key is for: routers of a range share one. */
 const signerOf = ({ settings, address }: Expected): string | undefined => settings.range ?? address;
 const keyName = (place: Place, whose: string): string => `${placeKey(place)} ${whose}`;
+
+const isSameKey = (one: SegmentKey | undefined, other: SegmentKey | undefined): boolean =>
+  isSamePassword(one?.password, other?.password) && isDeepStrictEqual(one?.ao, other?.ao);
 
 export class Listeners {
   readonly #options: ListenersOptions;
@@ -87,9 +92,9 @@ export class Listeners {
 
   /** Whether a connection from there came with the peer's signature, or needs none. */
   isSigned(peer: Expected): boolean {
-    const { password } = peer.settings;
-    const key = this.#keys.get(keyName(placeOf(peer), signerOf(peer) ?? ""));
-    return password === undefined || isSamePassword(key?.password, password);
+    const wanted = keyOf(peer.settings);
+    const present = this.#keys.get(keyName(placeOf(peer), signerOf(peer) ?? ""));
+    return wanted === undefined || isSameKey(present?.key, wanted);
   }
 
   close(): void {
@@ -129,31 +134,33 @@ export class Listeners {
     const wanted = new Map<string, Key>();
     for (const peer of peers) {
       const whose = signerOf(peer);
-      const { password } = peer.settings;
-      if (whose === undefined || password === undefined) continue;
+      const key = keyOf(peer.settings);
+      if (whose === undefined || key === undefined) continue;
       const place = placeOf(peer);
-      wanted.set(keyName(place, whose), { ...place, whose, password });
+      wanted.set(keyName(place, whose), { ...place, whose, key });
     }
-    for (const [name, key] of new Map([...this.#keys, ...wanted])) {
+    for (const [name, place] of new Map([...this.#keys, ...wanted])) {
       const next = wanted.get(name);
-      if (!isSamePassword(this.#keys.get(name)?.password, next?.password)) this.#setKey(name, key, next);
+      if (!isSameKey(this.#keys.get(name)?.key, next?.key)) this.#setKey(name, place, next);
     }
   }
 
   /** `next`: undefined takes the key away. */
-  #setKey(name: string, key: Key, next: Key | undefined): void {
-    const { family, whose } = key;
-    const listener = this.#listeners.get(placeKey(key))?.listener;
+  #setKey(name: string, place: Key, next: Key | undefined): void {
+    const { family, whose } = place;
+    const listener = this.#listeners.get(placeKey(place))?.listener;
+    const before = this.#keys.get(name)?.key;
     if (listener === undefined) return;
     const [address = "", length] = whose.split("/");
     try {
       const prefix = length === undefined ? {} : { prefixLength: Number(length) };
-      listener.setMd5({ family, address, ...prefix }, next?.password);
+      listener.sign({ family, address, ...prefix }, next?.key, before);
       this.#keyTroubles.delete(name);
       if (next === undefined) this.#keys.delete(name);
       else this.#keys.set(name, next);
     } catch (error) {
-      // It stays as it was and is tried again; until then nobody gets in without the right one.
+      // It is tried again; until then nobody gets in (isSigned).
+      if (before?.ao !== undefined || next?.key.ao !== undefined) this.#keys.delete(name);
       const text = errorText(error);
       if (this.#keyTroubles.get(name) === text) return;
       this.#keyTroubles.set(name, text);

@@ -225,6 +225,8 @@ describe("what a session is asked for", () => {
     assert.equal(settings({ password: new Password("a") })?.password?.reveal(), "a");
     const password = (name: string) => (name === "tor" ? new Password("b") : undefined);
     assert.equal(settings({ passwordSecret: "tor" }, { password })?.password?.reveal(), "b");
+    const tcpAo = { sendId: 1, receiveId: 2, algorithm: "HMAC-SHA-1-96" } as const;
+    assert.deepEqual(settings({ passwordSecret: "tor", tcpAo }, { password })?.tcpAo, tcpAo);
   });
 });
 

@@ -165,6 +165,7 @@ function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
     ...(peer.keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs: peer.keepaliveTimeMs }),
     ...(peer.sourceAddress === undefined ? {} : { sourceAddress: canonicalAddress(peer.sourceAddress) }),
     ...(password === undefined ? {} : { password }),
+    ...(peer.tcpAo === undefined ? {} : { tcpAo: peer.tcpAo }),
   };
 }
 

@@ -37,7 +37,7 @@ async function speaker(wanted: WantedSession): Promise<{ bgp: Bgp; port: number 
 async function router(port: number, sourceAddress: string, password?: string): Promise<Socket> {
   const socket = await connectTcp({
     ...{ family: "IPv4", address: "127.0.0.1", port, sourceAddress, timeoutMs: 1_500 },
-    ...(password !== undefined && { md5: new Password(password) }),
+    ...(password !== undefined && { key: { password: new Password(password) } }),
   });
   socket.on("error", () => {});
   cleanUp.push(() => socket.destroy());
@@ -117,7 +117,7 @@ function handed(options: Partial<BgpOptions> = {}) {
       listen(_family, port, { onConnection }, vrf) {
         listening.push(vrf);
         connect = (socket, address) => onConnection({ socket, address, port: 1 });
-        return { port, setMd5() {}, close() {} };
+        return { port, sign() {}, close() {} };
       },
     },
     ...options,

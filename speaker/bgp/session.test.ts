@@ -70,7 +70,7 @@ const plain: Transport = {
   listen(_family, port, { onConnection }) {
     const server = createServer((socket) => onConnection({ socket, address: "127.0.0.1", port: 0 }));
     server.listen(port, "127.0.0.1");
-    return { port, setMd5() {}, close: () => void server.close() };
+    return { port, sign() {}, close: () => void server.close() };
   },
 };
 
@@ -336,7 +336,7 @@ describe("two connections at once (RFC 4271 section 6.8)", () => {
         ...plain,
         listen(_family, _port, { onConnection }) {
           accepted.resolve((socket) => onConnection({ socket, address: "127.0.0.1", port: 0 }));
-          return { port: 0, setMd5() {}, close() {} };
+          return { port: 0, sign() {}, close() {} };
         },
       };
       const bgp = createBgp({ clock: systemClock, transport, listenPort: 0 });

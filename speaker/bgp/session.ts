@@ -124,6 +124,8 @@ export class Session {
     const { address } = this;
     const { link, password } = settings;
     if (password === undefined || this.#settings.password === undefined) return false;
+    // A key of TCP-AO is not changed in place: both ends would need a second one for the while (RFC 5925 section 3.3).
+    if (settings.tcpAo !== undefined) return false;
     try {
       if (socket !== undefined && address !== undefined) {
         this.#options.transport.changePassword(socket, address, link, password);

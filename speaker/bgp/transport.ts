@@ -11,6 +11,7 @@ import {
   setMd5,
   type TcpListener,
 } from "#speaker/native/tcp.ts";
+import type { SegmentKey } from "#speaker/native/tcp-key.ts";
 import { CLASS_CS6 } from "#speaker/native/tcp-option.ts";
 import type { Password } from "../known/password.ts";
 import type { LinkAddress } from "./next-hop.ts";
@@ -20,7 +21,7 @@ export interface Transport {
   connect(settings: PeerSettings, address: string, signal: AbortSignal): Promise<Socket>;
   /** `vrf`: only what comes in by links of this VRF device. */
   listen(family: Family, port: number, events: ListenEvents, vrf?: string): TcpListener;
-  /** Changes the password of a live connection; throws where the kernel cannot. */
+  /** Changes the password of a live connection that is signed by MD5; throws where the kernel cannot. */
   changePassword(socket: Socket, address: string, link: string | undefined, password: Password): void;
   /** Gives an accepted connection the hop limits of its peer; throws where the kernel cannot. */
   limitHops(socket: Socket, ttl: PeerSettings["ttl"]): void;
@@ -44,9 +45,10 @@ const FAR = 255;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export const tcpTransport: Transport = {
-  connect({ port, ttl, link, vrf, sourceAddress, password }, address, signal) {
+  connect({ port, ttl, link, vrf, sourceAddress, ...settings }, address, signal) {
     // A link of a VRF is in it.
     const device = link ?? vrf;
+    const key = keyOf(settings);
     return connectTcp({
       family: familyOf(address),
       address,
@@ -57,7 +59,7 @@ export const tcpTransport: Transport = {
       ...hops(ttl),
       ...(device !== undefined && { link: device }),
       ...(sourceAddress !== undefined && { sourceAddress }),
-      ...(password !== undefined && { md5: password }),
+      ...(key !== undefined && { key }),
     });
   },
   // The kernel answers with 255 hops to live, which direct, distant and GTSM peers all accept. Who has connected is known
@@ -78,6 +80,11 @@ export const tcpTransport: Transport = {
     ),
   acknowledged: acknowledgedBytes,
 };
+
+/** What signs the peer's connections, if anything does. */
+export function keyOf({ password, tcpAo }: Pick<PeerSettings, "password" | "tcpAo">): SegmentKey | undefined {
+  return password && { password, ...(tcpAo !== undefined && { ao: tcpAo }) };
+}
 
 function hops(ttl: PeerSettings["ttl"]): { ttl: number; minTtl?: number } {
   switch (ttl.kind) {

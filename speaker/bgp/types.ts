@@ -2,6 +2,7 @@
 import type { Family } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
 import type { Role } from "#api/role.ts";
+import type { TcpAo } from "#api/tcp-ao.ts";
 import type { Password } from "../known/password.ts";
 
 /** How far away the peer may be. */
@@ -36,6 +37,8 @@ export interface PeerSettings {
   readonly keepaliveTimeMs?: number;
   readonly connectTimeMs: number;
   readonly password?: Password;
+  /** Signed by TCP-AO with the password as its master key, and not by MD5. */
+  readonly tcpAo?: TcpAo;
   readonly ttl: Ttl;
   readonly sourceAddress?: string;
   readonly gracefulRestart: boolean;

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { inspect, isDeepStrictEqual } from "node:util";
 import type { BGPPeer, Secret } from "#common/kube/resource.ts";
 import { createLogger } from "#common/log.ts";
+import type { SegmentKey } from "#speaker/native/tcp-key.ts";
 import { until } from "#test/until.ts";
 import { Listeners } from "../bgp/listeners.ts";
 import { planBgp } from "../bgp/plan.ts";
@@ -114,8 +115,8 @@ test("a key that the kernel refuses is told without the password", () => {
       listen: () => ({
         port: 179,
         close() {},
-        setMd5(_peer: unknown, password: Password | undefined) {
-          throw new Error(`setsockopt with ${password}`);
+        sign(_peer: unknown, key: SegmentKey | undefined) {
+          throw new Error(`setsockopt with ${key?.password}`);
         },
       }),
     } as never,

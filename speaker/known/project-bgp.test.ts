@@ -35,6 +35,16 @@ const PEERS: readonly [what: string, spec: Partial<BGPPeer["spec"]>, changes: ob
   ["times", { holdTime: "90s", keepaliveTime: "30s" }, { holdTimeMs: 90_000, keepaliveTimeMs: 30_000 }],
   ["zero is unset", { holdTime: "0s", keepaliveTime: "0s", connectTime: "0s" }, {}],
   ["an empty password is none", { password: "" }, {}],
+  [
+    "TCP-AO",
+    { tcpAO: { sendID: 0, receiveID: 255 } },
+    { tcpAo: { sendId: 0, receiveId: 255, algorithm: "HMAC-SHA-1-96" } },
+  ],
+  [
+    "TCP-AO by another algorithm",
+    { tcpAO: { sendID: 1, receiveID: 1, algorithm: "AES-128-CMAC-96" } },
+    { tcpAo: { sendId: 1, receiveId: 1, algorithm: "AES-128-CMAC-96" } },
+  ],
   ["a Secret", { passwordSecret: { name: "tor-password" } }, { passwordSecret: "tor-password" }],
   [
     "multihop",

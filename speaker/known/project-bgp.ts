@@ -4,6 +4,7 @@ import { type LargeCommunity, parseCommunity } from "#api/community.ts";
 import { parseDuration } from "#api/duration.ts";
 import { DEFAULT_BFD_INTERVAL_MS } from "#api/names.ts";
 import { ROLES } from "#api/role.ts";
+import { AO_ALGORITHMS, type TcpAo } from "#api/tcp-ao.ts";
 import { LONGEST_PASSWORD } from "#api/v1beta1/admission/bgppeer.ts";
 import type { BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
 import { Password } from "./password.ts";
@@ -93,6 +94,7 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
       sourceAddress: read(optional(address()), "sourceAddress"),
       password: passwordOf(read(optional(secretText), "password") ?? ""),
       passwordSecret: optional(text)(secret, "spec.passwordSecret.name"),
+      tcpAo: read(optional(tcpAo), "tcpAO"),
       ttlSecurityHops: read(optional(integer(1, 254)), "ttlSecurityHops"),
       bfdProfile: read(optional(text), "bfdProfile") || undefined,
       role: read(optional(word(...ROLES)), "role"),
@@ -116,6 +118,15 @@ export function projectProfile({ metadata, spec }: BFDProfile): ProfileView {
     ...present({ minimumTtl: read(optional(integer(1, 254)), "minimumTtl") }),
   };
 }
+
+const tcpAo: Reader<TcpAo> = (value, field) => {
+  const read = fields(value, field);
+  return {
+    sendId: integer(0, 255)(read.sendID, `${field}.sendID`),
+    receiveId: integer(0, 255)(read.receiveID, `${field}.receiveID`),
+    algorithm: optional(word(...AO_ALGORITHMS), "HMAC-SHA-1-96")(read.algorithm, `${field}.algorithm`),
+  };
+};
 
 /** In one spelling, without host bits. */
 const prefix: Reader<string> = (value, field) => {

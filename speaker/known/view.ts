@@ -4,6 +4,7 @@ import type { LargeCommunity } from "#api/community.ts";
 import type { ForwardingIds } from "#api/forwarding-ids.ts";
 import type { LogLevel } from "#api/log-level.ts";
 import type { Role } from "#api/role.ts";
+import type { TcpAo } from "#api/tcp-ao.ts";
 import type { LabelSelector, Labels } from "#common/kube/selector.ts";
 import type { Encapsulation, Tunnel } from "../forwarding/encapsulation.ts";
 import type { Protocol } from "../forwarding/types.ts";
@@ -180,6 +181,8 @@ export interface PeerView {
   readonly nodeSelectors: readonly LabelSelector[];
   readonly password?: Password;
   readonly passwordSecret?: string;
+  /** By TCP-AO, and not by MD5. */
+  readonly tcpAo?: TcpAo;
   readonly isMultihop: boolean;
   /** Packets that came over more hops are refused (RFC 5082). */
   readonly ttlSecurityHops?: number;

@@ -75,13 +75,17 @@ describe("sockets that are nobody else's", { concurrency: true }, () => {
     test(`${family}: the same password on both sides connects, another or none never does`, async (t) => {
       const server = serve(family);
       t.after(server.close);
-      server.setMd5(peer, new Password("entrance"));
-      const attempts = [{ md5: new Password("exit") }, {}].map((given) =>
+      server.sign(peer, { password: new Password("entrance") });
+      const attempts = [{ key: { password: new Password("exit") } }, {}].map((given) =>
         assert.rejects(connectTcp({ ...to(server), ...given }), coded("ETIMEDOUT")),
       );
       await Promise.all(attempts);
       assert.equal(server.accepted.length, 0);
-      const socket = await connectTcp({ ...to(server), md5: new Password("entrance"), timeoutMs: WAIT_MS });
+      const socket = await connectTcp({
+        ...to(server),
+        key: { password: new Password("entrance") },
+        timeoutMs: WAIT_MS,
+      });
       t.after(() => socket.destroy());
       assert.equal(await echoed(socket, "signed"), "signed");
       assert.equal(server.accepted[0]?.address, LOOPBACK[family]);
@@ -91,9 +95,9 @@ describe("sockets that are nobody else's", { concurrency: true }, () => {
     test(`${family}: a password taken away lets unsigned connections in`, async (t) => {
       const server = serve(family);
       t.after(server.close);
-      server.setMd5(peer, new Password("entrance"));
-      server.setMd5(peer, undefined);
-      server.setMd5(peer, undefined);
+      server.sign(peer, { password: new Password("entrance") });
+      server.sign(peer, undefined);
+      server.sign(peer, undefined);
       const socket = await connectTcp(to(server));
       t.after(() => socket.destroy());
       assert.equal(await echoed(socket, "plain"), "plain");
@@ -102,18 +106,21 @@ describe("sockets that are nobody else's", { concurrency: true }, () => {
     test(`${family}: a password changed on both sides keeps the connection, and the new one is needed`, async (t) => {
       const server = serve(family);
       t.after(server.close);
-      server.setMd5(peer, new Password("first"));
-      const socket = await connectTcp({ ...to(server), md5: new Password("first") });
+      server.sign(peer, { password: new Password("first") });
+      const socket = await connectTcp({ ...to(server), key: { password: new Password("first") } });
       t.after(() => socket.destroy());
       const remote = await until("the connection to be accepted", () => server.accepted[0]);
       assert.equal(await echoed(socket, "before"), "before");
-      server.setMd5(peer, new Password("second"));
+      server.sign(peer, { password: new Password("second") });
       setMd5(socket, peer, new Password("second"));
       // What is sent while the sides differ is dropped and sent again.
       const between = echoed(socket, "between");
       setMd5(remote.socket, peer, new Password("second"));
       assert.equal(await between, "between");
-      await assert.rejects(connectTcp({ ...to(server), md5: new Password("first") }), coded("ETIMEDOUT"));
+      await assert.rejects(
+        connectTcp({ ...to(server), key: { password: new Password("first") } }),
+        coded("ETIMEDOUT"),
+      );
     });
 
     test(`${family}: packets from farther than allowed are dropped (RFC 5082)`, async (t) => {
@@ -247,11 +254,11 @@ describe("sockets that are nobody else's", { concurrency: true }, () => {
     t.after(() => ip(`link del ${left}`));
     const server = serve("IPv6", { address: "fe80::b", link: right });
     t.after(server.close);
-    server.setMd5({ family: "IPv6", address: "fe80::a", link: right }, new Password("scoped"));
+    server.sign({ family: "IPv6", address: "fe80::a", link: right }, { password: new Password("scoped") });
     const base = { family: "IPv6", address: "fe80::b", port: server.port, link: left } as const;
     const socket = await connectTcp({
       ...base,
-      md5: new Password("scoped"),
+      key: { password: new Password("scoped") },
       sourceAddress: "fe80::a",
       timeoutMs: WAIT_MS,
     });
@@ -260,7 +267,12 @@ describe("sockets that are nobody else's", { concurrency: true }, () => {
     assert.equal(server.accepted[0]?.address, "fe80::a");
     assert.equal(server.accepted[0]?.link, right);
     await assert.rejects(
-      connectTcp({ ...base, md5: new Password("other"), sourceAddress: "fe80::a", timeoutMs: NEVER_MS }),
+      connectTcp({
+        ...base,
+        key: { password: new Password("other") },
+        sourceAddress: "fe80::a",
+        timeoutMs: NEVER_MS,
+      }),
       coded("ETIMEDOUT"),
     );
   });
@@ -280,9 +292,14 @@ test("failures have their codes and leave no descriptor behind", async (t) => {
     await assert.rejects(connectTcp({ ...base, port: closed.port }), coded("ECONNREFUSED"));
     await assert.rejects(connectTcp({ ...base, sourceAddress: "192.0.2.77" }), coded("EADDRNOTAVAIL"));
     await assert.rejects(connectTcp({ ...base, link: "no-such-link" }), coded("ENODEV"));
-    await assert.rejects(connectTcp({ ...base, md5: new Password("x".repeat(81)) }), coded("EINVAL"));
+    await assert.rejects(
+      connectTcp({ ...base, key: { password: new Password("x".repeat(81)) } }),
+      coded("EINVAL"),
+    );
     await assert.rejects(connectTcp({ ...base, family: "IPv6" }), coded("EAFNOSUPPORT"));
-    await assert.rejects(connectTcp({ ...base, address: "192.0.2.1", md5: new Password("k"), timeoutMs: 5 }));
+    await assert.rejects(
+      connectTcp({ ...base, address: "192.0.2.1", key: { password: new Password("k") }, timeoutMs: 5 }),
+    );
     await assert.rejects(connectTcp({ ...base, signal: AbortSignal.abort() }), coded("ECANCELED"));
     const socket = await connectTcp({ ...base, sourceAddress: "127.0.0.9" });
     const peer = await until("the connection to be accepted", () =>

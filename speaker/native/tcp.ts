@@ -1,5 +1,5 @@
 /**
- * TCP as a BGP speaker needs it and Node has it not: MD5 signatures (RFC 2385), hop limits both ways (GTSM, RFC 5082),
+ * TCP as a BGP speaker needs it and Node has it not: signatures (RFC 2385, 5925), hop limits both ways (GTSM, RFC 5082),
  * a device and a source to bind to. What comes out is an ordinary net.Socket.
  */
 import { Socket } from "node:net";
@@ -8,16 +8,15 @@ import { domainOf } from "#speaker/netlink/domain.ts";
 import type { Password } from "../known/password.ts";
 import { ADDRESS_BYTES, endpointOf, int, sockaddr } from "./sockaddr.ts";
 import { type Addon, addon, attempt, SocketError } from "./socket.ts";
+import { type KeyPeer, type SegmentKey, signWith } from "./tcp-key.ts";
 import {
   acknowledgedOf,
   bindToLink,
   IPPROTO,
   limitHops,
-  type Md5Peer,
   OPTION,
   type SetOption,
   SOL_SOCKET,
-  signWith,
   type TcpOptions,
 } from "./tcp-option.ts";
 
@@ -29,8 +28,7 @@ export interface ConnectOptions extends TcpOptions {
   readonly sourceAddress?: string;
   /** Name of the link that the socket is bound to, and the scope of a link-local address. */
   readonly link?: string;
-  /** At most 80 bytes of UTF-8. */
-  readonly md5?: Password;
+  readonly key?: SegmentKey;
   readonly timeoutMs: number;
   /** Gives up at once: the promise is rejected with code ECANCELED. */
   readonly signal?: AbortSignal;
@@ -60,8 +58,11 @@ export interface AcceptedConnection {
 
 export interface TcpListener {
   readonly port: number;
-  /** Segments from this address must be signed with the password from now on; undefined: must not be signed. */
-  setMd5(peer: Md5Peer, password: Password | undefined): void;
+  /**
+   * Segments from this address must be signed with the key from now on; undefined: must not be signed. `before` is the
+   * key that it has until then. Throws SocketError: the key before is there no more, then, if one of them is of TCP-AO.
+   */
+  sign(peer: KeyPeer, key: SegmentKey | undefined, before?: SegmentKey): void;
   close(): void;
 }
 
@@ -114,8 +115,8 @@ function dial(native: Addon, options: ConnectOptions): { descriptor: number; isC
     bindToLink(set, link);
     limitHops(set, family, options);
     set(IPPROTO.tcp, OPTION.noDelay, int(1));
-    if (options.md5 !== undefined)
-      signWith(set, { family, address, ...(link !== undefined && { link }) }, options.md5);
+    if (options.key !== undefined)
+      signWith(set, { family, address, ...(link !== undefined && { link }) }, options.key);
     if (sourceAddress !== undefined) {
       attempt(() => native.bind(opened, sockaddr({ family, address: sourceAddress, link })));
     }
@@ -126,7 +127,8 @@ function dial(native: Addon, options: ConnectOptions): { descriptor: number; isC
 
 /**
  * Connects. Rejected with SocketError: ECONNREFUSED, ETIMEDOUT (also a wrong password: the kernels drop such segments
- * silently), EHOSTUNREACH, EADDRNOTAVAIL, ENODEV, ECANCELED, EPERM (a device without CAP_NET_RAW).
+ * silently), EHOSTUNREACH, EADDRNOTAVAIL, ENODEV, ECANCELED, EPERM (a device without CAP_NET_RAW), ENOPROTOOPT (a key
+ * of a kind that the kernel has not).
  */
 export async function connectTcp(options: ConnectOptions): Promise<Socket> {
   const native = addon();
@@ -201,9 +203,9 @@ export function listenTcp(options: ListenOptions): TcpListener {
   const { port } = endpointOf(attempt(() => native.name(descriptor)));
   return {
     port,
-    setMd5: (peer, password) => {
+    sign: (peer, key, before) => {
       if (!isOpen) throw refusal("EBADF", 9, "the listener is closed");
-      signWith(optionSetter(native, descriptor), peer, password);
+      signWith(optionSetter(native, descriptor), peer, key, before);
     },
     close: () => {
       if (isOpen) native.close(descriptor);
@@ -216,8 +218,8 @@ export function listenTcp(options: ListenOptions): TcpListener {
  * Changes the password of a live connection, accepted or made here (Linux 5.8 and later; EINVAL before). Nothing is
  * lost when the peer changes its own within the hold time: segments signed otherwise are dropped and sent again.
  */
-export function setMd5(socket: Socket, peer: Md5Peer, password: Password): void {
-  signWith(optionSetter(addon(), descriptorOf(socket)), peer, password);
+export function setMd5(socket: Socket, peer: KeyPeer, password: Password): void {
+  signWith(optionSetter(addon(), descriptorOf(socket)), peer, { password });
 }
 
 /**

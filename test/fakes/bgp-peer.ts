@@ -48,7 +48,7 @@ export const plainTransport: Transport = {
     await once(socket, "connect");
     return socket;
   },
-  listen: (_family, port) => ({ port, setMd5() {}, close() {} }),
+  listen: (_family, port) => ({ port, sign() {}, close() {} }),
   changePassword() {},
   limitHops() {},
   linkAddresses: () => [],

@@ -196,6 +196,12 @@ const RULES: readonly (readonly [string, ApiObject, ApiObject, RegExp])[] = [
     /exclude each other/,
   ],
   [
+    "TCP-AO has a key",
+    peer({ password: "x", tcpAO: { sendID: 0, receiveID: 255 } }),
+    peer({ tcpAO: { sendID: 0, receiveID: 255 } }),
+    /needs passwordSecret or password/,
+  ],
+  [
     "multihop and iBGP",
     peer({ ebgpMultiHop: true }),
     peer({ ebgpMultiHop: true, peerASN: 64512 }),

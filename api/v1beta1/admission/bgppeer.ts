@@ -105,6 +105,12 @@ function onePassword({ spec }: BGPPeer): Fault[] {
   ];
 }
 
+function tcpAoNeedsPassword({ spec }: BGPPeer): Fault[] {
+  const { password = "", passwordSecret, tcpAO } = spec;
+  if (tcpAO === undefined || password !== "" || passwordSecret !== undefined) return [];
+  return [fault("spec.tcpAO", "needs spec.passwordSecret or spec.password, which is its key")];
+}
+
 function secretInOurNamespace({ spec }: BGPPeer, view: AdmissionView): Fault[] {
   const { namespace = "" } = spec.passwordSecret ?? {};
   if (namespace === "" || namespace === view.namespace) return [];
@@ -153,7 +159,7 @@ function otherOf(
   return undefined;
 }
 
-/** Octets of a TCP MD5 key (TCP_MD5SIG_MAXKEYLEN of tcp(7)). */
+/** Octets of a key of TCP MD5 and of TCP-AO (TCP_MD5SIG_MAXKEYLEN, TCP_AO_MAXKEYLEN of linux/tcp.h). */
 export const LONGEST_PASSWORD = 80;
 
 function passwordFits({ spec }: BGPPeer): Fault[] {
@@ -216,6 +222,7 @@ export const BGPPEER_RULES: readonly Rule[] = [
   restartTimeInWholeSeconds,
   onePassword,
   passwordFits,
+  tcpAoNeedsPassword,
   secretInOurNamespace,
   multihopOnlyWithEbgp,
   hopLimitWithoutMultihop,

@@ -553,7 +553,7 @@ export interface BGPPeerSpec {
     }[];
   }[];
   /**
-   * Password that signs the connection by TCP MD5 (RFC 2385), at most 80 octets. Who may read BGPPeers can read it: passwordSecret hides it. Empty or unset, no signature.
+   * Password that signs the connection by TCP MD5 (RFC 2385), or by TCP-AO where tcpAO is set, at most 80 octets. Who may read BGPPeers can read it: passwordSecret hides it. Empty or unset, no signature.
    */
   password?: string;
   /**
@@ -568,6 +568,23 @@ export interface BGPPeerSpec {
      * Namespace of the Secret: that of the BGPPeer, no other is accepted. Empty or unset, the same.
      */
     namespace?: string;
+  };
+  /**
+   * Sign the connection by TCP-AO (RFC 5925) and not by MD5; the key is that of passwordSecret or password. The nodes need Linux 6.7 or later, built with CONFIG_TCP_AO. On another node there is no session, and its report says why.
+   */
+  tcpAO?: {
+    /**
+     * KeyID in the segments that the nodes send, which is the ID that the router receives.
+     */
+    sendID: number;
+    /**
+     * KeyID in the segments that the router sends.
+     */
+    receiveID: number;
+    /**
+     * How segments are signed (RFC 5926), the same at both ends. The default is HMAC-SHA-1-96.
+     */
+    algorithm?: "HMAC-SHA-1-96" | "AES-128-CMAC-96";
   };
   /**
    * The router, of another AS, may be more than one hop away. With false, the default, it must be on a network of the node. iBGP needs no such permission.
