@@ -122,7 +122,7 @@ test("a connection that a crash of the peer has left does not keep its next one 
   assert.equal(types.includes(MessageType.notification), false);
 });
 
-test("what a peer goes on sending after our last word is thrown away, and not put together", async () => {
+test("what a peer goes on sending after our last word is thrown away, and not put together (RFC 4271 section 6)", async () => {
   const { ours, theirs } = await pair();
   let heard = 0;
   const connection = new Connection(

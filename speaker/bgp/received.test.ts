@@ -58,7 +58,7 @@ test("a family told anew loses what is not told again, and nothing else does (RF
   assert.equal(received.size, 3);
 });
 
-test("a full table costs no session and no memory: what is beyond the first thousands is only known to be there", () => {
+test("a full table costs no session and no memory: what is beyond the first thousands is only known to be there (RFC 4271 section 6.7)", () => {
   const received = new Received();
   const some = (from: number, count: number) =>
     ipv4(...Array.from({ length: count }, (_, at) => `10.${(from + at) >> 8}.${(from + at) & 255}.0/24`));

@@ -220,7 +220,7 @@ test("messages longer than 4,096 octets only where both sides said so (RFC 8654)
   }
 });
 
-test("a full table costs no session: it is counted as far as it goes, and status says so", async () => {
+test("a full table costs no session: it is counted as far as it goes, and status says so (RFC 4271 section 6.7)", async () => {
   const attributes = Buffer.from("4001010040020602010000fde94003040a000001", "hex");
   const update = (round: number): Buffer => {
     const prefixes = Array.from({ length: 900 }, (_, at) => Buffer.from([24, round, at >> 8, at & 255]));

@@ -126,7 +126,7 @@ test("a packet that crossed a router does not reach the session; the same from o
   await device.reach([path.key], "Up");
 });
 
-test("garbage and floods to both ports take no session down", async () => {
+test("garbage and floods to both ports take no session down, and wake nobody (RFC 5880 section 6.8.6)", async () => {
   const before = [device.changes.length, await downs()];
   const path = pathOf("singleIPv4");
   const droppedBefore = await dropped(topology.device);

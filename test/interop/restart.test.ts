@@ -121,7 +121,7 @@ async function established(device: Device, deadlineMs: number): Promise<Map<stri
 
 for (const isPassive of [false, true]) {
   const who = isPassive ? "routers that wait to be connected to" : "routers that connect";
-  test(`${who} have the session back within 15 s of a speaker that is replaced`, {
+  test(`${who} have the session back within 15 s of a speaker that is replaced (RFC 4271 section 8.2)`, {
     timeout: 400_000,
   }, async (t) => {
     const topology = new Topology("gkr");
@@ -156,7 +156,7 @@ for (const isPassive of [false, true]) {
   });
 }
 
-test("a router that accepts and closes, and then speaks, has the session within 15 s (DampPeerOscillations)", {
+test("a router that accepts and closes, and then speaks, has the session within 15 s (RFC 4271 section 8.1.1, DampPeerOscillations)", {
   timeout: 200_000,
 }, async (t) => {
   const session = sessionOf("bird");

@@ -29,7 +29,7 @@ interface Entry {
   }[];
 }
 
-test("FRR and this speaker find each other by link-local addresses, for both families", {
+test("FRR and this speaker find each other by link-local addresses, for both families (RFC 2545, RFC 8950)", {
   timeout: 400_000,
 }, async (t) => {
   const topology = new Topology("gku");
