@@ -3,12 +3,22 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { step } from "./fsm.ts";
-import { type Action, type Event, type FsmSettings, IDLE, type Machine, type Step } from "./machine.ts";
+import {
+  type Action,
+  CONNECT_TIMEOUT_MS,
+  type Event,
+  type FsmSettings,
+  fsmSettings,
+  IDLE,
+  type Machine,
+  type Step,
+} from "./machine.ts";
 import type { SessionState } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 
 const SETTINGS: FsmSettings = {
   connectRetryTimeMs: 120_000,
+  attemptTimeMs: 120_000,
   openHoldTimeMs: 240_000,
   sendHoldTimeMs: 480_000,
   delayOpenTimeMs: 0,
@@ -327,6 +337,18 @@ describe("pauses (RFC 4271 section 8.1.1, DampPeerOscillations)", () => {
     assert.deepEqual(pauses, [1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
     const confirmed = { ...machine, state: "OpenConfirm" as const };
     assert.equal(step(confirmed, { type: "KeepAliveMsg" }, SETTINGS).machine.connectRetryCounter, 0);
+  });
+
+  test("an attempt has the time to fail by itself, however short connectTime is: else nobody hears why", () => {
+    for (const [connectTimeMs, least] of [
+      [1_000, CONNECT_TIMEOUT_MS / 0.75],
+      [5_000, CONNECT_TIMEOUT_MS / 0.75],
+      [120_000, 120_000],
+    ] as const) {
+      const { actions } = step(IDLE, { type: "ManualStart" }, fsmSettings(connectTimeMs));
+      const timer = actions.find((action) => action.do === "start");
+      assert.ok(timer?.timer === "ConnectRetry" && timer.ms >= least, words(actions).join());
+    }
   });
 
   test("a router that accepts and closes is called again after such pauses, not after the ConnectRetryTime", () => {

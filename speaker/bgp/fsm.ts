@@ -47,7 +47,7 @@ function inIdle(machine: Machine, event: Event, settings: FsmSettings): Step {
       const connectRetryCounter = event.type === "ManualStart" ? 0 : machine.connectRetryCounter;
       return {
         machine: { ...IDLE, state: "Connect", connectRetryCounter, oscillations: machine.oscillations },
-        actions: [stop("IdleHold"), start("ConnectRetry", settings.connectRetryTimeMs), { do: "connect" }],
+        actions: [stop("IdleHold"), start("ConnectRetry", settings.attemptTimeMs), { do: "connect" }],
       };
     }
     case "AutomaticStart_with_PassiveTcpEstablishment":
@@ -126,7 +126,7 @@ function inConnectOrActive(machine: Machine, event: Event, settings: FsmSettings
 }
 
 function connectAgain(machine: Machine, settings: FsmSettings): Step {
-  const retry: readonly Action[] = [start("ConnectRetry", settings.connectRetryTimeMs), { do: "connect" }];
+  const retry: readonly Action[] = [start("ConnectRetry", settings.attemptTimeMs), { do: "connect" }];
   if (machine.state === "Active") return { machine: { ...machine, state: "Connect" }, actions: retry };
   return same({ ...machine, isDelayingOpen: false }, [{ do: "drop" }, stop("DelayOpen"), ...retry]);
 }

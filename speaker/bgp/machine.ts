@@ -18,6 +18,8 @@ export type TimerName =
 
 export interface FsmSettings extends PauseSettings {
   readonly connectRetryTimeMs: number;
+  /** How long one attempt to connect may take: the ConnectRetryTime, or longer. */
+  readonly attemptTimeMs: number;
   /** Until an OPEN says less: "a large value", 4 minutes is suggested. */
   readonly openHoldTimeMs: number;
   /** How long a peer that takes nothing is put up with, at least: twice the hold time where that is longer. */
@@ -29,6 +31,13 @@ export interface FsmSettings extends PauseSettings {
   readonly delayOpenTimeMs: number;
 }
 
+/**
+ * When an attempt to connect has failed. Longer than the kernel's second SYN takes (1 s, 3 s); with the longest pause
+ * after it, a router that can be reached again is called within 15 s.
+ */
+export const CONNECT_TIMEOUT_MS = 5_000;
+/** So that it fails by itself, and says why, also where jitter takes a quarter of the ConnectRetryTime away. */
+const LEAST_ATTEMPT_MS = CONNECT_TIMEOUT_MS / 0.75 + 1_000;
 const OPEN_HOLD_MS = 240_000;
 /** RFC 9687: the greater of 8 minutes and twice the hold time. */
 const SEND_HOLD_MS = 480_000;
@@ -39,6 +48,7 @@ const DELAY_OPEN_MS = 1_000;
 export function fsmSettings(connectTimeMs: number): FsmSettings {
   return {
     connectRetryTimeMs: connectTimeMs,
+    attemptTimeMs: Math.max(connectTimeMs, LEAST_ATTEMPT_MS),
     openHoldTimeMs: OPEN_HOLD_MS,
     sendHoldTimeMs: SEND_HOLD_MS,
     delayOpenTimeMs: DELAY_OPEN_MS,

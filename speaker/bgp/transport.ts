@@ -14,6 +14,7 @@ import {
 import type { SegmentKey } from "#speaker/native/tcp-key.ts";
 import { CLASS_CS6 } from "#speaker/native/tcp-option.ts";
 import type { Password } from "../known/password.ts";
+import { CONNECT_TIMEOUT_MS } from "./machine.ts";
 import type { LinkAddress } from "./next-hop.ts";
 import type { PeerSettings } from "./types.ts";
 
@@ -38,11 +39,6 @@ export interface ListenEvents {
 
 /** Farther than any network is wide. */
 const FAR = 255;
-/**
- * Longer than the kernel's second SYN takes (1 s, 3 s); with the longest pause after it, a router that can be reached
- * again is called within 15 s.
- */
-const CONNECT_TIMEOUT_MS = 5_000;
 
 export const tcpTransport: Transport = {
   connect({ port, ttl, link, vrf, sourceAddress, ...settings }, address, signal) {
