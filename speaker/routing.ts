@@ -5,6 +5,7 @@
 import type { Clock } from "#common/clock.ts";
 import type { Bfd, BfdPeer, BfdReport, BfdScheduling } from "./bfd/types.ts";
 import type { Bgp } from "./bgp/bgp.ts";
+import { differenceOf } from "./bgp/list-difference.ts";
 import type { BgpPlan, Withheld } from "./bgp/plan.ts";
 import type { SessionReport, WantedSession } from "./bgp/types.ts";
 
@@ -47,11 +48,10 @@ export class Routing {
   /** Sessions that are not in the plan end; prefixes that are not in it are withdrawn. Nothing new is advertised. */
   withdrawOthers(plan: BgpPlan): void {
     const kept = new Map<string, WantedSession>();
-    const common = new Common();
     for (const [name, applied] of this.#applied.sessions) {
       const wanted = plan.sessions.get(name);
       if (wanted === undefined) continue;
-      const advertisements = common.of(applied.advertisements, wanted.advertisements);
+      const advertisements = differenceOf(applied.advertisements, wanted.advertisements).common;
       kept.set(name, { settings: applied.settings, advertisements });
     }
     if (isSame(kept, this.#applied.sessions)) return;
@@ -164,23 +164,6 @@ export class Routing {
       if (before === "Established" || report.state === "Established") this.#options.onSession(report);
     }
     this.#options.onChange();
-  }
-}
-
-type List = WantedSession["advertisements"];
-
-/** What is in both of two lists, by prefix. Peers that hear the same share their lists, and so the answer. */
-class Common {
-  readonly #known = new Map<List, Map<List, List>>();
-
-  of(applied: List, wanted: List): List {
-    if (applied === wanted) return applied;
-    const known = this.#known.get(applied)?.get(wanted);
-    if (known !== undefined) return known;
-    const prefixes = new Set(wanted.map(({ prefix }) => prefix));
-    const both = applied.filter(({ prefix }) => prefixes.has(prefix));
-    this.#known.set(applied, (this.#known.get(applied) ?? new Map<List, List>()).set(wanted, both));
-    return both;
   }
 }
 

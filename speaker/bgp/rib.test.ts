@@ -380,6 +380,63 @@ describe("a refresh", () => {
   });
 });
 
+test("one prefix more or less beside many costs a look at that one, however many peers there are", () => {
+  let looks = 0;
+  const watched = ({ prefix, ...rest }: Advertisement): Advertisement => ({
+    ...rest,
+    get prefix() {
+      looks += 1;
+      return prefix;
+    },
+  });
+  const few = many(2_000).map(watched);
+  const more = [...few.slice(0, 1_000), watched(path("192.0.2.1/32")), ...few.slice(1_000)];
+  const peers = Array.from({ length: 10 }, () => new AdjRibOut(context()));
+  for (const [list, said] of [
+    [few, 0],
+    [more, 1],
+    [few, 1],
+  ] as const) {
+    looks = 0;
+    for (const rib of peers) rib.advertise(list);
+    if (said > 0) assert.ok(looks < 20 * peers.length, `${looks} looks`);
+    for (const rib of peers) {
+      const { updates } = drain(rib);
+      if (said > 0) assert.equal(updates.length, said);
+    }
+  }
+});
+
+test("routes that are kept back are counted alike, whether the list is looked at whole or by what differs", () => {
+  const long = { communities: Array.from({ length: 1_100 }, (_, at) => at) };
+  const pool = [
+    path("10.0.0.1/32"),
+    path("10.0.0.1/32", long),
+    path("10.0.0.2/32", long),
+    path("fd00::1/128", long),
+    path("fd00::1/128", { communities: [1] }),
+  ];
+  const lists = fc.array(fc.uniqueArray(fc.nat(pool.length - 1), { selector: (at) => pool[at]?.prefix }), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(lists, (chosen) => {
+      const rib = new AdjRibOut(context());
+      for (const list of chosen) {
+        const wanted = list.map((at) => pool[at] ?? assert.fail());
+        rib.advertise(wanted);
+        const whole = new AdjRibOut(context());
+        whole.advertise(wanted);
+        drain(rib);
+        drain(whole);
+        assert.deepEqual([rib.keptBack, rib.size], [whole.keptBack, whole.size]);
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test("whatever is wanted in whatever order, the peer ends with exactly that", () => {
   const table = fc.uniqueArray(fc.record({ at: fc.nat(40), community: fc.nat(3), isIpv6: fc.boolean() }), {
     selector: ({ at, isIpv6 }) => `${at} ${isIpv6}`,
@@ -397,12 +454,21 @@ test("whatever is wanted in whatever order, the peer ends with exactly that", ()
           }
         }
       };
+      // What stays as it was is the same object, as plans have it.
+      const made = new Map<string, Advertisement>();
+      const one = (prefix: string, communities: readonly number[]): Advertisement => {
+        const key = `${prefix} ${communities}`;
+        const present = made.get(key) ?? path(prefix, { communities });
+        made.set(key, present);
+        return present;
+      };
       let wanted: Advertisement[] = [];
       for (const [rows, messages] of tables) {
         wanted = rows.map(({ at, community, isIpv6 }) =>
-          path(isIpv6 ? `fd00::${at.toString(16)}/128` : `10.0.0.${at}/32`, {
-            communities: community === 0 ? [] : [community],
-          }),
+          one(
+            isIpv6 ? `fd00::${at.toString(16)}/128` : `10.0.0.${at}/32`,
+            community === 0 ? [] : [community],
+          ),
         );
         rib.advertise(wanted);
         for (let count = 0; count < messages; count += 1) {

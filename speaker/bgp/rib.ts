@@ -4,6 +4,7 @@
  * when the connection takes them, out of what is wanted by then. No I/O.
  */
 import { FAMILIES, type Family, familyOf } from "#api/address.ts";
+import { type Difference, differenceOf, type List } from "./list-difference.ts";
 import type { Negotiated } from "./negotiated.ts";
 import type { Advertisement } from "./types.ts";
 import { Origin, type PathAttributes, SegmentType } from "./wire/attribute.ts";
@@ -34,12 +35,15 @@ const MP_REACH_BYTES = 64;
 /** That, and the longest prefix: room that attributes have to leave. */
 const AROUND_ROUTES = MP_REACH_BYTES + MAX_PREFIX_BYTES;
 
+/** Different attributes of one table; pools, and so their advertisements, are fewer. */
+const TEXTS_MAX = 1_000;
+
 /** A prefix that the peer has, or is to have. */
 interface Entry {
   /** Its attributes as text: as the peer has them, and as it is to have them. */
   sent: string | undefined;
   wanted: string | undefined;
-  /** Of advertise(), when it was last wanted. */
+  /** Of the whole pass before which, or in which, it was last wanted. */
   turn: number;
   advertisement: Advertisement;
 }
@@ -51,7 +55,9 @@ const textOf = (members: readonly unknown[]): string =>
 export class AdjRibOut {
   readonly #context: RibContext;
   readonly #entries = new Map<string, Entry>();
-  /** Counts calls of advertise(): entries that one has not touched are not wanted. */
+  /** What is wanted. */
+  #list: List | undefined;
+  /** Counts whole passes: entries that one has not touched are not wanted. */
   #turn = 0;
   /** Prefixes that the peer has. */
   #told = 0;
@@ -95,8 +101,34 @@ export class AdjRibOut {
     return isQuiet && isRefreshed && this.#unfinished?.size === 0;
   }
 
-  /** From now on the peer is to have exactly these; the work is in what differs. */
+  /** From now on the peer is to have exactly these; the work is in what differs from the list before. */
   advertise(advertisements: readonly Advertisement[]): void {
+    const before = this.#list;
+    this.#list = advertisements;
+    // Texts of attributes that nothing has any more are let go by a whole pass.
+    if (before === undefined || this.#advertisements.size > TEXTS_MAX) this.#advertiseWhole(advertisements);
+    else this.#change(differenceOf(before, advertisements));
+    this.#unfinished ??= new Set(this.#context.negotiated.families);
+  }
+
+  #change({ removed, added }: Difference): void {
+    for (const advertisement of removed) {
+      const { prefix } = advertisement;
+      if (!this.#isAdvertised(familyOf(prefix))) continue;
+      if (!this.#hasRoomFor(this.#keyOf(advertisement), advertisement)) this.#keptBack -= 1;
+      const entry = this.#entries.get(prefix);
+      if (entry?.advertisement === advertisement) this.#forget(prefix, entry);
+    }
+    for (const advertisement of added) {
+      const { prefix } = advertisement;
+      if (!this.#isAdvertised(familyOf(prefix))) continue;
+      const key = this.#keyOf(advertisement);
+      if (this.#hasRoomFor(key, advertisement)) this.#wantOne(this.#entries.get(prefix), advertisement, key);
+      else this.#keptBack += 1;
+    }
+  }
+
+  #advertiseWhole(advertisements: readonly Advertisement[]): void {
     const [turn, before] = [this.#turn + 1, this.#entries.size];
     this.#turn = turn;
     this.#advertisements = new Map();
@@ -119,7 +151,6 @@ export class AdjRibOut {
       this.#wantOne(entry, advertisement, key);
     }
     if (seen < before) this.#forgetOthers(before - seen);
-    this.#unfinished ??= new Set(this.#context.negotiated.families);
   }
 
   /** False where the attributes alone fill the longest message that the peer takes. */
@@ -158,11 +189,16 @@ export class AdjRibOut {
       if (left === 0) return;
       if (entry.turn === this.#turn) continue;
       left -= 1;
-      if (entry.wanted !== undefined) this.#unqueue(prefix, entry.wanted);
-      entry.wanted = undefined;
-      if (entry.sent === undefined) this.#entries.delete(prefix);
-      else this.#withdraw.add(prefix);
+      this.#forget(prefix, entry);
     }
+  }
+
+  /** The peer is not to have it any more. */
+  #forget(prefix: string, entry: Entry): void {
+    if (entry.wanted !== undefined) this.#unqueue(prefix, entry.wanted);
+    entry.wanted = undefined;
+    if (entry.sent === undefined) this.#entries.delete(prefix);
+    else this.#withdraw.add(prefix);
   }
 
   /** The peer asks for everything again (RFC 2918). */
