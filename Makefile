@@ -175,10 +175,11 @@ bench-pools-burst: setup addon ## 300 pools made at once beside 6,000 Services: 
 	@node test/bench/pools-burst.ts
 
 .PHONY: bench-bfd
-bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for MINUTES (60), in both modes
+bench-bfd: setup addon ## 200 deaths of a BFD peer; 64 sessions under load for MINUTES (60), in both modes; forged packets
 	@node test/long/bfd-deaths.ts kills 200
 	@node test/long/bfd-deaths.ts flaps $(or $(MINUTES),60)
 	@node test/long/bfd-deaths.ts normal $(or $(MINUTES),60)
+	@node test/long/bfd-flood.ts
 
 .PHONY: bench-failover
 bench-failover: setup-benches addon ## Layer 2 takeovers beside keepalived and MetalLB: RUNS (20) of each kind, MINUTES (2) of false alarms; keeps docs/results/failover.md
