@@ -12,6 +12,7 @@ import type { GatewayOnLink } from "./gateways.ts";
 import { Listeners } from "./listeners.ts";
 import { Members, rangeOf } from "./members.ts";
 import { Session } from "./session.ts";
+import { TableTurns } from "./table-turns.ts";
 import { type Transport, tcpTransport } from "./transport.ts";
 import type { PeerSettings, SessionReport, WantedSession } from "./types.ts";
 import { Cease } from "./wire/error.ts";
@@ -70,6 +71,7 @@ class Sessions implements Bgp {
   readonly #forgetting = new Map<string, Cancel>();
   #isStopped = false;
   readonly #listeners: Listeners;
+  readonly #turns: TableTurns;
   readonly #startedAt: number;
 
   constructor(options: BgpOptions) {
@@ -77,6 +79,7 @@ class Sessions implements Bgp {
     this.#log = options.log ?? silentLogger;
     this.#transport = options.transport ?? tcpTransport;
     this.#startedAt = options.clock.now();
+    this.#turns = new TableTurns(options.clock, () => this.#options.onChange?.());
     this.#listeners = new Listeners({
       transport: this.#transport,
       log: this.#log,
@@ -90,11 +93,12 @@ class Sessions implements Bgp {
     this.#members.keep(wanted);
     const placed = new Map([...wanted].flatMap(([name, one]) => this.#placed(name, one)));
     for (const [name, session] of this.#sessions) if (!placed.has(name)) this.#drop(name, session);
+    this.#turns.begin();
     for (const [name, { settings, advertisements }] of placed) {
       // It was removed, and is wanted again before its goodbye is said: #remove begins it anew after that.
       if (this.#leaving.has(name)) continue;
       const session = this.#sessionFor(name, settings);
-      session.advertise(advertisements);
+      this.#turns.tell(session, advertisements);
     }
     this.#expect();
   }
@@ -123,6 +127,7 @@ class Sessions implements Bgp {
 
   async stop({ mode }: { readonly mode: "restart" | "leave" }): Promise<void> {
     this.#isStopped = true;
+    this.#turns.stop();
     for (const cancel of this.#forgetting.values()) cancel();
     this.#listeners.close();
     const ends = [...this.#sessions.values()].map((session) =>
@@ -178,6 +183,7 @@ class Sessions implements Bgp {
       return;
     }
     this.#sessions.delete(name);
+    this.#turns.drop(session);
     const end = session.leave(words, Cease.peerDeconfigured).finally(() => {
       this.#leaving.delete(name);
       if (this.#isStopped) return;
@@ -190,6 +196,7 @@ class Sessions implements Bgp {
   #end(name: string, session: Session, subcode: number, words: string): void {
     session.stop(subcode, words);
     this.#sessions.delete(name);
+    this.#turns.drop(session);
   }
 
   /** Again when something changed, too: unnumbered peers become known, passwords are to be for their addresses. */

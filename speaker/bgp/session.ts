@@ -111,6 +111,11 @@ export class Session {
     this.#primary.step({ type: "ManualStart" });
   }
 
+  /** What the peer was last to have. */
+  get wanted(): readonly Advertisement[] {
+    return this.#routes.wanted;
+  }
+
   /** The whole table that the peer is to have. */
   advertise(advertisements: readonly Advertisement[]): void {
     this.#routes.advertise(advertisements);
