@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { SocketError } from "#speaker/native/socket.ts";
+import { signWith } from "#speaker/native/tcp-key.ts";
 import { OPEN, SETTINGS } from "#test/fakes/bgp-peer.ts";
+import { Password } from "../known/password.ts";
 import { step } from "./fsm.ts";
 import { type Event, fsmSettings, IDLE } from "./machine.ts";
 import { negotiate, ownOpen } from "./negotiated.ts";
@@ -26,7 +29,7 @@ function thrown(act: () => unknown): string {
   try {
     act();
   } catch (error) {
-    assert.ok(error instanceof BgpError);
+    assert.ok(error instanceof BgpError || error instanceof SocketError);
     return error.message;
   }
   assert.fail("nothing was thrown");
@@ -82,6 +85,16 @@ const prefix = encodeUpdate({
 });
 const negotiated = negotiate(SETTINGS, ownOpen(SETTINGS, false), OPEN);
 
+const TCP_AO_KEY = {
+  password: new Password("s3cret"),
+  ao: { sendId: 1, receiveId: 1, algorithm: "HMAC-SHA-1-96" },
+} as const;
+/** A kernel that knows no such option. */
+const withoutTcpAo = (): never => {
+  const message = "setsockopt: ENOPROTOOPT (Protocol not available)";
+  throw new SocketError({ syscall: "setsockopt", code: "ENOPROTOOPT", errno: 92, message });
+};
+
 test("every quotation is of the code", () => {
   const words = [
     refused({}, { asn: 65_002 }),
@@ -97,6 +110,7 @@ test("every quotation is of the code", () => {
     ),
     thrown(() => decodeUpdate(broken, { as4: true })),
     ...withheld(),
+    thrown(() => signWith(withoutTcpAo, { family: "IPv4", address: "10.0.0.1" }, TCP_AO_KEY)),
   ];
   const all = quoted();
   for (const one of words) assert.ok(all.includes(one), `docs/bgp.md does not say: ${one}`);
