@@ -35,6 +35,28 @@ describe("a speaker that starts", () => {
     assert.deepEqual([one.isIntroduced, one.hearsClaims], [true, false]);
   });
 
+  test("waits from when its gossip runs, which takes its time on a busy node", () => {
+    const one = new Acquaintance();
+    const starting = { ...SILENT, problem: "it has not started yet" };
+    one.look(input(0, { gossip: starting }), true);
+    one.look(input(4_900, { gossip: starting }), true);
+    one.look(input(4_950), true);
+    one.look(input(6_900), true);
+    assert.equal(one.isIntroduced, false);
+    one.look(input(6_940, { gossip: HEARD }), true);
+    assert.equal(one.isIntroduced, true);
+  });
+
+  test("does not wait for ever where gossip does not run at all", () => {
+    const one = new Acquaintance();
+    const broken = { ...SILENT, problem: "port 7474 is taken" };
+    one.look(input(0, { gossip: broken }), true);
+    one.look(input(4_999, { gossip: broken }), true);
+    assert.equal(one.isIntroduced, false);
+    one.look(input(5_000, { gossip: broken }), true);
+    assert.equal(one.isIntroduced, true);
+  });
+
   test("waits for nobody where it takes no part in gossip, or is the only node", () => {
     for (const peers of [undefined, 0]) {
       const one = new Acquaintance();

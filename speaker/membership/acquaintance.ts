@@ -2,7 +2,8 @@
  * Whether this node knows what the others claim: they tell it by gossip. Pure.
  *
  * - A speaker that starts says that it is ready when a peer has told it all claims. Where nobody does, it does not wait
- *   for long: it is alone, or does not hear the others.
+ *   for long: it is alone, or does not hear the others. The wait begins when its gossip runs: on a busy node the thread
+ *   takes a while to start, and whoever does not wait for it takes addresses that others have.
  * - Whoever heard nobody for a while and hears somebody again was cut off. Until it was told what happened meanwhile, it
  *   takes nothing that it does not answer for.
  * - Who does not take part in gossip, or hears nobody though others live, tells so by its Lease: then all follow the
@@ -23,20 +24,27 @@ export interface AcquaintanceInput {
 
 /** So long, milliseconds, a peer may take to tell what is claimed. */
 const TELL_MS = 2_000;
+/** So long, milliseconds, the gossip thread may take to start; it may never do. */
+const START_MS = 5_000;
 /** So long, milliseconds, gossip may be silent before the Lease says so. */
 const SILENT_MS = 10_000;
 
 /** All that is remembered, in plain values. */
 export interface AcquaintanceState {
-  /** Since when this node would like to say that it is ready. */
+  /** Since when this node would like to say that it is ready, and its gossip runs. */
   askedAt: number | undefined;
+  /** Since when it would like to, and its gossip does not run. */
+  startingAt: number | undefined;
   isIntroduced: boolean;
   isCutOff: boolean;
   /** When it last heard claims. */
   heardAt: number | undefined;
 }
 
-const NOBODY_KNOWN = { askedAt: undefined, isIntroduced: false, isCutOff: false, heardAt: undefined };
+const NOBODY_KNOWN = {
+  ...{ askedAt: undefined, startingAt: undefined, isIntroduced: false },
+  ...{ isCutOff: false, heardAt: undefined },
+};
 
 export class Acquaintance {
   readonly state: AcquaintanceState;
@@ -49,15 +57,18 @@ export class Acquaintance {
   /** This node starts anew: it knows nobody. */
   forget(): void {
     this.state.askedAt = undefined;
+    this.state.startingAt = undefined;
     this.state.isIntroduced = false;
   }
 
   /** `isAsking`: this node would like to say that it is ready. */
   look(input: AcquaintanceInput, isAsking: boolean): void {
     const { now, gossip, peers } = input;
-    if (isAsking) this.state.askedAt ??= now;
+    if (isAsking && gossip.problem === undefined) this.state.askedAt ??= now;
+    else if (isAsking) this.state.startingAt ??= now;
     const hasJoined = gossip.joinedAt !== undefined;
-    const isLate = this.state.askedAt !== undefined && now - this.state.askedAt >= TELL_MS;
+    const { askedAt = now, startingAt = now } = this.state;
+    const isLate = now - askedAt >= TELL_MS || (gossip.problem !== undefined && now - startingAt >= START_MS);
     if (isAsking && (hasJoined || isLate || peers === undefined || peers === 0))
       this.state.isIntroduced = true;
     const { contactAt = Number.NEGATIVE_INFINITY, joinedAt = Number.NEGATIVE_INFINITY } = gossip;

@@ -45,7 +45,7 @@ function keyOfSpeaker({ now, leases, vips }: World, speaker: Speaker | undefined
   if (speaker === undefined) return 0;
   const { liveness, acquaintance, ownership, heard, contactAt, joinedAt } = speaker;
   const { known, confirmedAt, thawedAt, last } = liveness.state;
-  const { askedAt, isIntroduced, isCutOff, heardAt } = acquaintance.state;
+  const { askedAt, startingAt, isIntroduced, isCutOff, heardAt } = acquaintance.state;
   const isJoined = (joinedAt ?? -1) >= (contactAt ?? -1);
   return [
     [...known].sort().map(([name, one]) => {
@@ -56,7 +56,13 @@ function keyOfSpeaker({ now, leases, vips }: World, speaker: Speaker | undefined
       return [name, isSeen, one.record.isHeld, one.record.state, silence, one.isDead];
     }),
     [age(now, confirmedAt, 3_000), age(now, thawedAt, 3_000), last.live, last.dead],
-    [age(now, askedAt, 2_500), isIntroduced, isCutOff, age(now, heardAt, 11_000)],
+    [
+      age(now, askedAt, 2_500),
+      age(now, startingAt, 5_500),
+      isIntroduced,
+      isCutOff,
+      age(now, heardAt, 11_000),
+    ],
     keysOfHeard(now, heard, (name) => liveness.renewals(name)),
     [age(now, contactAt, 3_000), joinedAt !== undefined, isJoined, Math.max(0, speaker.rejoinAt - now)],
     [...speaker.silentSince].map(([name, at]) => [name, age(now, at)]).sort(),
