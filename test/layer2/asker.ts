@@ -75,7 +75,7 @@ export class Asker implements AsyncDisposable {
   }
 
   /** Only this one has answered for the last while. */
-  async only(vip: string, owner: Host, deadlineMs = 20_000): Promise<void> {
+  async only(vip: string, owner: Host, deadlineMs = 60_000): Promise<void> {
     await until(
       `${owner.name} alone to answer for ${vip}`,
       () => {

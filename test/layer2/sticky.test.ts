@@ -134,6 +134,9 @@ describe("owners stay", { concurrency: false }, () => {
     const sum = (loads: ReadonlyMap<string, number>): number =>
       [...loads.values()].reduce((a, b) => a + b, 0);
     await until("the other nodes to own all", async () => sum(await owned()) === all.length, LONG);
+    // What nobody has claimed yet follows the election, and is not given.
+    const isClaimed = (vip: string): boolean => NAMES.some((name) => claimsOf(name, vip) > 0);
+    await until("all to be claimed", () => more.every(isClaimed), LONG);
     await nodes.cluster.setCordon(idle, false);
     const annotations = { [ANNOTATION_REBALANCE]: "once" };
     await nodes.cluster.patchLoadBalancer({ metadata: { annotations } });
