@@ -23,6 +23,8 @@ import { bringUp, MODES, NODES, takeAway, type World } from "./world.ts";
 const RESULTS = `${CHECKOUT}/docs/results`;
 /** Where the page of a run of all kinds is kept. Of kube-proxy's forwarding it is not. */
 const PAGES: Partial<Record<string, string>> = { IPVS: "chaos.md", BGP: "chaos-bgp.md" };
+/** What the pods said, where a promise was broken: the lab is gone then. */
+const EXPLAINED = `${CHECKOUT}/build/chaos.log`;
 /** Of each address, so many requests in a row are answered when it is well. */
 const IN_A_ROW = 10;
 
@@ -115,6 +117,11 @@ async function run(world: World): Promise<Story> {
   const opened = watch.opened;
   const breaches = judge(seen, faults);
   tellBreaches(breaches);
+  if (breaches.length > 0) {
+    await mkdir(`${CHECKOUT}/build`, { recursive: true });
+    await writeFile(EXPLAINED, (await world.cluster.explain()).whole);
+    tell(`what all said: ${EXPLAINED}`);
+  }
   const left = await takeAway(world).catch((error: unknown) => [String(error)]);
   const date = new Date().toISOString().slice(0, 10);
   const machine = `${availableParallelism()} processors, Linux ${release()}`;
