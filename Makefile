@@ -121,6 +121,16 @@ test-takeover: images ## From MetalLB with live Services to Genkan, by the page;
 	@node hack/lab/main.ts programs
 	@$(SUITES) takeover
 
+.PHONY: test-upgrade
+test-upgrade: images ## From the previous release to this one under load, and back: FROM=tag FORWARDING=KubeProxy; not in `make test`
+	@node hack/lab/main.ts programs
+	@FROM="$${FROM:-}" FORWARDING="$${FORWARDING:-}" $(SUITES) upgrade
+
+.PHONY: test-stranger
+test-stranger: setup-release images ## From a clone to a Service and back by docs/install.md alone: FORWARDING=KubeProxy; not in `make test`
+	@node hack/lab/main.ts programs
+	@FORWARDING="$${FORWARDING:-}" $(SUITES) stranger
+
 .PHONY: lab
 lab: setup-lab ## A cluster without Genkan (npm run lab -- status, exec, env, down)
 	@node hack/lab/main.ts up

@@ -154,6 +154,24 @@ export const SUITES: readonly Suite[] = [
     limitMinutes: 40,
     onlyByName: true,
   },
+  {
+    // A whole cluster that goes from the release before this one, which is built, to this one, and back.
+    name: "upgrade",
+    patterns: ["test/upgrade/*.test.ts"],
+    sharing: "alone",
+    atOnce: 1,
+    limitMinutes: 40,
+    onlyByName: true,
+  },
+  {
+    // A whole cluster and a whole release, by the commands of a page.
+    name: "stranger",
+    patterns: ["test/stranger/*.test.ts"],
+    sharing: "alone",
+    atOnce: 1,
+    limitMinutes: 30,
+    onlyByName: true,
+  },
 ];
 
 /**
