@@ -217,3 +217,56 @@ test("a pass can see that another one is due: once it was asked for, its time ha
   await clock.advance(1_000);
   await stopped;
 });
+
+test("with patience a pass gives way at once to an urgent one alone, to others when it has done much", async () => {
+  const seen: (readonly [after: number, isDue: boolean])[] = [];
+  const { clock, loop, stop } = start(
+    async (_, time) => {
+      const began = time.now();
+      const look = (): unknown => seen.push([time.now() - began, loop.isDue]);
+      for (const ms of [60, 230, 10]) {
+        await time.sleep(ms);
+        loop.trigger();
+        look();
+      }
+      loop.trigger(true);
+      look();
+      await time.sleep(10_000);
+    },
+    { minIntervalMs: 50, urgentIntervalMs: 20, patienceMs: 300 },
+  );
+  for (const ms of [60, 230, 10]) {
+    await settle();
+    await clock.advance(ms);
+  }
+  await settle();
+  assert.deepEqual(seen, [
+    [60, false],
+    [290, false],
+    [300, true],
+    [300, true],
+  ]);
+  const stopped = stop();
+  await clock.advance(10_000);
+  await stopped;
+});
+
+test("an urgent one does not wait for patience", async () => {
+  let isDue: boolean | undefined;
+  const { clock, loop, stop } = start(
+    async (_, time) => {
+      await time.sleep(20);
+      loop.trigger(true);
+      isDue = loop.isDue;
+      await time.sleep(10_000);
+    },
+    { minIntervalMs: 50, urgentIntervalMs: 20, patienceMs: 300 },
+  );
+  await settle();
+  await clock.advance(20);
+  await settle();
+  assert.equal(isDue, true);
+  const stopped = stop();
+  await clock.advance(10_000);
+  await stopped;
+});

@@ -20,6 +20,11 @@ export interface LoopOptions {
   readonly minIntervalMs?: number;
   /** The same to a pass that was asked for urgently; default as minIntervalMs. */
   readonly urgentIntervalMs?: number;
+  /**
+   * For so long a pass gives way to none that is not urgent; default minIntervalMs. A pass that gives way has done a part of
+   * its work for the whole price of a beginning: where changes never end, too short a part does less than what comes in.
+   */
+  readonly patienceMs?: number;
   /** A pass at least so often (spread by a tenth), triggered or not; default never. */
   readonly resyncMs?: number;
   /** Wait after the first failure and at most; default 250 and 30,000. */
@@ -32,8 +37,8 @@ export interface Loop {
   /** Makes passes until `signal` aborts; the first at once. Resolves when the last pass has ended. */
   run(signal: AbortSignal): Promise<void>;
   /**
-   * Whether another pass would begin at once if the present one ended: a long one asks between its parts, and gives way. So it
-   * is when the loop is to end.
+   * Whether another pass would begin at once if the present one ended, and is urgent, or had to wait for long: a long one asks
+   * between its parts, and gives way. So it is when the loop is to end.
    */
   readonly isDue: boolean;
   /** Passes that ended, well or not. */
@@ -77,7 +82,9 @@ class PassLoop implements Loop {
 
   get isDue(): boolean {
     if (this.#signal?.aborted === true) return true;
-    return this.#isWanted && this.#restMs <= 0;
+    if (!this.#isWanted || this.#restMs > 0) return false;
+    const { clock, patienceMs = 0 } = this.#options;
+    return this.#isUrgent || clock.now() - this.#began >= patienceMs;
   }
 
   /** Until the next pass may begin. */

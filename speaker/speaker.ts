@@ -61,8 +61,11 @@ export interface SpeakerParts {
 }
 
 const RECHECK_MS = 2_000;
-/** From the begin of one pass to that of the next. Who lives, or is ready to take over, is urgent. */
-export const PASS_INTERVALS = { minIntervalMs: 50, urgentIntervalMs: 20 } as const;
+/**
+ * From the begin of one pass to that of the next. Who lives, or is ready to take over, is urgent. Many changes a second are
+ * written in parts that are worth a pass.
+ */
+export const PASS_INTERVALS = { minIntervalMs: 50, urgentIntervalMs: 20, patienceMs: 300 } as const;
 const NOT_MET = { why: "this node takes no part in it" };
 const NOT_READY: SpeakerState = { isReady: false, links: [] };
 
