@@ -22,9 +22,14 @@ const hardware = Buffer.from(link?.hardware ?? "", "hex");
 if (link === undefined || hardware.length !== 6) throw new Error("no link eth0");
 const addresses = link.prefixes.map((prefix) => prefix.split("/")[0] ?? "");
 const own = addresses.find((text) => text.includes("."));
-// Not a probe: MetalLB answers none.
 const own6 = addresses.find((text) => text.includes(":") && !text.startsWith("fe80:"));
-if (own === undefined || own6 === undefined) throw new Error("eth0 has no address of each family");
+if (own === undefined) throw new Error("eth0 has no IPv4 address");
+
+/** From an address of its own, and no probe: MetalLB answers none. */
+function solicitationFor(target: Uint8Array): Buffer {
+  if (own6 === undefined) throw new Error("eth0 has no IPv6 address");
+  return solicitation({ target, source: parseAddress(own6), hardware });
+}
 
 function tell(address: Uint8Array, from: Uint8Array): void {
   const vip = formatAddress(Buffer.from(address));
@@ -59,9 +64,7 @@ const ndp = new PacketSocket({
 
 const questions = process.argv.slice(2).map((vip) => {
   const target = parseAddress(vip);
-  if (vip.includes(":")) {
-    return { socket: ndp, frame: solicitation({ target, source: parseAddress(own6), hardware }) };
-  }
+  if (vip.includes(":")) return { socket: ndp, frame: solicitationFor(target) };
   const packet = {
     operation: ARP_OPERATION.request,
     senderHardware: hardware,
