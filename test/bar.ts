@@ -3,7 +3,7 @@
  * what is still asked for is that it happens within a few times of it.
  */
 import assert from "node:assert/strict";
-import { describeLoad, isStarved, loadSince, readLoad } from "#hack/common/load.ts";
+import { describeLoad, isStarved, type Load, loadSince, readLoad } from "#hack/common/load.ts";
 
 export interface BarOptions {
   /** Told of a bar that a starved machine missed; standard error if not given. */
@@ -16,7 +16,10 @@ export interface BarOptions {
 export const STARVED_TIMES = 10;
 
 /** Begins to watch the machine: call it before what is measured. */
-export async function watchBars({ tell = console.error, watch = watchLoad }: BarOptions = {}): Promise<Bars> {
+export async function watchBars({
+  tell = console.error,
+  watch = () => watchLoad(),
+}: BarOptions = {}): Promise<Bars> {
   return new Bars(await watch(), tell);
 }
 
@@ -39,10 +42,13 @@ export class Bars {
   }
 }
 
-async function watchLoad(): Promise<() => Promise<string | undefined>> {
+/** Begins to watch the load; the answer is in words how it was since, where it was `tooMuch`. */
+export async function watchLoad(
+  tooMuch: (load: Load) => boolean = isStarved,
+): Promise<() => Promise<string | undefined>> {
   const before = await readLoad();
   return async () => {
     const load = await loadSince(before);
-    return isStarved(load) ? describeLoad(load) : undefined;
+    return tooMuch(load) ? describeLoad(load) : undefined;
   };
 }

@@ -1,5 +1,6 @@
 /** Waiting in tests: for a condition, with a deadline, never for a length of time. */
-import { describeLoad, isBusy, loadSince, readLoad } from "#hack/common/load.ts";
+import { isBusy } from "#hack/common/load.ts";
+import { watchLoad } from "#test/bar.ts";
 
 export interface UntilOptions {
   /** Milliseconds until the wait fails; default 10,000. */
@@ -32,7 +33,7 @@ export async function until<T>(
   look: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> {
-  const { deadlineMs = 10_000, everyMs, watch = watchBusyness, tell = console.error } = options;
+  const { deadlineMs = 10_000, everyMs, watch = () => watchLoad(isBusy), tell = console.error } = options;
   const began = performance.now();
   let end = began + deadlineMs;
   let busyness: ReturnType<typeof watch> | undefined;
@@ -62,12 +63,4 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     if (everyMs === undefined) pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
   }
-}
-
-async function watchBusyness(): Promise<() => Promise<string | undefined>> {
-  const before = await readLoad();
-  return async () => {
-    const load = await loadSince(before);
-    return isBusy(load) ? describeLoad(load) : undefined;
-  };
 }
