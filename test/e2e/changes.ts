@@ -17,6 +17,7 @@ import {
   report,
   stateOf,
   tell,
+  untouched,
 } from "#test/e2e/suite.ts";
 import { requireAnswered, requireLossless, traffic } from "#test/e2e/traffic.ts";
 
@@ -151,18 +152,6 @@ async function patchLoadBalancer(spec: object): Promise<void> {
     deadlineMs: 60_000,
     everyMs: 1_000,
   });
-}
-
-/** Waits until a node has what it had before Genkan came. */
-async function untouched(node: string): Promise<void> {
-  await until(
-    `nothing of ours on ${node}`,
-    async () => {
-      assert.equal(await stateOf(node), foundOn(node));
-      return true;
-    },
-    { deadlineMs: 60_000, everyMs: 1_000 },
-  );
 }
 
 e2e(

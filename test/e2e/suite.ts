@@ -1,4 +1,5 @@
 /** What all cases of the whole cluster's test share: one lab, what was on its nodes before, and how a case is told. */
+import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -72,6 +73,18 @@ export async function stateOf(node: string): Promise<string> {
     "ipvsadm -Sn; nft list tables | grep genkan; nft list table inet foreign; " +
     "cd /proc/sys/net/ipv4/vs && grep -H . sloppy_tcp sloppy_sctp conntrack schedule_icmp expire_nodest_conn pmtu_disc; true";
   return lab().on(node, ["sh", "-c", script]);
+}
+
+/** Waits until a node has what it had before Genkan came. */
+export async function untouched(node: string): Promise<void> {
+  await until(
+    `nothing of ours on ${node}`,
+    async () => {
+      assert.equal(await stateOf(node), foundOn(node));
+      return true;
+    },
+    { deadlineMs: 60_000, everyMs: 1_000 },
+  );
 }
 
 /** One request from the client host. */

@@ -11,7 +11,7 @@ import { run } from "#hack/common/command.ts";
 import { BIN_DIRECTORY, layoutOf } from "#hack/lab/layout.ts";
 import { kubeconfigOf } from "#hack/lab/members.ts";
 import { INSTANCE, until } from "#test/e2e/patience.ts";
-import { ask, bringUp, e2e, foundOn, lab, NODES, stateOf, takeDown, tell } from "#test/e2e/suite.ts";
+import { ask, bringUp, e2e, lab, NODES, takeDown, tell, untouched } from "#test/e2e/suite.ts";
 import { commandsOf, runBlock } from "#test/integration/page-commands.ts";
 
 const PAGE = "docs/install.md";
@@ -101,15 +101,7 @@ e2e("a first Service answers a client outside of the cluster", async () => {
 e2e("what the manifest installed goes by the manifest, and every node is as it was", async () => {
   tell("  $ kubectl delete -f dist/install.yaml");
   await lab().kubectl(["delete", "-f", join(directory, "dist/install.yaml"), "--timeout=300s"]);
-  for (const node of NODES)
-    await until(
-      `nothing of ours on ${node}`,
-      async () => {
-        assert.equal(await stateOf(node), foundOn(node));
-        return true;
-      },
-      { deadlineMs: 60_000, everyMs: 1_000 },
-    );
+  for (const node of NODES) await untouched(node);
   const left = await lab().kubectl(["get", "namespaces,crds", "-o", "name"]);
   assert.doesNotMatch(left, /genkan/);
 });
