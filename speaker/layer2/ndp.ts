@@ -51,7 +51,7 @@ export interface NeighborSolicitation {
   readonly isProbe: boolean;
 }
 
-interface Message {
+export interface Message {
   readonly hardware: Uint8Array;
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
@@ -154,8 +154,8 @@ function encodeAdvertisement(advertisement: NeighborAdvertisement): Buffer {
   return encodeMessage({ to, hardware, source: target, destination, message });
 }
 
-/** Fills in the checksum. */
-function encodeMessage(parts: Message & { readonly to: Uint8Array }): Buffer {
+/** A frame of it, with the checksum filled in; `to` is the Ethernet destination. */
+export function encodeMessage(parts: Message & { readonly to: Uint8Array }): Buffer {
   const { to, hardware, source, destination, message } = parts;
   const { length } = message;
   const frame = frameFor({ destination: to, source: hardware, type: ETHER_TYPE.ipv6 }, IPV6_HEADER + length);
