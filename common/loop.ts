@@ -37,8 +37,8 @@ export interface Loop {
   /** Makes passes until `signal` aborts; the first at once. Resolves when the last pass has ended. */
   run(signal: AbortSignal): Promise<void>;
   /**
-   * Whether another pass would begin at once if the present one ended, and is urgent, or had to wait for long: a long one asks
-   * between its parts, and gives way. So it is when the loop is to end.
+   * Whether another pass would begin at once if the present one ended, and is urgent, or had to wait for long: a long one
+   * asks between its parts, and gives way. So it is when the loop is to end.
    */
   readonly isDue: boolean;
   /** Passes that ended, well or not. */

@@ -95,8 +95,8 @@ export class Forwarding {
 
   /**
    * `isDue`: whether another pass is asked for, which may have more urgent things to do first; this one then ends before all
-   * is done, but not before some is. What it began is gone on with by the next one. Throws ForwardingError where no Service could be served; what was done up to then stays,
-   * and the next pass goes on from there.
+   * is done, but not before some is. What it began is gone on with by the next one. Throws ForwardingError where no Service
+   * could be served; what was done up to then stays, and the next pass goes on from there.
    */
   async reconcile(input: ForwardingInput, isDue = (): boolean => false): Promise<Reconciled> {
     const before = this.#kernel.counter.written;
