@@ -1,9 +1,10 @@
 /**
  * Stands beside a long run, before everything that is measured (SCHED_FIFO), and does nothing but look at the clock:
- * when it is late, the machine itself stood still. A line of JSON for each time, {at, ms}; ends with its input.
+ * when it is late by so many milliseconds (the argument), the machine itself stood still. A line of JSON for each time,
+ * {at, ms}; ends with its input.
  */
 const EVERY_MS = 5;
-const LATE_MS = 50;
+const LATE_MS = Number(process.argv[2] ?? 50);
 
 let last = performance.now();
 setInterval(() => {
