@@ -176,6 +176,14 @@ export const METRICS = {
     meaning:
       "Frames of foreign stations that use an address of this node, since the layer 2 worker started. If it grows, see the condition AllServed of the node's SpeakerStatus.",
   },
+  genkan_address_overlaps_total: {
+    type: "counter",
+    unit: "frames",
+    shownBy: "speaker",
+    labels: {},
+    meaning:
+      "Announcements of other nodes of the cluster for an address that this node announces at that moment, since the layer 2 worker started. A few come with a node that was cut off and is back; if it grows on and on, two nodes do not hear each other: see the condition MembersHeard.",
+  },
   genkan_multicast_groups: {
     type: "gauge",
     unit: "groups",

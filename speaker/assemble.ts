@@ -129,6 +129,7 @@ export function assemble(world: World): Assembled {
     spawn: spawnWorker,
     onTrouble: trigger,
     onConflicts: (conflicts) => speaker.onConflicts(conflicts),
+    onOverlaps: (vips) => owners.repeat(vips),
   });
   const forwarder = createForwarder({
     open: () =>

@@ -12,6 +12,7 @@ const wanted = (...vips: string[]) => new Map([["eth0", new Set(vips)]]);
 function world() {
   const got: ToWorker[][] = [];
   const told: Conflict[] = [];
+  const overlaps: string[] = [];
   const workers: { say(message: FromWorker): void; exit(): void }[] = [];
   const spawn = (): WorkerLike => {
     const own: ToWorker[] = [];
@@ -40,8 +41,9 @@ function world() {
     spawn,
     onTrouble() {},
     onConflicts: (conflicts) => told.push(...conflicts),
+    onOverlaps: (vips) => overlaps.push(...vips),
   });
-  return { announcer, got, told, workers };
+  return { announcer, got, told, overlaps, workers };
 }
 
 describe("announcer", () => {
@@ -62,6 +64,13 @@ describe("announcer", () => {
       ],
     );
     assert.deepEqual(got[1]?.[0], { type: "rule", rules: { ...RULES, members: [] } });
+  });
+
+  test("passes on which addresses other nodes announce, too", async () => {
+    const { announcer, overlaps, workers } = world();
+    await announcer.set([LINK], wanted("192.0.2.1"));
+    workers[0]?.say({ type: "overlaps", vips: ["192.0.2.1"] });
+    assert.deepEqual(overlaps, ["192.0.2.1"]);
   });
 
   test("knows what is contested until it is over, is given up, or the worker ends", async () => {

@@ -34,6 +34,8 @@ export interface AnnouncerOptions {
   readonly onTrouble: () => void;
   /** What changed about addresses that foreign stations use. `contested` has all of them. */
   readonly onConflicts: (conflicts: readonly Conflict[]) => void;
+  /** Other nodes of ours announce these addresses, too. */
+  readonly onOverlaps: (vips: readonly string[]) => void;
 }
 
 /** The worker did not do what it was asked to. */
@@ -54,6 +56,7 @@ const NO_COUNTS: ResponderCounts = {
   lost: 0,
   retried: 0,
   conflicts: 0,
+  overlaps: 0,
   announced: 0,
   groups: 0,
   refusedGroups: 0,
@@ -203,6 +206,9 @@ export class Announcer implements Attractor {
         return;
       case "conflicts":
         this.#conflict(message.conflicts);
+        return;
+      case "overlaps":
+        this.#options.onOverlaps(message.vips);
         return;
     }
   }

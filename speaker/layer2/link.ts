@@ -34,7 +34,14 @@ export interface SocketRequest {
 
 /** What is counted over all links. */
 export type Tally = {
-  -readonly [K in "arp" | "ndp" | "unasked" | "lost" | "retried" | "conflicts"]: ResponderCounts[K];
+  -readonly [K in
+    | "arp"
+    | "ndp"
+    | "unasked"
+    | "lost"
+    | "retried"
+    | "conflicts"
+    | "overlaps"]: ResponderCounts[K];
 };
 
 export interface LinkOptions {
@@ -51,6 +58,8 @@ export interface LinkOptions {
   readonly onProblem: (problem: LinkProblem) => void;
   /** Something changed about an address that a foreign station claims: see `conflictOf`. */
   readonly onConflict: (vip: string) => void;
+  /** Another node of ours announced an address that this one announces. */
+  readonly onOverlap: (vip: string) => void;
 }
 
 interface Vip {
@@ -93,6 +102,13 @@ export class AnnouncedLink {
   /** Texts of those that another station claims. */
   get contested(): string[] {
     return [...this.#contests.keys()].flatMap((key) => this.#vips.get(key)?.text ?? []);
+  }
+
+  /** Whether the address is announced, and answered for. */
+  has(text: string): boolean {
+    const bytes = addressBytes(text);
+    const key = bytes === undefined ? "" : addressKey(bytes);
+    return this.#vips.has(key) && !this.#silent.has(key);
   }
 
   get size(): number {
@@ -203,10 +219,16 @@ export class AnnouncedLink {
 
   #claimed({ vip, station }: Claim): void {
     const hex = Buffer.from(station).toString("hex");
-    const kind = this.#options.kindOf(hex);
+    const { kindOf, tally, onOverlap } = this.#options;
+    const kind = kindOf(hex);
     // Two links of this node on one segment hear each other.
     if (kind === "own") return;
-    if (kind === "foreign") this.#options.tally.conflicts += 1;
+    if (kind === "foreign") tally.conflicts += 1;
+    else {
+      tally.overlaps += 1;
+      const known = this.#vips.get(vip);
+      if (known !== undefined) onOverlap(known.text);
+    }
     this.#step(vip, { type: "heard", station: hex, isMember: kind === "member" });
   }
 

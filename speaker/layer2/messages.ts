@@ -53,6 +53,8 @@ export interface ResponderCounts {
   readonly retried: number;
   /** Frames of foreign stations that use an announced address. */
   readonly conflicts: number;
+  /** Frames of other nodes of ours that announce an address that this node announces. */
+  readonly overlaps: number;
   readonly announced: number;
   /** Solicited-node groups joined, and those that the kernel refuses to join. */
   readonly groups: number;
@@ -76,4 +78,6 @@ export type FromWorker =
   | { readonly type: "done"; readonly sequence: number; readonly problems: readonly LinkProblem[] }
   | { readonly type: "counts"; readonly sequence: number; readonly counts: ResponderCounts }
   | { readonly type: "problem"; readonly problem: LinkProblem }
-  | { readonly type: "conflicts"; readonly conflicts: readonly Conflict[] };
+  | { readonly type: "conflicts"; readonly conflicts: readonly Conflict[] }
+  /** Addresses that other nodes of ours announce, too, just now. */
+  | { readonly type: "overlaps"; readonly vips: readonly string[] };

@@ -145,14 +145,14 @@ describe("responder", () => {
       [{ ...RULES, members: undefined }, 2],
       [{ ...RULES, own: [LINK.hardware, STATION] }, 0],
     ] as const) {
-      const { responder, clock, reports, sent, hear } = world();
+      const { responder, clock, conflicts, sent, hear } = world();
       responder.rule({ ...rules, addressConflict: "yield" });
       responder.update([LINK], announce("192.0.2.1"), []);
       await clock.advance(10_000);
       sent.length = 0;
       hear("arp", linux.arpingRequestForm);
       await clock.advance(10_000);
-      assert.deepEqual([sent.length, reports.length, responder.counts().conflicts], [told, 0, 0]);
+      assert.deepEqual([sent.length, conflicts().length, responder.counts().conflicts], [told, 0, 0]);
     }
   });
 
@@ -253,6 +253,25 @@ describe("responder", () => {
     assert.equal(asked(), 1);
     await clock.advance(QUIET_MS + 1_000);
     assert.equal(conflicts().at(-1)?.state, "over");
+  });
+
+  test("another node that announces the same addresses is told of at once, then once a second", async () => {
+    const { responder, clock, reports, hear } = world();
+    const overlaps = (): string[][] =>
+      reports.flatMap((message) => (message.type === "overlaps" ? [[...message.vips]] : []));
+    responder.rule({ ...RULES, members: [STATION] });
+    responder.update([LINK], announce("192.0.2.1", "192.0.2.2", "192.0.2.3"), []);
+    hear("arp", claim("c0000201", STATION));
+    assert.deepEqual(overlaps(), [["192.0.2.1"]]);
+    for (let frame = 0; frame < 50; frame += 1)
+      for (const address of ["c0000202", "c0000203"]) hear("arp", claim(address, STATION));
+    hear("arp", claim("c0000204", STATION));
+    responder.update([LINK], [], announce("192.0.2.3"));
+    await clock.advance(1_000);
+    assert.deepEqual(overlaps().slice(1), [["192.0.2.2"]], "who gave its address up is no overlap any more");
+    assert.deepEqual([responder.counts().overlaps, responder.counts().conflicts], [101, 0]);
+    responder.close();
+    assert.equal(clock.pending, 0);
   });
 
   test("an announcement that finds no room is sent later, and none is lost", async () => {

@@ -3,17 +3,22 @@
  * and reports what they counted. It runs in the worker thread. Sockets, time and chance are given, so that it can be
  * tested without them.
  */
-import { ConflictReports } from "./conflict-reports.ts";
 import { AnnouncedLink, type LinkOptions, type Tally } from "./link.ts";
 import type {
   Announcement,
+  Conflict,
   FromWorker,
   LinkIdentity,
   LinkProblem,
   ResponderCounts,
   Rules,
 } from "./messages.ts";
+import { PacedReports } from "./paced-reports.ts";
 import { Stations } from "./stations.ts";
+
+/** So many addresses are reported at once. */
+const MOST_CONFLICTS = 32;
+const MOST_OVERLAPS = 1_000;
 
 export interface ResponderOptions extends Pick<LinkOptions, "clock" | "random" | "open" | "openGroups"> {
   readonly report: (message: FromWorker) => void;
@@ -23,16 +28,27 @@ export class Responder {
   readonly #options: ResponderOptions;
   readonly #links = new Map<string, AnnouncedLink>();
   readonly #stations = new Stations();
-  readonly #reports: ConflictReports;
-  readonly #tally: Tally = { arp: 0, ndp: 0, unasked: 0, lost: 0, retried: 0, conflicts: 0 };
+  readonly #conflicts: PacedReports<Announcement, Conflict>;
+  readonly #overlaps: PacedReports<string, string>;
+  readonly #tally: Tally = { arp: 0, ndp: 0, unasked: 0, lost: 0, retried: 0, conflicts: 0, overlaps: 0 };
   #policy: Rules["addressConflict"] = "defend";
 
   constructor(options: ResponderOptions) {
     this.#options = options;
-    this.#reports = new ConflictReports({
-      clock: options.clock,
+    const { clock, report } = options;
+    this.#conflicts = new PacedReports({
+      clock,
+      most: MOST_CONFLICTS,
+      keyOf: ({ link, vip }) => `${link} ${vip}`,
       look: ({ link, vip }) => this.#links.get(link)?.conflictOf(vip),
-      report: (conflicts) => options.report({ type: "conflicts", conflicts }),
+      report: (conflicts) => report({ type: "conflicts", conflicts }),
+    });
+    this.#overlaps = new PacedReports({
+      clock,
+      most: MOST_OVERLAPS,
+      keyOf: (vip) => vip,
+      look: (vip) => (this.#isAnnounced(vip) ? vip : undefined),
+      report: (vips) => report({ type: "overlaps", vips }),
     });
   }
 
@@ -70,9 +86,15 @@ export class Responder {
   }
 
   close(): void {
-    this.#reports.close();
+    this.#conflicts.close();
+    this.#overlaps.close();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
+  }
+
+  #isAnnounced(vip: string): boolean {
+    for (const link of this.#links.values()) if (link.has(vip)) return true;
+    return false;
   }
 
   /** A new link with an old name begins again with its addresses, which have to be announced again. */
@@ -91,7 +113,7 @@ export class Responder {
       const link = this.#create(identity);
       for (const vip of known?.vips ?? []) link.add(vip);
       this.#links.set(identity.name, link);
-      for (const vip of contested) this.#reports.mark({ link: identity.name, vip });
+      for (const vip of contested) this.#conflicts.mark({ link: identity.name, vip });
     }
   }
 
@@ -103,7 +125,8 @@ export class Responder {
       kindOf: (station) => this.#stations.kindOf(station),
       policy: () => this.#policy,
       onProblem: (problem) => report({ type: "problem", problem }),
-      onConflict: (vip) => this.#reports.mark({ link: identity.name, vip }),
+      onConflict: (vip) => this.#conflicts.mark({ link: identity.name, vip }),
+      onOverlap: (vip) => this.#overlaps.mark(vip),
     });
   }
 }

@@ -122,6 +122,24 @@ export class Owners {
     onChange();
   }
 
+  /**
+   * Another node was seen to announce these, which this node announces: one of the two has not heard a claim, since news
+   * may be lost. Both tell theirs again, and the one whose claim does not count stops.
+   */
+  repeat(vips: readonly string[]): void {
+    const { claims } = this.#ownership;
+    const known = vips.flatMap((vip) => claims.of(vip) ?? []);
+    if (known.length === 0) return;
+    this.#options.log.info("other nodes announce addresses of this node: their claims are told again", {
+      event: "claimsRepeated",
+      count: known.length,
+      ips: vipsOf(known),
+    });
+    this.#news.push(...known);
+    this.#isUrgent = true;
+    this.#sendNews();
+  }
+
   close(): void {
     this.#cancel?.();
     this.#cancelAgain?.();

@@ -69,13 +69,14 @@ function observeChecks(metrics: Metrics, { checked, failing }: ReturnType<Checki
 }
 
 function observeAnswers(metrics: Metrics, counts: ResponderCounts): void {
-  const { arp, ndp, unasked, lost, retried, conflicts } = counts;
+  const { arp, ndp, unasked, lost, retried, conflicts, overlaps } = counts;
   metrics.total("genkan_answers_total", { protocol: "arp" }, arp);
   metrics.total("genkan_answers_total", { protocol: "ndp" }, ndp);
   metrics.total("genkan_unasked_announcements_total", {}, unasked);
   metrics.total("genkan_frames_lost_total", {}, lost);
   metrics.total("genkan_frames_retried_total", {}, retried);
   metrics.total("genkan_address_conflicts_total", {}, conflicts);
+  metrics.total("genkan_address_overlaps_total", {}, overlaps);
   metrics.set("genkan_multicast_groups", { state: "joined" }, counts.groups);
   metrics.set("genkan_multicast_groups", { state: "refused" }, counts.refusedGroups);
 }

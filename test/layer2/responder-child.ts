@@ -20,6 +20,7 @@ const announcer = new Announcer({
   log: silentLogger,
   spawn: spawnWorker,
   onTrouble() {},
+  onOverlaps() {},
   onConflicts(conflicts) {
     if (policy === undefined) return;
     for (const { vip, station, state } of conflicts) process.stdout.write(`${state} ${vip} ${station}\n`);
