@@ -57,12 +57,21 @@ const bgpObjects = (address: string): object[] => {
 };
 
 const isPool = (item: object): boolean => "kind" in item && item.kind === "AddressPool";
+const isService = (item: object): item is { spec: object } => "kind" in item && item.kind === "Service";
+
+/** Of one family, as the pool of mode BGP is. */
+const ofOneFamily = (item: object): object =>
+  isService(item) ? { ...item, spec: { ...item.spec, ipFamilyPolicy: "SingleStack" } } : item;
 
 export async function bringUp(mode: Mode, tell: (line: string) => void): Promise<World> {
-  const cluster = await Cluster.start(INSTANCE, ["--forwarding", mode === "KubeProxy" ? mode : "IPVS"]);
+  // A lab that did not come up is taken down.
+  await using started = new AsyncDisposableStack();
+  const cluster = started.use(
+    await Cluster.start(INSTANCE, ["--forwarding", mode === "KubeProxy" ? mode : "IPVS"]),
+  );
   const layout = layoutOf(INSTANCE);
   const isBgp = mode === "BGP";
-  const bgp = isBgp ? await LabRouter.start(layout, "ports") : undefined;
+  const bgp = isBgp ? started.use(await LabRouter.start(layout, "ports")) : undefined;
   const found = new Map<string, string>();
   for (const node of NODES) found.set(node, await stateOf(cluster, node));
   tell("installing Genkan");
@@ -72,7 +81,7 @@ export async function bringUp(mode: Mode, tell: (line: string) => void): Promise
     ...documents(rendered),
     ...(await cluster.samples()).filter((item) => !isBgp || !isPool(item)),
     ...(isBgp ? bgpObjects(layout.router.v4) : []),
-    ...documents(echo),
+    ...documents(echo).map((item) => (isBgp ? ofOneFamily(item) : item)),
     more("more1"),
     more("more2"),
   ];
@@ -105,6 +114,7 @@ export async function bringUp(mode: Mode, tell: (line: string) => void): Promise
   await bgp?.peersWithAll(cluster, PATIENT);
   const [router, client] = [netnsOf(layout, "router"), netnsOf(layout, "client")];
   const watch = { vips, onWire: isBgp ? [] : vips, router, client, kubeconfig: kubeconfigOf(layout) };
+  started.move();
   return { cluster, watch, found, ...(bgp !== undefined && { router: bgp }) };
 }
 
