@@ -7,7 +7,7 @@ import { type Family, familyOf } from "#api/address.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { AcceptedConnection, TcpListener } from "#speaker/native/tcp.ts";
-import type { SegmentKey } from "#speaker/native/tcp-key.ts";
+import { changesInPlace, type SegmentKey } from "#speaker/native/tcp-key.ts";
 import { isSamePassword } from "../known/password.ts";
 import { keyOf, type Transport } from "./transport.ts";
 import type { PeerSettings } from "./types.ts";
@@ -160,7 +160,7 @@ export class Listeners {
       else this.#keys.set(name, next);
     } catch (error) {
       // It is tried again; until then nobody gets in (isSigned).
-      if (before?.ao !== undefined || next?.key.ao !== undefined) this.#keys.delete(name);
+      if (!changesInPlace(before, next?.key)) this.#keys.delete(name);
       const text = errorText(error);
       if (this.#keyTroubles.get(name) === text) return;
       this.#keyTroubles.set(name, text);

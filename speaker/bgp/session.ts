@@ -7,6 +7,7 @@ import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import type { Random } from "#common/random.ts";
+import { changesInPlace } from "#speaker/native/tcp-key.ts";
 import { canonicalAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
@@ -18,7 +19,7 @@ import { Pair } from "./pair.ts";
 import { Routes } from "./routes.ts";
 import { asGoing } from "./shutdown.ts";
 import { Tally } from "./tally.ts";
-import type { Transport } from "./transport.ts";
+import { keyOf, type Transport } from "./transport.ts";
 import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 import { encodeMessage, KEEPALIVE, MessageType, type RawMessage } from "./wire/header.ts";
@@ -129,8 +130,7 @@ export class Session {
     const { address } = this;
     const { link, password } = settings;
     if (password === undefined || this.#settings.password === undefined) return false;
-    // A key of TCP-AO is not changed in place: both ends would need a second one for the while (RFC 5925 section 3.3).
-    if (settings.tcpAo !== undefined) return false;
+    if (!changesInPlace(keyOf(this.#settings), keyOf(settings))) return false;
     try {
       if (socket !== undefined && address !== undefined) {
         this.#options.transport.changePassword(socket, address, link, password);

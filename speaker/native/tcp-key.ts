@@ -57,10 +57,17 @@ export function signWith(
 ): void {
   const { ao } = key ?? {};
   if (before?.ao !== undefined) removeAo(set, peer, before.ao);
-  else if (before !== undefined && ao !== undefined) setMd5(set, peer, undefined);
+  else if (before !== undefined && !changesInPlace(before, key)) setMd5(set, peer, undefined);
   if (key !== undefined && ao !== undefined) addAo(set, peer, key.password, ao);
   else if (key !== undefined || before?.ao === undefined) setMd5(set, peer, key?.password);
 }
+
+/**
+ * Whether a socket always has one of the two keys while signWith puts the one in the other's place, and still has the one
+ * before where that fails: of MD5 alone. With TCP-AO both ends would need a second key for the while (RFC 5925 section 3.3).
+ */
+export const changesInPlace = (before: SegmentKey | undefined, key: SegmentKey | undefined): boolean =>
+  before?.ao === undefined && key?.ao === undefined;
 
 function keyBytes(password: Password | undefined): Buffer {
   const key = Buffer.from(password?.reveal() ?? "");
