@@ -198,8 +198,9 @@ bench-failover: setup-benches addon ## Layer 2 takeovers beside keepalived and M
 	@node test/bench/failover.ts $(or $(RUNS),20) $(or $(MINUTES),2)
 
 .PHONY: bench-bgp
-bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP; keeps docs/results/bgp.md
+bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP, and how long 30 peers hold the thread; keeps docs/results/bgp.md, bgp-tables.md
 	@node test/bench/bgp.ts
+	@node $(SPEAKER_FLAGS) test/bench/bgp-tables.ts
 
 .PHONY: bench-forwarding
 bench-forwarding: setup addon ## What forwarding adds to a request and to a packet; keeps docs/results/forwarding.md

@@ -110,7 +110,7 @@ export interface Attractor {
 
 /** BGP and BFD; routing.ts is the real one. */
 export interface Router {
-  withdrawOthers(plan: BgpPlan): void;
+  withdrawOthers(plan: BgpPlan): Promise<void>;
   reconcile(plan: BgpPlan): void;
   stop(mode: "restart" | "leave"): Promise<void>;
   report(): RoutingReport;

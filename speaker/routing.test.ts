@@ -57,6 +57,7 @@ function world() {
       steps.push(`bgp ${words.join(" ")}`);
     },
     sessions: () => reports,
+    withdrawn: async () => {},
     leaving: () => leaving,
     listenTrouble: () => undefined,
     bfdDown: (peer) => void steps.push(`down ${peer}`),
@@ -124,47 +125,47 @@ function world() {
   };
 }
 
-test("nothing is opened before there is a peer", () => {
+test("nothing is opened before there is a peer", async () => {
   const { steps, routing } = world();
-  routing.withdrawOthers(plan({}));
+  await routing.withdrawOthers(plan({}));
   routing.reconcile(plan({}));
   assert.deepEqual(steps, []);
 });
 
 describe("withdraw first", () => {
-  test("what is not wanted any more, and nothing new, before the kernel is touched", () => {
+  test("what is not wanted any more, and nothing new, before the kernel is touched", async () => {
     const { steps, routing } = world();
     routing.reconcile(plan({ tor: session("a", "b") }));
     steps.length = 0;
     const next = plan({ tor: session("b", "c"), spine: session("c") });
-    routing.withdrawOthers(next);
+    await routing.withdrawOthers(next);
     assert.deepEqual(steps, ["bgp tor[b]"]);
     routing.reconcile(next);
     assert.deepEqual(steps, ["bgp tor[b]", "bgp tor[b,c] spine[c]"]);
   });
 
-  test("a peer that is gone loses its session first", () => {
+  test("a peer that is gone loses its session first", async () => {
     const { steps, routing } = world();
     routing.reconcile(plan({ tor: session("a"), spine: session("a") }));
     steps.length = 0;
-    routing.withdrawOthers(plan({ tor: session("a") }));
+    await routing.withdrawOthers(plan({ tor: session("a") }));
     assert.deepEqual(steps, ["bgp tor[a]"]);
   });
 
-  test("a new peer is not told an empty table first: it may still have ours from before a restart", () => {
+  test("a new peer is not told an empty table first: it may still have ours from before a restart", async () => {
     const { steps, routing } = world();
-    routing.withdrawOthers(plan({ tor: session("a") }));
+    await routing.withdrawOthers(plan({ tor: session("a") }));
     assert.deepEqual(steps, []);
     routing.reconcile(plan({ tor: session("a") }));
     assert.deepEqual(steps, ["open bgp", "bgp tor[a]"]);
   });
 
-  test("the same plan again says nothing", () => {
+  test("the same plan again says nothing", async () => {
     const { steps, routing } = world();
     const same = plan({ tor: session("a") });
     routing.reconcile(same);
     steps.length = 0;
-    routing.withdrawOthers(same);
+    await routing.withdrawOthers(same);
     routing.reconcile(same);
     assert.deepEqual(steps, []);
   });
@@ -195,12 +196,12 @@ test("BFD of an unnumbered peer is where its session is, follows it, and outlive
   assert.deepEqual(watched(), ["fe80::2%eth1"]);
 });
 
-test("a session that says goodbye keeps its BFD until that is said", () => {
+test("a session that says goodbye keeps its BFD until that is said", async () => {
   const { steps, routing, leaving, report } = world();
   routing.reconcile(plan({ tor: session("a") }, true));
   steps.length = 0;
   leaving.add("tor");
-  routing.withdrawOthers(plan({}));
+  await routing.withdrawOthers(plan({}));
   routing.reconcile(plan({}));
   assert.deepEqual(steps, ["bgp ", "bfd tor", "bgp ", "bfd tor"]);
   leaving.delete("tor");

@@ -45,8 +45,11 @@ export class Routing {
     this.#options = options;
   }
 
-  /** Sessions that are not in the plan end; prefixes that are not in it are withdrawn. Nothing new is advertised. */
-  withdrawOthers(plan: BgpPlan): void {
+  /**
+   * Sessions that are not in the plan end; prefixes that are not in it are withdrawn. Nothing new is advertised. Resolves
+   * when the last withdrawal is on its way.
+   */
+  withdrawOthers(plan: BgpPlan): Promise<void> {
     const kept = new Map<string, WantedSession>();
     for (const [name, applied] of this.#applied.sessions) {
       const wanted = plan.sessions.get(name);
@@ -54,8 +57,8 @@ export class Routing {
       const advertisements = differenceOf(applied.advertisements, wanted.advertisements).common;
       kept.set(name, { settings: applied.settings, advertisements });
     }
-    if (isSame(kept, this.#applied.sessions)) return;
-    this.#reconcile({ ...this.#applied, sessions: kept });
+    if (!isSame(kept, this.#applied.sessions)) this.#reconcile({ ...this.#applied, sessions: kept });
+    return this.#bgp?.withdrawn() ?? Promise.resolve();
   }
 
   /** Sessions and prefixes exactly as planned. */

@@ -227,11 +227,19 @@ export class Speaker {
     const rebalance = loadBalancer.keepsOwners ? loadBalancer.rebalance : undefined;
     owners.settle({ addresses: planning.attraction.addresses, live, dead, mayClaim, rebalance });
     const wanted = isHolding ? planning.stillWanted(attractor.held()) : planning.wanted();
-    router.withdrawOthers(planning.peers());
+    const withdrawn = router.withdrawOthers(planning.peers());
+    // Addresses move by layer 2 meanwhile; the kernel forwards until the last router has heard.
+    if (loadBalancer.mode !== "IPVS") await withdrawn;
     const applied = await this.#applier.apply({
       wanted,
       links: monitor.links().filter(({ name }) => wanted.has(name)),
-      forwarding: loadBalancer.mode === "IPVS" ? () => this.#forwarding(loadBalancer) : undefined,
+      forwarding:
+        loadBalancer.mode === "IPVS"
+          ? async () => {
+              await withdrawn;
+              return this.#forwarding(loadBalancer);
+            }
+          : undefined,
     });
     this.#parts.notifier.set(receiverWanted(loadBalancer, planning.attraction.addresses, this.#parts));
     if (loadBalancer.mode === "KubeProxy") await planning.planPorts();

@@ -35,6 +35,8 @@ export interface BgpOptions {
 export interface Bgp {
   /** By name of the BGPPeer: exactly these from now on. */
   reconcile(wanted: ReadonlyMap<string, WantedSession>): void;
+  /** Resolves when every session has been told what it is not to have any more; of large tables this takes turns. */
+  withdrawn(): Promise<void>;
   /** The default gateway is another one. */
   relocate(): void;
   sessions(): SessionReport[];
@@ -93,7 +95,6 @@ class Sessions implements Bgp {
     this.#members.keep(wanted);
     const placed = new Map([...wanted].flatMap(([name, one]) => this.#placed(name, one)));
     for (const [name, session] of this.#sessions) if (!placed.has(name)) this.#drop(name, session);
-    this.#turns.begin();
     for (const [name, { settings, advertisements }] of placed) {
       // It was removed, and is wanted again before its goodbye is said: #remove begins it anew after that.
       if (this.#leaving.has(name)) continue;
@@ -101,6 +102,10 @@ class Sessions implements Bgp {
       this.#turns.tell(session, advertisements);
     }
     this.#expect();
+  }
+
+  withdrawn(): Promise<void> {
+    return this.#turns.withdrawn();
   }
 
   relocate(): void {
@@ -164,6 +169,7 @@ class Sessions implements Bgp {
       transport: this.#transport,
       addressOn,
       isRestarting: clock.now() - this.#startedAt < RESTART_MS,
+      onTable: (one, table) => this.#turns.begin(one, table),
       onChange: () => {
         if (settings.address === undefined) this.#expect();
         if (settings.range !== undefined) queueMicrotask(() => this.#forgetIfNobody(name));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { differenceOf } from "./list-difference.ts";
+import { differenceOf, partOf } from "./list-difference.ts";
 import type { Advertisement } from "./types.ts";
 
 /** Two of each prefix, which are other objects. */
@@ -29,6 +29,25 @@ test("what is removed and what is added make the one list of the other; it is fo
         differenceOf(before, after).common,
         before.filter(({ prefix }) => prefixes.has(prefix)),
       );
+    }),
+  );
+});
+
+test("part by part the list after is reached, and no prefix of both is missing on the way", () => {
+  fc.assert(
+    fc.property(lists, lists, fc.integer({ min: 1, max: 4 }), (before, after, count) => {
+      const stays = before.filter(({ prefix }) => after.some((one) => one.prefix === prefix));
+      let now: readonly Advertisement[] = differenceOf(before, after).common;
+      for (let left = differenceOf(now, after).added.length; left > 0; left -= Math.min(left, count)) {
+        const next = partOf(now, after, count);
+        assert.equal(partOf(now, after, count), next);
+        assert.equal(differenceOf(now, next).added.length, Math.min(left, count));
+        now = next;
+        const prefixes = now.map(({ prefix }) => prefix);
+        assert.equal(new Set(prefixes).size, prefixes.length);
+        for (const { prefix } of stays) assert.ok(prefixes.includes(prefix));
+      }
+      assert.deepEqual(new Set(now), new Set(after));
     }),
   );
 });

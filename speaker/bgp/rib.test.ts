@@ -77,6 +77,17 @@ test("routes for customers and peers say so, by our AS number; updates to others
 });
 
 describe("the first table", () => {
+  test("told in parts, its end is said after the last one (RFC 4724 section 2)", () => {
+    const rib = new AdjRibOut(context());
+    const all = many(6);
+    rib.advertise(all.slice(0, 3), false);
+    assert.deepEqual(ends(drain(rib)), []);
+    rib.advertise(all);
+    const last = drain(rib);
+    assert.deepEqual(announced(last), [all.slice(3).map(({ prefix }) => prefix)]);
+    assert.deepEqual(ends(last), ["IPv4", "IPv6"]);
+  });
+
   test("equal attributes share an UPDATE, then each family's end", () => {
     const rib = new AdjRibOut(context());
     rib.advertise([

@@ -4,6 +4,7 @@
  * when the connection takes them, out of what is wanted by then. No I/O.
  */
 import { FAMILIES, type Family, familyOf } from "#api/address.ts";
+import { AttributeTexts, DEFAULT_LOCAL_PREF } from "./attribute-text.ts";
 import { type Difference, differenceOf, type List } from "./list-difference.ts";
 import type { Negotiated } from "./negotiated.ts";
 import type { Advertisement } from "./types.ts";
@@ -28,8 +29,6 @@ export interface RibContext {
   readonly nextHops: Readonly<Partial<Record<Family, readonly string[]>>>;
 }
 
-/** LOCAL_PREF to iBGP peers where nothing else is asked for: what routers take for an absent one. */
-const DEFAULT_LOCAL_PREF = 100;
 /** What stands before the routes in MP_REACH_NLRI, next hops included, is shorter. */
 const MP_REACH_BYTES = 64;
 /** That, and the longest prefix: room that attributes have to leave. */
@@ -48,12 +47,9 @@ interface Entry {
   advertisement: Advertisement;
 }
 
-/** The same for the same members, in whatever order. */
-const textOf = (members: readonly unknown[]): string =>
-  members.length < 2 ? members.join() : members.map(String).toSorted().join(";");
-
 export class AdjRibOut {
   readonly #context: RibContext;
+  readonly #texts: AttributeTexts;
   readonly #entries = new Map<string, Entry>();
   /** What is wanted. */
   #list: List | undefined;
@@ -63,7 +59,7 @@ export class AdjRibOut {
   #told = 0;
   /** Attributes as text -> one of those that have them. */
   #advertisements = new Map<string, Advertisement>();
-  readonly #withdraw = new Set<string>();
+  readonly #withdraw: Readonly<Record<Family, Set<string>>> = { IPv4: new Set(), IPv6: new Set() };
   /** Attributes as text -> prefixes that are to be told with them. */
   readonly #announce = new Map<string, Set<string>>();
   /** Families whose initial table is not told yet. */
@@ -83,6 +79,7 @@ export class AdjRibOut {
 
   constructor(context: RibContext) {
     this.#context = context;
+    this.#texts = new AttributeTexts(context.negotiated.isInternal);
   }
 
   /** Prefixes that the peer has. */
@@ -96,35 +93,40 @@ export class AdjRibOut {
   }
 
   get isSettled(): boolean {
-    const isQuiet = this.#withdraw.size === 0 && this.#announce.size === 0 && this.#control.length === 0;
+    const isWithdrawn = FAMILIES.every((family) => this.#withdraw[family].size === 0);
+    const isQuiet = isWithdrawn && this.#announce.size === 0 && this.#control.length === 0;
     const isRefreshed = this.#asked.size === 0 && this.#refreshing.size === 0;
     return isQuiet && isRefreshed && this.#unfinished?.size === 0;
   }
 
-  /** From now on the peer is to have exactly these; the work is in what differs from the list before. */
-  advertise(advertisements: readonly Advertisement[]): void {
+  /**
+   * From now on the peer is to have exactly these; the work is in what differs from the list before. The initial table is
+   * told, and End-of-RIB said, when a whole one was.
+   */
+  advertise(advertisements: readonly Advertisement[], isWhole = true): void {
     const before = this.#list;
     this.#list = advertisements;
     // Texts of attributes that nothing has any more are let go by a whole pass.
     if (before === undefined || this.#advertisements.size > TEXTS_MAX) this.#advertiseWhole(advertisements);
     else this.#change(differenceOf(before, advertisements));
-    this.#unfinished ??= new Set(this.#context.negotiated.families);
+    if (isWhole) this.#unfinished ??= new Set(this.#context.negotiated.families);
   }
 
   #change({ removed, added }: Difference): void {
-    for (const advertisement of removed) {
-      const { prefix } = advertisement;
-      if (!this.#isAdvertised(familyOf(prefix))) continue;
-      if (!this.#hasRoomFor(this.#keyOf(advertisement), advertisement)) this.#keptBack -= 1;
-      const entry = this.#entries.get(prefix);
-      if (entry?.advertisement === advertisement) this.#forget(prefix, entry);
-    }
     for (const advertisement of added) {
       const { prefix } = advertisement;
       if (!this.#isAdvertised(familyOf(prefix))) continue;
-      const key = this.#keyOf(advertisement);
+      const key = this.#texts.of(advertisement);
       if (this.#hasRoomFor(key, advertisement)) this.#wantOne(this.#entries.get(prefix), advertisement, key);
       else this.#keptBack += 1;
+    }
+    // What has other attributes now is another one by now, and is not withdrawn.
+    for (const advertisement of removed) {
+      const { prefix } = advertisement;
+      if (!this.#isAdvertised(familyOf(prefix))) continue;
+      if (!this.#hasRoomFor(this.#texts.of(advertisement), advertisement)) this.#keptBack -= 1;
+      const entry = this.#entries.get(prefix);
+      if (entry?.advertisement === advertisement) this.#forget(prefix, entry);
     }
   }
 
@@ -141,7 +143,7 @@ export class AdjRibOut {
       if (!this.#isAdvertised(familyOf(prefix))) continue;
       const entry = this.#entries.get(prefix);
       const known = entry?.advertisement === advertisement ? entry.wanted : undefined;
-      const key = known ?? this.#keyOf(advertisement);
+      const key = known ?? this.#texts.of(advertisement);
       if (!this.#hasRoomFor(key, advertisement)) {
         // RFC 8654 section 4: such a route is not sent, and withdrawn if it was sent before with other attributes.
         this.#keptBack += 1;
@@ -177,7 +179,7 @@ export class AdjRibOut {
     entry.turn = this.#turn;
     entry.advertisement = advertisement;
     if (entry.wanted === key) return;
-    if (entry.wanted === undefined) this.#withdraw.delete(prefix);
+    if (entry.wanted === undefined) this.#withdraw[familyOf(prefix)].delete(prefix);
     else this.#unqueue(prefix, entry.wanted);
     entry.wanted = key;
     if (entry.sent !== key || this.#again.has(prefix)) this.#queue(prefix, key);
@@ -198,7 +200,7 @@ export class AdjRibOut {
     if (entry.wanted !== undefined) this.#unqueue(prefix, entry.wanted);
     entry.wanted = undefined;
     if (entry.sent === undefined) this.#entries.delete(prefix);
-    else this.#withdraw.add(prefix);
+    else this.#withdraw[familyOf(prefix)].add(prefix);
   }
 
   /** The peer asks for everything again (RFC 2918). */
@@ -256,25 +258,14 @@ export class AdjRibOut {
     entry.sent = key;
   }
 
-  /**
-   * Equal texts, equal attributes as this peer hears them: no preference over eBGP, our AS number over eBGP alone, sets
-   * in any order. The family is in it because its next hop is.
-   */
-  #keyOf(advertisement: Advertisement): string {
-    const { prefix, localPref = DEFAULT_LOCAL_PREF, prepend = 0, med = "" } = advertisement;
-    const { communities, largeCommunities } = advertisement;
-    const preference = this.#context.negotiated.isInternal ? `p${localPref}` : prepend;
-    return `${familyOf(prefix)}|${preference}|${med}|${textOf(communities)}|${textOf(largeCommunities)}`;
-  }
-
   #nextWithdrawal(): Buffer | undefined {
     for (const family of FAMILIES) {
-      const prefixes = [...this.#withdraw].filter((prefix) => familyOf(prefix) === family);
-      if (prefixes.length === 0) continue;
+      const prefixes = this.#withdraw[family];
+      if (prefixes.size === 0) continue;
       // Two octets for each length, and the attribute's head where one is needed.
       const packed = this.#pack(prefixes, this.#room() - 16);
       for (const prefix of packed.prefixes) {
-        this.#withdraw.delete(prefix);
+        prefixes.delete(prefix);
         this.#again.delete(prefix);
         this.#entries.delete(prefix);
         this.#told -= 1;

@@ -1,12 +1,13 @@
 /**
  * The routes of one session: what the peer is to have, what it was told of that, and what it tells us. Tables begin
- * and end with the session; what is wanted stays.
+ * and end with the session; what is wanted stays when it ends.
  */
+import { type List, NOTHING } from "./list-difference.ts";
 import type { Negotiated } from "./negotiated.ts";
 import { type LinkAddress, nextHopsOf } from "./next-hop.ts";
 import { Received } from "./received.ts";
 import { AdjRibOut } from "./rib.ts";
-import type { Advertisement, PeerSettings } from "./types.ts";
+import type { PeerSettings } from "./types.ts";
 import { decodeRefresh, RefreshKind } from "./wire/refresh.ts";
 
 export interface RoutesBeginning {
@@ -20,12 +21,12 @@ export interface RoutesBeginning {
 }
 
 export class Routes {
-  #wanted: readonly Advertisement[] = [];
+  #wanted: List = NOTHING;
   #told: AdjRibOut | undefined;
   #received = new Received();
 
-  /** The whole table that the peer is to have. */
-  get wanted(): readonly Advertisement[] {
+  /** The table that the peer was last to have; a part of it while the rest waits for its turn. */
+  get wanted(): List {
     return this.#wanted;
   }
 
@@ -50,12 +51,12 @@ export class Routes {
     return `the router advertises more than ${this.#received.size} prefixes, and this node uses none: filter them there`;
   }
 
-  advertise(advertisements: readonly Advertisement[]): void {
+  advertise(advertisements: List, isWhole = true): void {
     this.#wanted = advertisements;
-    this.#told?.advertise(advertisements);
+    this.#told?.advertise(advertisements, isWhole);
   }
 
-  /** The session is established. */
+  /** The session is established: nothing is told, and nothing wanted, until the next `advertise`. */
   begin({ negotiated, settings, localAddress, peerAddress, addresses }: RoutesBeginning): void {
     const { localAsn, nextHops, link } = settings;
     this.#received = new Received();
@@ -71,7 +72,7 @@ export class Routes {
         takesExtended: negotiated.extendedNextHop,
       }),
     });
-    this.#told.advertise(this.#wanted);
+    this.#wanted = NOTHING;
   }
 
   /** The session is lost, and with it what either side was told. */

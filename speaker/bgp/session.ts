@@ -13,6 +13,7 @@ import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Dialer } from "./dialer.ts";
 import { type FailEvent, Incoming } from "./incoming.ts";
+import type { List } from "./list-difference.ts";
 import { fsmSettings } from "./machine.ts";
 import { ownOpen } from "./negotiated.ts";
 import { Pair } from "./pair.ts";
@@ -20,7 +21,7 @@ import { Routes } from "./routes.ts";
 import { asGoing } from "./shutdown.ts";
 import { Tally } from "./tally.ts";
 import { keyOf, type Transport } from "./transport.ts";
-import type { Advertisement, PeerSettings, SessionReport, SessionState } from "./types.ts";
+import type { PeerSettings, SessionReport, SessionState } from "./types.ts";
 import { BgpError, Cease, ErrorCode } from "./wire/error.ts";
 import { encodeMessage, KEEPALIVE, MessageType, type RawMessage } from "./wire/header.ts";
 import { shutdown } from "./wire/notification.ts";
@@ -37,6 +38,8 @@ export interface SessionOptions {
   /** The process has just started, and its routes may still be kept by the peer. */
   readonly isRestarting: boolean;
   readonly onChange: () => void;
+  /** The session is established, and `table` is to be told; it is told at once where this is not given. */
+  readonly onTable?: (session: Session, table: List) => void;
 }
 
 /** What a router needs to move traffic to other routes. */
@@ -113,13 +116,13 @@ export class Session {
   }
 
   /** What the peer was last to have. */
-  get wanted(): readonly Advertisement[] {
+  get wanted(): List {
     return this.#routes.wanted;
   }
 
-  /** The whole table that the peer is to have. */
-  advertise(advertisements: readonly Advertisement[]): void {
-    this.#routes.advertise(advertisements);
+  /** The table that the peer is to have; `isWhole`: nothing of it is still to come. */
+  advertise(advertisements: List, isWhole = true): void {
+    this.#routes.advertise(advertisements, isWhole);
     this.#flush();
   }
 
@@ -391,6 +394,7 @@ export class Session {
     this.#tally.established();
     // R is for the first session after a start; on the next one nothing restarted but the connection.
     this.#isRestarting = false;
+    const table = this.#routes.wanted;
     this.#routes.begin({
       negotiated,
       settings: this.#settings,
@@ -405,7 +409,8 @@ export class Session {
       remoteAsn,
       holdTimeMs,
     });
-    this.#flush();
+    const { onTable = () => this.advertise(table) } = this.#options;
+    onTable(this, table);
   }
 
   #onLost(): void {

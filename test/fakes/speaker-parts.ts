@@ -192,7 +192,7 @@ export class FakeRouter implements Router {
     this.#steps.push(`advertise ${all.length}`);
   }
 
-  withdrawOthers(): void {}
+  async withdrawOthers(): Promise<void> {}
   async stop(): Promise<void> {}
   sessions: RoutingReport["sessions"] = [];
   report = (): RoutingReport => ({ ...NO_ROUTING, sessions: this.sessions });
