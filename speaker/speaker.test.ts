@@ -1,6 +1,7 @@
 /** What a pass tells routers when: a speaker that starts again must not tell less than the one before. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { settle } from "#test/fakes/clock.ts";
 import { fakeParts } from "#test/fakes/speaker-parts.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import { ForwardingError, type KernelRefusal } from "./forwarding/types.ts";
@@ -116,6 +117,7 @@ function world() {
       members.judgement = { ...members.judgement, ...judgement };
     },
     knowledge,
+    router,
     status: () => reporter.status,
     sessions: (peer: string, state: SessionReport["state"]) => {
       router.sessions = [{ ...SESSION, peer, state }];
@@ -255,6 +257,21 @@ test("what the kernel forwards already is advertised before it is programmed wit
   knowledge.peerViews = [PEER];
   await speaker.pass();
   assert.deepEqual(steps, ["advertise 1", "program"]);
+});
+
+test("the kernel goes on forwarding until the last router has heard of a withdrawal", async () => {
+  const { speaker, steps, judge, router } = world();
+  judge({ live: [NODE.name], isFrozen: false });
+  for (const _ of [1, 2]) await speaker.pass();
+  steps.length = 0;
+  const isHeard = Promise.withResolvers<void>();
+  router.withdrawal = isHeard.promise;
+  const pass = speaker.pass();
+  await settle();
+  assert.deepEqual(steps, []);
+  isHeard.resolve();
+  await pass;
+  assert.deepEqual(steps, ["program"]);
 });
 
 test("a pass publishes once what this node is, and twice only if it stops being ready", async () => {

@@ -192,7 +192,9 @@ export class FakeRouter implements Router {
     this.#steps.push(`advertise ${all.length}`);
   }
 
-  async withdrawOthers(): Promise<void> {}
+  /** What the last withdrawal takes. */
+  withdrawal: Promise<void> = Promise.resolve();
+  withdrawOthers = (): Promise<void> => this.withdrawal;
   async stop(): Promise<void> {}
   sessions: RoutingReport["sessions"] = [];
   report = (): RoutingReport => ({ ...NO_ROUTING, sessions: this.sessions });
