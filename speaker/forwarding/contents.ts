@@ -14,7 +14,7 @@ import { elementKey, elementText } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { Marks, marksOf } from "#speaker/forwarding/marks.ts";
-import { type Portion, type PortionSizes, portionsOf } from "#speaker/forwarding/portions.ts";
+import { type Portion, type PortionSizes, portionsOf, ROUTED } from "#speaker/forwarding/portions.ts";
 import { Reader, type Servers } from "#speaker/forwarding/reader.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
 import { Slices } from "#speaker/forwarding/slices.ts";
@@ -144,6 +144,11 @@ export class Contents {
 
   *#portions(): Generator<Portion> {
     const { wanted, portions } = this.#options;
+    // Behind the addresses that an earlier pass did not come to.
+    if (this.#unsettled.size > 0)
+      for (const set of ROUTED)
+        for (const key of [...(this.#fresh.elements.get(set) ?? [])])
+          this.#fresh.moveElement(set, key, this.#unsettled);
     yield* portionsOf(this.#fresh, wanted, portions);
     yield* portionsOf(this.#unsettled, wanted, portions);
   }

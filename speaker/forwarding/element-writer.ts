@@ -4,7 +4,7 @@
  * owners are written.
  */
 import type { Changes } from "#speaker/forwarding/changes.ts";
-import { elementKey, markValue, ownerOf } from "#speaker/forwarding/elements.ts";
+import { DOORS, elementKey, markValue, ownerOf } from "#speaker/forwarding/elements.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import { isolate } from "#speaker/forwarding/isolate.ts";
 import type { ElementTable } from "#speaker/forwarding/kernel.ts";
@@ -64,14 +64,17 @@ export class ElementWriter {
     return this.#due(difference);
   }
 
-  /** The same in parts of about `limit` elements. All elements of one owner are in one part. */
+  /**
+   * The same in parts of about `limit` elements. All elements of one owner are in one part. Addresses come behind their
+   * ports, and go before them: between two parts no packet finds the one without the other.
+   */
   parts(difference: ElementDifference, limit: number): ElementDifference[] {
     if (sizeOf(difference) === 0) return [];
     if (sizeOf(difference) <= limit) return [difference];
     const parts: ElementDifference[] = [];
     let some: ElementDifference[] = [];
     let size = 0;
-    for (const part of byOwner(difference).values()) {
+    for (const part of [...byOwner(difference).values()].sort((a, b) => rankOf(a) - rankOf(b))) {
       some.push(part);
       size += sizeOf(part);
       if (size < limit) continue;
@@ -143,6 +146,14 @@ function sizeOf({ add, remove }: ElementDifference): number {
   let size = 0;
   for (const elements of [add, remove]) for (const list of elements.values()) size += list.length;
   return size;
+}
+
+/** In which order owners are written: what is emptied first is filled last. */
+function rankOf({ add, remove }: ElementDifference): number {
+  const first = (elements: Elements): number => DOORS.findIndex((set) => elements.has(set));
+  const [coming, going] = [first(add), first(remove)];
+  if (coming >= 0) return DOORS.length - coming;
+  return going >= 0 ? going - DOORS.length : 0;
 }
 
 /** The changes by owner. */

@@ -96,6 +96,13 @@ export const named = (set: string, family: Family): string => `${set}${family ==
 /** Sets whose elements are about an address, and no port. */
 const OF_ADDRESSES = ["vips", "local", "hairpin", "guarded", "admitted_ping", "members", "carried", "routed"];
 
+/**
+ * Sets by which packets come into our chains. A packet that finds its address and not its port is answered with a reset,
+ * and one to a pool without its address with an error, though kube-proxy would take both. So they are filled last, and
+ * emptied first, in this order.
+ */
+export const DOORS: readonly string[] = ["routed4", "routed6", "vips4", "vips6"];
+
 /** How the owner is read out of a set's keys: how many digits are the address, and which protocol the set is for. */
 interface Ownership {
   readonly isOfAddress: boolean;

@@ -8,6 +8,7 @@ import { FAMILIES } from "#api/address.ts";
 import {
   addressKey,
   admittedSet,
+  DOORS,
   elementKey,
   markValue,
   named,
@@ -43,11 +44,9 @@ export interface Portion {
 /** Entries whose owner is found at a time. */
 const LOOKED_AT = 2_000;
 /** Sets that are of no Service, and that packets of every Service are held against. */
-const OF_ALL = FAMILIES.flatMap((family) => [
-  named("members", family),
-  named("stations", family),
-  named("routed", family),
-]);
+const OF_ALL = FAMILIES.flatMap((family) => [named("members", family), named("stations", family)]);
+/** Packets for an address in them, and in no set of addresses, are turned away: so all addresses come first. */
+export const ROUTED = FAMILIES.map((family) => named("routed", family));
 
 /**
  * Sets with elements that a port or an address had, and of which no plan tells any more: they have to go in the transaction
@@ -75,10 +74,11 @@ export function* portionsOf(due: Entries, wanted: Wanted, sizes = PORTION_SIZES)
     if (entries.size > 0) yield { entries, whole: NONE };
     return;
   }
-  yield* ofAll(due, sizes.elements);
+  yield* ofSets(due, OF_ALL, sizes.elements);
   yield* comingServers(due, wanted, sizes.servers);
   yield* routes(due, sizes.routes, (vip) => wanted.routes.has(vip));
-  yield* otherElements(due, sizes.elements);
+  yield* otherElements(due, wanted, sizes.elements);
+  yield* ofSets(due, ROUTED, sizes.elements);
   yield* goingServers(due, sizes.servers);
   yield* routes(due, sizes.routes, () => true);
 }
@@ -101,9 +101,9 @@ class Filling {
   }
 }
 
-function* ofAll(due: Entries, size: number): Generator<Portion> {
+function* ofSets(due: Entries, sets: readonly string[], size: number): Generator<Portion> {
   const filling = new Filling();
-  for (const set of OF_ALL) {
+  for (const set of sets) {
     for (const key of due.elements.get(set) ?? []) {
       due.moveElement(set, key, filling.entries);
       yield* filling.ifFull(filling.entries.size >= size);
@@ -156,15 +156,31 @@ function* routes(due: Entries, size: number, isNow: (vip: string) => boolean): G
   yield* filling.rest();
 }
 
-/** Of ports without servers, and whatever was there before; not the marks of servers that go. */
-function* otherElements(due: Entries, size: number): Generator<Portion> {
+/**
+ * Of ports without servers, and whatever was there before; not the marks of servers that go. Addresses that go are before
+ * everything else, and those that come behind it.
+ */
+function* otherElements(due: Entries, wanted: Wanted, size: number): Generator<Portion> {
   const owners: ByOwner = new Map();
-  yield* addOwners(due, due.elements.keys(), owners);
+  yield* addOwners(
+    due,
+    [...due.elements.keys()].filter((set) => !ROUTED.includes(set)),
+    owners,
+  );
   for (const key of due.servers) owners.delete(`mark ${markOf(key)}`);
+  const doors: Record<"going" | "coming", string[]> = { going: [], coming: [] };
+  for (const [owner, own] of owners) {
+    const [set, key] = own.find(([name]) => DOORS.includes(name)) ?? [];
+    if (set !== undefined && key !== undefined)
+      doors[wanted.elements.get(set)?.get(key) === undefined ? "going" : "coming"].push(owner);
+  }
+  const isDoor = new Set([...doors.going, ...doors.coming]);
   const filling = new Filling();
-  for (const owner of owners.keys()) {
-    moveOwner(due, owners, owner, filling.entries);
-    yield* filling.ifFull(filling.entries.size >= size);
+  for (const part of [doors.going, [...owners.keys()].filter((owner) => !isDoor.has(owner)), doors.coming]) {
+    for (const owner of part) {
+      moveOwner(due, owners, owner, filling.entries);
+      yield* filling.ifFull(filling.entries.size >= size);
+    }
   }
   yield* filling.rest();
 }

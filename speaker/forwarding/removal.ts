@@ -1,5 +1,5 @@
 /** Takes away everything of ours, so that no packet is led astray in between: nothing is marked before anything else goes. */
-import { markValue } from "#speaker/forwarding/elements.ts";
+import { DOORS, markValue } from "#speaker/forwarding/elements.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { HEARD } from "#speaker/forwarding/sets.ts";
@@ -29,12 +29,6 @@ export async function emptyKernel(
 function ownMarks({ elements }: ForwardingKernel): Set<string> {
   return new Set([...elements.walk("marks")].flatMap((part) => part.map(({ key }) => key)));
 }
-
-/**
- * The sets by which packets come into our chains, emptied in this order. A packet that finds its address and not its port is
- * answered with a reset, and one to a pool without its address with an error, though kube-proxy would take both.
- */
-const DOORS: readonly string[] = ["routed4", "routed6", "vips4", "vips6"];
 
 async function unmark({ elements }: ForwardingKernel, slices: Slices): Promise<void> {
   const present = elements.sets().filter((set) => set !== "marks" && !set.startsWith(HEARD));
