@@ -108,6 +108,8 @@ export const ANNOTATION_OF_HEALTH_CHECK = {
 export const ANNOTATION_SCHEDULER = `${GROUP}/scheduler`;
 export const ANNOTATION_UPPER_THRESHOLD = `${GROUP}/upper-threshold`;
 export const ANNOTATION_LOWER_THRESHOLD = `${GROUP}/lower-threshold`;
+/** Weights of its endpoints, by their own addresses or by their nodes: `node-a=3, 10.244.1.5=2`. */
+export const ANNOTATION_WEIGHTS = `${GROUP}/weights`;
 /** Seconds that a terminating endpoint keeps its connections for. */
 export const ANNOTATION_DRAIN_TIMEOUT = `${GROUP}/drain-timeout`;
 

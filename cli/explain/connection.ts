@@ -43,11 +43,7 @@ function choiceOf(client: Client, port: ForwardedPort): Pick<Choice, "pod" | "wh
   if (tier1 === undefined) return { why: "it has no usable endpoint: refused" };
   if (port.scheduler !== DEFAULT_SCHEDULER)
     return { why: `the scheduler ${port.scheduler} does not decide by the client` };
-  const targets = planServer(port, tier1).realServers.map(({ address, port: at, weight }) => ({
-    address,
-    port: at,
-    weight: weight === 0 ? (0 as const) : (1 as const),
-  }));
+  const targets = planServer(port, tier1).realServers;
   const target = pick({ table: tableOf(targets), targets }, client, !port.affinity);
   if (target === undefined) return { why: "no endpoint takes new connections" };
   return {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { siphash13 } from "#cli/maglev/siphash.ts";
 import { pick, SLOTS, type Target, tableOf } from "#cli/maglev/table.ts";
 
-const target = (last: number, weight: 0 | 1 = 1): Target => ({
+const target = (last: number, weight = 1): Target => ({
   address: `10.244.0.${last}`,
   port: 8080,
   weight,
@@ -56,4 +56,23 @@ test("nobody is picked where nobody takes anything", () => {
   const [flow = { address: "203.0.113.1", port: 1 }] = flows;
   assert.equal(pick({ table: tableOf(all), targets: all }, flow, true), undefined);
   assert.equal(pick({ table: tableOf([]), targets: [] as Target[] }, flow, true), undefined);
+});
+
+const sharesOf = (...weights: number[]): number[] => {
+  const counts = weights.map(() => 0);
+  const table = tableOf(weights.map((weight, at) => target(at + 1, weight)));
+  for (const number of table) counts[number] = (counts[number] ?? 0) + 1;
+  return counts.map((count) => Math.round((100 * count) / SLOTS));
+};
+
+test("a target has its share by weight, down to one in 63", () => {
+  assert.deepEqual(sharesOf(1, 3), [25, 75]);
+  assert.deepEqual(sharesOf(2, 2, 4), [25, 25, 50]);
+  assert.deepEqual(sharesOf(1, 63), sharesOf(1, 65_535));
+});
+
+test("one that drains keeps the place of its last weight", () => {
+  const weighed = targets.map((one, at) => ({ ...one, weight: 1 + at }));
+  const draining = weighed.map((one, at) => (at === 3 ? { ...one, weight: 0, lastWeight: 4 } : one));
+  assert.deepEqual(tableOf(draining), tableOf(weighed));
 });

@@ -6,13 +6,23 @@ export const FORWARDING: Faults = {
   "speaker/forwarding/virtual-servers.ts": [
     [
       "a draining server is added with weight 0 at once",
-      'kind: "addDestination", service, destination: destinationOf(real, 1)',
+      'kind: "addDestination", service, destination: destinationOf(real, countedOf(real))',
       'kind: "addDestination", service, destination: destinationOf(real, 0)',
     ],
     [
       "every edit gives weight 1",
-      "const found = actual.get(placeOf(real));\n    actual.delete(placeOf(real));\n    const destination = destinationOf(real, real.weight);",
-      "const found = actual.get(placeOf(real));\n    actual.delete(placeOf(real));\n    const destination = destinationOf(real, 1);",
+      "const last = edit(service, destinationOf(real), about);",
+      "const last = edit(service, destinationOf(real, 1), about);",
+    ],
+    [
+      "another weight of a server that has 0 is not counted",
+      "const isCounted = real.weight > 0 || lastWeightOf(found) === countedOf(real);",
+      "const isCounted = true;",
+    ],
+    [
+      "what a server that has 0 is counted by is not written beside it",
+      "weight === 0 && lastWeight !== undefined",
+      "weight === 0 && lastWeight === 0",
     ],
     [
       "a new service has no flags",
@@ -71,13 +81,13 @@ export const FORWARDING: Faults = {
     ],
     [
       "tier 2 gives to other nodes' pods",
-      "isLocal && (isServing || (isFailing === true && !hasServing)) ? 1 : 0",
-      "isServing || (isFailing === true && !hasServing) ? 1 : 0",
+      "isLocal && (isServing || (isFailing === true && !hasServing)),",
+      "isServing || (isFailing === true && !hasServing),",
     ],
     [
       "tier 2 turns away what comes for pods that fail their checks",
-      "isLocal && (isServing || (isFailing === true && !hasServing)) ? 1 : 0",
-      "isLocal && isServing ? 1 : 0",
+      "isLocal && (isServing || (isFailing === true && !hasServing)),",
+      "isLocal && isServing,",
     ],
     [
       "an address is guarded though one of its ports is open",

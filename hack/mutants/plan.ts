@@ -79,6 +79,7 @@ export const PLAN: Faults = {
       '(!translates && forwardingNodes.has(view.node)) ? "direct" : "direct"',
     ],
     ["a port without a usable endpoint keeps the others", "if (!hasUsable) return NO_ENDPOINTS;", ""],
+    ["another share of an endpoint is not seen", "    (before.weight ?? 1) === weight &&\n", ""],
     ["another weight of an endpoint is not seen", "    before.isServing === isServing &&\n", ""],
     [
       "other source ranges are not seen",

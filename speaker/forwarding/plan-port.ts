@@ -50,13 +50,18 @@ function wayTo(endpoint: ForwardedEndpoint): Pick<RealServer, "forwarding" | "tu
   return tunnel === undefined ? { forwarding: "tunnel" } : { forwarding: "tunnel", tunnel };
 }
 
+/** `isChosen`: it gets new connections. */
 function realServer(
   endpoint: ForwardedEndpoint,
-  weight: number,
+  isChosen: boolean,
   { thresholds }: Pick<ForwardedPort, "thresholds">,
 ): RealServer {
-  const real = { address: endpoint.address, port: endpoint.port, ...wayTo(endpoint), weight };
-  return thresholds === undefined ? real : { ...real, thresholds };
+  const { address, port, weight = 1 } = endpoint;
+  return {
+    ...{ address, port, ...wayTo(endpoint), weight: isChosen ? weight : 0 },
+    ...(!isChosen && weight !== 1 && { lastWeight: weight }),
+    ...(thresholds !== undefined && { thresholds }),
+  };
 }
 
 /** IP_VS_SVC_F_SCHED* bits of its virtual servers. */
@@ -64,7 +69,7 @@ export function server(
   port: ForwardedPort,
   mark: number,
   sorted: readonly Keyed[],
-  weightOf: (endpoint: ForwardedEndpoint) => 0 | 1,
+  isChosen: (endpoint: ForwardedEndpoint) => boolean,
 ): VirtualServer {
   return {
     mark,
@@ -72,28 +77,34 @@ export function server(
     scheduler: port.scheduler,
     ...(port.hasOwnScheduler === true && { hasOwnScheduler: true }),
     flags: schedulerFlags(port),
-    realServers: sorted.map(({ endpoint }) => realServer(endpoint, weightOf(endpoint), port)),
+    realServers: sorted.map(({ endpoint }) => realServer(endpoint, isChosen(endpoint), port)),
   };
 }
 
 /** Tier 1: new connections go to what serves; with preferLocal only to this node's pods while it has one. */
 function tier1(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): VirtualServer {
   const hasLocal = port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing);
-  return server(port, mark, sorted, (endpoint) =>
-    endpoint.isServing && (endpoint.isLocal || !port.preferLocal || !hasLocal) ? 1 : 0,
+  return server(
+    port,
+    mark,
+    sorted,
+    ({ isServing, isLocal }) => isServing && (isLocal || !port.preferLocal || !hasLocal),
   );
 }
 
 /**
  * Tier 2: a packet that came out of a tunnel ends at a pod of this node. If a local pod drains, tier 1 on other nodes
- * already gives its new connections to another pod of this node. So tier 2 gives that pod weight 1 and the draining pod
+ * already gives its new connections to another pod of this node. So tier 2 gives that pod its weight and the draining pod
  * weight 0. Open flows keep their IPVS entries. If all that is left here fails its checks, it gets what comes all the
  * same: it comes from nodes that have not heard of it.
  */
 function tier2(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): VirtualServer {
   const hasServing = port.endpoints.some((endpoint) => endpoint.isLocal && endpoint.isServing);
-  return server(port, mark, sorted, ({ isLocal, isServing, isFailing }) =>
-    isLocal && (isServing || (isFailing === true && !hasServing)) ? 1 : 0,
+  return server(
+    port,
+    mark,
+    sorted,
+    ({ isLocal, isServing, isFailing }) => isLocal && (isServing || (isFailing === true && !hasServing)),
   );
 }
 

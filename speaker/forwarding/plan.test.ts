@@ -111,6 +111,29 @@ for (const { what, ports, tier1, tier2 } of CASES) {
   });
 }
 
+test("weights are those of new connections in both tiers; who has 0 keeps the place of its other weight", () => {
+  const ports = port([
+    { ...endpoint("10.1.0.8", { isLocal: true }), weight: 3 },
+    { ...remote, weight: 2 },
+    { ...draining, weight: 5 },
+  ]);
+  const servers = plan(ports).virtualServers.map(({ realServers }) =>
+    realServers.map(({ weight, lastWeight }) => [weight, lastWeight]),
+  );
+  assert.deepEqual(servers, [
+    [
+      [3, undefined],
+      [2, undefined],
+      [0, 5],
+    ],
+    [
+      [3, undefined],
+      [0, 2],
+      [0, 5],
+    ],
+  ]);
+});
+
 test("where connections are shared, the list of tier 2 is there without a pod here, and gives no new connection", () => {
   const settings = { ...DEFAULT_SETTINGS, sharesConnections: true };
   const shared = planForwarding({

@@ -20,6 +20,8 @@ export interface ForwardedEndpoint {
   isServing: boolean;
   /** It drains because it fails its checks; absent where it does not. */
   isFailing?: boolean;
+  /** Its share of new connections beside those of the others; absent: 1. */
+  weight?: number;
   /** "snat": a remote endpoint that cannot answer the client itself is reached by masquerade with this node's address. */
   returnPath: "direct" | "snat";
   /** How a remote one that answers the client itself is reached; absent: ipip. */
@@ -129,6 +131,8 @@ export interface RealServer {
   /** Of "tunnel"; absent: ipip. */
   tunnel?: Exclude<Encapsulation, "ipip">;
   weight: number;
+  /** Of weight 0: the weight by which mh counts it still, so that its table is that of other nodes; absent: 1. */
+  lastWeight?: number;
   thresholds?: { readonly upper: number; readonly lower: number };
 }
 

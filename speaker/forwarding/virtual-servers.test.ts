@@ -159,3 +159,38 @@ test("thresholds are set, and taken away where nobody asks for them", () => {
   assert.deepEqual(edits(unlimited, { upperThreshold: 9, lowerThreshold: 3 }), [[undefined, undefined]]);
   assert.deepEqual(edits(unlimited, {}), []);
 });
+
+test("who has weight 0 is given its other weight first, once, whatever it had", () => {
+  const wanted = (one: VirtualServer) => new Map([[keyOfServer(one), one]]);
+  const weighed = server({ ...real("10.0.0.1", 0), lastWeight: 3 });
+  const plain = server(real("10.0.0.1", 0));
+  /** What is asked for, and what is there after it. */
+  const after = (one: VirtualServer, found: Partial<ReadDestination> | undefined) => {
+    const [[key, { service, destinations }] = assert.fail()] = present(one);
+    const there = found === undefined ? [] : destinations.map((other) => ({ ...other, ...found }));
+    const { add } = differServers(wanted(one), new Map([[key, { service, destinations: there }]]));
+    const asked = add.flatMap(({ operation }) =>
+      operation.kind === "addDestination" || operation.kind === "editDestination"
+        ? [operation.destination]
+        : [],
+    );
+    return { weights: asked.map(({ weight }) => weight), last: asked.at(-1) };
+  };
+  const cases: readonly [VirtualServer, Partial<ReadDestination> | undefined, readonly number[]][] = [
+    [weighed, undefined, [3, 0]],
+    [weighed, { weight: 0 }, [3, 0]],
+    [weighed, { weight: 3 }, [0]],
+    [weighed, { weight: 7 }, [3, 0]],
+    [plain, { weight: 3 }, [1, 0]],
+    [plain, { weight: 1 }, [0]],
+    [plain, { weight: 0 }, []],
+  ];
+  for (const [one, found, weights] of cases) {
+    const { weights: asked, last } = after(one, found);
+    assert.deepEqual(asked, weights, JSON.stringify(found));
+    // It is known from what is there.
+    if (last !== undefined) assert.deepEqual(after(one, last).weights, []);
+  }
+  const { last } = after(weighed, undefined);
+  assert.deepEqual(after(plain, last).weights, [1, 0]);
+});

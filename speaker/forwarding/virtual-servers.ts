@@ -90,8 +90,24 @@ function aboutReal(
   return { kind: "realServer", own, parent: keyOfServer(server), mark: server.mark, change };
 }
 
-function destinationOf(real: RealServer, weight: number): Destination {
-  const { address, port, forwarding, thresholds } = real;
+/**
+ * The kernel does not tell by which weight it counts a server that has 0 now. So that is written beside it, where nothing
+ * else is read of such a server: an upper threshold that no server ever has so many connections for.
+ */
+const LAST_WEIGHT = 1_000_000_000;
+
+/** By which weight mh counts the server, as far as we have written it. */
+function lastWeightOf({ weight, upperThreshold = 0 }: Destination): number {
+  if (weight > 0) return weight;
+  return upperThreshold > LAST_WEIGHT ? upperThreshold - LAST_WEIGHT : 1;
+}
+
+function destinationOf(real: RealServer, weight = real.weight): Destination {
+  const { address, port, forwarding, lastWeight } = real;
+  const thresholds =
+    weight === 0 && lastWeight !== undefined
+      ? { upper: LAST_WEIGHT + lastWeight, lower: 0 }
+      : real.thresholds;
   const tunnel = forwarding === "tunnel" ? destinationTunnel(familyOf(address), real.tunnel) : undefined;
   const destination = { address, port, method: METHOD[forwarding], weight, ...(tunnel && { tunnel }) };
   if (thresholds === undefined) return destination;
@@ -110,17 +126,29 @@ const isSame = (a: Destination, b: Destination): boolean =>
   (a.lowerThreshold ?? 0) === (b.lowerThreshold ?? 0);
 
 /**
- * A real server that ends with weight 0 is added with weight 1 first, because mh keeps the place of its last weight
- * above 0.
+ * A real server that ends with weight 0 is added with its other weight first, because mh keeps the place of its last
+ * weight above 0.
  */
 function addReal(service: ServiceKey, real: RealServer, about: Subject): Step[] {
   const add: Step = {
-    operation: { kind: "addDestination", service, destination: destinationOf(real, 1) },
+    operation: { kind: "addDestination", service, destination: destinationOf(real, countedOf(real)) },
     about,
   };
-  if (real.weight === 1) return [add];
-  const destination = destinationOf(real, real.weight);
-  return [add, { operation: { kind: "editDestination", service, destination }, about }];
+  return real.weight > 0 ? [add] : [add, edit(service, destinationOf(real), about)];
+}
+
+/** By which weight mh has to count it. */
+const countedOf = ({ weight, lastWeight = 1 }: RealServer): number => (weight > 0 ? weight : lastWeight);
+
+const edit = (service: ServiceKey, destination: Destination, about: Subject): Step => ({
+  operation: { kind: "editDestination", service, destination },
+  about,
+});
+
+function editReal(service: ServiceKey, real: RealServer, found: Destination, about: Subject): Step[] {
+  const last = edit(service, destinationOf(real), about);
+  const isCounted = real.weight > 0 || lastWeightOf(found) === countedOf(real);
+  return isCounted ? [last] : [edit(service, destinationOf(real, countedOf(real)), about), last];
 }
 
 function createServer(server: VirtualServer): Step[] {
@@ -149,12 +177,10 @@ function updateServer(server: VirtualServer, present: PresentServer, into: Serve
   for (const real of server.realServers) {
     const found = actual.get(placeOf(real));
     actual.delete(placeOf(real));
-    const destination = destinationOf(real, real.weight);
     if (found === undefined) {
       into.add.push(...addReal(service, real, aboutReal("create", server, real)));
-    } else if (!isSame(found, destination)) {
-      const about = aboutReal("update", server, real);
-      into.add.push({ operation: { kind: "editDestination", service, destination }, about });
+    } else if (!isSame(found, destinationOf(real))) {
+      into.add.push(...editReal(service, real, found, aboutReal("update", server, real)));
     }
   }
   for (const { address, port } of actual.values()) {

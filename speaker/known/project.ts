@@ -16,7 +16,7 @@ import { keyOf } from "#common/kube/wire.ts";
 import { departureOf } from "./departure.ts";
 import { healthCheckOf } from "./health-check.ts";
 import { projectAdvertisement } from "./project-bgp.ts";
-import { drainTimeoutOf, schedulerOf, thresholdsOf } from "./service-forwarding.ts";
+import { drainTimeoutOf, schedulerOf, thresholdsOf, weightsOf } from "./service-forwarding.ts";
 import { tunnelSourcesOf } from "./tunnel-sources.ts";
 import {
   attempt,
@@ -95,18 +95,20 @@ export function projectService(raw: Service): ServiceView | undefined {
 function annotated(
   value: unknown,
   ports: readonly ServicePort[],
-): Pick<ServiceView, "check" | "scheduler" | "thresholds" | "drainTimeoutMs" | "faults"> {
+): Pick<ServiceView, "check" | "scheduler" | "thresholds" | "weights" | "drainTimeoutMs" | "faults"> {
   const faults: Unusable[] = [];
   const annotations =
     attempt(faults, "", () => optional(fields, NO_FIELDS)(value, "metadata.annotations")) ?? NO_FIELDS;
   const check = attempt(faults, "", () => healthCheckOf(annotations, ports));
   const scheduler = attempt(faults, "", () => schedulerOf(annotations));
   const thresholds = attempt(faults, "", () => thresholdsOf(annotations));
+  const weights = attempt(faults, "", () => weightsOf(annotations));
   const drainTimeoutMs = attempt(faults, "", () => drainTimeoutOf(annotations));
   return {
     ...(check !== undefined && { check }),
     ...(scheduler !== undefined && { scheduler }),
     ...(thresholds !== undefined && { thresholds }),
+    ...(weights !== undefined && { weights }),
     ...(drainTimeoutMs !== undefined && { drainTimeoutMs }),
     ...(faults.length > 0 && { faults: faults.map(({ why }) => why) }),
   };

@@ -46,6 +46,7 @@ export interface ServiceView {
   /** Its own, instead of the LoadBalancer's. */
   readonly scheduler?: string;
   readonly thresholds?: Thresholds;
+  readonly weights?: Weights;
   /** For so long a terminating endpoint keeps its connections; left out: as long as it is there. */
   readonly drainTimeoutMs?: number;
   /** Why annotations of it are left out; left out when there are none. */
@@ -59,6 +60,9 @@ export interface Thresholds {
   /** Below so many it gets some again; 0: below three quarters of the upper one. */
   readonly lower: number;
 }
+
+/** Weights of endpoints, by address in canonical spelling, or by name of their node; all others have 1. */
+export type Weights = ReadonlyMap<string, number>;
 
 /** A check of endpoints, as annotations of a Service ask for it (health-check.ts). Times in milliseconds. */
 export interface HealthCheck {

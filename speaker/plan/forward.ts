@@ -10,7 +10,14 @@ import type { Family } from "#api/address.ts";
 import { KEEPS_CLIENTS } from "#api/scheduler.ts";
 import type { Tunnel } from "../forwarding/encapsulation.ts";
 import type { ForwardedEndpoint, ForwardedPort } from "../forwarding/types.ts";
-import type { DrainView, EndpointView, HealthView, ServicePort, ServiceView } from "../known/view.ts";
+import type {
+  DrainView,
+  EndpointView,
+  HealthView,
+  ServicePort,
+  ServiceView,
+  Weights,
+} from "../known/view.ts";
 import { type Backend, type ServedPort, type ServiceEndpoints, usability } from "./endpoints.ts";
 import { sameItems } from "./sorted-keys.ts";
 
@@ -66,7 +73,7 @@ export function forwardService(
     const endpoints = endpointsOf(
       withoutEnded(port, standing, service, isOver),
       context,
-      standing,
+      { ...standing, weights: service.weights },
       known?.endpoints,
     );
     for (const { address, isServing, returnPath } of endpoints)
@@ -203,7 +210,7 @@ function withoutEnded(
 function endpointsOf(
   { backends, port }: ServedPort,
   context: ForwardingContext,
-  { hasUsable, isServing, isFailing }: Standing,
+  { hasUsable, isServing, isFailing, weights }: Standing & { readonly weights: Weights | undefined },
   before: readonly ForwardedEndpoint[] | undefined,
 ): readonly ForwardedEndpoint[] {
   if (!hasUsable) return NO_ENDPOINTS;
@@ -212,7 +219,8 @@ function endpointsOf(
     const { view } = backend;
     const fails = isFailing(backend);
     if ((!view.isReady || fails) && !mayHaveConnections(view, port)) continue;
-    const kind = { isServing: isServing(backend), isFailing: fails };
+    const weight = weights?.get(view.address) ?? weights?.get(view.node) ?? 1;
+    const kind = { isServing: isServing(backend), isFailing: fails, weight };
     endpoints.push(forwardedEndpoint(backend, kind, context, before?.[endpoints.length]));
   }
   return before !== undefined && sameItems(before, endpoints) ? before : endpoints;
@@ -220,10 +228,11 @@ function endpointsOf(
 
 function forwardedEndpoint(
   { view, port }: Backend,
-  { isServing, isFailing }: { readonly isServing: boolean; readonly isFailing: boolean },
+  kind: { readonly isServing: boolean; readonly isFailing: boolean; readonly weight: number },
   { node, translates, forwardingNodes, tunnel: asked, tunnelNodes }: ForwardingContext,
   before: ForwardedEndpoint | undefined,
 ): ForwardedEndpoint {
+  const { isServing, isFailing, weight } = kind;
   const isLocal = view.node === node;
   const returnPath = isLocal || (!translates && forwardingNodes.has(view.node)) ? "direct" : "snat";
   const isAsAsked = !isLocal && returnPath === "direct" && tunnelNodes.has(view.node);
@@ -236,9 +245,13 @@ function forwardedEndpoint(
     before.isLocal === isLocal &&
     before.isServing === isServing &&
     (before.isFailing === true) === isFailing &&
+    (before.weight ?? 1) === weight &&
     before.returnPath === returnPath;
   if (isSame) return before;
-  const failing = isFailing ? { isFailing } : {};
-  const by = tunnel === undefined ? {} : { tunnel };
-  return { address: view.address, port, isLocal, isServing, returnPath, ...failing, ...by };
+  return {
+    ...{ address: view.address, port, isLocal, isServing, returnPath },
+    ...(isFailing && { isFailing }),
+    ...(weight !== 1 && { weight }),
+    ...(tunnel !== undefined && { tunnel }),
+  };
 }

@@ -251,6 +251,19 @@ if (!isInside) {
     run("ipvsadm", "-e", "-f", String(t1), "-r", "10.244.1.10:8080", "-m", "-w", "1", "-x", "4");
     await forwarding.reconcile(wanting([web({ scheduler: "lc", hasOwnScheduler: true })]));
     assert.match(thresholds(), /-> 10\.244\.1\.10:8080 +0 +0 /);
+    const weighed = wanting([
+      web({
+        endpoints: [
+          endpoint("10.244.1.10", true, { weight: 3 }),
+          endpoint("10.244.2.10", false, { weight: 5, isServing: false }),
+        ],
+      }),
+    ]);
+    await forwarding.reconcile(weighed);
+    assert.match(run("ipvsadm", "-Sn"), new RegExp(`-a -f ${t1} -r 10.244.1.10:8080 -m -w 3`));
+    assert.match(run("ipvsadm", "-Sn"), new RegExp(`-a -f ${t1} -r 10.244.2.10:8080 -i -w 0`));
+    assert.match(thresholds(), /-> 10\.244\.2\.10:8080 +1000000005 +0 /);
+    assert.equal((await forwarding.reconcile(weighed)).writes, 0);
   });
 
   test("source ranges, endpoints behind SNAT and a port without endpoints show in the sets", async () => {
