@@ -1,7 +1,8 @@
 /** One sample: the load program in one way of forwarding for a moment, and what a unit of its work cost. */
 import type { Family } from "#api/address.ts";
+import { POD_PORT } from "./forwarding-hops.ts";
 import { BenchError, type Place } from "./forwarding-place.ts";
-import { addressesOf, namespacesOf, POD_PORT, type Way } from "./forwarding-ways.ts";
+import { addressesOf, namespacesOf, type Way } from "./forwarding-ways.ts";
 
 /**
  * keep: a request on a connection that is open. new: a request with a connection of its own. forth, back: a packet of a

@@ -1,8 +1,9 @@
 /** What the nodes of each way have in the kernel: text for nft(8) and ipvsadm(8), and what Genkan is asked to write. */
 import { FAMILIES, type Family } from "#api/address.ts";
 import type { ForwardedPort, ForwardingInput } from "#speaker/forwarding/types.ts";
+import { POD_PORT, PORT } from "./forwarding-hops.ts";
 import { kubeProxyTable } from "./forwarding-kube-proxy.ts";
-import { addressesOf, POD_PORT, PORT, type Way } from "./forwarding-ways.ts";
+import { addressesOf, type Way } from "./forwarding-ways.ts";
 
 /** Connections are followed: what kube-proxy has in its forward chain has that for an effect. */
 const TRACKING = [

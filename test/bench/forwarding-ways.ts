@@ -1,9 +1,6 @@
 /** The ways of forwarding that are measured, and where each of them is: namespaces, addresses. */
 import type { Family } from "#api/address.ts";
-
-/** Of the Service's address, and of the pod. */
-export const PORT = 80;
-export const POD_PORT = 8080;
+import { type HopNamespaces, type Hops, hopNamespaces, hopsOf, POD_PORT, PORT } from "./forwarding-hops.ts";
 
 export interface Way {
   readonly name: string;
@@ -69,36 +66,17 @@ export function baseOf(way: Way): string {
   return way.shape === "far" ? "routed-far" : "routed";
 }
 
-/** Names of a way's namespaces, below one prefix; the client is in all ways the same. */
-export interface Namespaces {
-  readonly client: string;
-  readonly node: string;
-  /** The pod's own node, where that is another one. */
-  readonly other: string;
+export interface Namespaces extends HopNamespaces {
   readonly pod: string;
 }
 
-export function namespacesOf(prefix: string, { name }: Way): Namespaces {
-  return {
-    client: `${prefix}-client`,
-    node: `${prefix}-${name}`,
-    other: `${prefix}-${name}-other`,
-    pod: `${prefix}-${name}-pod`,
-  };
-}
+export const namespacesOf = (prefix: string, { name }: Way): Namespaces => ({
+  ...hopNamespaces(prefix, name),
+  pod: `${prefix}-${name}-pod`,
+});
 
-/** Both ends of every link, by the link; and who is asked. */
-export interface Addresses {
-  readonly prefixLength: number;
-  readonly client: string;
-  readonly node: string;
-  readonly nodeToOther: string;
-  readonly otherToNode: string;
-  readonly otherToClient: string;
-  readonly clientToOther: string;
-  readonly gateway: string;
+export interface Addresses extends Hops {
   readonly pod: string;
-  readonly vip: string;
   /** The vip, or the pod where the way is plain. */
   readonly target: string;
   readonly port: number;
@@ -107,22 +85,10 @@ export interface Addresses {
 export function addressesOf(way: Way, family: Family): Addresses {
   const number = 1 + WAYS.indexOf(way);
   const at = (net: number, host: number): string =>
-    family === "IPv4" ? `10.${net}.${number}.${host}` : `fd${net}:${number}::${host}`;
+    family === "IPv4" ? `10.${70 + net}.${number}.${host}` : `fd${70 + net}:${number}::${host}`;
+  const hops = hopsOf(at, family === "IPv4" ? 24 : 64);
   // At a pair's other end.
-  const pod = way.shape === "direct" ? at(70, 1) : at(73, 10);
-  const vip = at(74, 1);
-  return {
-    prefixLength: family === "IPv4" ? 24 : 64,
-    client: at(70, 2),
-    node: at(70, 1),
-    nodeToOther: at(71, 1),
-    otherToNode: at(71, 2),
-    otherToClient: at(72, 1),
-    clientToOther: at(72, 2),
-    gateway: at(73, 1),
-    pod,
-    vip,
-    target: way.isPlain ? pod : vip,
-    port: way.isPlain ? POD_PORT : PORT,
-  };
+  const pod = way.shape === "direct" ? hops.node : at(3, 10);
+  const [target, port] = way.isPlain ? [pod, POD_PORT] : [hops.vip, PORT];
+  return { ...hops, pod, target, port };
 }

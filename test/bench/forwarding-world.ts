@@ -3,6 +3,7 @@
  * side and are measured in turns. Text of shell scripts and nothing else: it may be made here, in a guest, or in both.
  */
 import { FAMILIES } from "#api/address.ts";
+import { linksOfOther, linkToNode } from "./forwarding-hops.ts";
 import { address, heredoc, link, namespace, nft } from "./forwarding-script.ts";
 import { nodeState, otherState } from "./forwarding-states.ts";
 import { type Addresses, addressesOf, type Namespaces, namespacesOf, type Way } from "./forwarding-ways.ts";
@@ -42,12 +43,12 @@ function wayLines(way: Way, at: Namespaces): string[] {
   return [
     ...pod,
     ...namespace(at.node, "node", FORGETFUL),
-    ...link([at.client, way.name], [at.node, "client"]),
-    ...(way.shape === "far" ? otherLines(way, at, both) : []),
+    ...linkToNode(at, way.name, [v4, v6]),
+    ...(way.shape === "far"
+      ? [...namespace(at.other, "node", FORGETFUL), ...linksOfOther(at, `${way.name}-b`, [v4, v6])]
+      : []),
     ...link([last, "pod"], [at.pod, "eth0"]),
     ...both((to) => [
-      ...address(at.client, way.name, to.client, to),
-      ...address(at.node, "client", to.node, to),
       ...address(last, "pod", to.gateway, to),
       ...address(at.pod, "eth0", to.pod, to),
       `ip -n ${at.client} route add ${to.vip} via ${to.node}`,
@@ -63,25 +64,6 @@ function wayLines(way: Way, at: Namespaces): string[] {
     ]),
     ...stateLines(way, at.node, [v4, v6]),
     ...(way.shape === "far" ? stateLines(way, at.other, []) : []),
-  ];
-}
-
-function otherLines(
-  way: Way,
-  at: Namespaces,
-  both: (text: (to: Addresses) => readonly string[]) => string[],
-): string[] {
-  const back = `${way.name}-b`;
-  return [
-    ...namespace(at.other, "node", FORGETFUL),
-    ...link([at.node, "other"], [at.other, "node"]),
-    ...link([at.other, "client"], [at.client, back]),
-    ...both((to) => [
-      ...address(at.node, "other", to.nodeToOther, to),
-      ...address(at.other, "node", to.otherToNode, to),
-      ...address(at.other, "client", to.otherToClient, to),
-      ...address(at.client, back, to.clientToOther, to),
-    ]),
   ];
 }
 

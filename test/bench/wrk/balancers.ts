@@ -1,7 +1,8 @@
 /** What each balancer is told for so many pods: text for nft(8), ipvsadm(8), nginx and haproxy, and what Genkan is asked. */
 import type { ForwardingInput } from "#speaker/forwarding/types.ts";
+import { POD_PORT, PORT } from "../forwarding-hops.ts";
 import { kubeProxyTable } from "../forwarding-kube-proxy.ts";
-import { addressesOf, POD_PORT, PORT, podsOf, type Way } from "./ways.ts";
+import { addressesOf, podsOf, type Way } from "./ways.ts";
 
 /** Lines for `nft -f`, in place of what was there. */
 export function dnat(way: Way, count: number): string {

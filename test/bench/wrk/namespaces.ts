@@ -1,4 +1,5 @@
 /** One client, and for each way nodes and pods of its own, in network namespaces: text of a shell script. */
+import { linksOfOther, linkToNode } from "../forwarding-hops.ts";
 import { address, link, namespace } from "../forwarding-script.ts";
 import { addressesOf, MOST_PODS, namespacesOf, podsOf, WAYS, type Way } from "./ways.ts";
 
@@ -22,9 +23,7 @@ function wayLines(way: Way, prefix: string): string[] {
   return [
     ...namespace(at.pods, "end"),
     ...namespace(at.node, "node"),
-    ...link([at.client, way.name], [at.node, "client"]),
-    ...address(at.client, way.name, to.client, to),
-    ...address(at.node, "client", to.node, to),
+    ...linkToNode(at, way.name, [to]),
     ...(isFar ? otherLines(way, prefix) : []),
     ...link([last, "pods"], [at.pods, "eth0"]),
     ...address(last, "pods", to.gateway, to),
@@ -44,12 +43,7 @@ function otherLines(way: Way, prefix: string): string[] {
   const back = `${way.name}-b`.replace("overlay", "o");
   return [
     ...namespace(at.other, "node"),
-    ...link([at.node, "other"], [at.other, "node"]),
-    ...link([at.other, "client"], [at.client, back]),
-    ...address(at.node, "other", to.nodeToOther, to),
-    ...address(at.other, "node", to.otherToNode, to),
-    ...address(at.other, "client", to.otherToClient, to),
-    ...address(at.client, back, to.clientToOther, to),
+    ...linksOfOther(at, back, [to]),
     `ip -n ${at.other} route add ${to.client} via ${to.clientToOther}`,
   ];
 }

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import type { Guest } from "#hack/guest/boot.ts";
 import type { Running } from "#hack/guest/channel.ts";
 import { until } from "#test/until.ts";
+import { POD_PORT } from "../forwarding-hops.ts";
 import { dnat, genkanInput, haproxy, ipvs, nginxBalancer, nginxPods } from "./balancers.ts";
-import { namespacesOf, POD_PORT, podsOf, urlOf, WAYS, type Way } from "./ways.ts";
+import { namespacesOf, podsOf, urlOf, WAYS, type Way } from "./ways.ts";
 
 const GENKAN = join(import.meta.dirname, "..", "forwarding-genkan.ts");
 /** A guest's own, which ends with it. */

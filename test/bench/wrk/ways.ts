@@ -1,7 +1,5 @@
 /** What a client's requests pass on their way to the pods, and the addresses on each way. IPv4. */
-
-export const PORT = 80;
-export const POD_PORT = 8080;
+import { type HopNamespaces, type Hops, hopNamespaces, hopsOf, POD_PORT, PORT } from "../forwarding-hops.ts";
 
 export interface Way {
   readonly name: string;
@@ -50,55 +48,29 @@ export const WAYS: readonly Way[] = [
   },
 ];
 
-export interface Namespaces {
-  readonly client: string;
-  readonly node: string;
-  readonly other: string;
+export interface Namespaces extends HopNamespaces {
   readonly pods: string;
 }
 
 export const namespacesOf = (prefix: string, { name }: Way): Namespaces => ({
-  client: `${prefix}-client`,
-  node: `${prefix}-${name}`,
-  other: `${prefix}-${name}-other`,
+  ...hopNamespaces(prefix, name),
   pods: `${prefix}-${name}-pods`,
 });
 
-export interface Addresses {
-  readonly prefixLength: 24;
-  readonly client: string;
-  readonly node: string;
-  readonly nodeToOther: string;
-  readonly otherToNode: string;
-  readonly otherToClient: string;
-  readonly clientToOther: string;
+export interface Addresses extends Hops {
   readonly nodeOverlay: string;
   readonly otherOverlay: string;
-  readonly gateway: string;
   /** All of a node's pods. */
   readonly podNet: string;
-  readonly vip: string;
 }
 
 export const MOST_PODS = 40;
 const FIRST_POD = 10;
 
 export function addressesOf(way: Way): Addresses {
-  const at = (net: number, host: number | string): string => `10.${net}.${1 + WAYS.indexOf(way)}.${host}`;
-  return {
-    prefixLength: 24,
-    client: at(80, 2),
-    node: at(80, 1),
-    nodeToOther: at(81, 1),
-    otherToNode: at(81, 2),
-    otherToClient: at(82, 1),
-    clientToOther: at(82, 2),
-    nodeOverlay: at(85, 1),
-    otherOverlay: at(85, 2),
-    gateway: at(83, 1),
-    podNet: at(83, "0/24"),
-    vip: at(84, 1),
-  };
+  const at = (net: number, host: number | string): string =>
+    `10.${80 + net}.${1 + WAYS.indexOf(way)}.${host}`;
+  return { ...hopsOf(at, 24), nodeOverlay: at(5, 1), otherOverlay: at(5, 2), podNet: at(3, "0/24") };
 }
 
 export function podsOf(way: Way, count: number): string[] {
