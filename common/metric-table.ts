@@ -14,6 +14,9 @@ export interface MetricDefinition {
 
 const PEER = { peer: "name of the BGPPeer" } as const;
 const FAMILY = "`IPv4` or `IPv6`";
+const SERVICE = { service: "`namespace/name` of the Service" } as const;
+const MEASURED =
+  "With `spec.serviceTraffic: Measured` alone; of the 500 Services of this node with most bytes. Answers of pods go past the node and are in no count.";
 const RESOURCE = "plural of what is watched, for example `services`";
 
 export const METRICS = {
@@ -354,6 +357,27 @@ export const METRICS = {
     labels: { kind: "what was written, for example `route`" },
     meaning:
       "Entries that were not as this process had left them, and were put back. If it grows, somebody else changes the node's kernel.",
+  },
+  genkan_service_connections_total: {
+    type: "counter",
+    unit: "connections",
+    shownBy: "speaker",
+    labels: SERVICE,
+    meaning: `Connections that this node gave to a pod. ${MEASURED}`,
+  },
+  genkan_service_packets_total: {
+    type: "counter",
+    unit: "packets",
+    shownBy: "speaker",
+    labels: SERVICE,
+    meaning: `Packets that came in at this node. ${MEASURED}`,
+  },
+  genkan_service_bytes_total: {
+    type: "counter",
+    unit: "bytes",
+    shownBy: "speaker",
+    labels: SERVICE,
+    meaning: `Bytes that came in at this node, with their IP headers. ${MEASURED}`,
   },
   genkan_trace_spans_total: {
     type: "counter",

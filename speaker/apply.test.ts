@@ -54,6 +54,7 @@ function world(present: readonly string[], first?: ForwardingFault | Error) {
       const [isComplete, whole] = [came === undefined, new Set(came)];
       return { writes: 1, counts: new Map(), changes: [], conflicts: [], refused: [], isComplete, whole };
     },
+    serviceOf: () => undefined,
     remove: async () => {
       steps.push("remove");
       fail();

@@ -46,6 +46,8 @@ import { Routing } from "./routing.ts";
 import { SelfProbe } from "./selfprobe/selfprobe.ts";
 import { PASS_INTERVALS, Speaker } from "./speaker.ts";
 import { ServiceTraces } from "./trace/service-traces.ts";
+import { openTraffic } from "./traffic/open.ts";
+import { TrafficWatch } from "./traffic/traffic-watch.ts";
 
 /** Whatever somebody else deletes in the kernel is back after this time and a moment. */
 const RESYNC_MS = 3_000;
@@ -70,6 +72,7 @@ export interface Assembled {
   readonly probe: SelfProbe;
   readonly paths: PathProbe;
   readonly host: HostWatch;
+  readonly traffic: TrafficWatch;
   readonly metrics: Metrics;
   readonly speaker: Speaker;
   /** Its passes. */
@@ -163,6 +166,17 @@ export function assemble(world: World): Assembled {
     links: () => monitor.links().flatMap(({ name, prefixes }) => (prefixes.length > 0 ? [name] : [])),
     onChange: () => speaker.refreshReport(),
   });
+  const traffic = new TrafficWatch({
+    ...world,
+    isWanted: () => {
+      const { mode, measuresTraffic } = sources.loadBalancer() ?? {};
+      return measuresTraffic === true && mode === "IPVS" && speaker.role === "Active";
+    },
+    nodes: () => membership.judgement.live.length,
+    open: openTraffic,
+    serviceOf: (mark) => forwarder.serviceOf(mark),
+    onReport: (report) => reporter.reportTraffic(report),
+  });
   const events = new SpeakerEvents({
     ...{ node, namespace, log },
     events: new EventRecorder({ ...world, client, component: FIELD_MANAGER.speaker, instance: node }),
@@ -207,6 +221,7 @@ export function assemble(world: World): Assembled {
     forwarder,
     health,
     notifier,
+    traffic,
     sources,
     loop,
     clock: world.clock,
@@ -226,7 +241,10 @@ export function assemble(world: World): Assembled {
     client.close();
     leaseClient.close();
   };
-  return { client, sources, membership, reporter, events, probe, paths, host, metrics, speaker, loop, close };
+  return {
+    ...{ client, sources, membership, reporter, events, probe, paths, host, traffic, metrics, speaker },
+    ...{ loop, close },
+  };
 }
 
 function assembleRouting(

@@ -36,6 +36,7 @@ describe("forwarder", () => {
           },
           remove: async () => {},
           counts: () => ({ ...forwarder.counts() }),
+          serviceOf: () => undefined,
           difference: () => undefined,
           close: () => {},
         };

@@ -57,6 +57,7 @@ export function createForwarder({ open, metrics, log }: ForwarderOptions): Forwa
       await forwarding().remove();
     },
     counts: () => opened?.counts() ?? NO_COUNTS,
+    serviceOf: (mark) => opened?.serviceOf(mark),
     difference: () => opened?.difference(),
     close: () => opened?.close(),
   };

@@ -10,7 +10,7 @@ import { shutDown } from "./shutdown.ts";
 export async function live(world: World, signal: AbortSignal): Promise<void> {
   const { options, log } = world;
   const parts = assemble(world);
-  const { sources, membership, reporter, probe, paths, host } = parts;
+  const { sources, membership, reporter, probe, paths, host, traffic } = parts;
   const background = new AbortController();
   let isKnown = false;
   const missing = (): string[] => sources.missing();
@@ -28,7 +28,7 @@ export async function live(world: World, signal: AbortSignal): Promise<void> {
   );
   const { namespace, sysctlRoot } = options;
   log.info("speaker started", { build: BUILD, namespace, http: http.port, sysctlRoot });
-  const running = [sources, membership, reporter, probe, paths, host].map((part) =>
+  const running = [sources, membership, reporter, probe, paths, host, traffic].map((part) =>
     part.run(background.signal),
   );
   await Promise.race([Promise.all([sources.synced(), membership.reflector.synced()]), aborted(signal)]);

@@ -135,6 +135,8 @@ export interface Forwarder {
   /** Takes away everything that is ours, and puts back the sysctls; does nothing where nothing is. */
   remove(): Promise<void>;
   counts(): ForwardingCounts;
+  /** Whose a mark in the kernel is; undefined: nobody's. */
+  serviceOf(mark: number): string | undefined;
   /** What in the kernel is not as wanted at present, for people; undefined where nothing was forwarded yet. */
   difference(): unknown;
   /** Leaves what is in the kernel, and looks after it no more. */

@@ -83,6 +83,7 @@ function world(asked: () => boolean, services = SERVICES) {
       },
       remove: () => forwarding.remove(),
       counts: () => forwarding.counts(),
+      serviceOf: (mark) => forwarding.serviceOf(mark),
       difference: () => forwarding.difference(),
       close: () => forwarding.close(),
     },

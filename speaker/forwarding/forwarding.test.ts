@@ -11,6 +11,7 @@ import { PORTION_SIZES } from "./portions.ts";
 import { DEFAULT_SETTINGS, type ForwardedPort, type ForwardingInput } from "./types.ts";
 
 const BAD = "192.0.2.255";
+const BIT = DEFAULT_SETTINGS.routingBit;
 const port = (id: number, ...addresses: string[]): ForwardedPort => ({
   service: `team-${id}/web`,
   id,
@@ -474,4 +475,15 @@ test("the audit finds nothing wrong with a list that is only bound to, and finds
   assert.equal(await forwarding.audit(), 1);
   await forwarding.reconcile(input);
   assert.equal(second.service.scheduler, "none");
+});
+
+test("whose a mark is: of both tiers, and of no mark that only looks like one of ours", async () => {
+  const { forwarding, pass } = world();
+  assert.equal(forwarding.serviceOf(markOf(7, 1, BIT)), undefined);
+  const local = port(7, "192.0.2.7");
+  await pass(wanting({ ...local, endpoints: local.endpoints.map((one) => ({ ...one, isLocal: true })) }));
+  assert.deepEqual(
+    [markOf(7, 1, BIT), markOf(7, 2, BIT), markOf(8, 1, BIT), 7].map((mark) => forwarding.serviceOf(mark)),
+    ["team-7/web", "team-7/web", undefined, undefined],
+  );
 });

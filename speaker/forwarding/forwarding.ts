@@ -14,6 +14,7 @@ import { Entries } from "#speaker/forwarding/entries.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { marksOfPort } from "#speaker/forwarding/plan-port.ts";
 import type { PortionSizes } from "#speaker/forwarding/portions.ts";
 import { Refusals } from "#speaker/forwarding/refusals.ts";
 import { emptyKernel } from "#speaker/forwarding/removal.ts";
@@ -233,6 +234,13 @@ export class Forwarding {
       netlinkMessagesWritten: this.#kernel.counter.written,
       turnedAway: Object.fromEntries(this.#kernel.elements.counters()),
     };
+  }
+
+  /** Whose a mark in the kernel is; undefined: nobody's of ours. */
+  serviceOf(mark: number): string | undefined {
+    const { wanted } = this.#kept;
+    const port = wanted.portOf(mark);
+    return port !== undefined && marksOfPort(port, wanted.settings).includes(mark) ? port.service : undefined;
   }
 
   /** Entries that are not as wanted, each with what is wanted and what is there: some of each kind. */

@@ -209,9 +209,19 @@ test("options name the variable, its value and the rule", () => {
   }
 });
 
+const balancer = (spec: object): LoadBalancer =>
+  ({ metadata: { name: "loadbalancer", namespace: "ns" }, spec }) as LoadBalancer;
+
+test("whether traffic of Services is measured", () => {
+  const measures = (spec: object): unknown => projectLoadBalancer(balancer(spec)).measuresTraffic;
+  assert.deepEqual(
+    [measures({}), measures({ serviceTraffic: "Off" }), measures({ serviceTraffic: "Measured" })],
+    [undefined, undefined, true],
+  );
+  assert.throws(() => measures({ serviceTraffic: "Some" }), /spec\.serviceTraffic/);
+});
+
 test("a LoadBalancer's log level; one that is none is named", () => {
-  const balancer = (spec: object): LoadBalancer =>
-    ({ metadata: { name: "loadbalancer", namespace: "ns" }, spec }) as LoadBalancer;
   assert.equal(projectLoadBalancer(balancer({ logLevel: "debug" })).logLevel, "debug");
   assert.equal("logLevel" in projectLoadBalancer(balancer({ logLevel: "info" })), false);
   assert.throws(() => projectLoadBalancer(balancer({ logLevel: "loud" })), /spec\.logLevel/);

@@ -292,6 +292,8 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     ...(loadBalancerClass === undefined ? {} : { loadBalancerClass }),
     ...(logLevel === "info" ? {} : { logLevel }),
     ...(traceEndpoint === undefined ? {} : { traceEndpoint }),
+    ...(optional(word("Off", "Measured"), "Off")(read.serviceTraffic, "spec.serviceTraffic") ===
+      "Measured" && { measuresTraffic: true as const }),
   };
 }
 

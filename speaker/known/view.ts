@@ -246,6 +246,8 @@ export interface LoadBalancerView {
   readonly logLevel?: LogLevel;
   /** Base URL of the collector that traces go to; left out: there are none. */
   readonly traceEndpoint?: string;
+  /** What comes in for each Service is measured and reported. */
+  readonly measuresTraffic?: true;
   /** The class of Services that are ours. If it is not set, Services without a class are ours. */
   readonly loadBalancerClass?: string;
 }

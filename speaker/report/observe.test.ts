@@ -5,6 +5,7 @@ import { createMetrics } from "#common/metrics.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import type { SessionReport } from "../bgp/types.ts";
 import { NO_COUNTS } from "../forwarding/types.ts";
+import type { ServiceTraffic } from "../traffic/meter.ts";
 import { observe } from "./observe.ts";
 
 const SESSION: SessionReport = {
@@ -27,6 +28,7 @@ function world({ isWorkerDead = false } = {}) {
   const metrics = createMetrics({ role: "speaker", version: "test" });
   let sessions: SessionReport[] = [];
   let checked = 0;
+  let traffic: readonly ServiceTraffic[] = [];
   const parts = {
     announcer: {
       held: () => new Map(),
@@ -53,6 +55,11 @@ function world({ isWorkerDead = false } = {}) {
     routing: () => ({ sessions, withheld: [], bfd: [], scheduling: undefined, listenTrouble: undefined }),
     forwarder: { counts: () => ({ ...NO_COUNTS, turnedAway: { tunnel_content: 7 } }) },
     notifier: { waiting: 0 },
+    traffic: {
+      get services() {
+        return traffic;
+      },
+    },
     health: { describe: () => ({ checked, failing: [{}] }) },
     sources: { services: new Map(), reports: () => [] },
     loop: { passes: 0, failures: 0 },
@@ -61,6 +68,9 @@ function world({ isWorkerDead = false } = {}) {
   observe(metrics, parts as unknown as Parameters<typeof observe>[1]);
   return {
     page: () => metrics.page(),
+    count: (services: readonly ServiceTraffic[]) => {
+      traffic = services;
+    },
     check: (count: number) => {
       checked = count;
     },
@@ -158,4 +168,25 @@ test("endpoints that are checked, and nothing where none is", async () => {
   ]);
   check(0);
   assert.deepEqual(await lines(), []);
+});
+
+test("what comes in for Services: of five hundred of them at most, and none that went", async () => {
+  const all = world();
+  const of = (number: number): ServiceTraffic => ({
+    service: `a/s${number}`,
+    total: { connections: number, packets: 2 * number, bytes: 3 * number },
+    rate: { connections: 0, packets: 0, bytes: 0 },
+  });
+  const lines = async (): Promise<readonly string[]> =>
+    (await all.page()).split("\n").filter((line) => line.startsWith("genkan_service_"));
+  assert.deepEqual(await lines(), []);
+  all.count(Array.from({ length: 600 }, (_, at) => of(at)));
+  assert.equal((await lines()).length, 1_500);
+  assert.ok((await lines()).includes('genkan_service_bytes_total{service="a/s599"} 1797'));
+  all.count([of(7)]);
+  assert.deepEqual(await lines(), [
+    'genkan_service_connections_total{service="a/s7"} 7',
+    'genkan_service_packets_total{service="a/s7"} 14',
+    'genkan_service_bytes_total{service="a/s7"} 21',
+  ]);
 });

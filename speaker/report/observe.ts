@@ -11,6 +11,8 @@ import type { ResponderCounts } from "../layer2/messages.ts";
 import type { Notifier } from "../notice/notifier.ts";
 import type { Checking, Forwarder } from "../parts.ts";
 import type { RoutingReport } from "../routing.ts";
+import { measured } from "../traffic/report.ts";
+import type { TrafficWatch } from "../traffic/traffic-watch.ts";
 
 export function observe(
   metrics: Metrics,
@@ -21,6 +23,7 @@ export function observe(
     forwarder: Pick<Forwarder, "counts">;
     health: Pick<Checking, "describe">;
     notifier: Pick<Notifier, "waiting">;
+    traffic: Pick<TrafficWatch, "services">;
     sources: Sources;
     loop: Loop;
     clock: Clock;
@@ -51,6 +54,7 @@ export function observe(
     for (const [reason, packets] of Object.entries(counts.turnedAway)) {
       metrics.total("genkan_forwarding_turned_away_packets_total", { reason }, packets);
     }
+    observeTraffic(metrics, parts.traffic);
     metrics.set("genkan_services", { state: "assigned" }, sources.services.size);
     metrics.total("genkan_loop_passes_total", { loop: "speaker" }, loop.passes);
     metrics.total("genkan_loop_failures_total", { loop: "speaker" }, loop.failures);
@@ -79,6 +83,15 @@ function observeAnswers(metrics: Metrics, counts: ResponderCounts): void {
   metrics.total("genkan_address_overlaps_total", {}, overlaps);
   metrics.set("genkan_multicast_groups", { state: "joined" }, counts.groups);
   metrics.set("genkan_multicast_groups", { state: "refused" }, counts.refusedGroups);
+}
+
+function observeTraffic(metrics: Metrics, { services }: Pick<TrafficWatch, "services">): void {
+  metrics.clearLabelled("service");
+  for (const { service, total } of measured(services)) {
+    metrics.total("genkan_service_connections_total", { service }, total.connections);
+    metrics.total("genkan_service_packets_total", { service }, total.packets);
+    metrics.total("genkan_service_bytes_total", { service }, total.bytes);
+  }
 }
 
 function observeGossip(metrics: Metrics, { view, counts }: Pick<GossipThread, "view" | "counts">): void {

@@ -68,6 +68,33 @@ async function landAll({ clock, writes }: ReturnType<typeof world>, from: number
 }
 
 describe("reporter", () => {
+  test("what is measured is written beside what a pass reports, when it changes, and taken back", async () => {
+    const all = world();
+    const { clock, writes, reporter, present, end } = all;
+    const traffic = {
+      connectionsPerMinute: 1,
+      packetsPerSecond: 2,
+      bytesPerSecond: 3,
+      busyServices: 0,
+      services: [],
+    };
+    reporter.reportTraffic(traffic);
+    await clock.advance(1_000);
+    assert.equal(writes.length, 0, "before the first pass nothing is reported");
+    reporter.report(awaiting("tor"));
+    await clock.advance(1_000);
+    await landAll(all, 0);
+    assert.deepEqual(present(), { ...awaiting("tor"), traffic });
+    reporter.reportTraffic({ ...traffic });
+    await clock.advance(1_000);
+    assert.equal(writes.length, 1);
+    reporter.reportTraffic(undefined);
+    await clock.advance(1_000);
+    await landAll(all, 1);
+    assert.deepEqual(present(), awaiting("tor"));
+    await end();
+  });
+
   test("what changes there and back during a write is there when all is still", async () => {
     const all = world();
     const { clock, writes, reporter, present, end } = all;

@@ -44,6 +44,9 @@ export class Reporter {
   /** The conditions that were wanted last. Their times are kept even while it is not known what is written. */
   #conditions: readonly Condition[] = [];
   readonly #former = new FormerAddresses();
+  /** As it was reported last, and what is measured beside it. */
+  #reported: Status | undefined;
+  #traffic: Status["traffic"];
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -76,12 +79,23 @@ export class Reporter {
     return this.#conditions;
   }
 
-  /** Adds the record of addresses that this node had before. */
+  /** Adds the record of addresses that this node had before, and what is measured. */
   report(status: Status): void {
+    this.#reported = status;
     const former = this.#former.next(status.addresses ?? [], this.#options.clock.date());
-    this.#wanted = { ...status, ...(former.length > 0 && { formerAddresses: [...former] }) };
+    this.#wanted = {
+      ...status,
+      ...(former.length > 0 && { formerAddresses: [...former] }),
+      ...(this.#traffic !== undefined && { traffic: this.#traffic }),
+    };
     this.#conditions = status.conditions ?? [];
     if (isNews(this.#written, this.#wanted)) this.#loop.trigger();
+  }
+
+  /** What comes in for Services; undefined: it is not measured. Written only where it changed. */
+  reportTraffic(traffic: Status["traffic"]): void {
+    this.#traffic = traffic;
+    if (this.#reported !== undefined) this.report(this.#reported);
   }
 
   run(signal: AbortSignal): Promise<void> {

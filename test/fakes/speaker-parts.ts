@@ -228,6 +228,7 @@ export class FakeForwarder implements Forwarder {
     this.#steps = steps;
   }
 
+  serviceOf = (): undefined => undefined;
   reconcile: Forwarder["reconcile"] = async (input) => {
     this.#steps.push("program");
     if (this.fault !== undefined) throw this.fault;

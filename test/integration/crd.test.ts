@@ -314,6 +314,7 @@ test("defaults appear", async () => {
     logLevel: "info",
     metricsAccess: "Token",
     consoleAccess: "Off",
+    serviceTraffic: "Off",
     forwarding: { mode: "IPVS", scheduler: "mh", tunnel: "ipip", returnPath: "Direct" },
   });
 });

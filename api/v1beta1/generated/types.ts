@@ -790,6 +790,10 @@ export interface LoadBalancerSpec {
    */
   consoleAccess?: "Off" | "Loopback";
   /**
+   * Whether speakers measure what comes in for each Service, by the counters of the kernel's IPVS. Off, the default: they do not. Measured: every ten seconds they read the counters, show them as metrics with the label service, of 500 Services a node at most, and report the 50 busiest Services in their SpeakerStatus, where the console shows them. Above fifty nodes they do so less often, so that all of them write five times a second at most. Without effect in mode KubeProxy.
+   */
+  serviceTraffic?: "Off" | "Measured";
+  /**
    * Serve only Services of this spec.loadBalancerClass. Unset, only Services that name none.
    */
   loadBalancerClass?: string;
@@ -1122,6 +1126,50 @@ export interface SpeakerState {
      */
     reason?: string;
   }[];
+  /**
+   * What comes in at this node for Services, by the counters of the kernel's IPVS, as an average of the last ten seconds or longer, rounded up to two figures. What pods answer goes past the node and is in no count. It is there with spec.serviceTraffic of the LoadBalancer alone.
+   */
+  traffic?: {
+    /**
+     * New connections of all Services in a minute.
+     */
+    connectionsPerMinute: number;
+    /**
+     * Packets of all Services in a second.
+     */
+    packetsPerSecond: number;
+    /**
+     * Bytes of all Services in a second, with IP headers.
+     */
+    bytesPerSecond: number;
+    /**
+     * How many Services packets came for.
+     */
+    busyServices: number;
+    /**
+     * The 50 of them with most bytes, those first.
+     *
+     * @maxItems 50
+     */
+    services: {
+      /**
+       * The Service, as namespace/name.
+       */
+      service: string;
+      /**
+       * New connections in a minute.
+       */
+      connectionsPerMinute: number;
+      /**
+       * Packets in a second.
+       */
+      packetsPerSecond: number;
+      /**
+       * Bytes in a second, with IP headers.
+       */
+      bytesPerSecond: number;
+    }[];
+  };
   /**
    * Links of the node that have an address of its own, at most 64 of them.
    *

@@ -1,0 +1,76 @@
+/** What a real kernel with ip_vs counts for Services, as speakers read it. Runs itself in a guest where this one has none. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { systemClock } from "#common/clock.ts";
+import { silentLogger } from "#common/log.ts";
+import { Forwarding } from "#speaker/forwarding/forwarding.ts";
+import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import { openTraffic } from "#speaker/traffic/open.ts";
+import type { TrafficReport } from "#speaker/traffic/report.ts";
+import { TrafficWatch } from "#speaker/traffic/traffic-watch.ts";
+import { Clients } from "#test/dataplane/clients.ts";
+import { endpoint, probe, wanting, web } from "#test/dataplane/ports.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
+import { isInside, testInside } from "#test/network/inside.ts";
+import { ip } from "#test/network/namespace.ts";
+
+if (!isInside) {
+  testInside("traffic", import.meta.filename);
+} else {
+  let kernel: ForwardingKernel;
+  let forwarding: Forwarding;
+
+  before(() => {
+    ip(`link set lo up
+      link add eth0 type dummy
+      addr add 192.168.50.11/24 dev eth0
+      link set eth0 up
+      route add 10.244.0.0/16 via 192.168.50.1`);
+    kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+    forwarding = new Forwarding(kernel, { clock: new FakeClock() });
+  });
+  after(() => kernel?.close());
+
+  test("each client's packet is a connection of the Service that it is for, and 40 bytes", async () => {
+    using clients = new Clients();
+    const pods = [endpoint("10.244.1.10", true), endpoint("10.244.2.10", false)];
+    const ports = [
+      web({ service: "shop/web", endpoints: pods }),
+      web({ id: 5002, service: "shop/mail", port: 25, endpoints: pods }),
+      ...Array.from({ length: 600 }, (_, at) =>
+        web({ id: 6_000 + at, service: `many/s${at}`, port: 1_000 + at, endpoints: pods }),
+      ),
+    ];
+    await forwarding.reconcile(wanting(ports));
+    const reports: (TrafficReport | undefined)[] = [];
+    const watch = new TrafficWatch({
+      clock: systemClock,
+      log: silentLogger,
+      isWanted: () => true,
+      nodes: () => 1,
+      open: openTraffic,
+      serviceOf: (mark) => forwarding.serviceOf(mark),
+      onReport: (report) => reports.push(report),
+    });
+    await watch.look();
+    const from = (count: number, port: number, place: number) =>
+      Array.from({ length: count }, (_, at) => probe("IPv4", "TCP", `172.16.${place}.${at + 1}`, { port }));
+    await clients.reached(...from(8, 80, 1), ...from(3, 25, 2));
+    await watch.look();
+    assert.equal(watch.services.length, 602, "the list is longer than one answer of the kernel");
+    const seen = new Map(watch.services.map(({ service, total }) => [service, total]));
+    assert.deepEqual(seen.get("shop/web"), { connections: 8, packets: 8, bytes: 320 });
+    assert.deepEqual(seen.get("shop/mail"), { connections: 3, packets: 3, bytes: 120 });
+    assert.deepEqual(
+      reports.map((report) => report?.services.map(({ service }) => service)),
+      [["shop/web", "shop/mail"]],
+    );
+    await forwarding.reconcile(wanting(ports.slice(0, 1)));
+    await watch.look();
+    assert.deepEqual(
+      watch.services.map(({ service, total }) => [service, total.packets]),
+      [["shop/web", 8]],
+    );
+  });
+}
