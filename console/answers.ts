@@ -10,6 +10,13 @@ import type { Finding } from "#cli/status/findings.ts";
 import type { Facts } from "#console/facts.ts";
 import { KINDS, type Kind } from "#console/kinds.ts";
 import {
+  type Drained,
+  type PlannedAddress,
+  type PlannedPeer,
+  plannedAddresses,
+  plannedPeers,
+} from "#console/node.ts";
+import {
   type Move,
   movesByMinute,
   movesOf,
@@ -20,6 +27,7 @@ import {
 } from "#console/nodes.ts";
 import { type Part, partOf } from "#console/page-of.ts";
 import type { ServiceLine } from "#console/services.ts";
+import type { Rates } from "#console/traffic.ts";
 import { type Way, wayOf } from "#console/way.ts";
 
 /** Every answer says when the cluster was as it says. */
@@ -32,12 +40,23 @@ export interface StatusAnswer extends At, Counts {
   readonly findings: Part<Finding>;
   /** Services of ours with something that is broken. */
   readonly broken: number;
+  /** What comes in for all Services at all nodes; absent: nobody measures. */
+  readonly traffic?: Rates;
 }
 export interface ServicesAnswer extends At, Part<ServiceLine> {}
 export interface ServiceAnswer extends At, Explanation {
   readonly way: Way;
   /** Where its addresses have been, the latest last; of each the last hundred. */
   readonly stays: readonly Stay[];
+}
+/** The rows: what it is to attract, and what it reports. */
+export interface NodeAnswer extends At, Part<PlannedAddress> {
+  readonly node: NodeLine;
+  /** Of the rows, and of the peers: where the node is not as planned. */
+  readonly differing: number;
+  readonly peers: readonly PlannedPeer[];
+  /** Where it was asked for. */
+  readonly drained?: Drained;
 }
 export interface PoolsAnswer extends At, Part<PoolRow> {}
 export interface NodesAnswer extends At, Part<NodeLine> {}
@@ -59,6 +78,18 @@ export class QuestionError extends Error {
   readonly code = "QUESTION";
 }
 
+/** There is nothing of that name: the words say what. */
+export class AbsentError extends Error {
+  override readonly name = "AbsentError";
+  readonly code = "ABSENT";
+}
+
+/** Too much is asked for at once. */
+export class BusyError extends Error {
+  override readonly name = "BusyError";
+  readonly code = "BUSY";
+}
+
 /** Lines of one step that are shown: a Service may have thousands of pods. */
 const MOST_DETAILS = 100;
 
@@ -68,19 +99,44 @@ const status = (facts: Facts, query: URLSearchParams): Omit<StatusAnswer, "at"> 
     [kind, name, reason, message].join(" "),
   ),
   broken: facts.services.filter(({ trouble }) => trouble !== undefined).length,
+  ...(facts.traffic.all !== undefined && { traffic: facts.traffic.all }),
 });
 
 const services = ({ services }: Facts, query: URLSearchParams): Omit<ServicesAnswer, "at"> => {
   const isBroken = query.get("only") === "broken";
   const rows = isBroken ? services.filter(({ trouble }) => trouble !== undefined) : services;
-  const part = partOf(rows, query, ({ service, addresses, pools, nodes, state, trouble = "" }) =>
+  const ordered = query.get("order") === "busiest" ? rows.toSorted(busier) : rows;
+  const part = partOf(ordered, query, ({ service, addresses, pools, nodes, state, trouble = "" }) =>
     [service, ...addresses, ...pools, ...nodes, state, trouble].join(" "),
   );
   return { ...part, all: services.length };
 };
 
+const busier = (a: ServiceLine, b: ServiceLine): number =>
+  (b.traffic?.bytesPerSecond ?? 0) - (a.traffic?.bytesPerSecond ?? 0);
+
+function node(facts: Facts, query: URLSearchParams): Omit<NodeAnswer, "at"> {
+  const name = query.get("name") ?? "";
+  const line = nodeLines(facts.snapshot, facts.findings, facts.traffic).find(({ node }) => node === name);
+  if (line === undefined) throw new AbsentError(`there is no node ${name}`);
+  const addresses = plannedAddresses(name, facts);
+  const peers = plannedPeers(name, facts);
+  const drained = query.get("drain") === "yes" ? facts.drained(name) : undefined;
+  if (query.get("drain") === "yes" && drained === undefined)
+    throw new BusyError("others ask what a drain would do: try again in a moment");
+  return {
+    ...partOf(addresses, query, ({ address, services }) => [address, ...services].join(" ")),
+    node: line,
+    differing:
+      addresses.filter(({ differs }) => differs).length +
+      peers.filter(({ isUp, planned, advertised }) => isUp && planned !== advertised).length,
+    peers,
+    ...(drained !== undefined && { drained }),
+  };
+}
+
 function service(facts: Facts, query: URLSearchParams): Omit<ServiceAnswer, "at"> {
-  const { snapshot, world, owners } = facts;
+  const { snapshot, world, owners, traffic } = facts;
   const key = query.get("name") ?? "";
   const from = query.get("from") ?? "";
   const client = parseClient(from);
@@ -90,7 +146,7 @@ function service(facts: Facts, query: URLSearchParams): Omit<ServiceAnswer, "at"
   return {
     ...rest,
     steps: steps.map((step) => ({ ...step, details: shortened(step.details) })),
-    way: wayOf(key, world, { owners, speakers: snapshot.speakers }),
+    way: wayOf(key, world, { owners, speakers: snapshot.speakers, traffic }),
     stays: staysOfService(snapshot, key),
   };
 }
@@ -102,6 +158,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   "/api/status": { needs: KINDS, answer: status },
   "/api/services": { needs: KINDS, answer: services },
   "/api/service": { needs: KINDS, answer: service },
+  "/api/node": { needs: KINDS, answer: node },
   "/api/pools": {
     needs: ["pools"],
     answer: ({ snapshot }, query) =>
@@ -111,8 +168,8 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   },
   "/api/nodes": {
     needs: KINDS,
-    answer: ({ snapshot, findings }, query) =>
-      partOf(nodeLines(snapshot, findings), query, ({ node, speaker, troubles }) =>
+    answer: ({ snapshot, findings, traffic }, query) =>
+      partOf(nodeLines(snapshot, findings, traffic), query, ({ node, speaker, troubles }) =>
         [node, speaker, ...troubles].join(" "),
       ),
   },

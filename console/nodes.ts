@@ -3,6 +3,7 @@ import { bfdSessionsOf, bgpSessionsOf } from "#cli/list/sessions.ts";
 import type { Snapshot } from "#cli/read.ts";
 import { speakersOf } from "#cli/speakers.ts";
 import type { Finding } from "#cli/status/findings.ts";
+import type { Rates, Traffic } from "#console/traffic.ts";
 
 export interface NodeLine {
   readonly node: string;
@@ -11,6 +12,8 @@ export interface NodeLine {
   /** Addresses that it answers for by ARP or NDP. */
   readonly owned: number;
   readonly sessions: { readonly established: number; readonly all: number };
+  /** What comes in there for Services; absent where it does not measure. */
+  readonly traffic?: Rates;
   /** What its speaker reports as not well, a sentence each. */
   readonly troubles: readonly string[];
 }
@@ -18,6 +21,7 @@ export interface NodeLine {
 export function nodeLines(
   snapshot: Snapshot<"nodes" | "speakers" | "leases">,
   findings: readonly Finding[],
+  traffic: Traffic,
 ): readonly NodeLine[] {
   const { live, dead } = speakersOf(snapshot.leases, snapshot.at);
   const lives = new Set(live);
@@ -31,6 +35,7 @@ export function nodeLines(
   return [...names].sort().map((node): NodeLine => {
     const report = reports.get(node);
     const sessions = report?.bgpSessions ?? [];
+    const rates = traffic.byNode.get(node);
     return {
       node,
       speaker: lives.has(node) ? "live" : silent.has(node) ? "silent" : "none",
@@ -39,6 +44,7 @@ export function nodeLines(
         established: sessions.filter(({ state }) => state === "Established").length,
         all: sessions.length,
       },
+      ...(rates !== undefined && { traffic: rates }),
       troubles: (troubles.get(node) ?? []).map(({ reason, message }) => `${reason}: ${message}`),
     };
   });

@@ -15,7 +15,7 @@ import { errorText } from "#common/error.ts";
 import { type Answer, type HttpServer, NOT_FOUND, serveAnswers } from "#common/http-answers.ts";
 import type { Logger } from "#common/log.ts";
 import type { Metrics } from "#common/metrics.ts";
-import { QuestionError, ROUTES } from "#console/answers.ts";
+import { AbsentError, BusyError, QuestionError, ROUTES } from "#console/answers.ts";
 import type { FactsKeeper } from "#console/facts.ts";
 import { KINDS, rightOf } from "#console/kinds.ts";
 import type { Visitor, Visitors } from "#console/visitors.ts";
@@ -116,8 +116,9 @@ async function answerTo(
     const query = new URL(url, "http://localhost").searchParams;
     return json(200, { at: facts.snapshot.at.toISOString(), ...route.answer(facts, query) });
   } catch (error) {
-    if (error instanceof NoServiceError) return failure(404, error.message);
+    if (error instanceof NoServiceError || error instanceof AbsentError) return failure(404, error.message);
     if (error instanceof QuestionError) return failure(400, error.message);
+    if (error instanceof BusyError) return failure(429, error.message);
     options.log.warn("the console cannot answer", { path, error: errorText(error) });
     return failure(503, `the cluster cannot be read: ${errorText(error)}`);
   }

@@ -3,6 +3,7 @@ import type { OwnerRow } from "#cli/list/owners.ts";
 import { type ServiceRow, servicesOf } from "#cli/list/services.ts";
 import type { Snapshot } from "#cli/read.ts";
 import type { World } from "#cli/world.ts";
+import { type Rates, sumOf, type Traffic } from "#console/traffic.ts";
 
 type SliceView = NonNullable<ReturnType<World["slices"]["get"]>>[number];
 
@@ -10,6 +11,8 @@ export interface ServiceLine extends Omit<ServiceRow, "ids"> {
   /** That attract its addresses. */
   readonly nodes: readonly string[];
   readonly pods: { readonly ready: number; readonly all: number };
+  /** What comes in for it at all nodes; absent: it is among the busiest of none, or nobody measures. */
+  readonly traffic?: Rates;
   /** One sentence: what is broken; absent if nothing is. */
   readonly trouble?: string;
 }
@@ -17,7 +20,7 @@ export interface ServiceLine extends Omit<ServiceRow, "ids"> {
 export function serviceLines(
   snapshot: Snapshot<"loadBalancers" | "services">,
   world: World,
-  owners: readonly OwnerRow[],
+  { owners, traffic }: { readonly owners: readonly OwnerRow[]; readonly traffic: Traffic },
 ): readonly ServiceLine[] {
   const byService = new Map<string, OwnerRow[]>();
   for (const row of owners)
@@ -30,10 +33,12 @@ export function serviceLines(
     const attracted = byService.get(row.service) ?? [];
     const pods = podsOf(world.slices.get(row.service) ?? []);
     const trouble = troubleOf(row, attracted, pods);
+    const rates = sumOf(traffic.byService.get(row.service) ?? []);
     return {
       ...row,
       nodes: [...new Set(attracted.flatMap(({ nodes, unowned }) => (unowned === undefined ? nodes : [])))],
       pods,
+      ...(rates !== undefined && { traffic: rates }),
       ...(trouble !== undefined && { trouble }),
     };
   });

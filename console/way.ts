@@ -1,6 +1,7 @@
 /** The way from a Service's addresses to its pods, as the console draws it. Pure. */
 import type { OwnerRow } from "#cli/list/owners.ts";
 import type { World, WorldSnapshot } from "#cli/world.ts";
+import type { NodeRates, Traffic } from "#console/traffic.ts";
 
 export interface Way {
   readonly addresses: readonly {
@@ -14,6 +15,8 @@ export interface Way {
   /** Of nodes that advertise an address. */
   readonly sessions: readonly { readonly node: string; readonly peer: string; readonly isUp: boolean }[];
   readonly pods: readonly { readonly address: string; readonly node: string; readonly isReady: boolean }[];
+  /** What comes in for it, node by node. */
+  readonly traffic: readonly NodeRates[];
   /** More than a picture has room for. */
   readonly podsLeftOut: number;
 }
@@ -28,7 +31,12 @@ export function wayOf(
   {
     owners,
     speakers,
-  }: { readonly owners: readonly OwnerRow[]; readonly speakers: WorldSnapshot["speakers"] },
+    traffic,
+  }: {
+    readonly owners: readonly OwnerRow[];
+    readonly speakers: WorldSnapshot["speakers"];
+    readonly traffic: Traffic;
+  },
 ): Way {
   const own = owners.filter(({ services }) => services.includes(service));
   const advertising = new Set(
@@ -58,6 +66,7 @@ export function wayOf(
         })),
       )
       .slice(0, MOST_SESSIONS),
+    traffic: traffic.byService.get(service) ?? [],
     pods: sorted.slice(0, MOST_PODS),
     podsLeftOut: Math.max(0, sorted.length - MOST_PODS),
   };

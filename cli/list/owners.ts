@@ -48,10 +48,14 @@ export function listOwners(snapshot: WorldSnapshot): Answer {
   };
 }
 
-/** `world`: that of the snapshot whose `statuses` they are. */
-export function ownersOf(world: World, statuses: readonly SpeakerStatus[]): readonly OwnerRow[] {
+/** `world`: that of the snapshot whose `statuses` they are; `plans`: its addresses, where they are known already. */
+export function ownersOf(
+  world: World,
+  statuses: readonly SpeakerStatus[],
+  plans: readonly AddressPlan[] = addressesOf(world),
+): readonly OwnerRow[] {
   const cut = cutOf(statuses, world);
-  return addressesOf(world).map((plan) => rowOf(plan, world, cut));
+  return plans.map((plan) => rowOf(plan, world, cut));
 }
 
 const reported = (nodes: readonly string[]): string =>

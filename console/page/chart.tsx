@@ -1,25 +1,36 @@
-/** Moves in each minute of the last hour, as bars. The list below has the same as text. */
+/** Values over time, as bars or as a line. What it shows is said by `label`, too. */
 import { useEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
 
 const HEIGHT = 160;
+/** For the widest text of the values' axis. */
+const AXIS_WIDTH = 80;
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
 
-/** `minutes`: how many in each, the oldest first; the last one ends at `at`. */
-export function Chart({ at, minutes }: { readonly at: string; readonly minutes: readonly number[] }) {
+export interface ChartProps {
+  readonly kind: "bars" | "line";
+  /** Seconds since 1970, the oldest first. */
+  readonly times: readonly number[];
+  readonly values: readonly number[];
+  /** What the chart shows, for those who do not see it. */
+  readonly label: string;
+  /** A value on the axis; as it is if nothing is said. */
+  readonly text?: (value: number) => string;
+}
+
+export function Chart({ kind, times, values, label, text }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<UPlot | undefined>(undefined);
-  const end = Math.floor(Date.parse(at) / 60_000);
-  const times = minutes.map((_, index) => (end - minutes.length + 1 + index) * 60);
-  const data: UPlot.AlignedData = [times, [...minutes]];
+  const data: UPlot.AlignedData = [[...times], [...values]];
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
     // Read once: a change of the colour scheme shows with the next visit of this view.
     const style = getComputedStyle(element);
-    const [ink, bar, grid] = ["--ink", "--accent", "--line"].map((name) => style.getPropertyValue(name));
+    const [ink, mark, grid] = ["--ink", "--accent", "--line"].map((name) => style.getPropertyValue(name));
     const axis = { stroke: ink ?? "", grid: { stroke: grid ?? "" }, ticks: { stroke: grid ?? "" } };
-    const bars = UPlot.paths.bars?.({ size: [0.8] });
-    if (bars === undefined) return;
+    const paths = kind === "bars" ? UPlot.paths.bars?.({ size: [0.8] }) : UPlot.paths.linear?.();
+    if (paths === undefined) return;
     const made = new UPlot(
       {
         width: element.clientWidth,
@@ -27,8 +38,18 @@ export function Chart({ at, minutes }: { readonly at: string; readonly minutes: 
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_, _min, max) => [0, Math.max(1, max)] } },
-        axes: [axis, { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] }],
-        series: [{}, { fill: bar ?? "", paths: bars, points: { show: false } }],
+        axes: [
+          axis,
+          text === undefined
+            ? { ...axis, incrs: WHOLE }
+            : { ...axis, size: AXIS_WIDTH, values: (_, splits) => splits.map(text) },
+        ],
+        series: [
+          {},
+          kind === "bars"
+            ? { fill: mark ?? "", paths, points: { show: false } }
+            : { stroke: mark ?? "", width: 2, paths },
+        ],
       },
       data,
       element,
@@ -41,14 +62,6 @@ export function Chart({ at, minutes }: { readonly at: string; readonly minutes: 
       made.destroy();
     };
   }, []);
-  useEffect(() => chart.current?.setData(data), [at]);
-  const all = minutes.reduce((sum, count) => sum + count, 0);
-  return (
-    <div
-      ref={place}
-      class="chart"
-      role="img"
-      aria-label={`Addresses that came to a node in the last ${minutes.length} minutes: ${all}`}
-    />
-  );
+  useEffect(() => chart.current?.setData(data), [times.length, times.at(-1)]);
+  return <div ref={place} class="chart" role="img" aria-label={label} />;
 }

@@ -1,5 +1,6 @@
 /** Where the boxes and lines of a Service's way stand. Pure. */
 import type { Way } from "#console/way.ts";
+import { bytes } from "./rate.ts";
 
 export interface Box {
   readonly key: string;
@@ -27,7 +28,7 @@ export interface Drawing {
 const MOST_NODES = 12;
 
 /** From left to right: who sends packets here, the nodes that take them, the pods that they end at. */
-export function drawingOf({ addresses, sessions, pods, podsLeftOut }: Way): Drawing {
+export function drawingOf({ addresses, sessions, pods, podsLeftOut, traffic }: Way): Drawing {
   const names = [...new Set(addresses.flatMap(({ nodes }) => nodes))];
   const nodes = names.slice(0, MOST_NODES);
   const layer2 = addresses.filter(({ protocol, nodes: own }) => protocol === "layer2" && own.length > 0);
@@ -42,12 +43,17 @@ export function drawingOf({ addresses, sessions, pods, podsLeftOut }: Way): Draw
       ? [{ key: "network", text: "local network", small: "asks by ARP or NDP", isBad: false }]
       : []),
   ];
+  const rates = new Map(traffic.map(({ node, bytesPerSecond }) => [node, bytesPerSecond]));
+  const comesIn = (node: string): string => {
+    const rate = rates.get(node);
+    return rate === undefined ? "" : `${bytes(rate)}/s in, `;
+  };
   const taking = nodes.map((node) => {
     const own = addresses.filter((address) => address.nodes.includes(node));
     return {
       key: `node ${node}`,
       text: node,
-      small: own.map(({ address }) => address).join(" "),
+      small: `${comesIn(node)}${own.map(({ address }) => address).join(" ")}`,
       isBad: false,
     };
   });

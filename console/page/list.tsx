@@ -22,6 +22,10 @@ interface ListProps<T> extends ViewProps {
   readonly isBad?: (row: T) => boolean;
   /** Offers to show what is broken alone. */
   readonly hasBroken?: true;
+  /** Offers to show first what has most traffic. */
+  readonly hasTraffic?: true;
+  /** Of the question beside what is the same for all lists. */
+  readonly asked?: Readonly<Record<string, string>>;
   /** Shown above the table. */
   readonly head?: (answer: At & Part<T>) => ComponentChildren;
 }
@@ -31,8 +35,8 @@ const SEARCH_MS = 300;
 
 export function List<T>(props: ListProps<T>) {
   const { path, place, token, onGone, caption, columns, keyOf, isBad } = props;
-  const { search = "", only = "", offset = "" } = place.query;
-  const query = new URLSearchParams({ search, only, offset, limit: String(LIMIT) });
+  const { search = "", only = "", order = "", offset = "" } = place.query;
+  const query = new URLSearchParams({ ...props.asked, search, only, order, offset, limit: String(LIMIT) });
   const { answer, error } = usePoll<At & Part<T>>(`${path}?${query}`, token, onGone);
   const go = (changes: Readonly<Record<string, string>>): void =>
     location.replace(hashOf({ ...place, query: { ...place.query, offset: "", ...changes } }));
@@ -48,6 +52,16 @@ export function List<T>(props: ListProps<T>) {
               onChange={(event) => go({ only: event.currentTarget.checked ? "broken" : "" })}
             />{" "}
             Only what is broken
+          </label>
+        )}
+        {props.hasTraffic && (
+          <label>
+            <input
+              type="checkbox"
+              checked={order === "busiest"}
+              onChange={(event) => go({ order: event.currentTarget.checked ? "busiest" : "" })}
+            />{" "}
+            Busiest first
           </label>
         )}
         <Shown answer={answer} />

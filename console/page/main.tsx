@@ -3,6 +3,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { VisitorAnswer } from "#console/serve.ts";
 import { MovesView } from "./moves.tsx";
+import { NodeView } from "./node.tsx";
 import { Overview } from "./overview.tsx";
 import { hashOf, type Place, placeOf, VIEWS, type View } from "./place.ts";
 import { ServiceView } from "./service.tsx";
@@ -15,9 +16,13 @@ const TITLES: Readonly<Record<View, string>> = {
   service: "Service",
   pools: "Pools",
   nodes: "Nodes",
+  node: "Node",
   sessions: "Sessions",
   moves: "Moves",
 };
+
+/** Where somebody comes from to what is one of a list. */
+const LIST_OF: Readonly<Partial<Record<View, View>>> = { service: "services", node: "nodes" };
 
 interface Visit extends VisitorAnswer {
   readonly token: string;
@@ -33,7 +38,7 @@ function Console() {
     return () => removeEventListener("hashchange", onMove);
   }, []);
   const heading = useRef<HTMLHeadingElement>(null);
-  const title = place.service ?? TITLES[place.view];
+  const title = place.name ?? TITLES[place.view];
   const isFirst = useRef(true);
   useEffect(() => {
     document.title = `${title} - Genkan`;
@@ -63,9 +68,7 @@ function Console() {
             <a
               key={view}
               href={hashOf({ view, query: {} })}
-              aria-current={
-                view === place.view || (view === "services" && place.view === "service") ? "page" : undefined
-              }
+              aria-current={view === (LIST_OF[place.view] ?? place.view) ? "page" : undefined}
             >
               {TITLES[view]}
             </a>
@@ -112,11 +115,13 @@ function Shown(props: ViewProps) {
     case "services":
       return <ServicesView {...props} />;
     case "service":
-      return <ServiceView {...props} key={props.place.service} />;
+      return <ServiceView {...props} key={props.place.name} />;
     case "pools":
       return <PoolsView {...props} />;
     case "nodes":
       return <NodesView {...props} />;
+    case "node":
+      return <NodeView {...props} key={props.place.name} />;
     case "sessions":
       return <SessionsView {...props} />;
     case "moves":

@@ -1,4 +1,4 @@
-/** Which addresses came to which node when, and why. */
+/** Which addresses came to which node when, and why. The list below the chart has the same as text. */
 import type { MovesAnswer } from "#console/answers.ts";
 import type { Move } from "#console/nodes.ts";
 import { ago } from "./ago.ts";
@@ -24,7 +24,16 @@ export const MovesView = (props: ViewProps) => (
     keyOf={({ address, node, since }) => [address, node, since].join()}
     head={(answer) => {
       const { at, minutes } = answer as MovesAnswer;
-      return <Chart at={at} minutes={minutes} />;
+      const end = Math.floor(Date.parse(at) / 60_000);
+      const all = minutes.reduce((sum, count) => sum + count, 0);
+      return (
+        <Chart
+          kind="bars"
+          times={minutes.map((_, index) => (end - minutes.length + 1 + index) * 60)}
+          values={minutes}
+          label={`Addresses that came to a node in the last ${minutes.length} minutes: ${all}`}
+        />
+      );
     }}
   />
 );

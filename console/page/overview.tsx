@@ -4,6 +4,7 @@ import { Trouble } from "./list.tsx";
 import type { ViewProps } from "./main.tsx";
 import { hashOf } from "./place.ts";
 import { usePoll } from "./poll.ts";
+import { ratesText } from "./rate.ts";
 
 export function Overview({ token, onGone }: ViewProps) {
   const { answer, error } = usePoll<StatusAnswer>("api/status", token, onGone);
@@ -29,6 +30,7 @@ function Told({
   broken,
   findings,
   progress,
+  traffic,
 }: StatusAnswer) {
   const isWell = findings.all === 0 && broken === 0;
   return (
@@ -54,6 +56,9 @@ function Told({
           text={`${sessions.established} of ${sessions.configured}`}
           view="sessions"
         />
+        {traffic !== undefined && (
+          <Tile name="Coming in" text={ratesText(traffic)} view="services" order="busiest" />
+        )}
       </dl>
       {findings.all > 0 && (
         <>
@@ -87,9 +92,10 @@ interface TileProps {
   readonly text: string;
   readonly view?: "services" | "pools" | "nodes" | "sessions";
   readonly only?: "broken";
+  readonly order?: "busiest";
 }
 
-function Tile({ name, text, view, only }: TileProps) {
+function Tile({ name, text, view, only, order }: TileProps) {
   return (
     <div>
       <dt>{name}</dt>
@@ -98,7 +104,7 @@ function Tile({ name, text, view, only }: TileProps) {
           text
         ) : (
           <a
-            href={hashOf({ view, query: only === undefined ? {} : { only } })}
+            href={hashOf({ view, query: { only: only ?? "", order: order ?? "" } })}
             // By itself a number says nothing to who goes from link to link.
             aria-label={`${name}: ${text}`}
           >

@@ -1,6 +1,7 @@
 /** The way from the network to a Service's pods as a picture; the steps below it say the same in words. */
 import type { Way } from "#console/way.ts";
 import { type Box, drawingOf } from "./drawing.ts";
+import { bytes } from "./rate.ts";
 
 const WIDTH = 220;
 const HEIGHT = 44;
@@ -21,7 +22,9 @@ export function Picture({ way }: { readonly way: Way }) {
   });
   const nodes = new Set(way.addresses.flatMap((address) => address.nodes)).size;
   const ready = way.pods.filter(({ isReady }) => isReady).length;
-  const text = `${nodes} nodes take packets for ${way.addresses.map(({ address }) => address).join(", ") || "no address"}; of ${way.pods.length + way.podsLeftOut} pods ${ready} that are shown are ready.`;
+  const comesIn = way.traffic.reduce((sum, { bytesPerSecond }) => sum + bytesPerSecond, 0);
+  const rate = way.traffic.length === 0 ? "" : ` ${bytes(comesIn)} a second come in.`;
+  const text = `${nodes} nodes take packets for ${way.addresses.map(({ address }) => address).join(", ") || "no address"}; of ${way.pods.length + way.podsLeftOut} pods ${ready} that are shown are ready.${rate}`;
   return (
     /* biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls by keyboard has to reach it. */
     <section class="picture" tabIndex={0} aria-label="The way of a packet">

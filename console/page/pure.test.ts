@@ -4,20 +4,22 @@ import type { Way } from "#console/way.ts";
 import { ago } from "./ago.ts";
 import { drawingOf } from "./drawing.ts";
 import { hashOf, placeOf } from "./place.ts";
+import { bytes, ratesText } from "./rate.ts";
 
-const PLACES: readonly (readonly [hash: string, view: string, service: string | undefined, query: object])[] =
-  [
-    ["", "overview", undefined, {}],
-    ["#/services?search=a+b&only=broken", "services", undefined, { search: "a b", only: "broken" }],
-    ["#/service/shop/web", "service", "shop/web", {}],
-    ["#/service/shop", "overview", undefined, {}],
-    ["#/service/%E0%A4%A/web", "service", "%E0%A4%A/web", {}],
-    ["#/__proto__", "overview", undefined, {}],
-  ];
-for (const [hash, view, service, query] of PLACES)
-  test(`"${hash}" is ${view} ${service ?? ""}`, () => {
+const PLACES: readonly (readonly [hash: string, view: string, name: string | undefined, query: object])[] = [
+  ["", "overview", undefined, {}],
+  ["#/services?search=a+b&only=broken", "services", undefined, { search: "a b", only: "broken" }],
+  ["#/service/shop/web", "service", "shop/web", {}],
+  ["#/service/shop", "overview", undefined, {}],
+  ["#/node/n1?drain=yes", "node", "n1", { drain: "yes" }],
+  ["#/node/n1/n2", "overview", undefined, {}],
+  ["#/service/%E0%A4%A/web", "service", "%E0%A4%A/web", {}],
+  ["#/__proto__", "overview", undefined, {}],
+];
+for (const [hash, view, name, query] of PLACES)
+  test(`"${hash}" is ${view} ${name ?? ""}`, () => {
     const place = placeOf(hash);
-    assert.deepEqual([place.view, place.service, place.query], [view, service, query]);
+    assert.deepEqual([place.view, place.name, place.query], [view, name, query]);
     assert.deepEqual(placeOf(hashOf(place)), place);
   });
 
@@ -37,6 +39,7 @@ const way = (parts: Partial<Way>): Way => ({
   sessions: [],
   pods: [],
   podsLeftOut: 0,
+  traffic: [],
   ...parts,
 });
 const pod = (number: number, isReady = true) => ({
@@ -113,4 +116,32 @@ test("where nothing attracts or nothing serves, a box says so; a hundred nodes a
   );
   const keys = new Set(boxes.map(({ key }) => key));
   assert.ok(lines.every(({ from, to }) => keys.has(from) && keys.has(to)));
+});
+
+test("bytes in the unit in which they are read, and what comes in at the node that takes it", () => {
+  assert.deepEqual([0, 7, 999, 1_000, 1_500, 9_960, 15_400, 999_600, 2_500_000, 3e12, 7e15].map(bytes), [
+    "0 B",
+    "7 B",
+    "999 B",
+    "1 kB",
+    "1.5 kB",
+    "10 kB",
+    "15 kB",
+    "1 MB",
+    "2.5 MB",
+    "3 TB",
+    "7000 TB",
+  ]);
+  const rates = { connectionsPerMinute: 3, packetsPerSecond: 5, bytesPerSecond: 1_500 };
+  assert.deepEqual([ratesText(rates), ratesText(undefined)], ["1.5 kB/s, 3 connections/min", ""]);
+  const { boxes } = drawingOf(
+    way({
+      addresses: [{ address: "192.0.2.1", protocol: "bgp", nodes: ["n1", "n2"] }],
+      traffic: [{ node: "n1", ...rates }],
+    }),
+  );
+  assert.deepEqual(
+    boxes.filter(({ key }) => key.startsWith("node ")).map(({ small }) => small),
+    ["1.5 kB/s in, 192.0.2.1", "192.0.2.1"],
+  );
 });

@@ -8,10 +8,11 @@ import type { ViewProps } from "./main.tsx";
 import { Picture } from "./picture.tsx";
 import { hashOf } from "./place.ts";
 import { usePoll } from "./poll.ts";
+import { TrafficOf } from "./traffic.tsx";
 
 export function ServiceView({ place, token, onGone }: ViewProps) {
   const { from = "" } = place.query;
-  const query = new URLSearchParams({ name: place.service ?? "", from });
+  const query = new URLSearchParams({ name: place.name ?? "", from });
   const { answer, error } = usePoll<ServiceAnswer>(`api/service?${query}`, token, onGone);
   const client = (
     <Client
@@ -36,6 +37,7 @@ export function ServiceView({ place, token, onGone }: ViewProps) {
         {broken === undefined ? "Nothing is broken on the way to its pods." : `Broken: ${broken.says}`}
       </p>
       <Picture way={way} />
+      <TrafficOf rates={way.traffic} at={at} />
       {client}
       <ol class="steps">
         {steps.map(({ step, isOk, says, details }) => (

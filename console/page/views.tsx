@@ -6,9 +6,10 @@ import { ago } from "./ago.ts";
 import { type Column, List } from "./list.tsx";
 import type { ViewProps } from "./main.tsx";
 import { hashOf } from "./place.ts";
+import { ratesText } from "./rate.ts";
 
 export const serviceLink = (service: string) => (
-  <a href={hashOf({ view: "service", service, query: {} })}>{service}</a>
+  <a href={hashOf({ view: "service", name: service, query: {} })}>{service}</a>
 );
 
 const SERVICES: readonly Column<ServiceLine>[] = [
@@ -18,6 +19,7 @@ const SERVICES: readonly Column<ServiceLine>[] = [
   { head: "Ports", cell: ({ ports }) => ports.join(" ") },
   { head: "Nodes", cell: ({ nodes }) => few(nodes) },
   { head: "Pods ready", isNumber: true, cell: ({ pods }) => `${pods.ready} of ${pods.all}` },
+  { head: "Coming in", cell: ({ traffic }) => ratesText(traffic) },
   { head: "State", cell: ({ state, trouble }) => trouble ?? state },
   { head: "Age", isNumber: true, cell: ({ createdAt }, at) => ago(createdAt, at) },
 ];
@@ -35,6 +37,7 @@ export const ServicesView = (props: ViewProps) => (
     keyOf={({ service }) => service}
     isBad={({ trouble }) => trouble !== undefined}
     hasBroken
+    hasTraffic
   />
 );
 
@@ -97,7 +100,10 @@ export const PoolsView = (props: ViewProps) => (
 );
 
 const NODES: readonly Column<NodeLine>[] = [
-  { head: "Node", cell: ({ node }) => node },
+  {
+    head: "Node",
+    cell: ({ node }) => <a href={hashOf({ view: "node", name: node, query: {} })}>{node}</a>,
+  },
   { head: "Speaker", cell: ({ speaker }) => speaker },
   { head: "Addresses", isNumber: true, cell: ({ owned }) => owned },
   {
@@ -105,6 +111,7 @@ const NODES: readonly Column<NodeLine>[] = [
     isNumber: true,
     cell: ({ sessions }) => (sessions.all === 0 ? "none" : `${sessions.established} of ${sessions.all}`),
   },
+  { head: "Coming in", cell: ({ traffic }) => ratesText(traffic) },
   { head: "What is not well", cell: ({ troubles }) => troubles.map((text) => <p key={text}>{text}</p>) },
 ];
 

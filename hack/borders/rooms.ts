@@ -115,7 +115,7 @@ function circlesOf(edges: readonly Edge[]): string[] {
 const PURE = [
   ...BORROWED,
   ...LENT,
-  /^console\/(kinds|services|nodes|way|page-of|answers)\.ts$/,
+  /^console\/(kinds|services|node|nodes|traffic|way|page-of|answers)\.ts$/,
   /^api\//,
   /^speaker\/(bgp\/wire|gossip\/wire)\//,
   ...["packet", "fsm", "session", "timing", "echo-packet"].map(

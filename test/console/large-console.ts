@@ -17,7 +17,11 @@ export const BROKEN = "default/web-4321";
 /** What a tenant may write into a name of a port's error, a reason or a message. */
 const SCRIPT = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
 
-function facts(): Facts {
+/** A Service for which most comes in, and how many bytes a second. */
+export const BUSIEST = "default/web-77";
+
+/** `at`: when the cluster was so, in seconds after the beginning. */
+function facts(bytesPerSecond: number, at: number): Facts {
   const numbers = Array.from({ length: NODES }, (_, at) => at + 1);
   const services = Array.from({ length: SERVICES }, (_, at) =>
     service(`web-${at}`, `10.64.${at >> 8}.${at & 255}`, at + 1),
@@ -47,25 +51,48 @@ function facts(): Facts {
           reason: "nobody had it before",
         })),
         ownedCount: own.length,
+        traffic: trafficOf(
+          own.flatMap(({ services: keys }) => keys),
+          bytesPerSecond,
+        ),
       },
     };
   });
-  return new Facts(snapshot({ ...parts, speakers }));
+  const shown = snapshot({ ...parts, speakers });
+  return new Facts({ ...shown, at: new Date(shown.at.getTime() + at * 1_000) });
+}
+
+/** Of a node: fifty of its Services, the busiest first. */
+function trafficOf(services: readonly string[], bytesPerSecond: number) {
+  const rates = (bytes: number) => ({
+    ...{ connectionsPerMinute: 60, packetsPerSecond: Math.ceil(bytes / 100), bytesPerSecond: bytes },
+  });
+  const busy = services.toSorted((a, b) => Number(b === BUSIEST) - Number(a === BUSIEST)).slice(0, 50);
+  return {
+    ...{ ...rates(1_000_000), busyServices: services.length },
+    services: busy.map((key) => ({ service: key, ...rates(key === BUSIEST ? bytesPerSecond : 1_000) })),
+  };
 }
 
 export class LargeConsole implements AsyncDisposable {
   readonly url: string;
+  /** What the cluster is from now on: what comes in for BUSIEST, and how long after the beginning. */
+  readonly change: (bytesPerSecond: number, at: number) => void;
   readonly #close: () => Promise<void>;
 
-  private constructor(url: string, close: () => Promise<void>) {
+  private constructor(
+    url: string,
+    { change, close }: Pick<LargeConsole, "change"> & { close: () => Promise<void> },
+  ) {
     this.url = url;
+    this.change = change;
     this.#close = close;
   }
 
   static async start(): Promise<LargeConsole> {
     const directory = await mkdtemp(join(tmpdir(), "genkan-console-"));
     await bundlePage(directory);
-    const shown = facts();
+    let shown = facts(2_500_000, 0);
     const server = await serveConsole(
       {
         port: 0,
@@ -78,9 +105,14 @@ export class LargeConsole implements AsyncDisposable {
       },
       new AbortController().signal,
     );
-    return new LargeConsole(`http://localhost:${server.port}/`, async () => {
-      await server.close();
-      await rm(directory, { recursive: true, force: true });
+    return new LargeConsole(`http://localhost:${server.port}/`, {
+      change: (bytesPerSecond, at) => {
+        shown = facts(bytesPerSecond, at);
+      },
+      close: async () => {
+        await server.close();
+        await rm(directory, { recursive: true, force: true });
+      },
     });
   }
 

@@ -6,10 +6,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Locator, Page } from "playwright-core";
 import { TestBrowser } from "#test/console/browser.ts";
-import { BROKEN, LargeConsole, SERVICES } from "#test/console/large-console.ts";
+import { BROKEN, BUSIEST, LargeConsole, SERVICES } from "#test/console/large-console.ts";
 
 const LISTS = ["overview", "services", "pools", "nodes", "sessions", "moves"];
-const VIEWS = [...LISTS, `service/${BROKEN}`, "service/default/web-77?from=203.0.113.7:4242"];
+const VIEWS = [
+  ...LISTS,
+  ...[`service/${BROKEN}`, `service/${BUSIEST}?from=203.0.113.7:4242`, "node/n7", "node/n3?drain=yes"],
+];
 
 let browser: TestBrowser;
 let console: LargeConsole;
@@ -153,4 +156,54 @@ test("what a router says is text, whatever it is, and a reload forgets the token
   );
   await page.reload();
   await page.getByLabel("Bearer token").waitFor();
+});
+
+test("what comes in for a Service: found by the busiest, and as it goes while somebody looks", async () => {
+  const { page, problems } = await browser.page();
+  // Time is the test's, so that ten seconds of a look are none.
+  await page.clock.install();
+  await signIn(page);
+  await page.getByRole("link", { name: /^Coming in: 20 MB\/s/ }).click();
+  assert.ok(await page.getByRole("checkbox", { name: "Busiest first" }).isChecked());
+  const first = page.locator("tbody tr").first();
+  await first.getByText("2.5 MB/s, 60 connections/min").waitFor();
+  await first.getByRole("link", { name: BUSIEST }).click();
+  const chart = page.getByRole("img", { name: /^What has come in since you look: 2\.5 MB a second now/ });
+  await chart.waitFor();
+  assert.match(
+    (await page.locator("svg").getAttribute("aria-label")) ?? "",
+    /ready\. 2\.5 MB a second come in\.$/,
+  );
+  console.change(700, 10);
+  await page.clock.runFor(11_000);
+  await page.getByRole("img", { name: /look: 700 B a second now, 2\.5 MB a second at most$/ }).waitFor();
+  await page
+    .getByText(/^700 B\/s in, /)
+    .first()
+    .waitFor();
+  assert.ok((await page.locator("canvas").boundingBox())?.height);
+  assert.deepEqual(problems, []);
+  console.change(2_500_000, 0);
+});
+
+test("by keyboard from the nodes to what one of them is to do, and to what a drain of it would move", async () => {
+  const { page } = await browser.page();
+  await signIn(page);
+  await show(page, "nodes");
+  await tabTo(page, "n3");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "n3" }).waitFor();
+  await page.getByText("All is as planned.").waitFor();
+  const [, owned = ""] = /^100 of|^(\d+) in all/.exec(await textOf(page.locator(".count"))) ?? [];
+  assert.ok(Number(owned) > 100, owned);
+  await tabTo(page, "What would a drain of this node move?");
+  await page.keyboard.press("Enter");
+  const drain = page.getByRole("region", { name: "What a drain would do" });
+  await drain.waitFor();
+  assert.match(
+    await textOf(drain),
+    new RegExp(`${owned} addresses of layer 2 move, 250 ready pods end here`),
+  );
+  assert.match(await textOf(drain), /10\.64\.\d+\.\d+ moves to n\d+/);
+  assert.equal(await drain.getByRole("listitem").count(), 101);
 });
