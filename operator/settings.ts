@@ -15,6 +15,9 @@ export type ConsoleAccess = "Off" | "Loopback";
 export interface PodSettings {
   readonly priorityClassName: string;
   readonly runtimeClassName?: string;
+  /** Both are on the nodes by these names; unset: those of the runtime. */
+  readonly seccompProfile?: string;
+  readonly appArmorProfile?: string;
   readonly affinity?: Affinity;
   readonly annotations: Readonly<Record<string, string>>;
   readonly resources: Resources;
@@ -59,6 +62,8 @@ export interface PodSpecFields {
 interface PodConfig {
   readonly priorityClassName?: string;
   readonly runtimeClassName?: string;
+  readonly seccompProfile?: string;
+  readonly appArmorProfile?: string;
   readonly affinity?: Affinity;
   readonly annotations?: Readonly<Record<string, string>>;
   /** Quantities may be written as numbers. */
@@ -124,6 +129,8 @@ function podSettings(role: "controller" | "speaker", config: PodConfig = {}): Po
   return {
     priorityClassName: config.priorityClassName ?? standard,
     ...(config.runtimeClassName === undefined ? {} : { runtimeClassName: config.runtimeClassName }),
+    ...(config.seccompProfile === undefined ? {} : { seccompProfile: config.seccompProfile }),
+    ...(config.appArmorProfile === undefined ? {} : { appArmorProfile: config.appArmorProfile }),
     ...(config.affinity === undefined ? {} : { affinity: config.affinity }),
     annotations: config.annotations ?? {},
     resources: resourcesOf(config.resources) ?? DEFAULT_RESOURCES[role],

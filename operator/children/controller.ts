@@ -6,6 +6,7 @@ import { METRICS_MOUNT, METRICS_PORT_NAME, METRICS_VOLUME } from "#operator/chil
 import { networkPolicy } from "#operator/children/network.ts";
 import {
   type Container,
+  confinement,
   httpProbes,
   type PodTemplate,
   podEnvironment,
@@ -63,7 +64,7 @@ function template(site: Site, settings: Settings): PodTemplate {
         runAsUser: NON_ROOT,
         runAsGroup: NON_ROOT,
         fsGroup: NON_ROOT,
-        seccompProfile: { type: "RuntimeDefault" },
+        ...confinement(pod),
       },
       containers: [container(site, settings)],
       volumes: [

@@ -1,11 +1,12 @@
 /** What the pods of both roles have in common. Pure. */
 import type { V1Container, V1EnvVar, V1PodSpec, V1PodTemplateSpec } from "@kubernetes/client-node";
 import type { Wire } from "#common/kube/wire.ts";
-import type { Settings } from "#operator/settings.ts";
+import type { PodSettings, Settings } from "#operator/settings.ts";
 
 export type Container = Wire<V1Container>;
 export type PodTemplate = Wire<V1PodTemplateSpec>;
 type PodSpec = Wire<V1PodSpec>;
+type SecurityContext = NonNullable<PodSpec["securityContext"]>;
 type EnvironmentVariable = Wire<V1EnvVar>;
 
 /** None where none are asked for: then the ServiceAccount's own count, which the platform may have put there. */
@@ -27,6 +28,19 @@ export function podEnvironment({ metricsAccess }: Settings): EnvironmentVariable
     fromField("NODE_NAME", "spec.nodeName"),
     { name: "METRICS_ACCESS", value: metricsAccess },
   ];
+}
+
+/** The runtime's profiles, or those that the nodes have by these names. */
+export function confinement({ seccompProfile, appArmorProfile }: PodSettings): SecurityContext {
+  return {
+    seccompProfile:
+      seccompProfile === undefined
+        ? { type: "RuntimeDefault" }
+        : { type: "Localhost", localhostProfile: seccompProfile },
+    ...(appArmorProfile === undefined
+      ? {}
+      : { appArmorProfile: { type: "Localhost", localhostProfile: appArmorProfile } }),
+  };
 }
 
 function fromField(name: string, fieldPath: string): EnvironmentVariable {

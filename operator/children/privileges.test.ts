@@ -46,6 +46,22 @@ test("a speaker has its node's network, two capabilities and its network's sysct
   );
 });
 
+test("profiles that the nodes have are asked for by name, for each role alone", () => {
+  const settings = settingsOf({
+    speakerConfig: { seccompProfile: "genkan-speaker.json", appArmorProfile: "genkan-speaker" },
+  });
+  const { securityContext } = podOf(speakerChildren(site, settings)).spec;
+  assert.deepEqual(securityContext, {
+    seccompProfile: { type: "Localhost", localhostProfile: "genkan-speaker.json" },
+    appArmorProfile: { type: "Localhost", localhostProfile: "genkan-speaker" },
+  });
+  const controller = podOf(controllerChildren(site, settings)).spec.securityContext;
+  assert.deepEqual(controller, podOf(controllerChildren(site, settingsOf({}))).spec.securityContext);
+  assert.deepEqual(podOf(speakerChildren(site, settingsOf({}))).spec.securityContext, {
+    seccompProfile: { type: "RuntimeDefault" },
+  });
+});
+
 test("a speaker is probed over its node's loopback, a controller at its pod's address", () => {
   const hostsOf = (children: ReturnType<typeof speakerChildren>) => {
     const { startupProbe, readinessProbe, livenessProbe } = podOf(children).container;

@@ -5,6 +5,7 @@ import { type Child, child, type Site, selectorLabels } from "#operator/children
 import { METRICS_MOUNT, METRICS_PORT_NAME, METRICS_VOLUME } from "#operator/children/metrics.ts";
 import {
   type Container,
+  confinement,
   httpProbes,
   type PodTemplate,
   podEnvironment,
@@ -49,7 +50,7 @@ function template(site: Site, settings: Settings): PodTemplate {
       dnsPolicy: "ClusterFirstWithHostNet",
       // Handing over takes a second or two; taking thousands of services out of the kernel, longer.
       terminationGracePeriodSeconds: 60,
-      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+      securityContext: confinement(pod),
       containers: [container(site, settings)],
       volumes: [
         { name: "sysctl-net", hostPath: { path: "/proc/sys/net", type: "Directory" } },

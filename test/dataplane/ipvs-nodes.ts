@@ -14,6 +14,7 @@ import type { ForwardingCounts } from "#speaker/forwarding/types.ts";
 import { elect } from "#speaker/plan/elect.ts";
 import { startEchoServers } from "#test/dataplane/flows.ts";
 import { Cluster, SYSTEM } from "#test/layer2/speaker-cluster.ts";
+import { SPEAKER_UNDER } from "#test/layer2/speaker-process.ts";
 import { claimLink, releaseLink } from "#test/network/claim.ts";
 import { type Machine, openMachine, script } from "#test/network/machine.ts";
 import { ip } from "#test/network/namespace.ts";
@@ -110,7 +111,7 @@ export class IpvsNodes implements AsyncDisposable {
   startSpeaker(name: string): void {
     const root = this.machine.isGuest ? "/host" : "";
     const { plane, directory } = this.cluster;
-    const speaker = this.machine.spawn(["node", `${root}${directory}/speaker.mjs`], {
+    const speaker = this.machine.spawn([...SPEAKER_UNDER, "node", `${root}${directory}/speaker.mjs`], {
       netns: this.netnsOf(name),
       discard: true,
       env: { KUBECONFIG: `${root}${plane.kubeconfig}`, NODE_NAME: name, POD_NAMESPACE: SYSTEM },

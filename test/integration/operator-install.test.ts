@@ -238,6 +238,8 @@ test("every field of the spec takes effect, and goes when it goes", async () => 
   const podConfig = {
     priorityClassName: "p",
     runtimeClassName: "r",
+    seccompProfile: "ours/s.json",
+    appArmorProfile: "a",
     annotations: { a: "b" },
     resources: { requests: { cpu: "1000m", memory: 134217728 } },
     affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
@@ -272,6 +274,14 @@ test("every field of the spec takes effect, and goes when it goes", async () => 
     assert.ok(template.spec?.tolerations?.some(({ key }) => key === "dedicated"));
     assert.equal(template.spec?.priorityClassName, "p");
     assert.equal(template.spec?.runtimeClassName, "r");
+    const { seccompProfile, appArmorProfile } = template.spec?.securityContext ?? {};
+    assert.deepEqual(
+      [seccompProfile, appArmorProfile],
+      [
+        { type: "Localhost", localhostProfile: "ours/s.json" },
+        { type: "Localhost", localhostProfile: "a" },
+      ],
+    );
     assert.equal(template.metadata?.annotations?.a, "b");
     const [container] = template.spec?.containers ?? [];
     // It is read by the processes themselves, so that a change restarts nothing.

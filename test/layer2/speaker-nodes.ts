@@ -8,7 +8,7 @@ import { elect } from "#speaker/plan/elect.ts";
 import { until } from "#test/until.ts";
 import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "../network/bridge.ts";
 import { Cluster, type Pod, SYSTEM } from "./speaker-cluster.ts";
-import { SpeakerProcess } from "./speaker-process.ts";
+import { SPEAKER_UNDER, SpeakerProcess } from "./speaker-process.ts";
 
 export const NAMES = ["n1", "n2", "n3"];
 export const LONG = { deadlineMs: 20_000, everyMs: 50 };
@@ -25,19 +25,21 @@ export class SpeakerNodes implements AsyncDisposable {
   readonly client: Host;
   readonly cluster: Cluster;
   readonly speakers = new Map<string, SpeakerProcess>();
+  readonly #under: readonly string[];
 
-  private constructor(bridge: Bridge, cluster: Cluster) {
+  private constructor(bridge: Bridge, cluster: Cluster, under: readonly string[]) {
     this.bridge = bridge;
     this.client = bridge.add("cl", 99);
     this.cluster = cluster;
+    this.#under = under;
   }
 
-  /** Resolves when all speakers are ready. */
-  static async start(): Promise<SpeakerNodes> {
+  /** Resolves when all speakers are ready. `under`: words of a command that starts each of them. */
+  static async start(under: readonly string[] = SPEAKER_UNDER): Promise<SpeakerNodes> {
     const bridge = new Bridge();
     const pool = [`${vip4(200)}-${vip4(250)}`, `${vip6("200")}-${vip6("2ff")}`];
     const cluster = await Cluster.start({ address: BRIDGE_ADDRESS, mode: "KubeProxy", pool });
-    const nodes = new SpeakerNodes(bridge, cluster);
+    const nodes = new SpeakerNodes(bridge, cluster, under);
     for (const [at, name] of NAMES.entries()) {
       await cluster.addNode({ name, ...bridge.add(name, at + 1).addresses });
     }
@@ -52,7 +54,7 @@ export class SpeakerNodes implements AsyncDisposable {
   start(name: string, without: readonly string[] = []): SpeakerProcess {
     const host = this.bridge.hosts.get(name);
     assert.ok(host !== undefined);
-    const speaker = new SpeakerProcess(host, this.cluster.plane.kubeconfig, without);
+    const speaker = new SpeakerProcess(host, this.cluster.plane.kubeconfig, without, this.#under);
     this.speakers.set(name, speaker);
     return speaker;
   }

@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { until } from "#test/until.ts";
 import type { Host } from "../network/bridge.ts";
 
+/** Words of a command that every speaker is started by, so that whole suites look at it under a tool or a profile. */
+export const SPEAKER_UNDER = (process.env.SPEAKER_UNDER ?? "").split(" ").filter((word) => word !== "");
 const MAIN = fileURLToPath(new URL("../../speaker/main.ts", import.meta.url));
 
 export interface LogRecord {
@@ -20,13 +22,18 @@ export class SpeakerProcess implements AsyncDisposable {
   readonly #ended: Promise<void>;
   hasEnded = false;
 
-  /** `without`: capabilities that the process does not get, for example ["net_raw"]. */
-  constructor(host: Host, kubeconfig: string, without: readonly string[] = []) {
+  /** `without`: capabilities that the process does not get, for example ["net_raw"]; `under`: what starts it. */
+  constructor(
+    host: Host,
+    kubeconfig: string,
+    without: readonly string[] = [],
+    under: readonly string[] = SPEAKER_UNDER,
+  ) {
     this.host = host;
     const list = without.map((name) => `-${name}`).join(",");
     const limited = list === "" ? [] : ["setpriv", `--inh-caps=${list}`, `--bounding-set=${list}`];
     // nsenter replaces itself, so that signals reach the speaker; `ip netns exec` would mount /sys anew.
-    const command = [`--net=/run/netns/${host.namespace}`, ...limited, process.execPath, MAIN];
+    const command = [`--net=/run/netns/${host.namespace}`, ...limited, ...under, process.execPath, MAIN];
     this.#child = spawn("nsenter", command, {
       stdio: ["ignore", "pipe", "inherit"],
       env: {

@@ -818,6 +818,14 @@ export interface LoadBalancerSpec {
      */
     runtimeClassName?: string;
     /**
+     * Profile of seccomp that the pods get: a file below the kubelet's directory for them, on each node before the pods are, for example genkan-speaker.json. Unset, the container runtime's default.
+     */
+    seccompProfile?: string;
+    /**
+     * Profile of AppArmor that the pods get, by its name, loaded on each node before the pods are, for example genkan-speaker. Unset, what the container runtime applies.
+     */
+    appArmorProfile?: string;
+    /**
      * Which nodes the pods prefer or need, as in a pod's spec; it replaces the default. Unset, controllers keep apart from each other, speakers have none.
      */
     affinity?: {
@@ -859,6 +867,14 @@ export interface LoadBalancerSpec {
      * Container runtime that runs the pods, by the name of its RuntimeClass. Unset, the node's default.
      */
     runtimeClassName?: string;
+    /**
+     * Profile of seccomp that the pods get: a file below the kubelet's directory for them, on each node before the pods are, for example genkan-speaker.json. Unset, the container runtime's default.
+     */
+    seccompProfile?: string;
+    /**
+     * Profile of AppArmor that the pods get, by its name, loaded on each node before the pods are, for example genkan-speaker. Unset, what the container runtime applies.
+     */
+    appArmorProfile?: string;
     /**
      * Which nodes the pods prefer or need, as in a pod's spec; it replaces the default. Unset, controllers keep apart from each other, speakers have none.
      */
