@@ -67,6 +67,12 @@ test-flows: setup addon ## Flows of three nodes beside others' rules and over ch
 test-console: setup-console ## The console's page in Chromium; not in `make test`: it fetches a browser
 	@$(SUITES) console
 
+.PHONY: test-confined
+test-confined: setup addon ## Speakers of whole suites under the profile of seccomp that config/profiles has; not in `make test`
+	@SPEAKER_UNDER="$$(node test/layer2/confine.ts)" $(SUITES) layer2
+	@SPEAKER_UNDER="$$(node test/layer2/confine.ts)" $(SUITES) timing
+	@SPEAKER_UNDER="$$(node test/layer2/confine.ts)" $(SUITES) ipvs
+
 .PHONY: check
 check: setup-base ## Types, lint, dead code, borders, generated files fresh
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(CHECKS)
