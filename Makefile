@@ -73,6 +73,10 @@ test-confined: setup addon ## Speakers of whole suites under the profile of secc
 	@SPEAKER_UNDER="$$(node test/layer2/confine.ts)" $(SUITES) timing
 	@SPEAKER_UNDER="$$(node test/layer2/confine.ts)" $(SUITES) ipvs
 
+.PHONY: console-pictures
+console-pictures: setup-console ## The screenshots of docs/console.md anew, by Chromium
+	@node test/console/pictures.ts
+
 .PHONY: check
 check: setup-base ## Types, lint, dead code, borders, generated files fresh
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=2 $(CHECKS)

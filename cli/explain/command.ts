@@ -3,7 +3,7 @@ import { printable } from "#api/printable.ts";
 import { type Answer, EXIT } from "#cli/answer.ts";
 import { addressStep, idsStep, serviceStep } from "#cli/explain/address.ts";
 import type { Client } from "#cli/explain/client.ts";
-import { choicesOf, connectionStep } from "#cli/explain/connection.ts";
+import { choicesOf, connectionStep, otherwise } from "#cli/explain/connection.ts";
 import { endpointsStep } from "#cli/explain/endpoints.ts";
 import { nodesStep } from "#cli/explain/nodes.ts";
 import { forwardingStep, sessionsStep } from "#cli/explain/paths.ts";
@@ -111,7 +111,15 @@ function stepsOf(
       snapshot.speakers,
     ),
   );
-  if (client !== undefined) steps.push(connectionStep(client, choicesOf(client, forwarded)));
+  if (client !== undefined) {
+    const places = new Map(
+      (slices.get(view.key) ?? []).flatMap(({ endpoints }) =>
+        endpoints.map(({ address, node }) => [address, node] as const),
+      ),
+    );
+    const changes = otherwise(client, forwarded, (address) => places.get(address) ?? "");
+    steps.push(connectionStep(client, choicesOf(client, forwarded), changes));
+  }
   return steps;
 }
 

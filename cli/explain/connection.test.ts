@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseClient } from "#cli/explain/client.ts";
-import { choicesOf } from "#cli/explain/connection.ts";
+import { choicesOf, connectionStep, otherwise } from "#cli/explain/connection.ts";
 import type { ForwardedPort } from "#speaker/forwarding/types.ts";
 
 test("a client is an address and a port, and nothing else is one", () => {
@@ -57,4 +57,35 @@ test("a pod that drains gets nothing; with Local it is a pod of the node; with a
   const ports = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((from) => ({ ...CLIENT, port: from }));
   assert.equal(new Set(ports.flatMap((client) => choose({ affinity: true }, client))).size, 1);
   assert.equal(new Set(ports.flatMap((client) => choose({}, client))).size, 3);
+});
+
+test("if its pod left, or the node of it died: another one, by the table without them, told once for all nodes", () => {
+  const nodeOf = (address: string): string => (address === "10.244.0.3" ? "" : "n2");
+  const forwarded = new Map(["n1", "n2", "n3"].map((node) => [node, [port()]]));
+  const choices = choicesOf(CLIENT, forwarded);
+  const changes = otherwise(CLIENT, forwarded, nodeOf);
+  const picked = choices[0]?.address ?? "";
+  const others = [1, 2, 3].map((last) => `10.244.0.${last}`).filter((address) => address !== picked);
+  const [left, died] = changes;
+  assert.equal(left?.event, `if ${picked} left`);
+  assert.deepEqual(
+    left?.choices.map(({ pod }) => pod),
+    choose({ endpoints: others.map((address) => endpoint(Number(address.slice(-1)), false)) }).flatMap(
+      (pod) => Array(3).fill(pod),
+    ),
+  );
+  if (nodeOf(picked) === "") assert.equal(died, undefined);
+  else
+    assert.deepEqual(
+      [died?.event, died?.choices.map(({ node, pod }) => [node, pod])],
+      [
+        "if n2, its node, died",
+        [
+          ["n1", "10.244.0.3:8080"],
+          ["n3", "10.244.0.3:8080"],
+        ],
+      ],
+    );
+  const { details } = connectionStep(CLIENT, choices, changes);
+  assert.equal(details.length, 3 + changes.length);
 });

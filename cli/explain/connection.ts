@@ -9,6 +9,8 @@ import { DEFAULT_SETTINGS, type ForwardedPort } from "#speaker/forwarding/types.
 
 export interface Choice {
   readonly node: string;
+  /** Of the pod, without its port; with `pod`. */
+  readonly address?: string;
   readonly vip: string;
   /** `TCP/80` */
   readonly port: string;
@@ -36,7 +38,7 @@ export function choicesOf(
   );
 }
 
-function choiceOf(client: Client, port: ForwardedPort): Pick<Choice, "pod" | "why"> {
+function choiceOf(client: Client, port: ForwardedPort): Pick<Choice, "pod" | "address" | "why"> {
   if (port.sourceRanges !== undefined && !isAdmitted(client.address, port.sourceRanges))
     return { why: "loadBalancerSourceRanges does not admit the client" };
   const [tier1] = marksOfPort(port, DEFAULT_SETTINGS);
@@ -47,6 +49,7 @@ function choiceOf(client: Client, port: ForwardedPort): Pick<Choice, "pod" | "wh
   const target = pick({ table: tableOf(targets), targets }, client, !port.affinity);
   if (target === undefined) return { why: "no endpoint takes new connections" };
   return {
+    address: target.address,
     pod: `${familyOf(target.address) === "IPv6" ? `[${target.address}]` : target.address}:${target.port}`,
   };
 }
@@ -62,11 +65,67 @@ function isAdmitted(text: string, ranges: readonly string[]): boolean {
     );
 }
 
-export function connectionStep({ address, port }: Client, choices: readonly Choice[]): Step {
+/** What would be otherwise for this connection: `if 10.0.0.1 left`, and where it would go then. */
+export interface Otherwise {
+  readonly event: string;
+  readonly choices: readonly Choice[];
+}
+
+/** A Service of several ports, or with Local, has several pods for one client. */
+const MOST_PODS = 8;
+
+/**
+ * For each pod that is picked: if it left, and if its node died with all that is on it. As it is once the lists are without
+ * them. `nodeOf`: of a pod; "" of none.
+ */
+export function otherwise(
+  client: Client,
+  forwarded: ReadonlyMap<string, readonly ForwardedPort[]>,
+  nodeOf: (address: string) => string,
+): readonly Otherwise[] {
+  const picked = new Set(choicesOf(client, forwarded).flatMap(({ address }) => address ?? []));
+  const without = (isGone: (address: string) => boolean, dead?: string): readonly Choice[] =>
+    choicesOf(
+      client,
+      new Map(
+        [...forwarded]
+          .filter(([node]) => node !== dead)
+          .map(([node, ports]) => [
+            node,
+            ports.map((port) => ({
+              ...port,
+              endpoints: port.endpoints.filter(({ address }) => !isGone(address)),
+            })),
+          ]),
+      ),
+    );
+  return [...picked].slice(0, MOST_PODS).flatMap((pod) => {
+    const node = nodeOf(pod);
+    const left = { event: `if ${pod} left`, choices: without((address) => address === pod) };
+    if (node === "") return [left];
+    return [
+      left,
+      { event: `if ${node}, its node, died`, choices: without((address) => nodeOf(address) === node, node) },
+    ];
+  });
+}
+
+/** One line for all nodes that say the same. */
+function linesOf({ event, choices }: Otherwise): string[] {
+  const lines = choices.map(({ vip, port, pod, why }) => `${event}: ${vip} ${port} -> ${pod ?? why}`);
+  return [...new Set(lines)];
+}
+
+export function connectionStep(
+  { address, port }: Client,
+  choices: readonly Choice[],
+  changes: readonly Otherwise[] = [],
+): Step {
   const from = `${address} port ${port}`;
   const details = choices.map(
     ({ node, vip, port: to, pod, why }) => `${node}: ${vip} ${to} -> ${pod ?? why}`,
   );
+  details.push(...changes.flatMap(linesOf));
   if (choices.length === 0)
     return step("connection", false, `no node forwards anything of this family to ${from}`, details);
   const pods = new Set(choices.map(({ vip, port: to, pod }) => `${vip} ${to} ${pod}`));

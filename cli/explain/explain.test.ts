@@ -150,7 +150,12 @@ test("every node picks the same pod for one connection", () => {
   const { value } = explain(snapshot(WELL), "default/web", client);
   const step = (value as Explained).steps.find(({ step: name }) => name === "connection");
   assert.equal(step?.isOk, true);
-  const pods = new Set(step.details.map((line) => line.split(" -> ")[1]));
-  assert.equal(step.details.length, 3);
-  assert.equal(pods.size, 1);
+  const nodes = step.details.filter((line) => /^n\d: /.test(line));
+  assert.equal(nodes.length, 3);
+  const [pod, ...others] = new Set(nodes.map((line) => line.split(" -> ")[1]));
+  assert.deepEqual(others, []);
+  const [left = "", died = ""] = step.details.filter((line) => !nodes.includes(line));
+  assert.ok(left.startsWith(`if ${pod?.split(":")[0]} left: 172.30.0.100 TCP/80 -> `), left);
+  assert.match(died, /^if n\d, its node, died: 172\.30\.0\.100 TCP\/80 -> /);
+  for (const line of [left, died]) assert.notEqual(line.split(" -> ")[1], pod);
 });

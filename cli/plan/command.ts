@@ -5,6 +5,7 @@ import { type Answer, EXIT } from "#cli/answer.ts";
 import { type Change, changed, type PlanSnapshot } from "#cli/plan/change.ts";
 import { type Difference, difference } from "#cli/plan/difference.ts";
 import { Foresight } from "#cli/plan/outcome.ts";
+import { risksOf } from "#cli/plan/risk.ts";
 
 /** A change may move thousands of addresses: so many lines of a part are shown, the rest is counted. */
 const MAX_SHOWN = 100;
@@ -13,17 +14,25 @@ export function plan(snapshot: PlanSnapshot, change: Change): Answer {
   const foresight = new Foresight(snapshot.namespace);
   const before = foresight.outcome(snapshot);
   const { snapshot: next, refused, passedOver } = changed(snapshot, change);
-  const found = difference(before, foresight.outcome(next));
+  const after = foresight.outcome(next);
+  const found = difference(before, after);
+  const flowsAtRisk = risksOf(before, after, found);
   const isSame = found.services.length + found.moves.length + found.prefixes.length === 0;
   const lines = [
     ...refused.map((words) => `would be refused: ${words}`),
     ...shown(found),
+    ...some(
+      flowsAtRisk.map(
+        ({ service, share, why }) =>
+          `open connections of ${service} at risk: ${share === 1 ? "all" : `about ${Math.ceil(share * 100)} %`}; ${why.join("; ")}`,
+      ),
+    ),
     ...(passedOver === 0 ? [] : [`passed over, since their kinds decide nothing here: ${passedOver}`]),
     isSame ? "nothing moves" : summary(found),
   ];
   return {
     text: lines.map((line) => `${printable(line)}\n`).join(""),
-    value: { ...found, refused, passedOver },
+    value: { ...found, flowsAtRisk, refused, passedOver },
     exitCode: refused.length > 0 ? EXIT.notWell : isSame ? EXIT.well : EXIT.moves,
   };
 }

@@ -3,6 +3,7 @@ import { addressesOfNode, Reserved } from "#api/reserved.ts";
 import { addressesOf } from "#cli/list/owners.ts";
 import { balancerOf } from "#cli/ours.ts";
 import type { PlanSnapshot } from "#cli/plan/change.ts";
+import { type Flows, flowsOf, usersOf } from "#cli/plan/risk.ts";
 import { advertisedBy } from "#cli/prefixes.ts";
 import { worldOf } from "#cli/world.ts";
 import type { Service } from "#common/kube/resource.ts";
@@ -25,6 +26,10 @@ export interface Outcome {
   readonly nodes: ReadonlyMap<string, readonly string[]>;
   /** `node peer` -> prefixes that the router hears from the node. */
   readonly prefixes: ReadonlyMap<string, readonly string[]>;
+  /** Service -> what decides about its open connections. */
+  readonly flows: ReadonlyMap<string, Flows>;
+  /** Address -> Services that have it. */
+  readonly users: ReadonlyMap<string, readonly string[]>;
 }
 
 /** One controller that sees the cluster first as it is and then as it would be: what it gave before, it remembers. */
@@ -51,6 +56,8 @@ export class Foresight {
         plans.map(({ vip, owner, candidates }) => [vip, owner === undefined ? candidates : [owner]]),
       ),
       prefixes,
+      flows: flowsOf(world, plans),
+      users: usersOf(plans),
     };
   }
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { addressesOf } from "#cli/list/owners.ts";
 import { plan } from "#cli/plan/command.ts";
 import type { Difference } from "#cli/plan/difference.ts";
+import type { Risk } from "#cli/plan/risk.ts";
 import { lease, pool, service, slice, snapshot } from "#cli/testing/snapshot.ts";
 import { worldOf } from "#cli/world.ts";
 
@@ -145,4 +146,39 @@ test("what the cluster would not take is said, and does nothing", () => {
   assert.equal(refused.length, 2);
   assert.match(refused[1] ?? "", /^AddressPool other: spec\.addresses\[0\]: .* overlaps /);
   assert.deepEqual([services, code], [[], 1]);
+});
+
+test("flows at risk: of a drained node the share of its pods; of a moved address all, where nodes do not agree", () => {
+  const risks = (change: Partial<typeof NOTHING>, more: object = {}) =>
+    (planned(change, more) as unknown as { flowsAtRisk: Risk[] }).flowsAtRisk.map(
+      ({ service: key, share, why }) => [...[key, share, why.length]],
+    );
+  assert.deepEqual(risks({}), []);
+  // n1 has one of the two pods of web, and none of mail.
+  assert.deepEqual(risks({ drained: ["n1"] as never }), [["default/web", 0.5, 1]]);
+  const balancer = {
+    metadata: { name: "loadbalancer", namespace: "genkan-system", uid: "l", resourceVersion: "1" },
+    spec: { forwarding: { mode: "IPVS", scheduler: "rr" } },
+  };
+  const owner = planned({ drained: ["n2"] as never }).moves[0];
+  assert.ok(owner !== undefined);
+  assert.deepEqual(
+    risks({ drained: [owner.from[0]] as never }, { loadBalancers: [balancer] })
+      .filter(([, share]) => share === 1)
+      .map(([key]) => key),
+    planned({ drained: [owner.from[0]] as never })
+      .moves.map(({ address }) => (address === "172.30.0.100" ? "default/web" : "default/mail"))
+      .sort(),
+  );
+  const pools = [pool("other", { addresses: ["172.30.0.120-172.30.0.125"] })];
+  assert.deepEqual(
+    risks(
+      { withoutPools: ["office"] as never },
+      { pools: [pool("office", { addresses: ["172.30.0.100-172.30.0.101"] }), ...pools] },
+    ),
+    [
+      ["default/mail", 1, 1],
+      ["default/web", 1, 1],
+    ],
+  );
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { parse } from "yaml";
 import type { DaemonSet, Deployment, NetworkPolicy, Service } from "#common/kube/resource.ts";
 import { controllerChildren } from "#operator/children/controller.ts";
 import { metricsChildren } from "#operator/children/metrics.ts";
@@ -101,6 +103,19 @@ test("the port of metrics has its name in every pod that the Service selects", (
     for (const [key, value] of Object.entries(selector ?? {})) assert.equal(labels[key], value);
     const names = podOf(children(site, settingsOf({}))).container.ports?.map(({ name }) => name);
     assert.ok(names?.includes(String(ports?.[0]?.targetPort)));
+  }
+});
+
+test("the PodMonitor of config/monitoring selects every pod, by the port that each has", () => {
+  const path = new URL("../../config/monitoring/podmonitor.yaml", import.meta.url);
+  const { spec } = parse(readFileSync(path, "utf8"));
+  const [endpoint] = spec.podMetricsEndpoints;
+  for (const children of [controllerChildren, speakerChildren]) {
+    const workload = children(site, settingsOf({}))[0]?.object as unknown as Deployment | DaemonSet;
+    const labels = workload.spec?.template.metadata?.labels ?? {};
+    for (const [key, value] of Object.entries(spec.selector.matchLabels)) assert.equal(labels[key], value);
+    const ports = podOf(children(site, settingsOf({}))).container.ports?.map(({ name }) => name);
+    assert.ok(ports?.includes(endpoint.port), String(ports));
   }
 });
 

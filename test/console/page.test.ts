@@ -3,10 +3,12 @@
  * people see of 5,000 Services, by mouse, by keyboard, on a narrow screen, in light and dark.
  */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import type { Locator, Page } from "playwright-core";
 import { TestBrowser } from "#test/console/browser.ts";
 import { BROKEN, BUSIEST, LargeConsole, SERVICES } from "#test/console/large-console.ts";
+import { shoot, wordsOf } from "#test/console/pictures.ts";
 
 const LISTS = ["overview", "services", "pools", "nodes", "sessions", "moves"];
 const VIEWS = [
@@ -206,4 +208,15 @@ test("by keyboard from the nodes to what one of them is to do, and to what a dra
   );
   assert.match(await textOf(drain), /10\.64\.\d+\.\d+ moves to n\d+/);
   assert.equal(await drain.getByRole("listitem").count(), 101);
+});
+
+test("the screenshots of docs/console.md say what the page says", async () => {
+  for (const { file, svg } of await shoot(browser, console)) {
+    const kept = await readFile(new URL(`../../docs/pictures/${file}`, import.meta.url), "utf8");
+    // Where fonts are others, lines are longer, and the lower end shows a line more or less.
+    const [shown, told] = [wordsOf(svg), wordsOf(kept)];
+    const length = Math.floor(Math.min(shown.length, told.length) * 0.9);
+    assert.ok(told.length > 200, file);
+    assert.equal(told.slice(0, length), shown.slice(0, length), `make console-pictures writes ${file} anew`);
+  }
 });
