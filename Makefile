@@ -73,6 +73,10 @@ test-confined: setup addon ## Speakers of whole suites under the profile of secc
 	@SPEAKER_UNDER="$$(node test/layer2/confine.ts)" $(SUITES) timing
 	@SPEAKER_UNDER="$$(node test/layer2/confine.ts)" $(SUITES) ipvs
 
+.PHONY: audit
+audit: setup-base ## Known holes in what the images and the command have of others; asks npm's registry
+	@npm audit --omit=dev
+
 .PHONY: console-pictures
 console-pictures: setup-console ## The screenshots of docs/console.md anew, by Chromium
 	@node test/console/pictures.ts

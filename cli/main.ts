@@ -131,6 +131,11 @@ const ofCluster = addClusterCommands(program, {
   },
 });
 
+program
+  .command("version")
+  .description("Print which build this is.")
+  .action(() => void process.stdout.write(`${BUILD}\n`));
+
 addCompletion(program, (text) => process.stdout.write(text));
 
 try {

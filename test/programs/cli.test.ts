@@ -132,7 +132,8 @@ test("files that are left out, formats of CI, strictness and the build", async (
   const sarif = await genkan([...both, "-o", "sarif"]);
   assert.equal(JSON.parse(sarif.out).runs[0].results.length, 1);
   assert.match((await genkan([...both, "-o", "junit"])).out, /failures="1"/);
-  assert.deepEqual(await genkan(["--version"]), { code: 0, out: "development\n", err: "" });
+  for (const words of ["--version", "version"])
+    assert.deepEqual(await genkan([words]), { code: 0, out: "development\n", err: "" });
 });
 
 test("a namespace that is not set is told, unless it is given", async () => {
