@@ -4,7 +4,19 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { PORT } from "#api/names.ts";
 import { until } from "#test/until.ts";
@@ -94,6 +106,66 @@ test("the test is awake: by a profile without netlink a program that needs it en
   const { stderr } = spawnSync(program, [rules, "ip", "link"], { encoding: "utf8" });
   assert.match(stderr, /Operation not permitted/);
 });
+
+const RUNC = new URL("../../.lab/bin/runc", import.meta.url).pathname;
+
+/** In a container: the filter is there, nft starts, sockets of all kinds that speakers have can be made. */
+const PROGRAM = `
+const { execFileSync } = require("node:child_process");
+console.log(require("node:fs").readFileSync("/proc/self/status", "utf8").match(/^Seccomp:.*$/m)[0]);
+console.log(execFileSync("/usr/sbin/nft", ["--version"], { encoding: "utf8" }));
+require("node:dgram").createSocket("udp6").bind(0, () => process.exit(0));
+`;
+
+test("a container runtime takes the profile as the kubelet gives it, and a program starts under it", {
+  skip: existsSync(RUNC) ? false : "runc is not built (node hack/lab/main.ts programs)",
+}, () => {
+  const bundle = mkdtempSync(join(tmpdir(), "genkan-confined-"));
+  try {
+    for (const name of ["usr", "proc", "dev"]) mkdirSync(join(bundle, "rootfs", name), { recursive: true });
+    for (const name of ["bin", "sbin", "lib", "lib64"])
+      symlinkSync(`usr/${name}`, join(bundle, "rootfs", name));
+    writeFileSync(join(bundle, "rootfs/node"), "");
+    writeFileSync(join(bundle, "config.json"), JSON.stringify(containerOf(basename(bundle))));
+    const words = ["--root", join(bundle, "state"), "run", "--bundle", bundle, basename(bundle)];
+    const out = execFileSync(RUNC, words, { encoding: "utf8" });
+    assert.match(out, /^Seccomp:\t2\nnftables v/);
+  } finally {
+    rmSync(bundle, { recursive: true, force: true });
+  }
+});
+
+/** As OCI's runtime-spec has it; the profile's comments are the only thing that a runtime is not given. */
+function containerOf(name: string): object {
+  const { syscalls, ...rest } = readProfile();
+  const granted = ["CAP_NET_ADMIN", "CAP_NET_RAW"];
+  const bind = (destination: string, source: string) => ({
+    ...{ destination, source, type: "bind", options: ["rbind", "ro"] },
+  });
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      user: { uid: 0, gid: 0 },
+      args: ["/node", "-e", PROGRAM],
+      env: ["PATH=/usr/bin:/usr/sbin"],
+      cwd: "/",
+      capabilities: { bounding: granted, effective: granted, permitted: granted },
+      noNewPrivileges: true,
+    },
+    root: { path: "rootfs", readonly: true },
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"] },
+      bind("/usr", "/usr"),
+      bind("/node", realpathSync(process.execPath)),
+    ],
+    linux: {
+      namespaces: ["pid", "network", "ipc", "uts", "mount"].map((type) => ({ type })),
+      cgroupsPath: `/${name}`,
+      seccomp: { ...rest, syscalls: syscalls.map(({ comment: _, ...call }) => call) },
+    },
+  };
+}
 
 const hasParser = spawnSync("apparmor_parser", ["--version"]).error === undefined;
 
