@@ -8,16 +8,15 @@ import { type Finding, findingsOf } from "#cli/status/findings.ts";
 import { type World, type WorldSnapshot, worldOf } from "#cli/world.ts";
 import type { Cancel, Clock } from "#common/clock.ts";
 import { KINDS } from "#console/kinds.ts";
-import { type Drained, drainOf } from "#console/node.ts";
+import { type Drained, drainOf, type Plans } from "#console/node.ts";
 import type { readerOf } from "#console/reader.ts";
 import { type ServiceLine, serviceLines } from "#console/services.ts";
 import { type Traffic, trafficOf } from "#console/traffic.ts";
-import type { AddressPlan } from "#speaker/plan/addresses.ts";
 
 export class Facts {
   readonly snapshot: WorldSnapshot;
   #world: World | undefined;
-  #plans: readonly AddressPlan[] | undefined;
+  #plans: Plans | undefined;
   #owners: readonly OwnerRow[] | undefined;
   #findings: readonly Finding[] | undefined;
   #services: readonly ServiceLine[] | undefined;
@@ -44,7 +43,7 @@ export class Facts {
     return this.#world;
   }
 
-  get plans(): readonly AddressPlan[] {
+  get plans(): Plans {
     this.#plans ??= addressesOf(this.world);
     return this.#plans;
   }

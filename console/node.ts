@@ -6,7 +6,6 @@ import { addressesOf, type OwnerRow } from "#cli/list/owners.ts";
 import { bgpSessionsOf } from "#cli/list/sessions.ts";
 import { advertisedBy } from "#cli/prefixes.ts";
 import type { World, WorldSnapshot } from "#cli/world.ts";
-import type { AddressPlan } from "#speaker/plan/addresses.ts";
 
 export interface PlannedAddress {
   readonly address: string;
@@ -39,9 +38,12 @@ export interface Drained {
   readonly pods: number;
 }
 
+/** All addresses of ours, as speakers plan them. */
+export type Plans = ReturnType<typeof addressesOf>;
+
 export interface NodeParts {
   readonly world: World;
-  readonly plans: readonly AddressPlan[];
+  readonly plans: Plans;
   readonly owners: readonly OwnerRow[];
   readonly snapshot: Pick<WorldSnapshot, "speakers" | "leases" | "at" | "namespace">;
 }
@@ -93,7 +95,7 @@ export function plannedPeers(node: string, parts: NodeParts): readonly PlannedPe
   }));
 }
 
-function prefixesOf(node: string, world: World, plans: readonly AddressPlan[]) {
+function prefixesOf(node: string, world: World, plans: Plans) {
   return advertisedBy(
     world,
     node,
