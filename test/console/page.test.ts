@@ -100,7 +100,7 @@ test("by keyboard alone: in, to the broken Service, and what is wrong with it in
   await tabTo(page, "Services with something broken: 1");
   await page.keyboard.press("Enter");
   await page.getByRole("checkbox", { name: "Only what is broken" }).waitFor();
-  assert.ok(await page.getByRole("checkbox").isChecked());
+  assert.ok(await page.getByRole("checkbox", { name: "Only what is broken" }).isChecked());
   await page.getByRole("link", { name: BROKEN }).waitFor();
   await tabTo(page, BROKEN);
   await page.keyboard.press("Enter");
@@ -128,7 +128,12 @@ test("which pod a connection goes to, what is no connection, and where the addre
   await page.keyboard.press("Enter");
   await page.getByText(/comes from ADDRESS:PORT, such as/).waitFor();
   assert.match(
-    await textOf(page.locator("tbody tr").first()),
+    await textOf(
+      page
+        .getByRole("region", { name: /^Where its addresses have been/ })
+        .locator("tbody tr")
+        .first(),
+    ),
     /^10\.64\.0\.77n\d+.*30 s, until nownobody had it before$/,
   );
 });
