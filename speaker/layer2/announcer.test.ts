@@ -9,10 +9,13 @@ const LINK: LinkIdentity = { name: "eth0", index: 7, hardware: "02000000000b" };
 const RULES: Rules = { own: [LINK.hardware], members: ["02000000000c"], addressConflict: "yield" };
 const wanted = (...vips: string[]) => new Map([["eth0", new Set(vips)]]);
 
-function world() {
+/** `isSlow`: a worker says that it is ready only when the test says so for it. */
+function world({ isSlow = false } = {}) {
+  const clock = new FakeClock();
   const got: ToWorker[][] = [];
   const told: Conflict[] = [];
   const overlaps: string[] = [];
+  let ended = 0;
   const workers: { say(message: FromWorker): void; exit(): void }[] = [];
   const spawn = (): WorkerLike => {
     const own: ToWorker[] = [];
@@ -31,19 +34,23 @@ function world() {
       },
       on: (event: string, listener: (value: never) => void) => {
         listeners.set(event, listener);
+        if (event === "message" && !isSlow) listener({ type: "ready" } as never);
       },
-      terminate: async () => 0,
+      terminate: async () => {
+        ended += 1;
+        return 0;
+      },
     };
   };
   const announcer = new Announcer({
-    clock: new FakeClock(),
+    clock,
     log: silentLogger,
     spawn,
     onTrouble() {},
     onConflicts: (conflicts) => told.push(...conflicts),
     onOverlaps: (vips) => overlaps.push(...vips),
   });
-  return { announcer, got, told, overlaps, workers };
+  return { announcer, clock, got, told, overlaps, workers, ended: () => ended };
 }
 
 describe("announcer", () => {
@@ -64,6 +71,38 @@ describe("announcer", () => {
       ],
     );
     assert.deepEqual(got[1]?.[0], { type: "rule", rules: { ...RULES, members: [] } });
+  });
+
+  test("a worker that starts slowly is left to start, and is asked nothing until it has", async () => {
+    const { announcer, clock, got, workers, ended } = world({ isSlow: true });
+    const first = announcer.set([LINK], wanted("192.0.2.1"));
+    const failed = assert.rejects(first, { code: "WorkerStarting" });
+    await clock.advance(5_000);
+    await failed;
+    const second = announcer.set([LINK], wanted("192.0.2.2"));
+    workers[0]?.say({ type: "ready" });
+    await second;
+    assert.deepEqual([workers.length, ended()], [1, 0]);
+    assert.deepEqual(
+      got[0]?.flatMap((message) => (message.type === "update" ? message.add : [])),
+      [{ link: "eth0", vip: "192.0.2.2" }],
+      "what was given up meanwhile is not announced",
+    );
+    assert.equal(clock.pending, 0);
+  });
+
+  test("a worker that never starts is ended, and another one is started", async () => {
+    const { announcer, clock, workers, ended } = world({ isSlow: true });
+    for (let at = 0; at < 13; at += 1) {
+      const failed = assert.rejects(announcer.set([LINK], wanted("192.0.2.1")), { name: "AnnouncerError" });
+      await clock.advance(5_000);
+      await failed;
+    }
+    assert.deepEqual([workers.length, ended()], [2, 1]);
+    const failed = assert.rejects(announcer.set([LINK], wanted("192.0.2.1")), { code: "WorkerEnded" });
+    await announcer.close();
+    await failed;
+    assert.equal(clock.pending, 0);
   });
 
   test("passes on which addresses other nodes announce, too", async () => {

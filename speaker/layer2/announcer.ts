@@ -38,17 +38,21 @@ export interface AnnouncerOptions {
   readonly onOverlaps: (vips: readonly string[]) => void;
 }
 
+type AnnouncerErrorCode = "WorkerEnded" | "WorkerSilent" | "WorkerStarting";
+
 /** The worker did not do what it was asked to. */
 export class AnnouncerError extends Error {
   override readonly name = "AnnouncerError";
-  readonly code: "WorkerEnded" | "WorkerSilent";
-  constructor(code: "WorkerEnded" | "WorkerSilent", message: string, options?: ErrorOptions) {
+  readonly code: AnnouncerErrorCode;
+  constructor(code: AnnouncerErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }
 }
 
 const ANSWER_MS = 5_000;
+/** A node that is starved of its processors, or has a limit of them, may take long to start a thread. */
+const START_MS = 60_000;
 const NO_COUNTS: ResponderCounts = {
   arp: 0,
   ndp: 0,
@@ -66,6 +70,12 @@ export function spawnWorker(): WorkerLike {
   return startThread({ from: import.meta.url, bundle: "speaker-worker", youngMb: 1, oldMb: 24 });
 }
 
+interface Waiting {
+  resolve(): void;
+  reject(error: Error): void;
+  readonly cancel: Cancel;
+}
+
 type Reply = Extract<FromWorker, { sequence: number }>;
 
 export class Announcer implements Attractor {
@@ -77,6 +87,8 @@ export class Announcer implements Attractor {
   >();
   #links: readonly LinkIdentity[] = [];
   #worker: WorkerLike | undefined;
+  /** Until the worker is ready: who waits for it, and the end of its patience. */
+  #start: { readonly waiting: Set<Waiting>; readonly cancel: Cancel } | undefined;
   #sequence = 0;
   #problems: readonly LinkProblem[] = [];
   #rules: Rules | undefined;
@@ -164,8 +176,9 @@ export class Announcer implements Attractor {
     if (reply.type === "done") this.#problems = reply.problems;
   }
 
-  #ask(message: (sequence: number) => ToWorker): Promise<Reply> {
+  async #ask(message: (sequence: number) => ToWorker): Promise<Reply> {
     const worker = this.#started();
+    if (this.#start !== undefined) await this.#untilReady(this.#start.waiting);
     this.#sequence += 1;
     const sequence = this.#sequence;
     return new Promise((resolve, reject) => {
@@ -180,10 +193,37 @@ export class Announcer implements Attractor {
     });
   }
 
+  /** A worker that starts answers for nothing yet: it is left to start, and nothing that it would do later is asked. */
+  #untilReady(starting: Set<Waiting>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#options.clock.after(ANSWER_MS, () => {
+        starting.delete(waiting);
+        reject(new AnnouncerError("WorkerStarting", `the worker has not started after ${ANSWER_MS} ms`));
+      });
+      const waiting = { resolve, reject, cancel };
+      starting.add(waiting);
+    });
+  }
+
+  #hasStarted(): void {
+    const start = this.#start;
+    this.#start = undefined;
+    start?.cancel();
+    for (const { resolve, cancel } of start?.waiting ?? []) {
+      cancel();
+      resolve();
+    }
+  }
+
   #started(): WorkerLike {
     if (this.#worker !== undefined) return this.#worker;
     const worker = this.#options.spawn();
     this.#worker = worker;
+    const cancel = this.#options.clock.after(START_MS, () => {
+      this.#forget(new AnnouncerError("WorkerSilent", `the worker did not start for ${START_MS} ms`));
+      void worker.terminate();
+    });
+    this.#start = { waiting: new Set(), cancel };
     worker.on("message", (message) => this.#take(message));
     worker.on("error", (error) => this.#ended(worker, error));
     worker.on("exit", (code) => this.#ended(worker, new Error(`exit code ${code}`)));
@@ -193,6 +233,9 @@ export class Announcer implements Attractor {
 
   #take(message: FromWorker): void {
     switch (message.type) {
+      case "ready":
+        this.#hasStarted();
+        return;
       case "done":
       case "counts": {
         const waiting = this.#waiting.get(message.sequence);
@@ -236,10 +279,12 @@ export class Announcer implements Attractor {
     this.#contested.clear();
     this.#links = [];
     this.#problems = [];
-    for (const { reject, cancel } of this.#waiting.values()) {
+    this.#start?.cancel();
+    for (const { reject, cancel } of [...(this.#start?.waiting ?? []), ...this.#waiting.values()]) {
       cancel();
       reject(error);
     }
+    this.#start = undefined;
     this.#waiting.clear();
   }
 }

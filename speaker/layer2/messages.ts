@@ -75,6 +75,8 @@ export type ToWorker =
   | { readonly type: "close" };
 
 export type FromWorker =
+  /** The worker has started. Before that it does nothing, and nothing may be asked of it. */
+  | { readonly type: "ready" }
   | { readonly type: "done"; readonly sequence: number; readonly problems: readonly LinkProblem[] }
   | { readonly type: "counts"; readonly sequence: number; readonly counts: ResponderCounts }
   | { readonly type: "problem"; readonly problem: LinkProblem }

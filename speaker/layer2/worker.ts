@@ -46,3 +46,4 @@ port.on("message", (message: ToWorker) => {
       return;
   }
 });
+report({ type: "ready" });
