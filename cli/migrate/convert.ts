@@ -44,9 +44,13 @@ export function migrate(documents: Documents, options: MigrateOptions): Migratio
   const { sources, installs, services, unreadable, passedOver } = gather(documents, notes);
   if (unreadable.length > 0) return { objects: [], notes: [], unreadable, passedOver };
   const installations = installationsOf(sources, options.fromNamespace, notes);
-  const converted = installations.map((installation) => convertOne(installation, options, notes));
+  const converted: Parts[] = [];
+  for (const installation of installations) {
+    const earlier = converted.flatMap((each) => each.BGPPeer);
+    converted.push(convertOne(installation, { options, earlier }, notes));
+  }
   const of = (kind: keyof Parts): readonly Converted[] => converted.flatMap((parts) => parts[kind]);
-  const parts = scopedTo(installations, of("BGPPeer"), of("AddressPool"));
+  const parts = scopedTo(installations, of("BGPPeer"), of("AddressPool"), notes);
   const isAnything = sources.length + installs.length > 0;
   const made = [
     ...convertBalancers(installs, options.namespace, notes).map((each) =>
@@ -68,7 +72,13 @@ interface Parts {
   readonly AddressPool: readonly Converted[];
 }
 
-function convertOne({ sources }: Installation, options: MigrateOptions, notes: Notes): Parts {
+interface Around {
+  readonly options: MigrateOptions;
+  /** Peers of installations before this one: all of ours agree. */
+  readonly earlier: readonly Converted[];
+}
+
+function convertOne({ sources }: Installation, { options, earlier }: Around, notes: Notes): Parts {
   const of = (...kinds: readonly string[]): Source[] => sources.filter(({ kind }) => kinds.includes(kind));
   const aliases = new Aliases(of("Community"), notes);
   // A cluster gives them by name: files shall come to the same.
@@ -78,7 +88,7 @@ function convertOne({ sources }: Installation, options: MigrateOptions, notes: N
   const pools = { pools: of("AddressPool", "IPAddressPool"), layer2, bgp, aliases };
   const parts = {
     BFDProfile: convertProfiles(of("BFDProfile")),
-    BGPPeer: convertPeers(of("BGPPeer"), options.namespace, notes),
+    BGPPeer: convertPeers(of("BGPPeer"), { namespace: options.namespace, earlier }, notes),
     AddressPool: convertPools({ ...pools, prefer: options.prefer }, notes),
   };
   aliases.noteUnused();

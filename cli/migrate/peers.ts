@@ -31,7 +31,18 @@ const UNSET = [
 const SHORTEST_HOLD_MS = 3_000;
 const LONGEST_MS = 65_535_000;
 
-export function convertPeers(sources: readonly Source[], namespace: string, notes: Notes): Converted[] {
+interface Around {
+  /** Ours, that Genkan is installed in. */
+  readonly namespace: string;
+  /** Peers of other installations, with which these have to agree. */
+  readonly earlier: readonly Converted[];
+}
+
+export function convertPeers(
+  sources: readonly Source[],
+  { namespace, earlier }: Around,
+  notes: Notes,
+): Converted[] {
   const converted: Converted[] = [];
   for (const source of sources) {
     const { spec } = source;
@@ -41,11 +52,11 @@ export function convertPeers(sources: readonly Source[], namespace: string, note
     convertMultihop(source, notes);
     convertPassword(source, namespace, notes);
     convertNodes(source, notes);
-    const first = converted[0]?.spec;
+    const first = (earlier[0] ?? converted[0])?.spec;
     if (first !== undefined) agreeWith(first, source, notes);
     converted.push({ source, spec });
   }
-  agreeOnRouterId(converted, notes);
+  agreeOnRouterId([...earlier, ...converted], notes);
   return converted;
 }
 
