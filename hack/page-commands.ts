@@ -91,6 +91,6 @@ export const COMMANDS: Readonly<Record<string, Readonly<Record<string, Run | Not
   "docs/uninstall.md": {
     "Remove Genkan": { by: [UNINSTALL] },
     "Services with a finalizer": { by: [PAGES] },
-    "A node that was left": { by: ["test/layer2/left-node.test.ts"] },
+    "A node that was left": { by: ["test/layer2/left-node.test.ts", "test/dataplane/left.test.ts"] },
   },
 };

@@ -117,7 +117,7 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
         daemonSet: { desiredNumberScheduled: 0, updatedNumberScheduled: 0, numberAvailable: 0 },
       }),
     }),
-    { Available: /^False/, Degraded: /^True NoNodeSelected/ },
+    { Available: /^False/, Degraded: /^True NoNodeSelected no node takes a speaker: spec.nodeSelector, / },
   ],
   [
     "a rollout that is stuck",

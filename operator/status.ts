@@ -126,7 +126,8 @@ function problemsOf(view: OperatorView, valid: Word): Problem[] {
   const lateControllers = podProblems(view, "controller", START_MS);
   if (lateControllers.length > 0) add("ControllersUnavailable", names(lateControllers));
   if (speakers.isDone && speakers.desired === 0) {
-    add("NoNodeSelected", "spec.nodeSelector selects no node that takes a speaker");
+    const fields = "spec.nodeSelector, spec.speakerConfig.affinity and spec.speakerTolerations";
+    add("NoNodeSelected", `no node takes a speaker: ${fields} leave none of them`);
   }
   const lateSpeakers = podProblems(view, "speaker", START_MS);
   if (lateSpeakers.length > 0) add("SpeakersUnavailable", names(lateSpeakers));

@@ -65,7 +65,9 @@ function namedApart(installations: readonly Installation[], notes: Notes): Insta
       if (!taken.has(key) || renamed.has(key)) continue;
       const name = freeName(`${source.name}-${namespace}`, (each) => taken.has(keyOf(source.kind, each)));
       renamed.set(key, name);
-      const asked = key.startsWith("AddressPool/") ? "; a Service that asks for it by name needs the new one" : "";
+      const asked = key.startsWith("AddressPool/")
+        ? "; a Service that asks for it by name needs the new one"
+        : "";
       notes.add(source, `is called "${name}" now: another installation has one of this name, too${asked}`);
     }
     const nameOf = (kind: string, name: unknown): unknown =>

@@ -13,6 +13,7 @@ import { markOf } from "#speaker/forwarding/mark.ts";
 import { type KernelOptions, openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
 import { DEFAULT_SETTINGS, type Element, type ForwardedPort, PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { Clients, type Probe, probeText } from "#test/dataplane/clients.ts";
+import { kernelState as state } from "#test/dataplane/kernel-state.ts";
 import { endpoint, probe, restricted, SOURCES, wanting, web, web6 } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
@@ -52,28 +53,6 @@ if (!isInside) {
       },
     };
   };
-
-  const state = (): string =>
-    [
-      run("nft", "list", "ruleset"),
-      run("ip", "rule"),
-      run("ip", "-6", "rule"),
-      run("ip", "route", "show", "table", "all"),
-      run("ip", "-6", "route", "show", "table", "all"),
-      run("ip", "addr"),
-      run("ipvsadm", "-Sn"),
-      run(
-        "sh",
-        "-c",
-        "cd /proc/sys/net/ipv4 && grep -H . vs/* conf/tunl0/rp_filter 2>/dev/null | sort; true",
-      ),
-    ]
-      .join("\n")
-      // Counters of time and of packets are not state. A device that was up once shows another name for "no queue" ever
-      // after.
-      .replace(/qdisc (noop|noqueue)/g, "qdisc none")
-      .replace(/packets \d+ bytes \d+/g, "packets")
-      .replace(/(valid_lft|preferred_lft|expires) \S+/g, "$1");
 
   before(() => {
     ip(`link set lo up

@@ -84,6 +84,22 @@ test("a runtime class that is not there", async () => {
   await letsSpeakersBe();
 });
 
+test("an affinity that no node has, and one that is none", async () => {
+  const needs = (key: string) => ({
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key, operator: "Exists" }] }],
+      },
+    },
+  });
+  await change({ speakerConfig: { affinity: needs("genkan.test/rack") } });
+  await says(/NoNodeSelected no node takes a speaker: .*spec\.speakerConfig\.affinity/);
+  await change({ speakerConfig: { affinity: needs("no label, this") } });
+  await says(/ApplyFailed.*DaemonSet.*nodeSelectorTerms.*Invalid value/);
+  await change({ speakerConfig: null });
+  await until("speakers to be wanted again", async () => /^False|PodsRefused/.test(await degraded()), LONG);
+});
+
 test("a quota", async () => {
   await world.create(resourceQuotas, { metadata: { name: "none" }, spec: { hard: { pods: "0" } } } as never);
   await until("the quota to count", async () => {

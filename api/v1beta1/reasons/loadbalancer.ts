@@ -77,8 +77,9 @@ export const LOADBALANCER_REASONS = {
   },
   NoNodeSelected: {
     under: ["Degraded", "Upgradeable"],
-    when: "spec.nodeSelector selects no node that takes a speaker, so nobody announces addresses.",
-    advice: "Change spec.nodeSelector or the labels of nodes.",
+    when: "No node takes a speaker, so nobody announces addresses.",
+    advice:
+      "Change spec.nodeSelector, spec.speakerConfig.affinity or spec.speakerTolerations, or the labels and taints of nodes.",
   },
   ChildContested: {
     under: ["Contested"],
