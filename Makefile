@@ -80,6 +80,10 @@ audit: setup-base ## Known holes in what the images and the command have of othe
 .PHONY: console-pictures
 console-pictures: setup-console ## The screenshots of docs/console.md anew, by Chromium
 	@node test/console/pictures.ts
+.PHONY: test-gitops
+test-gitops: setup addon ## What Flux's kstatus makes of our objects; not in `make test`: it builds a Go module for minutes
+	@node hack/lab/main.ts programs
+	@$(SUITES) gitops
 
 .PHONY: check
 check: setup-base ## Types, lint, dead code, borders, generated files fresh

@@ -137,6 +137,15 @@ export const SUITES: readonly Suite[] = [
     onlyByName: true,
   },
   {
+    // A library of Flux's, which is built for minutes.
+    name: "gitops",
+    patterns: ["test/gitops/*.test.ts"],
+    sharing: "together",
+    atOnce: 1,
+    limitMinutes: 15,
+    onlyByName: true,
+  },
+  {
     // Whole releases, with images of two architectures.
     name: "release",
     patterns: ["test/release/*.test.ts"],

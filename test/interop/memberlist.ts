@@ -1,35 +1,16 @@
 /** A member as hashicorp/memberlist makes it: the Go program beside, built from its pinned module when it changed. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { LAB_DIRECTORY } from "#hack/common/checkout.ts";
-import { run } from "#hack/common/command.ts";
-import { say } from "#hack/common/progress.ts";
-import { ensureGo } from "#hack/lab/programs.ts";
+import { buildGoProgram } from "#test/go-program.ts";
 import { until } from "#test/until.ts";
 
 const SOURCE = join(import.meta.dirname, "memberlist");
 
 /** Path of the program. */
-export async function buildMemberlist(): Promise<string> {
-  const hash = createHash("sha256");
-  for (const file of (await readdir(SOURCE)).sort()) hash.update(await readFile(join(SOURCE, file)));
-  const directory = join(LAB_DIRECTORY, "bin");
-  const program = join(directory, `memberlist-${hash.digest("hex").slice(0, 12)}`);
-  if (existsSync(program)) return program;
-  await mkdir(directory, { recursive: true });
-  say("building memberlist from its Go module (a minute the first time)");
-  const draft = `${program}.${process.pid}`;
-  const environment = { CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOFLAGS: "-mod=readonly" };
-  await run([await ensureGo(say), "build", "-o", draft, "."], { cwd: SOURCE, environment });
-  await rename(draft, program);
-  return program;
-}
+export const buildMemberlist = (): Promise<string> => buildGoProgram(SOURCE);
 
 export interface MemberlistOptions {
   readonly name: string;
