@@ -93,7 +93,7 @@ test("an affinity that no node has, and one that is none", async () => {
     },
   });
   await change({ speakerConfig: { affinity: needs("genkan.test/rack") } });
-  await says(/NoNodeSelected no node takes a speaker: .*spec\.speakerConfig\.affinity/);
+  await says(/no node takes a speaker: .*spec\.speakerConfig\.affinity/);
   await change({ speakerConfig: { affinity: needs("no label, this") } });
   await says(/ApplyFailed.*DaemonSet.*nodeSelectorTerms.*Invalid value/);
   await change({ speakerConfig: null });
