@@ -80,6 +80,7 @@ audit: setup-base ## Known holes in what the images and the command have of othe
 .PHONY: console-pictures
 console-pictures: setup-console ## The screenshots of docs/console.md anew, by Chromium
 	@node test/console/pictures.ts
+
 .PHONY: test-gitops
 test-gitops: setup addon ## What Flux's kstatus makes of our objects; not in `make test`: it builds a Go module for minutes
 	@node hack/lab/main.ts programs
