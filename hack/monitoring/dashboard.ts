@@ -2,7 +2,7 @@
 
 export interface Panel {
   readonly title: string;
-  /** Of Grafana: `short`, `s`, `bytes`, `percentunit`, `pps`. */
+  /** Of Grafana: `short`, `s`, `bytes`, `percentunit`, `pps`, `ops`, `Bps`. */
   readonly unit: string;
   /** Legend -> PromQL. */
   readonly series: Readonly<Record<string, string>>;
@@ -109,6 +109,33 @@ export const ROWS: readonly Row[] = [
         unit: "short",
         description: "In an hour.",
         series: { "{{peer}} at {{instance}}": "increase(genkan_bfd_losses_total[1h])" },
+      },
+    ],
+  },
+  {
+    title: "Traffic, with spec.serviceTraffic: Measured",
+    panels: [
+      {
+        title: "The busiest Services",
+        unit: "Bps",
+        description: "What comes in. Answers of pods go past the node.",
+        series: {
+          "{{service}}": "topk(10, sum by (service) (rate(genkan_service_bytes_total[1m])))",
+        },
+      },
+      {
+        title: "New connections",
+        unit: "ops",
+        description: "Of the Services with most of them.",
+        series: {
+          "{{service}}": "topk(10, sum by (service) (rate(genkan_service_connections_total[1m])))",
+        },
+      },
+      {
+        title: "What comes in, by node",
+        unit: "Bps",
+        description: "Of an address of layer 2 all comes in at its owner.",
+        series: { "{{instance}}": "sum by (instance) (rate(genkan_service_bytes_total[1m]))" },
       },
     ],
   },

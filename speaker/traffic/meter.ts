@@ -20,19 +20,21 @@ export interface ServiceTraffic {
   readonly rate: Traffic;
 }
 
+type Count = { -readonly [Kind in keyof Traffic]: Traffic[Kind] };
+
 interface Kept {
-  total: Traffic;
+  readonly total: Count;
   /** Since the last reading. */
-  grown: Traffic;
+  readonly grown: Count;
 }
 
-const NOTHING: Traffic = { connections: 0, packets: 0, bytes: 0 };
-const KINDS = ["connections", "packets", "bytes"] as const;
+const zero = (): Count => ({ connections: 0, packets: 0, bytes: 0 });
+const AF_INET6 = 10;
 
 export class Meter {
-  #marks = new Map<string, Traffic>();
+  #marks = new Map<number, MarkTraffic>();
   #services = new Map<string, Kept>();
-  /** Of the last reading that was whole, in milliseconds. */
+  /** Of the last reading, in milliseconds. */
   #readAt: number | undefined;
 
   /**
@@ -44,25 +46,23 @@ export class Meter {
     serviceOf: (mark: number) => string | undefined,
     { at, breathe }: { readonly at: number; readonly breathe: () => Promise<void> },
   ): Promise<readonly ServiceTraffic[]> {
-    const marks = new Map<string, Traffic>();
+    const marks = new Map<number, MarkTraffic>();
     const services = new Map<string, Kept>();
     for (const part of parts) {
-      for (const { family, mark, ...now } of part) {
+      for (const now of part) {
         // What comes by tier 2 was counted where it came into the cluster.
-        const service = tierOf(mark) === 1 ? serviceOf(mark) : undefined;
+        const service = tierOf(now.mark) === 1 ? serviceOf(now.mark) : undefined;
         if (service === undefined) continue;
-        const key = `${mark} ${family}`;
+        const key = now.mark * 2 + (now.family === AF_INET6 ? 1 : 0);
         // One that is new, or that the list before had missed, begins here.
         const before = this.#marks.get(key) ?? now;
         marks.set(key, now);
-        const kept = services.get(service) ?? {
-          total: this.#services.get(service)?.total ?? NOTHING,
-          grown: NOTHING,
-        };
-        const grown = map((kind) => growth(before[kind], now[kind]));
-        kept.grown = sum(kept.grown, grown);
-        kept.total = sum(kept.total, grown);
-        services.set(service, kept);
+        let kept = services.get(service);
+        if (kept === undefined) {
+          kept = { total: { ...(this.#services.get(service)?.total ?? zero()) }, grown: zero() };
+          services.set(service, kept);
+        }
+        grow(kept, before, now);
       }
       await breathe();
     }
@@ -73,17 +73,20 @@ export class Meter {
     return [...services].map(([service, { total, grown }]) => ({
       service,
       total,
-      rate: map((kind) => grown[kind] / seconds),
+      rate: {
+        connections: grown.connections / seconds,
+        packets: grown.packets / seconds,
+        bytes: grown.bytes / seconds,
+      },
     }));
   }
 }
 
-/** A count that became smaller has begun anew. */
-const growth = (before: number, now: number): number => (now >= before ? now - before : now);
-
-function map(of: (kind: keyof Traffic) => number): Traffic {
-  const [connections = 0, packets = 0, bytes = 0] = KINDS.map(of);
-  return { connections, packets, bytes };
+function grow({ total, grown }: Kept, before: Traffic, now: Traffic): void {
+  for (const kind of ["connections", "packets", "bytes"] as const) {
+    // A count that became smaller has begun anew.
+    const growth = now[kind] >= before[kind] ? now[kind] - before[kind] : now[kind];
+    total[kind] += growth;
+    grown[kind] += growth;
+  }
 }
-
-const sum = (a: Traffic, b: Traffic): Traffic => map((kind) => a[kind] + b[kind]);

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const PROFILE = join(ROOT, "config/profiles/genkan-speaker.json");
@@ -60,4 +60,10 @@ export function confining(profile = readProfile(), name = "speaker"): readonly s
   return [program, rules];
 }
 
-if (import.meta.main) console.log(confining().join(" "));
+// From the checkout, which a guest has at another place.
+if (import.meta.main)
+  console.log(
+    confining()
+      .map((path) => relative(ROOT, path))
+      .join(" "),
+  );
