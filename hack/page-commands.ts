@@ -41,6 +41,7 @@ export const COMMANDS: Readonly<Record<string, Readonly<Record<string, Run | Not
     "In CI": { by: [RELEASE] },
   },
   "docs/cli.md": {
+    "Where to get it": { by: [PAGES] },
     "What there is": { by: [STATUS] },
     "From the address to the pod": { by: [EXPLAIN] },
     "Where an address has been": { by: [EXPLAIN] },

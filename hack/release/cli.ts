@@ -40,7 +40,7 @@ export async function packageCli(directory: string, version: string): Promise<vo
   const manifest = {
     ...{ name, version: version.replace(/^v/, ""), description, license, type: "module" },
     engines: { node: `>=${OLDEST_NODE}` },
-    bin: { [name]: "genkan.mjs" },
+    bin: { [name]: "genkan.mjs", [`kubectl-${name}`]: "genkan.mjs" },
     files: ["genkan.mjs", "LICENSE"],
   };
   await writeFile(join(directory, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);

@@ -63,6 +63,8 @@ const STUBS = {
   kustomize: '#!/bin/sh\n[ "$1" = build ] && shift\nexec kubectl kustomize "$@"\n',
   apparmor_parser: '#!/bin/sh\ntest "$1" = --replace && test -f "$2"\n',
   make: "#!/bin/sh\n",
+  // As a link to the command does.
+  "kubectl-genkan": `#!/bin/sh\nexec node "${ROOT}cli/main.ts" "$@"\n`,
 } as const;
 
 let world: CliWorld;
@@ -144,6 +146,10 @@ test("manifests are checked from a folder, from files, out of kustomize and out 
   const out = await perform("docs/check.md", "Check manifests without a cluster");
   assert.equal(out.match(/AddressPool "more" admitted/g)?.length, 4, out);
   assert.match(out, /BGPPeer "tor" admitted/);
+});
+
+test("kubectl takes the command for one of its own", async () => {
+  assert.equal(await perform("docs/cli.md", "Where to get it"), "development\n");
 });
 
 test("MetalLB's objects are converted, out of files and out of the cluster, and the result is right", async () => {
