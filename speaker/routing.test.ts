@@ -115,6 +115,7 @@ function world() {
         prefixesAdvertised: 0,
         prefixesReceived: 0,
         prefixesKeptBack: 0,
+        prefixesWithoutNextHop: 0,
         messagesIn: 0,
         messagesOut: 0,
         updatesOut: 0,

@@ -90,6 +90,14 @@ describe("a peer's status", () => {
       ],
     );
     assert.equal(of([speaker("n1", up)])?.status, "True");
+    const hopless = of([speaker("n1", { ...up, withoutNextHop: 2 }), ...statuses.slice(0, 1)]);
+    assert.deepEqual(
+      [hopless?.reason, hopless?.message],
+      [
+        "NoNextHop",
+        "n1: 2 prefixes have no next hop towards this router; n1: 3 prefixes have more communities than a message to this router can hold",
+      ],
+    );
   });
 
   test("the last loss is the newest of all nodes, also where the session is back", () => {

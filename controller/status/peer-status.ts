@@ -61,16 +61,23 @@ function establishedCondition(sessions: readonly NodeSession[], down: readonly N
   return { type, status: "False", reason, message };
 }
 
+function keptBackBy({ keptBack = 0, withoutNextHop = 0 }: Session): string[] {
+  return [
+    ...(withoutNextHop > 0 ? [`${withoutNextHop} prefixes have no next hop towards this router`] : []),
+    ...(keptBack > 0
+      ? [`${keptBack} prefixes have more communities than a message to this router can hold`]
+      : []),
+  ];
+}
+
 /** What nodes keep back, of sessions that are established. */
 function advertisedCondition(sessions: readonly NodeSession[]): NewCondition {
   const type = ConditionType.AllAdvertised;
-  const keeping = sessions.filter(({ session }) => (session.keptBack ?? 0) > 0);
+  const keeping = sessions.filter(({ session }) => keptBackBy(session).length > 0);
   if (keeping.length === 0) return { type, status: "True", reason: "Advertised", message: "" };
-  const message = namedNodes(
-    keeping,
-    ({ keptBack }) => `${keptBack} prefixes have more communities than a message to this router can hold`,
-  );
-  return { type, status: "False", reason: "AttributesTooLong", message };
+  const message = namedNodes(keeping, (session) => keptBackBy(session).join(", "));
+  const isOfHops = keeping.some(({ session }) => (session.withoutNextHop ?? 0) > 0);
+  return { type, status: "False", reason: isOfHops ? "NoNextHop" : "AttributesTooLong", message };
 }
 
 /** The first nodes with their words, and how many more there are. */

@@ -118,7 +118,7 @@ const lengthOf = ({ settings: { range = "" } }: WantedSession): number => Number
 function nobody(peer: string, range: string): SessionReport {
   return {
     ...{ peer, address: "", state: "Active", losses: 0 },
-    ...{ prefixesAdvertised: 0, prefixesReceived: 0, prefixesKeptBack: 0 },
+    ...{ prefixesAdvertised: 0, prefixesReceived: 0, prefixesKeptBack: 0, prefixesWithoutNextHop: 0 },
     ...{ messagesIn: 0, messagesOut: 0, updatesOut: 0 },
     lastError: `no router of ${range} has a session: they connect to this node`,
   };

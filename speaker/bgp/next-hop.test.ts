@@ -94,6 +94,41 @@ const CASES: readonly Case[] = [
     { IPv4: ["10.0.0.1"], IPv6: ["fd07::11"] },
   ],
   [
+    "what the BGPPeer says: an address that is none of the link's, alone",
+    { local: "10.0.0.1", peer: "10.0.0.2", chosen: { IPv4: "10.0.0.7", IPv6: "fd00::7" } },
+    { IPv4: ["10.0.0.7"], IPv6: ["fd00::7"] },
+  ],
+  [
+    "of one family alone; the other one as ever",
+    { local: "fd00::1", peer: "fd00::2", takesExtended: true, chosen: { IPv4: "10.9.0.1" } },
+    { IPv4: ["10.9.0.1"], IPv6: ["fd00::1", "fe80::1"] },
+  ],
+  [
+    "an address of the link that the peer shares: the link-local one with it (RFC 2545 section 3)",
+    { local: "10.0.0.1", peer: "10.0.0.2", chosen: { IPv6: "fd00::1" } },
+    { IPv4: ["10.0.0.1"], IPv6: ["fd00::1", "fe80::1"] },
+  ],
+  [
+    "to a peer behind other routers without it",
+    { local: "fd00::1", peer: "2001:db8::2", chosen: { IPv6: "fd00::1" } },
+    { IPv4: ["10.0.0.1"], IPv6: ["fd00::1"] },
+  ],
+  [
+    "to a daemon on the node itself, too",
+    { local: "127.0.0.1", peer: "127.0.0.1", chosen: { IPv4: "10.9.0.1" } },
+    { IPv4: ["10.9.0.1"], IPv6: [NODE.IPv6] },
+  ],
+  [
+    "of a kind that the node has none of: that family is not advertised",
+    { local: "10.0.0.1", peer: "10.0.0.2", chosen: { IPv6: null } },
+    { IPv4: ["10.0.0.1"] },
+  ],
+  [
+    "the peer's own address: not advertised (RFC 4271 section 5.1.3)",
+    { local: "10.0.0.1", peer: "10.0.0.2", chosen: { IPv4: "10.0.0.2" } },
+    { IPv6: ["fd00::1", "fe80::1"] },
+  ],
+  [
     "on a node without the other family: that one is not advertised",
     { local: "10.0.0.1", peer: "10.0.0.2", addresses: [...LOOPBACK, ...on("eth1", "10.0.0.1/24")], node: {} },
     { IPv4: ["10.0.0.1"] },

@@ -201,6 +201,15 @@ describe("what a session is asked for", () => {
     });
   });
 
+  test("next hops that the BGPPeer says: an address, or each node's own, which it may not have", () => {
+    const nextHop = { IPv4: { address: "10.9.0.1" }, IPv6: "InternalIP" } as const;
+    assert.deepEqual(settings({ nextHop })?.chosenNextHops, { IPv4: "10.9.0.1", IPv6: "fd30::1" });
+    // In a VRF, too: only what is found by itself is of its links alone.
+    assert.deepEqual(settings({ nextHop, vrf: "red" })?.chosenNextHops?.IPv6, "fd30::1");
+    const bare = { ...node(), addresses: { IPv4: "172.30.0.1" } };
+    assert.equal(settings({ nextHop }, { node: bare })?.chosenNextHops?.IPv6, null);
+  });
+
   test("nothing else with a bfdProfile: whoever adds or changes it resets no session", () => {
     assert.deepEqual(settings({ bfdProfile: "fast" }), settings({}));
   });

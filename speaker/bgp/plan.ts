@@ -12,7 +12,7 @@ import type { Password } from "../known/password.ts";
 import { canonicalAddress } from "./address.ts";
 import { type AdvertisedAddress, Advertisements, type LabelsOf } from "./advertisements.ts";
 import { asGoing } from "./shutdown.ts";
-import type { Advertisement, PeerSettings, WantedSession } from "./types.ts";
+import type { Advertisement, ChosenNextHops, PeerSettings, WantedSession } from "./types.ts";
 
 export interface BgpPlanInput {
   readonly node: NodeView;
@@ -164,9 +164,20 @@ function settingsOf(peer: PeerView, input: BgpPlanInput): PeerSettings {
     ...(peer.role === undefined ? {} : { role: peer.role }),
     ...(peer.keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs: peer.keepaliveTimeMs }),
     ...(peer.sourceAddress === undefined ? {} : { sourceAddress: canonicalAddress(peer.sourceAddress) }),
+    ...(peer.nextHop === undefined ? {} : { chosenNextHops: chosenNextHops(peer.nextHop, input.node) }),
     ...(password === undefined ? {} : { password }),
     ...(peer.tcpAo === undefined ? {} : { tcpAo: peer.tcpAo }),
   };
+}
+
+function chosenNextHops(nextHop: NonNullable<PeerView["nextHop"]>, { addresses }: NodeView): ChosenNextHops {
+  const chosen = FAMILIES.flatMap((family): [Family, string | null][] => {
+    const choice = nextHop[family];
+    if (choice === undefined) return [];
+    const address = choice === "InternalIP" ? addresses[family] : choice.address;
+    return [[family, address === undefined ? null : canonicalAddress(address)]];
+  });
+  return Object.fromEntries(chosen);
 }
 
 /** iBGP may cross routers, eBGP does not unless it is told so (RFC 4271 section 5.1.3 keeps next hops one hop away). */

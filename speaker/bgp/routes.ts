@@ -2,6 +2,7 @@
  * The routes of one session: what the peer is to have, what it was told of that, and what it tells us. Tables begin
  * and end with the session; what is wanted stays when it ends.
  */
+import { type Family, familyOf } from "#api/address.ts";
 import { type List, NOTHING } from "./list-difference.ts";
 import type { Negotiated } from "./negotiated.ts";
 import { type LinkAddress, nextHopsOf } from "./next-hop.ts";
@@ -24,6 +25,10 @@ export class Routes {
   #wanted: List = NOTHING;
   #told: AdjRibOut | undefined;
   #received = new Received();
+  /** Families of the session that have no next hop towards the peer. */
+  #withoutHop: readonly Family[] = [];
+  /** How many prefixes of them the table has. */
+  #missing: { readonly of: List; readonly count: number } | undefined;
 
   /** The table that the peer was last to have; a part of it while the rest waits for its turn. */
   get wanted(): List {
@@ -45,6 +50,16 @@ export class Routes {
     return this.#told?.keptBack ?? 0;
   }
 
+  /** Prefixes that the peer is not told, since this node has no next hop of their family towards it. */
+  get withoutNextHop(): number {
+    if (this.#told === undefined || this.#withoutHop.length === 0) return 0;
+    if (this.#missing?.of !== this.#wanted) {
+      const missing = this.#wanted.filter(({ prefix }) => this.#withoutHop.includes(familyOf(prefix)));
+      this.#missing = { of: this.#wanted, count: missing.length };
+    }
+    return this.#missing.count;
+  }
+
   /** What the people who run the router should change, though it harms nothing here. */
   get warning(): string | undefined {
     if (!this.#received.hasMore) return undefined;
@@ -58,20 +73,20 @@ export class Routes {
 
   /** The session is established: nothing is told, and nothing wanted, until the next `advertise`. */
   begin({ negotiated, settings, localAddress, peerAddress, addresses }: RoutesBeginning): void {
-    const { localAsn, nextHops, link } = settings;
-    this.#received = new Received();
-    this.#told = new AdjRibOut({
-      negotiated,
-      localAsn,
-      nextHops: nextHopsOf({
-        local: localAddress,
-        peer: peerAddress,
-        link,
-        addresses,
-        node: nextHops,
-        takesExtended: negotiated.extendedNextHop,
-      }),
+    const { localAsn, nextHops, chosenNextHops, link } = settings;
+    const hops = nextHopsOf({
+      local: localAddress,
+      peer: peerAddress,
+      link,
+      addresses,
+      node: nextHops,
+      chosen: chosenNextHops,
+      takesExtended: negotiated.extendedNextHop,
     });
+    this.#withoutHop = negotiated.families.filter((family) => hops[family] === undefined);
+    this.#missing = undefined;
+    this.#received = new Received();
+    this.#told = new AdjRibOut({ negotiated, localAsn, nextHops: hops });
     this.#wanted = NOTHING;
   }
 

@@ -249,6 +249,7 @@ export class Session {
       prefixesAdvertised: this.#routes.advertised,
       prefixesReceived: this.#routes.received,
       prefixesKeptBack: this.#routes.keptBack,
+      prefixesWithoutNextHop: this.#routes.withoutNextHop,
       warning: this.#routes.warning,
     });
   }

@@ -11,6 +11,7 @@ export interface TallyFacts {
   readonly prefixesAdvertised: number;
   readonly prefixesReceived: number;
   readonly prefixesKeptBack: number;
+  readonly prefixesWithoutNextHop: number;
   readonly warning: string | undefined;
 }
 

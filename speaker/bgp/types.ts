@@ -13,6 +13,8 @@ export type Ttl =
   /** Sent with 255, dropped by the kernel if they came over more than `hops` (RFC 5082). */
   | { readonly kind: "gtsm"; readonly hops: number };
 
+export type ChosenNextHops = Readonly<Partial<Record<Family, string | null>>>;
+
 export interface PeerSettings {
   /** Of the BGPPeer. */
   readonly name: string;
@@ -51,6 +53,8 @@ export interface PeerSettings {
   readonly maximumPrefixes?: number;
   /** This node's addresses: next hops of the family that is not the connection's own. */
   readonly nextHops: Readonly<Partial<Record<Family, string>>>;
+  /** Of families whose next hop the BGPPeer says: the address; null where this node has none of the kind. */
+  readonly chosenNextHops?: ChosenNextHops;
 }
 
 /** One prefix as it is to be told, aggregated already; the next hop is this node. */
@@ -92,6 +96,8 @@ export interface SessionReport {
   readonly prefixesReceived: number;
   /** Those whose attributes are longer than a message to this peer may be: it is not told them. */
   readonly prefixesKeptBack: number;
+  /** Those of families for which this node has no next hop towards the peer. */
+  readonly prefixesWithoutNextHop: number;
   readonly messagesIn: number;
   readonly messagesOut: number;
   readonly updatesOut: number;

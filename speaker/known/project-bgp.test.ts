@@ -51,6 +51,12 @@ const PEERS: readonly [what: string, spec: Partial<BGPPeer["spec"]>, changes: ob
     { ebgpMultiHop: true, sourceAddress: "10.0.0.1" },
     { isMultihop: true, sourceAddress: "10.0.0.1" },
   ],
+  ["the node as next hop is nothing to be said", { nextHop: "self", nextHopV6: "self" }, {}],
+  [
+    "next hops",
+    { nextHop: "10.9.0.1", nextHopV6: "InternalIP" },
+    { nextHop: { IPv4: { address: "10.9.0.1" }, IPv6: "InternalIP" } },
+  ],
   ["an empty profile is none", { bfdProfile: "" }, {}],
   ["a VRF", { vrf: "red" }, { vrf: "red" }],
   [
@@ -63,6 +69,13 @@ const PEERS: readonly [what: string, spec: Partial<BGPPeer["spec"]>, changes: ob
 for (const [what, spec, changes] of PEERS) {
   test(`BGPPeer: ${what}`, () => assert.deepEqual(projectPeer(peer(spec)), { ...DEFAULTS, ...changes }));
 }
+
+test("BGPPeer: a next hop that nobody can send to is not usable, whatever let it in", () => {
+  for (const nextHop of ["fd00::1", "127.0.0.1", "224.0.0.1", "Self", ""])
+    assert.throws(() => projectPeer(peer({ nextHop })), /spec\.nextHop/, nextHop);
+  for (const nextHopV6 of ["10.0.0.1", "::1", "fe80::1", "ff02::1"])
+    assert.throws(() => projectPeer(peer({ nextHopV6 })), /spec\.nextHopV6/, nextHopV6);
+});
 
 test("BGPPeer: unnumbered, its ASN from the router", () => {
   const { metadata: of, ...rest } = peer({});

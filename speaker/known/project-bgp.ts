@@ -1,11 +1,12 @@
 /** BGPPeers, BFDProfiles, advertisements and password Secrets as the API server sends them -> what plans use. Pure. */
-import { AddressError, formatPrefix, parsePrefix } from "#api/address.ts";
+import { AddressError, type Family, formatPrefix, parsePrefix } from "#api/address.ts";
 import { type LargeCommunity, parseCommunity } from "#api/community.ts";
 import { parseDuration } from "#api/duration.ts";
 import { DEFAULT_BFD_INTERVAL_MS } from "#api/names.ts";
 import { ROLES } from "#api/role.ts";
 import { AO_ALGORITHMS, type TcpAo } from "#api/tcp-ao.ts";
 import { LONGEST_PASSWORD } from "#api/v1beta1/admission/bgppeer.ts";
+import { canBeNextHop } from "#api/v1beta1/admission/peer-next-hop.ts";
 import type { BFDProfile, BGPPeer, Secret } from "#common/kube/resource.ts";
 import { Password } from "./password.ts";
 import {
@@ -22,7 +23,7 @@ import {
   UnusableError,
   word,
 } from "./usable.ts";
-import type { AdvertisementView, PeerView, ProfileView } from "./view.ts";
+import type { AdvertisementView, NextHopChoice, PeerView, ProfileView } from "./view.ts";
 
 const MAX_32 = 0xffff_ffff;
 const asn = integer(1, MAX_32);
@@ -92,6 +93,10 @@ export function projectPeer({ metadata, spec }: BGPPeer): PeerView {
       restartTimeMs: read(duration, "gracefulRestartTime"),
       maximumPrefixes: read(optional(integer(1, MAX_PREFIXES)), "maximumPrefixes"),
       sourceAddress: read(optional(address()), "sourceAddress"),
+      nextHop: nextHopOf({
+        IPv4: read(nextHop("IPv4"), "nextHop"),
+        IPv6: read(nextHop("IPv6"), "nextHopV6"),
+      }),
       password: passwordOf(read(optional(secretText), "password") ?? ""),
       passwordSecret: optional(text)(secret, "spec.passwordSecret.name"),
       tcpAo: read(optional(tcpAo), "tcpAO"),
@@ -127,6 +132,21 @@ const tcpAo: Reader<TcpAo> = (value, field) => {
     algorithm: optional(word(...AO_ALGORITHMS), "HMAC-SHA-1-96")(read.algorithm, `${field}.algorithm`),
   };
 };
+
+const nextHop =
+  (family: Family): Reader<NextHopChoice | undefined> =>
+  (value, field) => {
+    if (value === undefined || value === null || value === "self") return undefined;
+    if (value === "InternalIP") return value;
+    const text = address(family)(value, field);
+    if (canBeNextHop(text)) return { address: text };
+    throw new UnusableError(field, value, "an address that routers send to");
+  };
+
+function nextHopOf(chosen: Readonly<Record<Family, NextHopChoice | undefined>>): PeerView["nextHop"] {
+  const given = present(chosen);
+  return Object.keys(given).length === 0 ? undefined : given;
+}
 
 /** In one spelling, without host bits. */
 const prefix: Reader<string> = (value, field) => {

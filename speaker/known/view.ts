@@ -158,6 +158,9 @@ export interface AdvertisementView {
   readonly serviceSelectors: readonly LabelSelector[];
 }
 
+/** The node's InternalIP of the family, or an address of it. */
+export type NextHopChoice = "InternalIP" | { readonly address: string };
+
 /** A BGPPeer. Durations that are zero or unset are undefined. */
 export interface PeerView {
   readonly name: string;
@@ -182,6 +185,8 @@ export interface PeerView {
   /** The session ends if the peer advertises more prefixes. */
   readonly maximumPrefixes?: number;
   readonly sourceAddress?: string;
+  /** Of prefixes of each family; what is not given is the node, on the link towards the router. */
+  readonly nextHop?: Readonly<Partial<Record<Family, NextHopChoice>>>;
   readonly nodeSelectors: readonly LabelSelector[];
   readonly password?: Password;
   readonly passwordSecret?: string;

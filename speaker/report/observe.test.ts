@@ -16,6 +16,7 @@ const SESSION: SessionReport = {
   prefixesAdvertised: 3,
   prefixesReceived: 2,
   prefixesKeptBack: 0,
+  prefixesWithoutNextHop: 0,
   messagesIn: 11,
   messagesOut: 12,
   updatesOut: 4,

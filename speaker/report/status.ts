@@ -180,6 +180,7 @@ function sessionOf(report: SessionReport): BgpSession {
     advertised: report.prefixesAdvertised,
     received: report.prefixesReceived,
     ...(report.prefixesKeptBack > 0 && { keptBack: report.prefixesKeptBack }),
+    ...(report.prefixesWithoutNextHop > 0 && { withoutNextHop: report.prefixesWithoutNextHop }),
     losses: report.losses,
     ...(establishedAt !== undefined && { since: seconds(establishedAt) }),
     ...(remoteAsn !== undefined && { remoteASN: remoteAsn }),

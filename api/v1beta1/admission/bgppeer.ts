@@ -2,6 +2,7 @@
 import { parseAddress } from "#api/address.ts";
 import { parseDuration } from "#api/duration.ts";
 import { groupedBy } from "#api/v1beta1/admission/growing.ts";
+import { NEXT_HOP_RULES, nextHopWarnings } from "#api/v1beta1/admission/peer-next-hop.ts";
 import {
   addressesAreHosts,
   bfdWhereItIsSpoken,
@@ -214,6 +215,7 @@ export const BGPPEER_RULES: readonly Rule[] = [
   bfdWhereItIsSpoken,
   vrfIsNotOfGateway,
   sourceIsOfPeersFamily,
+  ...NEXT_HOP_RULES,
   routerIdIsOne,
   holdTimeInRange,
   keepaliveNeedsHoldTime,
@@ -257,5 +259,5 @@ export function peerWarnings(peer: BGPPeer, view: AdmissionView): string[] {
   if (listenRange !== undefined && peer.spec.connectTime !== undefined) {
     warnings.push("spec.connectTime: has no effect with spec.listenRange: its routers connect to the nodes");
   }
-  return warnings;
+  return [...warnings, ...nextHopWarnings(peer)];
 }

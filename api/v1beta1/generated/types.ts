@@ -499,6 +499,14 @@ export interface BGPPeerSpec {
    */
   sourceAddress?: string;
   /**
+   * What the router is told as next hop of IPv4 prefixes. self: the node, by its address on the link towards the router. InternalIP: the node's own IPv4 InternalIP, wherever it is, such as on lo. Or an IPv4 address, the same on all nodes: a router in front of them, or an address that they share. The router must know a way there. A node that has none keeps the prefixes back. Unset, self.
+   */
+  nextHop?: string;
+  /**
+   * The same of IPv6 prefixes: self, InternalIP or an IPv6 address that is not link-local. With self, the router is told the node's link-local address, too, if it is on the node's link. Unset, self.
+   */
+  nextHopV6?: string;
+  /**
    * How long either side may be silent before the session ends, a duration such as 90s: 3s to 65535s. The smaller value of the two sides counts. 0 or unset: 90s.
    */
   holdTime?: string;
@@ -1274,6 +1282,10 @@ export interface SpeakerState {
      * How many prefixes this node does not advertise to the router, since their communities are longer than a message to this router may be. Absent if there is none.
      */
     keptBack?: number;
+    /**
+     * How many prefixes this node does not advertise to the router, since it has no next hop of their family towards it. Absent if there is none.
+     */
+    withoutNextHop?: number;
     /**
      * How many prefixes the router advertises to this node; none of them is used. warning says so where there are more.
      */

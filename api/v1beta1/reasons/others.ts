@@ -33,6 +33,12 @@ export const OTHER_REASONS = {
     when: "Nothing is kept back from this router.",
     advice: NOTHING_TO_DO,
   },
+  NoNextHop: {
+    under: ["AllAdvertised"],
+    when: "Nodes have no next hop for a family's prefixes towards this router, so it is not told them.",
+    advice:
+      "Give the nodes an address of that family on the link towards the router, or an InternalIP, or say nextHop or nextHopV6 in the BGPPeer; never the router's own address.",
+  },
   AttributesTooLong: {
     under: ["AllAdvertised"],
     when: "The communities of some prefixes are longer than a message to this router may be, so it is not told them.",
