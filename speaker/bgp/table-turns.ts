@@ -126,14 +126,16 @@ function withdraw(session: Told, list: List, left: number): number {
   return left;
 }
 
-/** Tells the session up to `left` routes; all are counted as done where what is left is no whole part of a table. */
+/**
+ * Tells the session what it lacks, or as many routes as a turn has. Where fewer are left, and it lacks more, nothing is
+ * told, and the turn is over: peers that hear the same share their parts, and so the work of finding them.
+ */
 function announce(session: Told, list: List, left: number): number {
   const { added } = workOf(session, list);
   if (added.length <= left) {
     session.advertise(list, true);
     return added.length;
   }
-  // Peers that hear the same share their parts, and so the work of finding them.
   if (left === ROUTES_A_TURN) session.advertise(partOf(session.wanted, list, left), false);
   return left;
 }

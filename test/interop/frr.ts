@@ -13,11 +13,15 @@ export const FRR_DIRECTORY = "/usr/lib/frr";
 const AFI = { IPv4: "ipv4 unicast", IPv6: "ipv6 unicast" } as const;
 
 export interface FrrOptions extends RouterOptions {
+  /** That of the routers' matrix when not given. */
+  readonly asn?: number;
   /** More lines below `router bgp`. */
   readonly globalLines?: readonly string[];
   /** More lines of the session's address family. */
   readonly familyLines?: (session: Session) => readonly string[];
   readonly bgpdArguments?: readonly string[];
+  /** zebra.conf: nothing when not given. */
+  readonly zebraLines?: readonly string[];
   /** Lines before `router bgp`. */
   readonly topLines?: readonly string[];
 }
@@ -35,7 +39,7 @@ function sessionLines({ peer, device, relation, transport, password }: Session):
 }
 
 /** bgpd.conf for the sessions. */
-function frrConfig({ sessions, globalLines = [], familyLines, topLines = [] }: FrrOptions): string {
+function frrConfig({ asn, sessions, globalLines = [], familyLines, topLines = [] }: FrrOptions): string {
   const families = FAMILIES.flatMap((family) => {
     const own = sessions.filter((session) => session.family === family);
     const lines = own.flatMap((session) => [
@@ -47,7 +51,7 @@ function frrConfig({ sessions, globalLines = [], familyLines, topLines = [] }: F
   });
   const number = numberOf("frr");
   const head = [
-    `router bgp ${asnOf("frr")}`,
+    `router bgp ${asn ?? asnOf("frr")}`,
     ` bgp router-id ${mainAddress.IPv4(number)}`,
     " no bgp ebgp-requires-policy",
     " no bgp default ipv4-unicast",
@@ -145,7 +149,7 @@ export class Frr implements Router {
     const { directory } = options;
     // The daemons give up root's rights.
     run("chown", "frr:frr", directory);
-    writeFileSync(join(directory, "zebra.conf"), "");
+    writeFileSync(join(directory, "zebra.conf"), [...(options.zebraLines ?? []), ""].join("\n"));
     writeFileSync(join(directory, "bgpd.conf"), frrConfig(options));
     writeFileSync(join(directory, "vtysh.conf"), "");
     router.#run("zebra", []);

@@ -86,6 +86,32 @@ test(
   },
 );
 
+test(
+  "FRR of a confederation has the session as the AS that it shows; taking us for a member costs routes alone (RFC 5065)",
+  TIMEOUT,
+  async () => {
+    const session = sessionNamed("frr-eBGP-IPv4-plain");
+    const CONFEDERATION = 64_999;
+    await using lab = await Lab.start("gko", session, {
+      globalLines: [`bgp confederation identifier ${CONFEDERATION}`, "no bgp network import-check"],
+      familyLines: () => ["network 203.0.113.0/24"],
+    });
+    await lab.want([plain(PREFIX)], { peerAsn: CONFEDERATION });
+    await lab.established();
+    await lab.shows([PREFIX]);
+    const isCounted = async (): Promise<boolean> => (await lab.device.sessions())[0]?.prefixesReceived === 1;
+    await until("FRR's own route to be counted", isCounted);
+    // It takes us for a member: what either side says is malformed to the other (RFC 5065 section 5), and costs routes alone.
+    await lab.configure(`bgp confederation peers ${session.device.asn}`);
+    await lab.want([plain(PREFIX)], { peerAsn: session.peer.asn });
+    await lab.established();
+    await until("our last word", async () => (await lab.device.sessions())[0]?.prefixesAdvertised === 1);
+    await lab.shows([]);
+    const [report] = await lab.device.sessions();
+    assert.deepEqual([report?.state, report?.prefixesReceived], ["Established", 0]);
+  },
+);
+
 test("BIRD with ADD-PATH, LLGR and a role has the session and the routes", TIMEOUT, async (t) => {
   const session = sessionNamed("bird-eBGP-IPv4-plain");
   const { device: own, peer } = session;

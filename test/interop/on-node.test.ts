@@ -7,13 +7,15 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { WantedSession } from "#speaker/bgp/types.ts";
+import type { PeerView } from "#speaker/known/view.ts";
+import { ip } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 import { Topology } from "../network/routers.ts";
 import { Device } from "./bgp-device.ts";
 import { peerView, planOf } from "./cells.ts";
 import { Frr } from "./frr.ts";
 import { plain } from "./frr-pair.ts";
-import { Daemon } from "./process.ts";
+import { Daemon, output } from "./process.ts";
 import { workDirectory } from "./router.ts";
 import { asnOf, mainAddress, sessionNamed } from "./session.ts";
 
@@ -23,9 +25,10 @@ const NODE_ASN = 65_010;
 const SPEAKER_ASN = 64_512;
 
 /** A session with the node's daemon, as a BGPPeer with `peerAddress: 127.0.0.1` and `peerPort: 1790` has it. */
-function wantedOnLoopback(peerAsn: number, prefixes: readonly string[]): Map<string, WantedSession> {
+function wantedOnLoopback(prefixes: readonly string[], more: Partial<PeerView>): Map<string, WantedSession> {
   const { sourceAddress: _, ...view } = peerView(sessionNamed("bird-eBGP-IPv4-plain"));
-  const own = { ...view, name: "on-node", address: "127.0.0.1", port: 1790, localAsn: SPEAKER_ASN, peerAsn };
+  const here = { name: "on-node", address: "127.0.0.1", localAsn: SPEAKER_ASN, peerAsn: NODE_ASN };
+  const own = { ...view, ...here, ...more };
   const wanted = planOf([own]).get("on-node");
   assert.ok(wanted);
   return new Map([["on-node", { ...wanted, advertisements: prefixes.map(plain) }]]);
@@ -56,8 +59,8 @@ async function world(t: TestContext) {
   t.after(() => frr.stop());
   const device = new Device(topology.device);
   t.after(() => device.kill());
-  const want = async (prefixes: readonly string[]): Promise<void> => {
-    await device.reconcile(wantedOnLoopback(NODE_ASN, prefixes));
+  const want = async (prefixes: readonly string[], more: Partial<PeerView>): Promise<void> => {
+    await device.reconcile(wantedOnLoopback(prefixes, more));
   };
   const shows = async (prefixes: readonly string[]): Promise<void> => {
     await until(
@@ -107,8 +110,63 @@ protocol bgp upstream {
     logFile: join(directory, "bird.log"),
   });
   t.after(() => bird.stop());
-  await want([PREFIX]);
+  await want([PREFIX], { port: 1790 });
   await shows([PREFIX]);
-  await want([]);
+  await want([], { port: 1790 });
   await shows([]);
 });
+
+test(
+  "FRR on the node does so, too, with a listen range and a next hop that is not its own",
+  TIMEOUT,
+  async (t) => {
+    const { topology, directory, node, router, want, shows } = await world(t);
+    const own = join(directory, "on-node");
+    mkdirSync(own);
+    // A link that ends on the node, as a dummy, which not every kernel has.
+    ip(`-n ${topology.device} link add genkan type veth peer name genkan-end
+    -n ${topology.device} addr add 169.254.179.1/30 dev genkan
+    -n ${topology.device} link set genkan-end up
+    -n ${topology.device} link set genkan up`);
+    const frr = await Frr.start({
+      namespace: topology.device,
+      sessions: [],
+      directory: own,
+      asn: NODE_ASN,
+      zebraLines: [
+        "ip prefix-list GENKAN-HOP seq 10 permit 169.254.179.2/32",
+        "route-map KERNEL deny 10",
+        " match ip next-hop prefix-list GENKAN-HOP",
+        "exit",
+        "route-map KERNEL permit 20",
+        "exit",
+        "ip protocol bgp route-map KERNEL",
+      ],
+      globalLines: [
+        `bgp router-id ${node}`,
+        "neighbor GENKAN peer-group",
+        `neighbor GENKAN remote-as ${SPEAKER_ASN}`,
+        "neighbor GENKAN ebgp-multihop 2",
+        "bgp listen range 127.0.0.1/32 peer-group GENKAN",
+        `neighbor ${router} remote-as ${asnOf("frr")}`,
+        `neighbor ${router} timers connect 1`,
+        "address-family ipv4 unicast",
+        "neighbor GENKAN activate",
+        `neighbor ${router} activate`,
+        `neighbor ${router} next-hop-self`,
+        "exit-address-family",
+      ],
+    });
+    t.after(() => frr.stop());
+    const nextHop = { IPv4: { address: "169.254.179.2" } };
+    await want([PREFIX], { nextHop });
+    await shows([PREFIX]);
+    assert.equal(
+      await output(topology.device, "ip", "route", "show", PREFIX),
+      "",
+      "not in the node's kernel",
+    );
+    await want([], { nextHop });
+    await shows([]);
+  },
+);
