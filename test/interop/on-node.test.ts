@@ -1,6 +1,6 @@
 /**
  * A BGP daemon on the node, as a CNI has one, that holds the session with the router alone: the speaker is its neighbor on
- * loopback. The recipes are those of docs/bgp.md.
+ * the node itself. The recipes are those of docs/bgp.md.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -24,7 +24,7 @@ const PREFIX = "198.18.0.1/32";
 const NODE_ASN = 65_010;
 const SPEAKER_ASN = 64_512;
 
-/** A session with the node's daemon, as a BGPPeer with `peerAddress: 127.0.0.1` and `peerPort: 1790` has it. */
+/** A session with the node's daemon, as a BGPPeer with `peerAddress: 127.0.0.1`, and with `more`, has it. */
 function wantedOnLoopback(prefixes: readonly string[], more: Partial<PeerView>): Map<string, WantedSession> {
   const { sourceAddress: _, ...view } = peerView(sessionNamed("bird-eBGP-IPv4-plain"));
   const here = { name: "on-node", address: "127.0.0.1", localAsn: SPEAKER_ASN, peerAsn: NODE_ASN };
@@ -117,7 +117,7 @@ protocol bgp upstream {
 });
 
 test(
-  "FRR on the node does so, too, with a listen range and a next hop that is not its own",
+  "FRR on the node does so, too, on a network of its own: by a listen range, with a next hop that is not FRR's",
   TIMEOUT,
   async (t) => {
     const { topology, directory, node, router, want, shows } = await world(t);
@@ -147,7 +147,7 @@ test(
         "neighbor GENKAN peer-group",
         `neighbor GENKAN remote-as ${SPEAKER_ASN}`,
         "neighbor GENKAN ebgp-multihop 2",
-        "bgp listen range 127.0.0.1/32 peer-group GENKAN",
+        "bgp listen range 169.254.179.1/32 peer-group GENKAN",
         `neighbor ${router} remote-as ${asnOf("frr")}`,
         `neighbor ${router} timers connect 1`,
         "address-family ipv4 unicast",
@@ -158,15 +158,15 @@ test(
       ],
     });
     t.after(() => frr.stop());
-    const nextHop = { IPv4: { address: "169.254.179.2" } };
-    await want([PREFIX], { nextHop });
+    const place = { address: "169.254.179.1", nextHop: { IPv4: { address: "169.254.179.2" } } };
+    await want([PREFIX], place);
     await shows([PREFIX]);
     assert.equal(
       await output(topology.device, "ip", "route", "show", PREFIX),
       "",
       "not in the node's kernel",
     );
-    await want([], { nextHop });
+    await want([], place);
     await shows([]);
   },
 );
