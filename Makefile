@@ -235,6 +235,11 @@ bench-scale: setup addon ## What 10,000 Services of ten pods cost a speaker: wit
 	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real
 	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real --services 5000
 
+.PHONY: bench-sharing
+bench-sharing: setup addon ## What it costs that nodes tell each other of connections: processor time and memory of each, and lists
+	@node test/bench/sharing.ts
+	@for more in "" --shared; do node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real --changes 100 --elsewhere $$more || exit 1; done
+
 .PHONY: bench-lab-scale
 bench-lab-scale: setup addon ## 5,000 and 10,000 Services of 100,000 endpoints by a real API server, 100 changes a second for MINUTES (30); keeps docs/results/lab-scale.md
 	@node hack/lab/main.ts programs

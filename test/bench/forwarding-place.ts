@@ -66,7 +66,11 @@ export function here(): Place {
 
 /** Throws GuestBootError where no user-mode Linux can be had: what an emulator needs says nothing. */
 export async function inGuest(progress: Say): Promise<Place> {
-  const guest = await startGuest({ kernel: "user-mode", progress });
+  return placeIn(await startGuest({ kernel: "user-mode", progress }));
+}
+
+/** The guest ends with it. */
+export async function placeIn(guest: Guest): Promise<Place> {
   putFirst(guest.pid);
   const { stdout: built } = await guest.exec(["uname", "-v"]);
   return {

@@ -40,10 +40,13 @@ export class ScaleWorld {
   #changed = new Set<string>();
   readonly #slices = new Map<string, readonly SliceView[]>();
   readonly #endpoints: number;
+  readonly #hosts: readonly string[];
   readonly #pools = new Pools([POOL]);
 
-  constructor(services: number, endpoints: number) {
+  /** `hosts`: the nodes that have the pods. */
+  constructor(services: number, endpoints: number, hosts: readonly string[] = NAMES) {
     this.#endpoints = endpoints;
+    this.#hosts = hosts;
     for (let at = 0; at < services; at += 1) {
       const key = `default/s${at}`;
       this.#services.set(
@@ -90,7 +93,7 @@ export class ScaleWorld {
       const number = at * this.#endpoints + index;
       return {
         address: `10.${100 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`,
-        node: NAMES[index % NAMES.length] ?? "",
+        node: this.#hosts[index % this.#hosts.length] ?? "",
         isReady: isReady || index > 0,
         isServing: isReady || index > 0,
         isTerminating: false,

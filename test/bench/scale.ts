@@ -3,7 +3,9 @@
  * line. With --kernel fake the kernel is one in memory and only this program's own work is measured; with --kernel real it
  * is that of the network namespace that this runs in, which has to have ip_vs (hack/guest/run.ts).
  *
- *   node test/bench/scale.ts [--services 10000] [--endpoints 10] [--changes 300] [--kernel fake|real]
+ *   node test/bench/scale.ts [--services 10000] [--endpoints 10] [--changes 300] [--kernel fake|real] [--elsewhere] [--shared]
+ *
+ * --elsewhere: no pod is on this node. --shared: nodes tell each other of connections, so that every node has all lists.
  */
 import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
@@ -12,9 +14,10 @@ import { systemClock } from "#common/clock.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
-import type { ForwardingInput } from "#speaker/forwarding/types.ts";
+import { DEFAULT_SETTINGS, type ForwardingInput } from "#speaker/forwarding/types.ts";
 import { Planner } from "#speaker/plan/plan.ts";
 import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
+import { NAMES } from "#test/fakes/speaker-view.ts";
 import { programTheSame } from "./scale-programs.ts";
 import { ScaleWorld } from "./scale-world.ts";
 
@@ -24,6 +27,8 @@ const { values } = parseArgs({
     endpoints: { type: "string", default: "10" },
     changes: { type: "string", default: "300" },
     kernel: { type: "string", default: "fake" },
+    elsewhere: { type: "boolean", default: false },
+    shared: { type: "boolean", default: false },
   },
 });
 const [services, endpoints, changes] = [values.services, values.endpoints, values.changes].map(Number) as [
@@ -32,7 +37,8 @@ const [services, endpoints, changes] = [values.services, values.endpoints, value
   number,
 ];
 const isReal = values.kernel === "real";
-const SIZE = `${services}x${endpoints}`;
+const VARIANT = [values.elsewhere ? "-elsewhere" : "", values.shared ? "-shared" : ""].join("");
+const SIZE = `${services}x${endpoints}${VARIANT}`;
 const kernel: ForwardingKernel = isReal
   ? openForwardingKernel({ sysctlRoot: "/proc/sys" })
   : new FakeForwardingKernel();
@@ -45,7 +51,7 @@ const forwarding = new Forwarding(kernel, {
 });
 /** MiB, of the speaker. */
 const RSS_BAR = services <= 5_000 ? 120 : 200;
-const world = new ScaleWorld(services, endpoints);
+const world = new ScaleWorld(services, endpoints, values.elsewhere ? NAMES.slice(1) : NAMES);
 const planner = new Planner();
 
 function print(name: string, figures: Record<string, unknown>): void {
@@ -60,7 +66,10 @@ function percentile(samples: readonly number[], part: number): number {
 
 function planned(): ForwardingInput {
   const { ports, vips } = planner.plan(world.view());
-  return { nodeAddresses: { IPv4: "172.30.0.1" }, ports, vips, members: ["172.30.0.2", "172.30.0.3"] };
+  return {
+    ...{ nodeAddresses: { IPv4: "172.30.0.1" }, ports, vips, members: ["172.30.0.2", "172.30.0.3"] },
+    settings: { ...DEFAULT_SETTINGS, sharesConnections: values.shared },
+  };
 }
 
 interface Passed {

@@ -69,13 +69,17 @@ export class BareNodes implements AsyncDisposable {
 
   /** `options`: of a guest, where one is needed. */
   static async start(options: GuestOptions = {}): Promise<BareNodes> {
+    return BareNodes.on(await openMachine(options));
+  }
+
+  /** The machine ends with them. `hasServers`: pods answer. */
+  static async on(machine: Machine, { hasServers = true } = {}): Promise<BareNodes> {
     await using built = new AsyncDisposableStack();
-    const machine = await openMachine(options);
     built.defer(() => machine.stop());
     const topology = await buildTopology(machine, INSTANCE);
     if (!machine.isGuest) built.defer(() => topology.remove());
     const nodes = new BareNodes(machine, topology);
-    await startEchoServers(machine, topology, PORT);
+    if (hasServers) await startEchoServers(machine, topology, PORT);
     const { router } = topology;
     await script(
       machine,

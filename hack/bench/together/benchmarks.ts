@@ -37,6 +37,12 @@ export const BENCHMARKS: readonly Benchmark[] = [
     limitMinutes: 45,
   },
   {
+    name: "sharing",
+    question: "What does it cost that nodes tell each other of connections?",
+    goal: ["bench-sharing"],
+    limitMinutes: 30,
+  },
+  {
     name: "forwarding",
     question: "What does forwarding add to a request and to a packet?",
     goal: ["bench-forwarding"],
