@@ -23,7 +23,7 @@ import {
   type PortPlan,
 } from "./plan/plan.ts";
 import { rulesFor } from "./plan/rules.ts";
-import { sharing } from "./plan/sharing.ts";
+import { isAlone, sharing } from "./plan/sharing.ts";
 import { sameItems } from "./plan/sorted-keys.ts";
 import type { Readiness } from "./readiness.ts";
 
@@ -50,6 +50,7 @@ export class Planning {
   #rules: { readonly madeOf: readonly unknown[]; readonly rules: Rules } | undefined;
   #attraction = NOTHING_ATTRACTED;
   #ports = NOTHING_FORWARDED;
+  #isAlone = true;
   /** The last pass did not come to what the kernel is to forward. */
   #gaveWay = false;
   #wanted: { readonly of: readonly AddressPlan[]; readonly links: Wanted } = {
@@ -62,6 +63,11 @@ export class Planning {
 
   constructor(parts: PlanningParts) {
     this.#parts = parts;
+  }
+
+  /** As of the last answer of `forwarding`: there is no other node to share connections with. */
+  get isAlone(): boolean {
+    return this.#isAlone;
   }
 
   get attraction(): AttractionPlan {
@@ -152,7 +158,7 @@ export class Planning {
    * from there, and does not give way here: so passes that are asked for without end come to the kernel every other time.
    */
   async forwarding(
-    { connectionSync, tunnel }: LoadBalancerView,
+    { connectionSync, tunnel, nodeSelector }: LoadBalancerView,
     isDue: () => boolean,
   ): Promise<ForwardingInput | undefined> {
     const { node, knowledge } = this.#parts;
@@ -165,7 +171,8 @@ export class Planning {
       ...(tunnel !== undefined && { tunnel }),
       ...(stations !== undefined && { stations }),
     };
-    return connectionSync ? { ...input, ...sharing(this.#parts) } : input;
+    this.#isAlone = isAlone(this.#parts, nodeSelector);
+    return connectionSync && !this.#isAlone ? { ...input, ...sharing(this.#parts) } : input;
   }
 
   /** Also in mode KubeProxy, where it shows what is left out. False: it gave way, and what was planned before stays. */

@@ -49,6 +49,8 @@ export interface Work {
   readonly refused: readonly KernelRefusal[];
   /** Why connections are not shared; null: nothing was forwarded yet. */
   readonly syncTrouble: SyncTrouble | undefined | null;
+  /** There is no other node to share them with. */
+  readonly isAlone: boolean;
   /** Why no tunnel ends here as asked; null: nothing was forwarded yet. */
   readonly tunnelTrouble: TunnelTrouble | undefined | null;
   /** The changes of the last pass that wrote anything. */
@@ -108,7 +110,7 @@ export class Reporting {
         hostTrouble: this.#parts.host.trouble,
         gossipTrouble: this.#parts.members.gossipTrouble,
         standing: this.#parts.notifier.standing,
-        sharing: sharingOf(loadBalancer, work.syncTrouble),
+        sharing: sharingOf(loadBalancer, work),
         tunnelling: tunnellingOf(loadBalancer, work),
         leftOut: leftOutOf(work),
         unusable: [...this.#parts.knowledge.unusable(), ...this.#parts.members.unusable()],

@@ -351,7 +351,7 @@ export class Speaker {
   }
 
   #workNow(): Work {
-    const { attraction, ports } = this.#planning;
+    const { attraction, ports, isAlone } = this.#planning;
     const { forwardingTrouble, announcingTrouble, refused, syncTrouble, tunnelTrouble, lastWrites } =
       this.#readiness;
     return {
@@ -363,6 +363,7 @@ export class Speaker {
       announcingTrouble,
       refused,
       syncTrouble,
+      isAlone,
       tunnelTrouble,
       lastWrites,
       isProgrammed: this.#isProgrammed,

@@ -72,7 +72,7 @@ const GATHER_MS = 6_000;
 
 function withoutLink({ settings, sync }: ForwardingInput): SyncTrouble | undefined {
   if (settings?.sharesConnections !== true || sync !== undefined) return undefined;
-  return { code: "NoSyncLink", message: "no link of this node has the address of its Node object" };
+  return { code: "NoSyncLink", message: "no Ethernet link of this node has the address of its Node object" };
 }
 
 export class Forwarding {

@@ -104,7 +104,10 @@ export interface Skeleton {
   /** Tunnels beside ipip that end here as asked, and why not, as of the last `ensure`. */
   readonly offered: readonly Encapsulation[];
   readonly tunnelTrouble: TunnelTrouble | undefined;
-  /** When this process began to take in connections, by `SkeletonInput.now`; undefined: an earlier one did. */
+  /**
+   * When this process began to take in connections, by `SkeletonInput.now`; undefined: an earlier one did, or forwarded
+   * without: nothing is missing that was there before.
+   */
   readonly syncStartedAt: number | undefined;
   /** Removes the policy rules, so that no packet sees our routes any more. This is the first step of a removal. */
   closeWay(): void;

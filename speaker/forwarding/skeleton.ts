@@ -52,6 +52,8 @@ interface Loaded {
 export class KernelSkeleton implements Skeleton {
   readonly #parts: SkeletonParts;
   #loaded: Loaded | undefined;
+  /** Whether an earlier process was, and this machine has not started since; undefined before anything was looked at. */
+  #wasForwarding: boolean | undefined;
   /** What the table remembers, for the case that somebody takes the table away while we run. */
   #saved: ReadonlyMap<string, string> = new Map();
 
@@ -60,8 +62,9 @@ export class KernelSkeleton implements Skeleton {
   }
 
   async ensure(wanted: SkeletonInput): Promise<Change[]> {
-    const { route, sysctls } = this.#parts;
+    const { route, sysctls, table } = this.#parts;
     const changes: Change[] = [];
+    this.#wasForwarding ??= table.read() !== undefined;
     // The devices come first, because the rules send packets to them.
     changes.push(...this.#raiseTunnels(wanted));
     await this.#ensureRules(wanted, changes);
@@ -93,7 +96,7 @@ export class KernelSkeleton implements Skeleton {
   }
 
   get syncStartedAt(): number | undefined {
-    return this.#parts.sync.startedAt;
+    return this.#wasForwarding === true ? undefined : this.#parts.sync.startedAt;
   }
 
   #ensureSync({ sync, now }: SkeletonInput): Change[] {
@@ -124,6 +127,7 @@ export class KernelSkeleton implements Skeleton {
     // Last: it remembers what the rest was.
     if (table.read() !== undefined) table.remove();
     this.#loaded = undefined;
+    this.#wasForwarding = false;
     this.#saved = new Map();
   }
 

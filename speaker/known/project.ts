@@ -270,7 +270,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     ...(optional(word("Direct", "SNAT"), "Direct")(forwarding.returnPath, "spec.forwarding.returnPath") ===
       "SNAT" && { translates: true }),
     ...tunnelOf(forwarding.tunnel),
-    connectionSync: optional(flag, false)(forwarding.connectionSync, "spec.forwarding.connectionSync"),
+    connectionSync: optional(flag, true)(forwarding.connectionSync, "spec.forwarding.connectionSync"),
     addressConflict: optional(word("defend", "yield"), "defend")(
       layer2.addressConflict,
       "spec.layer2.addressConflict",

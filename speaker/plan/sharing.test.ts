@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeLink } from "../known/node-links.ts";
-import { sharing } from "./sharing.ts";
+import { isAlone, sharing } from "./sharing.ts";
 
 const link = (name: string, index: number, ...prefixes: string[]): NodeLink => ({
   ...{ name, index, prefixes },
@@ -11,15 +11,15 @@ const link = (name: string, index: number, ...prefixes: string[]): NodeLink => (
   mtu: 1_500,
 });
 type Addresses = { IPv4?: string; IPv6?: string };
-const share = (nodes: Record<string, Addresses>, links: NodeLink[], live = Object.keys(nodes)) =>
-  sharing({
-    node: "n1",
-    knowledge: {
-      nodes: { get: (name) => (nodes[name] === undefined ? undefined : { addresses: nodes[name] }) },
-    },
-    members: { judgement: { live } },
-    monitor: { links: () => links },
-  });
+const partsOf = (nodes: Record<string, Addresses>, links: NodeLink[], live = Object.keys(nodes)) => ({
+  node: "n1",
+  knowledge: {
+    nodes: new Map(Object.entries(nodes).map(([name, addresses]) => [name, { addresses, labels: { name } }])),
+  },
+  members: { judgement: { live } },
+  monitor: { links: () => links },
+});
+const share = (...of: Parameters<typeof partsOf>) => sharing(partsOf(...of));
 
 const LINKS = [link("eth0", 2, "198.51.100.1/24"), link("eth1", 3, "192.0.2.1/24", "2001:db8::1/64")];
 
@@ -42,4 +42,13 @@ test("over IPv6 where the node has nothing else", () => {
 test("by no link where none has the address, or the node is not known", () => {
   assert.deepEqual(Object.keys(share({ n1: { IPv4: "192.0.2.9" } }, LINKS)), ["settings"]);
   assert.deepEqual(Object.keys(share({}, LINKS)), ["settings"]);
+});
+
+test("a node is alone where no other one may have a speaker, whoever lives", () => {
+  const alone = (nodes: Record<string, Addresses>, selector = {}): boolean =>
+    isAlone(partsOf(nodes, LINKS, ["n1"]), selector);
+  assert.equal(alone({ n1: {} }), true);
+  assert.equal(alone({}), true);
+  assert.equal(alone({ n1: {}, n2: {} }), false);
+  assert.equal(alone({ n1: {}, n2: {} }, { name: "n1" }), true);
 });

@@ -1,17 +1,33 @@
 /** With whom this node shares its connections, and by which link. Pure. */
+import { hasLabels, type Labels } from "#common/kube/selector.ts";
 import { DEFAULT_SETTINGS, type ForwardingInput, type SyncPeer } from "../forwarding/types.ts";
 import { addressesOn } from "../known/links.ts";
 import type { NodeLink } from "../known/node-links.ts";
 import type { NodeView } from "../known/view.ts";
 
+export interface SharingNodes {
+  get(name: string): Pick<NodeView, "addresses"> | undefined;
+  entries(): Iterable<readonly [name: string, node: Pick<NodeView, "labels">]>;
+}
+
 export interface SharingParts {
   readonly node: string;
-  readonly knowledge: { readonly nodes: { get(name: string): Pick<NodeView, "addresses"> | undefined } };
+  readonly knowledge: { readonly nodes: SharingNodes };
   readonly members: { readonly judgement: { readonly live: readonly string[] } };
   readonly monitor: { links(): readonly NodeLink[] };
 }
 
 const SETTINGS = { ...DEFAULT_SETTINGS, sharesConnections: true };
+
+/**
+ * Whether no other node may have a speaker. Who lives is not asked: a list that goes and comes back breaks flows that were
+ * bound to it.
+ */
+export function isAlone({ node, knowledge }: SharingParts, nodeSelector: Labels): boolean {
+  for (const [name, { labels }] of knowledge.nodes.entries())
+    if (name !== node && hasLabels(labels, nodeSelector)) return false;
+  return true;
+}
 
 /**
  * By the link that has this node's own address, over IPv4 where the node has it: all nodes of a cluster have the same

@@ -2,16 +2,18 @@
 import type { Trouble } from "../apply.ts";
 import type { SyncTrouble } from "../forwarding/types.ts";
 import type { LoadBalancerView } from "../known/view.ts";
+import type { Work } from "../reporting.ts";
 
 /** "Sharing": it works. */
 export type Sharing = Trouble<"Sharing" | SyncTrouble["code"]>;
 
-/** `trouble`: null: nothing was forwarded yet. Undefined: nothing is shared, or nothing can be said yet. */
+/** Undefined: nothing is to be shared, or nothing can be said yet. */
 export function sharingOf(
   loadBalancer: Pick<LoadBalancerView, "mode" | "connectionSync"> | undefined,
-  trouble: SyncTrouble | undefined | null,
+  { syncTrouble: trouble, isAlone }: Pick<Work, "syncTrouble" | "isAlone">,
 ): Sharing | undefined {
-  if (loadBalancer?.mode !== "IPVS" || !loadBalancer.connectionSync || trouble === null) return undefined;
+  if (loadBalancer?.mode !== "IPVS" || !loadBalancer.connectionSync) return undefined;
+  if (isAlone || trouble === null) return undefined;
   if (trouble === undefined) return { reason: "Sharing", message: "" };
   return { reason: trouble.code, message: trouble.message };
 }

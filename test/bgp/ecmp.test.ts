@@ -10,6 +10,7 @@ import { markOf } from "#speaker/forwarding/mark.ts";
 import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
 import type { FlowState, Flows } from "#test/dataplane/flows.ts";
 import { LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { setSharing } from "#test/dataplane/sharing-scenes.ts";
 import { type NodePlace, setLink } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 import { BFD_INTERVAL_MS, BFD_MULTIPLIER } from "./ecmp-router.ts";
@@ -277,6 +278,7 @@ describe("ECMP over three nodes", { concurrency: false }, () => {
 
   test("a control that must lose flows: scheduler rr, which every node begins anew", async (t) => {
     const { cluster } = world.nodes;
+    await setSharing(world.nodes, false);
     await cluster.setForwarding({ scheduler: "rr" });
     await scheduled("rr");
     const steady = await world.startFlows(WEB, FEWER);

@@ -214,7 +214,7 @@ export class IpvsNodes implements AsyncDisposable {
   async programmed(name: string): Promise<string[]> {
     const text = await this.on(
       name,
-      "ip rule; ip -6 rule; ip route show table 7077; ip -6 route show table 7077; ipvsadm -Sn; nft -s list table inet genkan 2>&1 || true",
+      "ip rule; ip -6 rule; ip route show table 7077; ip -6 route show table 7077; ipvsadm -Sn; nft -s list table inet genkan 2>&1 | sed '/^\\tset heard/,/^\\t}$/d'",
     );
     return text
       .split(/[\n,]/)

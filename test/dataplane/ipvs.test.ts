@@ -21,7 +21,9 @@ import {
   weightsWhereAllFail,
 } from "#test/dataplane/health-scenes.ts";
 import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { scheduled, weighted } from "#test/dataplane/programmed.ts";
 import { replace, requestsDuring } from "#test/dataplane/rollout-scenes.ts";
+import { setSharing } from "#test/dataplane/sharing-scenes.ts";
 import { SYSTEM } from "#test/layer2/speaker-cluster.ts";
 import type { AddressPair } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
@@ -47,6 +49,8 @@ before(async () => {
   nodes = await IpvsNodes.start();
   foreign = new Map();
   for (const name of nodes.names()) foreign.set(name, await nodes.foreign(name));
+  // The same table on every node is what is shown at first: nobody tells anybody of a connection.
+  await setSharing(nodes, false);
 });
 after(async () => nodes?.[Symbol.asyncDispose]());
 
@@ -74,31 +78,6 @@ async function lossesOverMove(count: number): Promise<FlowSummary> {
 }
 
 const lost = ({ broken, stalled, moved }: FlowSummary): number => broken + stalled + moved;
-
-/** Waits until every node's IPVS has the scheduler for our services. */
-async function scheduled(by: string): Promise<void> {
-  for (const name of nodes.names()) {
-    await until(
-      `scheduler ${by} on ${name}`,
-      async () => {
-        const ours = (await nodes.on(name, "ipvsadm -Sn"))
-          .split("\n")
-          .filter((line) => /^-A -f \d{4,}/.test(line));
-        return ours.length > 0 && ours.every((line) => line.includes(` -s ${by}`));
-      },
-      LONG,
-    );
-  }
-}
-
-/** Waits until all nodes' first tier has the pod at this weight. */
-async function weighted(pod: string, weight: 0 | 1): Promise<void> {
-  const line = `^-a -f ${markOf(1, 1, DEFAULT_SETTINGS.routingBit)} -r ${pod}:8080 .*-w ${weight}`;
-  for (const name of nodes.names()) {
-    const isSet = async () => nodes.on(name, `ipvsadm -Sn | grep -e '${line}'`);
-    await until(`weight ${weight} of ${pod} on ${name}`, isSet, LONG);
-  }
-}
 
 /** What, the command that breaks it, and the command that succeeds as long as it is there. */
 type Damage = readonly [what: string, command: string, isThere: string];
@@ -169,12 +148,12 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
 
   test("a control that must lose flows: scheduler rr, which every node begins anew", async (t) => {
     await nodes.cluster.setForwarding({ scheduler: "rr" });
-    await scheduled("rr");
+    await scheduled(nodes, "rr");
     const summary = await lossesOverMove(CONTROL_FLOWS);
     t.diagnostic(JSON.stringify(summary));
     assert.ok(lost(summary) > 0, JSON.stringify(summary));
     await nodes.cluster.setForwarding({ scheduler: "mh" });
-    await scheduled("mh");
+    await scheduled(nodes, "mh");
   });
 
   test("a control that must lose flows: sloppy_tcp held at 0 against the speakers' repair", async (t) => {
@@ -203,6 +182,16 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     }
   });
 
+  test("where nothing is said, nodes tell each other of connections; what follows is with it", async () => {
+    await setSharing(nodes, null);
+    for (const name of nodes.names())
+      await until(
+        `${name} to share`,
+        () => nodes.cluster.hasCondition(name, "ConnectionsShared", "True"),
+        LONG,
+      );
+  });
+
   test("pods that are not ready, or end and serve no more, keep their connections and get no new ones", async (t) => {
     const { pods } = nodes.topology;
     const vip = nodes.topology.vip(0);
@@ -215,13 +204,13 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
         ? { ready: false, serving: false, terminating: true }
         : { ready: pod !== unready, serving: pod !== unready },
     );
-    for (const { IPv4 } of [unready, ending]) await weighted(IPv4, 0);
+    for (const { IPv4 } of [unready, ending]) await weighted(nodes, IPv4, 0);
     const late = startFlows(vip, CONTROL_FLOWS);
     await late.progress(2, 120_000);
     await flows.progress(2, 120_000);
     const { pods: taken } = await late.stop();
     await nodes.cluster.setPods("web", pods);
-    for (const { IPv4 } of [unready, ending]) await weighted(IPv4, 1);
+    for (const { IPv4 } of [unready, ending]) await weighted(nodes, IPv4, 1);
     await flows.progress(2, 120_000);
     const summary = await flows.stop();
     t.diagnostic(`before: ${JSON.stringify(summary)}; begun meanwhile at ${JSON.stringify(taken)}`);
@@ -244,13 +233,13 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       const isFair = !isStarved(during) && !nodes.machine.isEmulated;
       t.diagnostic(`out after ${JSON.stringify(took)} ms${isFair ? "" : `; ${describeLoad(during)}`}`);
       for (const ms of Object.values(took)) assert.ok(ms <= (isFair ? OUT_MS : OUT_AT_ALL_MS), `${ms} ms`);
-      await weighted(hung.IPv4, 0);
+      await weighted(nodes, hung.IPv4, 0);
       const flows = startFlows(vip, CONTROL_FLOWS);
       await flows.progress(2, 120_000);
       const { pods: taken, broken, stalled } = await flows.stop();
       assert.deepEqual([broken, stalled, taken[hung.name]], [0, 0, undefined]);
       await resume(nodes, [hung]);
-      await weighted(hung.IPv4, 1);
+      await weighted(nodes, hung.IPv4, 1);
       const weights = await weightsWhereAllFail(nodes);
       for (const each of weights) assert.deepEqual(each, Array(pods.length).fill(1));
     } finally {
@@ -328,8 +317,15 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       },
       LONG,
     );
-    const entries = await nodes.connections(owner, other);
-    assert.ok(entries.length >= CONTROL_FLOWS, entries.join("\n"));
+    // Those of the other family may come in by another node, which tells of them.
+    const entries = await until(
+      "an entry of every flow",
+      async () => {
+        const all = await nodes.connections(owner, other);
+        return all.length >= 2 * CONTROL_FLOWS ? all : undefined;
+      },
+      LONG,
+    );
     const wanted = await nodes.programmed(owner);
     const pod = `${topology.pods[0]?.IPv4}:8080`;
     const element = `inet genkan ports4 '{ ${victim} . tcp . 80 }'`;

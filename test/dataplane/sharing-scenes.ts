@@ -185,9 +185,10 @@ export async function drainThenMove(
   return scene.moveAndEnd();
 }
 
-/** Sets the field, and waits until the daemons of all nodes follow. */
-export async function setSharing(nodes: IpvsNodes, isOn: boolean): Promise<void> {
-  await nodes.cluster.setForwarding({ connectionSync: isOn });
+/** Sets the field (null: takes it away), and waits until the daemons of all nodes follow. */
+export async function setSharing(nodes: IpvsNodes, value: boolean | null): Promise<void> {
+  await nodes.cluster.setForwarding({ connectionSync: value });
+  const isOn = value ?? true;
   for (const name of nodes.names()) {
     await until(
       `sharing ${isOn ? "on" : "off"} at ${name}`,

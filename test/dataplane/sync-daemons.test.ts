@@ -27,10 +27,11 @@ const POD = "10.244.2.10";
 interface Told {
   readonly mark: number;
   readonly clientPort: number;
+  readonly pod?: string;
 }
 
 /** As the pod's own node tells of it: masqueraded there (struct ip_vs_sync_mesg, struct ip_vs_sync_v4). */
-function message({ mark, clientPort }: Told): Buffer {
+function message({ mark, clientPort, pod = POD }: Told): Buffer {
   const one = Buffer.alloc(36);
   one.writeUInt8(UDP, 1);
   one.writeUInt16BE(one.length, 2);
@@ -39,7 +40,7 @@ function message({ mark, clientPort }: Told): Buffer {
   one.writeUInt16BE(8080, 14);
   one.writeUInt32BE(mark, 16);
   one.writeUInt32BE(300, 20);
-  for (const [at, address] of ["172.16.0.1", "192.168.50.100", POD].entries())
+  for (const [at, address] of ["172.16.0.1", "192.168.50.100", pod].entries())
     parseAddress(address).copy(one, 24 + 4 * at);
   const head = Buffer.from([0, SYNC_ID, 0, 8 + one.length, 1, 1, 0, 0]);
   return Buffer.concat([head, one]);
@@ -131,6 +132,12 @@ if (!isInside) {
     assert.doesNotMatch(entries(), /172\.16\.0\.1:1003 /);
   });
 
+  // docs/security.md: the kernel asks for no key, and takes a pod that it does not know as it is told.
+  test("what does not hold: who sends by a member's address says where a client's packets go", async () => {
+    tell(MEMBER, { mark: mark(1), clientPort: 1006, pod: "203.0.113.66" });
+    await until("the connection", () => /172\.16\.0\.1:1006 .*203\.0\.113\.66:8080/.test(entries()));
+  });
+
   test("who is heard is not silent; who is not, is said", async () => {
     const peers = [MEMBER, "192.168.50.13"].map((address, at) => ({ node: `n${at + 2}`, address }));
     const listening = sharing(peers);
@@ -160,6 +167,19 @@ if (!isInside) {
     await forwarding.remove();
     assert.equal(daemons(), foreign);
     run("ipvsadm", "--stop-daemon", "master");
+  });
+
+  test("a node that begins with nothing waits until it was told of all; one that forwarded before does not", async () => {
+    const isGathering = async (input: ForwardingInput): Promise<boolean> => {
+      const opened = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+      using other = { ...opened, [Symbol.dispose]: () => opened.close() };
+      return (await new Forwarding(other, { clock }).reconcile(input)).isGathering === true;
+    };
+    assert.equal(await isGathering(sharing()), true);
+    await forwarding.remove();
+    const { sync: _, settings: __, ...off } = sharing();
+    assert.equal(await isGathering(off), false);
+    assert.equal(await isGathering(sharing()), false);
   });
 
   test("removal leaves what was found", async () => {

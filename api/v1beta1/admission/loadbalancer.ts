@@ -21,7 +21,7 @@ function theOneName({ metadata }: LoadBalancer): Fault[] {
     : [fault("metadata.name", `"${name}": the only LoadBalancer is named "${LOADBALANCER_NAME}"`)];
 }
 
-/** Fields about our own forwarding, and what they are when nothing is said. */
+/** Fields about our own forwarding, and what they are in mode KubeProxy. */
 const OURS_ALONE = {
   scheduler: DEFAULT_SCHEDULER,
   tunnel: "ipip",

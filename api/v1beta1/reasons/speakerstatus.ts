@@ -284,8 +284,9 @@ export const SPEAKER_REASONS = {
   },
   NoSyncLink: {
     under: ["ConnectionsShared"],
-    when: "No link of the node has the address that its Node object names, so nothing can be shared by it.",
-    advice: "Let the Node's InternalIP be an address of an Ethernet link of the node.",
+    when: "No Ethernet link of the node has the address that its Node object names, so nothing can be shared by it.",
+    advice:
+      "Let the Node's InternalIP be an address of an Ethernet link of the node, or set spec.forwarding.connectionSync to false.",
   },
   ForeignSync: {
     under: ["ConnectionsShared"],
