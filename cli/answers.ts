@@ -87,6 +87,10 @@ export async function rebalance(from: Writing, options: { readonly isDryRun: boo
   return answer;
 }
 
-export function drain(from: Writing, node: string, timeoutMs: number): Promise<Answer> {
-  return draining(node, { ...from, clock: systemClock, timeoutMs });
+export function drain(
+  from: Writing,
+  node: string,
+  rest: { readonly timeoutMs: number; readonly tell: (line: string) => void },
+): Promise<Answer> {
+  return draining(node, { ...from, ...rest, clock: systemClock });
 }

@@ -166,7 +166,10 @@ export function addClusterCommands(program: Command, shell: Shell): readonly str
   add<DrainFlags>(
     "drain <node>",
     "Cordon a node, and wait until other nodes have its addresses: exit code 1 if it keeps some.",
-    async (from, { timeout }, node) => (await answers()).drain(from, node, timeout * 1_000),
+    async (from, { timeout }, node) => {
+      const tell = (line: string): void => shell.complain(`${line}\n`);
+      return (await answers()).drain(from, node, { timeoutMs: timeout * 1_000, tell });
+    },
   ).option("--timeout <seconds>", "how long to wait", secondsOf, 30);
   add(
     "bundle",

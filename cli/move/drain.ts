@@ -12,19 +12,22 @@ export interface DrainOptions {
   readonly namespace: string;
   readonly clock: Pick<Clock, "now" | "sleep">;
   readonly timeoutMs: number;
+  /** How far it is, a line each time that it is further. */
+  readonly tell: (line: string) => void;
 }
 
 const LOOK_EVERY_MS = 500;
 
 /** KubeError where the server refuses. */
 export async function drain(node: string, options: DrainOptions): Promise<Answer> {
-  const { cluster, clock, timeoutMs } = options;
+  const { cluster, clock, timeoutMs, tell } = options;
   const { nodes, loadBalancers } = await read(options, "nodes", "loadBalancers");
   if (!nodes.some(({ metadata }) => metadata.name === node))
     return answer(node, [], `there is no node ${node}`, EXIT.notWell);
   const before = await ownedBy(node, options);
   await cluster.patch(nodeResource, { name: node }, { spec: { unschedulable: true } });
   const giveUpAt = clock.now() + timeoutMs;
+  let told: number | undefined;
   for (;;) {
     const owned = await ownedBy(node, options);
     if (owned.length === 0) return answer(node, [], done(node, before.length), EXIT.well);
@@ -32,6 +35,8 @@ export async function drain(node: string, options: DrainOptions): Promise<Answer
       const when = balancerOf(loadBalancers)?.spec?.layer2?.drain;
       return answer(node, owned, left(node, owned, when), EXIT.notWell);
     }
+    if (owned.length !== told) tell(`node ${node} still owns ${owned.length} of ${before.length} addresses`);
+    told = owned.length;
     await clock.sleep(LOOK_EVERY_MS);
   }
 }

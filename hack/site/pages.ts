@@ -14,7 +14,18 @@ const GROUPS: readonly Group[] = [
   { title: "Begin", pages: ["README.md", ...docs("install", "migrate", "uninstall")] },
   {
     title: "Use it",
-    pages: docs("layer2", "bgp", "bfd", "endpoints", "routers", "surroundings", "check", "cli", "console"),
+    pages: docs(
+      "addresses",
+      "layer2",
+      "bgp",
+      "bfd",
+      "endpoints",
+      "routers",
+      "surroundings",
+      "check",
+      "cli",
+      "console",
+    ),
   },
   {
     title: "Operate it",

@@ -30,6 +30,12 @@ export function commandsOf(page: string, heading: string): string[] {
   return blocks;
 }
 
+/** The `yaml` blocks of a page, as manifests. */
+export function manifestsOf(page: string): string {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  return [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, block]) => block).join("---\n");
+}
+
 export interface Reader {
   readonly kubeconfig: string;
   /** Where the commands run; the checkout if nothing is said. */

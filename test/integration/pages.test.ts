@@ -12,7 +12,8 @@ import { promisify } from "node:util";
 import { loadBalancers } from "#common/kube/resource.ts";
 import { CliWorld } from "#test/integration/cli-world.ts";
 import { SYSTEM } from "#test/integration/controller-process.ts";
-import { commandsOf, runBlock } from "#test/integration/page-commands.ts";
+import { commandsOf, manifestsOf, runBlock } from "#test/integration/page-commands.ts";
+import { until } from "#test/until.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const POOL = `apiVersion: genkan.dev/v1beta1
@@ -269,4 +270,50 @@ test("profiles get onto a node, and speakers are told to use them", async () => 
   for (const file of ["kubelet/seccomp/genkan-speaker.json", "apparmor.d/genkan-speaker"])
     assert.ok((await stat(join(node, file))).size > 1_000, file);
   assert.deepEqual((await specOf()).speakerConfig, { seccompProfile: "genkan-speaker.json" });
+});
+
+test("docs/addresses.md: the examples get what the page says", async () => {
+  await world.kubectl("delete", "addresspools", "--all", "-n", SYSTEM);
+  await world.kubectl("delete", "service", "web");
+  await world.kubectl("create", "namespace", "shop");
+  await world.apply(manifestsOf("docs/addresses.md"));
+  const more = ["second", "third"].map(
+    (name) => `apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: shop, annotations: { genkan.dev/address-pool: shop } }
+spec: { type: LoadBalancer, ports: [{ port: 443 }] }
+`,
+  );
+  for (const text of more) {
+    await world.apply(text);
+    await until("an answer", async () => /AddressAllocated/.test(await got("services", "-n", "shop")));
+  }
+  interface Shown {
+    readonly metadata: { readonly name: string };
+    readonly status: {
+      readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string }[] };
+      readonly conditions?: readonly { readonly type: string; readonly reason: string }[];
+    };
+  }
+  const shown = await until("every Service to have an answer", async () => {
+    const { items } = JSON.parse(await got("services", "-A")) as { items: Shown[] };
+    const ours = items.filter(
+      ({ metadata }) => metadata.name !== "kubernetes" && metadata.name !== "genkan-webhook",
+    );
+    const told = new Map(
+      ours.map(({ metadata, status }) => [
+        metadata.name,
+        status.loadBalancer?.ingress?.[0]?.ip ??
+          status.conditions?.find(({ type }) => type === "genkan.dev/AddressAllocated")?.reason,
+      ]),
+    );
+    return [...told.values()].every((one) => one !== undefined) && told.size === 6 ? told : undefined;
+  });
+  assert.equal(shown.get("mail"), "192.0.2.15");
+  assert.equal(shown.get("dns-udp"), shown.get("dns-tcp"));
+  assert.equal(shown.get("dns-udp"), "192.0.2.10");
+  assert.deepEqual(
+    ["checkout", "second", "third"].map((name) => shown.get(name)),
+    ["192.0.2.32", "192.0.2.33", "QuotaExceeded"],
+  );
 });
