@@ -159,3 +159,38 @@ test("every node picks the same pod for one connection", () => {
   assert.match(died, /^if n\d, its node, died: 172\.30\.0\.100 TCP\/80 -> /);
   for (const line of [left, died]) assert.notEqual(line.split(" -> ")[1], pod);
 });
+
+test("since when and why its owner has an address, who had it before, and what each kernel holds", () => {
+  const owner = /answered for by (\S+),/.exec(
+    explained(WELL).steps.find(({ step }) => step === "nodes")?.says ?? "",
+  )?.[1];
+  assert.ok(owner !== undefined);
+  const forwarding = { mode: "IPVS", virtualServers: 4, realServers: 12 };
+  const former = [1, 2, 3, 4].map((minute) => ({
+    ...{ address: "172.30.0.100", until: `2026-01-01T00:0${minute}:00Z`, reason: "nobody had it before" },
+  }));
+  const reported = (name: string, status: object) => ({
+    metadata: { name, namespace: "genkan-system" },
+    status,
+  });
+  const now = { address: "172.30.0.100", since: "2026-01-01T00:05:00Z", reason: "taken over from n9" };
+  const others = ["n1", "n2", "n3"].filter((name) => name !== owner);
+  const found = explained({
+    ...WELL,
+    speakers: [
+      reported(owner, { addresses: [now], forwarding: { ...forwarding, programmed: true } }),
+      reported(others[0] ?? "", { formerAddresses: former, forwarding }),
+    ],
+  });
+  assert.deepEqual(detailsOf(found, "nodes").split("\n").slice(0, 4), [
+    `172.30.0.100: since 2026-01-01T00:05:00Z ${owner} has it (taken over from n9)`,
+    ...["04", "03", "02"].map(
+      (minute) =>
+        `172.30.0.100: until 2026-01-01T00:${minute}:00Z ${others[0]} had it (nobody had it before)`,
+    ),
+  ]);
+  assert.match(
+    detailsOf(found, "forwarding"),
+    new RegExp(`^${owner}: 4 virtual servers with 12 real ones in IPVS, read back as planned$`, "m"),
+  );
+});

@@ -19,7 +19,7 @@ export interface NodesInput {
 
 export function nodesStep(input: NodesInput): Step {
   const { addresses, statuses, world } = input;
-  const details = addresses.flatMap((plan) => excluded(plan, input));
+  const details = addresses.flatMap((plan) => [...movesOf(plan, statuses), ...excluded(plan, input)]);
   const unowned = addresses.filter(({ unowned }) => unowned !== undefined);
   const [first] = unowned;
   if (first !== undefined) {
@@ -37,6 +37,30 @@ export function nodesStep(input: NodesInput): Step {
   });
   if (strayed[0] !== undefined) return step("nodes", false, strayed[0], details);
   return step("nodes", true, addresses.map(attraction).join("; "), details);
+}
+
+/** Of earlier owners; `genkan history` has all. */
+const LAST_MOVES = 3;
+
+/** Since when and why the owner has it, by its own report, and who had it before, the latest first. */
+function movesOf({ vip, owner }: AddressPlan, statuses: readonly SpeakerStatus[]): string[] {
+  if (owner === undefined) return [];
+  const now = statuses
+    .find(({ metadata }) => metadata.name === owner)
+    ?.status?.addresses?.find(({ address }) => address === vip);
+  const before = statuses
+    .flatMap(({ metadata, status }) =>
+      (status?.formerAddresses ?? []).flatMap(({ address, until, reason = "not known" }) =>
+        address === vip
+          ? [{ until, line: `${vip}: until ${until} ${metadata.name} had it (${reason})` }]
+          : [],
+      ),
+    )
+    .sort((a, b) => (a.until > b.until ? -1 : 1))
+    .slice(0, LAST_MOVES)
+    .map(({ line }) => line);
+  if (now?.since === undefined) return before;
+  return [`${vip}: since ${now.since} ${owner} has it (${now.reason ?? "not known"})`, ...before];
 }
 
 function attraction({ vip, owner, candidates, unowned }: AddressPlan): string {

@@ -68,6 +68,8 @@ export function forwardingStep(
       details.push(`${node}: its speaker does not run; the kernel goes on with what it was given`);
       continue;
     }
+    const inKernel = entriesOf(status?.forwarding);
+    if (inKernel !== undefined) details.push(`${node}: ${inKernel}`);
     const found = conditionsOf(status?.conditions ?? [], service);
     if (status === undefined) details.push(`${node}: its speaker has reported nothing yet`);
     for (const { type, status: is, reason, message } of found) {
@@ -77,6 +79,14 @@ export function forwardingStep(
   }
   if (broken !== undefined) return step("forwarding", false, broken, details);
   return step("forwarding", true, `no node reports a fault: ${nodes.join(", ")}`, details);
+}
+
+/** Of all Services at a node: speakers read back what they have written before they say that it is there. */
+function entriesOf(forwarding: NonNullable<SpeakerStatus["status"]>["forwarding"]): string | undefined {
+  if (forwarding === undefined || forwarding.mode !== "IPVS") return undefined;
+  const { virtualServers = 0, realServers = 0, programmed = false } = forwarding;
+  const state = programmed ? "read back as planned" : "not all of them read back yet";
+  return `${virtualServers} virtual servers with ${realServers} real ones in IPVS, ${state}`;
 }
 
 /** What is worth knowing, and breaks no connection to these addresses. */
