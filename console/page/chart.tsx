@@ -11,7 +11,8 @@ export interface ChartProps {
   readonly kind: "bars" | "line";
   /** Seconds since 1970, the oldest first. */
   readonly times: readonly number[];
-  readonly values: readonly number[];
+  /** null: nothing is known of then. */
+  readonly values: readonly (number | null)[];
   /** What the chart shows, for those who do not see it. */
   readonly label: string;
   /** A value on the axis; as it is if nothing is said. */

@@ -127,7 +127,9 @@ function Drain({ moves, movesLeftOut, withdrawn, pods }: NonNullable<NodeAnswer[
         ))}
         {moves.map(({ address, to }) => (
           <li key={address} class={to === undefined ? "error" : undefined}>
-            {address} moves to {to ?? "nobody: no other node may have it"}
+            {to === undefined
+              ? `${address}: nobody attracts it then, for no other node may, or all of its pods are here`
+              : `${address} moves to ${to}`}
           </li>
         ))}
         {movesLeftOut > 0 && <li>and {movesLeftOut} more</li>}

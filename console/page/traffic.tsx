@@ -7,6 +7,7 @@ import { bytes } from "./rate.ts";
 
 /** Ten minutes of looks. */
 const MOST_POINTS = 60;
+const LEAST_S = 60;
 
 export function TrafficOf({ rates, at }: { readonly rates: readonly NodeRates[]; readonly at: string }) {
   const points = useRef<{ readonly time: number; readonly value: number }[]>([]);
@@ -17,14 +18,17 @@ export function TrafficOf({ rates, at }: { readonly rates: readonly NodeRates[];
     points.current = [...points.current, { time, value }].slice(-MOST_POINTS);
   // Of a Service for which nothing comes there is nothing to show, until something has come.
   if (points.current.every((point) => point.value === 0)) return null;
+  // A chart of one moment would show years.
+  const begin = { time: (points.current[0]?.time ?? time) - LEAST_S, value: null };
+  const shown = [begin, ...points.current];
   const caption = "What comes in for it, node by node";
   return (
     <>
       <h2>{caption}</h2>
       <Chart
         kind="line"
-        times={points.current.map((point) => point.time)}
-        values={points.current.map((point) => point.value)}
+        times={shown.map((point) => point.time)}
+        values={shown.map((point) => point.value)}
         text={(number) => `${bytes(number)}/s`}
         label={`What has come in since you look: ${bytes(value)} a second now, ${bytes(Math.max(...points.current.map((point) => point.value)))} a second at most`}
       />

@@ -99,7 +99,9 @@ const drawing = (limit: number): string => `(() => {
       box(left, top + height / 4, width * Math.min(1, element.value / (element.max || 1)), height / 2, 'fill="#17653a" rx="3"');
       return;
     }
+    const isClosed = element.tagName === "DETAILS" && !element.open;
     for (const child of element.childNodes) {
+      if (isClosed && child.tagName !== "SUMMARY") continue;
       if (child.nodeType === Node.TEXT_NODE) lines(child, style);
       else if (child.nodeType === Node.ELEMENT_NODE) walk(child);
     }

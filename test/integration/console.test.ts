@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { stringify } from "yaml";
-import type { NodesAnswer, ServiceAnswer, ServicesAnswer, StatusAnswer } from "#console/answers.ts";
+import type {
+  NodeAnswer,
+  NodesAnswer,
+  ServiceAnswer,
+  ServicesAnswer,
+  StatusAnswer,
+} from "#console/answers.ts";
 import { CliWorld } from "#test/integration/cli-world.ts";
 import { ConsoleProcess } from "#test/integration/console-process.ts";
 import { SYSTEM } from "#test/integration/controller-process.ts";
@@ -88,6 +94,7 @@ const REFUSED: readonly (readonly [
   ["who may list nothing", () => nobody, "/api/visitor", 403, /may list nothing/],
   ["who may list pools alone", () => poolReader, "/api/services", 403, /services in all namespaces/],
   ["a client that is none", () => viewer, "/api/service?name=default%2Fweb&from=x", 400, /ADDRESS:PORT/],
+  ["a node that is not there", () => viewer, "/api/node?name=n9", 404, /no node n9/],
   [
     "a Service that is not there",
     () => viewer,
@@ -134,6 +141,7 @@ test("the status, the lists and the explanation are what the command says", asyn
   assert.deepEqual(explained.way, {
     addresses: [{ address: "192.0.2.1", protocol: "layer2", nodes: ["n1"] }],
     sessions: [],
+    traffic: [],
     pods: [{ address: "10.0.0.1", node: "n1", isReady: true }],
     podsLeftOut: 0,
   });
@@ -141,6 +149,20 @@ test("the status, the lists and the explanation are what the command says", asyn
   assert.deepEqual(
     nodes.rows.map(({ node, speaker, owned }) => [node, speaker, owned]),
     [["n1", "live", 1]],
+  );
+  const one = (await shown.json("/api/node?name=n1&drain=yes", viewer)) as unknown as NodeAnswer;
+  assert.deepEqual(
+    [one.differing, one.rows, one.drained?.moves],
+    [
+      0,
+      [
+        {
+          ...{ address: "192.0.2.1", services: ["default/web"], protocol: "layer2" },
+          ...{ isPlanned: true, isReported: true, differs: false },
+        },
+      ],
+      [{ address: "192.0.2.1" }],
+    ],
   );
   const { rows, minutes } = await shown.json("/api/moves", viewer);
   assert.deepEqual(
