@@ -246,6 +246,8 @@ test("an upgrade waits until it may begin, and is applied", async () => {
     loadBalancers,
     { name: "loadbalancer", namespace: SYSTEM },
     {
+      // Beyond each generation that it has here: kubectl waits for one that was looked at.
+      observedGeneration: 1_000,
       conditions: [
         {
           ...{ type: "Upgradeable", status: "True", reason: "Upgradeable", message: "" },
