@@ -167,8 +167,10 @@ export function addClusterCommands(program: Command, shell: Shell): readonly str
     "drain <node>",
     "Cordon a node, and wait until other nodes have its addresses: exit code 1 if it keeps some.",
     async (from, { timeout }, node) => {
-      const tell = (line: string): void => shell.complain(`${line}\n`);
-      return (await answers()).drain(from, node, { timeoutMs: timeout * 1_000, tell });
+      return (await answers()).drain(from, node, {
+        timeoutMs: timeout * 1_000,
+        tell: (line) => shell.complain(`${line}\n`),
+      });
     },
   ).option("--timeout <seconds>", "how long to wait", secondsOf, 30);
   add(

@@ -286,9 +286,12 @@ metadata: { name: ${name}, namespace: shop, annotations: { genkan.dev/address-po
 spec: { type: LoadBalancer, ports: [{ port: 443 }] }
 `,
   );
-  for (const text of more) {
+  // One after the other, so that it is known who comes too late.
+  for (const [at, text] of more.entries()) {
+    await until("the one before to have its address", async () =>
+      (await got("services", "-n", "shop")).includes(`"192.0.2.${32 + at}"`),
+    );
     await world.apply(text);
-    await until("an answer", async () => /AddressAllocated/.test(await got("services", "-n", "shop")));
   }
   interface Shown {
     readonly metadata: { readonly name: string };
