@@ -114,11 +114,14 @@ test("every picture is shown by a page, and none is left from a description that
   const files = async (pattern: string): Promise<string[]> =>
     (await Array.fromAsync(glob(pattern, { cwd: root }))).sort();
   const drawn = await files(`${FOLDER}/*.svg`);
+  // Those of the console are made in a browser.
+  const taken = await readFile(join(root, "test/console/pictures.ts"), "utf8");
   assert.deepEqual(
     drawn,
     [
       ...SCENES.map(({ file }) => file.replace(/yaml$/, "svg")),
       ...drawTerminals().map(([file]) => file),
+      ...[...taken.matchAll(/file: "(console-[a-z]+\.svg)"/g)].map(([, file]) => `${FOLDER}/${file}`),
     ].sort(),
   );
   const pages = [...(await files("*.md")), ...(await files("docs/*.md"))];
