@@ -235,9 +235,12 @@ export const METRICS = {
     type: "counter",
     unit: "claims",
     shownBy: "speaker",
-    labels: { reason: "`malformed`, `node` (no node has the name), `address` (no Service has it)" },
+    labels: {
+      reason:
+        "`malformed`, `node` (no node has the name), `address` (no Service has it), `hearsay` (another node told it than the one that it names, and that one says otherwise)",
+    },
     meaning:
-      "Claims on addresses that other speakers told and that are not kept. Some of them with `address` are normal while Services come and go; with `node`, somebody invents names.",
+      "Claims on addresses that other speakers told and that are not kept. Some of them with `address` are normal while Services come and go; with `node`, somebody invents names; many with `hearsay` are lies.",
   },
   genkan_owner_calls_total: {
     type: "counter",

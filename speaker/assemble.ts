@@ -23,6 +23,7 @@ import { createForwarder } from "./forwarder.ts";
 import { Forwarding } from "./forwarding/forwarding.ts";
 import { openForwardingKernel } from "./forwarding/open-kernel.ts";
 import { GossipThread } from "./gossip/gossip.ts";
+import { isUp } from "./gossip/types.ts";
 import { Health } from "./health/health.ts";
 import { createProbe } from "./health/probes.ts";
 import { isReport } from "./health/wire.ts";
@@ -113,13 +114,19 @@ export function assemble(world: World): Assembled {
   const health = new Health({ ...world, node, gossip, isMember, probe: probeEndpoint, onChange: trigger });
   const drains = new Drains({ clock: world.clock, onChange: trigger });
   const owners = new Owners({
-    ...{ ...world, node, gossip, isMember, onChange: trigger },
+    ...{ ...world, node, gossip, isMember },
+    isHeard: (name) => isUp(gossip.view.members.get(name) ?? { state: "dead" }),
+    onChange: () => {
+      membership.reconsider();
+      trigger();
+    },
     onDropped: (reason, count) => metrics.count("genkan_claims_dropped_total", { reason }, count),
   });
   const membership: Membership = new Membership({
     ...world,
     ...{ client: leaseClient, node, namespace, onSetback, gossip },
     identity: options.identity,
+    isAsking: () => owners.isAsking,
     onChange: () => loop.trigger(true),
   });
   const monitor = monitorLinks({

@@ -118,6 +118,12 @@ export class GossipThread {
     if (this.#problem === undefined) this.#worker?.postMessage({ type: "tell", telling });
   }
 
+  /** To one member, once: it may be lost. */
+  say(to: string, messages: readonly Uint8Array[]): void {
+    if (messages.length > 0 && this.#problem === undefined)
+      this.#worker?.postMessage({ type: "say", to, messages });
+  }
+
   /** News beside what `tell` tells of. */
   addNews(news: readonly Uint8Array[], isUrgent: boolean): void {
     this.tell({ news, isUrgent, whole: this.#whole });

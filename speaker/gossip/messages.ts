@@ -20,6 +20,8 @@ export type ToGossipWorker =
   | { readonly type: "peers"; readonly peers: readonly Peer[] }
   | { readonly type: "keys"; readonly keys: readonly Uint8Array[] }
   | { readonly type: "tell"; readonly telling: Telling }
+  /** One message each, to one member alone. */
+  | { readonly type: "say"; readonly to: string; readonly messages: readonly Uint8Array[] }
   /** Says goodbye, and closes. Answered by `left`. */
   | { readonly type: "leave" }
   /** Closes without a word. */

@@ -104,6 +104,11 @@ export class GossipSession {
     if (news.length > 0) this.#step({ type: "tell", news, isUrgent });
   }
 
+  /** To one member, once: it may be lost. */
+  say(to: string, messages: readonly Uint8Array[]): void {
+    this.#step({ type: "say", to, messages });
+  }
+
   /** Tells all at once that we go; nothing is heard or said after it. */
   leave(): void {
     this.#step({ type: "leave" });

@@ -204,6 +204,12 @@ function take(gossip: Gossip, event: GossipEvent, out: Outbox, now: number): voi
     case "tell":
       queueNews(gossip, event, out, now);
       return;
+    case "say": {
+      const peer = gossip.peers.get(event.to);
+      if (peer === undefined) return;
+      for (const bytes of event.messages) out.sendOnly(peer, [encodeMessage({ type: "user", bytes })]);
+      return;
+    }
     case "leave":
       leave(gossip, out);
       return;

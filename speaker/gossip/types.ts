@@ -187,6 +187,8 @@ export type GossipEvent =
     }
   /** The application has news for all. */
   | ({ readonly type: "tell" } & Pick<Telling, "news" | "isUrgent">)
+  /** The application has something for one member. */
+  | { readonly type: "say"; readonly to: string; readonly messages: readonly Uint8Array[] }
   /** Who exists, all of them; our own name in it is passed over. */
   | { readonly type: "peers"; readonly peers: readonly Peer[] }
   /** Something was dropped before it came here. */

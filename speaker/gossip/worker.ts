@@ -55,6 +55,9 @@ async function take(message: ToGossipWorker): Promise<void> {
     case "tell":
       session?.tell(message.telling);
       return;
+    case "say":
+      session?.say(message.to, message.messages);
+      return;
     case "leave":
       session?.leave();
       // Sockets that are closed at once send nothing of what they were just given.

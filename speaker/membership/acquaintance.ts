@@ -20,6 +20,8 @@ export interface AcquaintanceInput {
   /** Other members that there should be; undefined: this node takes no part in gossip. */
   readonly peers: number | undefined;
   readonly lease: Pick<Judgement, "live" | "isFrozen">;
+  /** What a peer told of others' claims is not certain yet: those are asked. */
+  readonly isAsking?: boolean;
 }
 
 /** So long, milliseconds, a peer may take to tell what is claimed. */
@@ -66,13 +68,15 @@ export class Acquaintance {
     const { now, gossip, peers } = input;
     if (isAsking && gossip.problem === undefined) this.state.askedAt ??= now;
     else if (isAsking) this.state.startingAt ??= now;
-    const hasJoined = gossip.joinedAt !== undefined;
+    const isAskingOthers = input.isAsking === true;
+    const hasJoined = gossip.joinedAt !== undefined && !isAskingOthers;
     const { askedAt = now, startingAt = now } = this.state;
     const isLate = now - askedAt >= TELL_MS || (gossip.problem !== undefined && now - startingAt >= START_MS);
     if (isAsking && (hasJoined || isLate || peers === undefined || peers === 0))
       this.state.isIntroduced = true;
     const { contactAt = Number.NEGATIVE_INFINITY, joinedAt = Number.NEGATIVE_INFINITY } = gossip;
-    this.state.isCutOff = joinedAt < contactAt && now - contactAt < TELL_MS;
+    const isUntold = joinedAt < contactAt || (this.state.isCutOff && isAskingOthers);
+    this.state.isCutOff = isUntold && now - contactAt < TELL_MS;
     if (hearsNow(input)) this.state.heardAt = now;
     else if (
       this.state.heardAt !== undefined &&

@@ -34,6 +34,8 @@ export interface MembershipOptions {
   readonly log: Logger;
   readonly onSetback?: OnSetback;
   readonly gossip: Pick<GossipThread, "view" | "configure" | "leave">;
+  /** Nodes are asked whether they claim what others told of them. */
+  readonly isAsking?: () => boolean;
   readonly onChange: (judgement: Judgement) => void;
 }
 
@@ -167,9 +169,10 @@ export class Membership {
 
   #look(): boolean {
     const before = [this.isCatchingUp, this.hearsClaims];
-    const { clock, node: own, gossip } = this.#options;
+    const { clock, node: own, gossip, isAsking } = this.#options;
     const peers = "why" in this.#roster ? undefined : this.#roster.peers.length;
-    const input = { own, now: clock.now(), gossip: gossip.view, peers, lease: this.#lease };
+    const about = { own, now: clock.now(), gossip: gossip.view, peers, lease: this.#lease };
+    const input = { ...about, isAsking: isAsking?.() === true };
     this.#acquaintance.look(input, this.#asked?.isReady === true);
     return this.isCatchingUp !== before[0] || this.hearsClaims !== before[1];
   }

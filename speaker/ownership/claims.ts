@@ -45,10 +45,15 @@ export class Claims {
     return this.#claims.values();
   }
 
-  /** True if the claim counts from now on: it is not older than what is known. */
-  add(claim: Claim): boolean {
+  /** It would count: it is not older than what is known. */
+  isNews(claim: Claim): boolean {
     const known = this.#claims.get(claim.vip);
-    if (known !== undefined && !isOver(claim, known)) return false;
+    return known === undefined || isOver(claim, known);
+  }
+
+  /** True if the claim counts from now on. */
+  add(claim: Claim): boolean {
+    if (!this.isNews(claim)) return false;
     this.#claims.set(claim.vip, claim);
     this.#changed.add(claim.vip);
     return true;

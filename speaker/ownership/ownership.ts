@@ -84,6 +84,15 @@ export function hearClaims(
   return heard.filter((claim) => vips.has(claim.vip) && isMember(claim.node) && claims.add(claim));
 }
 
+/**
+ * `from` may give this node the address of the claim: it owns it, as far as is known here, or has claimed it. What this
+ * node owns itself anybody may give it: nothing moves then.
+ */
+export function isForUs({ claims, owners, node }: Ownership, { vip }: Claim, from: string): boolean {
+  const claimant = claims.of(vip)?.node;
+  return [from, node].some((one) => one === owners.get(vip) || one === claimant);
+}
+
 export interface OwnershipInput {
   /** The latest word of whoever asked to spread the addresses anew; undefined: nobody did, or owners do not stay. */
   readonly rebalance?: string | undefined;

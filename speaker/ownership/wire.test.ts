@@ -23,9 +23,10 @@ const texts = (list: readonly Claim[]): string[] => list.map((one) => JSON.strin
 test("there and back, in one text or in several that each have room", () => {
   fc.assert(
     fc.property(claims, fc.integer({ min: 300, max: 2_000 }), (list, room) => {
-      for (const parts of [encodeClaims(list), encodeClaims(list, room)])
+      for (const parts of [encodeClaims(list), encodeClaims(list, { room })])
         assert.deepEqual(texts(parts.flatMap((bytes) => decodeClaims(bytes, list.length))), texts(list));
-      for (const { length } of encodeClaims(list, room)) assert.ok(length <= room, `${length} of ${room}`);
+      for (const { length } of encodeClaims(list, { room }))
+        assert.ok(length <= room, `${length} of ${room}`);
     }),
   );
 });

@@ -8,6 +8,9 @@
  *
  * Counts and epochs are numbers of 7 bits an octet, the lowest first: an address of IPv4 mostly costs five octets, one
  * of IPv6 seventeen.
+ *
+ * Two more texts of the same form go from one speaker to one other: "GQ" asks what that one knows of these addresses, and
+ * "GA" is its answer. There an epoch of 0 stands for no claim. Older releases drop both.
  */
 import { familyOf } from "#api/address.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";
@@ -15,13 +18,30 @@ import { GossipError } from "../gossip/wire/error.ts";
 import { LONGEST_NAME } from "../gossip/wire/message.ts";
 import { type Claim, MOST_EPOCH } from "./claims.ts";
 
-const HEAD = Buffer.of(0x47, 0x43, 1);
+export type ClaimsKind = "claims" | "question" | "answer";
+
+const headOf = (letters: string): Buffer => Buffer.of(...Buffer.from(letters), 1);
+const HEADS: Readonly<Record<ClaimsKind, Buffer>> = {
+  claims: headOf("GC"),
+  question: headOf("GQ"),
+  answer: headOf("GA"),
+};
 const OCTETS = { IPv4: 4, IPv6: 16 } as const;
 /** Octets of the longest number: 32 bits. */
 const LONGEST_NUMBER = 5;
 
+export interface Encoding {
+  /** Octets that a text may have. */
+  readonly room?: number;
+  readonly kind?: ClaimsKind;
+}
+
 /** One text of octets for all of them, or several where one may not be longer than `room`. */
-export function encodeClaims(claims: Iterable<Claim>, room = Number.POSITIVE_INFINITY): Buffer[] {
+export function encodeClaims(
+  claims: Iterable<Claim>,
+  { room = Number.POSITIVE_INFINITY, kind = "claims" }: Encoding = {},
+): Buffer[] {
+  const head = HEADS[kind];
   const byNode = new Map<string, Claim[]>();
   for (const claim of claims) {
     const own = byNode.get(claim.node);
@@ -29,19 +49,19 @@ export function encodeClaims(claims: Iterable<Claim>, room = Number.POSITIVE_INF
     else own.push(claim);
   }
   const texts: Buffer[] = [];
-  let parts: Uint8Array[] = [HEAD];
-  let used = HEAD.length;
+  let parts: Uint8Array[] = [head];
+  let used = head.length;
   const finish = (): void => {
     if (parts.length > 1) texts.push(Buffer.concat(parts));
-    parts = [HEAD];
-    used = HEAD.length;
+    parts = [head];
+    used = head.length;
   };
   for (const [node, own] of byNode) {
     const name = Buffer.from(node);
     const overhead = 1 + name.length + 2 * LONGEST_NUMBER;
     for (let at = 0; at < own.length; ) {
       const [group, octets] = fitting(own, at, room - used - overhead);
-      if (group.length === 0 && used > HEAD.length) {
+      if (group.length === 0 && used > head.length) {
         finish();
         continue;
       }
@@ -87,10 +107,16 @@ function encodeNumber(value: number): Uint8Array {
   }
 }
 
-/** GossipError for what is no claims, or more than `most` of them. Octets of a later version are no claims to us. */
-export function decodeClaims(bytes: Uint8Array, most: number): Claim[] {
+/** What kind of text it is; undefined: none of ours. */
+export function kindOfClaims(bytes: Uint8Array): ClaimsKind | undefined {
+  const kinds = Object.keys(HEADS) as ClaimsKind[];
+  return kinds.find((kind) => HEADS[kind].equals(bytes.subarray(0, HEADS[kind].length)));
+}
+
+/** GossipError for what is no such text, or more than `most` of them. Octets of a later version are no claims to us. */
+export function decodeClaims(bytes: Uint8Array, most: number, kind: ClaimsKind = "claims"): Claim[] {
   const reader = new Reader(bytes);
-  if (!HEAD.equals(reader.take(HEAD.length))) throw malformed("no claims");
+  if (!HEADS[kind].equals(reader.take(HEADS[kind].length))) throw malformed("no claims");
   const claims: Claim[] = [];
   while (!reader.isAtEnd) {
     const node = reader.name();
@@ -100,7 +126,7 @@ export function decodeClaims(bytes: Uint8Array, most: number): Claim[] {
     for (let at = 0; at < count; at += 1) {
       const vip = formatAddress(Buffer.from(reader.take(OCTETS[at < firstCount ? "IPv4" : "IPv6"])));
       const epoch = reader.number(MOST_EPOCH);
-      if (epoch === 0) throw malformed("a claim of epoch 0");
+      if (epoch === 0 && kind === "claims") throw malformed("a claim of epoch 0");
       claims.push({ vip, node, epoch });
     }
   }

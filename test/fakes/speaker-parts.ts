@@ -292,8 +292,9 @@ export function fakeParts(node: string) {
   const clock = new FakeClock();
   const owners = new Owners({
     ...{ node, clock, log: silentLogger },
-    gossip: { tell() {} },
+    gossip: { tell() {}, say() {} },
     isMember: () => true,
+    isHeard: () => false,
     onChange: () => undefined,
   });
   const health = new FakeHealth();

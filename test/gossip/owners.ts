@@ -120,8 +120,12 @@ export class OwnersNetwork extends FakeNetwork {
             if (this.#speakers.get(name) === speaker && news.length > 0)
               this.tell(name, { type: "tell", news, isUrgent });
           },
+          say: (to, messages) => {
+            if (this.#speakers.get(name) === speaker) this.tell(name, { type: "say", to, messages });
+          },
         },
         isMember: (one) => this.names.includes(one),
+        isHeard: (one) => isUp(speaker.heard.get(one) ?? { state: "dead" }),
         onChange: () => this.#due(name),
       }),
       acquaintance: new Acquaintance(),
@@ -180,6 +184,7 @@ export class OwnersNetwork extends FakeNetwork {
         ...{ own: name, now: this.now, peers: this.names.length - 1 },
         gossip: { problem: undefined, members: heard, contactAt, joinedAt },
         lease,
+        isAsking: owners.isAsking,
       },
       true,
     );
