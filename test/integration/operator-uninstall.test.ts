@@ -201,6 +201,20 @@ test("the LoadBalancer first: who deletes it in the foreground waits until the n
   await goneWithNamespace();
 });
 
+test("all of it and what was configured at once, in the foreground, as argocd app delete does", async () => {
+  // Its finalizer may stay, as the page says.
+  await world.client.patch(services, { ...HELD, type: "merge", body: { metadata: { finalizers: null } } });
+  const inForeground = (...argv: string[]) =>
+    kubectl("delete", ...argv, "--cascade=foreground", "--wait=false", "--ignore-not-found");
+  await Promise.all([
+    inForeground("-k", "config/default"),
+    inForeground("loadbalancer", "loadbalancer", "-n", NAMESPACE),
+    inForeground("addresspool", "default", "-n", NAMESPACE),
+  ]);
+  await goneWithNamespace();
+  for (const name of ALL_CRDS) await assertGone(customResourceDefinitions, name);
+});
+
 test("the LoadBalancer alone: what was made goes with it, and the namespace stays", async () => {
   await deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE);
   await assertAllClean();
