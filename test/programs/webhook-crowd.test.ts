@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { emptyView } from "#api/v1beta1/admission/view.ts";
 import { systemClock } from "#common/clock.ts";
+import { SILENCE_MS } from "#common/http-limits.ts";
 import { silentLogger } from "#common/log.ts";
 import { startWebhook } from "#controller/webhook/server.ts";
 import { createAuthority } from "#hack/lab/pki.ts";
@@ -164,7 +165,13 @@ function declareTests(): void {
   test("an honest review does not wait for the large ones before it", async (t) => {
     const large = review({ addresses: Array(30_000).fill("a") });
     const bars = await watchBars();
-    const others = Promise.all(Array.from({ length: 20 }, () => ask(large)));
+    const began = performance.now();
+    // On a starved machine the last ones may wait so long that the server closes them: no API server would wait any more.
+    const closed = (error: Error): Pick<Answer, "status"> => {
+      if (performance.now() - began < SILENCE_MS) throw error;
+      return { status: 200 };
+    };
+    const others = Promise.all(Array.from({ length: 20 }, () => ask(large).catch(closed)));
     const answer = await ask(honest);
     t.diagnostic(`honest in ${Math.round(answer.tookMs)} ms`);
     await bars.hold("an honest review", answer.tookMs, API_SERVER_WAITS_MS);
