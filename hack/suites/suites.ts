@@ -54,10 +54,19 @@ export const SUITES: readonly Suite[] = [
   {
     // With a real API server each, on ports of its own; most of their time they wait.
     name: "integration",
-    patterns: ["test/integration/**/*.test.ts"],
+    patterns: ["test/integration/!(pages|operator-uninstall).test.ts"],
     sharing: "together",
     atOnce: 3,
     limitMinutes: 40,
+    needs: ["helm"],
+  },
+  {
+    // As above, of minutes each: the commands of the pages, and every order in which things are removed.
+    name: "walks",
+    patterns: ["test/integration/{pages,operator-uninstall}.test.ts"],
+    sharing: "together",
+    atOnce: 2,
+    limitMinutes: 20,
     needs: ["helm"],
   },
   {
@@ -191,7 +200,7 @@ export const SUITES: readonly Suite[] = [
 export const STEPS: readonly (readonly (readonly string[])[])[] = [
   [["unit"]],
   [
-    ["layer2", "interop", "kernels"],
+    ["layer2", "interop", "kernels", "walks"],
     ["programs", "integration"],
   ],
   [["timing"]],
