@@ -204,13 +204,13 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
         ? { ready: false, serving: false, terminating: true }
         : { ready: pod !== unready, serving: pod !== unready },
     );
-    for (const { IPv4 } of [unready, ending]) await weighted(nodes, IPv4, 0);
+    for (const pod of [unready, ending]) await weighted(nodes, pod, 0);
     const late = startFlows(vip, CONTROL_FLOWS);
     await late.progress(2, 120_000);
     await flows.progress(2, 120_000);
     const { pods: taken } = await late.stop();
     await nodes.cluster.setPods("web", pods);
-    for (const { IPv4 } of [unready, ending]) await weighted(nodes, IPv4, 1);
+    for (const pod of [unready, ending]) await weighted(nodes, pod, 1);
     await flows.progress(2, 120_000);
     const summary = await flows.stop();
     t.diagnostic(`before: ${JSON.stringify(summary)}; begun meanwhile at ${JSON.stringify(taken)}`);
@@ -233,13 +233,13 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       const isFair = !isStarved(during) && !nodes.machine.isEmulated;
       t.diagnostic(`out after ${JSON.stringify(took)} ms${isFair ? "" : `; ${describeLoad(during)}`}`);
       for (const ms of Object.values(took)) assert.ok(ms <= (isFair ? OUT_MS : OUT_AT_ALL_MS), `${ms} ms`);
-      await weighted(nodes, hung.IPv4, 0);
+      await weighted(nodes, hung, 0);
       const flows = startFlows(vip, CONTROL_FLOWS);
       await flows.progress(2, 120_000);
       const { pods: taken, broken, stalled } = await flows.stop();
       assert.deepEqual([broken, stalled, taken[hung.name]], [0, 0, undefined]);
       await resume(nodes, [hung]);
-      await weighted(nodes, hung.IPv4, 1);
+      await weighted(nodes, hung, 1);
       const weights = await weightsWhereAllFail(nodes);
       for (const each of weights) assert.deepEqual(each, Array(pods.length).fill(1));
     } finally {
