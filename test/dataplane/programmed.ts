@@ -1,6 +1,4 @@
 /** Waiting until the kernels of all nodes have what was asked for. */
-import { markOf } from "#speaker/forwarding/mark.ts";
-import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
 import { type IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
 import type { AddressPair } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
@@ -21,12 +19,12 @@ export async function scheduled(nodes: IpvsNodes, by: string): Promise<void> {
   }
 }
 
-/** Waits until all nodes' first tier has the pod at this weight, by both of its addresses: each is checked by itself. */
+/** Waits until every node has the pod at this weight, by both of its addresses: each is checked by itself. */
 export async function weighted(nodes: IpvsNodes, pod: AddressPair, weight: 0 | 1): Promise<void> {
-  const mark = markOf(1, 1, DEFAULT_SETTINGS.routingBit);
-  for (const server of [`${pod.IPv4}:8080`, `\\[${pod.IPv6}\\]:8080`]) {
+  // Each family has a mark of its own. Of both tiers of a pod's own node, one line is enough.
+  for (const server of [`-r ${pod.IPv4}:8080`, `-6 -r \\[${pod.IPv6}\\]:8080`]) {
     for (const name of nodes.names()) {
-      const line = `^-a -f ${mark}( -6)? -r ${server} .*-w ${weight}`;
+      const line = `^-a -f [0-9]+ ${server} .*-w ${weight}`;
       const isSet = async () => nodes.on(name, `ipvsadm -Sn | grep -E -e '${line}'`);
       await until(`weight ${weight} of ${server} on ${name}`, isSet, LONG);
     }
