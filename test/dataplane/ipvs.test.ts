@@ -108,6 +108,10 @@ echo $(( ($(date +%s%N) - began) / 1000000 ))`,
   return said.trim() === "never" ? undefined : Number(said);
 }
 
+/** Every 5 ms, and by the shell alone: starting a program each time would take the guest's processor from all others. */
+const HOLD_SLOPPY_AT_0 =
+  "exec 3<> <(:); while :; do echo 0 > /proc/sys/net/ipv4/vs/sloppy_tcp; read -t 0.005 -u 3; done";
+
 describe("forwarding by the speakers", { concurrency: false }, () => {
   test("the owner's speaker answers ARP and NDP, once to each question; the kernel does not", async (t) => {
     const vips = Object.values(nodes.topology.vip(0));
@@ -158,16 +162,16 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
 
   test("a control that must lose flows: sloppy_tcp held at 0 against the speakers' repair", async (t) => {
     const holders = nodes.names().map((name) =>
-      nodes.machine.spawn(
-        ["sh", "-c", "while :; do echo 0 > /proc/sys/net/ipv4/vs/sloppy_tcp; sleep 0.02; done"],
-        {
-          netns: nodes.netnsOf(name),
-          discard: true,
-        },
-      ),
+      nodes.machine.spawn(["bash", "-c", HOLD_SLOPPY_AT_0], {
+        netns: nodes.netnsOf(name),
+        discard: true,
+      }),
     );
     try {
-      const summary = await lossesOverMove(CONTROL_FLOWS);
+      // A packet that comes between a repair and the next write of 0 saves its flow, and it may be so with all of them.
+      let summary = await lossesOverMove(CONTROL_FLOWS);
+      for (let left = 2; left > 0 && lost(summary) === 0; left -= 1)
+        summary = await lossesOverMove(CONTROL_FLOWS);
       t.diagnostic(JSON.stringify(summary));
       assert.ok(lost(summary) > 0, JSON.stringify(summary));
     } finally {
