@@ -10,10 +10,11 @@ import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
 import { Clients } from "#test/dataplane/clients.ts";
+import { becomeNode } from "#test/dataplane/own-node.ts";
 import { endpoint, probe, wanting, web } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
-import { ip, run } from "#test/network/namespace.ts";
+import { run } from "#test/network/namespace.ts";
 
 if (!isInside) {
   testInside("schedulers", import.meta.filename, "long");
@@ -22,11 +23,7 @@ if (!isInside) {
   let forwarding: Forwarding;
 
   before(() => {
-    ip(`link set lo up
-      link add eth0 type dummy
-      addr add 192.168.50.11/24 dev eth0
-      link set eth0 up
-      route add 10.244.0.0/16 via 192.168.50.1`);
+    becomeNode();
     kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
     forwarding = new Forwarding(kernel, { clock: new FakeClock() });
   });

@@ -10,10 +10,10 @@ import { openTraffic } from "#speaker/traffic/open.ts";
 import type { TrafficReport } from "#speaker/traffic/report.ts";
 import { TrafficWatch } from "#speaker/traffic/traffic-watch.ts";
 import { Clients } from "#test/dataplane/clients.ts";
+import { becomeNode } from "#test/dataplane/own-node.ts";
 import { endpoint, probe, wanting, web } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
-import { ip } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 
 if (!isInside) {
@@ -23,11 +23,7 @@ if (!isInside) {
   let forwarding: Forwarding;
 
   before(() => {
-    ip(`link set lo up
-      link add eth0 type dummy
-      addr add 192.168.50.11/24 dev eth0
-      link set eth0 up
-      route add 10.244.0.0/16 via 192.168.50.1`);
+    becomeNode();
     kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
     forwarding = new Forwarding(kernel, { clock: new FakeClock() });
   });
