@@ -6,6 +6,7 @@ import type { Part } from "#console/page-of.ts";
 import type { ViewProps } from "./main.tsx";
 import { hashOf } from "./place.ts";
 import { usePoll } from "./poll.ts";
+import { Table } from "./table.tsx";
 
 export interface Column<T> {
   readonly head: string;
@@ -70,32 +71,29 @@ export function List<T>(props: ListProps<T>) {
       {answer !== undefined && props.head?.(answer)}
       {answer !== undefined && (
         <>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls by keyboard has to reach it. */}
-          <section class="table" tabIndex={0} aria-label={caption}>
-            <table>
-              <caption class="hidden">{caption}</caption>
-              <thead>
-                <tr>
-                  {columns.map(({ head, isNumber }) => (
-                    <th key={head} scope="col" class={isNumber ? "number" : undefined}>
-                      {head}
-                    </th>
+          <Table caption={caption}>
+            <caption class="hidden">{caption}</caption>
+            <thead>
+              <tr>
+                {columns.map(({ head, isNumber }) => (
+                  <th key={head} scope="col" class={isNumber ? "number" : undefined}>
+                    {head}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {answer.rows.map((row) => (
+                <tr key={keyOf(row)} class={isBad?.(row) ? "bad" : undefined}>
+                  {columns.map(({ head, cell, isNumber }) => (
+                    <td key={head} class={isNumber ? "number" : undefined}>
+                      {cell(row, answer.at)}
+                    </td>
                   ))}
                 </tr>
-              </thead>
-              <tbody>
-                {answer.rows.map((row) => (
-                  <tr key={keyOf(row)} class={isBad?.(row) ? "bad" : undefined}>
-                    {columns.map(({ head, cell, isNumber }) => (
-                      <td key={head} class={isNumber ? "number" : undefined}>
-                        {cell(row, answer.at)}
-                      </td>
-                    ))}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </section>
+              ))}
+            </tbody>
+          </Table>
           <Pager part={answer} onOffset={(to) => go({ offset: to === 0 ? "" : String(to) })} />
         </>
       )}

@@ -5,6 +5,7 @@ import { type Column, List } from "./list.tsx";
 import type { ViewProps } from "./main.tsx";
 import { hashOf } from "./place.ts";
 import { ratesText } from "./rate.ts";
+import { Table } from "./table.tsx";
 import { serviceLink } from "./views.tsx";
 
 const yesNo = (is: boolean): string => (is ? "yes" : "no");
@@ -80,33 +81,30 @@ function Peers({ peers }: Pick<NodeAnswer, "peers">) {
   return (
     <>
       <h2>{caption}</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls by keyboard has to reach it. */}
-      <section class="table" tabIndex={0} aria-label={caption}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Peer</th>
-              <th scope="col">State</th>
-              <th scope="col" class="number">
-                By the plan
-              </th>
-              <th scope="col" class="number">
-                Advertised
-              </th>
+      <Table caption={caption}>
+        <thead>
+          <tr>
+            <th scope="col">Peer</th>
+            <th scope="col">State</th>
+            <th scope="col" class="number">
+              By the plan
+            </th>
+            <th scope="col" class="number">
+              Advertised
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {peers.map(({ peer, state, isUp, planned, advertised }) => (
+            <tr key={peer} class={!isUp || planned !== advertised ? "bad" : undefined}>
+              <td>{peer}</td>
+              <td>{state}</td>
+              <td class="number">{planned}</td>
+              <td class="number">{advertised}</td>
             </tr>
-          </thead>
-          <tbody>
-            {peers.map(({ peer, state, isUp, planned, advertised }) => (
-              <tr key={peer} class={!isUp || planned !== advertised ? "bad" : undefined}>
-                <td>{peer}</td>
-                <td>{state}</td>
-                <td class="number">{planned}</td>
-                <td class="number">{advertised}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
+          ))}
+        </tbody>
+      </Table>
     </>
   );
 }

@@ -8,6 +8,7 @@ import type { ViewProps } from "./main.tsx";
 import { Picture } from "./picture.tsx";
 import { hashOf } from "./place.ts";
 import { usePoll } from "./poll.ts";
+import { Table } from "./table.tsx";
 import { TrafficOf } from "./traffic.tsx";
 
 export function ServiceView({ place, token, onGone }: ViewProps) {
@@ -96,32 +97,29 @@ function Stays({ stays, at }: { readonly stays: readonly Stay[]; readonly at: st
   return (
     <>
       <h2>{caption}</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls by keyboard has to reach it. */}
-      <section class="table" tabIndex={0} aria-label={caption}>
-        <table>
-          <thead>
-            <tr>
-              {["Address", "Node", "Since", "For", "Without owner before", "Why"].map((head) => (
-                <th key={head} scope="col">
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {stays.toReversed().map(({ address, node, since, until, without, reason }) => (
-              <tr key={[address, node, since].join()}>
-                <td>{address}</td>
-                <td>{node}</td>
-                <td>{new Date(since).toLocaleString()}</td>
-                <td>{until === undefined ? `${ago(since, at)}, until now` : ago(since, until)}</td>
-                <td>{without === undefined ? "" : `${without} s`}</td>
-                <td>{reason}</td>
-              </tr>
+      <Table caption={caption}>
+        <thead>
+          <tr>
+            {["Address", "Node", "Since", "For", "Without owner before", "Why"].map((head) => (
+              <th key={head} scope="col">
+                {head}
+              </th>
             ))}
-          </tbody>
-        </table>
-      </section>
+          </tr>
+        </thead>
+        <tbody>
+          {stays.toReversed().map(({ address, node, since, until, without, reason }) => (
+            <tr key={[address, node, since].join()}>
+              <td>{address}</td>
+              <td>{node}</td>
+              <td>{new Date(since).toLocaleString()}</td>
+              <td>{until === undefined ? `${ago(since, at)}, until now` : ago(since, until)}</td>
+              <td>{without === undefined ? "" : `${without} s`}</td>
+              <td>{reason}</td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
     </>
   );
 }

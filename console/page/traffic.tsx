@@ -4,6 +4,7 @@ import type { NodeRates } from "#console/traffic.ts";
 import { Chart } from "./chart.tsx";
 import { hashOf } from "./place.ts";
 import { bytes } from "./rate.ts";
+import { Table } from "./table.tsx";
 
 /** Ten minutes of looks. */
 const MOST_POINTS = 60;
@@ -32,33 +33,30 @@ export function TrafficOf({ rates, at }: { readonly rates: readonly NodeRates[];
         text={(number) => `${bytes(number)}/s`}
         label={`What has come in since you look: ${bytes(value)} a second now, ${bytes(Math.max(...points.current.map((point) => point.value)))} a second at most`}
       />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls by keyboard has to reach it. */}
-      <section class="table" tabIndex={0} aria-label={caption}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Node</th>
-              {["Bytes/s", "Packets/s", "New connections/min"].map((head) => (
-                <th key={head} scope="col" class="number">
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rates.map(({ node, bytesPerSecond, packetsPerSecond, connectionsPerMinute }) => (
-              <tr key={node}>
-                <td>
-                  <a href={hashOf({ view: "node", name: node, query: {} })}>{node}</a>
-                </td>
-                <td class="number">{bytes(bytesPerSecond)}</td>
-                <td class="number">{packetsPerSecond}</td>
-                <td class="number">{connectionsPerMinute}</td>
-              </tr>
+      <Table caption={caption}>
+        <thead>
+          <tr>
+            <th scope="col">Node</th>
+            {["Bytes/s", "Packets/s", "New connections/min"].map((head) => (
+              <th key={head} scope="col" class="number">
+                {head}
+              </th>
             ))}
-          </tbody>
-        </table>
-      </section>
+          </tr>
+        </thead>
+        <tbody>
+          {rates.map(({ node, bytesPerSecond, packetsPerSecond, connectionsPerMinute }) => (
+            <tr key={node}>
+              <td>
+                <a href={hashOf({ view: "node", name: node, query: {} })}>{node}</a>
+              </td>
+              <td class="number">{bytes(bytesPerSecond)}</td>
+              <td class="number">{packetsPerSecond}</td>
+              <td class="number">{connectionsPerMinute}</td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
     </>
   );
 }
