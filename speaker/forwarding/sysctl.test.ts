@@ -67,6 +67,7 @@ test("removal puts back what was there, but for what somebody has changed since"
   before.set("net.ipv4.vs.pmtu_disc", "0");
   restoreSysctls(writable, before);
   assert.deepEqual(written.sort(), [
+    "net.ipv4.vs.conn_reuse_mode=7",
     "net.ipv4.vs.expire_nodest_conn=7",
     "net.ipv4.vs.schedule_icmp=7",
     "net.ipv4.vs.sloppy_sctp=7",

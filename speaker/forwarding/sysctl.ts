@@ -7,6 +7,8 @@ export const WANTED_SYSCTLS: Readonly<Record<string, string>> = {
   "net.ipv4.vs.conntrack": "1",
   "net.ipv4.vs.schedule_icmp": "1",
   "net.ipv4.vs.expire_nodest_conn": "1",
+  // Else, where conntrack is kept, the first packet from a port that was used before is dropped (test/dataplane/reused-port).
+  "net.ipv4.vs.conn_reuse_mode": "0",
   "net.ipv4.vs.pmtu_disc": "0",
 };
 /**

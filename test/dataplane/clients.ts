@@ -14,17 +14,27 @@ export interface Probe {
   readonly protocol: Protocol;
   readonly port: number;
   readonly extended?: boolean;
+  /** Of TCP; default: SYN. */
+  readonly flag?: keyof typeof FLAGS;
 }
 
+const FLAGS = { SYN: 0x02, ACK: 0x10, RST: 0x14 } as const;
 const NEXT_HEADER = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 const DESTINATION_OPTIONS = 60;
 
-/** Ports, a TCP SYN's flags, a UDP length. The kernel translates nothing with a wrong checksum; SCTP's stays zero. */
-function segmentOf({ source, vip, protocol, port }: Probe): Buffer {
+/** Ports, TCP's flags, a UDP length. The kernel translates nothing with a wrong checksum; SCTP's stays zero. */
+function segmentOf({ source, vip, protocol, port, flag = "SYN" }: Probe): Buffer {
   const bytes = Buffer.alloc(20);
   bytes.writeUInt16BE(40_000, 0);
   bytes.writeUInt16BE(port, 2);
-  if (protocol === "TCP") bytes.writeUInt16BE(0x5002, 12);
+  if (protocol === "TCP") {
+    if (flag !== "SYN") {
+      // Of the client's and of the pod's numbers, the first ones after their SYNs.
+      bytes.writeUInt32BE(1, 4);
+      bytes.writeUInt32BE(1, 8);
+    }
+    bytes.writeUInt16BE(0x5000 | FLAGS[flag], 12);
+  }
   if (protocol === "UDP") bytes.writeUInt16BE(bytes.length, 4);
   if (protocol === "SCTP") return bytes;
   const pseudo = Buffer.from([0, NEXT_HEADER[protocol], 0, bytes.length]);

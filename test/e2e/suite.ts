@@ -71,7 +71,7 @@ export async function stateOf(node: string): Promise<string> {
   const script =
     "ip rule; ip -6 rule; ip route show table 7077 2>/dev/null; ip -6 route show table 7077 2>/dev/null; " +
     "ipvsadm -Sn; nft list tables | grep genkan; nft list table inet foreign; " +
-    "cd /proc/sys/net/ipv4/vs && grep -H . sloppy_tcp sloppy_sctp conntrack schedule_icmp expire_nodest_conn pmtu_disc; true";
+    "cd /proc/sys/net/ipv4/vs && grep -H . sloppy_tcp sloppy_sctp conntrack schedule_icmp expire_nodest_conn conn_reuse_mode pmtu_disc; true";
   return lab().on(node, ["sh", "-c", script]);
 }
 
