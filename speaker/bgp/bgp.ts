@@ -72,6 +72,8 @@ class Sessions implements Bgp {
   /** By key of the member: what ends when it is looked at again. */
   readonly #forgetting = new Map<string, Cancel>();
   #isStopped = false;
+  /** onChange is about to be called. */
+  #isToldSoon = false;
   readonly #listeners: Listeners;
   readonly #turns: TableTurns;
   readonly #startedAt: number;
@@ -81,7 +83,7 @@ class Sessions implements Bgp {
     this.#log = options.log ?? silentLogger;
     this.#transport = options.transport ?? tcpTransport;
     this.#startedAt = options.clock.now();
-    this.#turns = new TableTurns(options.clock, () => this.#options.onChange?.());
+    this.#turns = new TableTurns(options.clock, () => this.#changed());
     this.#listeners = new Listeners({
       transport: this.#transport,
       log: this.#log,
@@ -173,7 +175,7 @@ class Sessions implements Bgp {
       onChange: () => {
         if (settings.address === undefined) this.#expect();
         if (settings.range !== undefined) queueMicrotask(() => this.#forgetIfNobody(name));
-        this.#options.onChange?.();
+        this.#changed();
       },
     });
     this.#sessions.set(name, session);
@@ -194,7 +196,7 @@ class Sessions implements Bgp {
       this.#leaving.delete(name);
       if (this.#isStopped) return;
       this.reconcile(this.#wanted);
-      this.#options.onChange?.();
+      this.#changed();
     });
     this.#leaving.set(name, { session, end });
   }
@@ -203,6 +205,16 @@ class Sessions implements Bgp {
     session.stop(subcode, words);
     this.#sessions.delete(name);
     this.#turns.drop(session);
+  }
+
+  /** Of many sessions that change together it is told once: what is made of it looks at all of them. */
+  #changed(): void {
+    if (this.#isToldSoon) return;
+    this.#isToldSoon = true;
+    queueMicrotask(() => {
+      this.#isToldSoon = false;
+      this.#options.onChange?.();
+    });
   }
 
   /** Again when something changed, too: unnumbered peers become known, passwords are to be for their addresses. */
@@ -250,7 +262,7 @@ class Sessions implements Bgp {
         peer: name,
         address,
       });
-      this.#options.onChange?.();
+      this.#changed();
       return undefined;
     }
     this.#dropReplaced(name);
@@ -299,6 +311,6 @@ class Sessions implements Bgp {
     this.#members.forget(key);
     const session = this.#sessions.get(key);
     if (session !== undefined && !this.#isStopped) this.#drop(key, session);
-    this.#options.onChange?.();
+    this.#changed();
   }
 }

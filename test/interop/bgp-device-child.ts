@@ -5,6 +5,7 @@ import { errorText } from "#common/error.ts";
 import type { Logger } from "#common/log.ts";
 import { type Bgp, createBgp } from "#speaker/bgp/bgp.ts";
 import { openGateways } from "#speaker/bgp/gateways.ts";
+import type { Advertisement } from "#speaker/bgp/types.ts";
 import { openOnLink } from "#speaker/bgp/unnumbered.ts";
 import { Password } from "#speaker/known/password.ts";
 import type { Answer, Order, Wanted } from "./bgp-device.ts";
@@ -34,13 +35,15 @@ const { addressOn } = onLink;
 const bgp: Bgp = createBgp({ clock: systemClock, log, addressOn, gatewayOf: gateways.gatewayOf });
 let wanted: Wanted = new Map();
 
+/** What was made of a prefix is one object for as long as it is wanted, as with the speaker's own plans. */
+const made: Advertisement[] = [];
+
 /** Routes that no list on standard input had to be read for. */
 function announce(count: number): void {
-  const advertisements = Array.from({ length: count }, (_, at) => ({
-    prefix: `198.18.${at >> 8}.${at & 255}/32`,
-    communities: [],
-    largeCommunities: [],
-  }));
+  made.length = Math.min(made.length, count);
+  for (let at = made.length; at < count; at += 1)
+    made.push({ prefix: `198.18.${at >> 8}.${at & 255}/32`, communities: [], largeCommunities: [] });
+  const advertisements = [...made];
   bgp.reconcile(new Map([...wanted].map(([name, one]) => [name, { ...one, advertisements }])));
 }
 
