@@ -1,15 +1,18 @@
 /**
  * A client that asks again and again, each time with a new connection, and prints one JSON line for each request:
  * `{"at":ms,"ok":true,"pod":"...","node":"...","client":"...","took":ms}`. Ends at its standard input's end.
- * Usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS]
+ * Usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS] [FIRST_PORT]
+ * With FIRST_PORT each request comes from a port of its own, that one and those after it; else the kernel chooses.
  */
 import { request } from "node:http";
 
-const [host, port, every = "200", timeout = "1000"] = process.argv.slice(2);
+const [host, port, every = "200", timeout = "1000", firstPort] = process.argv.slice(2);
 if (host === undefined || port === undefined) {
-  process.stderr.write("usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS]\n");
+  process.stderr.write("usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS] [FIRST_PORT]\n");
   process.exit(2);
 }
+
+let localPort = firstPort === undefined ? undefined : Number(firstPort);
 
 function ask(): void {
   const at = performance.timeOrigin + performance.now();
@@ -17,8 +20,9 @@ function ask(): void {
     const took = Math.round(performance.timeOrigin + performance.now() - at);
     process.stdout.write(`${JSON.stringify({ at: Math.round(at), ...result, took })}\n`);
   };
+  const signal = AbortSignal.timeout(Number(timeout));
   const asked = request(
-    { host, port: Number(port), agent: false, signal: AbortSignal.timeout(Number(timeout)) },
+    { host, port: Number(port), agent: false, signal, ...(localPort !== undefined && { localPort }) },
     (response) => {
       let body = "";
       response.on("data", (chunk: Buffer) => {
@@ -33,6 +37,7 @@ function ask(): void {
       });
     },
   );
+  if (localPort !== undefined) localPort += 1;
   asked.on("error", (error) => print({ ok: false, error: error.message }));
   asked.end();
 }

@@ -14,6 +14,14 @@ const ANSWERED_IN_A_ROW = 10;
 /** An answer that takes longer is counted as slow: TCP has sent its first packet again. */
 const SLOW_MS = 1_000;
 
+/**
+ * No port of the client is used twice: a connection from one whose earlier connection went to a pod that is gone is tried
+ * again after a second (docs/dataplane.md), which is not what is looked for here. Below those that the kernel chooses from.
+ */
+const FIRST_PORT = 2_000;
+const PORTS_A_PROBE = 2_000;
+const LAST_PORT = 32_000;
+
 export interface TrafficOptions {
   readonly cause: () => Promise<void>;
   /** How long it goes on after `cause` at least; longer until all is answered again, but not for ever. */
@@ -31,6 +39,7 @@ export interface Observed {
 }
 
 class Probe {
+  static #nextPort = FIRST_PORT;
   readonly #stop = new AbortController();
   readonly #done: Promise<unknown>;
   #output = "";
@@ -38,8 +47,10 @@ class Probe {
   constructor(address: string, timeoutMs: number) {
     const argv = [
       ...[process.execPath, join(ROOT, "hack/demo/probe.ts"), address, "80"],
-      ...[String(EVERY_MS), String(timeoutMs)],
+      ...[String(EVERY_MS), String(timeoutMs), String(Probe.#nextPort)],
     ];
+    Probe.#nextPort += PORTS_A_PROBE;
+    if (Probe.#nextPort >= LAST_PORT) Probe.#nextPort = FIRST_PORT;
     this.#done = lab()
       .on("client", argv, {
         signal: this.#stop.signal,
