@@ -24,6 +24,9 @@ const home =
   (server) =>
     void server.put(namespaces, { metadata: { name: namespace, ...more } } as never);
 
+const REFUSED: Prepare = (server) =>
+  server.inject({ type: "status", code: 403 }, ({ path }) => /loadbalancers/.test(path), 9);
+
 const CASES: readonly (readonly [string, readonly Prepare[], boolean])[] = [
   ["goes on, as in a rolling update", [balancer(), home()], false],
   ["has no LoadBalancer any more", [home()], true],
@@ -37,14 +40,8 @@ const CASES: readonly (readonly [string, readonly Prepare[], boolean])[] = [
     ],
     true,
   ],
-  [
-    "may not look",
-    [
-      home(),
-      (server) => server.inject({ type: "status", code: 403 }, ({ path }) => /loadbalancers/.test(path), 9),
-    ],
-    false,
-  ],
+  ["may not look", [home(), REFUSED], false],
+  ["may not look any more in a namespace that is being deleted", [home(DELETED), REFUSED], true],
 ];
 
 for (const [what, prepare, isReleased] of CASES) {

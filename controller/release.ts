@@ -24,15 +24,12 @@ const DEADLINE_MS = 15_000;
  * deleted. A controller that ends for another reason, such as a rolling update, leaves everything. Never fails.
  */
 export async function releaseIfRemoved(options: ReleaseIfRemovedOptions): Promise<void> {
-  const { clock, log, namespace } = options;
+  const { clock, log } = options;
   const over = new AbortController();
   const cancel = clock.after(DEADLINE_MS, () => over.abort());
   const asked = { ...options, signal: over.signal };
   try {
-    const isRemoved =
-      (await isLeaving(asked, loadBalancers, LOADBALANCER_NAME, namespace)) ||
-      (await isLeaving(asked, namespaces, namespace));
-    if (isRemoved) await releaseServices(asked);
+    if (await isRemoved(asked)) await releaseServices(asked);
   } catch (error) {
     // The operator does it again in its last step.
     log.warn("cannot tell whether Services are to be released", { error: errorText(error) });
@@ -41,9 +38,25 @@ export async function releaseIfRemoved(options: ReleaseIfRemovedOptions): Promis
   }
 }
 
+type Asked = Pick<ReleaseIfRemovedOptions, "client" | "namespace"> & { readonly signal: AbortSignal };
+
+/**
+ * Asks both, whatever the first answers: a namespace that is being deleted loses the right to look at its LoadBalancer in
+ * no given order, and the right to look at namespaces stays longer. Rejects if neither is known to leave, and one of them is not known.
+ */
+async function isRemoved(asked: Asked): Promise<boolean> {
+  const answers = await Promise.allSettled([
+    isLeaving(asked, loadBalancers, LOADBALANCER_NAME, asked.namespace),
+    isLeaving(asked, namespaces, asked.namespace),
+  ]);
+  if (answers.some((answer) => answer.status === "fulfilled" && answer.value)) return true;
+  for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+  return false;
+}
+
 /** It is gone, its kind is gone, or it is being deleted. */
 async function isLeaving(
-  { client, signal }: Pick<ReleaseIfRemovedOptions, "client"> & { readonly signal: AbortSignal },
+  { client, signal }: Asked,
   resource: Resource<KubeObject>,
   name: string,
   namespace?: string,

@@ -11,7 +11,11 @@ import { CHECKOUT } from "#hack/common/checkout.ts";
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
 }
 
 /** kubectl reads YAML 1.1, in which 0440 is octal. */

@@ -7,7 +7,12 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { afterEach, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
-import { CLEANUP_FINALIZER, FIELD_MANAGER, WEBHOOK_CONFIGURATION_NAME } from "#api/names.ts";
+import {
+  CLEANUP_FINALIZER,
+  FIELD_MANAGER,
+  LOADBALANCER_NAME,
+  WEBHOOK_CONFIGURATION_NAME,
+} from "#api/names.ts";
 import {
   addressPools,
   clusterRoleBindings,
@@ -22,6 +27,8 @@ import {
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
 import type { KubeObject } from "#common/kube/wire.ts";
+import { run } from "#hack/common/command.ts";
+import { type Manifest, readObjects, toYaml } from "#hack/release/manifests.ts";
 import { managedSelector } from "#operator/children/child.ts";
 import { Kubelets } from "#test/integration/kubelets.ts";
 import { NAMESPACE, type OperatorProcess, OperatorWorld } from "#test/integration/operator-process.ts";
@@ -201,19 +208,57 @@ test("the LoadBalancer first: who deletes it in the foreground waits until the n
   await goneWithNamespace();
 });
 
-test("all of it and what was configured at once, in the foreground, as argocd app delete does", async () => {
+const CONFIGURED: readonly (readonly [kind: string, name: string])[] = [
+  ["LoadBalancer", LOADBALANCER_NAME],
+  ["AddressPool", "default"],
+];
+
+test("all of it and what was configured at once, in the foreground", async () => {
   // Its finalizer may stay, as the page says.
   await world.client.patch(services, { ...HELD, type: "merge", body: { metadata: { finalizers: null } } });
   const inForeground = (...argv: string[]) =>
     kubectl("delete", ...argv, "--cascade=foreground", "--wait=false", "--ignore-not-found");
   await Promise.all([
     inForeground("-k", "config/default"),
-    inForeground("loadbalancer", "loadbalancer", "-n", NAMESPACE),
-    inForeground("addresspool", "default", "-n", NAMESPACE),
+    ...CONFIGURED.map(([kind, name]) => inForeground(kind, name, "-n", NAMESPACE)),
   ]);
   await goneWithNamespace();
   for (const name of ALL_CRDS) await assertGone(customResourceDefinitions, name);
 });
+
+/**
+ * As Argo CD deletes an application: by waves from the last one, the whole wave at once and in the foreground, and the
+ * next one when it is gone. Without an annotation an object is in wave 0.
+ */
+async function deleteByWaves(objects: readonly Manifest[]): Promise<void> {
+  const waveOf = ({ metadata }: Manifest) =>
+    Number(metadata.annotations?.["argocd.argoproj.io/sync-wave"] ?? 0);
+  const waves = [...new Set(objects.map(waveOf))].sort((a, b) => b - a);
+  assert.deepEqual(waves, [0, -1]);
+  for (const wave of waves) {
+    const argv = ["delete", "-f", "-", "--cascade=foreground", "--ignore-not-found", "--timeout=90s"];
+    await run([`${ROOT}.lab/bin/kubectl`, "--kubeconfig", world.plane.plane.kubeconfig, ...argv], {
+      input: toYaml(objects.filter((object) => waveOf(object) === wave)),
+    });
+  }
+}
+
+for (const [where, configured] of [
+  ["in the application, too", CONFIGURED],
+  ["made by hand", []],
+] as const) {
+  test(`argocd app delete: no Service keeps a finalizer, with what is configured ${where}`, async () => {
+    const made = configured.map(([kind, name]) => ({
+      apiVersion: "genkan.dev/v1beta1",
+      kind,
+      metadata: { name, namespace: NAMESPACE },
+    }));
+    // kubectl finds no kind any more once its CRD is gone.
+    await deleteByWaves([...made, ...(await readObjects())]);
+    await goneWithNamespace();
+    for (const name of ALL_CRDS) await assertGone(customResourceDefinitions, name);
+  });
+}
 
 test("the LoadBalancer alone: what was made goes with it, and the namespace stays", async () => {
   await deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE);
