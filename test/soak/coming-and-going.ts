@@ -1,6 +1,7 @@
 /** What goes on in a cluster while nothing is wrong: Services come and go, a pool grows and shrinks, pods are replaced. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Cluster, NAMESPACE } from "#test/e2e/installation.ts";
+import { until } from "#test/until.ts";
 
 const SERVICES = 6;
 const CALM_MS = 5_000;
@@ -22,6 +23,11 @@ export async function churn(cluster: Cluster, stop: AbortSignal): Promise<number
     kind: "Service",
     metadata: { name, namespace: "default", annotations: { "genkan.dev/address-pool": "soak" } },
     spec: { type: "LoadBalancer", selector: { app: "hello" }, ports: [{ port: 80, targetPort: 8080 }] },
+  });
+  // The webhooks of a cluster that has just come up may not answer at once.
+  await until("the pool to be admitted", () => cluster.apply(pool(110)), {
+    deadlineMs: 60_000,
+    everyMs: 500,
   });
   let rounds = 0;
   try {
