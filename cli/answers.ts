@@ -16,7 +16,7 @@ import type { Change } from "#cli/plan/change.ts";
 import * as planning from "#cli/plan/command.ts";
 import { type ReadOptions, read } from "#cli/read.ts";
 import * as judging from "#cli/status/command.ts";
-import { systemClock } from "#common/clock.ts";
+import { type Clock, systemClock } from "#common/clock.ts";
 import { loadBalancers } from "#common/kube/resource.ts";
 
 /** What speakers plan from, but for the Leases of the living, which come last so that they are young. */
@@ -51,12 +51,22 @@ export async function bfd(from: ReadOptions): Promise<Answer> {
   return listBfd(await read(from, "speakers", "leases"));
 }
 
+/** Longer than it takes from a change to what a node reports of it: a pass, and the half second between two writes. */
+const LOOK_AGAIN_MS = 5_000;
+
+/** Looks twice where nodes differ, and nothing else is broken. */
 export async function explain(
   from: ReadOptions,
   service: string,
-  client: Client | undefined,
+  { client, clock }: { readonly client: Client | undefined; readonly clock: Pick<Clock, "sleep"> },
 ): Promise<Answer> {
-  return explaining.explain(await read(from, ...OF_PLANS, "speakers", "leases"), service, client);
+  const look = () => read(from, ...OF_PLANS, "speakers", "leases");
+  const earlier = await look();
+  const answer = explaining.explain(earlier, service, { client });
+  const { broken, unsure } = answer.value;
+  if (broken !== undefined || unsure === undefined) return answer;
+  await clock.sleep(LOOK_AGAIN_MS);
+  return explaining.explain(await look(), service, { client, earlier });
 }
 
 export async function history(from: ReadOptions, service: string): Promise<Answer> {

@@ -137,7 +137,8 @@ export function addClusterCommands(program: Command, shell: Shell): readonly str
   addWatched<ExplainFlags>(
     "explain <service>",
     "Explain the way from a Service's address to its pods: exit code 1 if a step of it is broken.",
-    async (from, { from: client }, service) => (await answers()).explain(from, keyOfName(service), client),
+    async (from, { from: client }, service) =>
+      (await answers()).explain(from, keyOfName(service), { client, clock: shell.clock }),
   ).option("--from <client>", "also say which pod a connection from ADDRESS:PORT goes to", clientOf);
   add(
     "history <service>",

@@ -5,6 +5,7 @@ import { addressStep, idsStep, serviceStep } from "#cli/explain/address.ts";
 import type { Client } from "#cli/explain/client.ts";
 import { choicesOf, connectionStep, otherwise } from "#cli/explain/connection.ts";
 import { endpointsStep } from "#cli/explain/endpoints.ts";
+import { type Compared, compareEntries } from "#cli/explain/entries.ts";
 import { nodesStep } from "#cli/explain/nodes.ts";
 import { forwardingStep, sessionsStep } from "#cli/explain/paths.ts";
 import type { Step } from "#cli/explain/step.ts";
@@ -31,28 +32,43 @@ export interface Explanation {
   readonly service: string;
   readonly steps: readonly Step[];
   readonly broken?: Pick<Step, "step" | "says">;
+  /** Nodes differ, which may be a change on its way: another look some seconds later tells. */
+  readonly unsure?: string;
+}
+
+/** What an explanation depends on beside the snapshot. */
+export interface Asked {
+  /** Of one connection. */
+  readonly client?: Client | undefined;
+  /** An earlier look. */
+  readonly earlier?: Pick<WorldSnapshot, "speakers"> | undefined;
 }
 
 /** `key`: `namespace/name`; `world`: that of the snapshot. NoServiceError. */
 export function explanationOf(
   snapshot: WorldSnapshot,
   key: string,
-  { world, client }: { readonly world: World; readonly client?: Client | undefined },
+  { world, ...asked }: Asked & { readonly world: World },
 ): Explanation {
   const service = snapshot.services.find((one) => keyOf(one) === key);
   if (service === undefined) throw new NoServiceError(key);
-  const steps = stepsOf(snapshot, service, { world, client });
+  const { steps, unsure } = stepsOf(snapshot, service, { world, ...asked });
   const broken = steps.find(({ isOk }) => !isOk);
   return {
     service: key,
     steps,
     ...(broken !== undefined && { broken: { step: broken.step, says: broken.says } }),
+    ...(unsure !== undefined && { unsure }),
   };
 }
 
 /** As explanationOf. */
-export function explain(snapshot: WorldSnapshot, key: string, client?: Client): Answer {
-  const explanation = explanationOf(snapshot, key, { world: worldOf(snapshot), client });
+export function explain(
+  snapshot: WorldSnapshot,
+  key: string,
+  asked: Asked = {},
+): Answer & { readonly value: Explanation } {
+  const explanation = explanationOf(snapshot, key, { world: worldOf(snapshot), ...asked });
   const { steps, broken } = explanation;
   const verdict =
     broken === undefined ? `nothing is broken on the way to Service ${key}` : `broken: ${broken.says}`;
@@ -73,8 +89,8 @@ const linesOf = ({ step: name, isOk, says, details }: Step): string[] => [
 function stepsOf(
   snapshot: WorldSnapshot,
   service: Service,
-  { world, client }: { readonly world: World; readonly client: Client | undefined },
-): Step[] {
+  { world, client, earlier }: Asked & { readonly world: World },
+): { readonly steps: readonly Step[]; readonly unsure?: string } {
   const balancer = balancerOf(snapshot.loadBalancers);
   const begin = serviceStep(service, balancer);
   const steps = [begin, addressStep(service, world), idsStep(service)];
@@ -82,7 +98,7 @@ function stepsOf(
   const view = world.services.get(keyOf(service));
   // What follows begins with an address: without one there is nothing to look at.
   if (!begin.isOk || loadBalancer === undefined || view === undefined)
-    return steps.slice(0, begin.isOk ? 2 : 1);
+    return { steps: steps.slice(0, begin.isOk ? 2 : 1) };
   const plans = plansOf(world, loadBalancer, view);
   const [
     first = new Planner().plan(viewOf(world, loadBalancer, { node: "", services: sharersOf(world, view) })),
@@ -97,11 +113,18 @@ function stepsOf(
     nodesStep({ world, loadBalancer, addresses, statuses: snapshot.speakers }),
     ...(sessions === undefined ? [] : [sessions]),
   );
-  if (loadBalancer.mode !== "IPVS") return steps;
+  if (loadBalancer.mode !== "IPVS") return { steps };
+  const ports = [...forwarded.values()][0] ?? first.ports.filter((port) => port.service === view.key);
+  const pods = (slices.get(view.key) ?? []).flatMap(({ endpoints }) => endpoints);
+  const { step: entries, unsure }: Compared = compareEntries(
+    { ports, pods: pods.map(({ address }) => address), live: speakers.live },
+    snapshot.speakers,
+    earlier?.speakers,
+  );
   steps.push(
     endpointsStep({
       slices: slices.get(view.key) ?? [],
-      ports: [...forwarded.values()][0] ?? first.ports.filter((port) => port.service === view.key),
+      ports,
       leftOut: first.leftOut.filter(({ services }) => services.includes(view.key)),
       dead: speakers.dead,
     }),
@@ -110,17 +133,14 @@ function stepsOf(
       { service: view.key, vips: view.vips, speakers },
       snapshot.speakers,
     ),
+    ...(entries === undefined ? [] : [entries]),
   );
   if (client !== undefined) {
-    const places = new Map(
-      (slices.get(view.key) ?? []).flatMap(({ endpoints }) =>
-        endpoints.map(({ address, node }) => [address, node] as const),
-      ),
-    );
+    const places = new Map(pods.map(({ address, node }) => [address, node] as const));
     const changes = otherwise(client, forwarded, (address) => places.get(address) ?? "");
     steps.push(connectionStep(client, choicesOf(client, forwarded), changes));
   }
-  return steps;
+  return { steps, ...(unsure !== undefined && { unsure }) };
 }
 
 /** Node with a live speaker -> what it plans, sorted by name. */

@@ -147,7 +147,7 @@ test("BGP: what each peer hears from each node, and that no session is up", () =
 
 test("every node picks the same pod for one connection", () => {
   const client = { address: "203.0.113.7", port: 4242 };
-  const { value } = explain(snapshot(WELL), "default/web", client);
+  const { value } = explain(snapshot(WELL), "default/web", { client });
   const step = (value as Explained).steps.find(({ step: name }) => name === "connection");
   assert.equal(step?.isOk, true);
   const nodes = step.details.filter((line) => /^n\d: /.test(line));

@@ -8,6 +8,7 @@ export interface Step {
     | "sessions"
     | "endpoints"
     | "forwarding"
+    | "entries"
     | "connection";
   readonly isOk: boolean;
   /** A whole sentence: what was found; of a broken step what is broken. */

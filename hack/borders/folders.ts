@@ -31,7 +31,7 @@ export const BORROWED: readonly RegExp[] = [
   /^speaker\/known\/(accepted-peers|accepted-pools|links|password|pools|project|project-bgp|usable)\.ts$/,
   /^speaker\/membership\/(lease-record|silence)\.ts$/,
   /^speaker\/bgp\/plan\.ts$/,
-  /^speaker\/forwarding\/(plan-port|types)\.ts$/,
+  /^speaker\/forwarding\/(digest|plan-port|types)\.ts$/,
 ];
 
 /** What console/ may take of cli/ when it runs: what finds out, and nothing that reads files or prints. */

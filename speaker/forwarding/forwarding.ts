@@ -9,11 +9,13 @@ import { Auditor, SLICE_EVERY_MS } from "#speaker/forwarding/auditor.ts";
 import { Changes } from "#speaker/forwarding/changes.ts";
 import { Contents, type Passing, type Settled } from "#speaker/forwarding/contents.ts";
 import { type Difference, describeDifference } from "#speaker/forwarding/difference.ts";
+import { settledDigest } from "#speaker/forwarding/digest.ts";
 import { DEFAULT_TUNNEL } from "#speaker/forwarding/encapsulation.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { idOf } from "#speaker/forwarding/mark.ts";
 import { marksOfPort } from "#speaker/forwarding/plan-port.ts";
 import type { PortionSizes } from "#speaker/forwarding/portions.ts";
 import { Refusals } from "#speaker/forwarding/refusals.ts";
@@ -23,12 +25,14 @@ import { Slices } from "#speaker/forwarding/slices.ts";
 import {
   type Change,
   type Element,
+  type ForwardedPort,
   type ForwardingCounts,
   type ForwardingInput,
   NO_COUNTS,
   type Reconciled,
   type SyncTrouble,
 } from "#speaker/forwarding/types.ts";
+import { parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import { Wanted } from "#speaker/forwarding/wanted.ts";
 import { NetlinkError } from "#speaker/netlink/error.ts";
 
@@ -86,6 +90,8 @@ export class Forwarding {
   #changes = 0;
   /** Of the first pass that came to its end. */
   #completeAt: number | undefined;
+  /** What IPVS had at the end of the last pass that came to its end. */
+  #digest: string | undefined;
 
   constructor(kernel: ForwardingKernel, options: ForwardingOptions) {
     this.#kernel = kernel;
@@ -119,7 +125,10 @@ export class Forwarding {
       this.#changes += pass.changes.total;
       this.#auditSoon();
     }
-    if (settled.isComplete) this.#completeAt ??= this.#options.clock.now();
+    if (settled.isComplete) {
+      this.#completeAt ??= this.#options.clock.now();
+      this.#digest = this.#digestNow();
+    }
     const { skeleton } = this.#kernel;
     const syncTrouble = skeleton.syncTrouble ?? withoutLink(input);
     const { offered, tunnelTrouble } = skeleton;
@@ -233,7 +242,16 @@ export class Forwarding {
       changes: this.#changes,
       netlinkMessagesWritten: this.#kernel.counter.written,
       turnedAway: Object.fromEntries(this.#kernel.elements.counters()),
+      ...(this.#digest !== undefined && { digest: this.#digest }),
     };
+  }
+
+  #digestNow(): string {
+    const { wanted, contents } = this.#kept;
+    const unsettled = new Map<number, ForwardedPort | undefined>();
+    for (const key of contents.unsettled.servers)
+      unsettled.set(idOf(parseServerKey(key).mark), wanted.servers.portOf(key));
+    return settledDigest(wanted.digest, unsettled).text;
   }
 
   /** Whose a mark in the kernel is; undefined: nobody's of ours. */
@@ -268,6 +286,7 @@ export class Forwarding {
   }
 
   #beginAnew(): void {
+    this.#digest = undefined;
     this.#kept.comparing?.return(undefined);
     this.#kept.auditor?.stop();
     this.#kept = this.#begin();

@@ -234,6 +234,8 @@ export interface ForwardingCounts {
   changes: number;
   /** Packets, by reason (sets.ts), since the table was made. */
   turnedAway: Readonly<Record<string, number>>;
+  /** What IPVS had at the end of the last whole pass (digest.ts); absent before there was one. */
+  digest?: string;
 }
 
 /** The counts before anything was written into the kernel. */

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { FAMILIES, type Family } from "#api/address.ts";
+import { Digest, portNumber } from "#speaker/forwarding/digest.ts";
 import { elementKey, MARKING, named, SETS } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { isHandedOn, planServer, type SetElement } from "#speaker/forwarding/plan-port.ts";
@@ -29,6 +30,8 @@ export class WantedEntries {
   readonly elements = new Map<string, WantedSet>();
   /** Addresses that are local for marked packets, in canonical text. */
   readonly routes = new Set<string>();
+  /** Of the servers. */
+  readonly digest = new Digest();
   /** Elements that do not belong to a single port, by group: the pings of an address, `members`, `routed`. */
   readonly #groups = new Map<string, readonly SetElement[]>();
   /** For elements that several ports have: how many ports more than one. */
@@ -106,10 +109,12 @@ export class WantedEntries {
   /** `marks`: of its virtual servers. */
   addServers(port: ForwardedPort, marks: readonly number[]): void {
     for (const mark of marks) this.#setServer(mark, port.family, port);
+    this.digest.add(port.id, portNumber(port));
   }
 
-  removeServers({ family }: ForwardedPort, marks: readonly number[]): void {
-    for (const mark of marks) this.#setServer(mark, family, undefined);
+  removeServers(port: ForwardedPort, marks: readonly number[]): void {
+    for (const mark of marks) this.#setServer(mark, port.family, undefined);
+    this.digest.add(port.id, -portNumber(port));
   }
 
   setRoute(vip: string, isWanted: boolean): void {

@@ -74,6 +74,9 @@ test("after any history the same as from nothing, and exactly what differs from 
       for (const input of inputs) {
         const { servers, elements, routes } = wanted.update(input);
         assert.deepEqual(planOf(wanted), planForwarding(input));
+        const anew = new Wanted();
+        anew.update(input);
+        assert.equal(wanted.digest.text, anew.digest.text);
         const now = entriesOf(planOf(wanted));
         const differing = [...new Set([...before.keys(), ...now.keys()])].filter(
           (key) => before.get(key) !== now.get(key) || before.has(key) !== now.has(key),

@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { familyOf } from "#api/address.ts";
+import type { Digest } from "#speaker/forwarding/digest.ts";
 import { addressKey, named } from "#speaker/forwarding/elements.ts";
 import type { Entries } from "#speaker/forwarding/entries.ts";
 import { placeOf, taken, unplanned } from "#speaker/forwarding/left-out.ts";
@@ -73,6 +74,11 @@ export class Wanted {
   /** The sets `members4` and `members6` say who may tunnel to this node. */
   get knowsMembers(): boolean {
     return this.#input?.members !== undefined;
+  }
+
+  /** Of the servers. */
+  get digest(): Digest {
+    return this.#entries.digest;
   }
 
   counts(): ReturnType<WantedEntries["counts"]> {

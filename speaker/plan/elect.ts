@@ -5,6 +5,8 @@
  * are left.
  */
 
+import { FNV_START, finished, walked } from "#speaker/hash.ts";
+
 export interface Election {
   /** Canonical text of the address. */
   readonly vip: string;
@@ -75,23 +77,9 @@ function startOf(node: string): readonly [number, number] {
   let start = STARTS.get(node);
   if (start === undefined) {
     const text = `${node}\n`;
-    start = [walked(0x811c9dc5, text), walked(0x9747b28c, text)];
+    start = [walked(FNV_START, text), walked(0x9747b28c, text)];
     if (STARTS.size >= MAX_STARTS) STARTS.clear();
     STARTS.set(node, start);
   }
   return start;
-}
-
-/** FNV-1a over UTF-16 units. `from` is the hash of the text before. */
-function walked(from: number, text: string): number {
-  let value = from;
-  for (let at = 0; at < text.length; at += 1) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  return value;
-}
-
-/** MurmurHash3's finalizer: FNV alone leaves similar names with similar scores. */
-function finished(walked: number): number {
-  let value = Math.imul(walked ^ (walked >>> 16), 0x85ebca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
-  return (value ^ (value >>> 16)) >>> 0;
 }

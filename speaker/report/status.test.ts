@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Condition } from "#api/v1beta1/conditions.ts";
+import { SCHEMAS } from "#api/v1beta1/generated/schemas.ts";
+import { Digest } from "../forwarding/digest.ts";
 import { isNews, type StatusInput, statusOf } from "./status.ts";
 
 const COUNTS = {
@@ -66,6 +68,19 @@ const conditions = (changes: Partial<StatusInput>) =>
       `${status} ${reason}`,
     ]),
   );
+
+test("what IPVS has is said where IPVS forwards, and in no more than the schema takes", () => {
+  const digest = new Digest().text;
+  const said = (changes: Partial<StatusInput>): string | undefined =>
+    statusOf({ ...INPUT, ...changes }).forwarding?.digest;
+  const counts = { ...COUNTS, digest };
+  assert.deepEqual(
+    [said({}), said({ counts }), said({ counts, mode: "KubeProxy" })],
+    [undefined, digest, undefined],
+  );
+  const { maxLength } = SCHEMAS.SpeakerStatus.properties.status.properties.forwarding.properties.digest;
+  assert.ok(digest.length <= maxLength);
+});
 
 test("what the node does", () => {
   const { conditions: _, ...rest } = statusOf(INPUT);

@@ -102,6 +102,7 @@ export function statusOf(input: StatusInput): Status {
       realServers: counts.realServers,
       lastWrites: input.lastWrites,
       ...(input.isProgrammed && { programmed: true }),
+      ...(input.mode === "IPVS" && counts.digest !== undefined && { digest: counts.digest }),
     },
     ...(hasRouting(input) ? routingOf(input) : {}),
     ...(input.formerSessions.length > 0 && { formerSessions: input.formerSessions.slice(0, MAX_SESSIONS) }),

@@ -4,7 +4,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { forwardingIdsOf } from "#api/forwarding-ids.ts";
 import { addressPools, services } from "#common/kube/resource.ts";
+import { Digest, portNumber } from "#speaker/forwarding/digest.ts";
 import { CliWorld } from "#test/integration/cli-world.ts";
 import { SYSTEM } from "#test/integration/controller-process.ts";
 import { commandsOf, runBlock } from "#test/integration/page-commands.ts";
@@ -56,6 +58,42 @@ test("explain: nothing is broken, or the first step that is", async () => {
   assert.deepEqual([none.code, none.out], [3, ""]);
   assert.match(none.err, /there is no Service default\/nothing of type LoadBalancer/);
   assert.equal((await world.genkan(["explain", "web", "--from", "nowhere"])).code, 3);
+});
+
+test("explain: a node whose IPVS stays behind the others' is named, with what differs", async () => {
+  const service = await world.service("web");
+  const [address = ""] = (service?.status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+  const [id = 0] = Object.values(forwardingIdsOf(service?.status?.conditions));
+  assert.ok(id > 0);
+  const pods = ["10.244.1.1", "10.244.2.1"];
+  const say = async (number: number, of: readonly string[]): Promise<void> => {
+    const digest = new Digest();
+    digest.add(
+      id,
+      portNumber({
+        ...{ id, family: "IPv4", vip: address, protocol: "TCP", port: 80, scheduler: "mh" },
+        ...{ affinity: false, preferLocal: false },
+        endpoints: of.map((pod) => ({
+          ...{ address: pod, port: 8080, isLocal: false, isServing: true, returnPath: "direct" },
+        })),
+      }),
+    );
+    const forwarding = { mode: "IPVS", virtualServers: 1, realServers: of.length, digest: digest.text };
+    await world.report(number, { forwarding });
+  };
+  await say(1, pods);
+  await say(2, pods.slice(0, 1));
+  const behind = await world.genkan(["explain", "web"]);
+  assert.match(
+    behind.out,
+    /^broken: IPVS of n2 differs from that of n1 for 172\.30\.0\.\d+ TCP\/80: n2 does not have 10\.244\.2\.1 port 8080$/m,
+  );
+  assert.match(behind.out, /^ +not said yet what IPVS has: n3$/m);
+  assert.equal(behind.code, 1);
+  await say(2, pods);
+  const well = await world.genkan(["explain", "web"]);
+  assert.match(well.out, /^ok {5}entries: IPVS has the same for it on n1, n2$/m);
+  assert.equal(well.code, 0);
 });
 
 test("history: where an address has been, out of what the nodes report", async () => {

@@ -1233,6 +1233,10 @@ export interface SpeakerState {
      * How many changes the last pass that changed anything wrote to the kernel.
      */
     lastWrites?: number;
+    /**
+     * Sums of hashes of what IPVS has for each port of a Service, read back at the end of a pass. Its length does not depend on how many there are. genkan explain finds out by it whether nodes have the same for one Service. Absent before the first whole pass, and where kube-proxy forwards.
+     */
+    digest?: string;
   };
   /**
    * How many addresses this node advertises by BGP. Absent on a node without BGP.
