@@ -12,6 +12,7 @@ import { countSetbacks, createMetrics } from "#common/metrics.ts";
 import { runMetricsServer } from "#common/metrics-server.ts";
 import { runMain } from "#common/process.ts";
 import { systemRandom } from "#common/random.ts";
+import { releaseIfRemoved } from "#common/release-if-removed.ts";
 import { BUILD } from "#common/version.ts";
 import { runTerm } from "#operator/leader.ts";
 import { readOptions } from "#operator/options.ts";
@@ -19,6 +20,8 @@ import type { Plan } from "#operator/plan.ts";
 
 const options = readOptions(process.env);
 const log = createLogger({ level: options.logLevel, fields: { role: "operator" } });
+/** Of the 15 s that config/operator gives the pod for its end. */
+const RELEASE_MS = 10_000;
 const common = { clock: systemClock, random: systemRandom, log };
 
 async function main(signal: AbortSignal): Promise<void> {
@@ -74,6 +77,8 @@ async function main(signal: AbortSignal): Promise<void> {
       await events.flush();
     },
   });
+  const { namespace } = site;
+  await releaseIfRemoved({ ...common, client, namespace, deadlineMs: RELEASE_MS });
   await measured;
   client.close();
   leaseClient.close();

@@ -7,7 +7,8 @@
  *   operator does, whoever is quicker. With `kubectl delete --cascade=foreground` somebody waits for the end of their
  *   pods; then they are left to the garbage collector.
  * - A speaker that is ended asks whether it is for good, and cleans its node then (speaker/shutdown.ts).
- * - A controller that is ended for good takes the finalizer of ours off Services (controller/release.ts).
+ * - A controller that is ended for good takes the finalizer of ours off Services (common/release-if-removed.ts). So does the
+ *   operator where it is ended before its last step: whose rights last longer depends on the order of the deletion.
  * - When the pods are gone the operator does that again, for a controller that could not. It tells which nodes were left
  *   uncleaned, and takes away the rest. What of it has no namespace is owned by the install namespace, so that it goes
  *   where the operator cannot.
@@ -163,7 +164,13 @@ export function isWebhookConfiguration({ resource }: Pick<ActualChild, "resource
   return resource.kind === "ValidatingWebhookConfiguration";
 }
 
-function isWorkload({ resource, object }: ActualChild): boolean {
+interface Nameable {
+  readonly resource: Pick<Resource<KubeObject>, "kind">;
+  readonly object: { readonly metadata: { readonly name: string } };
+}
+
+/** The Deployment of the controllers or the DaemonSet of the speakers. */
+export function isWorkload({ resource, object }: Nameable): boolean {
   const name = { DaemonSet: SPEAKER_NAME, Deployment: CONTROLLER_NAME }[resource.kind];
   return name !== undefined && object.metadata.name === name;
 }

@@ -1,7 +1,7 @@
 /**
  * Plays the kubelets of a cluster that has Kubernetes' own controllers: nodes are ready, pods that are bound to them
  * run, and a pod that is deleted ends. What a speaker does at its end is speaker/shutdown.ts itself, and what a controller
- * does controller/release.ts, with a token of that pod, as the kubelet would have given it; only a speaker's kernel is not
+ * does common/release-if-removed.ts, with a token of that pod, as the kubelet would have given it; only a speaker's kernel is not
  * there.
  */
 import { execFile } from "node:child_process";
@@ -21,7 +21,7 @@ import { createKubeClient, type KubeClient } from "#common/kube/client.ts";
 import { connectionFromKubeconfig } from "#common/kube/connection.ts";
 import { leases, nodes, type Pod, pods, speakerStatuses } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
-import { releaseIfRemoved } from "#controller/release.ts";
+import { releaseIfRemoved } from "#common/release-if-removed.ts";
 import { shutDown } from "#speaker/shutdown.ts";
 import type { TestPlane } from "#test/integration/plane.ts";
 

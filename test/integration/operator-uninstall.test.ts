@@ -191,6 +191,18 @@ test("kubectl delete ns, and the rest afterwards", async () => {
   for (const name of ALL_CRDS) await assertGone(customResourceDefinitions, name);
 });
 
+test("kubectl delete ns in the foreground, which ends the operator with the namespace", async () => {
+  // The controllers' ClusterRole belongs to the namespace, so it goes before they have ended.
+  const deletion = deleted("ns", NAMESPACE, "--cascade=foreground");
+  await until(
+    "the namespace to end",
+    async () => (await world.client.get(namespaces, NAMESPACE))?.metadata.deletionTimestamp !== undefined,
+  );
+  await operator.stop();
+  await deletion;
+  await goneWithNamespace();
+});
+
 test("the CRDs first", async () => {
   await deleted("crd", ...ALL_CRDS);
   await assertAllClean();

@@ -1,4 +1,7 @@
-/** What a controller does as it ends: where Genkan is removed, no Service may keep a finalizer that only we take off. */
+/**
+ * What a controller and the operator do as they end: where Genkan is removed, no Service may keep a finalizer that only we take
+ * off. Which of them still has the right to do so depends on the order in which things are deleted.
+ */
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import type { Clock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
@@ -14,24 +17,23 @@ export interface ReleaseIfRemovedOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly namespace: string;
+  /** Of the time that a process has for its end; default 15,000 of the 25,000 of a controller. */
+  readonly deadlineMs?: number;
 }
-
-/** Of the 25 s that a process has for its end. */
-const DEADLINE_MS = 15_000;
 
 /**
  * Takes our finalizer off all Services if there is no LoadBalancer any more, or it or the install namespace is being
- * deleted. A controller that ends for another reason, such as a rolling update, leaves everything. Never fails.
+ * deleted. A process that ends for another reason, such as a rolling update, leaves everything. Never fails.
  */
 export async function releaseIfRemoved(options: ReleaseIfRemovedOptions): Promise<void> {
-  const { clock, log } = options;
+  const { clock, log, deadlineMs = 15_000 } = options;
   const over = new AbortController();
-  const cancel = clock.after(DEADLINE_MS, () => over.abort());
+  const cancel = clock.after(deadlineMs, () => over.abort());
   const asked = { ...options, signal: over.signal };
   try {
     if (await isRemoved(asked)) await releaseServices(asked);
   } catch (error) {
-    // The operator does it again in its last step.
+    // Another one that ends does it, or the operator in its last step.
     log.warn("cannot tell whether Services are to be released", { error: errorText(error) });
   } finally {
     cancel();

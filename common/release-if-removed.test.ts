@@ -4,7 +4,7 @@ import { CLEANUP_FINALIZER, LOADBALANCER_NAME } from "#api/names.ts";
 import { createKubeClient } from "#common/kube/client.ts";
 import { loadBalancers, namespaces, services } from "#common/kube/resource.ts";
 import { silentLogger } from "#common/log.ts";
-import { releaseIfRemoved } from "#controller/release.ts";
+import { releaseIfRemoved } from "#common/release-if-removed.ts";
 import { FakeApiServer } from "#test/fakes/api-server.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 
