@@ -134,9 +134,33 @@ const cases: readonly (readonly [string, OperatorView, Readonly<Record<string, R
   [
     "a field that is not supported",
     view({ loadBalancer: balancer({}, { layer2: { failureDetection: {} } }) }),
-    { Valid: /^False Invalid spec\.layer2\.failureDetection/, Degraded: /^True Invalid/ },
+    {
+      Valid: /^False Invalid spec\.layer2\.failureDetection/,
+      Degraded: /^True Invalid/,
+      Ready: /^False Invalid spec\.layer2/,
+    },
   ],
-  ["a write refused", view(), { Degraded: /^True ApplyFailed Role x: forbidden/ }, ["Role x: forbidden"]],
+  [
+    "a write refused",
+    view(),
+    { Degraded: /^True ApplyFailed Role x: forbidden/, Ready: /^False ApplyFailed Role x: forbidden/ },
+    ["Role x: forbidden"],
+  ],
+  [
+    "a change that this very pass writes, of which the view cannot know",
+    view({ loadBalancer: balancer({}, { nodeSelector: { role: "edge" } }) }),
+    {
+      Available: /^True/,
+      Progressing: /^True RollingOut/,
+      Ready: /^False RollingOut/,
+      Upgradeable: /^False RollingOut/,
+    },
+  ],
+  [
+    "a child put back that rolls no pod",
+    view({ children: settledChildren().filter(({ resource }) => resource.kind !== "ClusterRole") }),
+    { Progressing: /^False/, Ready: /^True/ },
+  ],
   [
     "controllers that nobody lets be made",
     view({

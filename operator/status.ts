@@ -14,9 +14,10 @@ import {
 import { faultText } from "#api/v1beta1/fault.ts";
 import type { Reason } from "#api/v1beta1/reasons.ts";
 import type { LoadBalancer } from "#common/kube/resource.ts";
+import { describeChild } from "#operator/children/child.ts";
 import { contendedMessage } from "#operator/contention.ts";
 import type { Plan } from "#operator/plan.ts";
-import { names } from "#operator/removal.ts";
+import { isWorkload, names } from "#operator/removal.ts";
 import { conditionOf, type OperatorView, type PodView, type RivalView } from "#operator/view.ts";
 import { controllerProgress, speakerProgress } from "#operator/workloads.ts";
 
@@ -140,7 +141,18 @@ function degraded(problems: readonly Problem[]): Word {
   return word(ConditionType.Degraded, true, first.reason, problems.map(({ message }) => message).join("; "));
 }
 
-function running(view: OperatorView, valid: Word, failures: readonly string[]): Word[] {
+/**
+ * The view is from before this pass wrote: where it has a new Deployment or DaemonSet, what is known of their pods is about
+ * the old ones. What somebody else keeps rewriting is no change on its way: the condition Contested tells of it.
+ */
+function beginsRollout({ apply, contended = [] }: Plan): boolean {
+  const fought = new Set(contended.map(({ what }) => what));
+  return apply.some(
+    ({ child }) => isWorkload(child) && !fought.has(describeChild(child.resource, child.object)),
+  );
+}
+
+function running(view: OperatorView, plan: Plan, valid: Word, failures: readonly string[]): Word[] {
   const [controllers, speakers] = [controllerProgress(view), speakerProgress(view)];
   const counts = `${controllers.available} of ${controllers.desired} controllers and ${speakers.available} of ${speakers.desired} speakers are available`;
   const isAvailable =
@@ -148,7 +160,8 @@ function running(view: OperatorView, valid: Word, failures: readonly string[]): 
     speakers.exists &&
     speakers.desired > 0 &&
     speakers.available >= speakers.desired;
-  const isDone = controllers.isDone && speakers.isDone && speakers.available >= speakers.desired;
+  const isBegun = failures.length === 0 && beginsRollout(plan);
+  const isDone = !isBegun && controllers.isDone && speakers.isDone && speakers.available >= speakers.desired;
   const waiting = isDone ? [] : podProblems(view);
   const progress = waiting.length === 0 ? counts : `${counts}; ${names(waiting)}`;
   const trouble = degraded([...refusedWrites(failures), ...problemsOf(view, valid)]);
@@ -174,13 +187,19 @@ function contested({ contended = [] }: Plan, balancer: LoadBalancer): Word[] {
   return wasShown === true ? [word(ConditionType.Contested, false, "AsExpected", "")] : [];
 }
 
-/** For programs that wait for whatever they applied, and know no other condition. */
+/**
+ * For programs that wait for whatever they applied, and know no other condition. What runs may be well, and may not be what
+ * was applied: a spec that is not valid, or a child that the API server refuses.
+ */
 function ready(words: readonly Word[]): Word {
-  const wordOf = (type: ConditionType): Word | undefined => words.find((word) => word.type === type);
-  const [available, progressing] = [wordOf(ConditionType.Available), wordOf(ConditionType.Progressing)];
-  const obstacle = progressing?.status === "True" ? progressing : available;
-  const { reason = "NotRunning", message = "" } = obstacle ?? {};
-  return word(ConditionType.Ready, available?.status === "True" && obstacle === available, reason, message);
+  const obstacle =
+    words.find(({ type, status }) => type === ConditionType.Progressing && status === "True") ??
+    words.find(({ type, status }) => type === ConditionType.Available && status !== "True") ??
+    words.find(({ type, reason }) => type === ConditionType.Degraded && reason === "ApplyFailed") ??
+    words.find(({ type, status }) => type === ConditionType.Valid && status === "False");
+  const available = words.find(({ type }) => type === ConditionType.Available);
+  const { reason = "NotRunning", message = "" } = obstacle ?? available ?? {};
+  return word(ConditionType.Ready, available !== undefined && obstacle === undefined, reason, message);
 }
 
 /** An update on top of an unfinished or broken one would hide which of the two is to blame. */
@@ -207,7 +226,7 @@ export function statusOf(
     ...(plan.phase === "Removing"
       ? removing(plan, failures)
       : plan.rival === undefined
-        ? running(view, valid, failures)
+        ? running(view, plan, valid, failures)
         : rivalled(plan.rival)),
     ...contested(plan, balancer),
   ];

@@ -54,7 +54,7 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
   Ready: {
     of: "all kinds",
     isTrue:
-      "SpeakerStatus: the node forwards and announces. LoadBalancer: Available, and nothing is on its way. The others: the same as Valid.",
+      "SpeakerStatus: the node forwards and announces. LoadBalancer: Available and Valid, its children are written, and nothing is on its way. The others: the same as Valid.",
     otherwise:
       "False: the condition that it is made of says why. Programs wait for it: `kubectl wait --for=condition=Ready`, Flux, Argo CD.",
   },

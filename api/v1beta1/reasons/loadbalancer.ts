@@ -4,7 +4,7 @@ import { type Meanings, NOTHING_TO_DO } from "#api/v1beta1/reasons/meaning.ts";
 export const LOADBALANCER_REASONS = {
   Valid: { under: ["Valid"], when: "The LoadBalancer's own rules hold.", advice: NOTHING_TO_DO },
   Invalid: {
-    under: ["Valid", "Degraded", "Upgradeable"],
+    under: ["Valid", "Degraded", "Upgradeable", "Ready"],
     when: "The LoadBalancer's spec breaks a rule, which the message has word for word.",
     advice: "Correct the field that the message names.",
   },
@@ -40,7 +40,7 @@ export const LOADBALANCER_REASONS = {
     advice: "Wait; the message says what it waits for.",
   },
   ApplyFailed: {
-    under: ["Degraded", "Upgradeable"],
+    under: ["Degraded", "Upgradeable", "Ready"],
     when: "The API server refused something that the operator writes.",
     advice:
       "Read the refusal in the message: most often a right, a quota or somebody's admission webhook is in the way.",
