@@ -1,5 +1,7 @@
 /** What goes on in a cluster while nothing is wrong: Services come and go, a pool grows and shrinks, pods are replaced. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorText } from "#common/error.ts";
+import { CommandError } from "#hack/common/command.ts";
 import { type Cluster, NAMESPACE } from "#test/e2e/installation.ts";
 import { until } from "#test/until.ts";
 
@@ -8,8 +10,19 @@ const CALM_MS = 5_000;
 /** The pods that requests are for: four are always there. */
 const REPLICAS = [6, 4] as const;
 
-/** Rounds that were made until `stop`; it leaves nothing of its own. */
-export async function churn(cluster: Cluster, stop: AbortSignal): Promise<number> {
+/** What was done until it was stopped. */
+export interface Churned {
+  readonly rounds: number;
+  /** Writes that the API server did not take at once, and why. They were tried again. */
+  readonly refused: readonly string[];
+}
+
+/** Goes on until `stop`; it leaves nothing of its own. `tell`: of each write that is not taken. */
+export async function churn(
+  cluster: Cluster,
+  stop: AbortSignal,
+  tell: (line: string) => void,
+): Promise<Churned> {
   const names = Array.from({ length: SERVICES }, (_, at) => `soak-${at}`);
   const { instance } = cluster;
   const pool = (last: number): object => ({
@@ -24,24 +37,44 @@ export async function churn(cluster: Cluster, stop: AbortSignal): Promise<number
     metadata: { name, namespace: "default", annotations: { "genkan.dev/address-pool": "soak" } },
     spec: { type: "LoadBalancer", selector: { app: "hello" }, ports: [{ port: 80, targetPort: 8080 }] },
   });
-  // The webhooks of a cluster that has just come up may not answer at once.
-  await until("the pool to be admitted", () => cluster.apply(pool(110)), {
-    deadlineMs: 60_000,
-    everyMs: 500,
-  });
   let rounds = 0;
+  const refused: string[] = [];
+  const write = async (what: string, order: () => Promise<string>): Promise<void> => {
+    const attempt = async (): Promise<boolean> => {
+      try {
+        await order();
+        return true;
+      } catch (error) {
+        const why = error instanceof CommandError ? error.output.trim().split("\n").at(-1) : errorText(error);
+        refused.push(`${what}: ${why}`);
+        tell(`${new Date().toISOString()} refused: ${what}: ${why}`);
+        return false;
+      }
+    };
+    await until(`${what} to be taken`, attempt, { deadlineMs: 60_000, everyMs: 1_000 });
+  };
+  // The webhooks of a cluster that has just come up may not answer at once.
+  await write("the first pool", () => cluster.apply(pool(110)));
+  refused.length = 0;
   try {
     for (; !stop.aborted; rounds += 1) {
-      await cluster.apply(pool(110 + (rounds % 5)));
-      await cluster.apply({ apiVersion: "v1", kind: "List", items: names.map(service) });
+      await write("the pool", () => cluster.apply(pool(110 + (rounds % 5))));
+      await write("Services", () =>
+        cluster.apply({ apiVersion: "v1", kind: "List", items: names.map(service) }),
+      );
       const replicas = REPLICAS[rounds % REPLICAS.length];
-      await cluster.kubectl(["scale", "deployment/hello", `--replicas=${replicas}`]);
+      await write("replicas", () => cluster.kubectl(["scale", "deployment/hello", `--replicas=${replicas}`]));
       await calm(stop);
       const going = names.filter((_, at) => (at + rounds) % 2 === 0);
-      await cluster.kubectl(["delete", "service", ...going, "-n", "default", "--wait=false"]);
+      await write("Services that go", () =>
+        cluster.kubectl([
+          ...["delete", "service", ...going, "-n", "default"],
+          ...["--wait=false", "--ignore-not-found"],
+        ]),
+      );
       await calm(stop);
     }
-    return rounds;
+    return { rounds, refused };
   } finally {
     await cluster.kubectl(["delete", "service", ...names, "-n", "default", "--ignore-not-found"]);
     await cluster.kubectl(["delete", "addresspool", "soak", "-n", NAMESPACE, "--ignore-not-found"]);

@@ -22,14 +22,25 @@ test("a little more of what comes and goes is none; each kind has its own measur
 });
 
 test("a run is well when nothing failed, grew, ended or was left", () => {
-  const well = { requests: 100, failed: 0, growths: [], restarts: 0, left: [] };
+  const well = { requests: 100, failed: 0, growths: [], restarts: 0, refused: [], left: [] };
   assert.deepEqual(faultsOf(well), []);
   assert.deepEqual(faultsOf({ ...well, requests: 0 }), ["no request was sent"]);
   const growths = growthsOf(series("rules", [1, 1, 1, 1, 30, 60, 90, 120]));
-  assert.deepEqual(faultsOf({ ...well, failed: 1, restarts: 2, growths, left: ["node1: a rule"] }), [
-    "1 of 100 requests failed",
-    "2 containers were started again",
-    "speaker on node1: rules grew from 1.0 to 105.0",
-    "left behind: node1: a rule",
-  ]);
+  assert.deepEqual(
+    faultsOf({
+      ...well,
+      failed: 1,
+      restarts: 2,
+      refused: ["the pool: no"],
+      growths,
+      left: ["node1: a rule"],
+    }),
+    [
+      "1 of 100 requests failed",
+      "2 containers were started again",
+      "1 writes were refused, the first: the pool: no",
+      "speaker on node1: rules grew from 1.0 to 105.0",
+      "left behind: node1: a rule",
+    ],
+  );
 });

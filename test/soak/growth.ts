@@ -62,15 +62,18 @@ export interface Outcome {
   readonly growths: readonly Growth[];
   /** Containers that were started again. */
   readonly restarts: number;
+  /** Writes that the API server did not take at once. */
+  readonly refused: readonly string[];
   readonly left: readonly string[];
 }
 
 /** What was not as promised, in words; none: all was well. */
-export function faultsOf({ requests, failed, growths, restarts, left }: Outcome): string[] {
+export function faultsOf({ requests, failed, growths, restarts, refused, left }: Outcome): string[] {
   return [
     ...(requests === 0 ? ["no request was sent"] : []),
     ...(failed === 0 ? [] : [`${failed} of ${requests} requests failed`]),
     ...(restarts === 0 ? [] : [`${restarts} containers were started again`]),
+    ...(refused.length === 0 ? [] : [`${refused.length} writes were refused, the first: ${refused[0]}`]),
     ...growths
       .filter(({ hasGrown }) => hasGrown)
       .map(

@@ -12,7 +12,7 @@ import { CHECKOUT } from "#hack/common/checkout.ts";
 import { describeLoad, loadSince, readLoad } from "#hack/common/load.ts";
 import { Watch } from "#test/chaos/watch.ts";
 import { bringUp, NODES, takeAway } from "#test/chaos/world.ts";
-import { churn } from "./coming-and-going.ts";
+import { type Churned, churn } from "./coming-and-going.ts";
 import { faultsOf, growthsOf, type Sample } from "./growth.ts";
 import { restartsOf, takeSamples } from "./samples.ts";
 import { page, type Story } from "./soak-page.ts";
@@ -35,7 +35,8 @@ try {
   const { cluster } = world;
   const samples: Sample[] = [];
   let seen: ReturnType<Watch["seen"]>;
-  let [rounds, opened] = [0, 0];
+  let churned: Churned;
+  let opened = 0;
   const load = await readLoad();
   {
     await using watch = await Watch.start(world.watch);
@@ -43,7 +44,7 @@ try {
     const well = Date.now();
     tell(`all addresses are answered: ${hours} hours begin`);
     const began = performance.now();
-    const churning = churn(cluster, stop.signal);
+    const churning = churn(cluster, stop.signal, tell);
     // What ends the churn ends the run: nothing would be tried any more.
     churning.catch(() => stop.abort());
     while (!stop.signal.aborted && performance.now() - began < hours * 3_600_000) {
@@ -51,7 +52,7 @@ try {
       await sleep(SAMPLE_MS, undefined, { signal: stop.signal }).catch(() => undefined);
     }
     stop.abort();
-    rounds = await churning;
+    churned = await churning;
     const all = watch.seen();
     // Those before all addresses were well are of the start.
     seen = { ...all, requests: all.requests.filter(({ at }) => at >= well) };
@@ -67,7 +68,7 @@ try {
     date: new Date().toISOString().slice(0, 10),
     machine: `${availableParallelism()} processors, Linux ${release()}`,
     load: describeLoad(await loadSince(load)),
-    ...{ rounds, opened, restarts, left },
+    ...{ ...churned, opened, restarts, left },
     ...{ requests: seen.requests.length, failed: failures.length, lost: seen.losses.length },
     longestMs: seen.requests.reduce((longest, { took }) => Math.max(longest, took), 0),
     growths: growthsOf(samples),
