@@ -20,7 +20,7 @@ import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { PORT } from "#api/names.ts";
 import { until } from "#test/until.ts";
-import { confining, readProfile } from "./confine.ts";
+import { confining, missedCalls, readProfile, refusedCalls } from "./confine.ts";
 import { LONG, NAMES, SpeakerNodes, VIP, VIP6 } from "./speaker-nodes.ts";
 
 const APPARMOR = new URL("../../config/profiles/genkan-speaker.apparmor", import.meta.url).pathname;
@@ -37,13 +37,16 @@ function probed(under: readonly string[]): Map<string, number> {
   );
 }
 
-test("what no speaker needs is refused, and its kinds of sockets are not", () => {
-  const errnos = probed(confining());
+test("what no speaker needs is refused and told of, and its kinds of sockets are not", () => {
+  const errnos = probed(confining(readProfile(), "probe"));
   for (const name of ["socket of AF_INET", "socket of AF_NETLINK"]) assert.equal(errnos.get(name), 0, name);
   // Libraries take ENOSYS for "try clone", which is looked at.
   assert.equal(errnos.get("clone3"), 38);
   const refused = [...errnos].filter(([, errno]) => errno === 1).map(([name]) => name);
   assert.equal(refused.length, errnos.size - 3, [...errnos].join(" "));
+  const told = refusedCalls("probe").map((line) => line.split(" ")[0]);
+  // Each call once, with the first arguments that it had.
+  assert.deepEqual(told, [...new Set(refused.map((name) => name.split(" ")[0]))].sort());
 });
 
 test("the profile holds what counts: each call once, and none without a reason", () => {
@@ -56,7 +59,7 @@ test("the profile holds what counts: each call once, and none without a reason",
 describe("three confined speakers", { concurrency: false }, () => {
   let nodes: SpeakerNodes;
   before(async () => {
-    nodes = await SpeakerNodes.start(confining());
+    nodes = await SpeakerNodes.start(confining(readProfile(), "three"));
   });
   after(async () => nodes?.[Symbol.asyncDispose]());
 
@@ -95,6 +98,12 @@ describe("three confined speakers", { concurrency: false }, () => {
     await nodes.speaker(second).end("SIGTERM");
     assert.ok(nodes.speaker(second).hasEnded);
     await until("the third one", async () => ![first, second].includes(await ownerOf(VIP)), LONG);
+  });
+
+  test("nothing that they needed was refused", () => {
+    const told = refusedCalls("three").map((line) => line.split(" ")[0]);
+    assert.deepEqual(told, ["io_uring_setup"], "what Node does without shows that it is told of");
+    assert.deepEqual(missedCalls("three"), []);
   });
 });
 
