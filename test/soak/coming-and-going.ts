@@ -10,6 +10,21 @@ const CALM_MS = 5_000;
 /** The pods that requests are for: four are always there. */
 const REPLICAS = [6, 4] as const;
 
+/** As a well-made Deployment has it: a pod that goes serves on while everybody hears of it. */
+const SERVES_ON_S = 10;
+
+/** The lab's own pods end within a second, so each that goes would cost requests, whoever forwards. */
+export async function letPodsServeOn(cluster: Cluster): Promise<void> {
+  const lifecycle = { preStop: { sleep: { seconds: SERVES_ON_S } } };
+  const spec = {
+    terminationGracePeriodSeconds: 2 * SERVES_ON_S,
+    containers: [{ name: "echo", lifecycle }],
+  };
+  const patch = JSON.stringify({ spec: { template: { spec } } });
+  await cluster.kubectl(["patch", "deployment/hello", "-p", patch]);
+  await cluster.kubectl(["rollout", "status", "deployment/hello", "--timeout=300s"]);
+}
+
 /** What was done until it was stopped. */
 export interface Churned {
   readonly rounds: number;

@@ -12,7 +12,7 @@ import { CHECKOUT } from "#hack/common/checkout.ts";
 import { describeLoad, loadSince, readLoad } from "#hack/common/load.ts";
 import { Watch } from "#test/chaos/watch.ts";
 import { bringUp, NODES, takeAway } from "#test/chaos/world.ts";
-import { type Churned, churn } from "./coming-and-going.ts";
+import { type Churned, churn, letPodsServeOn } from "./coming-and-going.ts";
 import { faultsOf, growthsOf, type Sample } from "./growth.ts";
 import { restartsOf, takeSamples } from "./samples.ts";
 import { page, type Story } from "./soak-page.ts";
@@ -37,6 +37,7 @@ try {
   let seen: ReturnType<Watch["seen"]>;
   let churned: Churned;
   let opened = 0;
+  await letPodsServeOn(cluster);
   const load = await readLoad();
   {
     await using watch = await Watch.start(world.watch);
