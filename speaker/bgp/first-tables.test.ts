@@ -64,3 +64,22 @@ test("sessions that begin together are told in turns, and End-of-RIB after the l
   await clock.advance(10_000);
   await end;
 });
+
+test("sessions that change together are told of once: who is told looks at all of them", async () => {
+  const clock = new FakeClock();
+  let told = 0;
+  const onChange = (): void => {
+    told += 1;
+  };
+  const bgp = createBgp({ clock, transport: plainTransport, listenPort: undefined, onChange });
+  const wanted = ["a", "b", "c"].map((name): [string, WantedSession] => [
+    name,
+    { settings: { ...SETTINGS, name, port: 9 }, advertisements: [] },
+  ]);
+  bgp.reconcile(new Map(wanted));
+  await Promise.resolve();
+  assert.equal(told, 1);
+  const end = bgp.stop({ mode: "restart" });
+  await clock.advance(10_000);
+  await end;
+});
