@@ -55,6 +55,8 @@ function cellsOf(id: number): number[] {
 
 export class Digest {
   readonly #cells: Uint32Array;
+  /** Kept until a cell changes: most passes change nothing. */
+  #text: string | undefined;
 
   constructor(cells = new Uint32Array(CELLS)) {
     this.#cells = cells;
@@ -70,6 +72,7 @@ export class Digest {
 
   /** Of the port that has the id; one below 0 takes it away. */
   add(id: number, number: number): void {
+    this.#text = undefined;
     // What does not fit into a cell is cut off: all is modulo 2^32.
     for (const at of cellsOf(id)) this.#cells[at] = (this.#cells[at] ?? 0) + number;
   }
@@ -85,9 +88,14 @@ export class Digest {
   }
 
   get text(): string {
+    this.#text ??= FORMAT + this.#bytes().toString("base64");
+    return this.#text;
+  }
+
+  #bytes(): Buffer {
     const bytes = Buffer.alloc(CELLS * CELL_BYTES);
     for (const [at, value] of this.#cells.entries()) bytes.writeUInt32LE(value, at * CELL_BYTES);
-    return FORMAT + bytes.toString("base64");
+    return bytes;
   }
 }
 
