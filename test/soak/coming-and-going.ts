@@ -10,6 +10,8 @@ const CALM_MS = 5_000;
 /** The pods that requests are for: four are always there. */
 const REPLICAS = [6, 4] as const;
 
+const PATIENT = { deadlineMs: 60_000, everyMs: 1_000 };
+
 /** As a well-made Deployment has it: a pod that goes serves on while everybody hears of it. */
 const SERVES_ON_S = 10;
 
@@ -55,22 +57,17 @@ export async function churn(
   let rounds = 0;
   const refused: string[] = [];
   const write = async (what: string, order: () => Promise<string>): Promise<void> => {
-    const attempt = async (): Promise<boolean> => {
-      try {
-        await order();
-        return true;
-      } catch (error) {
+    const attempt = (): Promise<string> =>
+      order().catch((error: unknown) => {
         const why = error instanceof CommandError ? error.output.trim().split("\n").at(-1) : errorText(error);
         refused.push(`${what}: ${why}`);
         tell(`${new Date().toISOString()} refused: ${what}: ${why}`);
-        return false;
-      }
-    };
-    await until(`${what} to be taken`, attempt, { deadlineMs: 60_000, everyMs: 1_000 });
+        throw error;
+      });
+    await until(`${what} to be taken`, attempt, PATIENT);
   };
   // The webhooks of a cluster that has just come up may not answer at once.
-  await write("the first pool", () => cluster.apply(pool(110)));
-  refused.length = 0;
+  await until("the pool to be admitted", () => cluster.apply(pool(110)), PATIENT);
   try {
     for (; !stop.aborted; rounds += 1) {
       await write("the pool", () => cluster.apply(pool(110 + (rounds % 5))));
