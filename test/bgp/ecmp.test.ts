@@ -228,9 +228,11 @@ describe("ECMP over three nodes", { concurrency: false }, () => {
       await cluster.setLabel("n2", EDGE, null);
       await world.routedVia(WEB, world.others("n2"));
       const entries = await world.entries(flows);
-      const said = world.router.log.slice(from).split("\n");
+      const said = () => world.router.log.slice(from).split("\n");
       const at = (pattern: RegExp): number =>
-        said.findIndex((line) => line.includes(world.place("n2").IPv4) && pattern.test(line));
+        said().findIndex((line) => line.includes(world.place("n2").IPv4) && pattern.test(line));
+      // The kernel's routes go with the community; the withdrawal comes a second later.
+      await until("bgpd to be told of the withdrawal", async () => at(/withdrawn/) >= 0, LONG);
       const [going, gone] = [at(GRACEFUL_SHUTDOWN), at(/withdrawn/)];
       await cluster.setLabel("n2", EDGE, "yes");
       await world.routedVia(WEB, world.names());
@@ -243,7 +245,7 @@ describe("ECMP over three nodes", { concurrency: false }, () => {
       await flows.progress(3, 60_000);
       const summary = await requests.stop();
       const changes = routes().filter(isOfWeb);
-      t.diagnostic(`bgpd: ${said[going]} / ${said[gone]}`);
+      t.diagnostic(`bgpd: ${said()[going]} / ${said()[gone]}`);
       t.diagnostic(`${changes.length} changes of the kernel's routes; ${JSON.stringify(summary)}`);
       await intact(flows, t);
       unharmed(summary);
