@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DeadlineError, until } from "#test/until.ts";
+import { DeadlineError, settled, until } from "#test/until.ts";
 
 test("resolves to what the look found, and looks again while it throws or finds nothing", async () => {
   const answers = [undefined, null, false, new Error("not yet"), 0];
@@ -44,3 +44,16 @@ for (const [what, words, looks] of [
     assert.deepEqual(told, expected);
   });
 }
+
+test("settled: two looks in a row have to see the same", async () => {
+  const seen = [[1], [2], [1], [1], [3]];
+  assert.deepEqual(await settled("it to stay", () => seen.shift(), { everyMs: 1 }), [1]);
+  assert.deepEqual(seen, [[3]]);
+  let count = 0;
+  const moving = settled("it to stay", () => (count += 1), {
+    deadlineMs: 5,
+    everyMs: 1,
+    watch: async () => async () => undefined,
+  });
+  await assert.rejects(moving, DeadlineError);
+});

@@ -1,4 +1,5 @@
 /** Waiting in tests: for a condition, with a deadline, never for a length of time. */
+import { isDeepStrictEqual } from "node:util";
 import { isBusy } from "#hack/common/load.ts";
 import { watchLoad } from "#test/bar.ts";
 
@@ -20,6 +21,9 @@ export class DeadlineError extends Error {
 }
 
 const LONGEST_PAUSE_MS = 20;
+
+/** Between two looks at what has to stay as it is: longer than what a process does late by itself. */
+const STAYS_MS = 1_000;
 
 /** A busy machine has so many times the deadline: deadlines are for what never comes. Speed is judged elsewhere. */
 const PATIENCE = 4;
@@ -63,4 +67,26 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     if (everyMs === undefined) pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
   }
+}
+
+/**
+ * Waits until two looks, a second apart, see the same, and resolves to it: what others still write, send or tell by
+ * themselves has come. `what` reads after "waited for", as in until().
+ */
+export async function settled<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  { deadlineMs = 30_000, everyMs = STAYS_MS, ...rest }: UntilOptions = {},
+): Promise<T> {
+  let last: { readonly seen: T } | undefined;
+  return await until(
+    what,
+    async () => {
+      const seen = await look();
+      const isSame = last !== undefined && isDeepStrictEqual(seen, last.seen);
+      last = { seen };
+      return isSame && last;
+    },
+    { deadlineMs, everyMs, ...rest },
+  ).then(({ seen }) => seen);
 }

@@ -70,11 +70,14 @@ test("IPv4, IPv6, link-local and both over a router come up, with what each side
       return report?.detectionTimeMs === 3 * INTERVAL_MS && report.transmitIntervalMs === INTERVAL_MS;
     });
   }
-  for (const session of await frr.sessions()) {
-    assert.equal(session["remote-transmit-interval"], INTERVAL_MS, session.peer);
-    assert.equal(session["remote-receive-interval"], INTERVAL_MS, session.peer);
-    assert.equal(session["remote-detect-multiplier"], 3, session.peer);
-  }
+  await until("FRR to have heard what was asked for", async () => {
+    for (const session of await frr.sessions()) {
+      assert.equal(session["remote-transmit-interval"], INTERVAL_MS, session.peer);
+      assert.equal(session["remote-receive-interval"], INTERVAL_MS, session.peer);
+      assert.equal(session["remote-detect-multiplier"], 3, session.peer);
+    }
+    return true;
+  });
   assert.equal((await device.sessions()).scheduling.class, "fifo");
 });
 
@@ -227,9 +230,12 @@ test("a planned stop: FRR hears AdminDown before the thread ends", async () => {
   await device.reach([path.key], "Up");
   await until("FRR's own state", async () => (await statusOf(path)) === "up");
   await device.adminDown();
-  const session = (await frr.sessions()).find(({ peer }) => peer === path.device);
-  assert.equal(session?.status, "down");
-  assert.match(String(session?.["remote-diagnostic"]), /administrative/i);
+  await until("FRR to have heard it", async () => {
+    const session = (await frr.sessions()).find(({ peer }) => peer === path.device);
+    assert.equal(session?.status, "down");
+    assert.match(String(session?.["remote-diagnostic"]), /administrative/i);
+    return true;
+  });
   await device.stop();
 });
 

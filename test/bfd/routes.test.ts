@@ -192,7 +192,7 @@ test("BGP with BFD at FRR", { timeout: 600_000 }, async (t) => {
     // With it, this FRR waits for the hold time of a peer that restarts gracefully, whatever BFD says.
     await configure((address) => `no neighbor ${address} bfd check-control-plane-failure`);
     await allUp();
-    assert.equal((await routes()).length, sessions.length);
+    await until("all routes", async () => (await routes()).length === sessions.length);
     // FRR counts in whole seconds, and ignores BFD's word on a session that came up in the same one.
     const upAt = Math.max(...sessions.map(({ name }) => device.last("bgp", name)?.at ?? 0));
     await until("a session older than that", () => Date.now() - upAt > 2_100);

@@ -115,7 +115,9 @@ export class World implements AsyncDisposable {
       ...[...edges, ...inners].map((address) => ` neighbor ${address} activate`),
       "exit-address-family",
     ];
-    this.#frr = await Frr.start({ namespace, sessions: [], directory: this.#directory, globalLines });
+    const topLines = ["log stdout debugging", "debug bgp updates in"];
+    const directory = this.#directory;
+    this.#frr = await Frr.start({ namespace, sessions: [], directory, globalLines, topLines });
     this.#bfdd = startBfdd({ namespace, directory: this.#directory });
   }
 

@@ -170,6 +170,11 @@ export class Frr implements Router {
     return this.#daemons.map(({ pid }) => pid);
   }
 
+  /** What bgpd has said; of each UPDATE where `debug bgp updates in` and `log stdout debugging` are among the lines. */
+  log(): string {
+    return this.#daemons.at(-1)?.log() ?? "";
+  }
+
   checkAlive(): void {
     for (const daemon of this.#daemons) daemon.checkAlive();
   }
