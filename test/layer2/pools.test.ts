@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { addressPools } from "#common/kube/resource.ts";
+import { settled } from "#test/until.ts";
 import { vip4, vip6 } from "../network/bridge.ts";
 import { SYSTEM } from "./speaker-cluster.ts";
 import { expected, NAMES, podsOn, SpeakerNodes, VIP, VIP6 } from "./speaker-nodes.ts";
@@ -28,7 +29,7 @@ before(async () => {
     ipMode: "VIP",
     pool: "silent",
   });
-  await nodes.ownedBy(VIP, expected(VIP));
+  for (const vip of [VIP, VIP6]) await nodes.ownedBy(vip, expected(vip));
 });
 after(async () => nodes?.[Symbol.asyncDispose]());
 
@@ -48,7 +49,7 @@ async function removePool(name: string): Promise<void> {
 }
 
 /** Resolves when the speakers have worked on something that came after everything before. */
-async function settled(): Promise<void> {
+async function caughtUp(): Promise<void> {
   const [address, six] = [vip4(160 + markers), vip6(`${160 + markers}`)];
   const name = `marker-${markers}`;
   markers += 1;
@@ -72,16 +73,16 @@ describe("a pool that is away for a moment", { concurrency: false }, () => {
     ["given its old name", "pool"],
   ] as const) {
     test(`${what}: owners stay, and nothing is announced anew`, async () => {
-      const before = [VIP, VIP6].map(announced);
+      const before = await settled("no more announcements", () => [VIP, VIP6].map(announced));
       const present = (await nodes.cluster.kube.list(addressPools, { namespace: SYSTEM })).items.find(
         ({ metadata }) => ["pool", "renamed"].includes(metadata.name),
       );
       assert.ok(present !== undefined);
       await removePool(present.metadata.name);
-      await settled();
+      await caughtUp();
       for (const vip of [VIP, VIP6]) await nodes.ownedBy(vip, expected(vip));
       await setPool(comesBack, [...present.spec.addresses]);
-      await settled();
+      await caughtUp();
       for (const vip of [VIP, VIP6]) await nodes.ownedBy(vip, expected(vip));
       assert.deepEqual([VIP, VIP6].map(announced), before);
     });
@@ -89,10 +90,10 @@ describe("a pool that is away for a moment", { concurrency: false }, () => {
 
   test("of BGP: its addresses appear on no link, while it is away and after", async () => {
     await removePool("silent");
-    await settled();
+    await caughtUp();
     for (const vip of Object.values(SILENT)) assert.deepEqual(await nodes.bridge.ask(nodes.client, vip), []);
     await setPool("silent", [`${SILENT.IPv4}/32`, `${SILENT.IPv6}/128`], "bgp");
-    await settled();
+    await caughtUp();
     for (const vip of Object.values(SILENT)) assert.deepEqual(await nodes.bridge.ask(nodes.client, vip), []);
   });
 

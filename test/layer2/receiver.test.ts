@@ -198,7 +198,12 @@ describe("a routed network", { concurrency: false }, () => {
       const name = await until(`${vip} to have an owner`, () => owner(vip), PATIENT);
       await until(`${name} to answer`, async () => (await answeredBy(vip)) === name, PATIENT);
     }
-    for (const name of NAMES) assert.ok(await cluster.hasCondition(name, "ReceiverTold", "True", "Told"));
+    for (const name of NAMES)
+      await until(
+        `${name} to say that all is told`,
+        () => cluster.hasCondition(name, "ReceiverTold", "True", "Told"),
+        PATIENT,
+      );
   });
 
   test("when the owner dies the backup takes over, and keeps what it has when the owner is back", async () => {
@@ -226,7 +231,7 @@ describe("a routed network", { concurrency: false }, () => {
       () => cluster.hasCondition(backup, "ReceiverTold", "False", "ReceiverUnreached"),
       PATIENT,
     );
-    assert.ok(await cluster.hasCondition(backup, "Ready", "True"));
+    await until(`${backup} to be ready`, () => cluster.hasCondition(backup, "Ready", "True"), PATIENT);
     await startReceiver();
     await untilAnsweredBy(backup);
     await until(

@@ -47,16 +47,21 @@ test("the responder and the kernel's tools", { timeout: 400_000 }, async (t) => 
 
   await t.test("arping and ndisc6 get the link's hardware address; ping's kernel resolves it", async () => {
     await set("192.0.2.77", "2001:db8::77");
-    const arping = inTheirs("arping", "-c", "2", "-w", "3", "-I", "eth0", "192.0.2.77");
-    assert.equal(arping.status, 0, arping.output);
-    assert.match(arping.output, /02:00:00:00:0A:01/i);
-    const ndisc = inTheirs("ndisc6", "-q", "2001:db8::77", "eth0");
-    assert.match(ndisc.output, /02:00:00:00:0A:01/i);
-    inTheirs("ping", "-c", "1", "-W", "1", "192.0.2.77");
-    inTheirs("ping", "-6", "-c", "1", "-W", "1", "2001:db8::77");
-    const neighbors = inTheirs("ip", "neigh", "show", "dev", "eth0").output;
-    assert.match(neighbors, /192\.0\.2\.77 lladdr 02:00:00:00:0a:01/);
-    assert.match(neighbors, /2001:db8::77 lladdr 02:00:00:00:0a:01/);
+    await until("answers to both", () => {
+      const arping = inTheirs("arping", "-c", "2", "-w", "3", "-I", "eth0", "192.0.2.77");
+      assert.equal(arping.status, 0, arping.output);
+      assert.match(arping.output, /02:00:00:00:0A:01/i);
+      const ndisc = inTheirs("ndisc6", "-q", "2001:db8::77", "eth0");
+      assert.match(ndisc.output, /02:00:00:00:0A:01/i);
+      return true;
+    });
+    await until("the other's kernel to resolve both", () => {
+      inTheirs("ping", "-c", "1", "-W", "1", "192.0.2.77");
+      inTheirs("ping", "-6", "-c", "1", "-W", "1", "2001:db8::77");
+      assert.match(believed(), /192\.0\.2\.77 lladdr 02:00:00:00:0a:01/);
+      assert.match(believed(), /2001:db8::77 lladdr 02:00:00:00:0a:01/);
+      return true;
+    });
   });
 
   await t.test("a DAD probe finds the address taken", async () => {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { loadBalancers } from "#common/kube/resource.ts";
 import { elect } from "#speaker/plan/elect.ts";
+import { watchBars } from "#test/bar.ts";
 import { until } from "#test/until.ts";
 import { BRIDGE_ADDRESS, Bridge, type Host, vip4, vip6 } from "../network/bridge.ts";
 import { Cluster, type Pod, SYSTEM } from "./speaker-cluster.ts";
@@ -12,6 +13,8 @@ import { SPEAKER_UNDER, SpeakerProcess } from "./speaker-process.ts";
 
 export const NAMES = ["n1", "n2", "n3"];
 export const LONG = { deadlineMs: 20_000, everyMs: 50 };
+/** A neighbour that gets no answer asks again after it. */
+export const QUESTION_MS = 1_000;
 /** Of the Service `web`. */
 export const VIP = vip4(200);
 export const VIP6 = vip6("200");
@@ -80,6 +83,24 @@ export class SpeakerNodes implements AsyncDisposable {
       limits,
     );
     return performance.now() - began;
+  }
+
+  /**
+   * For so many milliseconds nobody but `owner` answers for `vip`. A question without an answer is asked again: who asks
+   * does so after a second, and only a machine that stood still may have made it longer.
+   */
+  async staysWith(vip: string, owner: string, forMs: number): Promise<void> {
+    const end = performance.now() + forMs;
+    while (performance.now() < end) {
+      const bars = await watchBars();
+      const began = performance.now();
+      const owners = await this.bridge.owners(this.client, vip);
+      if (owners.length > 0) assert.deepEqual(owners, [owner]);
+      else {
+        await this.ownedBy(vip, owner);
+        await bars.hold(`an answer for ${vip}`, performance.now() - began, QUESTION_MS);
+      }
+    }
   }
 
   async setMode(mode: string): Promise<void> {

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { ANNOTATION_REBALANCE } from "#api/names.ts";
 import { events, services, speakerStatuses } from "#common/kube/resource.ts";
 import { vip4 } from "#test/network/bridge.ts";
-import { until } from "#test/until.ts";
+import { settled, until } from "#test/until.ts";
 import { SYSTEM } from "./speaker-cluster.ts";
 import { expected, LONG, NAMES, others, podsOn, SpeakerNodes, VIP, VIP6 } from "./speaker-nodes.ts";
 
@@ -58,12 +58,6 @@ const successorOf = (owner: string): Promise<string> =>
     LONG,
   );
 
-/** Nobody but `owner` answers for as long as it is asked. */
-async function stays(vip: string, owner: string, ms: number): Promise<void> {
-  const end = performance.now() + ms;
-  while (performance.now() < end) assert.deepEqual(await nodes.bridge.owners(nodes.client, vip), [owner]);
-}
-
 describe("owners stay", { concurrency: false }, () => {
   test("a killed speaker that returns finds its addresses with others, and leaves them there", async () => {
     const owner = expected(VIP);
@@ -72,7 +66,7 @@ describe("owners stay", { concurrency: false }, () => {
     const next = expected(VIP, others(owner));
     await nodes.ownedBy(VIP, next);
     await until(`${next} to claim it`, () => claimsOf(next, VIP) > 0, LONG);
-    const announced = announcedOf(next);
+    const announced = await settled(`${next} to have told of all`, () => announcedOf(next));
     nodes.start(owner);
     await until(
       `${owner} to be ready again`,
@@ -80,13 +74,16 @@ describe("owners stay", { concurrency: false }, () => {
       PATIENT,
     );
     await joined(owner);
-    await stays(VIP, next, 5_000);
+    await nodes.staysWith(VIP, next, 5_000);
     assert.equal(announcedOf(owner), 0);
     assert.equal(announcedOf(next), announced, "it had it all the time");
-    const { status } = (await nodes.cluster.kube.get(speakerStatuses, next, SYSTEM)) ?? {};
-    const entry = status?.addresses?.find(({ address }) => address === VIP);
-    assert.equal(entry?.reason, `taken over from ${owner}, which fell silent`);
-    assert.ok(Number.isFinite(Date.parse(entry.since ?? "")), `since ${entry.since}`);
+    await until(`${next} to report why it has it`, async () => {
+      const { status } = (await nodes.cluster.kube.get(speakerStatuses, next, SYSTEM)) ?? {};
+      const entry = status?.addresses?.find(({ address }) => address === VIP);
+      assert.equal(entry?.reason, `taken over from ${owner}, which fell silent`);
+      assert.ok(Number.isFinite(Date.parse(entry.since ?? "")), `since ${entry.since}`);
+      return true;
+    });
     await until("the event", async () => {
       const { items } = await nodes.cluster.kube.list(events, { namespace: "default" });
       return items.some(
@@ -104,17 +101,17 @@ describe("owners stay", { concurrency: false }, () => {
     nodes.bridge.setCable(owner, true);
     await joined(owner);
     await nodes.ownedBy(VIP, next);
-    await stays(VIP, next, 5_000);
+    await nodes.staysWith(VIP, next, 5_000);
   });
 
   test("a speaker that is replaced hands over, and gets nothing back", async () => {
     const [owner = ""] = await nodes.bridge.owners(nodes.client, VIP);
     await nodes.speaker(owner).end("SIGTERM");
     const next = await successorOf(owner);
-    const announced = announcedOf(next);
+    const announced = await settled(`${next} to have told of all`, () => announcedOf(next));
     nodes.start(owner);
     await joined(owner);
-    await stays(VIP, next, 5_000);
+    await nodes.staysWith(VIP, next, 5_000);
     assert.deepEqual([announcedOf(owner), announcedOf(next)], [0, announced]);
   });
 
@@ -148,8 +145,11 @@ describe("owners stay", { concurrency: false }, () => {
       },
       LONG,
     );
-    const { status } = (await nodes.cluster.kube.get(speakerStatuses, idle, SYSTEM)) ?? {};
-    assert.match(status?.addresses?.[0]?.reason ?? "", /^given by n/);
+    await until(`${idle} to report why it has them`, async () => {
+      const { status } = (await nodes.cluster.kube.get(speakerStatuses, idle, SYSTEM)) ?? {};
+      assert.match(status?.addresses?.[0]?.reason ?? "", /^given by n/);
+      return true;
+    });
     await nodes.cluster.kube.remove(services, "more", { namespace: "default" });
   });
 
