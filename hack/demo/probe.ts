@@ -5,6 +5,7 @@
  * With FIRST_PORT each request comes from a port of its own, that one and those after it; else the kernel chooses.
  */
 import { request } from "node:http";
+import { OwnTime } from "#hack/common/own-time.ts";
 
 const [host, port, every = "200", timeout = "1000", firstPort] = process.argv.slice(2);
 if (host === undefined || port === undefined) {
@@ -12,17 +13,19 @@ if (host === undefined || port === undefined) {
   process.exit(2);
 }
 
+const time = new OwnTime();
 let localPort = firstPort === undefined ? undefined : Number(firstPort);
 
 function ask(): void {
   const at = performance.timeOrigin + performance.now();
   const print = (result: object): void => {
+    giveUp();
     const took = Math.round(performance.timeOrigin + performance.now() - at);
     process.stdout.write(`${JSON.stringify({ at: Math.round(at), ...result, took })}\n`);
   };
-  const signal = AbortSignal.timeout(Number(timeout));
+  const giveUp = time.after(Number(timeout), () => asked.destroy(new Error(`no answer in ${timeout} ms`)));
   const asked = request(
-    { host, port: Number(port), agent: false, signal, ...(localPort !== undefined && { localPort }) },
+    { host, port: Number(port), agent: false, ...(localPort !== undefined && { localPort }) },
     (response) => {
       let body = "";
       response.on("data", (chunk: Buffer) => {

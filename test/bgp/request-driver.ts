@@ -3,11 +3,13 @@
  * JSON RequestPlan. When its input ends it begins no more, waits for those under way, and prints a RequestSummary.
  */
 import { connect } from "node:net";
+import { OwnTime } from "#hack/common/own-time.ts";
 import type { RequestPlan, RequestSummary } from "#test/bgp/requests.ts";
 
 const plan = JSON.parse(process.argv[2] ?? "{}") as RequestPlan;
 const QUESTION = "how do you do\n";
 const summary: RequestSummary = { asked: 0, answered: 0, failures: {}, slowestMs: 0 };
+const time = new OwnTime();
 const underWay = new Set<Promise<void>>();
 
 function ask(host: string): Promise<void> {
@@ -18,13 +20,13 @@ function ask(host: string): Promise<void> {
     const socket = connect({ host, port: plan.port });
     const end = (failure?: string): void => {
       socket.destroy();
-      clearTimeout(timer);
+      takeBack();
       if (failure === undefined) summary.answered += 1;
       else summary.failures[failure] = (summary.failures[failure] ?? 0) + 1;
       summary.slowestMs = Math.max(summary.slowestMs, Math.round(performance.now() - began));
       resolve();
     };
-    const timer = setTimeout(() => end("no answer"), plan.timeoutMs);
+    const takeBack = time.after(plan.timeoutMs, () => end("no answer"));
     socket.on("data", (bytes: Buffer) => {
       const wasGreeted = heard.includes("\n");
       heard += bytes.toString();

@@ -2,7 +2,7 @@
 import type { Running } from "#hack/guest/channel.ts";
 import { type IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
 import { type Machine, script } from "#test/network/machine.ts";
-import { until } from "#test/until.ts";
+import { settled, until } from "#test/until.ts";
 
 export class Capture {
   readonly #running: Running;
@@ -84,13 +84,21 @@ export async function askOwner(nodes: IpvsNodes, vip: string): Promise<Asked> {
     await script(machine, `for i in 1 2 3 4 5; do ${ask}; done`, { netns });
     await until("five questions", () => capture.questions(vip, asking) >= 5, LONG);
     // The router's own kernel may ask as well.
-    await until("an answer to each", () => answers().length >= capture.questions(vip, asking));
-    const asked = capture.questions(vip, asking);
-    const whileRunning = answers();
+    const { asked, whileRunning } = await until(
+      "an answer to each",
+      () => {
+        const heard = { asked: capture.questions(vip, asking), whileRunning: answers() };
+        return heard.whileRunning.length >= heard.asked && heard;
+      },
+      LONG,
+    );
     nodes.pause(owner, true);
+    // What the router's kernel asked until then has been answered by the speaker; the script's end shows that it is over.
+    await script(machine, "true", { netns });
+    const before = await settled("the last answer", () => [capture.questions(vip, asking), answers().length]);
     await script(machine, ask, { netns });
-    await until("one more question", () => capture.questions(vip, asking) > asked, LONG);
-    const byKernel = answers().slice(whileRunning.length);
+    await until("one more question", () => capture.questions(vip, asking) > (before[0] ?? 0), LONG);
+    const byKernel = answers().slice(before[1]);
     return { hardware: await nodes.hardwareOf(owner), asked, answers: whileRunning, byKernel };
   } finally {
     nodes.pause(owner, false);

@@ -40,7 +40,7 @@ export interface FlowSummary {
   flows: number;
   /** Flows that ended: reset by the network, or closed. */
   broken: number;
-  /** Flows without an echo for more than 2 s. */
+  /** Flows without an echo for more than 2 s, and that did not go on when they were given time. */
   stalled: number;
   wrongBytes: number;
   /** Flows that more than one pod answered. */
@@ -51,6 +51,10 @@ export interface FlowSummary {
 }
 
 const STALL_MS = 2000;
+/** A flow that is silent when it is judged gets so much time to go on: the machine may have stood still. */
+const GOES_ON_MS = 20_000;
+/** No more of it on a busy machine: tests that must lose flows wait for all of it. */
+const GOES_ON = { deadlineMs: GOES_ON_MS, everyMs: 250, watch: async () => async () => undefined };
 
 /** Starts an echo server in every pod, on `port`, TCP and UDP, both families. */
 export async function startEchoServers(machine: Machine, topology: Topology, port: number): Promise<void> {
@@ -138,14 +142,26 @@ export class Flows {
   }
 
   async summary(): Promise<FlowSummary> {
-    return summarise(await this.report());
+    return summarise(await this.#judged());
   }
 
   async stop(): Promise<FlowSummary> {
+    await this.#judged();
     this.#running.end();
     const report = await this.#next();
     await this.#running.done;
     return summarise(report);
+  }
+
+  /** A report in which no flow is silent; where some stay so, one that has them. */
+  async #judged(): Promise<FlowReport> {
+    let last = await this.report();
+    const goOn = async (): Promise<boolean> => {
+      last = await this.report();
+      return !last.flows.some(isStalled);
+    };
+    if (last.flows.some(isStalled)) await until("silent flows to go on", goOn, GOES_ON).catch(() => {});
+    return last;
   }
 
   async #next(): Promise<FlowReport> {
@@ -158,6 +174,8 @@ export class Flows {
   }
 }
 
+const isStalled = ({ failure, silentMs }: FlowState): boolean => failure === undefined && silentMs > STALL_MS;
+
 function summarise(report: FlowReport): FlowSummary {
   const pods: Record<string, number> = {};
   const clients = new Set<string>();
@@ -169,7 +187,7 @@ function summarise(report: FlowReport): FlowSummary {
   return {
     flows: report.flows.length,
     broken: report.flows.length - alive.length,
-    stalled: alive.filter((flow) => flow.silentMs > STALL_MS).length,
+    stalled: alive.filter(isStalled).length,
     wrongBytes: report.flows.reduce((sum, flow) => sum + flow.wrongBytes, 0),
     moved: report.flows.filter((flow) => flow.pods.length > 1).length,
     pods: Object.fromEntries(Object.entries(pods).sort()),

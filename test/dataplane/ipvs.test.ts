@@ -26,7 +26,7 @@ import { replace, requestsDuring } from "#test/dataplane/rollout-scenes.ts";
 import { setSharing } from "#test/dataplane/sharing-scenes.ts";
 import { SYSTEM } from "#test/layer2/speaker-cluster.ts";
 import type { AddressPair } from "#test/network/three-nodes.ts";
-import { until } from "#test/until.ts";
+import { settled, until } from "#test/until.ts";
 
 const FLOWS = 60;
 /** Enough to see that some are lost. */
@@ -39,6 +39,8 @@ const REPAIRED_AT_ALL_MS = 30_000;
 const OUT_MS = 3_000;
 /** Of the pods that are replaced: make test-long does it often. */
 const ROLLOUTS = process.env.GENKAN_LONG === undefined ? 1 : 25;
+/** Longer than from one pass to the next. */
+const SETTLES_MS = 3_000;
 const OUT_AT_ALL_MS = 30_000;
 
 let nodes: IpvsNodes;
@@ -283,6 +285,10 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       },
       LONG,
     );
+    // What the tests before this one changed is in the kernel, and nothing more is written.
+    for (const pod of nodes.topology.pods) await weighted(nodes, pod, 1);
+    const written = async () => (await nodes.counts(name)).netlinkMessagesWritten;
+    await settled("nothing more to be written", written, { ...LONG, everyMs: SETTLES_MS });
     const before = await nodes.counts(name);
     told = "";
     let now = before;
@@ -330,7 +336,7 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       },
       LONG,
     );
-    const wanted = await nodes.programmed(owner);
+    const wanted = await settled("all to be programmed", () => nodes.programmed(owner), LONG);
     const pod = `${topology.pods[0]?.IPv4}:8080`;
     const element = `inet genkan ports4 '{ ${victim} . tcp . 80 }'`;
     const damages: readonly Damage[] = [
@@ -359,7 +365,15 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
         },
         { deadlineMs: 30_000, everyMs: 100 },
       );
-      assert.deepEqual(await nodes.connections(owner, other), entries, damage[0]);
+      // Other nodes tell of connections that came in there, again and again.
+      await until(
+        "its connections to be as they were",
+        async () => {
+          assert.deepEqual(await nodes.connections(owner, other), entries, damage[0]);
+          return true;
+        },
+        { deadlineMs: 30_000, everyMs: 100 },
+      );
     }
     await flows.progress(2, 60_000);
     assert.equal(await counted(), connections, "no connection of the other Service was made anew");
@@ -374,7 +388,8 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     const flows = startFlows(vip, CONTROL_FLOWS);
     await flows.progress(2, 120_000);
     const untouched = new Map<string, string[]>();
-    for (const name of nodes.names()) untouched.set(name, await nodes.programmed(name));
+    for (const name of nodes.names())
+      untouched.set(name, await settled(`${name} to be programmed`, () => nodes.programmed(name)));
     // Made last, so that it is the younger one.
     const vips = Object.values(nodes.topology.vip(2));
     await nodes.cluster.addService({ name: thief.name, vips, pods: nodes.topology.pods });
@@ -387,7 +402,8 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       );
     }
     const before = new Map<string, string[]>();
-    for (const name of nodes.names()) before.set(name, await nodes.programmed(name));
+    for (const name of nodes.names())
+      before.set(name, await settled(`${name} to be programmed`, () => nodes.programmed(name)));
     const victims = { "IPv4/TCP/80": 1, "IPv6/TCP/80": 2 };
     // What whoever edits Services in that namespace can write.
     const annotations = {
@@ -413,10 +429,22 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
         () => nodes.cluster.hasCondition(name, "AllServed", "False", "DuplicateClaim"),
         LONG,
       );
-      assert.ok(await nodes.cluster.hasCondition(name, "Ready", "True"), `${name} is ready all the same`);
+      await until(
+        `${name} to be ready all the same`,
+        () => nodes.cluster.hasCondition(name, "Ready", "True"),
+        LONG,
+      );
       const ofVictim = (lines: readonly string[]): string[] =>
         lines.filter((line) => marks.some((mark) => line.includes(` -f ${mark} `)));
-      assert.deepEqual(ofVictim(await nodes.programmed(name)), ofVictim(before.get(name) ?? []));
+      // A speaker that does not get to renew its Lease is taken for dead for a moment; what was taken over stays so.
+      await until(
+        `${name} to have the victim's entries as before`,
+        async () => {
+          assert.deepEqual(ofVictim(await nodes.programmed(name)), ofVictim(before.get(name) ?? []));
+          return true;
+        },
+        LONG,
+      );
       assert.ok(ofVictim(before.get(name) ?? []).length > marks.length, "there was something to take over");
     }
     await flows.progress(2, 120_000);
@@ -441,7 +469,7 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     const flows = startFlows(vip, CONTROL_FLOWS);
     await flows.progress(2, 120_000);
     const owner = nodes.elected(vip.IPv4);
-    const wanted = await nodes.programmed(owner);
+    const wanted = await settled("all to be programmed", () => nodes.programmed(owner));
     await nodes.kill(owner, "SIGTERM");
     nodes.startSpeaker(owner);
     await nodes.reachedThrough(vip.IPv4, owner);
@@ -449,7 +477,15 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     const summary = await flows.stop();
     t.diagnostic(JSON.stringify(summary));
     assert.deepEqual([summary.broken, summary.stalled, summary.wrongBytes, summary.moved], [0, 0, 0, 0]);
-    assert.deepEqual(await nodes.programmed(owner), wanted);
+    // The new speaker hears of the other nodes one after the other.
+    await until(
+      "all to be as it was",
+      async () => {
+        assert.deepEqual(await nodes.programmed(owner), wanted);
+        return true;
+      },
+      LONG,
+    );
   });
 
   // Taken for a dead node, it gets no new connections, and no old ones over the move: that takes connection sync.

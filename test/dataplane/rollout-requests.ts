@@ -4,6 +4,7 @@
  * the input it finishes what it has begun, prints a RequestReport as one line of JSON, and ends.
  */
 import { connect } from "node:net";
+import { OwnTime } from "#hack/common/own-time.ts";
 import type { RequestReport } from "#test/dataplane/rollout-scenes.ts";
 
 const [addresses = "", port = "", rows = ""] = process.argv.slice(2);
@@ -12,6 +13,7 @@ const targets = addresses.split(",");
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 20;
 
+const time = new OwnTime();
 const report: RequestReport = { done: 0, failures: [] };
 let isOver = false;
 
@@ -20,7 +22,7 @@ function request(address: string, text: string): Promise<void> {
     let heard = "";
     const socket = connect({ host: address, port: Number(port) });
     const end = (failure?: string): void => {
-      clearTimeout(timer);
+      takeBack();
       socket
         .removeAllListeners()
         .on("error", () => undefined)
@@ -29,7 +31,7 @@ function request(address: string, text: string): Promise<void> {
       else report.failures.push(`${address}: ${failure}`);
       resolve();
     };
-    const timer = setTimeout(() => end("no answer"), PATIENCE_MS);
+    const takeBack = time.after(PATIENCE_MS, () => end("no answer"));
     socket.on("connect", () => socket.write(text));
     socket.on("data", (chunk) => {
       heard += chunk.toString();
