@@ -11,6 +11,7 @@ import { describeLoad, isStarved, loadSince, readLoad } from "#hack/common/load.
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
 import { askOwner } from "#test/dataplane/arp-capture.ts";
+import { type Damage, repairedAfter } from "#test/dataplane/damage.ts";
 import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
 import {
   allWell,
@@ -21,7 +22,7 @@ import {
   weightsWhereAllFail,
 } from "#test/dataplane/health-scenes.ts";
 import { IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
-import { scheduled, weighted } from "#test/dataplane/programmed.ts";
+import { becomes, scheduled, weighted } from "#test/dataplane/programmed.ts";
 import { replace, requestsDuring } from "#test/dataplane/rollout-scenes.ts";
 import { setSharing } from "#test/dataplane/sharing-scenes.ts";
 import { SYSTEM } from "#test/layer2/speaker-cluster.ts";
@@ -80,35 +81,6 @@ async function lossesOverMove(count: number): Promise<FlowSummary> {
 }
 
 const lost = ({ broken, stalled, moved }: FlowSummary): number => broken + stalled + moved;
-
-/** What, the command that breaks it, and the command that succeeds as long as it is there. */
-type Damage = readonly [what: string, command: string, isThere: string];
-
-/**
- * Milliseconds by the node's own clock: asking it from here takes too long in a guest. A pass that comes between the
- * command and the first look repairs it unseen: then it is broken again.
- */
-async function repairedAfter(name: string, damage: Damage): Promise<number> {
-  for (let tries = 1; ; tries += 1) {
-    const took = await breakOnce(name, damage);
-    if (took !== undefined) return took;
-    assert.ok(tries < 5, `${damage[0]}: never gone`);
-  }
-}
-
-/** Undefined: it was never seen to be gone. */
-async function breakOnce(name: string, [, command, isThere]: Damage): Promise<number | undefined> {
-  const said = await nodes.on(
-    name,
-    `${isThere}
-${command}
-began=$(date +%s%N)
-if ${isThere}; then echo never; exit; fi
-for i in $(seq 600); do if ${isThere}; then break; fi; sleep 0.05; done
-echo $(( ($(date +%s%N) - began) / 1000000 ))`,
-  );
-  return said.trim() === "never" ? undefined : Number(said);
-}
 
 /** Every 5 ms, and by the shell alone: starting a program each time would take the guest's processor from all others. */
 const HOLD_SLOPPY_AT_0 =
@@ -352,28 +324,14 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     ];
     for (const damage of damages) {
       const load = await readLoad();
-      const took = await repairedAfter(owner, damage);
+      const took = await repairedAfter(nodes, owner, damage);
       const during = await loadSince(load);
       const isFair = !isStarved(during) && !nodes.machine.isEmulated;
       t.diagnostic(`${damage[0]}: back after ${took} ms${isFair ? "" : `; ${describeLoad(during)}`}`);
       assert.ok(took <= (isFair ? REPAIRED_MS : REPAIRED_AT_ALL_MS), `${damage[0]}: ${took} ms`);
-      await until(
-        "all of it to be as it was",
-        async () => {
-          assert.deepEqual(await nodes.programmed(owner), wanted);
-          return true;
-        },
-        { deadlineMs: 30_000, everyMs: 100 },
-      );
+      await becomes("all of it", () => nodes.programmed(owner), wanted);
       // Other nodes tell of connections that came in there, again and again.
-      await until(
-        "its connections to be as they were",
-        async () => {
-          assert.deepEqual(await nodes.connections(owner, other), entries, damage[0]);
-          return true;
-        },
-        { deadlineMs: 30_000, everyMs: 100 },
-      );
+      await becomes("the other's connections", () => nodes.connections(owner, other), entries);
     }
     await flows.progress(2, 60_000);
     assert.equal(await counted(), connections, "no connection of the other Service was made anew");
@@ -437,27 +395,14 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
       const ofVictim = (lines: readonly string[]): string[] =>
         lines.filter((line) => marks.some((mark) => line.includes(` -f ${mark} `)));
       // A speaker that does not get to renew its Lease is taken for dead for a moment; what was taken over stays so.
-      await until(
-        `${name} to have the victim's entries as before`,
-        async () => {
-          assert.deepEqual(ofVictim(await nodes.programmed(name)), ofVictim(before.get(name) ?? []));
-          return true;
-        },
-        LONG,
-      );
+      const entries = async () => ofVictim(await nodes.programmed(name));
+      await becomes(`the victim's entries on ${name}`, entries, ofVictim(before.get(name) ?? []));
       assert.ok(ofVictim(before.get(name) ?? []).length > marks.length, "there was something to take over");
     }
     await flows.progress(2, 120_000);
     await kube.remove(services, thief.name, { namespace: thief.namespace });
     for (const name of nodes.names()) {
-      await until(
-        `${name} to be as it was`,
-        async () => {
-          assert.deepEqual(await nodes.programmed(name), untouched.get(name));
-          return true;
-        },
-        LONG,
-      );
+      await becomes(name, () => nodes.programmed(name), untouched.get(name));
     }
     const summary = await flows.stop();
     t.diagnostic(JSON.stringify(summary));
@@ -478,14 +423,7 @@ describe("forwarding by the speakers", { concurrency: false }, () => {
     t.diagnostic(JSON.stringify(summary));
     assert.deepEqual([summary.broken, summary.stalled, summary.wrongBytes, summary.moved], [0, 0, 0, 0]);
     // The new speaker hears of the other nodes one after the other.
-    await until(
-      "all to be as it was",
-      async () => {
-        assert.deepEqual(await nodes.programmed(owner), wanted);
-        return true;
-      },
-      LONG,
-    );
+    await becomes("all of it", () => nodes.programmed(owner), wanted);
   });
 
   // Taken for a dead node, it gets no new connections, and no old ones over the move: that takes connection sync.

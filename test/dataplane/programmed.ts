@@ -1,7 +1,20 @@
 /** Waiting until the kernels of all nodes have what was asked for. */
+import assert from "node:assert/strict";
 import { type IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
 import type { AddressPair } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
+
+/** Waits until a look sees what it saw before. */
+export async function becomes<T>(what: string, look: () => Promise<T>, wanted: T | undefined): Promise<void> {
+  await until(
+    `${what} to be as it was`,
+    async () => {
+      assert.deepEqual(await look(), wanted);
+      return true;
+    },
+    { deadlineMs: 30_000, everyMs: 100 },
+  );
+}
 
 /** Waits until every node's IPVS has the scheduler for our services. */
 export async function scheduled(nodes: IpvsNodes, by: string): Promise<void> {

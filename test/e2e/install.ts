@@ -56,12 +56,17 @@ e2e(
 
 e2e("the kernel answers no ARP for the address, its owner's speaker does", async () => {
   const owner = await lab().owner(address4());
-  const said = await lab()
-    .on("router", ["arping", "-c", "3", "-w", "5", "-I", "eth0", address4()])
-    .catch((error: unknown) => String(error));
-  const stations = new Set(
-    [...said.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map((match) => match[1]?.toLowerCase()),
-  );
+  const ask = async (): Promise<string> =>
+    lab()
+      .on("router", ["arping", "-c", "3", "-w", "5", "-I", "eth0", address4()])
+      .catch((error: unknown) => String(error));
+  const stationsIn = (said: string) =>
+    new Set([...said.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map((match) => match[1]?.toLowerCase()));
+  const said = await until("an answer", async () => {
+    const words = await ask();
+    return stationsIn(words).size > 0 && words;
+  });
+  const stations = stationsIn(said);
   const own = /link\/ether (\S+)/.exec(await lab().on(owner, ["ip", "-o", "link", "show", "eth0"]))?.[1];
   assert.deepEqual([...stations], [own], said);
 });
