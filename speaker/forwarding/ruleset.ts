@@ -93,6 +93,24 @@ function segmentSize(mtu: number): string[] {
   ];
 }
 
+/**
+ * An answer leaves by the address and port that its client sent to. IPVS finds the connection of an answer by the client's
+ * address and port and the pod's, and takes the youngest: of a client that used one port for two Services of the same
+ * pods, that may be the other one. Conntrack knows better, since it gave the second connection another port.
+ */
+function answers(hook: string): string[] {
+  return [
+    `type filter hook ${hook}; policy accept;`,
+    ...BOTH.flatMap(({ ip, digit }) =>
+      PROTOCOLS.map((name) => name.toLowerCase()).map(
+        (protocol) =>
+          `ct direction reply meta l4proto ${protocol} ${ip} saddr . meta l4proto . th sport @ports${digit} ` +
+          `${ip} saddr set ct original ${ip} daddr ${protocol} sport set ct original proto-dst`,
+      ),
+    ),
+  ];
+}
+
 function sourceNat(): string[] {
   return [
     "type nat hook postrouting priority srcnat; policy accept;",
@@ -129,6 +147,9 @@ export function rulesetText(wanted: RulesetInput): string {
     out: output(),
     clear: clear(),
     mss: segmentSize(wanted.mtu - largestHeader(wanted)),
+    answers: answers("postrouting priority mangle"),
+    // To clients on the node itself: behind IPVS, which is at 98 and 99.
+    answers_here: answers("input priority 101"),
     masquerade_back: sourceNat(),
     echo: echo(wanted),
     sync: syncRules(wanted.syncLink, knowsMembers),

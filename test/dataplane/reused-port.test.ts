@@ -1,8 +1,10 @@
 /**
  * A client that uses a port again, as a NAT or a busy proxy does all the time, against a real kernel with ip_vs: its first
- * packet gets through. Runs itself in guests where this kernel has no ip_vs.
+ * packet gets through, and answers come from where it asked. Runs itself in guests where this kernel has no ip_vs.
  */
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
@@ -13,6 +15,7 @@ import { becomeNode } from "#test/dataplane/own-node.ts";
 import { endpoint, probe, wanting, web } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
+import { ip, run } from "#test/network/namespace.ts";
 
 const MODE = "/proc/sys/net/ipv4/vs/conn_reuse_mode";
 
@@ -20,12 +23,17 @@ if (!isInside) {
   testInside("reused port", import.meta.filename);
 } else {
   let kernel: ForwardingKernel;
+  let pod: ChildProcess | undefined;
+  const program = (name: string): string => new URL(name, import.meta.url).pathname;
 
   before(() => {
     becomeNode();
     kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
   });
-  after(() => kernel?.close());
+  after(() => {
+    pod?.kill("SIGKILL");
+    kernel?.close();
+  });
 
   test("the first packet of a connection from a port that another one has just left goes to a pod of another node", async () => {
     using clients = new Clients();
@@ -45,5 +53,67 @@ if (!isInside) {
     // The kernel's own way, that our setting keeps it from: it drops the packet, and the client sends it again after a second.
     writeFileSync(MODE, "1");
     assert.deepEqual(await again("172.16.1.2"), []);
+  });
+
+  /** A pod of this node and a client beyond a router, each in a namespace of its own. */
+  async function becomePodAndClient(): Promise<void> {
+    for (const [name, digit, [node, address, node6, address6]] of [
+      ["pod", "1", ["10.244.1.1/24", "10.244.1.10/24", "fd44:1::1/64", "fd44:1::10/64"]],
+      ["client", "2", ["10.9.0.1/24", "10.9.0.2/24", "fd09::1/64", "fd09::2/64"]],
+    ] as const) {
+      const gateway = (of: string): string => of.split("/")[0] ?? of;
+      ip(`netns add ${name}
+        link add to-${name} type veth peer name eth0 netns ${name}
+        link set to-${name} address 02:00:00:00:00:0${digit}
+        link set to-${name} up
+        addr add ${node} dev to-${name}
+        -6 addr add ${node6} dev to-${name} nodad
+        -n ${name} link set lo up
+        -n ${name} link set eth0 up
+        -n ${name} addr add ${address} dev eth0
+        -n ${name} -6 addr add ${address6} dev eth0 nodad
+        -n ${name} route add default via ${gateway(node)}
+        -n ${name} -6 route add default via ${gateway(node6)}`);
+    }
+    writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+    writeFileSync("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+    pod = spawn("ip", ["netns", "exec", "pod", process.execPath, program("echo-server.ts"), "p1", "8080"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    assert.ok(pod.stdout !== null);
+    await once(pod.stdout, "data");
+  }
+
+  test("a port that is used for two addresses of the same pod, and then for the first one again, is answered by each", async (t) => {
+    await becomePodAndClient();
+    const forwarding = new Forwarding(kernel, { clock: new FakeClock() });
+    const pods = { IPv4: [endpoint("10.244.1.10", true)], IPv6: [endpoint("fd44:1::10", true)] };
+    await forwarding.reconcile(
+      wanting([
+        web({ endpoints: pods.IPv4 }),
+        web({ id: 5002, vip: "192.168.50.101", endpoints: pods.IPv4 }),
+        web({ id: 5004, family: "IPv6", vip: "fd50::100", endpoints: pods.IPv6 }),
+        web({ id: 5005, family: "IPv6", vip: "fd50::101", endpoints: pods.IPv6 }),
+      ]),
+    );
+    const client = { beyond: ["ip", "netns", "exec", "client"], "on the node": ["env"] } as const;
+    const asked = (from: keyof typeof client, port: number, to: readonly string[]): string[] => {
+      const [first, ...rest] = client[from];
+      const args = [...rest, process.execPath, program("from-port.ts"), `${port}`, "80", ...to];
+      return run(first, ...args)
+        .trim()
+        .split("\n");
+    };
+    const [one, other] = ["192.168.50.100", "192.168.50.101"];
+    const thrice = ["p1", "p1", "p1"];
+    assert.deepEqual(asked("beyond", 41_000, [one, other, one]), thrice);
+    assert.deepEqual(asked("beyond", 41_001, ["fd50::100", "fd50::101", "fd50::100"]), thrice);
+    assert.deepEqual(asked("on the node", 41_002, [one, other, one]), thrice);
+    // Without our rule the third connection gets the answers of the second one's address.
+    run("nft", "flush chain inet genkan answers");
+    const answers = asked("beyond", 41_003, [one, other, one]);
+    t.diagnostic(answers.join(" / "));
+    assert.deepEqual(answers.slice(0, 2), ["p1", "p1"]);
+    assert.match(answers[2] ?? "", /^192\.168\.50\.100: /);
   });
 }
