@@ -35,22 +35,37 @@ async function told(name: string): Promise<string[]> {
 /** Every address that Services of the namespace were ever seen with, by a watch that misses nothing. */
 class Witness {
   readonly seen = new Map<string, string[]>();
+  readonly #versions = new Map<string, string | undefined>();
   readonly #stop = new AbortController();
   readonly #watching: Promise<void>;
 
-  constructor() {
-    this.#watching = this.#watch();
+  private constructor(resourceVersion: string) {
+    this.#watching = this.#watch(resourceVersion);
   }
 
-  async #watch(): Promise<void> {
+  static async begin(): Promise<Witness> {
     const { resourceVersion } = await world.client.list(services, { namespace: world.namespace });
+    return new Witness(resourceVersion);
+  }
+
+  async #watch(resourceVersion: string): Promise<void> {
     const options = { namespace: world.namespace, resourceVersion };
     for await (const event of world.client.watch(services, options, this.#stop.signal)) {
       if (event.type === "BOOKMARK") continue;
-      const { name } = event.object.metadata;
+      const { name, resourceVersion: version } = event.object.metadata;
+      this.#versions.set(name, version);
       const list = this.seen.get(name) ?? [];
       const now = addressesOf(event.object) || "none";
       if (list.at(-1) !== now) this.seen.set(name, [...list, now]);
+    }
+  }
+
+  /** Once it has seen the Services as they are now. */
+  async caughtUp(...names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const isSeen = async () =>
+        (await world.service(name)).metadata.resourceVersion === this.#versions.get(name);
+      await until(`the witness to have seen ${name} as it is`, isSeen, LONG);
     }
   }
 
@@ -142,8 +157,14 @@ test("events tell of changes and of nothing else, over restarts too", async () =
     two: ['Warning AllocationFailed: PoolExhausted: AddressPool "a": no free IPv4 address'],
   };
   const all = async () => ({ one: await told("one"), two: await told("two") });
-  await until("both to be told of", async () => (await told("two")).length > 0, LONG);
-  assert.deepEqual(await all(), expected);
+  await until(
+    "both to be told of",
+    async () => {
+      assert.deepEqual(await all(), expected);
+      return true;
+    },
+    LONG,
+  );
   const [condition] = (await world.service("two")).status?.conditions ?? [];
   assert.deepEqual(
     [condition?.type, condition?.status, condition?.reason, condition?.message],
@@ -203,7 +224,7 @@ test("a pool split in two, joined and renamed again: nothing moves, not for a mo
   await world.addService("high", { loadBalancerIP: "10.1.0.200" });
   await world.has("low", "10.1.0.0");
   await world.has("high", "10.1.0.200");
-  const witness = new Witness();
+  const witness = await Witness.begin();
   try {
     await world.changePool("whole", { addresses: ["10.1.0.0/25"] });
     await world.addPool("upper", ["10.1.0.128/25"]);
@@ -215,6 +236,7 @@ test("a pool split in two, joined and renamed again: nothing moves, not for a mo
     await world.addPool("renamed", ["10.1.0.0/24"]);
     await from("high", "renamed");
     await from("low", "renamed");
+    await witness.caughtUp("low", "high");
   } finally {
     await witness.end();
   }

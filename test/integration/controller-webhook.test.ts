@@ -118,7 +118,7 @@ test("a replica without a certificate is not ready and says why; with one both s
     );
     assert.equal(await refusal("other", ["10.1.0.0/24"]), undefined);
   }
-  assert.equal(replicas.filter((replica) => replica.leads).length, 1);
+  await until("one of them to lead", () => replicas.filter((replica) => replica.leads).length === 1);
 });
 
 test("allocation goes on beside it, and metrics tell of it", async () => {

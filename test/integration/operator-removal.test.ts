@@ -179,6 +179,7 @@ test("a speaker that ends without a report is told of at its node", async () => 
   await deleteLoadBalancer();
   await until("nothing to be left", isNothingLeft, { deadlineMs: 40_000 });
   await letLoadBalancerGo();
+  await until("the event", async () => (await nodesLeft()).length > 0);
   assert.deepEqual(await nodesLeft(), ["Node node2"]);
 });
 

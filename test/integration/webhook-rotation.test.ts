@@ -13,6 +13,7 @@ import {
   secrets,
   validatingWebhookConfigurations,
 } from "#common/kube/resource.ts";
+import { OwnTime } from "#hack/common/own-time.ts";
 import { webhookDnsNames } from "#operator/children/webhook.ts";
 import { NAMESPACE } from "#test/integration/operator-process.ts";
 import { inOwnNetwork, OWN_ADDRESS } from "#test/integration/own-network.ts";
@@ -20,8 +21,12 @@ import { textOf, WebhookWorld } from "#test/integration/webhook-world.ts";
 import { until } from "#test/until.ts";
 
 const ROTATIONS = 50;
-/** A kubelet takes seconds to bring a Secret's new version; the API server knows of a caBundle long before that. */
+/**
+ * A kubelet takes seconds to bring a Secret's new version; the API server knows of a caBundle long before that. From when
+ * it is stored, and in the time of a machine that gets on.
+ */
 const KUBELET_MS = 250;
+const time = new OwnTime();
 const [SERVER_NAME = ""] = webhookDnsNames(NAMESPACE);
 
 if (inOwnNetwork(import.meta.url)) {
@@ -91,7 +96,12 @@ if (inOwnNetwork(import.meta.url)) {
           const certificate = textOf(present, "tls.crt");
           return certificate !== "" && !serials.has(new X509Certificate(certificate).serialNumber);
         });
-        await new Promise((resolve) => setTimeout(resolve, KUBELET_MS));
+        await until("its authority to be stored for the API server", async () => {
+          const authority = (await whole.world.get(secrets, WEBHOOK_SECRET_NAME))?.data?.["ca.crt"];
+          const stored = await whole.world.get(validatingWebhookConfigurations, WEBHOOK_CONFIGURATION_NAME);
+          return stored?.webhooks?.every(({ clientConfig }) => clientConfig.caBundle === authority);
+        });
+        await new Promise<void>((resolve) => void time.after(KUBELET_MS, resolve));
         const serial = await whole.bring();
         serials.add(serial);
         for (const port of ports) {
