@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Password } from "#speaker/known/password.ts";
-import { until } from "#test/until.ts";
+import { settled, until } from "#test/until.ts";
 import { Lab, plain } from "./frr-pair.ts";
 import { output } from "./process.ts";
 import { type Session, sessionNamed } from "./session.ts";
@@ -71,17 +71,18 @@ test(
     const received = async (): Promise<number> =>
       ((await lab.neighbor()) as unknown as { messageStats: { updatesRecv: number } }).messageStats
         .updatesRecv;
-    const before = await received();
+    // The End-of-RIB comes behind the routes.
+    const before = await settled("no more UPDATEs of the beginning", received);
     const more = Array.from(
       { length: 3_000 - NETWORKS.length },
       (_, at) => `198.19.${at >> 8}.${at & 255}/32`,
     );
     await lab.want([...NETWORKS, ...more].map(plain));
     await lab.shows([...NETWORKS, ...more]);
-    assert.equal(await received(), before + 1);
+    assert.equal(await settled("no more UPDATEs", received), before + 1);
     await lab.want(NETWORKS.map(plain));
     await lab.shows(NETWORKS);
-    assert.equal(await received(), before + 2);
+    assert.equal(await settled("no more UPDATEs", received), before + 2);
   },
 );
 
@@ -105,9 +106,12 @@ test(
     // RFC 9003: Cease (6), administrative shutdown (2), length, text.
     assert.equal(messages[notified]?.bytes.toString("hex", 19, 21), "0602");
     assert.equal(messages[notified]?.bytes.toString("utf8", 22), "the speaker leaves this node");
-    const { lastShutdownDescription, lastNotificationReason } = await lab.neighbor();
-    assert.equal(lastNotificationReason, "Cease/Administrative Shutdown");
-    assert.equal(lastShutdownDescription, "the speaker leaves this node");
+    await until("FRR to show the words", async () => {
+      const { lastShutdownDescription, lastNotificationReason } = await lab.neighbor();
+      assert.equal(lastNotificationReason, "Cease/Administrative Shutdown");
+      assert.equal(lastShutdownDescription, "the speaker leaves this node");
+      return true;
+    });
     await lab.shows([]);
   },
 );
@@ -240,10 +244,12 @@ test("IPv4 prefixes over an IPv6 session have an IPv6 next hop (RFC 8950)", TIME
   await lab.want(prefixes.map(plain), { families: ["IPv4", "IPv6"], nextHops: { IPv6: device.address } });
   await lab.established();
   await lab.shows(["2001:db8:1::/64"]);
-  const routes = await lab.frr.routes("IPv4");
-  const own = routes.get(device.address) ?? [];
-  assert.deepEqual(own.map(({ prefix }) => prefix).sort(), NETWORKS);
-  for (const { nextHop } of own) assert.equal(nextHop, device.address);
+  await until("FRR to show the other family, too", async () => {
+    const own = (await lab.frr.routes("IPv4")).get(device.address) ?? [];
+    assert.deepEqual(own.map(({ prefix }) => prefix).sort(), NETWORKS);
+    for (const { nextHop } of own) assert.equal(nextHop, device.address);
+    return true;
+  });
 });
 
 test(
@@ -274,15 +280,12 @@ test("of two connections made at once one is left, again and again", TIMEOUT, as
   for (let round = 0; round < 5; round += 1) {
     await lab.established();
     await lab.shows(NETWORKS);
-    const sockets = await output(
-      lab.topology.device,
-      "ss",
-      "-Htn",
-      "state",
-      "established",
-      "( sport = 179 or dport = 179 )",
-    );
-    assert.equal(sockets.trim().split("\n").length, 1, sockets);
+    const filter = "( sport = 179 or dport = 179 )";
+    await until("one connection to be left", async () => {
+      const sockets = await output(lab.topology.device, "ss", "-Htn", "state", "established", filter);
+      assert.equal(sockets.trim().split("\n").length, 1, sockets);
+      return true;
+    });
     await lab.frr.shell(`clear bgp ${EBGP.device.address}`);
     await until(
       "the session to be lost",
