@@ -15,7 +15,7 @@ import { ack, datagram, ping, syn, tooBig, tunnelled } from "#test/dataplane/pac
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
 import { Wire } from "#test/network/wire.ts";
-import { until } from "#test/until.ts";
+import { settled, until } from "#test/until.ts";
 import { CAST } from "./cast.ts";
 
 const LOCAL = { port: 8080, isLocal: true, isServing: true, returnPath: "direct" } as const;
@@ -91,10 +91,12 @@ if (!isInside) {
     });
     wire.send(marks.map(({ packet }) => packet));
     const isMark = (line: string): boolean => marks.some(({ from }) => line.split(" ").includes(from));
-    const lines = await until("what was sent last to arrive", () => {
+    await until("what was sent last to arrive", () => {
       const all = wire.seen();
-      return marks.every(({ from, pod }) => all.includes(`pod ${from} ${pod} tcp 8080`)) && all;
+      return marks.every(({ from, pod }) => all.includes(`pod ${from} ${pod} tcp 8080`));
     });
+    // Answers go back by another queue than these.
+    const lines = await settled("the answers", () => wire.seen(), { everyMs: 20 });
     // The node's own MLD reports and questions for neighbours, at times of its own, as they leave it and as they arrive.
     const isOfLink = (line: string): boolean => / (ff02::16|ff02::1:ff[0-9a-f:]+)\b/.test(line);
     return lines.filter((line) => !isMark(line) && !isOfLink(line));
