@@ -1,5 +1,7 @@
 /** What the commands that read a cluster do: each is some kinds to read and a pure function of them. Wiring only. */
+
 import { LOADBALANCER_NAME } from "#api/names.ts";
+import { figuresIntervalMs } from "#api/report-pace.ts";
 import type { Answer } from "#cli/answer.ts";
 import { bundle as gather } from "#cli/bundle/bundle.ts";
 import type { ClusterWriter } from "#cli/cluster.ts";
@@ -51,8 +53,8 @@ export async function bfd(from: ReadOptions): Promise<Answer> {
   return listBfd(await read(from, "speakers", "leases"));
 }
 
-/** Longer than it takes from a change to what a node reports of it: a pass, and the half second between two writes. */
-const LOOK_AGAIN_MS = 5_000;
+/** Longer than it takes from a change to what a node can report of it: a pass, and reading. */
+const PASS_MS = 4_500;
 
 /** Looks twice where nodes differ, and nothing else is broken. */
 export async function explain(
@@ -65,7 +67,7 @@ export async function explain(
   const answer = explaining.explain(earlier, service, { client });
   const { broken, unsure } = answer.value;
   if (broken !== undefined || unsure === undefined) return answer;
-  await clock.sleep(LOOK_AGAIN_MS);
+  await clock.sleep(PASS_MS + figuresIntervalMs(earlier.speakers.length));
   return explaining.explain(await look(), service, { client, earlier });
 }
 

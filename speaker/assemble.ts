@@ -154,7 +154,10 @@ export function assemble(world: World): Assembled {
     onChange: () => speaker.refreshReport(),
     onSession: (report) => speaker.onSession(report),
   });
-  const reporter = new Reporter({ ...world, client, node, namespace });
+  const reporter = new Reporter({
+    ...{ ...world, client, node, namespace },
+    nodes: () => membership.judgement.live.length,
+  });
   const probe = new SelfProbe({
     ...world,
     linkName: (index) => monitor.links().find((link) => link.index === index)?.name ?? `number ${index}`,

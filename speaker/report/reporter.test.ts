@@ -22,7 +22,7 @@ interface Write {
 }
 
 /** A server that takes a write when the test says so, whatever the caller was told meanwhile. */
-function world() {
+function world({ nodes = 1 } = {}) {
   const clock = new FakeClock();
   const writes: Write[] = [];
   let present: Status | undefined;
@@ -46,6 +46,7 @@ function world() {
     client: client as unknown as KubeClient,
     node: "n1",
     namespace: "ns",
+    nodes: () => nodes,
     clock,
     random: fixedRandom(),
     log: silentLogger,
@@ -67,7 +68,40 @@ async function landAll({ clock, writes }: ReturnType<typeof world>, from: number
   }
 }
 
+const counting = (realServers: number, digest: string): Status => ({
+  ...owning("192.0.2.1"),
+  advertisedCount: realServers,
+  forwarding: { mode: "IPVS", virtualServers: 2, realServers, lastWrites: 1, digest, programmed: true },
+});
+
 describe("reporter", () => {
+  test("counts that change all the time are written by the pace of the cluster, and with what is news", async () => {
+    const all = world({ nodes: 1_000 });
+    const { clock, writes, reporter, present, end } = all;
+    reporter.report(counting(0, "0"));
+    await clock.advance(1_000);
+    await landAll(all, 0);
+    for (let at = 1; at <= 100; at += 1) {
+      reporter.report(counting(at, `${at}`));
+      await clock.advance(500);
+      writes.at(-1)?.land();
+    }
+    // Of a thousand nodes: one write in 20 s each.
+    assert.ok(writes.length >= 3 && writes.length <= 4, `${writes.length} writes in 51 s`);
+    const before = writes.length;
+    reporter.report({ ...counting(101, "101"), lastError: "no route" });
+    await clock.advance(1_000);
+    await landAll(all, before);
+    assert.equal(writes.length, before + 1);
+    assert.deepEqual(present(), { ...counting(101, "101"), lastError: "no route" });
+    // Of the last change, too, when nothing follows.
+    reporter.report({ ...counting(102, "102"), lastError: "no route" });
+    await clock.advance(25_000);
+    await landAll(all, before + 1);
+    assert.equal(present()?.forwarding?.realServers, 102);
+    await end();
+  });
+
   test("what is measured is written beside what a pass reports, when it changes, and taken back", async () => {
     const all = world();
     const { clock, writes, reporter, present, end } = all;

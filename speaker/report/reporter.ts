@@ -2,6 +2,7 @@
  * Writes this node's SpeakerStatus when it changes. No pass waits for the write, because the API server may be away.
  */
 import { FIELD_MANAGER } from "#api/names.ts";
+import { figuresIntervalMs, STATUS_INTERVAL_MS } from "#api/report-pace.ts";
 import type { Condition } from "#api/v1beta1/conditions.ts";
 import type { Clock } from "#common/clock.ts";
 import type { KubeClient } from "#common/kube/client.ts";
@@ -10,6 +11,7 @@ import { speakerStatuses } from "#common/kube/resource.ts";
 import type { Logger } from "#common/log.ts";
 import { createLoop, type Loop } from "#common/loop.ts";
 import type { Random } from "#common/random.ts";
+import { withoutFigures } from "./figures.ts";
 import { FormerAddresses } from "./former-addresses.ts";
 import { isNews, type Status } from "./status.ts";
 
@@ -17,14 +19,14 @@ export interface ReporterOptions {
   readonly client: KubeClient;
   readonly node: string;
   readonly namespace: string;
+  /** How many have speakers that live: the more, the less often each of them writes what is only a count. */
+  readonly nodes: () => number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
 }
 
 const WRITE_TIMEOUT_MS = 5_000;
-/** A burst of changes is one write. */
-const INTERVAL_MS = 500;
 /**
  * The status is looked at again so often, in case somebody else changed or deleted it: the speaker does not watch the
  * object.
@@ -56,7 +58,7 @@ export class Reporter {
       clock,
       random,
       log,
-      minIntervalMs: INTERVAL_MS,
+      minIntervalMs: STATUS_INTERVAL_MS,
       backoffMs: { baseMs: 500, capMs: 15_000 },
       resyncMs: RESYNC_MS,
       pass: () => this.#pass(),
@@ -102,10 +104,18 @@ export class Reporter {
     return this.#loop.run(signal);
   }
 
-  async #pass(): Promise<void> {
-    const { clock } = this.#options;
-    if (clock.now() - this.#writtenAt >= RESYNC_MS * 0.9) this.#written = undefined;
+  async #pass(): Promise<{ retryAfterMs?: number } | undefined> {
+    const since = this.#options.clock.now() - this.#writtenAt;
+    if (since >= RESYNC_MS * 0.9) this.#written = undefined;
+    const restMs = figuresIntervalMs(this.#options.nodes()) - since;
+    if (restMs > 0 && this.#hasOnlyFigures()) return { retryAfterMs: restMs };
     await this.write();
+    return undefined;
+  }
+
+  #hasOnlyFigures(): boolean {
+    if (this.#written === undefined || this.#wanted === undefined) return false;
+    return !isNews(withoutFigures(this.#written), withoutFigures(this.#wanted));
   }
 
   /** Writes at once what is not written yet. Throws KubeError, ConnectionError. */

@@ -156,7 +156,7 @@ test("a speaker's own writes all pass, by the code that makes them", async () =>
   await running;
   assert.equal((await world.get(leases, speakerLease("node1")))?.spec?.holderIdentity, "");
 
-  const reporter = new Reporter(common);
+  const reporter = new Reporter({ ...common, nodes: () => 1 });
   for (const address of ["192.0.2.1", "192.0.2.2"]) {
     reporter.report({ addresses: [{ address }], conditions: [] } as never);
     await reporter.write();
