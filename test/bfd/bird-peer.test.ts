@@ -51,11 +51,9 @@ test("BIRD: both families, one hop and over a router: up, renegotiated, told of 
     assert.equal(device.changes.length, before);
   });
 
-  await t.test("one that is taken away is down at BIRD at once, and comes back", async () => {
+  await t.test("one that is taken away is down at BIRD, and comes back", async () => {
     device.reconcile(all.filter(({ key }) => key !== "singleIPv6").map((path) => bfdPeer(path)));
-    await until("BIRD's fall", async () => (await stateAtBird("singleIPv6")) === "Down", {
-      deadlineMs: 1_000,
-    });
+    await until("BIRD's fall", async () => (await stateAtBird("singleIPv6")) === "Down");
     device.reconcile(all.map((path) => bfdPeer(path)));
     await device.reach(["singleIPv6"], "Up");
   });
