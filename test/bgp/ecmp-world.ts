@@ -215,7 +215,7 @@ export class EcmpWorld implements AsyncDisposable {
       this.machine,
       `began=$(date +%s%N)
 ip -n ${this.topology.lan} link set ${name} down
-for i in $(seq 300); do
+for i in $(seq 1200); do
   { ip -n ${router} route show ${WEB.IPv4}; ip -n ${router} -6 route show ${WEB.IPv6}; } >${ROUTES}
   grep -q ${patterns.join(" ")} ${ROUTES} || break
   sleep 0.02
