@@ -118,7 +118,7 @@ export async function bringUp(options: readonly string[] = []): Promise<void> {
   tell("waiting for kube-proxy on each node, then putting other people's things there");
   // kube-proxy empties IPVS when it starts, whoever made what is in it.
   const script =
-    "for i in $(seq 100); do curl -sf -o /dev/null http://127.0.0.1:10256/livez && break; sleep 0.3; done; " +
+    "for i in $(seq 1000); do curl -sf -o /dev/null http://127.0.0.1:10256/livez && break; sleep 0.3; done; " +
     "modprobe -q ip_vs; ipvsadm -A -t 10.1.1.1:80 -s rr; " +
     "nft 'table inet foreign { chain c { tcp dport 9 counter; }; }'; true";
   await Promise.all(
