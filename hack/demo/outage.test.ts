@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { outageLines, parseResults, summarize } from "./outage.ts";
+import { judged, outageLines, parseResults, summarize } from "./outage.ts";
 
 const ok = (at: number) => ({ at, ok: true, took: 5 });
 const bad = (at: number) => ({ at, ok: false, took: 1000, error: "timeout" });
@@ -48,4 +48,11 @@ test("a promise that was kept is told alone; else the machine's load is told bes
   assert.match(outageLines(late, idle)[1] ?? "", /LATER THAN PROMISED.* busy 50 %/);
   assert.match(outageLines(late, starved)[1] ?? "", /too much to do: .*STARVED/);
   assert.match(outageLines({ ...outage, answeredAfter: undefined }, idle)[0] ?? "", /^Not answered again/);
+});
+
+test("what is answered late has failed, and has not where late answers count; what never was has failed", () => {
+  const late = { ...ok(100), took: 4_000, late: true } as const;
+  const all = [ok(0), bad(100), bad(200), late];
+  assert.deepEqual(judged(all, false), [ok(0), bad(100), bad(200)]);
+  assert.deepEqual(judged(all, true), [ok(0), late, bad(200)]);
 });

@@ -10,6 +10,8 @@ export interface ProbeResult {
   readonly node?: string;
   readonly client?: string;
   readonly error?: string;
+  /** It had a line before, which said that its time was over. */
+  readonly late?: true;
 }
 
 export interface Outage {
@@ -57,6 +59,13 @@ export function outageLines(outage: Outage, during: Load): string[] {
     ...(isKept ? [] : [`${broken}: ${describeLoad(during)}.`]),
     `Of ${asked} requests since the cut ${failed} failed, the last ${seconds(lastFailureAfter)} after it.`,
   ];
+}
+
+/** Each request once: as it was when its time was over, or, where late answers count, as it ended. */
+export function judged(results: readonly ProbeResult[], doesLateCount: boolean): ProbeResult[] {
+  const late = new Map(results.flatMap((one) => (one.late === true ? [[one.at, one] as const] : [])));
+  const inTime = results.filter((one) => one.late !== true);
+  return doesLateCount ? inTime.map((one) => (one.ok ? one : (late.get(one.at) ?? one))) : inTime;
 }
 
 /** Parses the probe's output; a line that is not JSON is an error, not a lost request. */

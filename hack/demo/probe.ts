@@ -1,15 +1,17 @@
 /**
  * A client that asks again and again, each time with a new connection, and prints one JSON line for each request:
  * `{"at":ms,"ok":true,"pod":"...","node":"...","client":"...","took":ms}`. Ends at its standard input's end.
- * Usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS] [FIRST_PORT]
+ * Usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS] [FIRST_PORT] [LATE_MS]
  * With FIRST_PORT each request comes from a port of its own, that one and those after it; else the kernel chooses.
+ * With LATE_MS a request that failed because its time was over goes on for so long; if it is answered then, it has a second
+ * line, with `"late":true`.
  */
 import { request } from "node:http";
 import { OwnTime } from "#hack/common/own-time.ts";
 
-const [host, port, every = "200", timeout = "1000", firstPort] = process.argv.slice(2);
+const [host, port, every = "200", timeout = "1000", firstPort, late = "0"] = process.argv.slice(2);
 if (host === undefined || port === undefined) {
-  process.stderr.write("usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS] [FIRST_PORT]\n");
+  process.stderr.write("usage: probe.ts HOST PORT [EVERY_MS] [TIMEOUT_MS] [FIRST_PORT] [LATE_MS]\n");
   process.exit(2);
 }
 
@@ -18,12 +20,21 @@ let localPort = firstPort === undefined ? undefined : Number(firstPort);
 
 function ask(): void {
   const at = performance.timeOrigin + performance.now();
-  const print = (result: object): void => {
-    giveUp();
+  let isLate = false;
+  const tell = (result: object): void => {
     const took = Math.round(performance.timeOrigin + performance.now() - at);
     process.stdout.write(`${JSON.stringify({ at: Math.round(at), ...result, took })}\n`);
   };
-  const giveUp = time.after(Number(timeout), () => asked.destroy(new Error(`no answer in ${timeout} ms`)));
+  const print = (result: { readonly ok: boolean; readonly error?: string }): void => {
+    takeBack();
+    if (!isLate) tell(result);
+    else if (result.ok) tell({ ...result, late: true });
+  };
+  let takeBack = time.after(Number(timeout), () => {
+    tell({ ok: false, error: `no answer in ${timeout} ms` });
+    isLate = true;
+    takeBack = time.after(Number(late), () => asked.destroy());
+  });
   const asked = request(
     { host, port: Number(port), agent: false, ...(localPort !== undefined && { localPort }) },
     (response) => {

@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeLoad, loadSince, readLoad } from "#hack/common/load.ts";
-import { type Outage, type ProbeResult, parseResults, summarize } from "#hack/demo/outage.ts";
+import { judged, type Outage, type ProbeResult, parseResults, summarize } from "#hack/demo/outage.ts";
 import { ROOT } from "#hack/demo/shell.ts";
 import { type Bars, barsUnder, LONGEST_OUTAGE_MS, until } from "#test/e2e/patience.ts";
 import { lab, tell } from "#test/e2e/suite.ts";
 
 const EVERY_MS = 200;
+/** A starved machine may answer that much later. */
+const LATE_MS = 30_000;
 /** So many, and what went wrong is over. */
 const ANSWERED_IN_A_ROW = 10;
 /** An answer that takes longer is counted as slow: TCP has sent its first packet again. */
@@ -47,7 +49,7 @@ class Probe {
   constructor(address: string, timeoutMs: number) {
     const argv = [
       ...[process.execPath, join(ROOT, "hack/demo/probe.ts"), address, "80"],
-      ...[String(EVERY_MS), String(timeoutMs), String(Probe.#nextPort)],
+      ...[String(EVERY_MS), String(timeoutMs), String(Probe.#nextPort), String(LATE_MS)],
     ];
     Probe.#nextPort += PORTS_A_PROBE;
     if (Probe.#nextPort >= LAST_PORT) Probe.#nextPort = FIRST_PORT;
@@ -65,8 +67,9 @@ class Probe {
   }
 
   /** Whole lines only. */
-  results(): ProbeResult[] {
-    return parseResults(this.#output.slice(0, this.#output.lastIndexOf("\n") + 1));
+  results(doesLateCount = false): ProbeResult[] {
+    const lines = this.#output.slice(0, this.#output.lastIndexOf("\n") + 1);
+    return judged(parseResults(lines), doesLateCount);
   }
 
   async stop(): Promise<void> {
@@ -103,19 +106,21 @@ export async function traffic(
           .every(({ ok }) => ok),
       );
     while (Date.now() < end || (!isAnswered() && Date.now() < end + LONGEST_OUTAGE_MS)) await sleep(200);
-    const outages = new Map([...probes].map(([address, probe]) => [address, summarize(probe.results(), at)]));
-    for (const [address, outage] of outages) {
-      const slow = probes
-        .get(address)
-        ?.results()
-        .filter(({ ok, took }) => ok && took > SLOW_MS).length;
-      tell(`  ${what}: ${address}: ${inWords(outage)}; ${slow} took longer than ${SLOW_MS} ms`);
-      for (const line of gaps(probes.get(address)?.results() ?? [], at)) tell(`    ${line}`);
-    }
-    const resets = new Map([...probes].map(([address, probe]) => [address, resetsIn(probe.results(), at)]));
     const during = await loadSince(load);
+    const bars = barsUnder(during);
+    const results = new Map(
+      [...probes].map(([address, probe]) => [address, probe.results(bars.excuse !== undefined)]),
+    );
+    const outages = new Map([...results].map(([address, all]) => [address, summarize(all, at)]));
+    for (const [address, outage] of outages) {
+      const all = results.get(address) ?? [];
+      const slow = all.filter(({ ok, took }) => ok && took > SLOW_MS).length;
+      tell(`  ${what}: ${address}: ${inWords(outage)}; ${slow} took longer than ${SLOW_MS} ms`);
+      for (const line of gaps(all, at)) tell(`    ${line}`);
+    }
+    const resets = new Map([...results].map(([address, all]) => [address, resetsIn(all, at)]));
     tell(`  meanwhile ${describeLoad(during)}`);
-    return { outages, resets, bars: barsUnder(during) };
+    return { outages, resets, bars };
   } finally {
     for (const probe of probes.values()) await probe.stop();
   }
