@@ -4,7 +4,7 @@ import { isBusy } from "#hack/common/load.ts";
 import { watchLoad } from "#test/bar.ts";
 
 export interface UntilOptions {
-  /** Milliseconds until the wait fails; default 10,000. */
+  /** Milliseconds until the wait fails; default 30,000. */
   readonly deadlineMs?: number;
   /** Milliseconds between two looks. Default: 1, then twice as many each time, up to 20: most of what is waited for is near. */
   readonly everyMs?: number;
@@ -37,7 +37,7 @@ export async function until<T>(
   look: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> {
-  const { deadlineMs = 10_000, everyMs, watch = () => watchLoad(isBusy), tell = console.error } = options;
+  const { deadlineMs = 30_000, everyMs, watch = () => watchLoad(isBusy), tell = console.error } = options;
   const began = performance.now();
   let end = began + deadlineMs;
   let busyness: ReturnType<typeof watch> | undefined;
