@@ -108,8 +108,14 @@ export async function traffic(
     while (Date.now() < end || (!isAnswered() && Date.now() < end + LONGEST_OUTAGE_MS)) await sleep(200);
     const during = await loadSince(load);
     const bars = barsUnder(during);
+    const isStarved = bars.excuse !== undefined;
+    const overAt = Date.now();
+    if (isStarved) await lateAnswers([...probes.values()], overAt);
     const results = new Map(
-      [...probes].map(([address, probe]) => [address, probe.results(bars.excuse !== undefined)]),
+      [...probes].map(([address, probe]) => [
+        address,
+        probe.results(isStarved).filter((result) => result.at <= overAt),
+      ]),
     );
     const outages = new Map([...results].map(([address, all]) => [address, summarize(all, at)]));
     for (const [address, outage] of outages) {
@@ -124,6 +130,14 @@ export async function traffic(
   } finally {
     for (const probe of probes.values()) await probe.stop();
   }
+}
+
+/** Waits until each request from before `end` that failed because its time was over was answered late, or will not be. */
+async function lateAnswers(probes: readonly Probe[], end: number): Promise<void> {
+  const isOpen = ({ ok, at, took }: ProbeResult): boolean =>
+    !ok && at <= end && Date.now() < at + took + LATE_MS;
+  const isDecided = (): boolean => !probes.some((probe) => probe.results(true).some(isOpen));
+  await until("late answers", isDecided, { everyMs: 200, deadlineMs: LATE_MS }).catch(() => {});
 }
 
 /** Every address was answered again in time. */
