@@ -3,7 +3,7 @@
  * was made of an address and an advertisement is remembered as long as both are there, and given to all peers that hear
  * the same, so that one address more costs little beside thousands.
  */
-import { type Family, familyOf, formatPrefix, parseAddress, prefixOf } from "#api/address.ts";
+import { type Family, familyOf, formatPrefix, parseAddress, prefixOf, WIDTH } from "#api/address.ts";
 import type { LargeCommunity } from "#api/community.ts";
 import { type Labels, selectsAny } from "#common/kube/selector.ts";
 import type { AdvertisementView } from "#speaker/known/view.ts";
@@ -15,6 +15,8 @@ export interface AdvertisedAddress {
   readonly pool: string;
   /** `namespace/name` of the Services that have it. */
   readonly services: readonly string[];
+  /** Pods on this node, where it advertises the address because it has some. */
+  readonly localPods?: number;
 }
 
 /** Labels of a Service by `namespace/name`; undefined where there is none. */
@@ -106,8 +108,12 @@ function made(address: AdvertisedAddress, view: AdvertisementView): Advertisemen
   }
   let advertisement = own.get(address);
   if (advertisement === undefined) {
-    const prefix = aggregate(address.vip, view.aggregation[familyOf(address.vip)]);
-    advertisement = { prefix, ...attributesOf(view) };
+    const family = familyOf(address.vip);
+    const prefix = aggregate(address.vip, view.aggregation[family]);
+    // The pods of one address say nothing of an aggregate.
+    const isWeighed = view.weighsPods === true && view.aggregation[family] === WIDTH[family];
+    const { localPods: pods } = address;
+    advertisement = { prefix, ...attributesOf(view), ...(isWeighed && pods !== undefined && { pods }) };
     own.set(address, advertisement);
   }
   return advertisement;
@@ -144,10 +150,15 @@ function morePreferred(a: Preference, b: Preference): Preference {
 /** Two that name one prefix add up their communities; the better preference counts. */
 function merged(a: Advertisement, b: Advertisement): Advertisement {
   const isSame = a.communities === b.communities && a.largeCommunities === b.largeCommunities;
-  if (isSame && a.localPref === b.localPref && a.prepend === b.prepend && a.med === b.med) return a;
+  const pods = a.pods ?? b.pods;
+  if (isSame && a.localPref === b.localPref && a.prepend === b.prepend && a.med === b.med && a.pods === pods)
+    return a;
   const communities = [...a.communities, ...b.communities];
   const large = [...a.largeCommunities, ...b.largeCommunities];
-  return { prefix: a.prefix, ...attributesWith(morePreferred(a, b), communities, large) };
+  return {
+    ...{ prefix: a.prefix, ...attributesWith(morePreferred(a, b), communities, large) },
+    ...(pods !== undefined && { pods }),
+  };
 }
 
 /** Each community once, in a fixed order: equal sets are equal lists. */

@@ -30,10 +30,10 @@ export class AttributeTexts {
    * is.
    */
   #made(advertisement: Advertisement, family: Family): string {
-    const { localPref = DEFAULT_LOCAL_PREF, prepend = 0, med = "" } = advertisement;
+    const { localPref = DEFAULT_LOCAL_PREF, prepend = 0, med = "", pods = "" } = advertisement;
     const { communities, largeCommunities } = advertisement;
     const preference = this.#isInternal ? `p${localPref}` : prepend;
-    return `${family}|${preference}|${med}|${textOf(communities)}|${textOf(largeCommunities)}`;
+    return `${family}|${preference}|${med}|${pods}|${textOf(communities)}|${textOf(largeCommunities)}`;
   }
 }
 
@@ -43,6 +43,7 @@ const hasSameAttributes = (one: Advertisement, other: Advertisement): boolean =>
   one.largeCommunities === other.largeCommunities &&
   one.localPref === other.localPref &&
   one.prepend === other.prepend &&
+  one.pods === other.pods &&
   one.med === other.med;
 
 /** The same for the same members, in whatever order. */

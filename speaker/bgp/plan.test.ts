@@ -249,6 +249,22 @@ test("of two entries for one prefix the better preference counts, of those that 
   assert.deepEqual([first?.prepend, first?.med, first?.localPref], [2, 10, 50]);
 });
 
+test("how many pods are behind a route is told where an entry asks for it, and of single addresses alone", () => {
+  const addresses = [{ ...addressOf("198.51.100.1"), localPods: 2 }, addressOf("198.51.100.2")];
+  const podsOf = (...entries: AdvertisementView[]) =>
+    plan({ addresses, pools: new Map([["web", pool(...entries)]]) })
+      .sessions.get("tor")
+      ?.advertisements.map(({ prefix, pods }) => `${prefix} ${pods}`);
+  const [one, other] = ["198.51.100.1/32", "198.51.100.2/32"];
+  const weighing = advertisement({ weighsPods: true });
+  assert.deepEqual(podsOf(advertisement()), [`${one} undefined`, `${other} undefined`]);
+  assert.deepEqual(podsOf(weighing), [`${one} 2`, `${other} undefined`]);
+  assert.deepEqual(podsOf(advertisement(), weighing), [`${one} 2`, `${other} undefined`]);
+  assert.deepEqual(podsOf(weighing, advertisement({ med: 5 })), [`${one} 2`, `${other} undefined`]);
+  const wide = advertisement({ weighsPods: true, aggregation: { IPv4: 24, IPv6: 128 } });
+  assert.deepEqual(podsOf(wide), ["198.51.100.0/24 undefined"]);
+});
+
 test("an entry for some nodes alone: the standby site has the longer path", () => {
   const site = (name: string) => [{ matchLabels: { site: name } }];
   const own = pool(

@@ -34,6 +34,9 @@ const MP_REACH_BYTES = 64;
 /** That, and the longest prefix: room that attributes have to leave. */
 const AROUND_ROUTES = MP_REACH_BYTES + MAX_PREFIX_BYTES;
 
+/** 10 Mbit/s: routers show it so, and take nothing but the ratio of two nodes' numbers. */
+const BYTES_PER_POD = 1_250_000;
+
 /** Different attributes of one table; pools, and so their advertisements, are fewer. */
 const TEXTS_MAX = 1_000;
 
@@ -332,7 +335,14 @@ export class AdjRibOut {
     const known = this.#encoded.get(key);
     if (known !== undefined) return known;
     const { negotiated, localAsn, nextHops } = this.#context;
-    const { localPref = DEFAULT_LOCAL_PREF, prepend = 0, med, communities, largeCommunities } = advertisement;
+    const {
+      localPref = DEFAULT_LOCAL_PREF,
+      prepend = 0,
+      med,
+      pods,
+      communities,
+      largeCommunities,
+    } = advertisement;
     const asns = Array.from({ length: 1 + prepend }, () => localAsn);
     const path = negotiated.isInternal ? [] : [{ type: SegmentType.sequence, asns }];
     const needsAs4 = !negotiated.as4 && !negotiated.isInternal && localAsn > 0xffff;
@@ -343,6 +353,7 @@ export class AdjRibOut {
       ...(med !== undefined && { multiExitDisc: med }),
       ...(negotiated.isInternal && { localPref }),
       ...(communities.length > 0 && { communities }),
+      ...(pods !== undefined && { linkBandwidth: { asn: localAsn, bytesPerSecond: pods * BYTES_PER_POD } }),
       // RFC 6793 section 4.2.2: AS_PATH says AS_TRANS to a peer without 4-octet numbers.
       ...(needsAs4 && { as4Path: path }),
       ...(largeCommunities.length > 0 && { largeCommunities }),

@@ -66,6 +66,8 @@ export interface Advertisement {
   readonly prepend?: number;
   /** MULTI_EXIT_DISC (RFC 4271 section 5.1.4); none where it is not given. */
   readonly med?: number;
+  /** Pods behind this route on this node: by how much more routers are to use it than the same route of others. */
+  readonly pods?: number;
   /** 32-bit values. */
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];

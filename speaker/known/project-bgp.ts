@@ -56,6 +56,9 @@ export const projectAdvertisement: Reader<AdvertisementView> = (value, field) =>
       prepend: optional(integer(0, MAX_PREPEND))(read.asPathPrepend, `${field}.asPathPrepend`),
       med: optional(integer(0, MAX_32))(read.med, `${field}.med`),
     }),
+    ...(optional(text)(read.weighting, `${field}.weighting`) === "LocalPods" && {
+      weighsPods: true as const,
+    }),
     communities: [...standard],
     largeCommunities: [...large.values()],
     peers: optional(list(text), [])(read.peers, `${field}.peers`),

@@ -148,6 +148,8 @@ export interface AdvertisementView {
   /** How often more our AS number stands in the path. */
   readonly prepend?: number;
   readonly med?: number;
+  /** Routers hear how many pods of its own a node has for an address, where it has to have some. */
+  readonly weighsPods?: true;
   readonly communities: readonly number[];
   readonly largeCommunities: readonly LargeCommunity[];
   /** Names of BGPPeers. An empty list means all. */

@@ -29,6 +29,8 @@ export interface AddressPlan {
   readonly links: readonly string[];
   /** This node advertises it by BGP. */
   readonly isAdvertised: boolean;
+  /** If it does so only because it has pods of its own for the address: how many. */
+  readonly localPods?: number;
 }
 
 /** Whether this node announces the address by now, on any of its links. `held`: link -> addresses. */
@@ -229,7 +231,11 @@ function planAddress(of: {
     sharing.some(({ usableNodes }) => usableNodes[family].has(name));
   const candidates = isLocal ? localCandidates(place, hasEndpoint) : place.candidates;
   if (candidates.length === 0) return { ...base, unowned: "NoCandidate" };
-  if (place.isAdvertised) return { ...base, candidates, isAdvertised: candidates.includes(node) };
+  if (place.isAdvertised) {
+    const isAdvertised = candidates.includes(node);
+    const localPods = sharing.reduce((sum, { usableNodes }) => sum + (usableNodes[family].get(node) ?? 0), 0);
+    return { ...base, candidates, isAdvertised, ...(isLocal && isAdvertised && { localPods }) };
+  }
   const owner = of.owner(candidates);
   if (owner === undefined) return { ...base, unowned: "NoCandidate" };
   return { ...base, candidates, owner, links: owner === node ? place.links : NONE };
@@ -250,6 +256,7 @@ function isSamePlan(a: AddressPlan, b: AddressPlan): boolean {
     a.unowned === b.unowned &&
     a.pool === b.pool &&
     a.isAdvertised === b.isAdvertised &&
+    a.localPods === b.localPods &&
     sameItems(a.links, b.links) &&
     sameItems(a.services, b.services) &&
     sameItems(a.candidates, b.candidates)

@@ -155,11 +155,17 @@ test("a Service may have more endpoints than one slice holds", () => {
   assert.equal(planned(slices)[0]?.length, 3_000);
 });
 
-test("the nodes with a usable endpoint, by family", () => {
+test("the nodes with a usable endpoint, by family, and how many these have", () => {
   const slices = [
-    slice([endpoint(1, "n1"), endpoint(2, "n2", unready), endpoint(3, "n3")]),
+    slice([endpoint(1, "n1"), endpoint(2, "n2", unready), endpoint(3, "n3"), endpoint(4, "n3")]),
     slice([endpoint(1, "n2", { address: "fd44::1" })], { family: "IPv6" }),
   ];
   const { usableNodes } = endpointsOf(service({ vips: ["172.30.0.200", "fd30::200"] }), slices, new Map());
-  assert.deepEqual(usableNodes, { IPv4: new Set(["n1", "n3"]), IPv6: new Set(["n2"]) });
+  assert.deepEqual(usableNodes, {
+    IPv4: new Map([
+      ["n1", 1],
+      ["n3", 2],
+    ]),
+    IPv6: new Map([["n2", 1]]),
+  });
 });

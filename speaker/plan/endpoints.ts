@@ -32,8 +32,11 @@ export interface ServiceEndpoints {
   readonly slices: readonly SliceView[];
   /** By address, then in the order of the Service. */
   readonly ports: readonly ServedPort[];
-  /** Nodes with a usable endpoint of any port; "" stands for endpoints without a node. */
-  readonly usableNodes: Readonly<Record<Family, ReadonlySet<string>>>;
+  /**
+   * Nodes with a usable endpoint of any port, and how many of them the port has that has most; "" stands for endpoints
+   * without a node.
+   */
+  readonly usableNodes: Readonly<Record<Family, ReadonlyMap<string, number>>>;
   /** Endpoints that no port has, because they cannot be used. */
   readonly unusable: readonly UnusableEndpoint[];
 }
@@ -50,7 +53,7 @@ export function endpointsOf(
   broadcasts: Broadcasts,
 ): ServiceEndpoints {
   const { slices, unusable } = usable(all, broadcasts);
-  const usableNodes = { IPv4: new Set<string>(), IPv6: new Set<string>() };
+  const usableNodes = { IPv4: new Map<string, number>(), IPv6: new Map<string, number>() };
   const known: Record<Family, Map<ServicePort, readonly Backend[]>> = { IPv4: new Map(), IPv6: new Map() };
   const backendsOf = (port: ServicePort, family: Family): readonly Backend[] => {
     const before = known[family].get(port);
@@ -58,7 +61,11 @@ export function endpointsOf(
     const backends = backendsAt(port, slices, family);
     known[family].set(port, backends);
     const isUsable = usability(backends);
-    for (const { view } of backends) if (isUsable(view)) usableNodes[family].add(view.node);
+    const counts = new Map<string, number>();
+    for (const { view } of backends)
+      if (isUsable(view)) counts.set(view.node, (counts.get(view.node) ?? 0) + 1);
+    for (const [node, count] of counts)
+      usableNodes[family].set(node, Math.max(count, usableNodes[family].get(node) ?? 0));
     return backends;
   };
   const ports = service.vips.flatMap((vip) => {

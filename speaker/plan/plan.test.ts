@@ -143,6 +143,15 @@ describe("owner", () => {
     }
   });
 
+  test("of an address that only nodes with pods advertise, each knows how many it has", () => {
+    const pools = [{ ...POOL, protocol: "bgp" }];
+    const slices = [slice([endpoint(1, "n1"), endpoint(2, "n2"), endpoint(3, "n2")])];
+    const podsOf = (isLocal: boolean) =>
+      NAMES.map((name) => first({ pools, services: [service({ isLocal })], slices }, name)?.localPods);
+    assert.deepEqual(podsOf(true), [1, 2, undefined]);
+    assert.deepEqual(podsOf(false), [undefined, undefined, undefined]);
+  });
+
   test("a shared address is announced for the sake of any of its Services, and Local by any of their pods", () => {
     const other = service({
       key: "default/other",

@@ -183,6 +183,18 @@ chown -R frr:frr . && chmod 755 .`,
     return first;
   }
 
+  /** Weights of the kernel's route to the address, by node; of a route with one next hop alone, none. */
+  async weights(vip: string): Promise<Record<string, number>> {
+    const text = await this.on(`ip ${vip.includes(":") ? "-6" : "-4"} route show ${vip}`);
+    const hops = [...text.matchAll(/nexthop via (?:inet6 )?(\S+) .*?weight (\d+)/g)];
+    return Object.fromEntries(
+      this.#topology.nodes.flatMap((node) => {
+        const found = hops.find(([, address = ""]) => this.nextHopsOf(node).includes(address));
+        return found === undefined ? [] : [[node.name, Number(found[2])]];
+      }),
+    );
+  }
+
   /** Routes, neighbours and sessions as they are: what somebody needs who asks why packets go elsewhere. */
   async picture(vips: readonly string[]): Promise<string> {
     const routes = vips.map((vip) => `ip ${vip.includes(":") ? "-6" : "-4"} route show ${vip}`).join("; ");

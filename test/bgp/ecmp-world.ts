@@ -62,7 +62,10 @@ export class EcmpWorld implements AsyncDisposable {
     const metadata = (name: string) => ({ name, namespace: SYSTEM });
     await cluster.kube.create(addressPools, {
       metadata: metadata(POOL),
-      spec: { protocol: "bgp", addresses: Object.values(PREFIXES) },
+      spec: {
+        ...{ protocol: "bgp", addresses: Object.values(PREFIXES) },
+        bgpAdvertisements: [{ weighting: "LocalPods" }],
+      },
     });
     await cluster.kube.create(bfdProfiles, {
       metadata: metadata("fast"),

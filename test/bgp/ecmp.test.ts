@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { LABEL_EXCLUDE_NODE, speakerLease } from "#api/names.ts";
 import { describeLoad, loadSince, readLoad } from "#hack/common/load.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
@@ -261,6 +262,16 @@ describe("ECMP over three nodes", { concurrency: false }, () => {
   test("externalTrafficPolicy Local: routed to nodes with a pod only, answered there, the client's address kept", async (t) => {
     await world.addLocalService(["p2a", "p2b", "p3a"]);
     await world.routedVia(LOCAL, ["n2", "n3"]);
+    for (const [address, every] of [
+      [LOCAL.IPv4, WEB.IPv4],
+      [LOCAL.IPv6, WEB.IPv6],
+    ] as const) {
+      // FRR shares out a hundred by the bandwidths that it hears; nodes that say none are alike.
+      const isWeighed = async () =>
+        isDeepStrictEqual(await world.router.weights(address), { n2: 66, n3: 33 });
+      await until(`two thirds of ${address} to n2`, isWeighed, LONG);
+      assert.equal(new Set(Object.values(await world.router.weights(every))).size, 1);
+    }
     const steady = await world.startFlows(LOCAL, 20);
     const entries = await world.entries(steady);
     const report = await steady.report();

@@ -10,6 +10,7 @@ import {
   communitiesAreOnes,
   communityKey,
   preferencesAgree,
+  weightingOfSingleAddresses,
   withoutDefaults,
 } from "#api/v1beta1/admission/advertisements.ts";
 import { groupedBy, growing } from "#api/v1beta1/admission/growing.ts";
@@ -150,6 +151,7 @@ export const ADDRESSPOOL_RULES: readonly ((pool: AddressPool, view: AdmissionVie
   aggregationNotTooWide,
   communitiesAreOnes,
   preferencesAgree,
+  weightingOfSingleAddresses,
   selectorsAreValid,
   namespacesAreNames,
   interfacesAreLinks,

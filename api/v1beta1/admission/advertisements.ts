@@ -41,6 +41,21 @@ export function aggregationNotTooWide(pool: AddressPool): Fault[] {
   return faults;
 }
 
+/** What one address' pods are says nothing of a prefix of many. */
+export function weightingOfSingleAddresses(pool: AddressPool): Fault[] {
+  const families = new Set(spansOf(pool).map(({ span }) => span.family));
+  return (pool.spec.bgpAdvertisements ?? []).flatMap((advertisement, at) => {
+    if (advertisement.weighting !== "LocalPods") return [];
+    const { aggregationLength = WIDTH.IPv4, aggregationLengthV6 = WIDTH.IPv6 } = advertisement;
+    const isAggregated =
+      (families.has("IPv4") && aggregationLength < WIDTH.IPv4) ||
+      (families.has("IPv6") && aggregationLengthV6 < WIDTH.IPv6);
+    if (!isAggregated) return [];
+    const why = "LocalPods is for routes of single addresses, and this entry joins them into wider ones";
+    return [fault(`spec.bgpAdvertisements[${at}].weighting`, why)];
+  });
+}
+
 const LARGEST = { standard: 65_535, large: 4_294_967_295 } as const;
 const NOT_A_COMMUNITY =
   "is not a community: two numbers (65000:100), large: and three (large:65000:1:2), or a well-known name";
@@ -73,9 +88,10 @@ const scopeOf = (advertisement: Advertisement): string =>
 
 /** As users write it: the API server fills in what they leave out. */
 export function withoutDefaults(advertisement: Advertisement): Advertisement {
-  const { aggregationLength, aggregationLengthV6, ...rest } = advertisement;
+  const { aggregationLength, aggregationLengthV6, weighting, ...rest } = advertisement;
   return {
     ...rest,
+    ...(weighting !== undefined && weighting !== "Equal" && { weighting }),
     ...(aggregationLength !== undefined && aggregationLength !== WIDTH.IPv4 && { aggregationLength }),
     ...(aggregationLengthV6 !== undefined && aggregationLengthV6 !== WIDTH.IPv6 && { aggregationLengthV6 }),
   };
@@ -86,6 +102,7 @@ export const advertisementKey = (advertisement: Advertisement): string =>
   canonical([
     scopeOf(advertisement),
     ...PREFERENCES.map((name) => advertisement[name] ?? null),
+    advertisement.weighting ?? "Equal",
     (advertisement.communities ?? []).map(communityKey).sort(),
   ]);
 

@@ -185,6 +185,10 @@ export interface AddressPoolSpec {
      */
     med?: number;
     /**
+     * By what routers spread clients over the nodes that advertise an address. LocalPods tells them how many pods of the Service a node has, in the Link Bandwidth community, where externalTrafficPolicy is Local: routers that heed it send a node with two pods twice as much. Equal says nothing.
+     */
+    weighting?: "Equal" | "LocalPods";
+    /**
      * BGP communities that the routes carry: 65000:100, large:65000:1:2, or a well-known name such as no-export. Unset, none.
      *
      * @maxItems 64

@@ -29,6 +29,12 @@ export interface MpUnreach {
   readonly nlri: Buffer;
 }
 
+/** draft-ietf-idr-link-bandwidth: how much of the same route's load a router is to send here, beside others' numbers. */
+export interface LinkBandwidth {
+  readonly asn: number;
+  readonly bytesPerSecond: number;
+}
+
 /** Those that we read or write. */
 export interface PathAttributes {
   origin?: number;
@@ -40,6 +46,8 @@ export interface PathAttributes {
   communities?: readonly number[];
   /** What AS_PATH has no room for between speakers with 2-octet numbers (RFC 6793). */
   as4Path?: readonly Segment[];
+  /** Of EXTENDED COMMUNITIES the one that we write: Link Bandwidth. */
+  linkBandwidth?: LinkBandwidth;
   largeCommunities?: readonly LargeCommunity[];
   /** OTC (RFC 9234 section 5): the AS number of who told it downwards or sideways first. */
   onlyToCustomer?: number;
@@ -82,6 +90,9 @@ interface Descriptor<T> extends Known<T> {
 type Descriptors = {
   readonly [K in keyof Required<PathAttributes>]: Descriptor<NonNullable<PathAttributes[K]>>;
 };
+
+/** In place of a number that needs four octets (RFC 6793). */
+const AS_TRANS = 23_456;
 
 const asnBytes = (context: AttributeContext): number => (context.as4 ? 4 : 2);
 
@@ -159,6 +170,14 @@ export const ATTRIBUTES: Descriptors = {
       ),
     encode: (communities) => Buffer.concat(communities.flatMap((community) => community.map(u32be))),
   },
+  linkBandwidth: {
+    code: 16,
+    title: "EXTENDED COMMUNITIES",
+    flags: OPTIONAL | TRANSITIVE,
+    onError: "withdraw",
+    decode: items(8),
+    encode: encodeLinkBandwidth,
+  },
   onlyToCustomer: u32(35, "OTC", OPTIONAL | TRANSITIVE),
   mpReach: {
     code: 14,
@@ -181,14 +200,6 @@ export const ATTRIBUTES: Descriptors = {
     encode: ({ family, nlri }) => Buffer.concat([u16be(AFI[family]), Buffer.from([SAFI_UNICAST]), nlri]),
   },
 };
-
-/** A list of items with so many octets each, of which there is one at least (RFC 7606 sections 7.8, 7.10, 7.14, 7.15). */
-const items =
-  (octets: number) =>
-  (value: Reader): undefined => {
-    do value.bytes(octets, "item");
-    while (value.left > 0);
-  };
 
 /** An AS number and an address: AGGREGATOR. RFC 7607 section 2: AS 0 is none. */
 const aggregator = (value: Reader, context: AttributeContext): undefined => {
@@ -218,13 +229,6 @@ export const CHECKED: readonly Known<undefined>[] = [
     decode: items(4),
   },
   {
-    code: 16,
-    title: "EXTENDED COMMUNITIES",
-    flags: OPTIONAL | TRANSITIVE,
-    onError: "withdraw",
-    decode: items(8),
-  },
-  {
     code: 18,
     title: "AS4_AGGREGATOR",
     flags: OPTIONAL | TRANSITIVE,
@@ -240,6 +244,14 @@ export const CHECKED: readonly Known<undefined>[] = [
     decode: items(20),
   },
 ];
+
+/** A list of items with so many octets each, of which there is one at least (RFC 7606 sections 7.8, 7.10, 7.14, 7.15). */
+function items(octets: number): (value: Reader) => undefined {
+  return (value) => {
+    do value.bytes(octets, "item");
+    while (value.left > 0);
+  };
+}
 
 export function broken(subcode: number, detail: string, data?: Buffer): BgpError {
   return new BgpError(ErrorCode.update, subcode, detail, data);
@@ -272,8 +284,16 @@ function decodeAsPath(value: Reader, context: AttributeContext): Segment[] {
   return segments;
 }
 
+/** Of two octets for the AS number, and not transitive (RFC 4360 section 3): a 32-bit float of octets a second. */
+function encodeLinkBandwidth({ asn, bytesPerSecond }: LinkBandwidth): Buffer {
+  const bytes = Buffer.from([0x40, 0x04, 0, 0, 0, 0, 0, 0]);
+  bytes.writeUInt16BE(asn > 0xffff ? AS_TRANS : asn, 2);
+  bytes.writeFloatBE(bytesPerSecond, 4);
+  return bytes;
+}
+
 function encodeAsPath(segments: readonly Segment[], context: AttributeContext): Buffer {
-  const number = context.as4 ? u32be : (asn: number) => u16be(asn > 0xffff ? 23_456 : asn);
+  const number = context.as4 ? u32be : (asn: number) => u16be(asn > 0xffff ? AS_TRANS : asn);
   return Buffer.concat(
     segments.flatMap(({ type, asns }) => [Buffer.from([type, asns.length]), ...asns.map(number)]),
   );
