@@ -200,8 +200,8 @@ export const SUITES: readonly Suite[] = [
 export const STEPS: readonly (readonly (readonly string[])[])[] = [
   [["unit"]],
   [
-    ["layer2", "interop", "kernels", "walks"],
-    ["programs", "integration"],
+    ["layer2", "interop", "kernels"],
+    ["programs", "integration", "walks"],
   ],
   [["timing"]],
   [["ipvs"]],

@@ -16,6 +16,7 @@ import { endpoint, probe, wanting, web } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
+import { fromPort } from "./from-port.ts";
 
 const MODE = "/proc/sys/net/ipv4/vs/conn_reuse_mode";
 
@@ -96,24 +97,24 @@ if (!isInside) {
         web({ id: 5005, family: "IPv6", vip: "fd50::101", endpoints: pods.IPv6 }),
       ]),
     );
-    const client = { beyond: ["ip", "netns", "exec", "client"], "on the node": ["env"] } as const;
-    const asked = (from: keyof typeof client, port: number, to: readonly string[]): string[] => {
-      const [first, ...rest] = client[from];
-      const args = [...rest, process.execPath, program("from-port.ts"), `${port}`, "80", ...to];
-      return run(first, ...args)
+    /** What each port's connections of a client beyond the node came to. */
+    const beyond = (...ports: readonly (readonly [port: number, ...to: string[]])[]): string[] => {
+      const asked = ports.map((one) => one.join(" "));
+      const client = ["netns", "exec", "client", process.execPath, program("from-port.ts")];
+      return run("ip", ...client, ...asked)
         .trim()
         .split("\n");
     };
     const [one, other] = ["192.168.50.100", "192.168.50.101"];
-    const thrice = ["p1", "p1", "p1"];
-    assert.deepEqual(asked("beyond", 41_000, [one, other, one]), thrice);
-    assert.deepEqual(asked("beyond", 41_001, ["fd50::100", "fd50::101", "fd50::100"]), thrice);
-    assert.deepEqual(asked("on the node", 41_002, [one, other, one]), thrice);
+    assert.deepEqual(beyond([41_000, one, other, one], [41_001, "fd50::100", "fd50::101", "fd50::100"]), [
+      "p1 / p1 / p1",
+      "p1 / p1 / p1",
+    ]);
+    assert.deepEqual(await fromPort(41_002, [one, other, one]), ["p1", "p1", "p1"]);
     // Without our rule the third connection gets the answers of the second one's address.
     run("nft", "flush chain inet genkan answers");
-    const answers = asked("beyond", 41_003, [one, other, one]);
-    t.diagnostic(answers.join(" / "));
-    assert.deepEqual(answers.slice(0, 2), ["p1", "p1"]);
-    assert.match(answers[2] ?? "", /^192\.168\.50\.100: /);
+    const [answers = ""] = beyond([41_003, one, other, one]);
+    t.diagnostic(answers);
+    assert.match(answers, /^p1 \/ p1 \/ 192\.168\.50\.100: /);
   });
 }
