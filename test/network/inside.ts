@@ -7,7 +7,7 @@ import { hasIpvs } from "#hack/guest/ipvs.ts";
 
 const RUN = new URL("../../hack/guest/run.ts", import.meta.url).pathname;
 /** A guest under qemu takes a minute on a quiet machine, and several on a busy one. */
-const TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = 1_200_000;
 
 /** True in the run that `testInside` started. */
 export const isInside = process.env.GENKAN_INSIDE === "1";
