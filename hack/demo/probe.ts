@@ -21,6 +21,7 @@ let localPort = firstPort === undefined ? undefined : Number(firstPort);
 function ask(): void {
   const at = performance.timeOrigin + performance.now();
   let isLate = false;
+  let isOpen = false;
   const tell = (result: object): void => {
     const took = Math.round(performance.timeOrigin + performance.now() - at);
     process.stdout.write(`${JSON.stringify({ at: Math.round(at), ...result, took })}\n`);
@@ -31,7 +32,7 @@ function ask(): void {
     else if (result.ok) tell({ ...result, late: true });
   };
   let takeBack = time.after(Number(timeout), () => {
-    tell({ ok: false, error: `no answer in ${timeout} ms` });
+    tell({ ok: false, error: `no ${isOpen ? "answer" : "connection"} in ${timeout} ms` });
     isLate = true;
     takeBack = time.after(Number(late), () => asked.destroy());
   });
@@ -52,6 +53,11 @@ function ask(): void {
     },
   );
   if (localPort !== undefined) localPort += 1;
+  asked.on("socket", (socket) =>
+    socket.once("connect", () => {
+      isOpen = true;
+    }),
+  );
   asked.on("error", (error) => print({ ok: false, error: error.message }));
   asked.end();
 }

@@ -24,6 +24,8 @@ import { requireAnswered, requireLossless, traffic } from "#test/e2e/traffic.ts"
 /** The tag of the second build, which the Makefile makes. */
 const NEXT = "v0.1.1";
 const ADDED = "node4";
+/** At a change of the mode no new connection is turned away, and open ones may end (docs/dataplane.md). */
+const OPEN_MAY_END = 3;
 /** They say who led last; whoever leads next takes them over. */
 const LEADER_LEASES: readonly string[] = [CONTROLLER_LEASE, OPERATOR_LEASE];
 
@@ -160,7 +162,7 @@ async function patchLoadBalancer(spec: object): Promise<void> {
 }
 
 e2e(
-  "mode KubeProxy: the addresses stay, kube-proxy forwards, nothing of ours is in the kernel; and back: nothing is lost",
+  "mode KubeProxy: the addresses stay, kube-proxy forwards, nothing of ours is in the kernel; and back: no new connection is lost",
   async () => {
     const there = await traffic("from IPVS to kube-proxy", known(), {
       cause: async () => {
@@ -175,8 +177,8 @@ e2e(
       ...{ forMs: 10_000, timeoutMs: 5_000 },
     });
     await answered({ seesClient: true });
-    requireLossless(there);
-    requireLossless(back);
+    requireLossless(there, OPEN_MAY_END);
+    requireLossless(back, OPEN_MAY_END);
     assert.deepEqual(await lab().addresses("hello", 2), known());
   },
 );

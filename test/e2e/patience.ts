@@ -47,7 +47,7 @@ export function barsUnder(load: Load): Bars {
       : undefined;
   return excuse === undefined
     ? { promisedMs: PROMISED_MS, mayFail: () => 0, excuse }
-    : { promisedMs: LONGEST_OUTAGE_MS, mayFail: (asked) => Math.ceil(asked / 100), excuse };
+    : { promisedMs: LONGEST_OUTAGE_MS, mayFail: (asked) => Math.ceil(asked / 10), excuse };
 }
 
 /** True where the lab's guest is qemu's: its state says what runs. */
