@@ -54,7 +54,7 @@ export const SUITES: readonly Suite[] = [
   {
     // With a real API server each, on ports of its own; most of their time they wait.
     name: "integration",
-    patterns: ["test/integration/!(pages|operator-uninstall).test.ts"],
+    patterns: ["test/integration/!(pages|operator-uninstall|operator-uninstall-tools).test.ts"],
     sharing: "together",
     atOnce: 3,
     limitMinutes: 40,
@@ -63,7 +63,7 @@ export const SUITES: readonly Suite[] = [
   {
     // As above, of minutes each: the commands of the pages, and every order in which things are removed.
     name: "walks",
-    patterns: ["test/integration/{pages,operator-uninstall}.test.ts"],
+    patterns: ["test/integration/{pages,operator-uninstall,operator-uninstall-tools}.test.ts"],
     sharing: "together",
     atOnce: 2,
     limitMinutes: 20,

@@ -21,7 +21,7 @@ import { fromPort } from "./from-port.ts";
 const MODE = "/proc/sys/net/ipv4/vs/conn_reuse_mode";
 
 if (!isInside) {
-  testInside("reused port", import.meta.filename);
+  testInside("reused port", import.meta.filename, "long");
 } else {
   let kernel: ForwardingKernel;
   let pod: ChildProcess | undefined;

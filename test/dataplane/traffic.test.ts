@@ -17,7 +17,7 @@ import { isInside, testInside } from "#test/network/inside.ts";
 import { until } from "#test/until.ts";
 
 if (!isInside) {
-  testInside("traffic", import.meta.filename);
+  testInside("traffic", import.meta.filename, "long");
 } else {
   let kernel: ForwardingKernel;
   let forwarding: Forwarding;
