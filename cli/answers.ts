@@ -1,5 +1,4 @@
 /** What the commands that read a cluster do: each is some kinds to read and a pure function of them. Wiring only. */
-
 import { LOADBALANCER_NAME } from "#api/names.ts";
 import { figuresIntervalMs } from "#api/report-pace.ts";
 import type { Answer } from "#cli/answer.ts";

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { test } from "node:test";
 import { OwnTime } from "#hack/common/own-time.ts";
-import { until } from "#test/until.ts";
+import { saidThoughStopped } from "#test/stopped.ts";
 
 const PROGRAM = `
 import { OwnTime } from "#hack/common/own-time.ts";
@@ -15,19 +13,7 @@ setInterval(() => {}, 1000).unref();
 `;
 
 test("a process that stood still waits for as long as it stood", async () => {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", PROGRAM], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let said = "";
-  child.stdout.on("data", (data) => {
-    said += data;
-  });
-  await until("the child to run", () => said.includes("runs\n"));
-  child.kill("SIGSTOP");
-  const began = performance.now();
-  await until("half a second", () => performance.now() - began > 500);
-  child.kill("SIGCONT");
-  await once(child, "close");
+  const said = await saidThoughStopped(PROGRAM, "runs");
   assert.ok(Number(said.split("\n")[1]) > 700, said);
 });
 

@@ -9,8 +9,8 @@ import { addressPools, services } from "#common/kube/resource.ts";
 import { run } from "#hack/common/command.ts";
 import { type Manifest, readObjects, toYaml } from "#hack/release/manifests.ts";
 import { NAMESPACE } from "#test/integration/operator-process.ts";
+import { HELD, installForEach, KUBECTL, LONG } from "#test/integration/whole-installation.ts";
 import { until } from "#test/until.ts";
-import { HELD, installForEach, KUBECTL, LONG } from "./whole-installation.ts";
 
 const installed = installForEach();
 
@@ -32,8 +32,8 @@ test("all of it and what was configured at once, in the foreground", async () =>
     inForeground("-k", "config/default"),
     ...CONFIGURED.map(([kind, name]) => inForeground(kind, name, "-n", NAMESPACE)),
   ]);
-  await installed().isGoneWithNamespace();
-  await installed().areCrdsGone();
+  await installed().untilGoneWithNamespace();
+  await installed().untilCrdsGone();
 });
 
 /**
@@ -65,8 +65,8 @@ for (const [where, configured] of [
     }));
     // kubectl finds no kind any more once its CRD is gone.
     await deleteByWaves([...made, ...(await readObjects())]);
-    await installed().isGoneWithNamespace();
-    await installed().areCrdsGone();
+    await installed().untilGoneWithNamespace();
+    await installed().untilCrdsGone();
   });
 }
 
@@ -85,7 +85,7 @@ test("the operator and its rights first, as helm uninstall does, which leaves th
   );
   assert.equal(installed().kubelets.ended.size, 0);
   await installed().deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE);
-  await installed().isClean();
+  await installed().untilClean();
   await installed().deleted("ns", NAMESPACE);
-  await installed().isGoneWithNamespace();
+  await installed().untilGoneWithNamespace();
 });

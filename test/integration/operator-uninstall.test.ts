@@ -8,8 +8,8 @@ import { test } from "node:test";
 import { events, namespaces } from "#common/kube/resource.ts";
 import { NAMESPACE } from "#test/integration/operator-process.ts";
 import { commandsOf, runBlock } from "#test/integration/page-commands.ts";
+import { CRDS, installForEach, LONG, NODES } from "#test/integration/whole-installation.ts";
 import { until } from "#test/until.ts";
-import { installForEach, LONG, NODES } from "./whole-installation.ts";
 
 const installed = installForEach();
 
@@ -26,21 +26,21 @@ test("kubectl delete -k config/default, with everything in place", async () => {
     /^kubectl delete -k config\/default$/,
   );
   await page(0);
-  await installed().isGoneWithNamespace();
-  await installed().areCrdsGone();
+  await installed().untilGoneWithNamespace();
+  await installed().untilCrdsGone();
 });
 
 test("the same without an operator, which was down when it came", async () => {
   await installed().operator.stop("SIGKILL");
   await installed().deleted("-k", "config/default");
-  await installed().isGoneWithNamespace();
+  await installed().untilGoneWithNamespace();
 });
 
 test("kubectl delete ns, and the rest afterwards", async () => {
   await installed().deleted("ns", NAMESPACE);
-  await installed().isGoneWithNamespace();
+  await installed().untilGoneWithNamespace();
   await installed().deleted("-k", "config/default", "--ignore-not-found");
-  await installed().areCrdsGone();
+  await installed().untilCrdsGone();
 });
 
 test("kubectl delete ns in the foreground, which ends the operator with the namespace", async () => {
@@ -53,15 +53,15 @@ test("kubectl delete ns in the foreground, which ends the operator with the name
   );
   await installed().operator.stop();
   await deletion;
-  await installed().isGoneWithNamespace();
+  await installed().untilGoneWithNamespace();
 });
 
 test("the CRDs first", async () => {
-  await installed().deleted("crd", ...installed().crds);
-  await installed().isClean();
-  await installed().leavesNothingInCluster();
+  await installed().deleted("crd", ...CRDS);
+  await installed().untilClean();
+  await installed().untilNothingInCluster();
   await installed().deleted("-k", "config/default", "--ignore-not-found");
-  await installed().isGoneWithNamespace();
+  await installed().untilGoneWithNamespace();
 });
 
 test("the LoadBalancer first: who deletes it in the foreground waits until the nodes are clean", async () => {
@@ -73,15 +73,15 @@ test("the LoadBalancer first: who deletes it in the foreground waits until the n
   );
   assert.deepEqual([...installed().kubelets.ended.keys()].sort(), NODES);
   await deletion;
-  await installed().isClean();
-  await installed().isGoneWithNamespace();
+  await installed().untilClean();
+  await installed().untilGoneWithNamespace();
 });
 
 test("the LoadBalancer alone: what was made goes with it, and the namespace stays", async () => {
   await installed().deleted("loadbalancer", "loadbalancer", "-n", NAMESPACE);
-  await installed().isClean();
-  await installed().leavesNothingInCluster();
-  await installed().leavesNothingInNamespace();
+  await installed().untilClean();
+  await installed().untilNothingInCluster();
+  await installed().untilNothingInNamespace();
 });
 
 test("a node whose kubelet is dead: an event at the node says that it was left", async () => {
@@ -101,5 +101,5 @@ test("a node whose kubelet is dead: an event at the node says that it was left",
     ["Node node2"],
   );
   assert.equal(installed().kubelets.ended.get("node1"), "LoadBalancerAbsent");
-  await installed().leavesNothingInCluster();
+  await installed().untilNothingInCluster();
 });

@@ -30,7 +30,7 @@ export const KUBECTL = `${ROOT}.lab/bin/kubectl`;
 export const NODES = ["node1", "node2"];
 export const LONG = { deadlineMs: 60_000 };
 export const HELD = { name: "held", namespace: "default" } as const;
-const ALL_CRDS = ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers", "speakerstatuses"].map(
+export const CRDS = ["addresspools", "bfdprofiles", "bgppeers", "loadbalancers", "speakerstatuses"].map(
   (plural) => `${plural}.genkan.dev`,
 );
 const IN_CLUSTER: readonly Resource<KubeObject>[] = [
@@ -61,7 +61,6 @@ export class Installation implements AsyncDisposable {
   readonly world: OperatorWorld;
   readonly kubelets: Kubelets;
   readonly operator: OperatorProcess;
-  readonly crds = ALL_CRDS;
 
   private constructor(world: OperatorWorld, kubelets: Kubelets) {
     this.world = world;
@@ -130,7 +129,7 @@ export class Installation implements AsyncDisposable {
   }
 
   /** The Service is free, and every node was cleaned. */
-  async isClean(): Promise<void> {
+  async untilClean(): Promise<void> {
     const { client } = this.world;
     const isFree = async () =>
       (await client.get(services, HELD.name, HELD.namespace))?.metadata.finalizers === undefined;
@@ -140,22 +139,22 @@ export class Installation implements AsyncDisposable {
     for (const node of NODES) assert.match(ended.get(node) ?? "", /^LoadBalancer(Absent|Deleted)$/);
   }
 
-  async isGoneWithNamespace(): Promise<void> {
-    await this.isClean();
-    await this.#isGone(namespaces, NAMESPACE);
-    await this.leavesNothingInCluster();
+  async untilGoneWithNamespace(): Promise<void> {
+    await this.untilClean();
+    await this.#untilGone(namespaces, NAMESPACE);
+    await this.untilNothingInCluster();
   }
 
-  async areCrdsGone(): Promise<void> {
-    for (const name of this.crds) await this.#isGone(customResourceDefinitions, name);
+  async untilCrdsGone(): Promise<void> {
+    for (const name of CRDS) await this.#untilGone(customResourceDefinitions, name);
   }
 
-  async #isGone(resource: Resource<KubeObject>, name: string): Promise<void> {
+  async #untilGone(resource: Resource<KubeObject>, name: string): Promise<void> {
     const what = `${resource.kind} ${name} to be gone`;
     await until(what, async () => (await this.world.client.get(resource, name)) === undefined, LONG);
   }
 
-  async leavesNothingInCluster(): Promise<void> {
+  async untilNothingInCluster(): Promise<void> {
     await until(
       "nothing to be left in the cluster",
       async () => {
@@ -177,7 +176,7 @@ export class Installation implements AsyncDisposable {
     return left;
   }
 
-  async leavesNothingInNamespace(): Promise<void> {
+  async untilNothingInNamespace(): Promise<void> {
     const kinds = "deployments,daemonsets,pods,services,secrets,serviceaccounts,roles,rolebindings,leases";
     const argv = ["get", kinds, "-n", NAMESPACE, "-l", `${managedSelector(NAMESPACE)}`, "-o", "name"];
     await until(
