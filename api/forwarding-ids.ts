@@ -12,8 +12,8 @@ import { type NewCondition, ServiceConditionType } from "#api/v1beta1/conditions
 export const FORWARDING_CONDITION = ServiceConditionType.ForwardingIds;
 const REASON = "Assigned";
 const REASON_WITHDRAWN = "Withdrawn";
-/** 27 bits: docs/dataplane.md, "Marks that get along with others". */
-export const MAX_FORWARDING_ID = 2 ** 27 - 1;
+/** 18 bits: docs/dataplane.md, "Marks that get along with others". */
+export const MAX_FORWARDING_ID = 2 ** 18 - 1;
 
 /** `IPv4/TCP/80` -> id, 1 to MAX_FORWARDING_ID, unique in the cluster. */
 export type ForwardingIds = Readonly<Record<string, number>>;

@@ -43,7 +43,7 @@ export class IdSet {
 
   /**
    * Ids for `keys`: those of `present` that are free to keep, new ones for the others. Keys beyond the last free id
-   * (134 million ports) get none. Nothing is taken: see `take`.
+   * (262,143 ports) get none. Nothing is taken: see `take`.
    */
   choose(keys: readonly string[], present: ForwardingIds): ForwardingIds {
     const chosen: Record<string, number> = {};

@@ -6,8 +6,8 @@ export const FORWARDING: Faults = {
   "speaker/forwarding/virtual-servers.ts": [
     [
       "a draining server is added with weight 0 at once",
-      'kind: "addDestination", service, destination: destinationOf(real, countedOf(real))',
-      'kind: "addDestination", service, destination: destinationOf(real, 0)',
+      "return [add(countedOf(real)), edit(service, destinationOf(real), about)];",
+      "return [add(0), edit(service, destinationOf(real), about)];",
     ],
     [
       "every edit gives weight 1",
@@ -99,23 +99,37 @@ export const FORWARDING: Faults = {
       "    if (endpoint.isLocal)\n      return [",
       '    if (endpoint.isLocal && endpoint.returnPath !== "snat")\n      return [',
     ],
-    [
-      "tier 2 for nodes without a pod",
-      "return hasLocalPod(port) || sharesConnections ? [first, markOf(port.id, 2, routingBit)] : [first];",
-      "return [first, markOf(port.id, 2, routingBit)];",
-    ],
+    ["tier 2 for nodes without a pod", "if (!sharesConnections && !hasLocalPod(sorted)) return [];", ""],
     [
       "tier 2 only for nodes with a pod, though connections are shared",
-      "return hasLocalPod(port) || sharesConnections ? [first,",
-      "return hasLocalPod(port) ? [first,",
+      "if (!sharesConnections && !hasLocalPod(sorted)) return [];",
+      "if (!hasLocalPod(sorted)) return [];",
     ],
     [
       "a table for tier 2 on a node without a pod",
-      "return tierOf(mark) === 1 || hasLocalPod(port) ? port.scheduler : NO_SCHEDULER;",
-      "return port.scheduler;",
+      "return hasLocalPod(some) ? chosen : { ...chosen, scheduler: NO_SCHEDULER };",
+      "return chosen;",
     ],
-    ["the order of endpoints is that of the input", ".sort(byAddress);", ";"],
+    [
+      "a pod that drains gets nothing of what was sent to it",
+      "weight: endpoint.isLocal ? 1 : 0,",
+      "weight: endpoint.isLocal && endpoint.isServing ? 1 : 0,",
+    ],
+    [
+      "of two pods here with one slot the first one gets all",
+      "return [[slot, markOfSlot(count === 1 ? slot : NO_SLOT)]];",
+      "return [[slot, markOfSlot(slot)]];",
+    ],
+    [
+      "nobody takes what is handed on by no tunnel",
+      "if (settings.handsOnBare === true) own.push([NO_SLOT, markOfSlot(NO_SLOT)]);",
+      "",
+    ],
     ["a range of the other family counts", ".filter((range) => range.family === family)", ""],
+  ],
+  "speaker/forwarding/slots.ts": [
+    ["the order of endpoints is that of the input", ".sort(byAddress);", ";"],
+    ["pods of one node have one slot", "key.slice(-DIGITS)", "key.slice(0, DIGITS)"],
   ],
   "speaker/forwarding/scheduler.ts": [
     [

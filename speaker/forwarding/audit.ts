@@ -7,8 +7,7 @@
 import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
 import type { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { schedulerOf } from "#speaker/forwarding/plan-port.ts";
-import { schedulerFlags } from "#speaker/forwarding/scheduler.ts";
+import { schedulingOf } from "#speaker/forwarding/plan-port.ts";
 import { isAsWanted, parseServerKey, serverKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 
@@ -54,10 +53,8 @@ export class Audit {
         seen.add(key);
         if (!own.has(markValue(service.mark))) continue;
         const port = wanted.servers.portOf(key);
-        const isRight =
-          port !== undefined &&
-          schedulerOf(port, service.mark) === service.scheduler &&
-          schedulerFlags(port) === service.flags;
+        const should = port && schedulingOf(port, service.mark);
+        const isRight = should?.scheduler === service.scheduler && should.flags === service.flags;
         if (!isRight) found.server(key);
       }
       yield;

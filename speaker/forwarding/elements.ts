@@ -34,6 +34,9 @@ export function markValue(mark: number): string {
   return bytes.toString("hex");
 }
 
+/** A slot (slots.ts) as packets carry it, in their priority: a number in host byte order like a mark. */
+export const slotValue = (slot: number): string => markValue(slot);
+
 /** The mark of which `markValue` made it. */
 export const markOfValue = (value: string): number => Buffer.from(value, "hex").readUInt32LE();
 
@@ -46,10 +49,10 @@ export const SETS = [
   "ports",
   "vips",
   "tier1v",
-  "tier2v",
   "error1v",
-  "error2v",
-  "local",
+  "handed",
+  "handed_error",
+  "slots",
   "hairpin",
   "translated",
   "restricted",
@@ -66,13 +69,13 @@ export type SetName = (typeof SETS)[number];
 /** Maps whose values are marks: packets for what is in them are marked. */
 export const MARKING = [
   "tier1v4",
-  "tier2v4",
   "error1v4",
-  "error2v4",
+  "handed4",
+  "handed_error4",
   "tier1v6",
-  "tier2v6",
   "error1v6",
-  "error2v6",
+  "handed6",
+  "handed_error6",
 ];
 
 /** Equal for the same element of a set, whatever its value is. */
@@ -94,7 +97,7 @@ export const endsOf = (key: string, isInterval: boolean): Pick<Element, "key" | 
 export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;
 
 /** Sets whose elements are about an address, and no port. */
-const OF_ADDRESSES = ["vips", "local", "hairpin", "guarded", "admitted_ping", "members", "carried", "routed"];
+const OF_ADDRESSES = ["vips", "slots", "hairpin", "guarded", "admitted_ping", "members", "carried", "routed"];
 
 /**
  * Sets by which packets come into our chains. A packet that finds its address and not its port is answered with a reset,

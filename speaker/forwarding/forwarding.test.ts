@@ -7,6 +7,7 @@ import { FakeClock } from "#test/fakes/clock.ts";
 import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
 import { Forwarding } from "./forwarding.ts";
 import { markOf } from "./mark.ts";
+import { marksOfPort } from "./plan-port.ts";
 import { PORTION_SIZES } from "./portions.ts";
 import { DEFAULT_SETTINGS, type ForwardedPort, type ForwardingInput } from "./types.ts";
 
@@ -468,7 +469,7 @@ test("the audit finds nothing wrong with a list that is only bound to, and finds
   const settings = { ...DEFAULT_SETTINGS, sharesConnections: true };
   const input = { ...wanting(port(1, "10.0.0.1")), settings };
   await forwarding.reconcile(input);
-  const second = servers.get(`2/${markOf(1, 2, settings.routingBit)}`);
+  const second = servers.get(`2/${input.ports.flatMap((one) => marksOfPort(one, settings))[1]}`);
   assert.equal(second?.service.scheduler, "none");
   assert.equal(await forwarding.audit(), 0);
   second.service = { ...second.service, scheduler: "mh" };
@@ -480,10 +481,13 @@ test("the audit finds nothing wrong with a list that is only bound to, and finds
 test("whose a mark is: of both tiers, and of no mark that only looks like one of ours", async () => {
   const { forwarding, pass } = world();
   assert.equal(forwarding.serviceOf(markOf(7, 1, BIT)), undefined);
-  const local = port(7, "192.0.2.7");
-  await pass(wanting({ ...local, endpoints: local.endpoints.map((one) => ({ ...one, isLocal: true })) }));
+  const local = port(7, "198.51.100.7");
+  const held = { ...local, endpoints: local.endpoints.map((one) => ({ ...one, isLocal: true })) };
+  await pass(wanting(held));
+  const [first = 0, second = 0, ...more] = marksOfPort(held, DEFAULT_SETTINGS);
+  assert.deepEqual(more, []);
   assert.deepEqual(
-    [markOf(7, 1, BIT), markOf(7, 2, BIT), markOf(8, 1, BIT), 7].map((mark) => forwarding.serviceOf(mark)),
-    ["team-7/web", "team-7/web", undefined, undefined],
+    [first, second, markOf(7, 2, BIT), markOf(8, 1, BIT), 7].map((mark) => forwarding.serviceOf(mark)),
+    ["team-7/web", "team-7/web", undefined, undefined, undefined],
   );
 });

@@ -10,17 +10,18 @@ import { Changes } from "#speaker/forwarding/changes.ts";
 import { Contents, type Passing, type Settled } from "#speaker/forwarding/contents.ts";
 import { type Difference, describeDifference } from "#speaker/forwarding/difference.ts";
 import { settledDigest } from "#speaker/forwarding/digest.ts";
+import { markOfValue, markValue } from "#speaker/forwarding/elements.ts";
 import { DEFAULT_TUNNEL } from "#speaker/forwarding/encapsulation.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
-import { idOf } from "#speaker/forwarding/mark.ts";
+import { idOf, markOf } from "#speaker/forwarding/mark.ts";
 import { marksOfPort } from "#speaker/forwarding/plan-port.ts";
 import type { PortionSizes } from "#speaker/forwarding/portions.ts";
 import { Refusals } from "#speaker/forwarding/refusals.ts";
 import { emptyKernel } from "#speaker/forwarding/removal.ts";
-import { ADMITTING_SETS } from "#speaker/forwarding/sets.ts";
+import { ADMITTING_SETS, SUCCEEDING } from "#speaker/forwarding/sets.ts";
 import { Slices } from "#speaker/forwarding/slices.ts";
 import {
   type Change,
@@ -28,6 +29,7 @@ import {
   type ForwardedPort,
   type ForwardingCounts,
   type ForwardingInput,
+  type ForwardingSettings,
   NO_COUNTS,
   type Reconciled,
   type SyncTrouble,
@@ -77,6 +79,14 @@ const GATHER_MS = 6_000;
 function withoutLink({ settings, sync }: ForwardingInput): SyncTrouble | undefined {
   if (settings?.sharesConnections !== true || sync !== undefined) return undefined;
   return { code: "NoSyncLink", message: "no Ethernet link of this node has the address of its Node object" };
+}
+
+/** An older build had one virtual server of tier 2 for each port, of the mark without a slot. */
+function withoutSlots(elements: readonly Element[], { routingBit }: ForwardingSettings): Element[] {
+  return elements.map(({ key, value = "" }) => ({
+    key,
+    value: markValue(markOf(idOf(markOfValue(value)), 2, routingBit)),
+  }));
 }
 
 export class Forwarding {
@@ -322,8 +332,12 @@ export class Forwarding {
   ): Promise<Change[]> {
     const { wanted, contents } = this.#kept;
     const { settings, nodeAddresses, knowsMembers } = wanted;
+    const listOf = (set: string): Element[] => wanted.elements.get(set)?.list() ?? [];
     const admitting = (): Map<string, readonly Element[]> =>
-      new Map(ADMITTING_SETS.map((set) => [set, wanted.elements.get(set)?.list() ?? []]));
+      new Map([
+        ...ADMITTING_SETS.map((set) => [set, listOf(set)] as const),
+        ...Object.keys(SUCCEEDING).map((set) => [set, withoutSlots(listOf(set), settings)] as const),
+      ]);
     return this.#kernel.skeleton.ensure({
       settings,
       nodeAddresses,

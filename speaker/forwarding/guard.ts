@@ -18,7 +18,8 @@ const counted = (counter: keyof typeof COUNTERS): string => `counter name ${COUN
 
 /**
  * Packets that members tunnel for our addresses to pods of this node go into our tunnel. Nothing else does, because no
- * packet that comes in has the address that this chain writes. A pod on the host's network has the node's own address,
+ * packet that comes in has the address that this chain writes. The packet's priority keeps for which pod it came: a mark would
+ * not last, since other agents give packets theirs behind the tunnel. A pod on the host's network has the node's own address,
  * and tunnels of others end there as well, so the inner packet is looked at. What comes out of our tunnel is inspected
  * first.
  */
@@ -30,11 +31,12 @@ function decap({ knowsMembers, nodeAddresses, taken }: GuardInput): string[] {
     ...BOTH.flatMap(({ ip, digit, family, tunnelEnd }) =>
       taken.flatMap((kind) => {
         const { tunnelled, carried } = matchesOf(family, kind);
-        const isOurs = `${tunnelled} ${ip} daddr @local${digit} ${carried} @carried${digit}`;
+        const isOurs = `${tunnelled} ${carried} @carried${digit}`;
         const known = knowsMembers ? `${ip} saddr @members${digit} ` : "";
+        const slot = `meta priority set ${ip} daddr map @slots${digit}`;
         return [
-          `${isOurs} ${known}${ip} daddr set ${tunnelEnd}`,
-          `${isOurs} ${counted("tunnelSource")} drop`,
+          `${isOurs} ${known}${slot} ${ip} daddr set ${tunnelEnd}`,
+          `${isOurs} ${slot} ${counted("tunnelSource")} drop`,
         ];
       }),
     ),

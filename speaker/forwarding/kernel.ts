@@ -86,7 +86,10 @@ export interface SkeletonInput extends Pick<ForwardingPlan, "settings" | "nodeAd
   readonly now: number;
   /** Some remote pods. The way to them decides the segment size. */
   readonly remoteEndpoints: readonly string[];
-  /** Elements of those sets that would turn somebody away while they are empty, by set. */
+  /**
+   * Elements of those sets that would turn somebody away while they are empty, by set; of those that succeed one of an older
+   * build with the marks that it had.
+   */
   readonly admitting: () => ReadonlyMap<string, readonly Element[]>;
   /** Writes such elements, before rules are loaded that look into those sets. */
   readonly fill: (add: Map<string, readonly Element[]>) => void;

@@ -1,24 +1,40 @@
-/** Forwarding ids and firewall marks. Pure. */
+/** Forwarding ids, slots of pods, and firewall marks. Pure. */
 import { MAX_FORWARDING_ID } from "#api/forwarding-ids.ts";
 
 const TIER_2 = 0x2000;
 /** kube-proxy's bits, and bit 31, with which ipvsadm prints a mark as a negative number. */
 const FOREIGN = 0xc000;
 const TOP = 0x80000000;
+const ID_BITS = 18;
+/** Of 27 bits, those that an id leaves. */
+export const MAX_SLOT = 2 ** 9 - 1;
+/** In place of a slot: of no pod of the port more than of another. */
+export const NO_SLOT = 0;
 
 export type Tier = 1 | 2;
 
 /**
- * The mark of an id: its upper 15 bits in bits 16-30, its lower 12 in bits 0-11, the routing bit, and 0x2000 in tier 2.
- * Throws a RangeError for an id that is none.
+ * The mark of an id, in tier 2 also of the slot of a pod (slots.ts): the upper 15 bits of both in bits 16-30, the lower 12 in
+ * bits 0-11, the routing bit, and 0x2000 in tier 2. Throws a RangeError for what is no id, or no slot.
  */
-export function markOf(id: number, tier: Tier, routingBit: number): number {
+export function markOf(id: number, tier: Tier, routingBit: number, slot = NO_SLOT): number {
   if (!Number.isInteger(id) || id < 1 || id > MAX_FORWARDING_ID) throw new RangeError(`forwarding id ${id}`);
-  return ((id >>> 12) << 16) | (id & 0xfff) | routingBit | (tier === 2 ? TIER_2 : 0);
+  if (!Number.isInteger(slot) || slot < 0 || slot > MAX_SLOT) throw new RangeError(`slot ${slot}`);
+  const both = (slot << ID_BITS) | id;
+  return ((both >>> 12) << 16) | (both & 0xfff) | routingBit | (tier === 2 ? TIER_2 : 0);
 }
 
-/** The id of a mark that `markOf` made, of either tier. */
-export const idOf = (mark: number): number => ((mark >>> 16) << 12) | (mark & 0xfff);
+/** What `markOf` laid into a mark, of either tier. */
+const bothOf = (mark: number): number => ((mark >>> 16) << 12) | (mark & 0xfff);
+
+/** The id of a mark that `markOf` made. */
+export const idOf = (mark: number): number => bothOf(mark) & MAX_FORWARDING_ID;
+
+/** The slot of a mark that `markOf` made. */
+export const slotOf = (mark: number): number => bothOf(mark) >>> ID_BITS;
+
+/** Whether its virtual server is for one slot alone. */
+export const hasSlot = (mark: number): boolean => slotOf(mark) !== NO_SLOT;
 
 /** The tier of a mark that `markOf` made. */
 export const tierOf = (mark: number): Tier => ((mark & TIER_2) === 0 ? 1 : 2);

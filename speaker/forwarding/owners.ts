@@ -3,8 +3,8 @@
  * has refused something. Pure.
  */
 import { ownerOf, portKey } from "#speaker/forwarding/elements.ts";
-import { markOf } from "#speaker/forwarding/mark.ts";
-import type { ForwardedPort, ForwardingSettings, KernelRefusal } from "#speaker/forwarding/types.ts";
+import { idOf } from "#speaker/forwarding/mark.ts";
+import type { ForwardedPort, KernelRefusal } from "#speaker/forwarding/types.ts";
 import type { Subject } from "#speaker/forwarding/virtual-servers.ts";
 import { formatAddress } from "#speaker/netlink/bytes.ts";
 import { errnoWords, type NetlinkError } from "#speaker/netlink/error.ts";
@@ -14,13 +14,12 @@ const UNVERIFIED = "read back, it was not as written";
 
 /** The ports that marks and elements belong to. */
 export interface Owning {
-  readonly settings: ForwardingSettings;
   readonly ports: readonly ForwardedPort[];
 }
 
 export class Owners {
   readonly #plan: Owning;
-  #byMark: Map<number, ForwardedPort> | undefined;
+  #byId: Map<number, ForwardedPort> | undefined;
   #byKey: Map<string, ForwardedPort> | undefined;
 
   constructor(plan: Owning) {
@@ -70,16 +69,8 @@ export class Owners {
   }
 
   #portOfMark(mark: number): ForwardedPort | undefined {
-    const { ports, settings } = this.#plan;
-    this.#byMark ??= new Map(
-      ports.flatMap((port) =>
-        ([1, 2] as const).map((tier): [number, ForwardedPort] => [
-          markOf(port.id, tier, settings.routingBit),
-          port,
-        ]),
-      ),
-    );
-    return this.#byMark.get(mark);
+    this.#byId ??= new Map(this.#plan.ports.map((port) => [port.id, port]));
+    return this.#byId.get(idOf(mark));
   }
 
   #portOfKey(owner: string): ForwardedPort | undefined {

@@ -1,5 +1,5 @@
 /**
- * What one port of a Service wants in the kernel: "two marks, one list" (docs/dataplane.md). Pure. The same port gives
+ * What one port of a Service wants in the kernel: "one choice, two tiers" (docs/dataplane.md). Pure. The same port gives
  * the same on every node, but for what is local there.
  */
 
@@ -10,12 +10,13 @@ import {
   markValue,
   named,
   portKey,
-  type SetName,
+  slotValue,
   sourceKey,
   valueKey,
 } from "#speaker/forwarding/elements.ts";
-import { markOf, tierOf } from "#speaker/forwarding/mark.ts";
+import { markOf, NO_SLOT, slotOf, tierOf } from "#speaker/forwarding/mark.ts";
 import { schedulerFlags } from "#speaker/forwarding/scheduler.ts";
+import { type Keyed, RememberedSlots, slotOfAddress } from "#speaker/forwarding/slots.ts";
 import type {
   Element,
   ForwardedEndpoint,
@@ -28,16 +29,8 @@ import { NO_SCHEDULER } from "#speaker/netlink/ipvs.ts";
 
 export type SetElement = readonly [set: string, element: Element];
 
-interface Keyed {
-  readonly endpoint: ForwardedEndpoint;
-  /** Its address as an element's key. */
-  readonly key: string;
-}
-
-/** One order on every node: by bytes of the address, then by port. */
-function byAddress({ key: left, endpoint: a }: Keyed, { key: right, endpoint: b }: Keyed): number {
-  return left < right ? -1 : left > right ? 1 : a.port - b.port;
-}
+/** Sets are asked for by port, one port after the other. */
+const slots = new RememberedSlots();
 
 /** Its own node takes its connections over from this one. */
 export const isHandedOn = (endpoint: ForwardedEndpoint): boolean =>
@@ -64,19 +57,15 @@ function realServer(
   };
 }
 
-/** IP_VS_SVC_F_SCHED* bits of its virtual servers. */
-export function server(
+function server(
   port: ForwardedPort,
   mark: number,
   sorted: readonly Keyed[],
   isChosen: (endpoint: ForwardedEndpoint) => boolean,
 ): VirtualServer {
   return {
-    mark,
-    family: port.family,
-    scheduler: port.scheduler,
+    ...{ mark, family: port.family, ...schedulingOf(port, mark) },
     ...(port.hasOwnScheduler === true && { hasOwnScheduler: true }),
-    flags: schedulerFlags(port),
     realServers: sorted.map(({ endpoint }) => realServer(endpoint, isChosen(endpoint), port)),
   };
 }
@@ -93,9 +82,23 @@ function tier1(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): Vir
 }
 
 /**
- * Tier 2: a packet that came out of a tunnel ends at a pod of this node. If a local pod drains, tier 1 on other nodes
- * already gives its new connections to another pod of this node. So tier 2 gives that pod its weight and the draining pod
- * weight 0. Open flows keep their IPVS entries. If all that is left here fails its checks, it gets what comes all the
+ * Tier 2 for a slot: the node that chose the pod is obeyed, also where it has not heard yet that the pod drains or fails. Pods
+ * of other nodes are in the list because their nodes tell of connections by its mark.
+ */
+function tier2OfSlot(port: ForwardedPort, mark: number, some: readonly Keyed[]): VirtualServer {
+  return {
+    ...{ mark, family: port.family, ...schedulingOf(port, mark) },
+    realServers: some.map(({ endpoint }) => ({
+      ...{ address: endpoint.address, port: endpoint.port, ...wayTo(endpoint) },
+      weight: endpoint.isLocal ? 1 : 0,
+    })),
+  };
+}
+
+/**
+ * Tier 2 for what does not say which pod it is for: it ends at a pod of this node. If a local pod drains, tier 1 on other
+ * nodes already gives its new connections to another pod of this node. So tier 2 gives that pod its weight and the draining
+ * pod weight 0. Open flows keep their IPVS entries. If all that is left here fails its checks, it gets what comes all the
  * same: it comes from nodes that have not heard of it.
  */
 function tier2(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): VirtualServer {
@@ -167,62 +170,99 @@ function endpointElements(family: Family, endpoints: readonly Keyed[], place: st
   return endpoints.flatMap(({ endpoint, key }): SetElement[] => {
     if (endpoint.isLocal)
       return [
-        [named("local", family), { key }],
+        [named("slots", family), { key, value: slotValue(slotOfAddress(key)) }],
         [named("hairpin", family), { key: key + key }],
       ];
     return endpoint.returnPath === "snat" ? [[named("translated", family), { key: place + key }]] : [];
   });
 }
 
-function marking(port: ForwardedPort, maps: readonly SetName[], key: string, mark: number): SetElement[] {
-  const value = markValue(mark);
-  return [
-    ...maps.map((map): SetElement => [named(map, port.family), { key, value }]),
-    ["marks", { key: value }],
-  ];
-}
+const hasLocalPod = (list: readonly Keyed[]): boolean => list.some(({ endpoint }) => endpoint.isLocal);
 
-const sortedEndpoints = ({ endpoints }: ForwardedPort): Keyed[] =>
-  endpoints.map((endpoint): Keyed => ({ endpoint, key: addressKey(endpoint.address) })).sort(byAddress);
-
-const hasLocalPod = ({ endpoints }: ForwardedPort): boolean => endpoints.some(({ isLocal }) => isLocal);
+/** Where a list gives new connections to one pod alone, or to none, no table is needed. */
+const ONE_POD = "rr";
 
 /** The one of `planPort` that has the mark. */
 export function planServer(port: ForwardedPort, mark: number): VirtualServer {
-  const sorted = sortedEndpoints(port);
+  const { sorted, bySlot } = slots.of(port);
   if (tierOf(mark) === 1) return tier1(port, mark, sorted);
-  return { ...tier2(port, mark, sorted), scheduler: schedulerOf(port, mark) };
+  const slot = slotOf(mark);
+  return slot === NO_SLOT ? tier2(port, mark, sorted) : tier2OfSlot(port, mark, bySlot.get(slot) ?? []);
 }
 
-/** That of the port's virtual server with the mark. */
-export function schedulerOf(port: ForwardedPort, mark: number): string {
+/** How many real servers that one has. */
+export function sizeOfServer(port: ForwardedPort, mark: number): number {
+  const slot = slotOf(mark);
+  return slot === NO_SLOT ? port.endpoints.length : (slots.of(port).bySlot.get(slot)?.length ?? 0);
+}
+
+/** How the port's virtual server with the mark chooses; flags: IP_VS_SVC_F_SCHED* bits. */
+export function schedulingOf(port: ForwardedPort, mark: number): Pick<VirtualServer, "scheduler" | "flags"> {
+  const ofPort = { scheduler: port.scheduler, flags: schedulerFlags(port) };
+  if (tierOf(mark) === 1) return ofPort;
+  const { sorted, bySlot } = slots.of(port);
+  const slot = slotOf(mark);
+  const some = slot === NO_SLOT ? sorted : (bySlot.get(slot) ?? []);
+  const chosen = slot === NO_SLOT ? ofPort : { scheduler: ONE_POD, flags: 0 };
   // Without a pod here no packet comes by tier 2. It binds what the pods' nodes tell of, and a table would take memory.
-  return tierOf(mark) === 1 || hasLocalPod(port) ? port.scheduler : NO_SCHEDULER;
+  return hasLocalPod(some) ? chosen : { ...chosen, scheduler: NO_SCHEDULER };
 }
 
-/** Marks of the port's virtual servers. */
-export function marksOfPort(
-  port: ForwardedPort,
-  { routingBit, sharesConnections }: ForwardingSettings,
-): number[] {
+/** The slots of tier 2 that a port has a list for, lowest first. */
+function slotsOfPort(port: ForwardedPort, { sharesConnections, handsOnBare }: ForwardingSettings): number[] {
+  const { sorted, bySlot, areShared } = slots.of(port);
+  // A packet for a pod of another node comes by no tunnel; only what other nodes tell of does.
+  if (!sharesConnections && !hasLocalPod(sorted)) return [];
+  const own = [...bySlot].filter(([, some]) => sharesConnections || hasLocalPod(some)).map(([slot]) => slot);
+  return (areShared || handsOnBare === true ? [NO_SLOT, ...own] : own).sort((a, b) => a - b);
+}
+
+/** Marks of the port's virtual servers: that of tier 1 first. */
+export function marksOfPort(port: ForwardedPort, settings: ForwardingSettings): number[] {
   if (port.endpoints.length === 0) return [];
-  const first = markOf(port.id, 1, routingBit);
-  // On a node without a pod of the port, no packet would ever match tier 2; only what other nodes tell of does.
-  return hasLocalPod(port) || sharesConnections ? [first, markOf(port.id, 2, routingBit)] : [first];
+  const { routingBit } = settings;
+  return [
+    markOf(port.id, 1, routingBit),
+    ...slotsOfPort(port, settings).map((slot) => markOf(port.id, 2, routingBit, slot)),
+  ];
+}
+
+/** Packets that another node handed on: by the slot that they are for, or by none. */
+function handedElements(port: ForwardedPort, settings: ForwardingSettings, place: string): SetElement[] {
+  const { sorted, bySlot } = slots.of(port);
+  if (!hasLocalPod(sorted)) return [];
+  const markOfSlot = (slot: number): number => markOf(port.id, 2, settings.routingBit, slot);
+  const own = [...bySlot].flatMap(([slot, some]): [slot: number, mark: number][] => {
+    const count = some.filter(({ endpoint }) => endpoint.isLocal).length;
+    if (count === 0) return [];
+    // Two pods here that have one slot: the packet does not say which of them it is for.
+    return [[slot, markOfSlot(count === 1 ? slot : NO_SLOT)]];
+  });
+  if (settings.handsOnBare === true) own.push([NO_SLOT, markOfSlot(NO_SLOT)]);
+  return own.flatMap(([slot, mark]) =>
+    (["handed", "handed_error"] as const).map(
+      (map): SetElement => [
+        named(map, port.family),
+        { key: place + slotValue(slot), value: markValue(mark) },
+      ],
+    ),
+  );
 }
 
 /** Throws for values that no port can have. */
 export function planElements(port: ForwardedPort, settings: ForwardingSettings): SetElement[] {
   const key = portKey(port.vip, port.protocol, port.port);
   // The port is in no set, as if no Service had it.
-  const [mark1, mark2] = marksOfPort(port, settings);
+  const [mark1, ...marks2] = marksOfPort(port, settings);
   if (mark1 === undefined) return [];
   return [
     [named("ports", port.family), { key }],
     // An ICMP error names the port as the source of the packet inside it: the same bytes.
-    ...marking(port, ["tier1v", "error1v"], key, mark1),
+    [named("tier1v", port.family), { key, value: markValue(mark1) }],
+    [named("error1v", port.family), { key, value: markValue(mark1) }],
     ...sourceElements(port, key),
-    ...endpointElements(port.family, sortedEndpoints(port), key),
-    ...(mark2 === undefined ? [] : marking(port, hasLocalPod(port) ? ["tier2v", "error2v"] : [], key, mark2)),
+    ...endpointElements(port.family, slots.of(port).sorted, key),
+    ...handedElements(port, settings, key),
+    ...[mark1, ...marks2].map((mark): SetElement => ["marks", { key: markValue(mark) }]),
   ];
 }

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { FAMILIES, parseRange } from "#api/address.ts";
-import { addressKey, admittedSet, named, portKey } from "./elements.ts";
+import { addressKey, admittedSet, markValue, named, portKey, slotValue } from "./elements.ts";
+import { markOf, NO_SLOT, slotOf, tierOf } from "./mark.ts";
 import { planForwarding } from "./plan.ts";
+import { slotOfAddress } from "./slots.ts";
 import {
   DEFAULT_SETTINGS,
   type ForwardedEndpoint,
@@ -48,10 +50,21 @@ const draining = endpoint("10.1.0.11", { isServing: false });
 const far = endpoint("10.1.0.12", { returnPath: "snat" });
 const drainingLocal = { ...local, isServing: false };
 
+/** Each list of tier 2, by its mark: its slot, its scheduler, and its real servers as `weights` says them. */
+const secondTier = ({ virtualServers }: ForwardingPlan): [slot: number, scheduler: string, ...string[]][] =>
+  virtualServers
+    .filter(({ mark }) => tierOf(mark) === 2)
+    .map(({ mark, scheduler, realServers }) => [
+      slotOf(mark),
+      scheduler,
+      ...realServers.map(({ address, forwarding, weight }) => `${address} ${forwarding} ${weight}`),
+    ]);
+
 interface Case {
   readonly what: string;
   readonly ports: ForwardedPort;
   readonly tier1: readonly string[];
+  /** Of lists for one pod. */
   readonly tier2: readonly string[];
 }
 const CASES: readonly Case[] = [
@@ -62,40 +75,28 @@ const CASES: readonly Case[] = [
     tier2: [],
   },
   {
-    what: "a pod here: the second tier ends at it only, in one order of all",
+    what: "a pod here: the second tier ends at it; the first one has all in one order",
     ports: port([draining, remote, local]),
     tier1: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 1", "10.1.0.11 tunnel 0"],
-    tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0", "10.1.0.11 tunnel 0"],
+    tier2: ["10.1.0.9 masquerade 1"],
   },
   {
     what: "prefer local: others keep their flows and get no new ones",
     ports: port([local, remote], { preferLocal: true }),
     tier1: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
-    tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
+    tier2: ["10.1.0.9 masquerade 1"],
   },
   {
-    what: "prefer local, the one here drains: others serve, and it keeps what it has in both tiers",
+    what: "prefer local, the one here drains: others serve, and it gets what was sent to it",
     ports: port([drainingLocal, remote], { preferLocal: true }),
     tier1: ["10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
-    tier2: ["10.1.0.9 masquerade 0", "10.1.0.10 tunnel 0"],
+    tier2: ["10.1.0.9 masquerade 1"],
   },
   {
-    what: "one of two here drains: what a tunnel brings new ends at the other",
-    ports: port([drainingLocal, endpoint("10.1.0.8", { isLocal: true }), remote]),
-    tier1: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
-    tier2: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 0"],
-  },
-  {
-    what: "the only one here fails its checks: who has heard of it sends nothing, and who has not is not turned away",
-    ports: port([{ ...drainingLocal, isFailing: true }, remote]),
-    tier1: ["10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
-    tier2: ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
-  },
-  {
-    what: "one of two here fails its checks: what a tunnel brings new ends at the other",
+    what: "one of two here drains, or fails its checks: each gets what was sent to it",
     ports: port([{ ...drainingLocal, isFailing: true }, endpoint("10.1.0.8", { isLocal: true }), remote]),
     tier1: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 1"],
-    tier2: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0", "10.1.0.10 tunnel 0"],
+    tier2: ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 1"],
   },
   {
     what: "one that cannot answer the client is masqueraded",
@@ -106,12 +107,91 @@ const CASES: readonly Case[] = [
 ];
 for (const { what, ports, tier1, tier2 } of CASES) {
   test(what, () => {
-    assert.deepEqual(weights(plan(ports), 0x1001), tier1);
-    assert.deepEqual(weights(plan(ports), 0x3001), tier2);
+    const wanted = plan(ports);
+    assert.deepEqual(weights(wanted, 0x1001), tier1);
+    assert.deepEqual(
+      secondTier(wanted),
+      tier2.map((words) => [slotOfAddress(addressKey(words.split(" ")[0] ?? "")), "rr", words]),
+    );
   });
 }
 
-test("weights are those of new connections in both tiers; who has 0 keeps the place of its other weight", () => {
+test("a packet that was handed on is marked for the pod that it was sent to", () => {
+  const second = endpoint("10.1.0.8", { isLocal: true });
+  const { elements } = plan(port([local, second, remote]));
+  const slots = [local, second].map(({ address }) => slotOfAddress(addressKey(address)));
+  const places = slots.map((slot) => [KEY + slotValue(slot), markValue(markOf(1, 2, 0x1000, slot))]).sort();
+  for (const map of ["handed4", "handed_error4"])
+    assert.deepEqual(
+      elements[map]?.map(({ key, value }) => [key, value]),
+      places,
+    );
+  assert.deepEqual(
+    elements.slots4?.map(({ value }) => value),
+    slots.map(slotValue).sort(),
+  );
+});
+
+test("pods that have one slot share a list, and what comes for two of one node is spread by the table of all", () => {
+  const twin = endpoint("10.1.2.9", { isLocal: true });
+  const list = ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0", "10.1.2.9 masquerade 1"];
+  const slot = slotOfAddress(addressKey(twin.address));
+  const both = plan(port([local, twin, remote]));
+  assert.deepEqual(secondTier(both), [
+    [NO_SLOT, "mh", ...list],
+    [slot, "rr", "10.1.0.9 masquerade 1", "10.1.2.9 masquerade 1"],
+  ]);
+  assert.deepEqual(both.elements.handed4, [
+    { key: KEY + slotValue(slot), value: markValue(markOf(1, 2, 0x1000)) },
+  ]);
+  const one = plan(port([local, { ...twin, isLocal: false }]));
+  assert.deepEqual(one.elements.handed4, [
+    { key: KEY + slotValue(slot), value: markValue(markOf(1, 2, 0x1000, slot)) },
+  ]);
+});
+
+test("a node without a pod of the port has no second tier, whatever slots the pods have", () => {
+  const wanted = plan(port([remote, { ...remote, address: "10.1.2.10" }]));
+  assert.deepEqual(secondTier(wanted), []);
+});
+
+const NO_TUNNEL: readonly [what: string, endpoints: readonly ForwardedEndpoint[], list: readonly string[]][] =
+  [
+    ["it ends at a pod of this node", [local, remote], ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"]],
+    [
+      "one of two here drains: what comes new ends at the other",
+      [drainingLocal, endpoint("10.1.0.8", { isLocal: true })],
+      ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0"],
+    ],
+    [
+      "the only one here fails its checks: who has heard of it sends nothing, and who has not is not turned away",
+      [{ ...drainingLocal, isFailing: true }, remote],
+      ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0"],
+    ],
+    [
+      "one of two here fails its checks: what comes new ends at the other",
+      [{ ...drainingLocal, isFailing: true }, endpoint("10.1.0.8", { isLocal: true })],
+      ["10.1.0.8 masquerade 1", "10.1.0.9 masquerade 0"],
+    ],
+  ];
+for (const [what, endpoints, list] of NO_TUNNEL) {
+  test(`without a tunnel no packet says for which pod it is: ${what}`, () => {
+    const wanted = planForwarding({
+      nodeAddresses: { IPv4: "10.0.0.1" },
+      ports: [port(endpoints)],
+      vips: [VIP],
+      tunnel: "none",
+    });
+    assert.deepEqual(secondTier(wanted)[0], [NO_SLOT, "mh", ...list]);
+    assert.ok(
+      wanted.elements.handed4?.some(
+        ({ key, value }) => key === KEY + slotValue(NO_SLOT) && value === markValue(markOf(1, 2, 0x1000)),
+      ),
+    );
+  });
+}
+
+test("weights are those of new connections; who has 0 keeps the place of its other weight", () => {
   const ports = port([
     { ...endpoint("10.1.0.8", { isLocal: true }), weight: 3 },
     { ...remote, weight: 2 },
@@ -126,15 +206,11 @@ test("weights are those of new connections in both tiers; who has 0 keeps the pl
       [2, undefined],
       [0, 5],
     ],
-    [
-      [3, undefined],
-      [0, 2],
-      [0, 5],
-    ],
+    [[1, undefined]],
   ]);
 });
 
-test("where connections are shared, the list of tier 2 is there without a pod here, and gives no new connection", () => {
+test("where connections are shared, lists of tier 2 are there for pods of other nodes, and give no new connection", () => {
   const settings = { ...DEFAULT_SETTINGS, sharesConnections: true };
   const shared = planForwarding({
     nodeAddresses: {},
@@ -142,10 +218,14 @@ test("where connections are shared, the list of tier 2 is there without a pod he
     vips: [VIP],
     settings,
   });
-  assert.deepEqual(weights(shared, 0x3001), ["10.1.0.10 tunnel 0", "10.1.0.11 tunnel 0"]);
-  const schedulers = shared.virtualServers.map(({ scheduler }) => scheduler);
-  assert.deepEqual(schedulers, ["mh", "none"]);
-  assert.deepEqual([shared.elements.tier2v4, shared.elements.marks?.length], [[], 2]);
+  assert.deepEqual(
+    secondTier(shared).map(([, ...rest]) => rest),
+    [
+      ["none", "10.1.0.10 tunnel 0"],
+      ["none", "10.1.0.11 tunnel 0"],
+    ],
+  );
+  assert.deepEqual([shared.elements.handed4, shared.elements.marks?.length], [[], 3]);
   assert.deepEqual(
     planForwarding({ nodeAddresses: { IPv4: "10.0.0.1" }, ports: [port([local])], vips: [VIP], settings }),
     { ...plan(port([local])), settings },

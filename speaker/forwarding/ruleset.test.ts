@@ -23,12 +23,12 @@ const RULES: readonly [what: string, chain: string, rule: string][] = [
   [
     "v4 tunnels of members end in our device",
     "decap",
-    "ip protocol 4 ip daddr @local4 @th,128,32 @carried4 ip saddr @members4 ip daddr set 169.254.77.77",
+    "ip protocol 4 @th,128,32 @carried4 ip saddr @members4 meta priority set ip daddr map @slots4 ip daddr set 169.254.77.77",
   ],
   [
     "v6 tunnels of members end in our device",
     "decap",
-    "ip6 nexthdr 41 ip6 daddr @local6 @th,192,128 @carried6 ip6 saddr @members6 ip6 daddr set 100::7077",
+    "ip6 nexthdr 41 @th,192,128 @carried6 ip6 saddr @members6 meta priority set ip6 daddr map @slots6 ip6 daddr set 100::7077",
   ],
   ["nobody else reaches our device", "decap", "ip daddr 169.254.77.77 counter name tunnel_source drop"],
   ["pings are answered by the node", "echo", "ip daddr @vips4 icmp type echo-request dnat ip to 10.0.0.1"],
@@ -65,7 +65,9 @@ test("what other nodes hand on as it is never reaches tier 1", () => {
   const handed = rules("in", rulesetText({ ...input, tunnel: "none" }));
   const first = handed.findIndex((rule) => rule.includes("@tier1v"));
   for (const digit of ["4", "6"]) {
-    const end = handed.indexOf(`ether saddr @stations${digit} goto no_pod`);
+    const end = handed.indexOf(
+      `meta nfproto ipv${digit} ether saddr @stations${digit} meta priority set none goto handed_on${digit}`,
+    );
     assert.ok(end >= 0 && end < first, handed.join("\n"));
   }
   assert.ok(!text.includes("ether saddr"), "nobody is asked for while packets are carried");
@@ -74,9 +76,10 @@ test("what other nodes hand on as it is never reaches tier 1", () => {
 test("what comes out of a tunnel never reaches tier 1", () => {
   const input = rules("in");
   const first = input.findIndex((rule) => rule.includes("@tier1v"));
-  for (const link of ["genkan4", "genkan6"]) {
-    const end = input.indexOf(`iifname "${link}" goto no_pod`);
+  for (const digit of ["4", "6"]) {
+    const end = input.indexOf(`iifname "genkan${digit}" goto handed_on${digit}`);
     assert.ok(end >= 0 && end < first, input.join("\n"));
+    assert.equal(rules(`handed_on${digit}`).at(-1), "goto no_pod");
   }
 });
 
@@ -135,9 +138,12 @@ test("the sets that are planned are those that are made", () => {
 
 test("sets of older builds are removed, there or not, after the rules that asked them", () => {
   const lines = text.split("\n");
-  for (const name of ["admitted4", "admitted6", "refused4", "refused6"]) {
-    const made = lines.findIndex((line) => line.startsWith(`add set inet genkan ${name} `));
-    assert.equal(lines[made + 1], `delete set inet genkan ${name}`);
+  for (const [kind, name] of [
+    ...["admitted4", "admitted6", "refused4", "refused6", "local4"].map((set) => ["set", set] as const),
+    ...["tier2v4", "error2v6"].map((map) => ["map", map] as const),
+  ]) {
+    const made = lines.findIndex((line) => line.startsWith(`add ${kind} inet genkan ${name} `));
+    assert.equal(lines[made + 1], `delete ${kind} inet genkan ${name}`);
     assert.ok(made > lines.findLastIndex((line) => line.startsWith("flush chain")));
   }
 });

@@ -9,7 +9,7 @@ import { probesArrived, probesMarked } from "#speaker/forwarding/probe-rules.ts"
 import { RETIRED, setsText, TABLE } from "#speaker/forwarding/sets.ts";
 import { syncRules } from "#speaker/forwarding/sync-rules.ts";
 import { type ForwardingSettings, PROTOCOLS } from "#speaker/forwarding/types.ts";
-import { BOTH, destinationOf, NO_HOOK, V4, V6, type Words } from "#speaker/forwarding/words.ts";
+import { BOTH, destinationOf, NO_HOOK, NO_PRIORITY, V4, V6, type Words } from "#speaker/forwarding/words.ts";
 
 /** The tunnel takes an IPv4 header, or an IPv6 one; TCP and IP take the rest. */
 const TUNNEL = { v4: 20 + 40, v6: 40 + 60 } as const;
@@ -40,26 +40,40 @@ function pre(bit: string, { nodeAddresses, taken }: RulesetInput): string[] {
   ];
 }
 
+/** The key of maps of ports, of an ICMP error about a packet of such a port. */
+const destinationOfError = ({ ip, inner }: Words): string => `${ip} daddr . ${inner}`;
+
 function input(bit: string, { nodeAddresses, taken, tunnel }: RulesetInput): string[] {
-  const port = (words: Words, tier: "tier1v" | "tier2v"): string =>
-    `meta mark set ${destinationOf(words)} map @${tier}${words.digit} return`;
-  const error = (words: Words, tier: "error1v" | "error2v"): string =>
-    `${words.error} meta mark set ${words.ip} daddr . ${words.inner} map @${tier}${words.digit} return`;
-  // By the hardware address of whoever sent the frame, which is another node: it chose a pod of this one.
-  const handedOn = ({ digit, family }: Words): string[] => [
-    `iifname ${outOf(family, taken)}`,
-    ...(tunnel === "none" ? [`ether saddr @stations${digit}`] : []),
-  ];
   return [
     // IPVS is at 98: nobody may change the mark between.
     "type filter hook input priority 90; policy accept;",
     `meta mark and ${bit} == 0 return`,
     ...probesArrived(nodeAddresses, taken),
-    ...BOTH.flatMap((words) => handedOn(words).map((from) => `${from} ${port(words, "tier2v")}`)),
-    ...BOTH.flatMap((words) => handedOn(words).map((from) => `${from} ${error(words, "error2v")}`)),
-    ...BOTH.flatMap((words) => handedOn(words).map((from) => `${from} goto no_pod`)),
-    ...BOTH.map((words) => port(words, "tier1v")),
-    ...BOTH.map((words) => error(words, "error1v")),
+    ...BOTH.map(({ family, digit }) => `iifname ${outOf(family, taken)} goto handed_on${digit}`),
+    // By the hardware address of whoever sent the frame, which is another node: it chose a pod of this one, and no slot says
+    // which.
+    ...(tunnel === "none"
+      ? BOTH.map(
+          ({ digit, nfproto }) =>
+            `meta nfproto ${nfproto} ether saddr @stations${digit} ${NO_PRIORITY} goto handed_on${digit}`,
+        )
+      : []),
+    ...BOTH.map((words) => `meta mark set ${destinationOf(words)} map @tier1v${words.digit} return`),
+    ...BOTH.map(
+      (words) =>
+        `${words.error} meta mark set ${destinationOfError(words)} map @error1v${words.digit} return`,
+    ),
+  ];
+}
+
+/** What another node handed on, which chose a pod: the priority has the pod's slot (guard.ts), and is given back here. */
+function handedOn(words: Words): string[] {
+  const { digit, error } = words;
+  return [
+    NO_HOOK,
+    `meta mark set ${destinationOf(words)} . meta priority map @handed${digit} ${NO_PRIORITY} return`,
+    `${error} meta mark set ${destinationOfError(words)} . meta priority map @handed_error${digit} ${NO_PRIORITY} return`,
+    "goto no_pod",
   ];
 }
 
@@ -143,6 +157,7 @@ export function rulesetText(wanted: RulesetInput): string {
   const chains: Readonly<Record<string, readonly string[]>> = {
     ...guards({ bit, knowsMembers, nodeAddresses, taken }),
     pre: pre(bit, wanted),
+    ...Object.fromEntries(BOTH.map((words) => [`handed_on${words.digit}`, handedOn(words)])),
     in: input(bit, wanted),
     out: output(),
     clear: clear(),
@@ -164,10 +179,10 @@ export function rulesetText(wanted: RulesetInput): string {
       `flush chain inet ${TABLE} ${name}`,
     ]),
     // To remove what is not there is an error, and nft 1.0.6 has no `destroy`: so each is made before it is removed.
-    ...Object.entries(RETIRED).flatMap(([name, what]) => [
-      `add set inet ${TABLE} ${name} { ${what} }`,
-      `delete set inet ${TABLE} ${name}`,
-    ]),
+    ...Object.entries(RETIRED).flatMap(([name, what]) => {
+      const [kind, set] = name.split(" ");
+      return [`add ${kind} inet ${TABLE} ${set} { ${what} }`, `delete ${kind} inet ${TABLE} ${set}`];
+    }),
     ...Object.entries(chains).flatMap(([name, [, ...rules]]) =>
       rules.map((rule) => `add rule inet ${TABLE} ${name} ${rule}`),
     ),

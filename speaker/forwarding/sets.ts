@@ -42,8 +42,9 @@ function declarations(version: "v4" | "v6"): string[] {
     `set ports${digit} { type ${port}; }`,
     `set vips${digit} { type ${address}; }`,
     `map tier1v${digit} { type ${port} : mark; }`,
-    `map tier2v${digit} { type ${port} : mark; }`,
-    `set local${digit} { type ${address}; }`,
+    // A Service's port and the slot of a pod of this node (slots.ts).
+    `map handed${digit} { type ${port} . classid : mark; }`,
+    `map slots${digit} { type ${address} : classid; }`,
     `set hairpin${digit} { type ${address} . ${address}; }`,
     // The key has a Service's port and a pod, so that another Service with the same pod changes nothing for this one.
     `set translated${digit} { type ${port} . ${address}; }`,
@@ -68,29 +69,45 @@ function declarations(version: "v4" | "v6"): string[] {
 /** Error maps are by what an ICMP error says of the packet that caused it. */
 const TYPED = [
   "map error1v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
-  "map error2v4 { typeof ip daddr . @th,136,8 . @th,224,16 : meta mark; }",
+  "map handed_error4 { typeof ip daddr . @th,136,8 . @th,224,16 . meta priority : meta mark; }",
   "map error1v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
-  "map error2v6 { typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark; }",
+  "map handed_error6 { typeof ip6 daddr . @th,112,8 . @th,384,16 . meta priority : meta mark; }",
   // Destinations of packets in tunnels, by their octets: the set of our addresses is of another type to nft.
   "set carried4 { typeof @th,128,32; }",
   "set carried6 { typeof @th,192,128; }",
   "set marks { type mark; }",
 ];
 
-/** Sets of older builds that no rule asks any more: name -> what is between the braces. */
+/** Sets and maps of older builds that no rule asks any more: kind and name -> what is between the braces. */
 export const RETIRED: Readonly<Record<string, string>> = {
-  admitted4: `type ${PORT.v4} . ${ADDRESS.v4}; flags interval;`,
-  admitted6: `type ${PORT.v6} . ${ADDRESS.v6}; flags interval;`,
-  refused4: `type ${PORT.v4};`,
-  refused6: `type ${PORT.v6};`,
-  masqueraded4: `type ${ADDRESS.v4};`,
-  masqueraded6: `type ${ADDRESS.v6};`,
+  "set admitted4": `type ${PORT.v4} . ${ADDRESS.v4}; flags interval;`,
+  "set admitted6": `type ${PORT.v6} . ${ADDRESS.v6}; flags interval;`,
+  "set refused4": `type ${PORT.v4};`,
+  "set refused6": `type ${PORT.v6};`,
+  "set masqueraded4": `type ${ADDRESS.v4};`,
+  "set masqueraded6": `type ${ADDRESS.v6};`,
+  "set local4": `type ${ADDRESS.v4};`,
+  "set local6": `type ${ADDRESS.v6};`,
+  "map tier2v4": `type ${PORT.v4} : mark;`,
+  "map tier2v6": `type ${PORT.v6} : mark;`,
+  "map error2v4": "typeof ip daddr . @th,136,8 . @th,224,16 : meta mark;",
+  "map error2v6": "typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark;",
 };
 
 /** Sets whose being empty turns somebody away. */
 export const ADMITTING_SETS: readonly string[] = FAMILIES.flatMap((family) =>
-  [...PROTOCOLS.map(admittedSet), "admitted_ping", "members", "carried"].map((set) => named(set, family)),
+  [...PROTOCOLS.map(admittedSet), "admitted_ping", "members", "carried", "slots"].map((set) =>
+    named(set, family),
+  ),
 );
+
+/** Maps that took the place of one of an older build: name -> that one. Meanwhile they have the marks that it had. */
+export const SUCCEEDING: Readonly<Record<string, string>> = {
+  handed4: "tier2v4",
+  handed6: "tier2v6",
+  handed_error4: "error2v4",
+  handed_error6: "error2v6",
+};
 
 /** The sets, maps and counters alone; those that are there keep what is in them. */
 export function setsText(): string {

@@ -9,7 +9,7 @@ import type { Skeleton, SkeletonInput } from "#speaker/forwarding/kernel.ts";
 import { isOfOldTunnels, restoreOldTunnels } from "#speaker/forwarding/old-tunnels.ts";
 import { FAMILY_NUMBERS } from "#speaker/forwarding/routes.ts";
 import { rulesetText } from "#speaker/forwarding/ruleset.ts";
-import { ADMITTING_SETS, setsText, TABLE } from "#speaker/forwarding/sets.ts";
+import { ADMITTING_SETS, SUCCEEDING, setsText, TABLE } from "#speaker/forwarding/sets.ts";
 import {
   ALL_SYSCTLS,
   parseSaved,
@@ -174,7 +174,8 @@ export class KernelSkeleton implements Skeleton {
 
   /**
    * The table of an older build may lack the sets that say who is admitted, and our rules turn away who is in none of
-   * them: so these sets are filled before the rules come. Only empty ones are: to fill them takes nothing from anybody.
+   * them: so these sets are filled before the rules come. Only empty ones are: to fill them takes nothing from anybody. Maps
+   * that the older build had by another name are filled with the marks of its virtual servers, which are there still.
    */
   async #admitBefore({ admitting, fill }: SkeletonInput): Promise<void> {
     const { table, nft } = this.#parts;
@@ -183,6 +184,11 @@ export class KernelSkeleton implements Skeleton {
     for (const name of ADMITTING_SETS) {
       const elements = wanted.get(name) ?? [];
       if (elements.length > 0 && table.elements(name).length === 0) add.set(name, elements);
+    }
+    const present = table.sets();
+    for (const [name, older] of Object.entries(SUCCEEDING)) {
+      const elements = wanted.get(name) ?? [];
+      if (elements.length > 0 && present.includes(older)) add.set(name, elements);
     }
     if (add.size === 0) return;
     await nft(setsText());

@@ -61,6 +61,8 @@ export interface ForwardingSettings {
   rulePreference: number;
   /** Nodes share their connections: tier 2 is everywhere, or a connection that another node tells of finds no pod. */
   sharesConnections: boolean;
+  /** Nodes hand on by no tunnel: a packet does not say for which pod it is. */
+  handsOnBare?: true;
 }
 
 export const DEFAULT_SETTINGS: ForwardingSettings = {

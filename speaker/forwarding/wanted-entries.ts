@@ -7,7 +7,7 @@ import { FAMILIES, type Family } from "#api/address.ts";
 import { Digest, portNumber } from "#speaker/forwarding/digest.ts";
 import { elementKey, MARKING, named, SETS } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
-import { isHandedOn, planServer, type SetElement } from "#speaker/forwarding/plan-port.ts";
+import { isHandedOn, planServer, type SetElement, sizeOfServer } from "#speaker/forwarding/plan-port.ts";
 import type { ForwardedPort, ForwardingCounts } from "#speaker/forwarding/types.ts";
 import { keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
@@ -135,7 +135,8 @@ export class WantedEntries {
     const key = keyOfServer({ family, mark });
     const present = this.servers.portOf(key);
     this.#before.server(key, present);
-    this.#realServers += (port?.endpoints.length ?? 0) - (present?.endpoints.length ?? 0);
+    if (port !== undefined) this.#realServers += sizeOfServer(port, mark);
+    if (present !== undefined) this.#realServers -= sizeOfServer(present, mark);
     if (this.#isInSample(mark)) this.#sample = undefined;
     if (port === undefined) this.servers.delete(key);
     else this.servers.set(key, port);

@@ -101,7 +101,7 @@ export class Wanted {
   *steps(input: ForwardingInput): Generator<undefined, Entries> {
     this.#entries.begin();
     const last = this.#input;
-    const settings = input.settings ?? DEFAULT_SETTINGS;
+    const settings = settingsOf(input);
     const isAnew = !isDeepStrictEqual(settings, this.#settings);
     // Their plans hold marks made of the old bit.
     const touched = isAnew ? yield* this.#removePorts(() => false) : new Set<string>();
@@ -317,6 +317,10 @@ export class Wanted {
     }
     return changed;
   }
+}
+
+function settingsOf({ settings = DEFAULT_SETTINGS, tunnel }: ForwardingInput): ForwardingSettings {
+  return tunnel === "none" ? { ...settings, handsOnBare: true } : settings;
 }
 
 function isSameList(a: readonly string[], b: readonly string[] | undefined): boolean {

@@ -5,6 +5,7 @@ import { TUNNELS } from "#speaker/forwarding/tunnels.ts";
 export interface Words {
   readonly ip: "ip" | "ip6";
   readonly digit: "4" | "6";
+  readonly nfproto: "ipv4" | "ipv6";
   readonly family: Family;
   /** Where our tunnels end; in no packet on a wire. */
   readonly tunnelEnd: string;
@@ -20,6 +21,7 @@ export interface Words {
 export const V4: Words = {
   ip: "ip",
   digit: "4",
+  nfproto: "ipv4",
   family: "IPv4",
   tunnelEnd: TUNNELS.IPv4.local,
   icmp: "icmp",
@@ -31,6 +33,7 @@ export const V4: Words = {
 export const V6: Words = {
   ip: "ip6",
   digit: "6",
+  nfproto: "ipv6",
   family: "IPv6",
   tunnelEnd: TUNNELS.IPv6.local,
   icmp: "icmpv6",
@@ -43,6 +46,9 @@ export const BOTH = [V4, V6] as const;
 
 /** In place of a hook: the kernel does not run the chain by itself. */
 export const NO_HOOK = "";
+
+/** The priority that packets come with. It says nothing of where a packet comes from or goes to. */
+export const NO_PRIORITY = "meta priority set none";
 
 /** The key of sets and maps of ports, of a packet that is for one of them. */
 export const destinationOf = ({ ip }: Words): string => `${ip} daddr . meta l4proto . th dport`;

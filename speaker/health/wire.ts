@@ -6,7 +6,7 @@
  *   id and state, 4 octets | port, 2 octets | address, 4 octets | ... | the same with 16 octets of address | ...
  * ```
  *
- * The highest bit of an id says that the endpoint fails: an id has 27 bits.
+ * The highest bit of an id says that the endpoint fails: an id has fewer bits.
  */
 import { familyOf } from "#api/address.ts";
 import { formatAddress, parseAddress } from "#speaker/netlink/bytes.ts";

@@ -14,7 +14,16 @@ import { type KernelOptions, openForwardingKernel } from "#speaker/forwarding/op
 import { DEFAULT_SETTINGS, type Element, type ForwardedPort, PROTOCOLS } from "#speaker/forwarding/types.ts";
 import { Clients, type Probe, probeText } from "#test/dataplane/clients.ts";
 import { kernelState as state } from "#test/dataplane/kernel-state.ts";
-import { endpoint, probe, restricted, SOURCES, wanting, web, web6 } from "#test/dataplane/ports.ts";
+import {
+  endpoint,
+  markOfPod,
+  probe,
+  restricted,
+  SOURCES,
+  wanting,
+  web,
+  web6,
+} from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
@@ -84,20 +93,20 @@ if (!isInside) {
     const first = await forwarding.reconcile(wanting([web(), web6()]));
     assert.ok(first.writes > 0);
     assert.deepEqual(first.conflicts, []);
-    const mark = (id: number, tier: 1 | 2) => markOf(id, tier, DEFAULT_SETTINGS.routingBit);
+    const mark = (id: number) => markOf(id, 1, DEFAULT_SETTINGS.routingBit);
     const saved = run("ipvsadm", "-Sn");
-    for (const [id, tier] of [
-      [5000, 1],
-      [5000, 2],
-      [5001, 1],
-      [5001, 2],
+    for (const id of [5000, 5001])
+      assert.match(saved, new RegExp(`-A -f ${mark(id)}( -6)? -s mh -b mh-fallback,mh-port`), saved);
+    assert.match(saved, new RegExp(`-a -f ${mark(5000)} -r 10.244.1.10:8080 -m -w 1`));
+    assert.match(saved, new RegExp(`-a -f ${mark(5000)} -r 10.244.2.10:8080 -i -w 1`));
+    for (const [id, address, text] of [
+      [5000, "10.244.1.10", "10.244.1.10"],
+      [5001, "fd44:1::10", "\\[fd44:1::10\\]"],
     ] as const) {
-      assert.match(saved, new RegExp(`-A -f ${mark(id, tier)}( -6)? -s mh -b mh-fallback,mh-port`), saved);
+      const own = markOfPod(id, address);
+      assert.match(saved, new RegExp(`-A -f ${own}( -6)? -s rr\\s`), saved);
+      assert.match(saved, new RegExp(`-a -f ${own}( -6)? -r ${text}:8080 -m -w 1`), saved);
     }
-    assert.match(saved, new RegExp(`-a -f ${mark(5000, 1)} -r 10.244.1.10:8080 -m -w 1`));
-    assert.match(saved, new RegExp(`-a -f ${mark(5000, 1)} -r 10.244.2.10:8080 -i -w 1`));
-    assert.match(saved, new RegExp(`-a -f ${mark(5000, 2)} -r 10.244.2.10:8080 -i -w 0`));
-    assert.match(saved, new RegExp(`-a -f ${mark(5001, 2)} -6 -r \\[fd44:2::10\\]:8080 -i -w 0`));
     const { writes, changes, conflicts, refused } = await forwarding.reconcile(wanting([web(), web6()]));
     assert.deepEqual(
       { writes, changes, conflicts, refused },
@@ -164,10 +173,10 @@ if (!isInside) {
           "ipvsadm",
           "-e",
           "-f",
-          String(markOf(5000, 2, 0x1000)),
+          String(markOfPod(5000, "10.244.1.10")),
           "-r",
-          "10.244.2.10:8080",
-          "-i",
+          "10.244.1.10:8080",
+          "-m",
           "-w",
           "3",
         ),

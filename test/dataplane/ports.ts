@@ -1,6 +1,10 @@
 /** Ports of Services for tests of forwarding: two that are alike in both families, and restricted ones. */
 import { FAMILIES, type Family } from "#api/address.ts";
+import { addressKey } from "#speaker/forwarding/elements.ts";
+import { markOf } from "#speaker/forwarding/mark.ts";
+import { slotOfAddress } from "#speaker/forwarding/slots.ts";
 import {
+  DEFAULT_SETTINGS,
   type ForwardedEndpoint,
   type ForwardedPort,
   type ForwardingInput,
@@ -42,6 +46,10 @@ export const wanting = (
   ports: ForwardedPort[],
   vips = [...new Set(ports.map((port) => port.vip))],
 ): ForwardingInput => ({ nodeAddresses: { IPv4: "192.168.50.11", IPv6: "fd50::11" }, ports, vips });
+
+/** Of what another node sent to the pod by a tunnel, for the port with the id. */
+export const markOfPod = (id: number, address: string): number =>
+  markOf(id, 2, DEFAULT_SETTINGS.routingBit, slotOfAddress(addressKey(address)));
 
 /** What a port of each protocol admits: each something else, and SCTP nobody. */
 export const RANGES: Readonly<Record<Protocol, readonly string[]>> = {

@@ -13,7 +13,7 @@ import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
 import { SYNC_GROUP } from "#speaker/forwarding/sync-rules.ts";
 import { DEFAULT_SETTINGS, type ForwardingInput, type SyncPeer } from "#speaker/forwarding/types.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";
-import { endpoint, wanting, web } from "#test/dataplane/ports.ts";
+import { endpoint, markOfPod, wanting, web } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
@@ -73,7 +73,8 @@ if (!isInside) {
   const daemons = (): string => run("ipvsadm", "-L", "--daemon");
   const sysctls = (): string => run("sh", "-c", "grep -H . /proc/sys/net/ipv4/vs/* | sort");
   const entries = (): string => run("ipvsadm", "-Lnc");
-  const mark = (tier: 1 | 2): number => markOf(remote.id, tier, DEFAULT_SETTINGS.routingBit);
+  const mark = (tier: 1 | 2): number =>
+    tier === 1 ? markOf(remote.id, tier, DEFAULT_SETTINGS.routingBit) : markOfPod(remote.id, POD);
   let found: string;
 
   before(() => {
