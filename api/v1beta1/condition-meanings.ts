@@ -107,7 +107,7 @@ export const CONDITIONS: Readonly<Record<AnyConditionType, Meaning>> = {
     of: "SpeakerStatus",
     isTrue: "The node tells other nodes of its connections, and hears of theirs.",
     otherwise:
-      "False: connections are not shared, or not with all; the node forwards all the same. It is not there while spec.forwarding.connectionSync is false, in mode KubeProxy, and where there is no other node.",
+      "False: connections are not shared, or not with all; the node forwards all the same. It is not there while spec.forwarding.connectionSync is false, or unset with tunnel none, in mode KubeProxy, and where there is no other node.",
   },
   ReceiverTold: {
     of: "SpeakerStatus",

@@ -221,6 +221,16 @@ test("whether traffic of Services is measured", () => {
   assert.throws(() => measures({ serviceTraffic: "Some" }), /spec\.serviceTraffic/);
 });
 
+test("whether nodes share connections: unless it says otherwise, where tunnels say for which pod a packet is", () => {
+  const shares = (forwarding: object): boolean =>
+    projectLoadBalancer(balancer({ forwarding })).connectionSync;
+  assert.deepEqual(
+    [shares({}), shares({ tunnel: "gue" }), shares({ tunnel: "none" }), shares({ connectionSync: false })],
+    [true, true, false, false],
+  );
+  assert.equal(shares({ tunnel: "none", connectionSync: true }), true);
+});
+
 test("a LoadBalancer's log level; one that is none is named", () => {
   assert.equal(projectLoadBalancer(balancer({ logLevel: "debug" })).logLevel, "debug");
   assert.equal("logLevel" in projectLoadBalancer(balancer({ logLevel: "info" })), false);

@@ -270,7 +270,11 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     ...(optional(word("Direct", "SNAT"), "Direct")(forwarding.returnPath, "spec.forwarding.returnPath") ===
       "SNAT" && { translates: true }),
     ...tunnelOf(forwarding.tunnel),
-    connectionSync: optional(flag, true)(forwarding.connectionSync, "spec.forwarding.connectionSync"),
+    // By no tunnel a packet does not say for which pod it is, and nodes that choose twice do not agree (docs/dataplane.md).
+    connectionSync: optional(flag, forwarding.tunnel !== "none")(
+      forwarding.connectionSync,
+      "spec.forwarding.connectionSync",
+    ),
     addressConflict: optional(word("defend", "yield"), "defend")(
       layer2.addressConflict,
       "spec.layer2.addressConflict",

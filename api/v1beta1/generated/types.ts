@@ -934,7 +934,7 @@ export interface LoadBalancerSpec {
      */
     tunnel?: "ipip" | "gre" | "gue" | "none";
     /**
-     * Whether nodes tell each other of their connections, by multicast on the node network, so that a flow goes on though the list of pods has changed since it began and its address moves after that. When absent, they do in mode IPVS, if there is more than one node. Each node then keeps all connections of the cluster in its kernel's memory.
+     * Whether nodes tell each other of their connections, by multicast on the node network, so that a flow goes on though the list of pods has changed since it began and its address moves after that. When absent, they do in mode IPVS with a tunnel, if there is more than one node. Each node then keeps all connections of the cluster in its kernel's memory.
      */
     connectionSync?: boolean;
     /**
