@@ -36,7 +36,7 @@ COPY --from=build /out/speaker-bfd.mjs /app/speaker-bfd.mjs
 COPY --from=build /out/speaker-gossip.mjs /app/speaker-gossip.mjs
 COPY --from=build /out/socket.node /app/socket.node
 ENV MALLOC_ARENA_MAX=1
-ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=1", "--optimize-for-size", "--max-old-space-size=128", "--v8-pool-size=1", "/app/speaker.mjs"]
+ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=1", "--optimize-for-size", "--max-old-space-size=192", "--v8-pool-size=1", "/app/speaker.mjs"]
 
 FROM base AS cli
 COPY --from=build /out/genkan.mjs /app/genkan.mjs

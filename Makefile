@@ -9,7 +9,7 @@ NEXT := v0.1.1
 # The list of what is tested, and how, is hack/suites/suites.ts.
 SUITES := node hack/suites/main.ts
 # As the image starts a speaker (hack/images/stages.ts).
-SPEAKER_FLAGS := --max-semi-space-size=1 --optimize-for-size --max-old-space-size=128 --v8-pool-size=1
+SPEAKER_FLAGS := --max-semi-space-size=1 --optimize-for-size --max-old-space-size=192 --v8-pool-size=1
 
 .PHONY: help
 help: ## List the goals

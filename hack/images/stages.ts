@@ -110,7 +110,7 @@ export const STAGES: readonly Stage[] = [
       NODE,
       "--max-semi-space-size=1",
       "--optimize-for-size",
-      "--max-old-space-size=128",
+      "--max-old-space-size=192",
       "--v8-pool-size=1",
       "/app/speaker.mjs",
     ],

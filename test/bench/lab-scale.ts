@@ -40,7 +40,7 @@ const LONG = { deadlineMs: 300_000, everyMs: 500 } as const;
 const FLAGS = [
   "--max-semi-space-size=1",
   "--optimize-for-size",
-  "--max-old-space-size=128",
+  "--max-old-space-size=192",
   "--v8-pool-size=1",
 ];
 const CHILD = fileURLToPath(new URL("./lab-scale-child.ts", import.meta.url));

@@ -34,7 +34,7 @@ const SYSTEM = "genkan-system";
 const FLAGS = [
   "--max-semi-space-size=1",
   "--optimize-for-size",
-  "--max-old-space-size=128",
+  "--max-old-space-size=192",
   "--v8-pool-size=1",
 ];
 const HTTP_PORT = "17472";

@@ -32,7 +32,7 @@ const DRIVER = fileURLToPath(new URL("./bgp-device-child.ts", import.meta.url));
 const FLAGS = [
   "--max-semi-space-size=1",
   "--optimize-for-size",
-  "--max-old-space-size=128",
+  "--max-old-space-size=192",
   "--v8-pool-size=1",
 ];
 
