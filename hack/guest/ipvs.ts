@@ -11,7 +11,7 @@ export function hasIpvs(): boolean {
   try {
     execFileSync(
       "sh",
-      ["-c", 'modprobe -qa ip_vs ip_vs_mh ipip ip6_tunnel; exec unshare -n sh -c "$0"', PROBE],
+      ["-c", 'modprobe -qa ip_vs ip_vs_mh ip_vs_rr ipip ip6_tunnel; exec unshare -n sh -c "$0"', PROBE],
       {
         stdio: "ignore",
       },

@@ -148,7 +148,12 @@ export const LOADBALANCER_RULES: readonly ((balancer: LoadBalancer) => Fault[])[
 ];
 
 export function loadBalancerWarnings(balancer: LoadBalancer): string[] {
-  const { scheduler = DEFAULT_SCHEDULER, returnPath = "Direct" } = balancer.spec.forwarding ?? {};
+  const {
+    scheduler = DEFAULT_SCHEDULER,
+    returnPath = "Direct",
+    tunnel,
+    connectionSync,
+  } = balancer.spec.forwarding ?? {};
   const warnings: string[] = [];
   if (scheduler !== DEFAULT_SCHEDULER)
     warnings.push(
@@ -157,6 +162,10 @@ export function loadBalancerWarnings(balancer: LoadBalancer): string[] {
   if (returnPath !== "Direct")
     warnings.push(
       `spec.forwarding.returnPath: with ${returnPath} pods of other nodes do not see the client's address, and open connections to them break when their address moves`,
+    );
+  if (tunnel === "none" && connectionSync === true)
+    warnings.push(
+      "spec.forwarding.connectionSync: with tunnel none a node is not told which of its pods was chosen: connections that it would give to another one end after a few seconds",
     );
   return warnings;
 }
