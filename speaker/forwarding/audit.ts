@@ -4,7 +4,7 @@
  * if a piece is out of date by then.
  */
 
-import { elementKey, markValue } from "#speaker/forwarding/elements.ts";
+import { elementKey, markOfValue } from "#speaker/forwarding/elements.ts";
 import type { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { schedulingOf } from "#speaker/forwarding/plan-port.ts";
@@ -17,8 +17,8 @@ export type Piece = undefined;
 export interface AuditOptions {
   readonly kernel: Pick<ForwardingKernel, "servers" | "elements" | "routes">;
   readonly wanted: Wanted;
-  /** Our marks, by `markValue`. Those that the table records are added here, too. */
-  readonly own: Set<string>;
+  /** Our marks. Those that the table records are added here, too. */
+  readonly own: Set<number>;
   /** The entries that differ. */
   readonly found: Findings;
 }
@@ -51,7 +51,7 @@ export class Audit {
       for (const service of part) {
         const key = serverKey(service.family, service.mark);
         seen.add(key);
-        if (!own.has(markValue(service.mark))) continue;
+        if (!own.has(service.mark)) continue;
         const port = wanted.servers.portOf(key);
         const should = port && schedulingOf(port, service.mark);
         const isRight = should?.scheduler === service.scheduler && should.flags === service.flags;
@@ -86,7 +86,7 @@ export class Audit {
   #server(key: string): void {
     const { kernel, wanted, own, found } = this.#options;
     const { family, mark } = parseServerKey(key);
-    if (!own.has(markValue(mark))) return;
+    if (!own.has(mark)) return;
     const server = wanted.servers.get(key);
     if (server === undefined) return;
     const { scheduler, flags } = server;
@@ -103,7 +103,7 @@ export class Audit {
       for (const element of part) {
         const key = elementKey(element);
         seen.add(key);
-        if (set === "marks") own.add(key);
+        if (set === "marks") own.add(markOfValue(key));
         if (elements.valueOf(key) !== (element.value ?? "")) found.element(set, key);
       }
       yield;

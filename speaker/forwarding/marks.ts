@@ -22,8 +22,8 @@ export interface MarksOptions {
 }
 
 export class Marks {
-  /** By `markValue`: recorded in the table, or about to be. */
-  readonly own = new Set<string>();
+  /** Recorded in the table, or about to be. */
+  readonly own = new Set<number>();
   readonly #options: MarksOptions;
   /** By `markValue`: nothing may be marked with them, and this pass has looked at their elements. */
   readonly #withheld = new Set<string>();
@@ -55,7 +55,7 @@ export class Marks {
   }
 
   claim({ wanted }: Servers): void {
-    for (const { mark } of wanted.values()) this.own.add(markValue(mark));
+    for (const { mark } of wanted.values()) this.own.add(mark);
   }
 
   /**
@@ -77,7 +77,8 @@ export class Marks {
     for (const element of found.get("marks") ?? []) there.add(elementKey(element));
     const wanted = this.#options.wanted.elements.get("marks");
     for (const key of due.elements.get("marks") ?? [])
-      if (!there.has(key) && wanted?.has(key) !== true && !this.#hasMore(key)) this.own.delete(key);
+      if (!there.has(key) && wanted?.has(key) !== true && !this.#hasMore(key))
+        this.own.delete(markOfValue(key));
   }
 
   #hasMore(value: string): boolean {

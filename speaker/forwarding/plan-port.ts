@@ -249,20 +249,19 @@ function handedElements(port: ForwardedPort, settings: ForwardingSettings, place
   );
 }
 
-/** Throws for values that no port can have. */
+/** But for `marks`, which has all of `marksOfPort`. Throws for values that no port can have. */
 export function planElements(port: ForwardedPort, settings: ForwardingSettings): SetElement[] {
   const key = portKey(port.vip, port.protocol, port.port);
   // The port is in no set, as if no Service had it.
-  const [mark1, ...marks2] = marksOfPort(port, settings);
-  if (mark1 === undefined) return [];
+  if (port.endpoints.length === 0) return [];
+  const value = markValue(markOf(port.id, 1, settings.routingBit));
   return [
     [named("ports", port.family), { key }],
     // An ICMP error names the port as the source of the packet inside it: the same bytes.
-    [named("tier1v", port.family), { key, value: markValue(mark1) }],
-    [named("error1v", port.family), { key, value: markValue(mark1) }],
+    [named("tier1v", port.family), { key, value }],
+    [named("error1v", port.family), { key, value }],
     ...sourceElements(port, key),
     ...endpointElements(port.family, slots.of(port).sorted, key),
     ...handedElements(port, settings, key),
-    ...[mark1, ...marks2].map((mark): SetElement => ["marks", { key: markValue(mark) }]),
   ];
 }

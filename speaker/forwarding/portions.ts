@@ -142,7 +142,10 @@ function ownerOfPort({ family, vip, protocol, port }: ForwardedPort): string {
 
 function movePort(due: Entries, port: ForwardedPort, { settings }: Wanted, to: Entries): void {
   const { family } = port;
-  for (const mark of marksOfPort(port, settings)) due.moveServer(keyOfServer({ family, mark }), to);
+  for (const mark of marksOfPort(port, settings)) {
+    due.moveServer(keyOfServer({ family, mark }), to);
+    due.moveElement("marks", markValue(mark), to);
+  }
   for (const [set, element] of planElements(port, settings)) due.moveElement(set, elementKey(element), to);
 }
 

@@ -1,5 +1,5 @@
 /** Reads entries of the kernel by their keys. */
-import { elementKey, endsOf, isOfIntervals, markValue } from "#speaker/forwarding/elements.ts";
+import { elementKey, endsOf, isOfIntervals } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { Slices } from "#speaker/forwarding/slices.ts";
 import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
@@ -22,12 +22,12 @@ export interface Servers {
 export class Reader {
   readonly #kernel: Pick<ForwardingKernel, "servers" | "elements" | "routes">;
   readonly #wanted: Wanted;
-  readonly #own: ReadonlySet<string>;
+  readonly #own: ReadonlySet<number>;
 
   constructor(
     kernel: Pick<ForwardingKernel, "servers" | "elements" | "routes">,
     wanted: Wanted,
-    own: ReadonlySet<string>,
+    own: ReadonlySet<number>,
   ) {
     this.#kernel = kernel;
     this.#wanted = wanted;
@@ -45,7 +45,7 @@ export class Reader {
     for (const key of keys) {
       const service = services.get(key);
       const server = this.#wanted.servers.get(key);
-      if (service !== undefined && !this.#own.has(markValue(service.mark))) {
+      if (service !== undefined && !this.#own.has(service.mark)) {
         // The service is somebody else's, and nothing of ours wants the mark, so it is as it should be.
         (server === undefined ? found.settled : found.foreign).add(key);
         continue;

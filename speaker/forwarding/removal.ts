@@ -1,5 +1,5 @@
 /** Takes away everything of ours, so that no packet is led astray in between: nothing is marked before anything else goes. */
-import { DOORS, markValue } from "#speaker/forwarding/elements.ts";
+import { DOORS, markOfValue } from "#speaker/forwarding/elements.ts";
 import { faultOf } from "#speaker/forwarding/fault.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { HEARD } from "#speaker/forwarding/sets.ts";
@@ -13,7 +13,7 @@ const AT_ONCE = 500;
 /** `remembered`: marks of ours, should somebody have taken the table away. Throws NetlinkError, ForwardingError. */
 export async function emptyKernel(
   kernel: ForwardingKernel,
-  remembered: ReadonlySet<string>,
+  remembered: ReadonlySet<number>,
   slices: Slices,
 ): Promise<void> {
   const exists = kernel.elements.exists();
@@ -26,8 +26,8 @@ export async function emptyKernel(
   kernel.skeleton.remove();
 }
 
-function ownMarks({ elements }: ForwardingKernel): Set<string> {
-  return new Set([...elements.walk("marks")].flatMap((part) => part.map(({ key }) => key)));
+function ownMarks({ elements }: ForwardingKernel): Set<number> {
+  return new Set([...elements.walk("marks")].flatMap((part) => part.map(({ key }) => markOfValue(key))));
 }
 
 async function unmark({ elements }: ForwardingKernel, slices: Slices): Promise<void> {
@@ -55,11 +55,11 @@ async function removeRoutes({ routes }: ForwardingKernel, slices: Slices): Promi
 
 async function removeServers(
   { servers }: ForwardingKernel,
-  marks: ReadonlySet<string>,
+  marks: ReadonlySet<number>,
   slices: Slices,
 ): Promise<void> {
   const all: MarkService[] = [];
-  for (const part of servers.walk()) all.push(...part.filter(({ mark }) => marks.has(markValue(mark))));
+  for (const part of servers.walk()) all.push(...part.filter(({ mark }) => marks.has(mark)));
   for (let start = 0; start < all.length; start += AT_ONCE) {
     const some = all.slice(start, start + AT_ONCE);
     const refused = servers.write(some.map((service) => ({ kind: "removeService", service })));

@@ -67,8 +67,8 @@ function serviceOf(server: VirtualServer): MarkService {
 
 /** The family and mark in a key that `serverKey` made. */
 export function parseServerKey(key: string): ServiceKey {
-  const [family, mark] = key.split("/");
-  return { family: Number(family), mark: Number(mark) };
+  const end = key.indexOf("/");
+  return { family: Number(key.slice(0, end)), mark: Number(key.slice(end + 1)) };
 }
 
 function aboutServer(

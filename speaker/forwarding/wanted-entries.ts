@@ -5,11 +5,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { FAMILIES, type Family } from "#api/address.ts";
 import { Digest, portNumber } from "#speaker/forwarding/digest.ts";
-import { elementKey, MARKING, named, SETS } from "#speaker/forwarding/elements.ts";
+import { elementKey, MARKING, markValue, named, SETS } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { isHandedOn, planServer, type SetElement, sizeOfServer } from "#speaker/forwarding/plan-port.ts";
 import type { ForwardedPort, ForwardingCounts } from "#speaker/forwarding/types.ts";
 import { keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
+import { type ReadSet, WantedMarks } from "#speaker/forwarding/wanted-marks.ts";
 import { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
 import { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 
@@ -27,7 +28,9 @@ interface Sampled {
 export class WantedEntries {
   readonly servers = new WantedServers();
   /** Every set of ours has an entry. */
-  readonly elements = new Map<string, WantedSet>();
+  readonly elements: ReadonlyMap<string, ReadSet>;
+  /** Those that are put in and taken out. */
+  readonly #sets: ReadonlyMap<string, WantedSet>;
   /** Addresses that are local for marked packets, in canonical text. */
   readonly routes = new Set<string>();
   /** Of the servers. */
@@ -47,7 +50,8 @@ export class WantedEntries {
     this.#piece = piece;
     this.#before = new Before(piece);
     const names = SETS.flatMap((set) => FAMILIES.map((family) => named(set, family)));
-    for (const name of [...names, "marks"]) this.elements.set(name, new WantedSet(name));
+    this.#sets = new Map(names.map((name) => [name, new WantedSet(name)]));
+    this.elements = new Map<string, ReadSet>([...this.#sets, ["marks", new WantedMarks(this.servers)]]);
   }
 
   /** From now on changes are collected, and `end` returns them. */
@@ -87,8 +91,7 @@ export class WantedEntries {
   /** The first remote endpoint of each of the servers with the lowest marks. */
   #findSample(): Sampled[] {
     const lowest: Sampled[] = [];
-    for (const [key, port] of this.servers.entries()) {
-      const { mark } = parseServerKey(key);
+    for (const [mark, port] of this.servers.entries()) {
       if (lowest.length === WAYS && mark > (lowest.at(-1)?.mark ?? 0)) continue;
       if (!port.endpoints.some(isHandedOn)) continue;
       const remote = planServer(port, mark).realServers.find(({ forwarding }) => forwarding !== "masquerade");
@@ -143,7 +146,7 @@ export class WantedEntries {
   }
 
   add([set, element]: SetElement): void {
-    const elements = this.elements.get(set);
+    const elements = this.#sets.get(set);
     if (elements === undefined) return;
     const key = elementKey(element);
     if (elements.has(key)) {
@@ -156,7 +159,7 @@ export class WantedEntries {
   }
 
   remove([set, element]: SetElement): void {
-    const elements = this.elements.get(set);
+    const elements = this.#sets.get(set);
     const key = elementKey(element);
     const present = elements?.valueOf(key);
     if (elements === undefined || present === undefined) return;
@@ -201,7 +204,10 @@ class Before {
     const entries = new Entries();
     let looked = 0;
     for (const [key, port] of this.#servers) {
-      if (!isSameServer(key, port, servers.portOf(key))) entries.servers.add(key);
+      const now = servers.portOf(key);
+      if (!isSameServer(key, port, now)) entries.servers.add(key);
+      if ((port === undefined) !== (now === undefined))
+        entries.addElement("marks", markValue(parseServerKey(key).mark));
       looked += ELEMENTS_OF_SERVER;
       if (looked >= this.#piece) {
         looked = 0;

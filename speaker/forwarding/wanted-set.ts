@@ -29,12 +29,12 @@ export class WantedSet {
     return value === undefined ? undefined : this.#element(key, value);
   }
 
-  keys(): IterableIterator<string> {
+  keys(): IteratorObject<string, undefined> {
     return this.#values.keys();
   }
 
   /** Keys and values. */
-  entries(): IterableIterator<[key: string, value: string]> {
+  entries(): IteratorObject<[key: string, value: string], undefined> {
     return this.#values.entries();
   }
 
