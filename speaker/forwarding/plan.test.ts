@@ -144,7 +144,8 @@ test("pods that have one slot share a list, and what comes for two of one node i
   assert.deepEqual(both.elements.handed4, [
     { key: KEY + slotValue(slot), value: markValue(markOf(1, 2, 0x1000)) },
   ]);
-  const one = plan(port([local, { ...twin, isLocal: false }]));
+  const one = plan(port([local, { ...twin, isLocal: false, node: "n2" }]));
+  assert.deepEqual(secondTier(one), [[slot, "rr", "10.1.0.9 masquerade 1", "10.1.2.9 tunnel 0"]]);
   assert.deepEqual(one.elements.handed4, [
     { key: KEY + slotValue(slot), value: markValue(markOf(1, 2, 0x1000, slot)) },
   ]);

@@ -17,7 +17,7 @@ export interface Keyed {
 export interface Slots {
   readonly sorted: readonly Keyed[];
   readonly bySlot: ReadonlyMap<number, readonly Keyed[]>;
-  /** Two pods of the port, on whatever nodes, have one slot. */
+  /** Two pods of the port that are on one node have one slot. */
   readonly areShared: boolean;
 }
 
@@ -47,8 +47,11 @@ function slotsOf({ endpoints }: ForwardedPort): Slots {
     if (others === undefined) bySlot.set(slot, [keyed]);
     else others.push(keyed);
   }
-  return { sorted, bySlot, areShared: bySlot.size < sorted.length };
+  return { sorted, bySlot, areShared: [...bySlot.values()].some(areOfOneNode) };
 }
+
+const areOfOneNode = (some: readonly Keyed[]): boolean =>
+  some.length > 1 && new Set(some.map(({ endpoint }) => endpoint.node)).size < some.length;
 
 /** A port is asked for all its virtual servers one after the other, and beside its successor. */
 const REMEMBERED = 8;

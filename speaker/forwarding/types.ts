@@ -16,6 +16,8 @@ export interface ForwardedEndpoint {
   port: number;
   /** On this node. */
   isLocal: boolean;
+  /** The node that it is on; absent: on none, or it is not known. */
+  node?: string;
   /** False means that it drains: it keeps its connections and gets no new ones (weight 0). */
   isServing: boolean;
   /** It drains because it fails its checks; absent where it does not. */

@@ -31,6 +31,12 @@ describe("forwarded ports", () => {
     ]);
   });
 
+  test("each names its node, if the slice does", () => {
+    const slices = [slice([endpoint(1, "n1"), endpoint(2, "n2"), endpoint(3, "")])];
+    const nodes = planOf({ slices }).ports[0]?.endpoints.map(({ node }) => node);
+    assert.deepEqual(nodes, ["n1", "n2", undefined]);
+  });
+
   const gone = { isReady: false, isTerminating: true };
   const cases: readonly [what: string, world: World, expected: readonly string[]][] = [
     [

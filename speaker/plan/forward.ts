@@ -229,11 +229,12 @@ function endpointsOf(
 function forwardedEndpoint(
   { view, port }: Backend,
   kind: { readonly isServing: boolean; readonly isFailing: boolean; readonly weight: number },
-  { node, translates, forwardingNodes, tunnel: asked, tunnelNodes }: ForwardingContext,
+  { node: own, translates, forwardingNodes, tunnel: asked, tunnelNodes }: ForwardingContext,
   before: ForwardedEndpoint | undefined,
 ): ForwardedEndpoint {
   const { isServing, isFailing, weight } = kind;
-  const isLocal = view.node === node;
+  const node = view.node === "" ? undefined : view.node;
+  const isLocal = view.node === own;
   const returnPath = isLocal || (!translates && forwardingNodes.has(view.node)) ? "direct" : "snat";
   const isAsAsked = !isLocal && returnPath === "direct" && tunnelNodes.has(view.node);
   const tunnel = isAsAsked && asked !== "ipip" ? asked : undefined;
@@ -243,6 +244,7 @@ function forwardedEndpoint(
     before.address === view.address &&
     before.port === port &&
     before.isLocal === isLocal &&
+    before.node === node &&
     before.isServing === isServing &&
     (before.isFailing === true) === isFailing &&
     (before.weight ?? 1) === weight &&
@@ -250,6 +252,7 @@ function forwardedEndpoint(
   if (isSame) return before;
   return {
     ...{ address: view.address, port, isLocal, isServing, returnPath },
+    ...(node !== undefined && { node }),
     ...(isFailing && { isFailing }),
     ...(weight !== 1 && { weight }),
     ...(tunnel !== undefined && { tunnel }),

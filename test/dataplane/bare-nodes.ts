@@ -253,7 +253,7 @@ function endpointOf(
   const { tunnel = "ipip", sends = tunnel, isServing = () => true, returnPath = "direct" } = told;
   const isLocal = pod.node === name;
   return {
-    ...{ address: pod[family], port: PORT, isLocal, isServing: isServing(pod) },
+    ...{ address: pod[family], port: PORT, isLocal, node: pod.node, isServing: isServing(pod) },
     returnPath: isLocal ? "direct" : returnPath,
     ...(!isLocal && returnPath === "direct" && sends !== "ipip" && { tunnel: sends }),
   };
