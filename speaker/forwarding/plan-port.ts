@@ -29,7 +29,7 @@ import { NO_SCHEDULER } from "#speaker/netlink/ipvs.ts";
 
 export type SetElement = readonly [set: string, element: Element];
 
-/** Sets are asked for by port, one port after the other. */
+/** What is asked of a port is asked all at once, one port after the other. */
 const slots = new RememberedSlots();
 
 /** Its own node takes its connections over from this one. */

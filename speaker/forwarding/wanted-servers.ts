@@ -32,7 +32,7 @@ export class WantedServers {
 
   /** Whether one has the mark, of whatever family. */
   hasMark(mark: number): boolean {
-    return [...this.#ports.values()].some((ports) => ports.has(mark));
+    return this.#ports.values().some((ports) => ports.has(mark));
   }
 
   /** Whose it is. */

@@ -51,6 +51,9 @@ export interface Told {
 }
 
 const LONG = { deadlineMs: 120_000, everyMs: 100 };
+/** The client's source ports of one test: more than it has flows. */
+const FIRST_PORT = 20_000;
+const PORTS_EACH = 100;
 /** A network of its own in the guest, or beside those of other tests. */
 const INSTANCE = 61;
 const PORT = 8080;
@@ -61,6 +64,7 @@ export class BareNodes implements AsyncDisposable {
   readonly #running = new Map<string, { readonly process: Running; readonly lines: Lines }>();
   readonly #links = new Map<string, { readonly hardware: string; readonly index: number }>();
   #built = new AsyncDisposableStack();
+  #nextPort = FIRST_PORT;
 
   private constructor(machine: Machine, topology: Topology) {
     this.machine = machine;
@@ -201,14 +205,20 @@ export class BareNodes implements AsyncDisposable {
     await script(this.machine, lines.join("\n"), { netns: this.topology.router.netns });
   }
 
-  /** Resolves when each flow of both families has had echoes. */
+  /** The first of some source ports that no flow had before: no kernel remembers them. */
+  takePorts(): number {
+    this.#nextPort += PORTS_EACH;
+    return this.#nextPort;
+  }
+
+  /** Resolves when each flow of both families has had echoes. `firstPort`: of `takePorts`, which is asked where it is absent. */
   async flows(options: {
     readonly count: number;
-    readonly firstPort: number;
+    readonly firstPort?: number;
     readonly chunkBytes?: number;
     readonly protocol?: "TCP" | "UDP";
   }): Promise<Flows> {
-    const { count, firstPort, ...more } = options;
+    const { count, firstPort = this.takePorts(), ...more } = options;
     const targets = FAMILIES.map((family, at) => ({
       address: this.vip[family],
       flows: count,

@@ -12,7 +12,6 @@ const COUNT = 10;
 const CHUNK_BYTES = 6_000;
 
 let nodes: BareNodes;
-let nextPort = 20_000;
 
 before(async () => {
   nodes = await BareNodes.start();
@@ -29,8 +28,7 @@ const onAll = async (text: (name: string) => string): Promise<string[]> => {
 async function goesOn(told: Told = {}, seenAs?: readonly string[]): Promise<void> {
   await nodes.tellAll(told);
   await nodes.reachBy("n1");
-  nextPort += 100;
-  const flows = await nodes.flows({ count: COUNT, firstPort: nextPort, chunkBytes: CHUNK_BYTES });
+  const flows = await nodes.flows({ count: COUNT, chunkBytes: CHUNK_BYTES });
   for (const by of [["n2"], ["n3"], nodes.names()]) {
     await nodes.reachBy(...by);
     await flows.progress(3, 60_000);
@@ -131,8 +129,7 @@ ${reals.join("\n")}`,
     const { client, nodes: places, pods } = nodes.topology;
     for (const name of nodes.names()) {
       await nodes.reachBy(name);
-      nextPort += 100;
-      const flows = await nodes.flows({ count: COUNT, firstPort: nextPort, chunkBytes: CHUNK_BYTES });
+      const flows = await nodes.flows({ count: COUNT, chunkBytes: CHUNK_BYTES });
       await flows.progress(3, 60_000);
       const report = await flows.report();
       await flows.stop();
@@ -151,8 +148,7 @@ ${reals.join("\n")}`,
     const [old, ...present] = nodes.topology.pods;
     await nodes.tellAll({ pods: present });
     await nodes.reachBy("n1");
-    nextPort += 100;
-    const flows = await nodes.flows({ count: COUNT, firstPort: nextPort });
+    const flows = await nodes.flows({ count: COUNT });
     await nodes.end("n3");
     // As after a restart of the machine: nothing of ours is in the kernel, but what its files say may be.
     await nodes.on(

@@ -11,7 +11,6 @@ import { until } from "#test/until.ts";
 const COUNT = 30;
 
 let nodes: BareNodes;
-let nextPort = 20_000;
 
 before(async () => {
   nodes = await BareNodes.start();
@@ -104,10 +103,9 @@ async function known(firstPort: number): Promise<void> {
 /** Flows that did not go on at the pod that they began with. */
 async function lost(one: Case, { isShared, byAll }: { isShared: boolean; byAll: boolean }): Promise<number> {
   const shared: Told = { isShared };
-  nextPort += 100;
   await one.before(shared);
   await nodes.reachBy(...one.begin);
-  const firstPort = nextPort;
+  const firstPort = nodes.takePorts();
   const flows = await nodes.flows({ count: COUNT, firstPort });
   await one.change(shared);
   if (isShared) await known(firstPort);
