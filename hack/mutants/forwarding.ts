@@ -116,20 +116,20 @@ export const FORWARDING: Faults = {
       "weight: endpoint.isLocal && endpoint.isServing ? 1 : 0,",
     ],
     [
-      "of two pods here with one slot the first one gets all",
-      "return [[slot, markOfSlot(count === 1 ? slot : NO_SLOT)]];",
-      "return [[slot, markOfSlot(slot)]];",
+      "of two pods here with one tag the first one gets all",
+      "return [[tag, markOfTag(count === 1 ? tag : NO_TAG)]];",
+      "return [[tag, markOfTag(tag)]];",
     ],
     [
       "nobody takes what is handed on by no tunnel",
-      "if (settings.handsOnBare === true) own.push([NO_SLOT, markOfSlot(NO_SLOT)]);",
+      "if (settings.handsOnBare === true) own.push([NO_TAG, markOfTag(NO_TAG)]);",
       "",
     ],
     ["a range of the other family counts", ".filter((range) => range.family === family)", ""],
   ],
-  "speaker/forwarding/slots.ts": [
+  "speaker/forwarding/tags.ts": [
     ["the order of endpoints is that of the input", ".sort(byAddress);", ";"],
-    ["pods of one node have one slot", "key.slice(-DIGITS)", "key.slice(0, DIGITS)"],
+    ["pods of one node have one tag", "key.slice(-DIGITS)", "key.slice(0, DIGITS)"],
   ],
   "speaker/forwarding/scheduler.ts": [
     [

@@ -34,8 +34,8 @@ export function markValue(mark: number): string {
   return bytes.toString("hex");
 }
 
-/** A slot (slots.ts) as packets carry it, in their priority: a number in host byte order like a mark. */
-export const slotValue = (slot: number): string => markValue(slot);
+/** A tag (tags.ts) as packets carry it, in their priority: a number in host byte order like a mark. */
+export const tagValue = (tag: number): string => markValue(tag);
 
 /** The mark of which `markValue` made it. */
 export const markOfValue = (value: string): number => Buffer.from(value, "hex").readUInt32LE();
@@ -52,7 +52,7 @@ export const SETS = [
   "error1v",
   "handed",
   "handed_error",
-  "slots",
+  "tags",
   "hairpin",
   "translated",
   "restricted",
@@ -97,7 +97,7 @@ export const endsOf = (key: string, isInterval: boolean): Pick<Element, "key" | 
 export const named = (set: string, family: Family): string => `${set}${family === "IPv4" ? "4" : "6"}`;
 
 /** Sets whose elements are about an address, and no port. */
-const OF_ADDRESSES = ["vips", "slots", "hairpin", "guarded", "admitted_ping", "members", "carried", "routed"];
+const OF_ADDRESSES = ["vips", "tags", "hairpin", "guarded", "admitted_ping", "members", "carried", "routed"];
 
 /**
  * Sets by which packets come into our chains. A packet that finds its address and not its port is answered with a reset,

@@ -81,8 +81,8 @@ function withoutLink({ settings, sync }: ForwardingInput): SyncTrouble | undefin
   return { code: "NoSyncLink", message: "no Ethernet link of this node has the address of its Node object" };
 }
 
-/** An older build had one virtual server of tier 2 for each port, of the mark without a slot. */
-function withoutSlots(elements: readonly Element[], { routingBit }: ForwardingSettings): Element[] {
+/** An older build had one virtual server of tier 2 for each port, of the mark without a tag. */
+function withoutTags(elements: readonly Element[], { routingBit }: ForwardingSettings): Element[] {
   return elements.map(({ key, value = "" }) => ({
     key,
     value: markValue(markOf(idOf(markOfValue(value)), 2, routingBit)),
@@ -336,7 +336,7 @@ export class Forwarding {
     const admitting = (): Map<string, readonly Element[]> =>
       new Map([
         ...ADMITTING_SETS.map((set) => [set, listOf(set)] as const),
-        ...Object.keys(SUCCEEDING).map((set) => [set, withoutSlots(listOf(set), settings)] as const),
+        ...Object.keys(SUCCEEDING).map((set) => [set, withoutTags(listOf(set), settings)] as const),
       ]);
     return this.#kernel.skeleton.ensure({
       settings,

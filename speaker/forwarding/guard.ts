@@ -33,10 +33,10 @@ function decap({ knowsMembers, nodeAddresses, taken }: GuardInput): string[] {
         const { tunnelled, carried } = matchesOf(family, kind);
         const isOurs = `${tunnelled} ${carried} @carried${digit}`;
         const known = knowsMembers ? `${ip} saddr @members${digit} ` : "";
-        const slot = `meta priority set ${ip} daddr map @slots${digit}`;
+        const tag = `meta priority set ${ip} daddr map @tags${digit}`;
         return [
-          `${isOurs} ${known}${slot} ${ip} daddr set ${tunnelEnd}`,
-          `${isOurs} ${slot} ${counted("tunnelSource")} drop`,
+          `${isOurs} ${known}${tag} ${ip} daddr set ${tunnelEnd}`,
+          `${isOurs} ${tag} ${counted("tunnelSource")} drop`,
         ];
       }),
     ),

@@ -91,8 +91,8 @@ test("a pod of this node is never translated, whatever is said of the way back",
       },
     ],
   });
-  const { slots4, translated4 } = elements as Readonly<
+  const { tags4, translated4 } = elements as Readonly<
     Record<string, { readonly length?: number; readonly size?: number }>
   >;
-  assert.deepEqual([slots4?.length ?? slots4?.size, translated4?.length ?? translated4?.size], [1, 0]);
+  assert.deepEqual([tags4?.length ?? tags4?.size, translated4?.length ?? translated4?.size], [1, 0]);
 });

@@ -6,37 +6,37 @@ import {
   hasForeignBits,
   idOf,
   isRoutingBit,
-  MAX_SLOT,
+  MAX_TAG,
   markOf,
-  NO_SLOT,
-  slotOf,
+  NO_TAG,
   type Tier,
+  tagOf,
   tierOf,
 } from "./mark.ts";
 
 const BIT = 0x1000;
 
-const MARKS: readonly [id: number, tier: Tier, slot: number, mark: number][] = [
-  [1, 1, NO_SLOT, 0x1001],
-  [1, 2, NO_SLOT, 0x3001],
+const MARKS: readonly [id: number, tier: Tier, tag: number, mark: number][] = [
+  [1, 1, NO_TAG, 0x1001],
+  [1, 2, NO_TAG, 0x3001],
   [1, 2, 1, 0x403001],
   [1, 2, 10, 0x2803001],
-  [0xfff, 1, NO_SLOT, 0x1fff],
-  [0x1000, 1, NO_SLOT, 0x11000],
-  [0x1000, 2, NO_SLOT, 0x13000],
-  [MAX_FORWARDING_ID, 1, NO_SLOT, 0x3f1fff],
-  [MAX_FORWARDING_ID, 2, MAX_SLOT, 0x7fff3fff],
+  [0xfff, 1, NO_TAG, 0x1fff],
+  [0x1000, 1, NO_TAG, 0x11000],
+  [0x1000, 2, NO_TAG, 0x13000],
+  [MAX_FORWARDING_ID, 1, NO_TAG, 0x3f1fff],
+  [MAX_FORWARDING_ID, 2, MAX_TAG, 0x7fff3fff],
 ];
-for (const [id, tier, slot, mark] of MARKS) {
-  test(`id ${id} in tier ${tier} for slot ${slot} is marked 0x${mark.toString(16)}`, () => {
-    assert.equal(markOf(id, tier, BIT, slot), mark);
-    assert.deepEqual([idOf(mark), tierOf(mark), slotOf(mark)], [id, tier, slot]);
+for (const [id, tier, tag, mark] of MARKS) {
+  test(`id ${id} in tier ${tier} for tag ${tag} is marked 0x${mark.toString(16)}`, () => {
+    assert.equal(markOf(id, tier, BIT, tag), mark);
+    assert.deepEqual([idOf(mark), tierOf(mark), tagOf(mark)], [id, tier, tag]);
   });
 }
 
-for (const slot of [-1, 1.5, MAX_SLOT + 1]) {
-  test(`${slot} is no slot`, () => {
-    assert.throws(() => markOf(1, 2, BIT, slot), RangeError);
+for (const tag of [-1, 1.5, MAX_TAG + 1]) {
+  test(`${tag} is no tag`, () => {
+    assert.throws(() => markOf(1, 2, BIT, tag), RangeError);
   });
 }
 
@@ -46,16 +46,16 @@ for (const id of [0, -1, 1.5, Number.NaN, MAX_FORWARDING_ID + 1]) {
   });
 }
 
-test("no two ids and slots share a mark, and none has another agent's bit", () => {
+test("no two ids and tags share a mark, and none has another agent's bit", () => {
   const one = fc.record({
     id: fc.integer({ min: 1, max: MAX_FORWARDING_ID }),
     tier: fc.constantFrom<Tier>(1, 2),
-    slot: fc.integer({ min: NO_SLOT, max: MAX_SLOT }),
+    tag: fc.integer({ min: NO_TAG, max: MAX_TAG }),
   });
   fc.assert(
     fc.property(one, one, (a, b) => {
-      const [left, right] = [markOf(a.id, a.tier, BIT, a.slot), markOf(b.id, b.tier, BIT, b.slot)];
-      assert.equal(left === right, a.id === b.id && a.tier === b.tier && a.slot === b.slot);
+      const [left, right] = [markOf(a.id, a.tier, BIT, a.tag), markOf(b.id, b.tier, BIT, b.tag)];
+      assert.equal(left === right, a.id === b.id && a.tier === b.tier && a.tag === b.tag);
       assert.equal(hasForeignBits(left), false);
       assert.ok(left > 0 && (left & BIT) !== 0);
     }),

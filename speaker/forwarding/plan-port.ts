@@ -10,13 +10,13 @@ import {
   markValue,
   named,
   portKey,
-  slotValue,
   sourceKey,
+  tagValue,
   valueKey,
 } from "#speaker/forwarding/elements.ts";
-import { markOf, NO_SLOT, slotOf, tierOf } from "#speaker/forwarding/mark.ts";
+import { markOf, NO_TAG, tagOf, tierOf } from "#speaker/forwarding/mark.ts";
 import { schedulerFlags } from "#speaker/forwarding/scheduler.ts";
-import { type Keyed, RememberedSlots, slotOfAddress } from "#speaker/forwarding/slots.ts";
+import { type Keyed, RememberedTags, tagOfAddress } from "#speaker/forwarding/tags.ts";
 import type {
   Element,
   ForwardedEndpoint,
@@ -30,7 +30,7 @@ import { NO_SCHEDULER } from "#speaker/netlink/ipvs.ts";
 export type SetElement = readonly [set: string, element: Element];
 
 /** What is asked of a port is asked all at once, one port after the other. */
-const slots = new RememberedSlots();
+const tags = new RememberedTags();
 
 /** Its own node takes its connections over from this one. */
 export const isHandedOn = (endpoint: ForwardedEndpoint): boolean =>
@@ -82,10 +82,10 @@ function tier1(port: ForwardedPort, mark: number, sorted: readonly Keyed[]): Vir
 }
 
 /**
- * Tier 2 for a slot: the node that chose the pod is obeyed, also where it has not heard yet that the pod drains or fails. Pods
+ * Tier 2 for a tag: the node that chose the pod is obeyed, also where it has not heard yet that the pod drains or fails. Pods
  * of other nodes are in the list because their nodes tell of connections by its mark.
  */
-function tier2OfSlot(port: ForwardedPort, mark: number, some: readonly Keyed[]): VirtualServer {
+function tier2OfTag(port: ForwardedPort, mark: number, some: readonly Keyed[]): VirtualServer {
   return {
     ...{ mark, family: port.family, ...schedulingOf(port, mark) },
     realServers: some.map(({ endpoint }) => ({
@@ -170,7 +170,7 @@ function endpointElements(family: Family, endpoints: readonly Keyed[], place: st
   return endpoints.flatMap(({ endpoint, key }): SetElement[] => {
     if (endpoint.isLocal)
       return [
-        [named("slots", family), { key, value: slotValue(slotOfAddress(key)) }],
+        [named("tags", family), { key, value: tagValue(tagOfAddress(key)) }],
         [named("hairpin", family), { key: key + key }],
       ];
     return endpoint.returnPath === "snat" ? [[named("translated", family), { key: place + key }]] : [];
@@ -184,37 +184,37 @@ const ONE_POD = "rr";
 
 /** The one of `planPort` that has the mark. */
 export function planServer(port: ForwardedPort, mark: number): VirtualServer {
-  const { sorted, bySlot } = slots.of(port);
+  const { sorted, byTag } = tags.of(port);
   if (tierOf(mark) === 1) return tier1(port, mark, sorted);
-  const slot = slotOf(mark);
-  return slot === NO_SLOT ? tier2(port, mark, sorted) : tier2OfSlot(port, mark, bySlot.get(slot) ?? []);
+  const tag = tagOf(mark);
+  return tag === NO_TAG ? tier2(port, mark, sorted) : tier2OfTag(port, mark, byTag.get(tag) ?? []);
 }
 
 /** How many real servers that one has. */
 export function sizeOfServer(port: ForwardedPort, mark: number): number {
-  const slot = slotOf(mark);
-  return slot === NO_SLOT ? port.endpoints.length : (slots.of(port).bySlot.get(slot)?.length ?? 0);
+  const tag = tagOf(mark);
+  return tag === NO_TAG ? port.endpoints.length : (tags.of(port).byTag.get(tag)?.length ?? 0);
 }
 
 /** How the port's virtual server with the mark chooses; flags: IP_VS_SVC_F_SCHED* bits. */
 export function schedulingOf(port: ForwardedPort, mark: number): Pick<VirtualServer, "scheduler" | "flags"> {
   const ofPort = { scheduler: port.scheduler, flags: schedulerFlags(port) };
   if (tierOf(mark) === 1) return ofPort;
-  const { sorted, bySlot } = slots.of(port);
-  const slot = slotOf(mark);
-  const some = slot === NO_SLOT ? sorted : (bySlot.get(slot) ?? []);
-  const chosen = slot === NO_SLOT ? ofPort : { scheduler: ONE_POD, flags: 0 };
+  const { sorted, byTag } = tags.of(port);
+  const tag = tagOf(mark);
+  const some = tag === NO_TAG ? sorted : (byTag.get(tag) ?? []);
+  const chosen = tag === NO_TAG ? ofPort : { scheduler: ONE_POD, flags: 0 };
   // Without a pod here no packet comes by tier 2. It binds what the pods' nodes tell of, and a table would take memory.
   return hasLocalPod(some) ? chosen : { ...chosen, scheduler: NO_SCHEDULER };
 }
 
-/** The slots of tier 2 that a port has a list for, lowest first. */
-function slotsOfPort(port: ForwardedPort, { sharesConnections, handsOnBare }: ForwardingSettings): number[] {
-  const { sorted, bySlot, areShared } = slots.of(port);
+/** The tags of tier 2 that a port has a list for, lowest first. */
+function tagsOfPort(port: ForwardedPort, { sharesConnections, handsOnBare }: ForwardingSettings): number[] {
+  const { sorted, byTag, areShared } = tags.of(port);
   // A packet for a pod of another node comes by no tunnel; only what other nodes tell of does.
   if (!sharesConnections && !hasLocalPod(sorted)) return [];
-  const own = [...bySlot].filter(([, some]) => sharesConnections || hasLocalPod(some)).map(([slot]) => slot);
-  return (areShared || handsOnBare === true ? [NO_SLOT, ...own] : own).sort((a, b) => a - b);
+  const own = [...byTag].filter(([, some]) => sharesConnections || hasLocalPod(some)).map(([tag]) => tag);
+  return (areShared || handsOnBare === true ? [NO_TAG, ...own] : own).sort((a, b) => a - b);
 }
 
 /** Marks of the port's virtual servers: that of tier 1 first. */
@@ -223,28 +223,25 @@ export function marksOfPort(port: ForwardedPort, settings: ForwardingSettings): 
   const { routingBit } = settings;
   return [
     markOf(port.id, 1, routingBit),
-    ...slotsOfPort(port, settings).map((slot) => markOf(port.id, 2, routingBit, slot)),
+    ...tagsOfPort(port, settings).map((tag) => markOf(port.id, 2, routingBit, tag)),
   ];
 }
 
-/** Packets that another node handed on: by the slot that they are for, or by none. */
+/** Packets that another node handed on: by the tag that they are for, or by none. */
 function handedElements(port: ForwardedPort, settings: ForwardingSettings, place: string): SetElement[] {
-  const { sorted, bySlot } = slots.of(port);
+  const { sorted, byTag } = tags.of(port);
   if (!hasLocalPod(sorted)) return [];
-  const markOfSlot = (slot: number): number => markOf(port.id, 2, settings.routingBit, slot);
-  const own = [...bySlot].flatMap(([slot, some]): [slot: number, mark: number][] => {
+  const markOfTag = (tag: number): number => markOf(port.id, 2, settings.routingBit, tag);
+  const own = [...byTag].flatMap(([tag, some]): [tag: number, mark: number][] => {
     const count = some.filter(({ endpoint }) => endpoint.isLocal).length;
     if (count === 0) return [];
-    // Two pods here that have one slot: the packet does not say which of them it is for.
-    return [[slot, markOfSlot(count === 1 ? slot : NO_SLOT)]];
+    // Two pods here that have one tag: the packet does not say which of them it is for.
+    return [[tag, markOfTag(count === 1 ? tag : NO_TAG)]];
   });
-  if (settings.handsOnBare === true) own.push([NO_SLOT, markOfSlot(NO_SLOT)]);
-  return own.flatMap(([slot, mark]) =>
+  if (settings.handsOnBare === true) own.push([NO_TAG, markOfTag(NO_TAG)]);
+  return own.flatMap(([tag, mark]) =>
     (["handed", "handed_error"] as const).map(
-      (map): SetElement => [
-        named(map, port.family),
-        { key: place + slotValue(slot), value: markValue(mark) },
-      ],
+      (map): SetElement => [named(map, port.family), { key: place + tagValue(tag), value: markValue(mark) }],
     ),
   );
 }
@@ -261,7 +258,7 @@ export function planElements(port: ForwardedPort, settings: ForwardingSettings):
     [named("tier1v", port.family), { key, value }],
     [named("error1v", port.family), { key, value }],
     ...sourceElements(port, key),
-    ...endpointElements(port.family, slots.of(port).sorted, key),
+    ...endpointElements(port.family, tags.of(port).sorted, key),
     ...handedElements(port, settings, key),
   ];
 }

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { FAMILIES, parseRange } from "#api/address.ts";
-import { addressKey, admittedSet, markValue, named, portKey, slotValue } from "./elements.ts";
-import { markOf, NO_SLOT, slotOf, tierOf } from "./mark.ts";
+import { addressKey, admittedSet, markValue, named, portKey, tagValue } from "./elements.ts";
+import { markOf, NO_TAG, tagOf, tierOf } from "./mark.ts";
 import { planForwarding } from "./plan.ts";
-import { slotOfAddress } from "./slots.ts";
+import { tagOfAddress } from "./tags.ts";
 import {
   DEFAULT_SETTINGS,
   type ForwardedEndpoint,
@@ -50,12 +50,12 @@ const draining = endpoint("10.1.0.11", { isServing: false });
 const far = endpoint("10.1.0.12", { returnPath: "snat" });
 const drainingLocal = { ...local, isServing: false };
 
-/** Each list of tier 2, by its mark: its slot, its scheduler, and its real servers as `weights` says them. */
-const secondTier = ({ virtualServers }: ForwardingPlan): [slot: number, scheduler: string, ...string[]][] =>
+/** Each list of tier 2, by its mark: its tag, its scheduler, and its real servers as `weights` says them. */
+const secondTier = ({ virtualServers }: ForwardingPlan): [tag: number, scheduler: string, ...string[]][] =>
   virtualServers
     .filter(({ mark }) => tierOf(mark) === 2)
     .map(({ mark, scheduler, realServers }) => [
-      slotOf(mark),
+      tagOf(mark),
       scheduler,
       ...realServers.map(({ address, forwarding, weight }) => `${address} ${forwarding} ${weight}`),
     ]);
@@ -111,7 +111,7 @@ for (const { what, ports, tier1, tier2 } of CASES) {
     assert.deepEqual(weights(wanted, 0x1001), tier1);
     assert.deepEqual(
       secondTier(wanted),
-      tier2.map((words) => [slotOfAddress(addressKey(words.split(" ")[0] ?? "")), "rr", words]),
+      tier2.map((words) => [tagOfAddress(addressKey(words.split(" ")[0] ?? "")), "rr", words]),
     );
   });
 }
@@ -119,39 +119,39 @@ for (const { what, ports, tier1, tier2 } of CASES) {
 test("a packet that was handed on is marked for the pod that it was sent to", () => {
   const second = endpoint("10.1.0.8", { isLocal: true });
   const { elements } = plan(port([local, second, remote]));
-  const slots = [local, second].map(({ address }) => slotOfAddress(addressKey(address)));
-  const places = slots.map((slot) => [KEY + slotValue(slot), markValue(markOf(1, 2, 0x1000, slot))]).sort();
+  const tags = [local, second].map(({ address }) => tagOfAddress(addressKey(address)));
+  const places = tags.map((tag) => [KEY + tagValue(tag), markValue(markOf(1, 2, 0x1000, tag))]).sort();
   for (const map of ["handed4", "handed_error4"])
     assert.deepEqual(
       elements[map]?.map(({ key, value }) => [key, value]),
       places,
     );
   assert.deepEqual(
-    elements.slots4?.map(({ value }) => value),
-    slots.map(slotValue).sort(),
+    elements.tags4?.map(({ value }) => value),
+    tags.map(tagValue).sort(),
   );
 });
 
-test("pods that have one slot share a list, and what comes for two of one node is spread by the table of all", () => {
+test("pods that have one tag share a list, and what comes for two of one node is spread by the table of all", () => {
   const twin = endpoint("10.1.2.9", { isLocal: true });
   const list = ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0", "10.1.2.9 masquerade 1"];
-  const slot = slotOfAddress(addressKey(twin.address));
+  const tag = tagOfAddress(addressKey(twin.address));
   const both = plan(port([local, twin, remote]));
   assert.deepEqual(secondTier(both), [
-    [NO_SLOT, "mh", ...list],
-    [slot, "rr", "10.1.0.9 masquerade 1", "10.1.2.9 masquerade 1"],
+    [NO_TAG, "mh", ...list],
+    [tag, "rr", "10.1.0.9 masquerade 1", "10.1.2.9 masquerade 1"],
   ]);
   assert.deepEqual(both.elements.handed4, [
-    { key: KEY + slotValue(slot), value: markValue(markOf(1, 2, 0x1000)) },
+    { key: KEY + tagValue(tag), value: markValue(markOf(1, 2, 0x1000)) },
   ]);
   const one = plan(port([local, { ...twin, isLocal: false, node: "n2" }]));
-  assert.deepEqual(secondTier(one), [[slot, "rr", "10.1.0.9 masquerade 1", "10.1.2.9 tunnel 0"]]);
+  assert.deepEqual(secondTier(one), [[tag, "rr", "10.1.0.9 masquerade 1", "10.1.2.9 tunnel 0"]]);
   assert.deepEqual(one.elements.handed4, [
-    { key: KEY + slotValue(slot), value: markValue(markOf(1, 2, 0x1000, slot)) },
+    { key: KEY + tagValue(tag), value: markValue(markOf(1, 2, 0x1000, tag)) },
   ]);
 });
 
-test("a node without a pod of the port has no second tier, whatever slots the pods have", () => {
+test("a node without a pod of the port has no second tier, whatever tags the pods have", () => {
   const wanted = plan(port([remote, { ...remote, address: "10.1.2.10" }]));
   assert.deepEqual(secondTier(wanted), []);
 });
@@ -183,10 +183,10 @@ for (const [what, endpoints, list] of NO_TUNNEL) {
       vips: [VIP],
       tunnel: "none",
     });
-    assert.deepEqual(secondTier(wanted)[0], [NO_SLOT, "mh", ...list]);
+    assert.deepEqual(secondTier(wanted)[0], [NO_TAG, "mh", ...list]);
     assert.ok(
       wanted.elements.handed4?.some(
-        ({ key, value }) => key === KEY + slotValue(NO_SLOT) && value === markValue(markOf(1, 2, 0x1000)),
+        ({ key, value }) => key === KEY + tagValue(NO_TAG) && value === markValue(markOf(1, 2, 0x1000)),
       ),
     );
   });

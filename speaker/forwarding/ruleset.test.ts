@@ -23,12 +23,12 @@ const RULES: readonly [what: string, chain: string, rule: string][] = [
   [
     "v4 tunnels of members end in our device",
     "decap",
-    "ip protocol 4 @th,128,32 @carried4 ip saddr @members4 meta priority set ip daddr map @slots4 ip daddr set 169.254.77.77",
+    "ip protocol 4 @th,128,32 @carried4 ip saddr @members4 meta priority set ip daddr map @tags4 ip daddr set 169.254.77.77",
   ],
   [
     "v6 tunnels of members end in our device",
     "decap",
-    "ip6 nexthdr 41 @th,192,128 @carried6 ip6 saddr @members6 meta priority set ip6 daddr map @slots6 ip6 daddr set 100::7077",
+    "ip6 nexthdr 41 @th,192,128 @carried6 ip6 saddr @members6 meta priority set ip6 daddr map @tags6 ip6 daddr set 100::7077",
   ],
   ["nobody else reaches our device", "decap", "ip daddr 169.254.77.77 counter name tunnel_source drop"],
   ["pings are answered by the node", "echo", "ip daddr @vips4 icmp type echo-request dnat ip to 10.0.0.1"],

@@ -50,7 +50,7 @@ function input(bit: string, { nodeAddresses, taken, tunnel }: RulesetInput): str
     `meta mark and ${bit} == 0 return`,
     ...probesArrived(nodeAddresses, taken),
     ...BOTH.map(({ family, digit }) => `iifname ${outOf(family, taken)} goto handed_on${digit}`),
-    // By the hardware address of whoever sent the frame, which is another node: it chose a pod of this one, and no slot says
+    // By the hardware address of whoever sent the frame, which is another node: it chose a pod of this one, and no tag says
     // which.
     ...(tunnel === "none"
       ? BOTH.map(
@@ -66,7 +66,7 @@ function input(bit: string, { nodeAddresses, taken, tunnel }: RulesetInput): str
   ];
 }
 
-/** What another node handed on, which chose a pod: the priority has the pod's slot (guard.ts), and is given back here. */
+/** What another node handed on, which chose a pod: the priority has the pod's tag (guard.ts), and is given back here. */
 function handedOn(words: Words): string[] {
   const { digit, error } = words;
   return [

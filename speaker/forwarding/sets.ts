@@ -42,9 +42,9 @@ function declarations(version: "v4" | "v6"): string[] {
     `set ports${digit} { type ${port}; }`,
     `set vips${digit} { type ${address}; }`,
     `map tier1v${digit} { type ${port} : mark; }`,
-    // A Service's port and the slot of a pod of this node (slots.ts).
+    // A Service's port and the tag of a pod of this node (tags.ts).
     `map handed${digit} { type ${port} . classid : mark; }`,
-    `map slots${digit} { type ${address} : classid; }`,
+    `map tags${digit} { type ${address} : classid; }`,
     `set hairpin${digit} { type ${address} . ${address}; }`,
     // The key has a Service's port and a pod, so that another Service with the same pod changes nothing for this one.
     `set translated${digit} { type ${port} . ${address}; }`,
@@ -90,13 +90,15 @@ export const RETIRED: Readonly<Record<string, string>> = {
   "set local6": `type ${ADDRESS.v6};`,
   "map tier2v4": `type ${PORT.v4} : mark;`,
   "map tier2v6": `type ${PORT.v6} : mark;`,
+  "map slots4": `type ${ADDRESS.v4} : classid;`,
+  "map slots6": `type ${ADDRESS.v6} : classid;`,
   "map error2v4": "typeof ip daddr . @th,136,8 . @th,224,16 : meta mark;",
   "map error2v6": "typeof ip6 daddr . @th,112,8 . @th,384,16 : meta mark;",
 };
 
 /** Sets whose being empty turns somebody away. */
 export const ADMITTING_SETS: readonly string[] = FAMILIES.flatMap((family) =>
-  [...PROTOCOLS.map(admittedSet), "admitted_ping", "members", "carried", "slots"].map((set) =>
+  [...PROTOCOLS.map(admittedSet), "admitted_ping", "members", "carried", "tags"].map((set) =>
     named(set, family),
   ),
 );

@@ -1,7 +1,7 @@
 /** The difference of wanted and present virtual servers, as operations of IPVS, in an order that loses nothing. Pure. */
 import { familyOf } from "#api/address.ts";
 import { destinationTunnel } from "#speaker/forwarding/encapsulation.ts";
-import { hasSlot } from "#speaker/forwarding/mark.ts";
+import { hasTag } from "#speaker/forwarding/mark.ts";
 import type { Change, KernelRefusal, RealServer, VirtualServer } from "#speaker/forwarding/types.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
 import {
@@ -128,14 +128,14 @@ const isSame = (a: Destination, b: Destination): boolean =>
 
 /**
  * A real server that ends with weight 0 is added with its other weight first, because mh keeps the place of its last
- * weight above 0. A list for one slot never has mh.
+ * weight above 0. A list for one tag never has mh.
  */
 function addReal(service: ServiceKey, real: RealServer, about: Subject): Step[] {
   const add = (weight: number): Step => ({
     operation: { kind: "addDestination", service, destination: destinationOf(real, weight) },
     about,
   });
-  if (real.weight > 0 || hasSlot(service.mark)) return [add(real.weight)];
+  if (real.weight > 0 || hasTag(service.mark)) return [add(real.weight)];
   return [add(countedOf(real)), edit(service, destinationOf(real), about)];
 }
 

@@ -2,7 +2,7 @@
 import { FAMILIES, type Family } from "#api/address.ts";
 import { addressKey } from "#speaker/forwarding/elements.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
-import { slotOfAddress } from "#speaker/forwarding/slots.ts";
+import { tagOfAddress } from "#speaker/forwarding/tags.ts";
 import {
   DEFAULT_SETTINGS,
   type ForwardedEndpoint,
@@ -49,7 +49,7 @@ export const wanting = (
 
 /** Of what another node sent to the pod by a tunnel, for the port with the id. */
 export const markOfPod = (id: number, address: string): number =>
-  markOf(id, 2, DEFAULT_SETTINGS.routingBit, slotOfAddress(addressKey(address)));
+  markOf(id, 2, DEFAULT_SETTINGS.routingBit, tagOfAddress(addressKey(address)));
 
 /** What a port of each protocol admits: each something else, and SCTP nobody. */
 export const RANGES: Readonly<Record<Protocol, readonly string[]>> = {

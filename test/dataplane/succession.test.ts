@@ -20,7 +20,7 @@ const OLDER = markOf(5000, 2, 0x1000);
 /** Makes of our table and virtual servers what the older build left. */
 function makeOlder(): void {
   const chains = ["decap", "handed_on4", "handed_on6", "in"];
-  const succeeding = ["handed4", "handed6", "handed_error4", "handed_error6", "slots4", "slots6"];
+  const succeeding = ["handed4", "handed6", "handed_error4", "handed_error6", "tags4", "tags6"];
   const port = "192.168.50.100 . tcp . 80";
   run(
     "nft",

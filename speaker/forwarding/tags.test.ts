@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressKey } from "./elements.ts";
-import { MAX_SLOT } from "./mark.ts";
-import { RememberedSlots, slotOfAddress } from "./slots.ts";
+import { MAX_TAG } from "./mark.ts";
+import { RememberedTags, tagOfAddress } from "./tags.ts";
 import type { ForwardedPort } from "./types.ts";
 
-const slotsOf = (addresses: readonly string[]): number[] =>
-  addresses.map((address) => slotOfAddress(addressKey(address)));
+const tagsOf = (addresses: readonly string[]): number[] =>
+  addresses.map((address) => tagOfAddress(addressKey(address)));
 
-const SLOTS: readonly [address: string, slot: number][] = [
+const TAGS: readonly [address: string, tag: number][] = [
   ["10.244.2.1", 2],
   ["10.244.3.1", 258],
   ["10.244.4.1", 2],
@@ -16,16 +16,16 @@ const SLOTS: readonly [address: string, slot: number][] = [
   ["fd44::1ff", 1],
   ["10.244.2.0", 1],
 ];
-for (const [address, slot] of SLOTS) {
-  test(`${address} has slot ${slot}`, () => assert.deepEqual(slotsOf([address]), [slot]));
+for (const [address, tag] of TAGS) {
+  test(`${address} has tag ${tag}`, () => assert.deepEqual(tagsOf([address]), [tag]));
 }
 
-test("of a range of 512 addresses no two have one slot, but for the first and the last", () => {
+test("of a range of 512 addresses no two have one tag, but for the first and the last", () => {
   const addresses = Array.from({ length: 512 }, (_, at) => `10.1.${64 + (at >> 8)}.${at & 0xff}`);
-  const slots = slotsOf(addresses);
-  assert.equal(new Set(slots.slice(0, -1)).size, MAX_SLOT);
-  assert.equal(slots.at(-1), slots[0]);
-  assert.ok(slots.every((slot) => slot >= 1 && slot <= MAX_SLOT));
+  const tags = tagsOf(addresses);
+  assert.equal(new Set(tags.slice(0, -1)).size, MAX_TAG);
+  assert.equal(tags.at(-1), tags[0]);
+  assert.ok(tags.every((tag) => tag >= 1 && tag <= MAX_TAG));
 });
 
 const SHARED: readonly [
@@ -34,7 +34,7 @@ const SHARED: readonly [
   are: boolean,
 ][] = [
   [
-    "pods of one node with a slot each",
+    "pods of one node with a tag each",
     [
       ["10.1.0.1", "n1"],
       ["10.1.0.2", "n1"],
@@ -42,7 +42,7 @@ const SHARED: readonly [
     false,
   ],
   [
-    "pods of two nodes with one slot",
+    "pods of two nodes with one tag",
     [
       ["10.1.0.1", "n1"],
       ["10.1.2.1", "n2"],
@@ -50,14 +50,14 @@ const SHARED: readonly [
     false,
   ],
   [
-    "pods of one node with one slot",
+    "pods of one node with one tag",
     [
       ["10.1.0.1", "n1"],
       ["10.1.2.1", "n1"],
     ],
     true,
   ],
-  ["endpoints of no known node with one slot", [["10.1.0.1"], ["10.1.2.1"]], true],
+  ["endpoints of no known node with one tag", [["10.1.0.1"], ["10.1.2.1"]], true],
   [
     "one pod by two of its ports",
     [
@@ -73,6 +73,6 @@ for (const [what, pods, are] of SHARED) {
       ...{ address, port: 8080 + at, isLocal: false, isServing: true, returnPath: "direct" as const },
       ...(node !== undefined && { node }),
     }));
-    assert.equal(new RememberedSlots().of({ endpoints } as unknown as ForwardedPort).areShared, are);
+    assert.equal(new RememberedTags().of({ endpoints } as unknown as ForwardedPort).areShared, are);
   });
 }
