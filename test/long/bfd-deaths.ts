@@ -8,7 +8,7 @@
  *
  * With another interval there are 16 sessions and not 64, and the results are bfd-<part>-<interval>.json.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { createInterface } from "node:readline";
@@ -154,18 +154,25 @@ async function kills(total: number): Promise<[object, boolean]> {
   });
 }
 
-/** Knows when the machine itself stood still, for whoever is before everything else on it. */
+/**
+ * Knows when the machine itself stood still, for whoever is before everything else on it. A machine that is a guest of
+ * another one can stand still with one processor alone, so there is a process for each.
+ */
 class Witness implements Disposable {
-  readonly stops: { readonly at: string; readonly ms: number }[] = [];
-  readonly #child = spawn(
-    "chrt",
-    // A machine that stood still for an interval can be why the rest of a detection time was not enough.
-    ["-f", "50", process.execPath, WITNESS, String(INTERVAL_MS)],
-    { stdio: ["pipe", "pipe", "inherit"] },
-  );
+  readonly stops: { readonly at: string; readonly ms: number; readonly processor: number }[] = [];
+  readonly #children = cpus().map((_, processor) => this.#watch(processor));
 
-  constructor() {
-    createInterface({ input: this.#child.stdout }).on("line", (line) => this.stops.push(JSON.parse(line)));
+  #watch(processor: number): ChildProcess {
+    const child = spawn(
+      "taskset",
+      // A machine that stood still for an interval can be why the rest of a detection time was not enough.
+      ["-c", String(processor), "chrt", "-f", "50", process.execPath, WITNESS, String(INTERVAL_MS)],
+      { stdio: ["pipe", "pipe", "inherit"] },
+    );
+    createInterface({ input: child.stdout }).on("line", (line) =>
+      this.stops.push({ ...JSON.parse(line), processor }),
+    );
+    return child;
   }
 
   /** Whether it ended within a second before that moment, or after it. */
@@ -177,7 +184,7 @@ class Witness implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#child.stdin.end();
+    for (const { stdin } of this.#children) stdin?.end();
   }
 }
 
