@@ -53,15 +53,13 @@ export const FORWARDING: Faults = {
       "",
     ],
     [
-      "a service of IPv6 is made one of IPv4",
-      "serverKey(domainOf(server.family), server.mark);",
-      'serverKey(domainOf("IPv4"), server.mark);',
-    ],
-    [
       "the table is built before it is filled",
       "const filling = { ...service, scheduler: NO_SCHEDULER };",
       "const filling = { ...service, scheduler: server.scheduler };",
     ],
+  ],
+  "speaker/forwarding/server-key.ts": [
+    ["a service of IPv6 is made one of IPv4", "(family === AF_INET ? mark : -mark)", "mark"],
   ],
   "speaker/forwarding/tunnel-ends.ts": [
     ["what nobody asks for goes at once", "if (now - since < LINGER_MS) return true;", ""],

@@ -8,7 +8,8 @@ import { elementKey, markOfValue } from "#speaker/forwarding/elements.ts";
 import type { Findings } from "#speaker/forwarding/findings.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { schedulingOf } from "#speaker/forwarding/plan-port.ts";
-import { isAsWanted, parseServerKey, serverKey } from "#speaker/forwarding/virtual-servers.ts";
+import { parseServerKey, type ServerKey, serverKey } from "#speaker/forwarding/server-key.ts";
+import { isAsWanted } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 
 /** A point where other work may come between. There is nothing to hand over. */
@@ -46,17 +47,29 @@ export class Audit {
   /** Compares services and their schedulers, but not what is in them. */
   *services(): Generator<Piece> {
     const { kernel, wanted, own, found } = this.#options;
-    const seen = new Set<string>();
+    let seen = 0;
     for (const part of kernel.servers.walk()) {
       for (const service of part) {
         const key = serverKey(service.family, service.mark);
-        seen.add(key);
-        if (!own.has(service.mark)) continue;
         const port = wanted.servers.portOf(key);
+        if (port !== undefined) seen += 1;
+        if (!own.has(service.mark)) continue;
         const should = port && schedulingOf(port, service.mark);
         const isRight = should?.scheduler === service.scheduler && should.flags === service.flags;
         if (!isRight) found.server(key);
       }
+      yield;
+    }
+    // Hundreds of thousands may be there every few seconds: which ones is asked only where they are too few. One that the
+    // kernel lists twice, since another one came meanwhile, can hide one that is gone until the next time.
+    if (seen < wanted.servers.size) yield* this.#missingServers();
+  }
+
+  *#missingServers(): Generator<Piece> {
+    const { kernel, wanted, found } = this.#options;
+    const seen = new Set<ServerKey>();
+    for (const part of kernel.servers.walk()) {
+      for (const { family, mark } of part) seen.add(serverKey(family, mark));
       yield;
     }
     yield* missing(wanted.servers.keys(), seen, (key) => found.server(key));
@@ -83,7 +96,7 @@ export class Audit {
     yield* missing(wanted.routes, seen, (vip) => found.route(vip));
   }
 
-  #server(key: string): void {
+  #server(key: ServerKey): void {
     const { kernel, wanted, own, found } = this.#options;
     const { family, mark } = parseServerKey(key);
     if (!own.has(mark)) return;
@@ -116,10 +129,10 @@ export class Audit {
 const PIECE = 1_000;
 
 /** `found` is told those that were not seen. */
-function* missing(
-  wanted: Iterable<string>,
-  seen: ReadonlySet<string>,
-  found: (key: string) => void,
+function* missing<Key>(
+  wanted: Iterable<Key>,
+  seen: ReadonlySet<Key>,
+  found: (key: Key) => void,
 ): Generator<Piece> {
   let looked = 0;
   for (const key of wanted) {

@@ -1,8 +1,10 @@
 /** Entries of the kernel that are not as wanted, shown to people: what is wanted beside what is there. */
+import type { Family } from "#api/address.ts";
 import type { Entries } from "#speaker/forwarding/entries.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { describeKey, parseServerKey } from "#speaker/forwarding/server-key.ts";
 import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
-import { type PresentServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
+import type { PresentServer } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 
 /** So many of each kind are shown. */
@@ -12,7 +14,8 @@ export interface Difference {
   /** How many there are in all. */
   readonly entries: number;
   readonly virtualServers: readonly {
-    readonly key: string;
+    readonly family: Family;
+    readonly mark: number;
     readonly wanted?: VirtualServer;
     readonly there?: PresentServer;
   }[];
@@ -41,7 +44,7 @@ export function describeDifference(
     virtualServers: keys.map((key, at) => {
       const [server, service] = [wanted.servers.get(key), services[at]];
       return {
-        key,
+        ...describeKey(key),
         ...(server !== undefined && { wanted: server }),
         ...(service !== undefined && { there: { service, destinations: servers.destinations(service) } }),
       };

@@ -1,7 +1,8 @@
+import type { ServerKey } from "#speaker/forwarding/server-key.ts";
+
 /** Keys of entries in the kernel. They say nothing about what is there or should be there. */
 export class Entries {
-  /** By `keyOfServer`. */
-  readonly servers = new Set<string>();
+  readonly servers = new Set<ServerKey>();
   /** Set -> keys as `elementKey` makes them. */
   readonly elements = new Map<string, Set<string>>();
   /** Addresses. */
@@ -20,7 +21,7 @@ export class Entries {
   }
 
   /** What is handed over is no more here: nothing of it is twice in memory. */
-  moveServer(key: string, to: Entries): void {
+  moveServer(key: ServerKey, to: Entries): void {
     if (this.servers.delete(key)) to.servers.add(key);
   }
 

@@ -1,6 +1,7 @@
 /** What an audit has found not to be as wanted, and no pass knows of yet. */
 import type { Contents } from "#speaker/forwarding/contents.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
+import type { ServerKey } from "#speaker/forwarding/server-key.ts";
 
 export class Findings {
   readonly entries = new Entries();
@@ -10,7 +11,7 @@ export class Findings {
     this.#isUnsettled = isUnsettled;
   }
 
-  server(key: string): void {
+  server(key: ServerKey): void {
     if (!this.#isUnsettled(({ servers }) => servers.has(key))) this.entries.servers.add(key);
   }
 

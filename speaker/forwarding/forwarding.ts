@@ -21,6 +21,7 @@ import { marksOfPort } from "#speaker/forwarding/plan-port.ts";
 import type { PortionSizes } from "#speaker/forwarding/portions.ts";
 import { Refusals } from "#speaker/forwarding/refusals.ts";
 import { emptyKernel } from "#speaker/forwarding/removal.ts";
+import { markOfKey } from "#speaker/forwarding/server-key.ts";
 import { ADMITTING_SETS, SUCCEEDING } from "#speaker/forwarding/sets.ts";
 import { Slices } from "#speaker/forwarding/slices.ts";
 import {
@@ -34,7 +35,6 @@ import {
   type Reconciled,
   type SyncTrouble,
 } from "#speaker/forwarding/types.ts";
-import { parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import { Wanted } from "#speaker/forwarding/wanted.ts";
 import { NetlinkError } from "#speaker/netlink/error.ts";
 
@@ -260,7 +260,7 @@ export class Forwarding {
     const { wanted, contents } = this.#kept;
     const unsettled = new Map<number, ForwardedPort | undefined>();
     for (const key of contents.unsettled.servers)
-      unsettled.set(idOf(parseServerKey(key).mark), wanted.servers.portOf(key));
+      unsettled.set(idOf(markOfKey(key)), wanted.servers.portOf(key));
     return settledDigest(wanted.digest, unsettled).text;
   }
 

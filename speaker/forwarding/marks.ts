@@ -8,8 +8,9 @@ import type { Entries } from "#speaker/forwarding/entries.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import type { Servers } from "#speaker/forwarding/reader.ts";
 import type { Refusals } from "#speaker/forwarding/refusals.ts";
+import { keyOfServer, markOfKey, parseServerKey, type ServerKey } from "#speaker/forwarding/server-key.ts";
 import type { Element } from "#speaker/forwarding/types.ts";
-import { isFilling, keyOfParent, keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
+import { isFilling, keyOfParent } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 import type { ServiceKey } from "#speaker/netlink/ipvs.ts";
 
@@ -28,7 +29,7 @@ export class Marks {
   /** By `markValue`: nothing may be marked with them, and this pass has looked at their elements. */
   readonly #withheld = new Set<string>();
   /** Keys of virtual servers that are wanted, and not there or without their scheduler. */
-  readonly #unusable = new Set<string>();
+  readonly #unusable = new Set<ServerKey>();
 
   constructor(options: MarksOptions) {
     this.#options = options;
@@ -115,10 +116,10 @@ export class Marks {
   }
 
   /** Those that are wanted. There may be very many, of which none is planned for this: the key says the mark. */
-  #serversOf(keys: ReadonlySet<string>): ServiceKey[] {
+  #serversOf(keys: ReadonlySet<ServerKey>): ServiceKey[] {
     return [...keys].filter((key) => this.#options.wanted.servers.has(key)).map(parseServerKey);
   }
 }
 
-export const marksOf = (keys: readonly string[]): Set<string> =>
-  new Set(keys.map((key) => markValue(parseServerKey(key).mark)));
+export const marksOf = (keys: readonly ServerKey[]): Set<string> =>
+  new Set(keys.map((key) => markValue(markOfKey(key))));

@@ -239,11 +239,14 @@ function handedElements(port: ForwardedPort, settings: ForwardingSettings, place
     return [[tag, markOfTag(count === 1 ? tag : NO_TAG)]];
   });
   if (settings.handsOnBare === true) own.push([NO_TAG, markOfTag(NO_TAG)]);
-  return own.flatMap(([tag, mark]) =>
-    (["handed", "handed_error"] as const).map(
-      (map): SetElement => [named(map, port.family), { key: place + tagValue(tag), value: markValue(mark) }],
-    ),
-  );
+  return own.flatMap(([tag, mark]): SetElement[] => {
+    // One object for both maps: there are as many as pods.
+    const element = { key: place + tagValue(tag), value: markValue(mark) };
+    return [
+      [named("handed", port.family), element],
+      [named("handed_error", port.family), element],
+    ];
+  });
 }
 
 /** But for `marks`, which has all of `marksOfPort`. Throws for values that no port can have. */

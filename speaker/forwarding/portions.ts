@@ -17,8 +17,8 @@ import {
 } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { marksOfPort, planElements } from "#speaker/forwarding/plan-port.ts";
+import { keyOfServer, markOfKey, type ServerKey } from "#speaker/forwarding/server-key.ts";
 import { type ForwardedPort, PROTOCOLS } from "#speaker/forwarding/types.ts";
-import { keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 import { canonical } from "#speaker/netlink/route.ts";
 
@@ -199,7 +199,7 @@ function* goingServers(due: Entries, size: number): Generator<Portion> {
   yield* filling.rest();
 }
 
-const markOf = (key: string): string => markValue(parseServerKey(key).mark);
+const markOf = (key: ServerKey): string => markValue(markOfKey(key));
 
 function* addOwners(due: Entries, sets: Iterable<string>, owners: ByOwner): Generator<Portion> {
   let seen = 0;

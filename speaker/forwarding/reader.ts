@@ -1,22 +1,23 @@
 /** Reads entries of the kernel by their keys. */
 import { elementKey, endsOf, isOfIntervals } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import { parseServerKey, type ServerKey } from "#speaker/forwarding/server-key.ts";
 import type { Slices } from "#speaker/forwarding/slices.ts";
 import type { Element, VirtualServer } from "#speaker/forwarding/types.ts";
-import { isAsWanted, type PresentServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
+import { isAsWanted, type PresentServer } from "#speaker/forwarding/virtual-servers.ts";
 import type { Wanted } from "#speaker/forwarding/wanted.ts";
 import type { MarkService } from "#speaker/netlink/ipvs.ts";
 
-/** Virtual servers by `keyOfServer`. */
+/** Virtual servers by their keys. */
 export interface Servers {
   /** Keys of servers that are as wanted, or gone as wanted. Only the keys are kept, because there may be very many. */
-  readonly settled: ReadonlySet<string>;
+  readonly settled: ReadonlySet<ServerKey>;
   /** Wanted servers that are not settled and whose marks are ours. */
-  readonly wanted: ReadonlyMap<string, VirtualServer>;
+  readonly wanted: ReadonlyMap<ServerKey, VirtualServer>;
   /** What is there of our servers that are not settled. */
-  readonly present: ReadonlyMap<string, PresentServer>;
+  readonly present: ReadonlyMap<ServerKey, PresentServer>;
   /** Keys of wanted servers whose mark somebody else's service has. */
-  readonly foreign: ReadonlySet<string>;
+  readonly foreign: ReadonlySet<ServerKey>;
 }
 
 export class Reader {
@@ -34,12 +35,12 @@ export class Reader {
     this.#own = own;
   }
 
-  async servers(keys: ReadonlySet<string>, slices: Slices): Promise<Servers> {
+  async servers(keys: ReadonlySet<ServerKey>, slices: Slices): Promise<Servers> {
     const found = {
-      settled: new Set<string>(),
-      wanted: new Map<string, VirtualServer>(),
-      present: new Map<string, PresentServer>(),
-      foreign: new Set<string>(),
+      settled: new Set<ServerKey>(),
+      wanted: new Map<ServerKey, VirtualServer>(),
+      present: new Map<ServerKey, PresentServer>(),
+      foreign: new Set<ServerKey>(),
     };
     const services = this.#services(keys);
     for (const key of keys) {
@@ -88,10 +89,10 @@ export class Reader {
     return new Set(list.filter((_, at) => isThere[at]));
   }
 
-  #services(keys: ReadonlySet<string>): Map<string, MarkService> {
+  #services(keys: ReadonlySet<ServerKey>): Map<ServerKey, MarkService> {
     const list = [...keys];
     const answers = list.length === 0 ? [] : this.#kernel.servers.find(list.map(parseServerKey));
-    const services = new Map<string, MarkService>();
+    const services = new Map<ServerKey, MarkService>();
     for (const [at, key] of list.entries()) {
       const service = answers[at];
       if (service !== undefined) services.set(key, service);

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type DestinationTunnel, METHOD, type Operation } from "#speaker/netlink/ipvs.ts";
 import { destinationTunnel } from "./encapsulation.ts";
+import { keyOfServer, type ServerKey, serverKey } from "./server-key.ts";
 import type { RealServer, VirtualServer } from "./types.ts";
-import { differServers, keyOfServer, type PresentServer } from "./virtual-servers.ts";
+import { differServers, type PresentServer } from "./virtual-servers.ts";
 
 const FAMILY = { IPv4: 2, IPv6: 10 } as const;
 const METHODS: Readonly<Record<number, string>> = {
@@ -52,7 +53,7 @@ const server = (realServers: readonly RealServer[], changes: Partial<VirtualServ
   ...changes,
 });
 const byTunnel = (tunnel: DestinationTunnel | undefined) => (tunnel === undefined ? {} : { tunnel });
-const present = (one: VirtualServer): [string, PresentServer] => {
+const present = (one: VirtualServer): [ServerKey, PresentServer] => {
   const { mark, scheduler, flags } = one;
   const service = { family: FAMILY[one.family], mark, scheduler, flags };
   const destinations = one.realServers.map(({ address, port, forwarding, weight, tunnel }) => ({
@@ -64,7 +65,7 @@ const present = (one: VirtualServer): [string, PresentServer] => {
     activeConnections: 0,
     inactiveConnections: 0,
   }));
-  return [`${service.family}/${mark}`, { service, destinations }];
+  return [serverKey(service.family, mark), { service, destinations }];
 };
 
 const one = real("10.1.0.1");

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { METHOD, type Operation, type ReadDestination } from "#speaker/netlink/ipvs.ts";
+import { keyOfServer, type ServerKey } from "./server-key.ts";
 import type { RealServer, VirtualServer } from "./types.ts";
-import { differServers, isAsWanted, keyOfServer, type PresentServer } from "./virtual-servers.ts";
+import { differServers, isAsWanted, type PresentServer } from "./virtual-servers.ts";
 
 const real = (address: string, weight = 1): RealServer => ({
   address,
@@ -25,9 +26,9 @@ const read = (one: RealServer): ReadDestination => ({
   activeConnections: 0,
   inactiveConnections: 0,
 });
-const present = (one: VirtualServer, scheduler = one.scheduler): Map<string, PresentServer> => {
+const present = (one: VirtualServer, scheduler = one.scheduler): Map<ServerKey, PresentServer> => {
   const service = { family: 2, mark: one.mark, scheduler, flags: one.flags };
-  return new Map([[`2/${one.mark}`, { service, destinations: one.realServers.map(read) }]]);
+  return new Map([[keyOfServer(one), { service, destinations: one.realServers.map(read) }]]);
 };
 
 /** As few words as tell one operation from any other. */
@@ -53,7 +54,7 @@ function wordsOf(operation: Operation): string {
 interface Case {
   readonly what: string;
   readonly wanted: readonly VirtualServer[];
-  readonly present: ReadonlyMap<string, PresentServer>;
+  readonly present: ReadonlyMap<ServerKey, PresentServer>;
   readonly add: readonly string[];
   readonly remove?: readonly string[];
 }

@@ -2,6 +2,7 @@
 import { familyOf } from "#api/address.ts";
 import { destinationTunnel } from "#speaker/forwarding/encapsulation.ts";
 import { hasTag } from "#speaker/forwarding/mark.ts";
+import { keyOfServer, type ServerKey } from "#speaker/forwarding/server-key.ts";
 import type { Change, KernelRefusal, RealServer, VirtualServer } from "#speaker/forwarding/types.ts";
 import { domainOf } from "#speaker/netlink/domain.ts";
 import {
@@ -30,7 +31,7 @@ export interface Subject {
   /** Together with `parent` it is equal for the same entry in every pass (`keyOfSubject`). */
   readonly own: string;
   /** The entry that it is a part of, and without which it cannot be. */
-  readonly parent?: string;
+  readonly parent?: ServerKey;
   readonly mark?: number;
   /** One Service alone asks for this scheduler. */
   readonly hasOwnScheduler?: boolean;
@@ -40,7 +41,8 @@ export interface Subject {
 
 export const keyOfSubject = ({ kind, own, parent }: Subject): string => `${kind} ${parent ?? ""} ${own}`;
 /** The key of the entry that a part belongs to. */
-export const keyOfParent = (parent: string): string => keyOfSubject({ kind: "virtualServer", own: parent });
+export const keyOfParent = (parent: ServerKey): string =>
+  keyOfSubject({ kind: "virtualServer", own: String(parent) });
 
 export interface Step {
   readonly operation: Operation;
@@ -54,9 +56,6 @@ export interface ServerDifference {
   readonly remove: Step[];
 }
 
-export const serverKey = (family: number, mark: number): string => `${family}/${mark}`;
-export const keyOfServer = (server: Pick<VirtualServer, "family" | "mark">): string =>
-  serverKey(domainOf(server.family), server.mark);
 const nameOf = (server: VirtualServer): string => `${server.family} mark 0x${server.mark.toString(16)}`;
 const placeOf = (real: { address: string; port: number }): string => `${real.address} ${real.port}`;
 
@@ -65,20 +64,20 @@ function serviceOf(server: VirtualServer): MarkService {
   return { family: domainOf(server.family), mark, flags, scheduler };
 }
 
-/** The family and mark in a key that `serverKey` made. */
-export function parseServerKey(key: string): ServiceKey {
-  const end = key.indexOf("/");
-  return { family: Number(key.slice(0, end)), mark: Number(key.slice(end + 1)) };
-}
-
 function aboutServer(
   action: Change["action"],
-  key: string,
+  key: ServerKey,
   { mark, hasOwnScheduler = false }: Pick<VirtualServer, "mark" | "hasOwnScheduler">,
   name: string,
 ): Subject {
   const change = { action, kind: "virtualServer", name };
-  return { kind: "virtualServer", own: key, mark, change, ...(hasOwnScheduler && { hasOwnScheduler }) };
+  return {
+    kind: "virtualServer",
+    own: String(key),
+    mark,
+    change,
+    ...(hasOwnScheduler && { hasOwnScheduler }),
+  };
 }
 
 function aboutReal(
@@ -208,8 +207,8 @@ export function isAsWanted(server: VirtualServer, present: PresentServer): boole
 
 /** `wanted` and `present` (services of ours only) by `keyOfServer`. */
 export function differServers(
-  wanted: ReadonlyMap<string, VirtualServer>,
-  present: ReadonlyMap<string, PresentServer>,
+  wanted: ReadonlyMap<ServerKey, VirtualServer>,
+  present: ReadonlyMap<ServerKey, PresentServer>,
 ): ServerDifference {
   const difference: ServerDifference = { add: [], remove: [] };
   for (const [key, server] of wanted) {

@@ -8,8 +8,8 @@ import { Digest, portNumber } from "#speaker/forwarding/digest.ts";
 import { elementKey, MARKING, markValue, named, SETS } from "#speaker/forwarding/elements.ts";
 import { Entries } from "#speaker/forwarding/entries.ts";
 import { isHandedOn, planServer, type SetElement, sizeOfServer } from "#speaker/forwarding/plan-port.ts";
+import { keyOfServer, markOfKey, type ServerKey } from "#speaker/forwarding/server-key.ts";
 import type { ForwardedPort, ForwardingCounts } from "#speaker/forwarding/types.ts";
-import { keyOfServer, parseServerKey } from "#speaker/forwarding/virtual-servers.ts";
 import { type ReadSet, WantedMarks } from "#speaker/forwarding/wanted-marks.ts";
 import { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
 import { WantedSet } from "#speaker/forwarding/wanted-set.ts";
@@ -91,7 +91,8 @@ export class WantedEntries {
   /** The first remote endpoint of each of the servers with the lowest marks. */
   #findSample(): Sampled[] {
     const lowest: Sampled[] = [];
-    for (const [mark, port] of this.servers.entries()) {
+    for (const [key, port] of this.servers.entries()) {
+      const mark = markOfKey(key);
       if (lowest.length === WAYS && mark > (lowest.at(-1)?.mark ?? 0)) continue;
       if (!port.endpoints.some(isHandedOn)) continue;
       const remote = planServer(port, mark).realServers.find(({ forwarding }) => forwarding !== "masquerade");
@@ -177,7 +178,7 @@ export class WantedEntries {
 /** How each entry was wanted before the first change of an update. */
 class Before {
   readonly #piece: number;
-  readonly #servers = new Map<string, ForwardedPort | undefined>();
+  readonly #servers = new Map<ServerKey, ForwardedPort | undefined>();
   /** By set: values by key; undefined: it was not wanted. */
   readonly #elements = new Map<string, Map<string, string | undefined>>();
   readonly #routes = new Map<string, boolean>();
@@ -186,7 +187,7 @@ class Before {
     this.#piece = piece;
   }
 
-  server(key: string, port: ForwardedPort | undefined): void {
+  server(key: ServerKey, port: ForwardedPort | undefined): void {
     if (!this.#servers.has(key)) this.#servers.set(key, port);
   }
 
@@ -207,7 +208,7 @@ class Before {
       const now = servers.portOf(key);
       if (!isSameServer(key, port, now)) entries.servers.add(key);
       if ((port === undefined) !== (now === undefined))
-        entries.addElement("marks", markValue(parseServerKey(key).mark));
+        entries.addElement("marks", markValue(markOfKey(key)));
       looked += ELEMENTS_OF_SERVER;
       if (looked >= this.#piece) {
         looked = 0;
@@ -229,8 +230,8 @@ class Before {
   }
 }
 
-function isSameServer(key: string, a: ForwardedPort | undefined, b: ForwardedPort | undefined): boolean {
+function isSameServer(key: ServerKey, a: ForwardedPort | undefined, b: ForwardedPort | undefined): boolean {
   if (a === undefined || b === undefined || a === b) return a === b;
-  const { mark } = parseServerKey(key);
+  const mark = markOfKey(key);
   return isDeepStrictEqual(planServer(a, mark), planServer(b, mark));
 }

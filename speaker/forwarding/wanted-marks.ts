@@ -1,5 +1,6 @@
 /** Elements of the set `marks`: one for each virtual server that is wanted. None is kept, since the servers say them all. */
 import { markOfValue, markValue } from "#speaker/forwarding/elements.ts";
+import { markOfKey } from "#speaker/forwarding/server-key.ts";
 import type { Element } from "#speaker/forwarding/types.ts";
 import type { WantedServers } from "#speaker/forwarding/wanted-servers.ts";
 import type { WantedSet } from "#speaker/forwarding/wanted-set.ts";
@@ -8,9 +9,9 @@ import type { WantedSet } from "#speaker/forwarding/wanted-set.ts";
 export type ReadSet = Omit<WantedSet, "set" | "delete">;
 
 export class WantedMarks implements ReadSet {
-  readonly #servers: Pick<WantedServers, "size" | "hasMark" | "marks">;
+  readonly #servers: Pick<WantedServers, "size" | "hasMark" | "keys">;
 
-  constructor(servers: Pick<WantedServers, "size" | "hasMark" | "marks">) {
+  constructor(servers: Pick<WantedServers, "size" | "hasMark" | "keys">) {
     this.#servers = servers;
   }
 
@@ -32,7 +33,7 @@ export class WantedMarks implements ReadSet {
   }
 
   *keys(): Generator<string, undefined> {
-    for (const mark of this.#servers.marks()) yield markValue(mark);
+    for (const key of this.#servers.keys()) yield markValue(markOfKey(key));
   }
 
   *entries(): Generator<[key: string, value: string], undefined> {

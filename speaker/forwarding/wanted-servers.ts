@@ -1,78 +1,64 @@
 /**
- * Virtual servers that are wanted. There are very many, so only whose they are is kept, by mark, and each is planned when it
- * is asked for; a pass asks for the same few several times.
+ * Virtual servers that are wanted. There are very many, so only whose they are is kept, and each is planned when it is asked
+ * for; a pass asks for the same few several times.
  */
 import { planServer } from "#speaker/forwarding/plan-port.ts";
+import { markOfKey, type ServerKey, serverKey } from "#speaker/forwarding/server-key.ts";
 import type { ForwardedPort, VirtualServer } from "#speaker/forwarding/types.ts";
-import { parseServerKey, serverKey } from "#speaker/forwarding/virtual-servers.ts";
 import { AF_INET, AF_INET6 } from "#speaker/netlink/domain.ts";
 
 /** Some more than a portion has (portions.ts). */
 const REMEMBERED = 256;
 
 export class WantedServers {
-  /** By family, as the kernel numbers it, then by mark. */
-  readonly #ports: ReadonlyMap<number, Map<number, ForwardedPort>> = new Map([
-    [AF_INET, new Map()],
-    [AF_INET6, new Map()],
-  ]);
-  /** What was asked for of late, by `keyOfServer`. */
-  readonly #planned = new Map<string, VirtualServer>();
+  readonly #ports = new Map<ServerKey, ForwardedPort>();
+  /** What was asked for of late. */
+  readonly #planned = new Map<ServerKey, VirtualServer>();
 
   get size(): number {
-    let size = 0;
-    for (const ports of this.#ports.values()) size += ports.size;
-    return size;
+    return this.#ports.size;
   }
 
-  /** `key`, here and below: of `keyOfServer`. */
-  has(key: string): boolean {
-    return this.portOf(key) !== undefined;
+  has(key: ServerKey): boolean {
+    return this.#ports.has(key);
   }
 
   /** Whether one has the mark, of whatever family. */
   hasMark(mark: number): boolean {
-    return this.#ports.values().some((ports) => ports.has(mark));
+    return this.has(serverKey(AF_INET, mark)) || this.has(serverKey(AF_INET6, mark));
   }
 
   /** Whose it is. */
-  portOf(key: string): ForwardedPort | undefined {
-    const { family, mark } = parseServerKey(key);
-    return this.#ports.get(family)?.get(mark);
+  portOf(key: ServerKey): ForwardedPort | undefined {
+    return this.#ports.get(key);
   }
 
-  get(key: string): VirtualServer | undefined {
+  get(key: ServerKey): VirtualServer | undefined {
     const known = this.#planned.get(key);
     if (known !== undefined) return known;
     const port = this.portOf(key);
     if (port === undefined) return undefined;
     if (this.#planned.size >= REMEMBERED) this.#planned.clear();
-    const server = planServer(port, parseServerKey(key).mark);
+    const server = planServer(port, markOfKey(key));
     this.#planned.set(key, server);
     return server;
   }
 
-  *keys(): Generator<string, void> {
-    for (const [family, ports] of this.#ports) for (const mark of ports.keys()) yield serverKey(family, mark);
+  keys(): IteratorObject<ServerKey, undefined> {
+    return this.#ports.keys();
   }
 
-  *marks(): Generator<number, void> {
-    for (const ports of this.#ports.values()) yield* ports.keys();
+  entries(): IteratorObject<[key: ServerKey, port: ForwardedPort], undefined> {
+    return this.#ports.entries();
   }
 
-  *entries(): Generator<[mark: number, port: ForwardedPort], void> {
-    for (const ports of this.#ports.values()) yield* ports.entries();
-  }
-
-  set(key: string, port: ForwardedPort): void {
-    const { family, mark } = parseServerKey(key);
+  set(key: ServerKey, port: ForwardedPort): void {
     this.#planned.delete(key);
-    this.#ports.get(family)?.set(mark, port);
+    this.#ports.set(key, port);
   }
 
-  delete(key: string): void {
-    const { family, mark } = parseServerKey(key);
+  delete(key: ServerKey): void {
     this.#planned.delete(key);
-    this.#ports.get(family)?.delete(mark);
+    this.#ports.delete(key);
   }
 }

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { parseRange } from "#api/address.ts";
 import { planForwarding, planOf } from "./plan.ts";
+import { markOfKey } from "./server-key.ts";
 import { DEFAULT_SETTINGS, type ForwardedPort, type ForwardingInput, type ForwardingPlan } from "./types.ts";
 import { Wanted } from "./wanted.ts";
 
@@ -82,7 +83,7 @@ test("after any history the same as from nothing, and exactly what differs from 
           (key) => before.get(key) !== now.get(key) || before.has(key) !== now.has(key),
         );
         const told = [
-          ...[...servers].map((key) => `server ${key.split("/")[1]}`),
+          ...[...servers].map((key) => `server ${markOfKey(key)}`),
           ...[...routes].map((vip) => `route ${vip}`),
           ...[...elements].flatMap(([set, keys]) => [...keys].map((key) => `${set} ${key}`)),
         ];

@@ -250,9 +250,15 @@ function forwardedEndpoint(
     (before.weight ?? 1) === weight &&
     before.returnPath === returnPath;
   if (isSame) return before;
+  // Written out, not spread: of such objects there are hundreds of thousands, and each spread makes them larger.
+  const { address } = view;
+  const plain: ForwardedEndpoint =
+    node === undefined
+      ? { address, port, isLocal, isServing, returnPath }
+      : { address, port, isLocal, isServing, returnPath, node };
+  if (!isFailing && weight === 1 && tunnel === undefined) return plain;
   return {
-    ...{ address: view.address, port, isLocal, isServing, returnPath },
-    ...(node !== undefined && { node }),
+    ...plain,
     ...(isFailing && { isFailing }),
     ...(weight !== 1 && { weight }),
     ...(tunnel !== undefined && { tunnel }),
