@@ -10,6 +10,7 @@ NEXT := v0.1.1
 SUITES := node hack/suites/main.ts
 # As the image starts a speaker (hack/images/stages.ts).
 SPEAKER_FLAGS := --max-semi-space-size=1 --optimize-for-size --max-old-space-size=192 --v8-pool-size=1
+AS_SPEAKER := env MALLOC_ARENA_MAX=1 node $(SPEAKER_FLAGS)
 
 .PHONY: help
 help: ## List the goals
@@ -232,13 +233,14 @@ bench-wrk: setup-benches addon ## Requests a second by wrk over 1 to 40 pods, be
 .PHONY: bench-scale
 bench-scale: setup addon ## What 10,000 Services of ten pods cost a speaker: with a kernel in memory, then with a real one
 	@node test/bench/scale.ts
-	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real
-	@node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real --services 5000
+	@node test/bench/scale-bundle.ts build/bench
+	@for more in "" --shared "--services 5000"; do node hack/guest/run.ts --memory 2500 -- $(AS_SPEAKER) build/bench/scale.mjs --kernel real $$more || exit 1; done
 
 .PHONY: bench-sharing
 bench-sharing: setup addon ## What it costs that nodes tell each other of connections: processor time and memory of each, and lists
 	@node test/bench/sharing.ts
-	@for more in "" --shared; do node hack/guest/run.ts --memory 2500 -- node $(SPEAKER_FLAGS) test/bench/scale.ts --kernel real --changes 100 --elsewhere $$more || exit 1; done
+	@node test/bench/scale-bundle.ts build/bench
+	@for more in "" --shared; do node hack/guest/run.ts --memory 2500 -- $(AS_SPEAKER) build/bench/scale.mjs --kernel real --changes 100 --elsewhere $$more || exit 1; done
 
 .PHONY: bench-lab-scale
 bench-lab-scale: setup addon ## 5,000 and 10,000 Services of 100,000 endpoints by a real API server, 100 changes a second for MINUTES (30); keeps docs/results/lab-scale.md

@@ -31,21 +31,24 @@ export async function bundle(
   await mkdir(outputDirectory, { recursive: true });
   if (names.includes("controller")) await bundlePage(join(outputDirectory, "console"));
   await Promise.all(
-    names.map((name) =>
-      build({
-        entryPoints: [ENTRY_POINTS[name]],
-        outfile: join(outputDirectory, `${name}.mjs`),
-        bundle: true,
-        platform: "node",
-        target: "node24",
-        format: "esm",
-        minifyWhitespace: true,
-        minifySyntax: true,
-        legalComments: "none",
-        define: { __GENKAN_VERSION__: JSON.stringify(version) },
-        banner: { js: BANNER },
-        logLevel: "warning",
-      }),
-    ),
+    names.map((name) => bundleFile(ENTRY_POINTS[name], join(outputDirectory, `${name}.mjs`), version)),
   );
+}
+
+/** Of one entry point, with all that it imports. */
+export async function bundleFile(entryPoint: string, outfile: string, version: string): Promise<void> {
+  await build({
+    entryPoints: [entryPoint],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: "none",
+    define: { __GENKAN_VERSION__: JSON.stringify(version) },
+    banner: { js: BANNER },
+    logLevel: "warning",
+  });
 }
