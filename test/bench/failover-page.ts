@@ -14,6 +14,8 @@ export interface Row {
 
 interface About {
   readonly runs: number;
+  /** Of each of the others. */
+  readonly peerRuns: number;
   readonly keepalived: string | undefined;
   readonly date: Date;
   readonly machine: string;
@@ -23,7 +25,7 @@ const RESULTS = new URL("../../docs/results/", import.meta.url);
 
 export async function keepResults(
   rows: readonly Row[],
-  about: Pick<About, "runs" | "keepalived">,
+  about: Pick<About, "runs" | "peerRuns" | "keepalived">,
 ): Promise<void> {
   const machine = `${availableParallelism()} processors (${cpus()[0]?.model ?? "unknown"}), Linux ${release()}, Node ${process.versions.node}`;
   await writeFile(new URL("failover.svg", RESULTS), svgOf(sceneOf(rows), "test/bench/failover-page.ts"));
@@ -34,7 +36,7 @@ const labelOf = ({ program, figures }: Row): string =>
   figures.setting === undefined ? program : `${program}, ${figures.setting}`;
 
 /** Pure. */
-export function page(rows: readonly Row[], { runs, keepalived, date, machine }: About): string {
+export function page(rows: readonly Row[], { runs, peerRuns, keepalived, date, machine }: About): string {
   const lines = rows.map((row) => {
     const { times_ms: _, setting: __, ...figures } = row.figures;
     const said = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
@@ -42,7 +44,7 @@ export function page(rows: readonly Row[], { runs, keepalived, date, machine }: 
   });
   return `# Takeovers in layer 2
 
-\`make bench-failover\`, ${date.toISOString().slice(0, 10)}: ${machine}. ${runs} runs of each kind.
+\`make bench-failover\`, ${date.toISOString().slice(0, 10)}: ${machine}. ${runs} runs of each kind, ${peerRuns} of each other program.
 keepalived: ${keepalived ?? "not installed"}, on three hosts of the same segment, asked by the same client in the same run.
 MetalLB: its own speaker, built from its Go module, on three more hosts, with memberlist and the same API server.
 
