@@ -231,6 +231,22 @@ test("whether nodes share connections: unless it says otherwise, where tunnels s
   assert.equal(shares({ tunnel: "none", connectionSync: true }), true);
 });
 
+test("a node's own pods come first only where connections are shared", () => {
+  const prefers = (forwarding: object): true | undefined =>
+    projectLoadBalancer(balancer({ forwarding })).prefersLocal;
+  const asked = { preferLocal: true };
+  assert.deepEqual(
+    [
+      prefers({}),
+      prefers(asked),
+      prefers({ ...asked, connectionSync: false }),
+      prefers({ ...asked, tunnel: "none" }),
+    ],
+    [undefined, true, undefined, undefined],
+  );
+  assert.equal(prefers({ ...asked, tunnel: "none", connectionSync: true }), true);
+});
+
 test("a LoadBalancer's log level; one that is none is named", () => {
   assert.equal(projectLoadBalancer(balancer({ logLevel: "debug" })).logLevel, "debug");
   assert.equal("logLevel" in projectLoadBalancer(balancer({ logLevel: "info" })), false);

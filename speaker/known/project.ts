@@ -261,6 +261,11 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
   const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
   const tracing = optional(fields, NO_FIELDS)(read.tracing, "spec.tracing");
   const traceEndpoint = optional(text)(tracing.endpoint, "spec.tracing.endpoint");
+  // By no tunnel a packet does not say for which pod it is, and nodes that choose twice do not agree (docs/dataplane.md).
+  const connectionSync = optional(flag, forwarding.tunnel !== "none")(
+    forwarding.connectionSync,
+    "spec.forwarding.connectionSync",
+  );
   return {
     generation: optional(integer(0, Number.MAX_SAFE_INTEGER), 0)(metadata.generation, "metadata.generation"),
     isDeleting: metadata.deletionTimestamp !== undefined,
@@ -270,11 +275,11 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
     ...(optional(word("Direct", "SNAT"), "Direct")(forwarding.returnPath, "spec.forwarding.returnPath") ===
       "SNAT" && { translates: true }),
     ...tunnelOf(forwarding.tunnel),
-    // By no tunnel a packet does not say for which pod it is, and nodes that choose twice do not agree (docs/dataplane.md).
-    connectionSync: optional(flag, forwarding.tunnel !== "none")(
-      forwarding.connectionSync,
-      "spec.forwarding.connectionSync",
-    ),
+    connectionSync,
+    ...(connectionSync &&
+      optional(flag, false)(forwarding.preferLocal, "spec.forwarding.preferLocal") && {
+        prefersLocal: true as const,
+      }),
     addressConflict: optional(word("defend", "yield"), "defend")(
       layer2.addressConflict,
       "spec.layer2.addressConflict",

@@ -233,6 +233,8 @@ export interface LoadBalancerView {
   readonly tunnel?: Exclude<Tunnel, "ipip">;
   /** Nodes share their connections. */
   readonly connectionSync: boolean;
+  /** Each node gives new connections to its own pods first. Only where connections are shared. */
+  readonly prefersLocal?: true;
   /** What to do where a foreign station uses an announced address. */
   readonly addressConflict: "defend" | "yield";
   /** Where speakers gossip, UDP and TCP. */

@@ -183,6 +183,14 @@ describe("forwarded ports", () => {
     assert.equal(planOf({ slices, translates: true }).translated, 0);
   });
 
+  test("where nodes prefer their own pods, every Service's do as with policy Local", () => {
+    const slices = [slice([endpoint(1, "n1"), endpoint(2, "n2")])];
+    assert.deepEqual(
+      [planOf({ slices }), planOf({ slices, prefersLocal: true })].map(({ ports }) => ports[0]?.preferLocal),
+      [false, true],
+    );
+  });
+
   test("policy, affinity, source ranges of the family and ids go through; a port without id waits", () => {
     const vips = [VIP, "fd30::200"];
     const own = service({

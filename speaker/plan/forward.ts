@@ -27,6 +27,8 @@ export interface ForwardingContext {
   readonly scheduler: string;
   /** No node answers clients of other nodes itself, as the LoadBalancer asks. */
   readonly translates: boolean;
+  /** New connections go to this node's pods while it has some that serve, of whatever Service. */
+  readonly prefersLocal: boolean;
   /** Nodes that can answer clients themselves: their speaker has programmed the kernel. */
   readonly forwardingNodes: ReadonlySet<string>;
   /** Nodes whose speaker fell silent. */
@@ -103,7 +105,7 @@ export function isTouchedBy({ ports }: ServiceEndpoints, nodes: ReadonlySet<stri
 function forwardedPort(
   service: ServiceView,
   { id, family, vip, port }: ServedPort & { readonly id: number },
-  { scheduler }: ForwardingContext,
+  { scheduler, prefersLocal }: ForwardingContext,
   endpoints: readonly ForwardedEndpoint[],
 ): ForwardedPort {
   const { thresholds, scheduler: own } = service;
@@ -118,7 +120,7 @@ function forwardedPort(
     ...(own !== undefined && { hasOwnScheduler: true }),
     ...(thresholds !== undefined && { thresholds }),
     affinity: service.hasAffinity,
-    preferLocal: service.isLocal,
+    preferLocal: service.isLocal || prefersLocal,
     ...sourceRanges(service, family),
     endpoints,
   };

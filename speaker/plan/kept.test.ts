@@ -176,14 +176,22 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       scheduler: fc.constantFrom("mh", "rr"),
       loadBalancerClass: fc.constantFrom(undefined, "x/y"),
       translates: fc.boolean(),
+      prefersLocal: fc.boolean(),
       tunnel: fc.constantFrom(undefined, "gre" as const, "gue" as const, "none" as const),
       keepsOwners: fc.boolean(),
     })
-    .map(({ loadBalancerClass, translates, tunnel, ...forwarding }) => (cluster: Cluster) => {
-      const { loadBalancerClass: _, translates: __, tunnel: ___, ...others } = cluster.loadBalancer;
+    .map(({ loadBalancerClass, translates, prefersLocal, tunnel, ...forwarding }) => (cluster: Cluster) => {
+      const {
+        loadBalancerClass: _,
+        translates: __,
+        prefersLocal: ___,
+        tunnel: ____,
+        ...others
+      } = cluster.loadBalancer;
       const more = {
         ...(loadBalancerClass && { loadBalancerClass }),
         ...(translates && { translates }),
+        ...(prefersLocal && { prefersLocal }),
         ...(tunnel && { tunnel }),
       };
       cluster.loadBalancer = { ...others, ...forwarding, ...more };

@@ -190,7 +190,7 @@ function movedNodes(
   if (before === now) return new Set();
   if (before === undefined || before.node !== now.node) return undefined;
   if (before.scheduler !== now.scheduler || before.translates !== now.translates) return undefined;
-  if (before.tunnel !== now.tunnel) return undefined;
+  if (before.tunnel !== now.tunnel || before.prefersLocal !== now.prefersLocal) return undefined;
   const moved = new Set<string>();
   for (const which of ["forwardingNodes", "deadNodes", "tunnelNodes"] as const) {
     for (const name of before[which].symmetricDifference(now[which])) moved.add(name);

@@ -59,8 +59,9 @@ function contextOf(view: ClusterView): ForwardingContext {
     if (members.states.get(name)?.isReady === true && hasLabels(labels, nodeSelector))
       forwardingNodes.add(name);
   const translates = loadBalancer.translates === true;
+  const prefersLocal = loadBalancer.prefersLocal === true;
   return {
-    ...{ node, scheduler, translates, forwardingNodes },
+    ...{ node, scheduler, translates, prefersLocal, forwardingNodes },
     deadNodes: new Set(members.dead),
     tunnel: loadBalancer.tunnel ?? DEFAULT_TUNNEL,
     tunnelNodes: tunnelNodes(view),
@@ -72,6 +73,7 @@ function isSameContext(a: ForwardingContext, b: ForwardingContext): boolean {
     a.node === b.node &&
     a.scheduler === b.scheduler &&
     a.translates === b.translates &&
+    a.prefersLocal === b.prefersLocal &&
     a.tunnel === b.tunnel &&
     sameSet(a.tunnelNodes, b.tunnelNodes) &&
     sameSet(a.forwardingNodes, b.forwardingNodes) &&

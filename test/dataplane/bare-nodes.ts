@@ -46,6 +46,8 @@ export interface Told {
   readonly returnPath?: "direct" | "snat";
   readonly protocol?: "TCP" | "UDP";
   readonly isShared?: boolean;
+  /** New connections go to the node's own pods, while it has some. */
+  readonly prefersLocal?: boolean;
   /** Where tunnels come from beside the nodes' own addresses. */
   readonly sources?: readonly string[];
 }
@@ -186,10 +188,10 @@ export class BareNodes implements AsyncDisposable {
   }
 
   #port(name: string, family: Family, { id, told }: { id: number; told: Told }): ForwardedPort {
-    const { pods = this.topology.pods, scheduler = "mh", protocol = "TCP" } = told;
+    const { pods = this.topology.pods, scheduler = "mh", protocol = "TCP", prefersLocal = false } = told;
     return {
       ...{ id, family, vip: this.vip[family], protocol, port: 80, scheduler },
-      ...{ affinity: false, preferLocal: false },
+      ...{ affinity: false, preferLocal: prefersLocal },
       endpoints: pods.map((pod) => endpointOf(pod, { name, family, told })),
     };
   }

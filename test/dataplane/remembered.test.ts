@@ -1,5 +1,5 @@
 /**
- * Connections that nodes tell each other of, in the four cases that the same table on every node does not cover: with
+ * Connections that nodes tell each other of, in the five cases that the same table on every node does not cover: with
  * sharing no flow is lost, at one owner and by equal-cost paths, in both families; without, some are.
  */
 import assert from "node:assert/strict";
@@ -78,6 +78,13 @@ const CASES: readonly Case[] = [
   {
     what: "tables that differ, because kernels were given the pods in another order each",
     before: inOrders,
+    begin: ["n1"],
+    change: async () => {},
+    end: ["n2"],
+  },
+  {
+    what: "nodes that prefer their own pods, then other nodes",
+    before: (shared) => nodes.tellAll({ ...shared, prefersLocal: true }),
     begin: ["n1"],
     change: async () => {},
     end: ["n2"],

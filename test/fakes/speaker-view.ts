@@ -84,6 +84,7 @@ export interface World {
   nodeSelector?: Record<string, string>;
   ignoresExcludeLabel?: true;
   translates?: true;
+  prefersLocal?: true;
   tunnel?: NonNullable<ClusterView["loadBalancer"]["tunnel"]>;
   onLink?: readonly string[];
   keepsOwners?: boolean;
@@ -120,6 +121,7 @@ export function view(world: World, own = "n1"): ClusterView {
       drainTaints: ["example.com/leave"],
       gossipPort: 7474,
       ...(world.translates === true ? { translates: true } : {}),
+      ...(world.prefersLocal === true ? { prefersLocal: true } : {}),
       ...(world.tunnel === undefined ? {} : { tunnel: world.tunnel }),
       ...(world.ignoresExcludeLabel === true ? { ignoresExcludeLabel: true } : {}),
     },

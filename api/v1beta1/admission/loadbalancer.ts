@@ -27,6 +27,7 @@ const OURS_ALONE = {
   tunnel: "ipip",
   returnPath: "Direct",
   connectionSync: false,
+  preferLocal: false,
 } as const;
 
 function onlyWithOurForwarding({ spec }: LoadBalancer): Fault[] {
@@ -42,6 +43,20 @@ function onlyWithOurForwarding({ spec }: LoadBalancer): Fault[] {
       ),
     ];
   });
+}
+
+/** With its own pods before all others each node chooses otherwise, as with another scheduler than mh. */
+function onlyWithSharedConnections({ spec }: LoadBalancer): Fault[] {
+  const { mode = "IPVS", preferLocal = false, tunnel, connectionSync } = spec.forwarding ?? {};
+  const isShared = connectionSync ?? tunnel !== "none";
+  return mode !== "IPVS" || !preferLocal || isShared
+    ? []
+    : [
+        fault(
+          "spec.forwarding.preferLocal",
+          "needs connectionSync: each node would choose other pods, and open connections break when their address moves",
+        ),
+      ];
 }
 
 const TOLERATIONS = ["speakerTolerations", "controllerTolerations"] as const;
@@ -139,6 +154,7 @@ function receiverValid({ spec }: LoadBalancer): Fault[] {
 export const LOADBALANCER_RULES: readonly ((balancer: LoadBalancer) => Fault[])[] = [
   theOneName,
   onlyWithOurForwarding,
+  onlyWithSharedConnections,
   tolerationsValid,
   nodeLabelsValid,
   quantitiesValid,

@@ -938,6 +938,10 @@ export interface LoadBalancerSpec {
      */
     connectionSync?: boolean;
     /**
+     * Whether a node gives new connections to its own pods while it has some that serve, which spares the way to another node. Pods get as much as comes to their node, which may be uneven. Nodes then choose other pods, each its own, so it needs connectionSync.
+     */
+    preferLocal?: boolean;
+    /**
      * Direct, the default, lets the pod's node answer the client. SNAT reaches pods of other nodes with this node's address as source, so that answers come back through it, for networks that drop foreign source addresses. Those pods do not see the client's address, and open connections break when their address moves.
      */
     returnPath?: "Direct" | "SNAT";
