@@ -45,6 +45,7 @@ test-long: images ## All tests again and again for HOURS (4); results in docs/re
 	@node hack/long/main.ts --hours $(or $(HOURS),4)
 	@node test/long/takeovers.ts kills $(or $(KILLS),200)
 	@node test/long/takeovers.ts moves $(or $(MOVES),100)
+	@node test/long/rollouts.ts $(or $(ROLLOUTS),100)
 	@$(MAKE) bench-bfd
 
 .PHONY: test-upstream
