@@ -31,6 +31,11 @@ export class Audit {
     this.#options = options;
   }
 
+  /** How many servers `destinations` looks at, one in each piece. */
+  get size(): number {
+    return this.#options.wanted.servers.size;
+  }
+
   /** Compares everything. The marks come first, because they say which services are ours. */
   *all(): Generator<Piece> {
     yield* this.elements();
