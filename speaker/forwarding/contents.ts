@@ -89,6 +89,8 @@ export class Contents {
 
   /** Something else is wanted of these than before. Takes them over. */
   change(entries: Entries): void {
+    const { refusals } = this.#options;
+    if (!refusals.isEmpty) for (const key of entries.servers) refusals.askAnew(keyOfParent(key));
     this.#join();
     this.#fresh = entries;
     if (this.#unsettled.size === 0) this.#join();

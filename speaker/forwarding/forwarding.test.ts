@@ -125,6 +125,16 @@ test("what is refused again and again is asked ever later, and at once when it i
   assert.ok((await pass(wanted)).writes > 0, "forgotten when it was wanted no more");
 });
 
+test("a Service that gives up a scheduler that the kernel lacks is served at once", async () => {
+  const { kernel, pass } = world();
+  kernel.refuse = ({ service }) =>
+    "scheduler" in service && service.scheduler === "lc" ? "ENOENT" : undefined;
+  const own = (scheduler: string) => ({ ...port(1, "10.0.0.1"), scheduler, hasOwnScheduler: true });
+  assert.equal((await pass(wanting(own("lc"), port(2, "10.0.0.2")))).refused.length, 1);
+  assert.deepEqual((await pass(wanting(own("mh"), port(2, "10.0.0.2")))).refused, []);
+  assert.equal(kernel.present.sets.get("tier1v4")?.size, 2);
+});
+
 test("refusals that get lost are found by reading back", async () => {
   const { kernel, pass, reals } = world();
   kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);

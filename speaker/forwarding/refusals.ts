@@ -17,7 +17,7 @@ export function pauseMs(refusals: number): number {
 interface Entry {
   readonly refusal: KernelRefusal;
   readonly times: number;
-  readonly dueAt: number;
+  dueAt: number;
   /** The number of the last pass that met it. */
   pass: number;
   /** The kernel has accepted it since. Reading back will show whether it is there. */
@@ -64,6 +64,12 @@ export class Refusals {
       pass: this.#pass,
       isTaken: false,
     });
+  }
+
+  /** Something else is asked for than what was refused: no pause. What it was refused before counts if it is refused again. */
+  askAnew(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) entry.dueAt = this.#clock.now();
   }
 
   /** The kernel took it. */
