@@ -1,7 +1,12 @@
 /** The controller process against a real API server: addresses given, kept, freed, adopted, and by one leader only. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { FORWARDING_CONDITION, type ForwardingIds, forwardingIdsOf } from "#api/forwarding-ids.ts";
+import {
+  FORWARDING_CONDITION,
+  type ForwardingIds,
+  forwardingIdsOf,
+  MAX_FORWARDING_ID,
+} from "#api/forwarding-ids.ts";
 import {
   ANNOTATION_ADDRESSES,
   ANNOTATION_ALLOCATED_FROM,
@@ -279,6 +284,29 @@ test("a restarted controller adopts what it finds; mode KubeProxy writes ipMode 
     "ipMode Proxy",
     async () => (await world.service("stays")).status?.loadBalancer?.ingress?.[0]?.ipMode === "Proxy",
   );
+});
+
+test("an id that an older build gave, and that no mark holds now, is given anew at the start; nothing else changes", async () => {
+  await world.addPool("web", ["10.14.0.0/24"]);
+  await world.addService("high");
+  const { status } = await allocated("high");
+  await world.addService("stays");
+  const other = await allocated("stays");
+  await world.controller.end("SIGTERM");
+  const conditions = status?.conditions?.map((condition) => ({
+    ...condition,
+    message: condition.message?.replace(/=\d+/, `=${MAX_FORWARDING_ID + 1}`),
+  }));
+  await world.client.patch(services, {
+    ...{ name: "high", namespace: world.namespace, type: "merge", subresource: "status" },
+    body: { status: { conditions } },
+  });
+  assert.deepEqual(idsOf(await world.service("high")), {}, "speakers forward nothing by it");
+  world.controller = await new ControllerProcess("c1", world.plane.plane.kubeconfig).started();
+  const given = await until("an id", async () => Object.values(idsOf(await world.service("high")))[0], LONG);
+  assert.ok(!Object.values(idsOf(other)).includes(given));
+  assert.deepEqual((await world.service("high")).status?.loadBalancer, status?.loadBalancer);
+  assert.equal((await world.service("stays")).metadata.resourceVersion, other.metadata.resourceVersion);
 });
 
 test("what whoever edits Services can write changes no id: no annotation, and no status either", async () => {
