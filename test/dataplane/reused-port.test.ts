@@ -7,15 +7,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import type { Family } from "#api/address.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import type { Protocol } from "#speaker/forwarding/types.ts";
 import { Clients } from "#test/dataplane/clients.ts";
 import { becomeNode } from "#test/dataplane/own-node.ts";
 import { endpoint, probe, wanting, web } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { ip, run } from "#test/network/namespace.ts";
+import { datagramsFromPort } from "./datagrams-from-port.ts";
 import { fromPort } from "./from-port.ts";
 
 const MODE = "/proc/sys/net/ipv4/vs/conn_reuse_mode";
@@ -27,9 +30,10 @@ if (!isInside) {
   let pod: ChildProcess | undefined;
   const program = (name: string): string => new URL(name, import.meta.url).pathname;
 
-  before(() => {
+  before(async () => {
     becomeNode();
     kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+    await becomePodAndClient();
   });
   after(() => {
     pod?.kill("SIGKILL");
@@ -85,27 +89,36 @@ if (!isInside) {
     await once(pod.stdout, "data");
   }
 
-  test("a port that is used for two addresses of the same pod, and then for the first one again, is answered by each", async (t) => {
-    await becomePodAndClient();
-    const forwarding = new Forwarding(kernel, { clock: new FakeClock() });
+  const [one, other] = ["192.168.50.100", "192.168.50.101"];
+
+  /** Two addresses of each family, of the same pod. */
+  async function forwardTwo(protocol: Protocol): Promise<void> {
     const pods = { IPv4: [endpoint("10.244.1.10", true)], IPv6: [endpoint("fd44:1::10", true)] };
+    const port = (id: number, vip: string, family: Family) =>
+      web({ id, vip, family, protocol, endpoints: pods[family] });
+    const forwarding = new Forwarding(kernel, { clock: new FakeClock() });
     await forwarding.reconcile(
       wanting([
-        web({ endpoints: pods.IPv4 }),
-        web({ id: 5002, vip: "192.168.50.101", endpoints: pods.IPv4 }),
-        web({ id: 5004, family: "IPv6", vip: "fd50::100", endpoints: pods.IPv6 }),
-        web({ id: 5005, family: "IPv6", vip: "fd50::101", endpoints: pods.IPv6 }),
+        ...[port(5000, one, "IPv4"), port(5002, other, "IPv4")],
+        ...[port(5004, "fd50::100", "IPv6"), port(5005, "fd50::101", "IPv6")],
       ]),
     );
-    /** What each port's connections of a client beyond the node came to. */
-    const beyond = (...ports: readonly (readonly [port: number, ...to: string[]])[]): string[] => {
-      const asked = ports.map((one) => one.join(" "));
-      const client = ["netns", "exec", "client", process.execPath, program("from-port.ts")];
+  }
+
+  /** What the program says of each port of a client beyond the node. */
+  const beyondBy =
+    (name: string) =>
+    (...ports: readonly (readonly [port: number, ...to: string[]])[]): string[] => {
+      const client = ["netns", "exec", "client", process.execPath, program(name)];
+      const asked = ports.map((some) => some.join(" "));
       return run("ip", ...client, ...asked)
         .trim()
         .split("\n");
     };
-    const [one, other] = ["192.168.50.100", "192.168.50.101"];
+
+  test("a port that is used for two addresses of the same pod, and then for the first one again, is answered by each", async (t) => {
+    await forwardTwo("TCP");
+    const beyond = beyondBy("from-port.ts");
     assert.deepEqual(beyond([41_000, one, other, one], [41_001, "fd50::100", "fd50::101", "fd50::100"]), [
       "p1 / p1 / p1",
       "p1 / p1 / p1",
@@ -116,5 +129,21 @@ if (!isInside) {
     const [answers = ""] = beyond([41_003, one, other, one]);
     t.diagnostic(answers);
     assert.match(answers, /^p1 \/ p1 \/ 192\.168\.50\.100: /);
+  });
+
+  test("a port that is used for datagrams to two addresses of the same pod at once is answered by each", async (t) => {
+    await forwardTwo("UDP");
+    const beyond = beyondBy("datagrams-from-port.ts");
+    const asked = [
+      [42_000, one, other],
+      [42_001, "fd50::100", "fd50::101"],
+    ] as const;
+    assert.deepEqual(beyond(...asked), ["p1 / p1", "p1 / p1"]);
+    assert.deepEqual(await datagramsFromPort(42_002, [one, other]), ["p1", "p1"]);
+    // Without our rule one of the two gets the answers of the other one's address.
+    run("nft", "flush chain inet genkan answers");
+    const [answers = ""] = beyond([42_003, one, other]);
+    t.diagnostic(answers);
+    assert.match(answers, /192\.168\.50\.10[01]: from 192\.168\.50\.10[01]/);
   });
 }
