@@ -199,6 +199,11 @@ export const FORWARDING: Faults = {
   ],
   "speaker/forwarding/contents.ts": [
     [
+      "a refusal of what is wanted no more has a pause still",
+      "if (!refusals.isEmpty) for (const key of entries.servers) refusals.askAnew(keyOfParent(key));",
+      "",
+    ],
+    [
       "a pass never gives way",
       "if (!isEnough(hasSettled)) continue;",
       "if (isEnough !== undefined) continue;",

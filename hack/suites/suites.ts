@@ -98,7 +98,7 @@ export const SUITES: readonly Suite[] = [
     // Under kernels with ip_vs, one after the other: guests, if this one has none. A guest has one processor.
     name: "kernels",
     patterns: [
-      "test/dataplane/!(ipvs|sharing|encapsulation|remembered|neighbours|tunnels|schedulers).test.ts",
+      "test/dataplane/!(ipvs|sharing|encapsulation|remembered|neighbours|tunnels|schedulers|two-choices|interrupted|renumbered|no-scheduler).test.ts",
       "test/layer2/selfprobe.test.ts",
     ],
     sharing: "apart",
@@ -124,11 +124,12 @@ export const SUITES: readonly Suite[] = [
     limitMinutes: 25,
   },
   {
-    // Forwarding of three nodes and no more: tunnels, schedulers, what a node remembers; BGP sessions that need a kernel
-    // with VRFs or TCP-AO.
+    // Forwarding of three nodes and no more: tunnels, schedulers, what a node remembers, upgrades that are interrupted; BGP
+    // sessions that need a kernel with VRFs or TCP-AO.
     name: "flows",
     patterns: [
       "test/dataplane/{remembered,neighbours,schedulers,encapsulation,tunnels}.test.ts",
+      "test/dataplane/{two-choices,interrupted,renumbered,no-scheduler}.test.ts",
       "test/interop/{vrf,tcp-ao}.test.ts",
     ],
     sharing: "alone",

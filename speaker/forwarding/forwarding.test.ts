@@ -125,16 +125,6 @@ test("what is refused again and again is asked ever later, and at once when it i
   assert.ok((await pass(wanted)).writes > 0, "forgotten when it was wanted no more");
 });
 
-test("a Service that gives up a scheduler that the kernel lacks is served at once", async () => {
-  const { kernel, pass } = world();
-  kernel.refuse = ({ service }) =>
-    "scheduler" in service && service.scheduler === "lc" ? "ENOENT" : undefined;
-  const own = (scheduler: string) => ({ ...port(1, "10.0.0.1"), scheduler, hasOwnScheduler: true });
-  assert.equal((await pass(wanting(own("lc"), port(2, "10.0.0.2")))).refused.length, 1);
-  assert.deepEqual((await pass(wanting(own("mh"), port(2, "10.0.0.2")))).refused, []);
-  assert.equal(kernel.present.sets.get("tier1v4")?.size, 2);
-});
-
 test("refusals that get lost are found by reading back", async () => {
   const { kernel, pass, reals } = world();
   kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
@@ -165,7 +155,7 @@ test("a kernel that takes nothing of anybody fails the pass", async () => {
   await assert.rejects(pass(wanted), { name: "ForwardingError", code: "KernelRefused" });
 });
 
-test("a scheduler that the kernel lacks fails the pass, unless one Service alone asks for it", async () => {
+test("a scheduler that the kernel lacks fails the pass, unless one Service alone asks for it, until it gives it up", async () => {
   const lacks = ({ service }: Operation) =>
     "scheduler" in service && service.scheduler === "lc" ? "ENOENT" : undefined;
   const { kernel, pass } = world();
@@ -175,6 +165,8 @@ test("a scheduler that the kernel lacks fails the pass, unless one Service alone
   assert.equal(refused.length, 1);
   assert.match(refused[0] ?? "", /^team-1\/web: .*ENOENT$/);
   assert.equal(kernel.present.sets.get("tier1v4")?.size, 1, "what has no scheduler is not marked");
+  const given = await pass(wanting({ ...own, scheduler: "mh" }, port(2, "10.0.0.2")));
+  assert.deepEqual([given.refused, kernel.present.sets.get("tier1v4")?.size], [[], 2], "at once");
   const other = world();
   other.kernel.refuse = lacks;
   const common = wanting({ ...port(1, "10.0.0.1"), scheduler: "lc" });

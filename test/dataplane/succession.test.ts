@@ -5,9 +5,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
-import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
+import type { ForwardingKernel, ServerTable } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import { NetlinkError } from "#speaker/netlink/error.ts";
+import { attemptOf, type Operation } from "#speaker/netlink/ipvs.ts";
 import { becomeNode } from "#test/dataplane/own-node.ts";
 import { endpoint, markOfPod, wanting, web } from "#test/dataplane/ports.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
@@ -15,6 +17,7 @@ import { isInside, testInside } from "#test/network/inside.ts";
 import { run } from "#test/network/namespace.ts";
 
 const PODS = ["10.244.1.10", "10.244.1.11"] as const;
+const ENOENT = 2;
 const OLDER = markOf(5000, 2, 0x1000);
 
 /** Makes of our table and virtual servers what the older build left. */
@@ -50,6 +53,24 @@ const handed = (): number[] =>
   [...run("nft", "list", "map", "inet", "genkan", "handed4").matchAll(/: 0x([0-9a-f]+)/g)]
     .map(([, mark]) => Number.parseInt(mark ?? "", 16))
     .sort();
+
+/** The kernel's, but that it has no such scheduler. */
+function withoutRr(servers: ServerTable): ServerTable {
+  const isLacking = (operation: Operation): boolean =>
+    operation.kind === "editService" && operation.service.scheduler === "rr";
+  return {
+    load: () => servers.load(),
+    walk: () => servers.walk(),
+    find: (keys) => servers.find(keys),
+    destinations: (key) => servers.destinations(key),
+    write(operations) {
+      assert.deepEqual(servers.write(operations.filter((one) => !isLacking(one))), []);
+      return operations.flatMap((one, index) =>
+        isLacking(one) ? [{ index, error: new NetlinkError(attemptOf(one), ENOENT) }] : [],
+      );
+    },
+  };
+}
 
 if (!isInside) {
   testInside("succession", import.meta.filename);
@@ -88,5 +109,20 @@ if (!isInside) {
       own,
     );
     assert.doesNotMatch(run("nft", "list", "table", "inet", "genkan"), /tier2v4|local4/);
+  });
+
+  test("while the kernel lacks the scheduler of the lists for one pod, what is handed on finds the older ones", async () => {
+    makeOlder();
+    const opened = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+    using newer = { ...opened, servers: withoutRr(opened.servers), [Symbol.dispose]: () => opened.close() };
+    const lacking = new Forwarding(newer, options);
+    for (const _ of [1, 2]) {
+      await assert.rejects(lacking.reconcile(wanted), { code: "NoScheduler" });
+      assert.deepEqual(handed(), [OLDER, OLDER]);
+      assert.ok(present().includes(OLDER));
+    }
+    await new Forwarding(kernel, options).reconcile(wanted);
+    assert.deepEqual(handed(), PODS.map((pod) => markOfPod(5000, pod)).sort());
+    assert.ok(!present().includes(OLDER));
   });
 }

@@ -42,6 +42,13 @@ export function testInside(what: string, file: string, underQemu: UnderQemu = "a
   );
 }
 
+/** Defines a test under qemu alone: of what would disturb another kernel, or is not to be had there. */
+export function testUnderQemu(what: string, file: string): void {
+  test(`${what}, in a guest under qemu`, { timeout: TIMEOUT_MS }, (t) =>
+    runInside(file, ["--kernel", "qemu"], t.signal),
+  );
+}
+
 /** Runs the file's tests themselves, in a network namespace of their own, on whatever kernel this is. */
 export function insideCommand(file: string): string[] {
   return ["env", "GENKAN_INSIDE=1", "unshare", "-n", "node", ...RUNNER, ...REPORTERS, file];
