@@ -1,20 +1,45 @@
 /**
  * A node's forwarding alone, for bare-nodes.ts: it forwards what it is told, and looks after it every second as a speaker
  * does. Standard input: a line of JSON for each ForwardingInput, or "remove". Standard output: a line for each: `Done`.
+ * Argument, if there is one: how many operations it does with IPVS. Before one more it ends, as a process that is killed.
  */
 import { createInterface } from "node:readline";
 import { systemClock } from "#common/clock.ts";
 import { errorText } from "#common/error.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
+import type { ForwardingKernel, ServerTable } from "#speaker/forwarding/kernel.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
 import type { ForwardingInput } from "#speaker/forwarding/types.ts";
 import type { Done } from "#test/dataplane/bare-nodes.ts";
 
 const AGAIN_MS = 1_000;
 
-const forwarding = new Forwarding(openForwardingKernel({ sysctlRoot: "/proc/sys" }), { clock: systemClock });
+const kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
+const [limit] = process.argv.slice(2);
+const forwarding = new Forwarding(limit === undefined ? kernel : endingAfter(Number(limit)), {
+  clock: systemClock,
+});
 let input: ForwardingInput | undefined;
 let work: Promise<unknown> = Promise.resolve();
+
+function endingAfter(limit: number): ForwardingKernel {
+  const { servers } = kernel;
+  let left = limit;
+  const write: ServerTable["write"] = (operations) => {
+    const refused = servers.write(operations.slice(0, left));
+    if (left < operations.length) process.kill(process.pid, "SIGKILL");
+    left -= operations.length;
+    return refused;
+  };
+  const ending: ServerTable = {
+    load: () => servers.load(),
+    walk: () => servers.walk(),
+    find: (keys) => servers.find(keys),
+    destinations: (key) => servers.destinations(key),
+    write,
+  };
+  return { ...kernel, servers: ending };
+}
 
 /** One after the other. */
 function next<T>(task: () => Promise<T>): Promise<T> {

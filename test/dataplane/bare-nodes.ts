@@ -48,6 +48,8 @@ export interface Told {
   readonly isShared?: boolean;
   /** New connections go to the node's own pods, while it has some. */
   readonly prefersLocal?: boolean;
+  /** Forwarding id of the port in IPv4; that in IPv6 is the next one. Absent: 1. */
+  readonly id?: number;
   /** Where tunnels come from beside the nodes' own addresses. */
   readonly sources?: readonly string[];
 }
@@ -111,10 +113,11 @@ export class BareNodes implements AsyncDisposable {
     return script(this.machine, text, { netns: this.#node(name).netns });
   }
 
-  /** The process, with nothing to forward. */
-  begin(name: string): void {
+  /** The process, with nothing to forward. `operations`: it ends before it would do one more than so many with IPVS. */
+  begin(name: string, operations?: number): void {
     const lines = new Lines();
-    const process = this.machine.spawn(["node", "test/dataplane/bare-node.ts"], {
+    const limit = operations === undefined ? [] : [`${operations}`];
+    const process = this.machine.spawn(["node", "test/dataplane/bare-node.ts", ...limit], {
       netns: this.#node(name).netns,
       discard: true,
       onOutput: (chunk, stream) => {
@@ -135,6 +138,14 @@ export class BareNodes implements AsyncDisposable {
   /** What the node forwards from now on, of both families. */
   async tell(name: string, told: Told = {}): Promise<Done> {
     return this.#say(name, JSON.stringify(this.input(name, told)));
+  }
+
+  /** Begins its process, which ends in the middle of what it is told: after so many operations with IPVS. */
+  async interrupt(name: string, told: Told, operations: number): Promise<void> {
+    this.begin(name, operations);
+    const { process } = this.#process(name);
+    process.write(`${JSON.stringify(this.input(name, told))}\n`);
+    await process.done;
   }
 
   async tellAll(told: Told = {}): Promise<Done[]> {
@@ -163,14 +174,14 @@ export class BareNodes implements AsyncDisposable {
 
   input(name: string, told: Told): ForwardingInput {
     const { nodes } = this.topology;
-    const { tunnel = "ipip", isShared = false, sources = [] } = told;
+    const { tunnel = "ipip", isShared = false, id = 1, sources = [] } = told;
     const { IPv4, IPv6, netns: _ } = this.#node(name);
     const stations = [...this.#links].filter(([other]) => other !== name).map(([, { hardware }]) => hardware);
     const link = this.#links.get(name);
     const peers = nodes.filter((other) => other.name !== name);
     return {
       nodeAddresses: { IPv4, IPv6 },
-      ports: FAMILIES.map((family, at) => this.#port(name, family, { id: 1 + at, told })),
+      ports: FAMILIES.map((family, at) => this.#port(name, family, { id: id + at, told })),
       vips: Object.values(this.vip),
       members: [...nodes.flatMap((node) => [node.IPv4, node.IPv6]), ...sources],
       ...(tunnel !== "ipip" && { tunnel }),
@@ -213,21 +224,25 @@ export class BareNodes implements AsyncDisposable {
     return this.#nextPort;
   }
 
-  /** Resolves when each flow of both families has had echoes. `firstPort`: of `takePorts`, which is asked where it is absent. */
+  /**
+   * Resolves when each flow of both families has had echoes: as many, or 2. `firstPort`: of `takePorts`, which is asked where it
+   * is absent.
+   */
   async flows(options: {
     readonly count: number;
     readonly firstPort?: number;
     readonly chunkBytes?: number;
     readonly protocol?: "TCP" | "UDP";
+    readonly echoes?: number;
   }): Promise<Flows> {
-    const { count, firstPort = this.takePorts(), ...more } = options;
+    const { count, firstPort = this.takePorts(), echoes = 2, ...more } = options;
     const targets = FAMILIES.map((family, at) => ({
       address: this.vip[family],
       flows: count,
       firstPort: firstPort + at * count,
     }));
     const flows = new Flows(this.machine, this.topology, { targets, port: 80, intervalMs: 200, ...more });
-    await flows.progress(2, 60_000);
+    await flows.progress(echoes, 60_000);
     return flows;
   }
 
