@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { FAMILIES } from "#api/address.ts";
 import { hasTag, tierOf } from "#speaker/forwarding/mark.ts";
-import { BareNodes } from "#test/dataplane/bare-nodes.ts";
+import { BareNodes, type Told } from "#test/dataplane/bare-nodes.ts";
 import type { Flows } from "#test/dataplane/flows.ts";
 import { type OlderPort, olderMark, olderServers, olderTable } from "#test/dataplane/older-build.ts";
 
@@ -15,8 +15,12 @@ const COUNT = 12;
 const ECHOES = 10;
 /** The node that is upgraded. */
 const NODE = "n2";
-/** Of tier 2, both families: 14 make the lists of its two pods, then elements come, and 2 remove those of the older build. */
-const OPERATIONS = [0, 5, 14, 15];
+/** After how many operations with IPVS: none, in the middle, when all lists of tier 2 are there, and one of the older build goes. */
+const CASES = [
+  { isShared: false, counts: [0, 5, 14] },
+  // Those of pods of other nodes, too.
+  { isShared: true, counts: [5, 17, 18] },
+];
 
 let nodes: BareNodes;
 
@@ -57,9 +61,12 @@ async function ended(flows: Flows): Promise<number> {
 }
 
 describe("a speaker that is killed while it follows an older build", { concurrency: false }, () => {
-  for (const count of OPERATIONS) {
-    test(`after ${count} operations with IPVS: no flow ends, and the next process completes it`, async (t) => {
-      await nodes.tellAll();
+  for (const [count, told] of CASES.flatMap(({ isShared, counts }) =>
+    counts.map((count): [number, Told] => [count, { isShared }]),
+  )) {
+    const sharing = told.isShared ? ", connections shared" : "";
+    test(`after ${count} operations with IPVS${sharing}: no flow ends, the next process completes it`, async (t) => {
+      await nodes.tellAll(told);
       const whole = await marks(hasTag);
       await nodes.reachBy("n1");
       await nodes.end(NODE);
@@ -67,7 +74,7 @@ describe("a speaker that is killed while it follows an older build", { concurren
       assert.deepEqual(await marks(() => true), [olderMark(1), olderMark(2)]);
       const early = await nodes.flows({ count: COUNT });
 
-      await nodes.interrupt(NODE, {}, count);
+      await nodes.interrupt(NODE, told, count);
       const table = await nodes.on(NODE, "nft list table inet genkan");
       assert.match(table, /map handed4/);
       assert.doesNotMatch(table, /tier2v4|local4/);
@@ -76,7 +83,7 @@ describe("a speaker that is killed while it follows an older build", { concurren
       const meanwhile = await nodes.flows({ count: COUNT });
 
       nodes.begin(NODE);
-      await nodes.tell(NODE);
+      await nodes.tell(NODE, told);
       assert.deepEqual(await marks(() => true), whole);
       const lost = [await ended(early), await ended(meanwhile)];
       t.diagnostic(JSON.stringify({ of: 2 * COUNT, lost, lists: lists.length, left: left.length }));
