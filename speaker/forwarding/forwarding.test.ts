@@ -1,10 +1,10 @@
-/** What a pass does with a kernel that refuses, loses answers, or forgets what it took; and that it touches its own alone. */
+/** What passes and audits do with a kernel that changes, or forgets what it took; and that a pass touches its own alone. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseRange } from "#api/address.ts";
 import type { Operation } from "#speaker/netlink/ipvs.ts";
-import { FakeClock } from "#test/fakes/clock.ts";
 import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
+import { port, wanting, world } from "#test/fakes/forwarding-passes.ts";
 import { Forwarding } from "./forwarding.ts";
 import { markOf } from "./mark.ts";
 import { marksOfPort } from "./plan-port.ts";
@@ -13,183 +13,8 @@ import { DEFAULT_SETTINGS, type ForwardedPort, type ForwardingInput } from "./ty
 
 const BAD = "192.0.2.255";
 const BIT = DEFAULT_SETTINGS.routingBit;
-const port = (id: number, ...addresses: string[]): ForwardedPort => ({
-  service: `team-${id}/web`,
-  id,
-  family: "IPv4",
-  vip: `203.0.113.${id}`,
-  protocol: "TCP",
-  port: 80,
-  scheduler: "mh",
-  affinity: false,
-  preferLocal: false,
-  endpoints: addresses.map((address) => ({
-    address,
-    port: 8080,
-    isLocal: false,
-    isServing: true,
-    returnPath: "snat",
-  })),
-});
-const wanting = (...ports: ForwardedPort[]): ForwardingInput => ({
-  nodeAddresses: {},
-  ports,
-  vips: [],
-});
 const isAbout = (operation: Operation, address: string): boolean =>
   "destination" in operation && operation.destination.address === address;
-
-function world() {
-  const kernel = new FakeForwardingKernel();
-  const clock = new FakeClock();
-  let drifts = 0;
-  const onDrift = (): void => {
-    drifts += 1;
-  };
-  const forwarding = new Forwarding(kernel, { clock, onDrift });
-  const { servers, sets } = kernel.present;
-  return {
-    kernel,
-    clock,
-    forwarding,
-    drifts: () => drifts,
-    async pass(input: ForwardingInput) {
-      const { refused, ...rest } = await forwarding.reconcile(input);
-      return { ...rest, refused: refused.map(({ service, what, code }) => `${service}: ${what}: ${code}`) };
-    },
-    reals: (mark: number) => [...(servers.get(`2/${mark}`)?.reals.keys() ?? [])].sort(),
-    ports: () => [...(sets.get("ports4")?.keys() ?? [])].map((key) => Number(`0x${key.slice(6, 8)}`)),
-  };
-}
-
-test("a kernel without ip_vs is said to be that, before anything is written", async () => {
-  const { kernel, pass } = world();
-  kernel.hasIpvs = false;
-  await assert.rejects(pass(wanting(port(1, "192.0.2.1"))), { code: "NoIpvs" });
-  assert.equal(kernel.counter.written, 0);
-  kernel.hasIpvs = true;
-  assert.deepEqual((await pass(wanting(port(1, "192.0.2.1")))).refused, []);
-});
-
-test("a refused endpoint is left out alone, and said with its Service", async () => {
-  const { kernel, pass, reals, ports } = world();
-  kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
-  const { refused, changes } = await pass(wanting(port(1, BAD, "10.0.0.1"), port(2, "10.0.0.2")));
-  assert.deepEqual(refused, [`team-1/web: endpoint ${BAD} port 8080: EINVAL`]);
-  assert.deepEqual([reals(0x1001), reals(0x1002)], [["10.0.0.1 8080"], ["10.0.0.2 8080"]]);
-  assert.deepEqual(ports(), [1, 2]);
-  assert.ok(!changes.some(({ name }) => name.includes(BAD)), "what was refused is no change");
-});
-
-test("a Service that the kernel does not take is not marked; what is refused for that reason alone is not said", async () => {
-  const { kernel, pass, ports } = world();
-  kernel.refuse = ({ kind, service }) =>
-    kind === "addService" && service.mark === 0x1001 ? "ENOMEM" : undefined;
-  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
-  assert.deepEqual((await pass(wanted)).refused, ["team-1/web: the virtual server: ENOMEM"]);
-  assert.deepEqual(ports(), [1, 2], "its clients are refused");
-  assert.deepEqual(
-    [...(kernel.present.sets.get("tier1v4")?.values() ?? [])].map(({ value }) => value),
-    ["02100000"],
-  );
-});
-
-test("one that stays without its scheduler is not marked either, until it has it", async () => {
-  const { kernel, clock, pass } = world();
-  kernel.refuse = ({ kind, service }) =>
-    kind === "editService" && service.mark === 0x1001 ? "ENOMEM" : undefined;
-  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
-  const marked = (): number => kernel.present.sets.get("tier1v4")?.size ?? 0;
-  await pass(wanted);
-  assert.equal(marked(), 1);
-  assert.equal((await pass(wanted)).writes, 0);
-  assert.equal(marked(), 1);
-  kernel.refuse = () => undefined;
-  await clock.advance(2_000);
-  assert.deepEqual((await pass(wanted)).refused, []);
-  assert.equal(marked(), 2);
-});
-
-test("what is refused again and again is asked ever later, and at once when it is wanted otherwise", async () => {
-  const { kernel, clock, pass } = world();
-  kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
-  const wanted = wanting(port(1, BAD, "10.0.0.1"), port(2, "10.0.0.2"));
-  await pass(wanted);
-  const asked: number[] = [];
-  for (let second = 1; second <= 900; second += 1) {
-    await clock.advance(1_000);
-    if ((await pass(wanted)).writes > 0) asked.push(second);
-  }
-  assert.deepEqual(asked, [2, 6, 14, 30, 62, 126, 254, 510, 810]);
-  assert.deepEqual((await pass(wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2")))).refused, []);
-  assert.ok((await pass(wanted)).writes > 0, "forgotten when it was wanted no more");
-});
-
-test("refusals that get lost are found by reading back", async () => {
-  const { kernel, pass, reals } = world();
-  kernel.refuse = (operation) => (isAbout(operation, BAD) ? "EINVAL" : undefined);
-  kernel.isDeaf = true;
-  const wanted = wanting(port(1, BAD, "10.0.0.1"), port(2, "10.0.0.2"));
-  assert.deepEqual((await pass(wanted)).refused, [`team-1/web: endpoint ${BAD} port 8080: NotVerified`]);
-  assert.deepEqual(reals(0x1002), ["10.0.0.2 8080"]);
-  assert.equal((await pass(wanted)).writes, 0);
-});
-
-test("what is acknowledged each time, and is never there, is asked ever later as well", async () => {
-  const { kernel, clock, pass } = world();
-  kernel.forget = (operation) => isAbout(operation, BAD);
-  const wanted = wanting(port(1, BAD, "10.0.0.1"), port(2, "10.0.0.2"));
-  await pass(wanted);
-  const asked: number[] = [];
-  for (let second = 1; second <= 40; second += 1) {
-    await clock.advance(1_000);
-    if ((await pass(wanted)).writes > 0) asked.push(second);
-  }
-  assert.deepEqual(asked, [2, 6, 14, 30]);
-});
-
-test("a kernel that takes nothing of anybody fails the pass", async () => {
-  const { kernel, pass } = world();
-  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
-  kernel.forget = ({ kind }) => kind === "addService";
-  await assert.rejects(pass(wanted), { name: "ForwardingError", code: "KernelRefused" });
-});
-
-test("a scheduler that the kernel lacks fails the pass, unless one Service alone asks for it, until it gives it up", async () => {
-  const lacks = ({ service }: Operation) =>
-    "scheduler" in service && service.scheduler === "lc" ? "ENOENT" : undefined;
-  const { kernel, pass } = world();
-  kernel.refuse = lacks;
-  const own = { ...port(1, "10.0.0.1"), scheduler: "lc", hasOwnScheduler: true };
-  const { refused } = await pass(wanting(own, port(2, "10.0.0.2")));
-  assert.equal(refused.length, 1);
-  assert.match(refused[0] ?? "", /^team-1\/web: .*ENOENT$/);
-  assert.equal(kernel.present.sets.get("tier1v4")?.size, 1, "what has no scheduler is not marked");
-  const given = await pass(wanting({ ...own, scheduler: "mh" }, port(2, "10.0.0.2")));
-  assert.deepEqual([given.refused, kernel.present.sets.get("tier1v4")?.size], [[], 2], "at once");
-  const other = world();
-  other.kernel.refuse = lacks;
-  const common = wanting({ ...port(1, "10.0.0.1"), scheduler: "lc" });
-  await assert.rejects(other.pass(common), { code: "NoScheduler" });
-});
-
-test("a right that is missing fails the pass at once", async () => {
-  const { kernel, pass } = world();
-  kernel.refuse = () => "EPERM";
-  const wanted = wanting(port(1, "10.0.0.1"), port(2, "10.0.0.2"));
-  await assert.rejects(pass(wanted), { name: "ForwardingError", code: "NoNetAdmin" });
-});
-
-test("elements that nftables does not take cost their owner alone, and few transactions", async () => {
-  const { kernel, pass } = world();
-  const ports = Array.from({ length: 250 }, (_, index) => port(index + 1, "10.0.0.1"));
-  kernel.refuseElement = ({ key }) => key.startsWith("cb007107");
-  const { refused } = await pass(wanting(...ports));
-  assert.deepEqual(refused, ["team-7/web: its nftables elements: EINVAL"]);
-  assert.equal(kernel.present.sets.get("tier1v4")?.size, 249);
-  assert.ok(kernel.transactions < 30, String(kernel.transactions));
-  assert.equal((await pass(wanting(...ports))).writes, 0);
-});
 
 const many = (count: number): ForwardedPort[] =>
   Array.from({ length: count }, (_, index) => ({
@@ -264,6 +89,27 @@ for (const [what, damage, withinMs] of DRIFTS) {
     forwarding.close();
   });
 }
+
+test("passes for changes that come one after the other look at the skeleton now and then", async () => {
+  const { kernel, clock, pass } = world();
+  let looked = 0;
+  const { ensure } = kernel.skeleton;
+  kernel.skeleton.ensure = (wanted) => {
+    looked += 1;
+    return ensure(wanted);
+  };
+  for (let at = 1; at <= 40; at += 1) {
+    await pass(wanting(port(1, `10.0.0.${at}`)));
+    await clock.advance(100);
+  }
+  assert.equal(looked, 2);
+  kernel.dropTable();
+  const { changes } = await pass(wanting(port(1, "10.0.0.1")));
+  assert.ok(
+    changes.some(({ kind }) => kind === "ruleset"),
+    "the table is gone, and is made anew at once",
+  );
+});
 
 test("what differs is shown beside what is wanted", async () => {
   const { kernel, forwarding } = world();

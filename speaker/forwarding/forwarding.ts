@@ -23,6 +23,7 @@ import { Refusals } from "#speaker/forwarding/refusals.ts";
 import { emptyKernel } from "#speaker/forwarding/removal.ts";
 import { markOfKey } from "#speaker/forwarding/server-key.ts";
 import { ADMITTING_SETS, SUCCEEDING } from "#speaker/forwarding/sets.ts";
+import { SkeletonPace } from "#speaker/forwarding/skeleton-pace.ts";
 import { Slices } from "#speaker/forwarding/slices.ts";
 import {
   type Change,
@@ -53,6 +54,8 @@ interface Begun {
   readonly input: ForwardingInput;
   /** Undefined once it was planned to its end. */
   steps: Generator<undefined, Entries> | undefined;
+  /** Something else is wanted of Services than before. */
+  hasChanges: boolean;
 }
 
 /** What is kept of one life of the table: from the first pass, or from a removal, on. */
@@ -61,6 +64,7 @@ interface Kept {
   readonly contents: Contents;
   readonly findings: Findings;
   readonly audit: Audit;
+  readonly skeletonPace: SkeletonPace;
   /** A comparison that has to be over before anything is written; a pass that ended early may have left it half done. */
   comparing: Generator | undefined;
   /** Once everything was compared for the first time. */
@@ -129,6 +133,7 @@ export class Forwarding {
       this.#kernel.servers.load();
       settled = await this.#pass(input, pass, isDue);
     } catch (error) {
+      this.#kept.skeletonPace.forget();
       throw faultOf(error);
     } finally {
       // What a pass that ended early did not come to is refused still.
@@ -180,7 +185,7 @@ export class Forwarding {
       earlier = some.whole;
     }
     const steps = this.#kept.wanted.steps(input);
-    const settled = await this.#make({ input, steps }, pass, isDue, isDue);
+    const settled = await this.#make({ input, steps, hasChanges: false }, pass, isDue, isDue);
     const { isComplete, whole } = settled ?? NOT_SETTLED;
     return { isComplete, whole: earlier.union(whole) };
   }
@@ -196,7 +201,7 @@ export class Forwarding {
     this.#kept.begun = undefined;
     if (await this.#plan(plan, isDue)) {
       const { contents, findings } = this.#kept;
-      const changes = await this.#ensureSkeleton(plan.input, pass);
+      const changes = await this.#ensureSkeleton(plan, pass);
       for (const change of changes) pass.changes.add(change);
       if (await this.#compare(changes, isDue)) {
         contents.find(findings.entries);
@@ -295,7 +300,17 @@ export class Forwarding {
     const findings = new Findings(contents);
     const audit = new Audit({ kernel: this.#kernel, wanted, own: contents.marks.own, found: findings });
     const comparing = audit.all();
-    return { wanted, contents, findings, audit, comparing, auditor: undefined, begun: undefined };
+    const skeletonPace = new SkeletonPace();
+    return {
+      wanted,
+      contents,
+      findings,
+      audit,
+      skeletonPace,
+      comparing,
+      auditor: undefined,
+      begun: undefined,
+    };
   }
 
   #beginAnew(): void {
@@ -316,6 +331,7 @@ export class Forwarding {
         const { done, value } = plan.steps.next();
         if (done === true) {
           plan.steps = undefined;
+          plan.hasChanges = value.size > 0;
           this.#kept.contents.change(value);
           return true;
         }
@@ -329,29 +345,31 @@ export class Forwarding {
     }
   }
 
-  #ensureSkeleton(
-    { sync, tunnel = DEFAULT_TUNNEL }: ForwardingInput,
+  async #ensureSkeleton(
+    { input: { sync, tunnel = DEFAULT_TUNNEL }, hasChanges }: Begun,
     { changes }: Passing,
   ): Promise<Change[]> {
-    const { wanted, contents } = this.#kept;
+    const { wanted, contents, skeletonPace } = this.#kept;
     const { settings, nodeAddresses, knowsMembers } = wanted;
+    const needs = {
+      ...{ settings, nodeAddresses, knowsMembers, tunnel },
+      ...(sync === undefined ? {} : { sync }),
+      remoteEndpoints: wanted.sampleRemotes(),
+    };
+    const now = this.#options.clock.now();
+    const epoch = (): number => this.#kernel.elements.epoch();
+    if (!skeletonPace.isDue({ at: now, needs }, hasChanges, epoch)) return [];
     const listOf = (set: string): Element[] => wanted.elements.get(set)?.list() ?? [];
     const admitting = (): Map<string, readonly Element[]> =>
       new Map([
         ...ADMITTING_SETS.map((set) => [set, listOf(set)] as const),
         ...Object.keys(SUCCEEDING).map((set) => [set, withoutTags(listOf(set), settings)] as const),
       ]);
-    return this.#kernel.skeleton.ensure({
-      settings,
-      nodeAddresses,
-      knowsMembers,
-      ...(sync === undefined ? {} : { sync }),
-      tunnel,
-      now: this.#options.clock.now(),
-      remoteEndpoints: wanted.sampleRemotes(),
-      admitting,
-      fill: (add) => contents.fill(add, changes),
-    });
+    const fill = (add: Map<string, readonly Element[]>): void => contents.fill(add, changes);
+    skeletonPace.forget();
+    const made = await this.#kernel.skeleton.ensure({ ...needs, now, admitting, fill });
+    skeletonPace.looked({ at: now, epoch: epoch(), needs });
+    return made;
   }
 
   /** At first everything; and every set once the table was made anew. False: there is more to compare, and another pass is due. */

@@ -56,8 +56,9 @@ export function parseSaved(lines: readonly string[]): Map<string, string> {
 export function toSave(known: ReadonlyMap<string, string>, files: SysctlFiles): string[] {
   const all = new Map(known);
   for (const name of Object.keys(CHANGED)) {
+    if (all.has(name)) continue;
     const present = files.read(name);
-    if (present !== undefined && !all.has(name)) all.set(name, present);
+    if (present !== undefined) all.set(name, present);
   }
   return [...all].map(([name, value]) => `${name}=${value}`).sort();
 }
