@@ -105,7 +105,7 @@ export const FORWARDING: Faults = {
     ],
     [
       "a table for tier 2 on a node without a pod",
-      "return hasLocalPod(some) ? chosen : { ...chosen, scheduler: NO_SCHEDULER };",
+      "return isOfLocalPod ? chosen : { ...chosen, scheduler: NO_SCHEDULER };",
       "return chosen;",
     ],
     [
@@ -127,7 +127,7 @@ export const FORWARDING: Faults = {
   ],
   "speaker/forwarding/tags.ts": [
     ["the order of endpoints is that of the input", ".sort(byAddress);", ";"],
-    ["pods of one node have one tag", "key.slice(-DIGITS)", "key.slice(0, DIGITS)"],
+    ["pods of one node have one tag", "(lastBits(address) & MAX_TAG)", "(lastBits(address) >> 9)"],
   ],
   "speaker/forwarding/scheduler.ts": [
     [
@@ -145,7 +145,7 @@ export const FORWARDING: Faults = {
     ],
     [
       "who may ping is not planned anew when a port goes",
-      "for (const vip of yield* this.#removePorts((_, planned) => this.#isSeen(planned), gone)) touched.add(vip);",
+      "for (const vip of yield* this.#removePorts(() => false, gone)) touched.add(vip);",
       "yield* this.#removePorts((_, planned) => this.#isSeen(planned), gone);",
     ],
     [

@@ -170,7 +170,7 @@ function endpointElements(family: Family, endpoints: readonly Keyed[], place: st
   return endpoints.flatMap(({ endpoint, key }): SetElement[] => {
     if (endpoint.isLocal)
       return [
-        [named("tags", family), { key, value: tagValue(tagOfAddress(key)) }],
+        [named("tags", family), { key, value: tagValue(tagOfAddress(endpoint.address)) }],
         [named("hairpin", family), { key: key + key }],
       ];
     return endpoint.returnPath === "snat" ? [[named("translated", family), { key: place + key }]] : [];
@@ -200,12 +200,13 @@ export function sizeOfServer(port: ForwardedPort, mark: number): number {
 export function schedulingOf(port: ForwardedPort, mark: number): Pick<VirtualServer, "scheduler" | "flags"> {
   const ofPort = { scheduler: port.scheduler, flags: schedulerFlags(port) };
   if (tierOf(mark) === 1) return ofPort;
-  const { sorted, byTag } = tags.of(port);
   const tag = tagOf(mark);
-  const some = tag === NO_TAG ? sorted : (byTag.get(tag) ?? []);
   const chosen = tag === NO_TAG ? ofPort : { scheduler: ONE_POD, flags: 0 };
+  const isOfLocalPod = port.endpoints.some(
+    ({ isLocal, address }) => isLocal && (tag === NO_TAG || tagOfAddress(address) === tag),
+  );
   // Without a pod here no packet comes by tier 2. It binds what the pods' nodes tell of, and a table would take memory.
-  return hasLocalPod(some) ? chosen : { ...chosen, scheduler: NO_SCHEDULER };
+  return isOfLocalPod ? chosen : { ...chosen, scheduler: NO_SCHEDULER };
 }
 
 /** The tags of tier 2 that a port has a list for, lowest first. */

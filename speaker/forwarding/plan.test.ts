@@ -111,7 +111,7 @@ for (const { what, ports, tier1, tier2 } of CASES) {
     assert.deepEqual(weights(wanted, 0x1001), tier1);
     assert.deepEqual(
       secondTier(wanted),
-      tier2.map((words) => [tagOfAddress(addressKey(words.split(" ")[0] ?? "")), "rr", words]),
+      tier2.map((words) => [tagOfAddress(words.split(" ")[0] ?? ""), "rr", words]),
     );
   });
 }
@@ -119,7 +119,7 @@ for (const { what, ports, tier1, tier2 } of CASES) {
 test("a packet that was handed on is marked for the pod that it was sent to", () => {
   const second = endpoint("10.1.0.8", { isLocal: true });
   const { elements } = plan(port([local, second, remote]));
-  const tags = [local, second].map(({ address }) => tagOfAddress(addressKey(address)));
+  const tags = [local, second].map(({ address }) => tagOfAddress(address));
   const places = tags.map((tag) => [KEY + tagValue(tag), markValue(markOf(1, 2, 0x1000, tag))]).sort();
   for (const map of ["handed4", "handed_error4"])
     assert.deepEqual(
@@ -135,7 +135,7 @@ test("a packet that was handed on is marked for the pod that it was sent to", ()
 test("pods that have one tag share a list, and what comes for two of one node is spread by the table of all", () => {
   const twin = endpoint("10.1.2.9", { isLocal: true });
   const list = ["10.1.0.9 masquerade 1", "10.1.0.10 tunnel 0", "10.1.2.9 masquerade 1"];
-  const tag = tagOfAddress(addressKey(twin.address));
+  const tag = tagOfAddress(twin.address);
   const both = plan(port([local, twin, remote]));
   assert.deepEqual(secondTier(both), [
     [NO_TAG, "mh", ...list],

@@ -13,8 +13,6 @@ export interface Planned {
   readonly leftOut: readonly KernelRefusal[];
   /** No kernel could be given it. */
   readonly isFailed: boolean;
-  /** Number of the last update whose input had the port. */
-  seenIn: number;
 }
 
 export interface Surroundings {
@@ -36,7 +34,7 @@ export function plannedOf(port: ForwardedPort, place: string, { settings, vips }
     leftOut.push(unplanned(port, "the port", errorText(error)));
     isFailed = true;
   }
-  return { place, port: sound, leftOut: leftOut.length === 0 ? NONE : leftOut, isFailed, seenIn: 0 };
+  return { place, port: sound, leftOut: leftOut.length === 0 ? NONE : leftOut, isFailed };
 }
 
 const NONE: readonly KernelRefusal[] = [];

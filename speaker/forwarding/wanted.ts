@@ -9,6 +9,7 @@ import type { Digest } from "#speaker/forwarding/digest.ts";
 import { addressKey, named } from "#speaker/forwarding/elements.ts";
 import type { Entries } from "#speaker/forwarding/entries.ts";
 import { placeOf, taken, unplanned } from "#speaker/forwarding/left-out.ts";
+import { changeOf } from "#speaker/forwarding/list-change.ts";
 import { idOf } from "#speaker/forwarding/mark.ts";
 import { marksOfPort, planElements, planPings, type SetElement } from "#speaker/forwarding/plan-port.ts";
 import { type Planned, plannedOf, type Surroundings } from "#speaker/forwarding/planned.ts";
@@ -41,7 +42,6 @@ export class Wanted {
   readonly #portsOfVip = new Map<string, readonly ForwardedPort[]>();
   /** Which port has an id or a place; of ports that were left out, none. */
   #held = new Map<number | string, ForwardedPort>();
-  #updates = 0;
 
   /** `piece`: ports or addresses that are looked at in one go; only tests ask for another number. */
   constructor(piece = PIECE) {
@@ -189,23 +189,20 @@ export class Wanted {
     changedVips: ReadonlySet<string>,
     touched: Set<string>,
   ): Generator<undefined, boolean> {
-    if (this.#leftOut.length > 0 || changedVips.size > 0 || this.#planned.size === 0) return false;
-    this.#updates += 1;
-    const fresh: ForwardedPort[] = [];
-    let kept = 0;
-    for (const port of ports) {
-      const known = this.#planned.get(port);
-      if (known === undefined) fresh.push(port);
-      else if (known.seenIn === this.#updates) return false;
-      else {
-        known.seenIn = this.#updates;
-        kept += 1;
-      }
-    }
-    if (fresh.length > kept) return false;
+    const before = this.ports;
+    if (this.#leftOut.length > 0 || changedVips.size > 0) return false;
+    const { gone: left, fresh: come } = changeOf(before, ports);
+    if (2 * come.length > ports.length || this.#planned.size !== before.length) return false;
+    const fresh = come.filter((port) => !this.#planned.has(port));
+    const moved = new Set(come.filter((port) => this.#planned.has(port)));
+    const stays = left.filter((port) => moved.has(port));
+    // One of them is in the list twice.
+    if (moved.size + fresh.length !== come.length || stays.length !== moved.size) return false;
     const gone: [ForwardedPort, Planned][] = [];
-    if (kept < this.#planned.size)
-      for (const [port, planned] of this.#planned) if (!this.#isSeen(planned)) gone.push([port, planned]);
+    for (const port of left) {
+      const planned = this.#planned.get(port);
+      if (planned !== undefined && !moved.has(port)) gone.push([port, planned]);
+    }
     const free = new Set<number | string>(gone.flatMap(([port, { place }]) => [port.id, place]));
     const claimed = new Set<number | string>();
     for (const port of fresh) {
@@ -215,7 +212,7 @@ export class Wanted {
       }
     }
     for (const claim of free) this.#held.delete(claim);
-    for (const vip of yield* this.#removePorts((_, planned) => this.#isSeen(planned), gone)) touched.add(vip);
+    for (const vip of yield* this.#removePorts(() => false, gone)) touched.add(vip);
     const added: Planned[] = [];
     let looked = 0;
     for (const port of fresh) {
@@ -236,10 +233,6 @@ export class Wanted {
 
   get #surroundings(): Surroundings {
     return { settings: this.#settings, vips: this.#vips };
-  }
-
-  #isSeen({ seenIn }: Planned): boolean {
-    return seenIn === this.#updates;
   }
 
   /** Only once all that goes is gone: what two ports share would keep its old value. */

@@ -1,6 +1,5 @@
 /** Ports of Services for tests of forwarding: two that are alike in both families, and restricted ones. */
 import { FAMILIES, type Family } from "#api/address.ts";
-import { addressKey } from "#speaker/forwarding/elements.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { tagOfAddress } from "#speaker/forwarding/tags.ts";
 import {
@@ -49,7 +48,7 @@ export const wanting = (
 
 /** Of what another node sent to the pod by a tunnel, for the port with the id. */
 export const markOfPod = (id: number, address: string): number =>
-  markOf(id, 2, DEFAULT_SETTINGS.routingBit, tagOfAddress(addressKey(address)));
+  markOf(id, 2, DEFAULT_SETTINGS.routingBit, tagOfAddress(address));
 
 /** What a port of each protocol admits: each something else, and SCTP nobody. */
 export const RANGES: Readonly<Record<Protocol, readonly string[]>> = {
