@@ -146,7 +146,7 @@ export const FORWARDING: Faults = {
     [
       "who may ping is not planned anew when a port goes",
       "for (const vip of yield* this.#removePorts(() => false, gone)) touched.add(vip);",
-      "yield* this.#removePorts((_, planned) => this.#isSeen(planned), gone);",
+      "yield* this.#removePorts(() => false, gone);",
     ],
     [
       "another routing bit leaves the old marks",
