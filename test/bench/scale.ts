@@ -14,6 +14,7 @@ import { systemClock } from "#common/clock.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import { Slices } from "#speaker/forwarding/slices.ts";
 import { DEFAULT_SETTINGS, type ForwardingInput } from "#speaker/forwarding/types.ts";
 import { Planner } from "#speaker/plan/plan.ts";
 import { FakeForwardingKernel } from "#test/fakes/forwarding-kernel.ts";
@@ -64,8 +65,13 @@ function percentile(samples: readonly number[], part: number): number {
   return round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN);
 }
 
-function planned(): ForwardingInput {
-  const { ports, vips } = planner.plan(world.view());
+/** As a speaker plans: which addresses are whose at once, and the ports in slices. */
+async function planned(): Promise<ForwardingInput> {
+  const { vips } = planner.attract(world.view());
+  const slices = new Slices(systemClock);
+  const plan = await planner.forwardInSlices(() => slices.breathe());
+  if (plan === undefined) throw new Error("nothing was more urgent, and yet it gave way");
+  const { ports } = plan;
   return {
     ...{ nodeAddresses: { IPv4: "172.30.0.1" }, ports, vips, members: ["172.30.0.2", "172.30.0.3"] },
     settings: { ...DEFAULT_SETTINGS, sharesConnections: values.shared },
@@ -89,7 +95,7 @@ function cpuMs(): number {
 
 async function pass(): Promise<Passed> {
   const [startedAt, cpuAtStart] = [performance.now(), cpuMs()];
-  const input = planned();
+  const input = await planned();
   const [plannedAt, cpuPlanned] = [performance.now(), cpuMs()];
   const { writes, refused, conflicts } = await forwarding.reconcile(input);
   if (refused.length + conflicts.length > 0)
