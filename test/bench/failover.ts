@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { availableParallelism, loadavg } from "node:os";
+import { systemClock } from "#common/clock.ts";
 import { run } from "#test/network/namespace.ts";
 import { until } from "#test/until.ts";
 import { Asker, nowMs } from "../layer2/asker.ts";
@@ -225,6 +226,32 @@ async function falseAlarms(): Promise<void> {
   });
   for (const one of busy) one.kill("SIGKILL");
   await rest();
+  print("genkan", "false-moves-stopped", {
+    moves: await outlivingStops(),
+    minutes,
+    bar: 0,
+    weather: "one speaker stopped for 1 s, every 10 s",
+  });
+}
+
+/** Addresses that another node had when a speaker that was stopped for a second had gone on for five. */
+async function outlivingStops(): Promise<number> {
+  const stationOf = async (vip: string): Promise<string> =>
+    (await nodes.bridge.owners(nodes.client, vip)).sort().join(" ");
+  const end = nowMs() + minutes * 60_000;
+  let count = 0;
+  for (let turn = 0; nowMs() < end; turn++) {
+    const before = [await stationOf(VIP), await stationOf(VIP6)];
+    const { pid } = nodes.speaker(NAMES[turn % NAMES.length] ?? "");
+    process.kill(pid, "SIGSTOP");
+    await systemClock.sleep(1_000);
+    process.kill(pid, "SIGCONT");
+    await systemClock.sleep(5_000);
+    for (const [at, vip] of [VIP, VIP6].entries()) if ((await stationOf(vip)) !== before[at]) count += 1;
+    await systemClock.sleep(4_000);
+  }
+  await rest();
+  return count;
 }
 
 async function ofKeepalived(options: VrrpOptions): Promise<void> {
