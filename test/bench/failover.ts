@@ -17,6 +17,7 @@ import { lostIn, overlapIn, spread } from "./failover-figures.ts";
 import { keepResults, type Row } from "./failover-page.ts";
 import { KeepalivedHosts, keepalivedVersion, type VrrpOptions } from "./keepalived.ts";
 import { MetalLbHosts } from "./metallb-hosts.ts";
+import { requestFailures } from "./request-failures.ts";
 import { SECOND_VIP, SecondLink } from "./second-link.ts";
 
 const [runs = 20, minutes = 2, peerRuns = runs] = process.argv.slice(2).map(Number);
@@ -26,6 +27,7 @@ const BAR_MS = 1_000;
 const CARRIER_BAR_MS = 500;
 const rows: Row[] = [];
 
+for (const figures of await requestFailures(runs)) print("genkan", "power-cut-last-failure", figures);
 await using nodes = await SpeakerNodes.start();
 await using asker = await Asker.start(nodes.client, [VIP, VIP6]);
 await rest();
