@@ -151,6 +151,18 @@ function echo({ nodeAddresses }: RulesetInput): string[] {
   ];
 }
 
+/**
+ * What IPVS has not taken, because somebody has emptied it, and what is still for an address of ours: this machine would answer
+ * it with a reset, and the connection is whole once the audit has put the virtual servers back. What IPVS gives to a pod with this
+ * node's own address has another destination by now.
+ */
+function notTaken(): string[] {
+  return [
+    "type filter hook input priority 100; policy accept;",
+    ...BOTH.map(({ ip, digit }) => `${ip} daddr @vips${digit} meta mark @marks drop`),
+  ];
+}
+
 export function rulesetText(wanted: RulesetInput): string {
   const { knowsMembers, nodeAddresses, taken } = wanted;
   const bit = `0x${wanted.settings.routingBit.toString(16)}`;
@@ -159,6 +171,7 @@ export function rulesetText(wanted: RulesetInput): string {
     pre: pre(bit, wanted),
     ...Object.fromEntries(BOTH.map((words) => [`handed_on${words.digit}`, handedOn(words)])),
     in: input(bit, wanted),
+    not_taken: notTaken(),
     out: output(),
     clear: clear(),
     mss: segmentSize(wanted.mtu - largestHeader(wanted)),
