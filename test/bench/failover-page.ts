@@ -52,7 +52,8 @@ A client asks every 10 ms who has the address (ARP or NDP). *first-answer* is th
 than the former owner answers. The cable of the owner is pulled at the bridge; a process is ended by SIGKILL. *two-answer* is
 the longest time in which two stations answered after the former owner's cable was back. *planned-move*: questions without an
 answer while a speaker was ended by SIGTERM. The load is the machine's load average of the last minute; whoever else worked
-on it is in it.
+on it is in it. *last-failure* is the time from the cut until the last request was sent that failed, of one each 20 ms on a connection
+of its own, by the whole way of a packet.
 
 ![Time from the cut to the first answer of another station, one dot a run](failover.svg)
 
