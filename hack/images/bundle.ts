@@ -31,18 +31,22 @@ export async function bundle(
   await mkdir(outputDirectory, { recursive: true });
   if (names.includes("controller")) await bundlePage(join(outputDirectory, "console"));
   await Promise.all(
-    names.map((name) => bundleFile(ENTRY_POINTS[name], join(outputDirectory, `${name}.mjs`), version)),
+    names.map((name) => bundleFile(ENTRY_POINTS[name], join(outputDirectory, `${name}.mjs`), { version })),
   );
 }
 
-/** Of one entry point, with all that it imports. */
-export async function bundleFile(entryPoint: string, outfile: string, version: string): Promise<void> {
+/** Of one entry point, with all that it imports. `oldestNode`: the oldest one that it has to run on. */
+export async function bundleFile(
+  entryPoint: string,
+  outfile: string,
+  { version, oldestNode = 24 }: { readonly version: string; readonly oldestNode?: number },
+): Promise<void> {
   await build({
     entryPoints: [entryPoint],
     outfile,
     bundle: true,
     platform: "node",
-    target: "node24",
+    target: `node${oldestNode}`,
     format: "esm",
     minifyWhitespace: true,
     minifySyntax: true,

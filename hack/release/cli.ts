@@ -4,31 +4,15 @@
  */
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { bundleFile } from "#hack/images/bundle.ts";
 
-/** CommonJS libraries inside an ES module still ask for `require`. */
-const REQUIRE =
-  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 export const OLDEST_NODE = 22;
 
 /** Writes `genkan.mjs` into `directory` and returns its path. */
 export async function bundleCli(directory: string, version: string): Promise<string> {
   await mkdir(directory, { recursive: true });
   const outfile = join(directory, "genkan.mjs");
-  await build({
-    entryPoints: ["cli/main.ts"],
-    outfile,
-    bundle: true,
-    platform: "node",
-    target: `node${OLDEST_NODE}`,
-    format: "esm",
-    minifyWhitespace: true,
-    minifySyntax: true,
-    legalComments: "none",
-    define: { __GENKAN_VERSION__: JSON.stringify(version) },
-    banner: { js: REQUIRE },
-    logLevel: "warning",
-  });
+  await bundleFile("cli/main.ts", outfile, { version, oldestNode: OLDEST_NODE });
   await chmod(outfile, 0o755);
   return outfile;
 }

@@ -8,7 +8,7 @@ import type { Audit, Piece } from "#speaker/forwarding/audit.ts";
 import { SLICE_MS } from "#speaker/forwarding/slices.ts";
 
 /** The pause between two slices. An audit takes at most about a twentieth of the thread's time, */
-const SLICE_EVERY_MS = 150;
+export const SLICE_EVERY_MS = 150;
 /** and a fifth where there is so much that a round would take more than a minute. */
 const HASTE_EVERY_MS = 30;
 /** How often the services are listed. */

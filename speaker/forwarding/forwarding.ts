@@ -5,7 +5,7 @@
  */
 import type { Cancel, Clock } from "#common/clock.ts";
 import { Audit } from "#speaker/forwarding/audit.ts";
-import { Auditor } from "#speaker/forwarding/auditor.ts";
+import { Auditor, SLICE_EVERY_MS } from "#speaker/forwarding/auditor.ts";
 import { Changes } from "#speaker/forwarding/changes.ts";
 import { Contents, type Passing, type Settled } from "#speaker/forwarding/contents.ts";
 import { type Difference, describeDifference } from "#speaker/forwarding/difference.ts";
@@ -76,9 +76,6 @@ interface Kept {
 const NOTHING: ReadonlySet<string> = new Set();
 /** Before anything was settled. */
 const NOT_SETTLED: Settled = { isComplete: false, whole: NOTHING };
-
-/** Until there is an audit that says when. */
-const FIRST_SLICE_MS = 150;
 
 /** A connection in use is told of every 3 s, and a message may wait for 2 s; it is bound only where its pods are known. */
 const GATHER_MS = 6_000;
@@ -404,7 +401,7 @@ export class Forwarding {
 
   #auditSoon(): void {
     if (this.#cancelAudit !== undefined || this.#options.onDrift === undefined) return;
-    this.#cancelAudit = this.#options.clock.after(this.#kept.auditor?.pauseMs ?? FIRST_SLICE_MS, () => {
+    this.#cancelAudit = this.#options.clock.after(this.#kept.auditor?.pauseMs ?? SLICE_EVERY_MS, () => {
       this.#cancelAudit = undefined;
       this.#auditSlice();
       this.#auditSoon();

@@ -9,5 +9,5 @@ import { join } from "node:path";
 import { bundleFile } from "#hack/images/bundle.ts";
 
 const [directory = "build/bench"] = process.argv.slice(2);
-await bundleFile("test/bench/scale.ts", join(directory, "scale.mjs"), "bench");
+await bundleFile("test/bench/scale.ts", join(directory, "scale.mjs"), { version: "bench" });
 copyFileSync("speaker/native/build/socket.node", join(directory, "socket.node"));

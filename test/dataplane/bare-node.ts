@@ -11,6 +11,7 @@ import type { ForwardingKernel, ServerTable } from "#speaker/forwarding/kernel.t
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
 import type { ForwardingInput } from "#speaker/forwarding/types.ts";
 import type { Done } from "#test/dataplane/bare-nodes.ts";
+import { writtenBy } from "#test/dataplane/server-table.ts";
 
 const AGAIN_MS = 1_000;
 
@@ -31,14 +32,7 @@ function endingAfter(limit: number): ForwardingKernel {
     left -= operations.length;
     return refused;
   };
-  const ending: ServerTable = {
-    load: () => servers.load(),
-    walk: () => servers.walk(),
-    find: (keys) => servers.find(keys),
-    destinations: (key) => servers.destinations(key),
-    write,
-  };
-  return { ...kernel, servers: ending };
+  return { ...kernel, servers: writtenBy(servers, write) };
 }
 
 /** One after the other. */

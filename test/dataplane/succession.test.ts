@@ -12,6 +12,7 @@ import { NetlinkError } from "#speaker/netlink/error.ts";
 import { attemptOf, type Operation } from "#speaker/netlink/ipvs.ts";
 import { becomeNode } from "#test/dataplane/own-node.ts";
 import { endpoint, markOfPod, wanting, web } from "#test/dataplane/ports.ts";
+import { writtenBy } from "#test/dataplane/server-table.ts";
 import { FakeClock } from "#test/fakes/clock.ts";
 import { isInside, testInside } from "#test/network/inside.ts";
 import { run } from "#test/network/namespace.ts";
@@ -58,18 +59,12 @@ const handed = (): number[] =>
 function withoutRr(servers: ServerTable): ServerTable {
   const isLacking = (operation: Operation): boolean =>
     operation.kind === "editService" && operation.service.scheduler === "rr";
-  return {
-    load: () => servers.load(),
-    walk: () => servers.walk(),
-    find: (keys) => servers.find(keys),
-    destinations: (key) => servers.destinations(key),
-    write(operations) {
-      assert.deepEqual(servers.write(operations.filter((one) => !isLacking(one))), []);
-      return operations.flatMap((one, index) =>
-        isLacking(one) ? [{ index, error: new NetlinkError(attemptOf(one), ENOENT) }] : [],
-      );
-    },
-  };
+  return writtenBy(servers, (operations) => {
+    assert.deepEqual(servers.write(operations.filter((one) => !isLacking(one))), []);
+    return operations.flatMap((one, index) =>
+      isLacking(one) ? [{ index, error: new NetlinkError(attemptOf(one), ENOENT) }] : [],
+    );
+  });
 }
 
 if (!isInside) {

@@ -92,9 +92,7 @@ function whole({ flows, broken, stalled, wrongBytes, moved, pods, clients }: Flo
   assert.deepEqual(clients, [client.IPv4, client.IPv6].sort());
 }
 
-const flows = () => {
-  return nodes.flows({ count: COUNT, chunkBytes: CHUNK_BYTES });
-};
+const flows = () => nodes.flows({ count: COUNT, chunkBytes: CHUNK_BYTES });
 
 for (const { what, options } of WORLDS) {
   describe(`tunnels, ${what}`, { concurrency: false }, () => {
