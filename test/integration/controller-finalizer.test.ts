@@ -63,11 +63,16 @@ test("it comes with the address, goes and comes with the type, and a deleted Ser
 });
 
 test("cluster IP and node port of a Service that ends so are free again", async () => {
-  await world.addService("first", { clusterIP: "10.96.0.77", ports: [{ port: 80, nodePort: 30_077 }] });
+  const taken = async (name: string): Promise<true> => {
+    await world.addService(name, { clusterIP: "10.96.0.77", ports: [{ port: 80, nodePort: 30_077 }] });
+    return true;
+  };
+  await taken("first");
   await bears("first", [CLEANUP_FINALIZER]);
   await world.removeService("first");
   await bears("first", undefined);
-  await world.addService("second", { clusterIP: "10.96.0.77", ports: [{ port: 80, nodePort: 30_077 }] });
+  // The API server frees both a moment after the object is gone.
+  await until("both to be taken once more", () => taken("second"), LONG);
   await world.removeService("second");
 });
 
