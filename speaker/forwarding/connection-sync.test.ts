@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { PORT } from "#api/names.ts";
 import { NetlinkError } from "#speaker/netlink/error.ts";
 import type { Daemon, DaemonRole } from "#speaker/netlink/ipvs-daemon.ts";
-import { BEACON, type Beacon, ConnectionSync, SYNC_ID } from "./connection-sync.ts";
+import { ConnectionSync, type SyncDatagrams } from "./connection-sync.ts";
 import { SILENT_MS } from "./heard.ts";
+import { BEACON, SYNC_ID } from "./sync-message.ts";
 import type { SyncInput, SyncTrouble } from "./types.ts";
 
 const INPUT: SyncInput = {
@@ -17,7 +18,8 @@ const INPUT: SyncInput = {
 class World {
   readonly running = new Map<DaemonRole, Daemon>();
   readonly lengths: (number | undefined)[] = [];
-  readonly beacons: Beacon[] = [];
+  readonly sent: SyncDatagrams[] = [];
+  connections: Iterable<string> = [];
   heard = new Set(["192.0.2.2"]);
   refuse = false;
   mtu: number | undefined = 1500;
@@ -33,7 +35,8 @@ class World {
     },
     mtuOf: () => this.mtu,
     heard: () => this.heard,
-    beacon: (beacon) => void this.beacons.push(beacon),
+    send: (datagrams) => void this.sent.push(datagrams),
+    connections: () => this.connections,
   });
 
   names(input: SyncInput | undefined, now = 0): string[] {
@@ -113,9 +116,48 @@ test("what the kernel refuses is said, and the next pass tries again", () => {
 test("a beacon goes out every 5 s, and is a message of version 1 without connections", () => {
   const world = new World();
   for (const now of [0, 3_000, 6_000, 9_000, 12_000]) world.names(INPUT, now);
-  assert.equal(world.beacons.length, 3);
-  assert.deepEqual(world.beacons[0], { family: "IPv4", from: "192.0.2.1", link: "eth0", bytes: BEACON });
+  assert.equal(world.sent.length, 3);
+  const beacon = { isKeptHere: false, messages: [BEACON] };
+  assert.deepEqual(world.sent[0], { family: "IPv4", from: "192.0.2.1", link: "eth0", ...beacon });
   assert.equal(BEACON.readUInt16BE(2), BEACON.length);
+});
+
+const TOLD = "TCP C0000201 03E8 CB007101 0050 0A000001 1F90 ESTABLISHED SYNC 900";
+
+test("what was told is told again to this node alone, sixteen messages at a time", () => {
+  const world = new World();
+  world.connections = Array.from({ length: 1_000 }, () => TOLD);
+  world.names(INPUT);
+  world.sent.length = 0;
+  const work = world.sync.bindTold();
+  assert.equal(work.next().done, false);
+  assert.deepEqual(work.next(), { done: true, value: true });
+  assert.deepEqual(
+    world.sent.map(({ isKeptHere, messages }) => [isKeptHere, messages.length]),
+    [
+      [true, 16],
+      [true, 9],
+    ],
+  );
+});
+
+test("nothing is told where nothing is shared; what cannot be told is said", () => {
+  const world = new World();
+  world.connections = [TOLD];
+  world.names(undefined);
+  assert.deepEqual(world.sync.bindTold().next(), { done: true, value: true });
+  assert.equal(world.sent.length, 0);
+  world.names(INPUT);
+  world.connections = {
+    [Symbol.iterator]: () => {
+      throw new Error("EACCES: permission denied");
+    },
+  };
+  assert.deepEqual(world.sync.bindTold().next(), { done: true, value: false });
+  assert.deepEqual(world.sync.trouble, {
+    code: "SyncRefused",
+    message: "tell this node's kernel of connections again: EACCES: permission denied",
+  });
 });
 
 test("a node that is not heard is said after a while, and no more once it is heard or gone", () => {

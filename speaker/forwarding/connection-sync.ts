@@ -6,22 +6,21 @@
 
 import { type Family, familyOf } from "#api/address.ts";
 import { PORT } from "#api/names.ts";
+import { errorText } from "#common/error.ts";
 import { Heard } from "#speaker/forwarding/heard.ts";
+import { BEACON, entryOf, messagesOf, SYNC_ID } from "#speaker/forwarding/sync-message.ts";
 import { SYNC_GROUP, type SyncRole } from "#speaker/forwarding/sync-rules.ts";
 import type { Change, SyncInput, SyncTrouble } from "#speaker/forwarding/types.ts";
 import { NetlinkError, NoFamilyError } from "#speaker/netlink/error.ts";
 import type { Daemon, IpvsDaemons } from "#speaker/netlink/ipvs-daemon.ts";
 
-/** Of all clusters: who else is on the link is kept out by address. */
-export const SYNC_ID = 71;
 const ROLES: readonly SyncRole[] = ["backup", "master"];
 const BEACON_MS = 5_000;
 /** IP and UDP. */
 const HEADERS: Readonly<Record<Family, number>> = { IPv4: 28, IPv6: 48 };
 const DEFAULT_MTU = 1500;
-
-/** A message of version 1 without a connection (net/netfilter/ipvs/ip_vs_sync.c, struct ip_vs_sync_mesg). */
-export const BEACON = Buffer.from([0, SYNC_ID, 0, 8, 0, 1, 0, 0]);
+/** The daemon's socket holds some ninety messages. */
+const BURST = 16;
 
 export interface SyncParts {
   readonly daemons: Pick<IpvsDaemons, "list" | "start" | "stop">;
@@ -30,14 +29,18 @@ export interface SyncParts {
   /** Addresses that the rules let through lately. */
   readonly heard: (family: Family) => ReadonlySet<string>;
   /** To the group, by the link; throws SocketError. */
-  readonly beacon: (to: Beacon) => void;
+  readonly send: (datagrams: SyncDatagrams) => void;
+  /** Lines of /proc/net/ip_vs_conn_sync, read as they are taken. Throws Error with `code`. */
+  readonly connections: () => Iterable<string>;
 }
 
-export interface Beacon {
+export interface SyncDatagrams {
   readonly family: Family;
   readonly from: string;
   readonly link: string;
-  readonly bytes: Buffer;
+  /** To this node's own daemon alone, and not to all on the link. */
+  readonly isKeptHere: boolean;
+  readonly messages: readonly Buffer[];
 }
 
 /** Whatever link it is on. */
@@ -50,6 +53,7 @@ export class ConnectionSync {
   #trouble: SyncTrouble | undefined;
   /** A link that was made anew with its name takes the daemons' sockets with it, and the kernel does not say so. */
   #index: number | undefined;
+  #wanted: SyncInput | undefined;
   #sentAt = Number.NEGATIVE_INFINITY;
   #startedAt: number | undefined;
 
@@ -71,6 +75,7 @@ export class ConnectionSync {
   ensure(wanted: SyncInput | undefined, now: number): Change[] {
     const changes: Change[] = [];
     this.#trouble = undefined;
+    this.#wanted = wanted;
     try {
       this.#ensureDaemons(wanted, changes);
       if (changes.some(({ action, name }) => action === "create" && name.startsWith("backup")))
@@ -89,6 +94,38 @@ export class ConnectionSync {
     this.#ensureDaemons(undefined, []);
     this.#trouble = undefined;
     this.#heard.clear();
+  }
+
+  /**
+   * Tells this node's kernel once more of all connections that others told it of. The kernel binds to a pod of its list those
+   * that were bound to nothing, as the list was not there then. Work in pieces; the daemon needs a moment after each. False:
+   * not all could be told of, and `trouble` says why.
+   */
+  *bindTold(): Generator<undefined, boolean> {
+    const wanted = this.#wanted;
+    if (wanted === undefined || this.#trouble !== undefined) return wanted === undefined;
+    const { send, connections } = this.#parts;
+    const { link, address: from } = wanted;
+    const family = familyOf(from);
+    let burst: Buffer[] = [];
+    const flush = (): void => {
+      if (burst.length > 0) send({ family, from, link: link.name, isKeptHere: true, messages: burst });
+      burst = [];
+    };
+    try {
+      for (const message of messagesOf(entriesOf(connections()), this.#lengthOn(link.name, family))) {
+        burst.push(message);
+        if (burst.length < BURST) continue;
+        flush();
+        yield;
+      }
+      flush();
+      return true;
+    } catch (error) {
+      const message = `tell this node's kernel of connections again: ${errorText(error)}`;
+      this.#trouble = { code: "SyncRefused", message };
+      return false;
+    }
   }
 
   #ensureDaemons(wanted: SyncInput | undefined, changes: Change[]): void {
@@ -110,26 +147,36 @@ export class ConnectionSync {
         changes.push({ action: "remove", kind: "syncDaemon", name: `${role} on ${found.link}` });
       }
       if (daemon === undefined) continue;
-      daemons.start(daemon, role === "master" ? this.#lengthOn(daemon) : undefined);
+      daemons.start(
+        daemon,
+        role === "master" ? this.#lengthOn(daemon.link, familyOf(daemon.group)) : undefined,
+      );
       changes.push({ action: "create", kind: "syncDaemon", name: `${role} on ${daemon.link}` });
     }
     this.#index = wanted?.link.index;
   }
 
   /** What fits into a frame: a lost fragment would lose all connections of a message. */
-  #lengthOn({ link, group }: Daemon): number {
+  #lengthOn(link: string, family: Family): number {
     const mtu = Math.min(this.#parts.mtuOf(link) ?? DEFAULT_MTU, DEFAULT_MTU);
-    return mtu - HEADERS[familyOf(group)];
+    return mtu - HEADERS[family];
   }
 
   #listen({ link, address, peers }: SyncInput, now: number): void {
-    const { beacon, heard } = this.#parts;
+    const { send, heard } = this.#parts;
     const family = familyOf(address);
     if (now - this.#sentAt >= BEACON_MS) {
       this.#sentAt = now;
-      beacon({ family, from: address, link: link.name, bytes: BEACON });
+      send({ family, from: address, link: link.name, isKeptHere: false, messages: [BEACON] });
     }
     this.#trouble = this.#heard.judge({ peers, heard: heard(family), link: link.name, now });
+  }
+}
+
+function* entriesOf(lines: Iterable<string>): Generator<Buffer> {
+  for (const line of lines) {
+    const entry = entryOf(line);
+    if (entry !== undefined) yield entry;
   }
 }
 

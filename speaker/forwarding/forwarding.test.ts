@@ -35,6 +35,25 @@ test("one endpoint that changes among many costs reads and writes of its own Ser
   assert.ok(kernel.transactions - transactions <= 2);
 });
 
+test("told connections are bound at first, and where virtual servers had to be put back", async () => {
+  const { kernel, pass, clock } = world();
+  const sync = { link: { name: "eth0", index: 2 }, address: "192.0.2.1", peers: [] };
+  const wanted = { ...wanting(port(1, "10.0.0.1")), sync };
+  const count = async (): Promise<number> => {
+    await clock.advance(20_000);
+    await pass(wanted);
+    return kernel.bound;
+  };
+  await pass(wanting(port(1, "10.0.0.1")));
+  assert.equal(kernel.bound, 0, "where nothing is shared");
+  assert.equal(await count(), 1);
+  assert.equal(await count(), 1);
+  kernel.present.routes.add("203.0.113.99");
+  assert.equal(await count(), 1);
+  kernel.present.servers.clear();
+  assert.equal(await count(), 2);
+});
+
 test("a pass without changes reads and writes no entry", async () => {
   const { kernel, pass } = world();
   const wanted = wanting(...many(1_000));

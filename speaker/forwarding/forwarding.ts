@@ -6,6 +6,7 @@
 import type { Cancel, Clock } from "#common/clock.ts";
 import { Audit } from "#speaker/forwarding/audit.ts";
 import { Auditor, SLICE_EVERY_MS } from "#speaker/forwarding/auditor.ts";
+import { Binding } from "#speaker/forwarding/binding.ts";
 import { Changes } from "#speaker/forwarding/changes.ts";
 import { Contents, type Passing, type Settled } from "#speaker/forwarding/contents.ts";
 import { type Difference, describeDifference } from "#speaker/forwarding/difference.ts";
@@ -97,6 +98,7 @@ export class Forwarding {
   readonly #kernel: ForwardingKernel;
   readonly #options: ForwardingOptions;
   readonly #refusals: Refusals;
+  readonly #binding: Binding;
   #kept: Kept;
   #isBusy = false;
   #cancelAudit: Cancel | undefined;
@@ -111,6 +113,7 @@ export class Forwarding {
     this.#kernel = kernel;
     this.#options = options;
     this.#refusals = new Refusals(options.clock);
+    this.#binding = new Binding({ clock: options.clock, bindTold: () => kernel.skeleton.bindTold() });
     this.#kept = this.#begin();
   }
 
@@ -129,6 +132,7 @@ export class Forwarding {
       // First: a kernel without ip_vs may lack the rest too, and ip_vs is what people have to hear of.
       this.#kernel.servers.load();
       settled = await this.#pass(input, pass, isDue);
+      if (settled.isComplete && input.sync !== undefined) await this.#binding.run(isDue);
     } catch (error) {
       this.#kept.skeletonPace.forget();
       throw faultOf(error);
@@ -201,6 +205,7 @@ export class Forwarding {
       const changes = await this.#ensureSkeleton(plan, pass);
       for (const change of changes) pass.changes.add(change);
       if (await this.#compare(changes, isDue)) {
+        if (findings.entries.servers.size > 0) this.#binding.demand();
         contents.find(findings.entries);
         return await contents.settle(pass, isEnough);
       }

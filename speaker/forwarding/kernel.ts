@@ -112,6 +112,11 @@ export interface Skeleton {
    * without: nothing is missing that was there before.
    */
   readonly syncStartedAt: number | undefined;
+  /**
+   * Binds connections that other nodes told of to what is in the lists now, in pieces, each of which wants a moment's rest.
+   * False: not all of them, and `syncTrouble` says why.
+   */
+  bindTold(): Generator<undefined, boolean>;
   /** Removes the policy rules, so that no packet sees our routes any more. This is the first step of a removal. */
   closeWay(): void;
   /** Removes all the rest, and puts back the settings that were found. */

@@ -1,9 +1,9 @@
 /** The sockets, files and the one child process through which forwarding reaches the kernel. */
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PORT } from "#api/names.ts";
-import { type Beacon, ConnectionSync } from "#speaker/forwarding/connection-sync.ts";
+import { ConnectionSync, type SyncDatagrams } from "#speaker/forwarding/connection-sync.ts";
 import { named } from "#speaker/forwarding/elements.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { KernelRoutes } from "#speaker/forwarding/routes.ts";
@@ -24,6 +24,9 @@ import { NetlinkSocket, PROTOCOL, type WriteCounter } from "#speaker/netlink/soc
 
 const NFT_TIMEOUT_MS = 20_000;
 const OUTPUT_LIMIT = 8192;
+/** Of the network namespace that this process is in. */
+const CONNECTIONS = "/proc/net/ip_vs_conn_sync";
+const CHUNK_BYTES = 65_536;
 
 function sysctlFiles(root: string, counter: WriteCounter): SysctlFiles {
   const path = (name: string): string => join(root, name.replaceAll(".", "/"));
@@ -74,12 +77,28 @@ function runNft(text: string, counter: WriteCounter): Promise<void> {
   });
 }
 
-/** Throws SocketError. */
-function sendBeacon({ family, from, link, bytes }: Beacon): void {
-  const to = { address: SYNC_GROUP[family], port: PORT.sync };
-  const sender = new DatagramSender({ family, address: from, link, ports: [0], to, hops: 1 });
+/** Of a file that may be long, read as they are taken. Throws Error with `code`. */
+function* linesOf(path: string): Generator<string> {
+  const file = openSync(path, "r");
   try {
-    sender.send(bytes);
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    let begun = "";
+    for (let bytes = readSync(file, chunk); bytes > 0; bytes = readSync(file, chunk)) {
+      const lines = (begun + chunk.toString("latin1", 0, bytes)).split("\n");
+      begun = lines.pop() ?? "";
+      yield* lines;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Throws SocketError. */
+function sendToGroup({ family, from, link, isKeptHere, messages }: SyncDatagrams): void {
+  const to = { address: SYNC_GROUP[family], port: PORT.sync };
+  const sender = new DatagramSender({ family, address: from, link, ports: [0], to, hops: 1, isKeptHere });
+  try {
+    for (const message of messages) sender.send(message);
   } finally {
     sender.close();
   }
@@ -98,7 +117,8 @@ function connectionSync(sockets: {
       const elements = table.elements(named(HEARD, family));
       return new Set(elements.map(({ key }) => formatAddress(Buffer.from(key, "hex"))));
     },
-    beacon: sendBeacon,
+    send: sendToGroup,
+    connections: () => linesOf(CONNECTIONS),
   });
 }
 

@@ -106,6 +106,10 @@ export class KernelSkeleton implements Skeleton {
     return changes;
   }
 
+  bindTold(): Generator<undefined, boolean> {
+    return this.#parts.sync.bindTold();
+  }
+
   closeWay(): void {
     const { route, table } = this.#parts;
     if (table.read() !== undefined) this.#saved = this.#readSaved();

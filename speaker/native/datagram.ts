@@ -12,6 +12,8 @@ import { bindToLink, CLASS_CS6, IPPROTO, limitHops, OPTION, type SetOption } fro
 /** ip(7), ipv6(7), linux/in6.h. */
 const DATAGRAM_OPTION = {
   ipPktInfo: 8,
+  ipMulticastTtl: 33,
+  ipv6MulticastHops: 18,
   ipRecvTtl: 12,
   ipv6RecvPktInfo: 49,
   ipv6RecvHopLimit: 51,
@@ -131,6 +133,8 @@ export class DatagramReceiver {
 export interface SenderOptions extends DatagramOptions {
   readonly to: { readonly address: string; readonly port: number };
   readonly hops: number;
+  /** To a group: programs of this machine alone get it. */
+  readonly isKeptHere?: boolean;
 }
 
 /** Sends to one address from one port. Not connected: a peer that refuses one packet does not cost the next. */
@@ -143,7 +147,11 @@ export class DatagramSender {
   constructor(options: SenderOptions) {
     this.#addresses = [sockaddr({ family: options.family, link: options.link, ...options.to })];
     this.#descriptor = open(options, (set) => {
-      limitHops(set, options.family, { ttl: options.hops, trafficClass: CLASS_CS6 });
+      const { family, hops: ttl, isKeptHere } = options;
+      limitHops(set, family, { ttl, trafficClass: CLASS_CS6 });
+      if (isKeptHere !== true) return;
+      if (family === "IPv4") set(IPPROTO.ip, DATAGRAM_OPTION.ipMulticastTtl, int(0));
+      else set(IPPROTO.ipv6, DATAGRAM_OPTION.ipv6MulticastHops, int(0));
     });
   }
 

@@ -1,7 +1,8 @@
 /**
  * A node's forwarding alone, for bare-nodes.ts: it forwards what it is told, and looks after it every second as a speaker
- * does. Standard input: a line of JSON for each ForwardingInput, or "remove". Standard output: a line for each: `Done`.
- * Argument, if there is one: how many operations it does with IPVS. Before one more it ends, as a process that is killed.
+ * does. Standard input: a line of JSON for each ForwardingInput, "remove", or "idle", which does nothing. Standard output:
+ * a line for each: `Done`. Argument, if there is one: how many operations it does with IPVS. Before one more it ends, as a
+ * process that is killed.
  */
 import { createInterface } from "node:readline";
 import { systemClock } from "#common/clock.ts";
@@ -19,6 +20,8 @@ const kernel = openForwardingKernel({ sysctlRoot: "/proc/sys" });
 const [limit] = process.argv.slice(2);
 const forwarding = new Forwarding(limit === undefined ? kernel : endingAfter(Number(limit)), {
   clock: systemClock,
+  // The pass of the next second puts it right.
+  onDrift: () => {},
 });
 let input: ForwardingInput | undefined;
 let work: Promise<unknown> = Promise.resolve();
@@ -43,6 +46,7 @@ function next<T>(task: () => Promise<T>): Promise<T> {
 }
 
 async function obey(line: string): Promise<Done> {
+  if (line === "idle") return {};
   if (line === "remove") {
     input = undefined;
     await forwarding.remove();

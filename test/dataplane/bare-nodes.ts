@@ -128,6 +128,12 @@ export class BareNodes implements AsyncDisposable {
     this.#running.set(name, { process, lines });
   }
 
+  /** Resolves when the process runs. It forwards nothing, and leaves in the kernel what is there. */
+  async beginIdle(name: string): Promise<void> {
+    this.begin(name);
+    await this.#say(name, "idle");
+  }
+
   /** Its forwarding stays in the kernel. */
   async end(name: string): Promise<void> {
     const { process } = this.#process(name);

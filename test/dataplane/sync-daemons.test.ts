@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { PORT } from "#api/names.ts";
-import { SYNC_ID } from "#speaker/forwarding/connection-sync.ts";
 import { Forwarding } from "#speaker/forwarding/forwarding.ts";
 import type { ForwardingKernel } from "#speaker/forwarding/kernel.ts";
 import { markOf } from "#speaker/forwarding/mark.ts";
 import { openForwardingKernel } from "#speaker/forwarding/open-kernel.ts";
+import { SYNC_ID } from "#speaker/forwarding/sync-message.ts";
 import { SYNC_GROUP } from "#speaker/forwarding/sync-rules.ts";
 import { DEFAULT_SETTINGS, type ForwardingInput, type SyncPeer } from "#speaker/forwarding/types.ts";
 import { parseAddress } from "#speaker/netlink/bytes.ts";

@@ -46,6 +46,8 @@ export class FakeForwardingKernel implements ForwardingKernel {
   /** Single entries that were read: to see that a change reads its own alone. */
   read = 0;
   transactions = 0;
+  /** How often told connections were bound to the end. */
+  bound = 0;
 
   // --- how it misbehaves
   hasIpvs = true;
@@ -156,6 +158,7 @@ export class FakeForwardingKernel implements ForwardingKernel {
     offered: [],
     tunnelTrouble: undefined,
     syncStartedAt: undefined,
+    bindTold: () => this.#bindTold(),
     closeWay: () => {},
     remove: () => this.dropTable(),
   };
@@ -198,6 +201,13 @@ export class FakeForwardingKernel implements ForwardingKernel {
         .sort(),
       routes: [...routes].sort(),
     };
+  }
+
+  // In no piece at all: a test's clock stands still.
+  // biome-ignore lint/correctness/useYield: as above
+  *#bindTold(): Generator<undefined, boolean> {
+    this.bound += 1;
+    return true;
   }
 
   *#parts<T>(all: readonly T[]): Generator<readonly T[], void> {
