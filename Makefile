@@ -218,6 +218,11 @@ bench-failover: setup-benches addon ## Layer 2 takeovers beside keepalived and M
 	@node hack/lab/main.ts programs
 	@node test/bench/failover.ts $(or $(RUNS),20) $(or $(MINUTES),2) $(PEER_RUNS)
 
+.PHONY: bench-false-moves
+bench-false-moves: setup addon ## Layer 2 addresses that move though every node lives: MINUTES (60) of each KIND (loss starved stopped)
+	@node hack/lab/main.ts programs
+	@node test/bench/false-moves.ts $(or $(MINUTES),60) $(KIND)
+
 .PHONY: bench-bgp
 bench-bgp: setup addon ## Prefixes to FRR beside GoBGP and ExaBGP, and how long 30 peers hold the thread; keeps docs/results/bgp.md, bgp-tables.md
 	@node test/bench/bgp.ts

@@ -5,10 +5,9 @@
  * Usage: failover.ts [RUNS] [MINUTES] [PEER_RUNS] (20 runs of each kind, 2 minutes of each false alarm, as many runs of the
  * others; 0: none of them).
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { availableParallelism, loadavg } from "node:os";
-import { systemClock } from "#common/clock.ts";
-import { run } from "#test/network/namespace.ts";
+import { fileURLToPath } from "node:url";
 import { until } from "#test/until.ts";
 import { Asker, nowMs } from "../layer2/asker.ts";
 import { expected, LONG, NAMES, SpeakerNodes, VIP, VIP6 } from "../layer2/speaker-nodes.ts";
@@ -28,6 +27,7 @@ const CARRIER_BAR_MS = 500;
 const rows: Row[] = [];
 
 for (const figures of await requestFailures(runs)) print("genkan", "power-cut-last-failure", figures);
+if (minutes > 0) falseMoves();
 await using nodes = await SpeakerNodes.start();
 await using asker = await Asker.start(nodes.client, [VIP, VIP6]);
 await rest();
@@ -58,6 +58,17 @@ function print(program: string, benchmark: string, figures: Row["figures"]): voi
   process.stdout.write(
     `${JSON.stringify({ program, benchmark, ...figures, cpus: availableParallelism(), load })}\n`,
   );
+}
+
+/** In a process of its own, as a process has one bridge. */
+function falseMoves(): void {
+  const program = fileURLToPath(new URL("false-moves.ts", import.meta.url));
+  const stdio = ["ignore", "pipe", "inherit"] as const;
+  const output = execFileSync(process.execPath, [program, String(minutes)], { stdio: [...stdio] });
+  for (const line of output.toString().trim().split("\n")) {
+    rows.push(JSON.parse(line) as Row);
+    process.stdout.write(`${line}\n`);
+  }
 }
 
 interface Takeovers {
@@ -119,15 +130,6 @@ function ofGenkan(
   });
 }
 
-/** Addresses announced by anybody in so many minutes. */
-async function moves(): Promise<number> {
-  const count = (): number => NAMES.reduce((sum, name) => sum + nodes.speaker(name).announced().length, 0);
-  const before = count();
-  const end = nowMs() + minutes * 60_000;
-  await until("the time to pass", () => nowMs() >= end, { everyMs: 500, deadlineMs: minutes * 70_000 });
-  return count() - before;
-}
-
 const cut = (owner: string): void => nodes.bridge.setCable(owner, false);
 const mend = (owner: string): void => nodes.bridge.setCable(owner, true);
 
@@ -151,7 +153,6 @@ print("genkan", "speaker-killed", {
   api: "there",
 });
 await plannedMoves();
-if (minutes > 0) await falseAlarms();
 await carrierLosses();
 const version = keepalivedVersion();
 const about = { runs, peerRuns, keepalived: version };
@@ -202,58 +203,6 @@ async function carrierLosses(): Promise<void> {
     giveBack: () => second.setCarrier(true),
   });
   print("genkan", "carrier-loss", { ...spread(times), bar: CARRIER_BAR_MS, api: "there" });
-}
-
-async function falseAlarms(): Promise<void> {
-  for (const name of NAMES) {
-    onHost(
-      name,
-      `table inet weather {
-        chain in { type filter hook input priority 0; udp dport 7474 numgen random mod 100 < 20 drop; }
-      }`,
-    );
-  }
-  const weather = "every fifth datagram of gossip lost";
-  print("genkan", "false-moves-loss", { moves: await moves(), minutes, bar: 0, weather });
-  for (const name of NAMES) onHost(name, "delete table inet weather");
-  await rest();
-  const busy: ChildProcess[] = Array.from({ length: 8 }, () =>
-    spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),
-  );
-  print("genkan", "false-moves-starved", {
-    moves: await moves(),
-    minutes,
-    bar: 0,
-    weather: "8 busy processes",
-  });
-  for (const one of busy) one.kill("SIGKILL");
-  await rest();
-  print("genkan", "false-moves-stopped", {
-    moves: await outlivingStops(),
-    minutes,
-    bar: 0,
-    weather: "one speaker stopped for 1 s, every 10 s",
-  });
-}
-
-/** Addresses that another node had when a speaker that was stopped for a second had gone on for five. */
-async function outlivingStops(): Promise<number> {
-  const stationOf = async (vip: string): Promise<string> =>
-    (await nodes.bridge.owners(nodes.client, vip)).sort().join(" ");
-  const end = nowMs() + minutes * 60_000;
-  let count = 0;
-  for (let turn = 0; nowMs() < end; turn++) {
-    const before = [await stationOf(VIP), await stationOf(VIP6)];
-    const { pid } = nodes.speaker(NAMES[turn % NAMES.length] ?? "");
-    process.kill(pid, "SIGSTOP");
-    await systemClock.sleep(1_000);
-    process.kill(pid, "SIGCONT");
-    await systemClock.sleep(5_000);
-    for (const [at, vip] of [VIP, VIP6].entries()) if ((await stationOf(vip)) !== before[at]) count += 1;
-    await systemClock.sleep(4_000);
-  }
-  await rest();
-  return count;
 }
 
 async function ofKeepalived(options: VrrpOptions): Promise<void> {
@@ -320,8 +269,4 @@ async function ofMetalLb(): Promise<void> {
   );
   const figures = { setting: `${metallb.version}, memberlist` };
   await powerCuts("metallb", owner, { vips, figures });
-}
-
-function onHost(name: string, commands: string): void {
-  run("ip", "netns", "exec", hostOf(name).namespace, "nft", commands);
 }

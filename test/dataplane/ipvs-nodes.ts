@@ -42,15 +42,25 @@ export class IpvsNodes implements AsyncDisposable {
   #built = new AsyncDisposableStack();
   readonly #speakers = new Map<string, Running>();
   readonly #said: string[] = [];
+  readonly #under: readonly string[];
 
-  private constructor(parts: { machine: Machine; topology: Topology; cluster: Cluster }) {
+  private constructor(parts: {
+    readonly machine: Machine;
+    readonly topology: Topology;
+    readonly cluster: Cluster;
+    readonly under: readonly string[];
+  }) {
     this.machine = parts.machine;
     this.topology = parts.topology;
     this.cluster = parts.cluster;
+    this.#under = parts.under;
   }
 
-  /** Services `web` and `other` have the first two addresses of each family, and all pods. Resolves when all is ready. */
-  static async start(): Promise<IpvsNodes> {
+  /**
+   * Services `web` and `other` have the first two addresses of each family, and all pods. Resolves when all is ready.
+   * `under`: words of a command that starts each speaker.
+   */
+  static async start(under: readonly string[] = SPEAKER_UNDER): Promise<IpvsNodes> {
     const isHere = hasIpvs();
     const { name: uplink, number } = claimLink((name) =>
       isHere ? `link add ${name} type veth peer name ${name}b` : `tuntap add ${name} mode tap`,
@@ -69,7 +79,7 @@ export class IpvsNodes implements AsyncDisposable {
       `${topology.vip(0)[family]}-${topology.vip(49)[family]}`;
     const cluster = await Cluster.start({ address, mode: "IPVS", pool: [range("IPv4"), range("IPv6")] });
     built.use(cluster);
-    const nodes = new IpvsNodes({ machine, topology, cluster });
+    const nodes = new IpvsNodes({ machine, topology, cluster, under });
     await nodes.#prepare();
     nodes.#built = built.move();
     return nodes;
@@ -111,7 +121,7 @@ export class IpvsNodes implements AsyncDisposable {
   startSpeaker(name: string): void {
     const root = this.machine.isGuest ? "/host" : "";
     const { plane, directory } = this.cluster;
-    const speaker = this.machine.spawn([...SPEAKER_UNDER, "node", `${root}${directory}/speaker.mjs`], {
+    const speaker = this.machine.spawn([...this.#under, "node", `${root}${directory}/speaker.mjs`], {
       netns: this.netnsOf(name),
       discard: true,
       env: { KUBECONFIG: `${root}${plane.kubeconfig}`, NODE_NAME: name, POD_NAMESPACE: SYSTEM },
@@ -232,6 +242,11 @@ export class IpvsNodes implements AsyncDisposable {
       .filter(([, , , , virtual]) => isTo(virtual))
       .map(([protocol, , , ...ends]) => [protocol, ...ends].join(" "))
       .sort();
+  }
+
+  /** How often speakers have logged the message, all of them together. */
+  countOf(message: string): number {
+    return this.#said.join("").split(`"msg":"${message}"`).length - 1;
   }
 
   /** Stops a speaker in its tracks, or lets it go on. */
