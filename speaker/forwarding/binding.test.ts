@@ -59,13 +59,26 @@ test("whoever demands it all the time gets it every 5 s, and less often where it
   }
 });
 
-test("it gives way to what is urgent, and begins anew", async () => {
+test("it gives way to what is urgent, and goes on the next time: where something always is, it ends all the same", async () => {
+  const world = new World();
+  world.pieces = 3;
+  for (let turn = 0; turn < 3; turn++) {
+    await world.run(() => true);
+    assert.deepEqual([world.begun, world.bound], [1, 0]);
+  }
+  await world.run(() => true);
+  assert.deepEqual([world.begun, world.bound], [1, 1]);
+});
+
+test("what is demanded while it is at work comes after it", async () => {
   const world = new World();
   world.pieces = 3;
   await world.run(() => true);
-  assert.deepEqual([world.begun, world.bound], [1, 0]);
+  world.binding.demand();
   await world.run();
-  assert.deepEqual([world.begun, world.bound], [2, 1]);
+  await world.clock.advance(5_000);
+  await world.run();
+  assert.deepEqual([world.begun, world.bound], [2, 2]);
 });
 
 test("where not all was told of, it is tried again after a while", async () => {

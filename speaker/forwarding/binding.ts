@@ -21,6 +21,8 @@ export class Binding {
   readonly #options: BindingOptions;
   /** A process that begins does not know since when lists were there. */
   #isDue = true;
+  #work: Generator<undefined, boolean> | undefined;
+  #startedAt = 0;
   #restsUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: BindingOptions) {
@@ -32,22 +34,29 @@ export class Binding {
     this.#isDue = true;
   }
 
-  /** Binds what there is, if that was demanded; what it gives up for something more urgent is done another time. */
+  /** Binds what there is, if that was demanded. It gives way to what is urgent, and goes on the next time. */
   async run(isUrgent: () => boolean): Promise<void> {
-    const { clock, bindTold } = this.#options;
-    const startedAt = clock.now();
-    if (!this.#isDue || startedAt < this.#restsUntil) return;
-    const work = bindTold();
+    const { clock } = this.#options;
+    const work = this.#work ?? this.#begin();
+    if (work === undefined) return;
+    this.#work = work;
     let step = work.next();
     while (step.done !== true) {
       await clock.sleep(PAUSE_MS);
-      if (isUrgent()) {
-        work.return(false);
-        return;
-      }
+      if (isUrgent()) return;
       step = work.next();
     }
-    this.#isDue = !step.value;
-    this.#restsUntil = Math.max(startedAt + EVERY_MS, startedAt + SHARE * (clock.now() - startedAt));
+    this.#work = undefined;
+    if (!step.value) this.#isDue = true;
+    this.#restsUntil = this.#startedAt + Math.max(EVERY_MS, SHARE * (clock.now() - this.#startedAt));
+  }
+
+  #begin(): Generator<undefined, boolean> | undefined {
+    const { clock, bindTold } = this.#options;
+    const now = clock.now();
+    if (!this.#isDue || now < this.#restsUntil) return undefined;
+    this.#isDue = false;
+    this.#startedAt = now;
+    return bindTold();
   }
 }

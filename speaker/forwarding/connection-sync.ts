@@ -19,8 +19,11 @@ const BEACON_MS = 5_000;
 /** IP and UDP. */
 const HEADERS: Readonly<Record<Family, number>> = { IPv4: 28, IPv6: 48 };
 const DEFAULT_MTU = 1500;
-/** The daemon's socket holds some ninety messages. */
-const BURST = 16;
+/**
+ * Messages in one piece of work. The daemon's socket holds some ninety. The kernel lists 4 kB at a time, and goes through all
+ * connections before them each time: with 100,000 that is a millisecond for each message.
+ */
+const BURST = 4;
 
 export interface SyncParts {
   readonly daemons: Pick<IpvsDaemons, "list" | "start" | "stop">;

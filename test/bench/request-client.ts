@@ -8,6 +8,12 @@ import { createInterface } from "node:readline";
 
 /** Who waits longer than this calls it a failure. */
 const PATIENCE_MS = 1_000;
+/**
+ * The client's ports, one after the other: none is used again within the two minutes for which IPVS remembers its last
+ * connection. To a pod that is dead by then, the first packet of the next one is dropped (docs/dataplane.md, "Ports that are
+ * used again"), which is another matter than a takeover.
+ */
+const PORTS = { first: 10_000, last: 65_000 } as const;
 
 export interface RequestsSeen {
   readonly answered: number;
@@ -15,8 +21,14 @@ export interface RequestsSeen {
   readonly failed: readonly { readonly from: number; readonly to: number }[];
 }
 
-function request(host: string, port: number, onEnd: (isAnswered: boolean) => void): void {
-  const socket = connect({ host, port });
+interface Request {
+  readonly host: string;
+  readonly port: number;
+  readonly localPort: number;
+}
+
+function request(to: Request, onEnd: (isAnswered: boolean) => void): void {
+  const socket = connect({ ...to });
   const end = (isAnswered: boolean): void => {
     clearTimeout(timer);
     socket
@@ -35,9 +47,11 @@ if (import.meta.main) {
   const [host = "", port = "", everyMs = ""] = process.argv.slice(2);
   let answered = 0;
   let failed: { from: number; to: number }[] = [];
+  let localPort: number = PORTS.first;
   const timer = setInterval(() => {
     const from = Date.now();
-    request(host, Number(port), (isAnswered) => {
+    localPort = localPort === PORTS.last ? PORTS.first : localPort + 1;
+    request({ host, port: Number(port), localPort }, (isAnswered) => {
       if (isAnswered) answered += 1;
       else failed.push({ from, to: Date.now() });
     });
