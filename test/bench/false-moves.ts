@@ -2,6 +2,7 @@
  * How often addresses of layer 2 move though every node lives. Each kind of trouble has three speakers of its own, for so
  * many minutes. Usage: false-moves.ts [MINUTES] [KIND...] (60, all kinds); a row in JSON for each.
  */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -27,8 +28,12 @@ const loss: Trouble = async (minutes) => {
     await nodes.on(name, "tc qdisc replace dev eth0 root netem delay 100ms 100ms loss 20% limit 10000");
   const announced = (): number => nodes.countOf("address announced");
   const before = announced();
+  // What counts no moves at all, or has no weather, would be as glad.
+  assert.ok(before > 0, "no speaker says what it announces");
   await systemClock.sleep(minutes * MINUTE_MS);
   const moves = announced() - before;
+  for (const name of nodes.names())
+    assert.match(await nodes.on(name, "tc -s qdisc show dev eth0"), /netem.*\n.*dropped [1-9]/);
   const weather =
     "a fifth of all frames lost, each 0 to 200 ms late, main threads stand still for 1 s every 9 to 11";
   return { moves, weather };
