@@ -3,6 +3,7 @@ import { markOf } from "#speaker/forwarding/mark.ts";
 import { DEFAULT_SETTINGS } from "#speaker/forwarding/types.ts";
 import { type FlowSummary, Flows } from "#test/dataplane/flows.ts";
 import { type IpvsNodes, LONG } from "#test/dataplane/ipvs-nodes.ts";
+import { script } from "#test/network/machine.ts";
 import type { AddressPair, PodPlace } from "#test/network/three-nodes.ts";
 import { until } from "#test/until.ts";
 
@@ -36,6 +37,9 @@ let nextPort = 20_000;
 /** The one pod more or less. */
 export const lastPod = ({ topology }: IpvsNodes): PodPlace => topology.pods.at(-1) as PodPlace;
 
+const nodesWithout = (nodes: IpvsNodes, { node }: PodPlace): string[] =>
+  nodes.names().filter((name) => name !== node);
+
 /** Flows of each family to a Service's addresses, from ports that no earlier flow had. */
 export class Scene {
   readonly #nodes: IpvsNodes;
@@ -63,8 +67,14 @@ export class Scene {
     this.#flows = { IPv4: start(vips.IPv4), IPv6: start(vips.IPv6) };
   }
 
-  /** Resolves when all of them have had echoes. */
-  static async begin(nodes: IpvsNodes, options: SceneOptions): Promise<Scene> {
+  /** Resolves when all of them have had echoes, by the node `from`. */
+  static async begin(nodes: IpvsNodes, from: string, options: SceneOptions): Promise<Scene> {
+    const { machine, topology } = nodes;
+    const vips = vipsOf(nodes, options.protocol);
+    // The router has no neighbour for an address that nobody has asked for; an answer is not needed.
+    for (const vip of Object.values(vips))
+      await script(machine, `ping -c 1 -W 1 ${vip} || true`, { netns: topology.router.netns });
+    await nodes.moveTo(vips, from);
     const scene = new Scene(nodes, options);
     await scene.progress(2);
     return scene;
@@ -90,8 +100,8 @@ export class Scene {
   }
 
   /** Moves the addresses of both families, and ends: which flows went on at the pod that they began with? */
-  async moveAndEnd(): Promise<Record<keyof AddressPair, Lost>> {
-    await this.#nodes.moveTo(this.#vips, this.#nodes.route(this.#vips)[0] ?? "");
+  async moveAndEnd(to: string): Promise<Record<keyof AddressPair, Lost>> {
+    await this.#nodes.moveTo(this.#vips, to);
     const lost = { IPv4: await this.#end("IPv4"), IPv6: await this.#end("IPv6") };
     await this.#nodes.moveHome(this.#vips);
     return lost;
@@ -155,34 +165,40 @@ export async function prepare(nodes: IpvsNodes): Promise<void> {
   for (const protocol of PROTOCOLS) await setAll(nodes, protocol);
 }
 
-/** A pod more than when the flows began; then the address moves. */
+/**
+ * A pod more than when the flows began; then the address moves, to that pod's node: no flow was at a pod of it, so it knows
+ * none of its own.
+ */
 export async function changeThenMove(
   nodes: IpvsNodes,
   options: SceneOptions,
 ): Promise<Record<keyof AddressPair, Lost>> {
   const { protocol, isShared } = options;
-  await setWithout(nodes, lastPod(nodes), protocol);
-  const scene = await Scene.begin(nodes, options);
+  const pod = lastPod(nodes);
+  await setWithout(nodes, pod, protocol);
+  const [from = ""] = nodesWithout(nodes, pod);
+  const scene = await Scene.begin(nodes, from, options);
   await setAll(nodes, protocol);
   if (isShared) await scene.known();
-  return scene.moveAndEnd();
+  return scene.moveAndEnd(pod.node);
 }
 
-/** A pod that ends keeps its flows; then the address moves. */
+/** A pod that ends keeps its flows; then the address moves, to a node that has not seen them, as the pod is another's. */
 export async function drainThenMove(
   nodes: IpvsNodes,
   options: SceneOptions,
 ): Promise<Record<keyof AddressPair, Lost>> {
   const { protocol, isShared } = options;
   const [ending, { pods }] = [lastPod(nodes), nodes.topology];
+  const [from = "", to = ""] = nodesWithout(nodes, ending);
   await setAll(nodes, protocol);
-  const scene = await Scene.begin(nodes, options);
+  const scene = await Scene.begin(nodes, from, options);
   await nodes.cluster.setPods(SERVICES[protocol].name, pods, (pod) =>
     pod === ending ? { ready: false, serving: true, terminating: true } : { ready: true },
   );
   await listed(nodes, { pod: ending, weight: 0, protocol });
   if (isShared) await scene.known();
-  return scene.moveAndEnd();
+  return scene.moveAndEnd(to);
 }
 
 /** Sets the field (null: takes it away), and waits until the daemons of all nodes follow. */
