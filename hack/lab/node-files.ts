@@ -92,7 +92,8 @@ function kubeletConfiguration({ node, directory }: NodeFilesInput): string {
     // One family's is enough, as on any cluster: it knows the addresses of both.
     clusterDNS: [CLUSTER_DNS.v4],
     clusterDomain: CLUSTER_DOMAIN,
-    evictionHard: { "memory.available": "1%", "nodefs.available": "1%", "imagefs.available": "1%" },
+    // 0 % is off: whether this machine's disk is full says nothing of a node, and no pod is to end for it.
+    evictionHard: { "memory.available": "1%", "nodefs.available": "0%", "imagefs.available": "0%" },
     imageGCHighThresholdPercent: 100,
     // Status changes are what tests wait for.
     nodeStatusUpdateFrequency: "5s",
