@@ -3,7 +3,7 @@
  * many minutes. Usage: false-moves.ts [MINUTES] [KIND...] (60, all kinds); a row in JSON for each.
  */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "#common/clock.ts";
@@ -86,13 +86,19 @@ async function gossiping(): Promise<SpeakerNodes> {
   return nodes;
 }
 
-const [minutes = "60", ...kinds] = process.argv.slice(2);
-for (const kind of kinds.length > 0 ? kinds : Object.keys(TROUBLES)) {
+async function measure(kind: string, minutes: number): Promise<Row> {
   const trouble = TROUBLES[kind];
   if (trouble === undefined) throw new Error(`no kind ${kind}: ${Object.keys(TROUBLES).join(", ")}`);
-  const { moves, weather } = await trouble(Number(minutes));
+  const { moves, weather } = await trouble(minutes);
   const load = Math.round((loadavg()[0] ?? 0) * 10) / 10;
-  const figures = { moves, minutes: Number(minutes), bar: 0, weather };
-  const row: Row = { program: "genkan", benchmark: `false-moves-${kind}`, figures, load };
-  process.stdout.write(`${JSON.stringify(row)}\n`);
+  const figures = { moves, minutes, bar: 0, weather };
+  return { program: "genkan", benchmark: `false-moves-${kind}`, figures, load };
 }
+
+const [minutes = "60", ...asked] = process.argv.slice(2);
+const [kind = "", ...others] = asked.length > 0 ? asked : Object.keys(TROUBLES);
+if (others.length === 0) process.stdout.write(`${JSON.stringify(await measure(kind, Number(minutes)))}\n`);
+// Each in a process of its own, as a process has one bridge.
+else
+  for (const one of [kind, ...others])
+    execFileSync(process.execPath, [fileURLToPath(import.meta.url), minutes, one], { stdio: "inherit" });
