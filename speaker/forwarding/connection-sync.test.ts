@@ -141,6 +141,17 @@ test("what was told is told again to this node alone, four messages at a time", 
   );
 });
 
+test("it is told again also where one node of several is not heard", () => {
+  const world = new World();
+  world.connections = [TOLD];
+  world.heard = new Set();
+  world.names(INPUT, 0);
+  world.names(INPUT, SILENT_MS);
+  assert.equal(world.sync.trouble?.code, "SyncUnheard");
+  assert.deepEqual(world.sync.bindTold().next(), { done: true, value: true });
+  assert.equal(world.sent.at(-1)?.isKeptHere, true);
+});
+
 test("nothing is told where nothing is shared; what cannot be told is said", () => {
   const world = new World();
   world.connections = [TOLD];

@@ -106,7 +106,9 @@ export class ConnectionSync {
    */
   *bindTold(): Generator<undefined, boolean> {
     const wanted = this.#wanted;
-    if (wanted === undefined || this.#trouble !== undefined) return wanted === undefined;
+    if (wanted === undefined) return true;
+    // The daemon is at work, though one of the others is silent.
+    if (this.#trouble !== undefined && this.#trouble.code !== "SyncUnheard") return false;
     const { send, connections } = this.#parts;
     const { link, address: from } = wanted;
     const family = familyOf(from);
