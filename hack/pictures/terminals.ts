@@ -16,7 +16,7 @@ const condition = (type: string, state: string, reason: string, message = "") =>
 
 /** Three nodes, of which one cannot track connections any more, and a Service with a pod on each. */
 function cluster(): ReturnType<typeof snapshot> {
-  const full = conntrackTrouble({ count: 262_144, max: 262_144 }, false);
+  const full = conntrackTrouble({ count: 262_144, max: 262_144 }, { isDropping: true, wasFull: false });
   const report = (number: number): object => ({
     metadata: { name: `n${number}` },
     status: {

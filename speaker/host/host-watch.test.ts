@@ -2,23 +2,48 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "#common/log.ts";
-import { conntrackTrouble } from "./conntrack.ts";
+import { conntrackDrops, conntrackTrouble } from "./conntrack.ts";
+import { Drops } from "./drops.ts";
 import { HostWatch } from "./host-watch.ts";
-import { isStrict, ReversePath, reversePathDrops } from "./reverse-path.ts";
+import { GROWN, isStrict, reversePathDrops } from "./reverse-path.ts";
 import { WallClock } from "./wall-clock.ts";
 
 const netstat = (drops: number): string =>
   `TcpExt: SyncookiesSent IPReversePathFilter TCPTimeWaitOverflow\nTcpExt: 7 ${drops} 9\nIpExt: InOctets\nIpExt: 5`;
 
+/** As kernel 7.2 writes it, with two spaces where two kinds of counters meet. */
+const conntrackStat = (drops: number): string =>
+  [
+    "entries  clashres found drop early_drop icmp_error  expect_new",
+    `00000009 00000000 00000000 ${drops.toString(16).padStart(8, "0")} 00000000 00000000  00000000`,
+    "00000009 00000000 00000000 00000000 000000a0 00000000  00000000",
+  ].join("\n");
+
 test("a full table is named, and one at the edge is not named to and fro", () => {
   const named = (count: number, wasFull: boolean): boolean =>
-    conntrackTrouble({ count, max: 1_000 }, wasFull) !== undefined;
+    conntrackTrouble({ count, max: 1_000 }, { isDropping: false, wasFull }) !== undefined;
   assert.deepEqual(
     [named(949, false), named(950, false), named(949, true), named(900, true), named(899, true)],
     [false, true, true, true, false],
   );
-  assert.equal(conntrackTrouble(undefined, true), undefined);
-  assert.equal(conntrackTrouble({ count: 5, max: 0 }, true), undefined);
+  const all = { isDropping: true, wasFull: true };
+  assert.equal(conntrackTrouble(undefined, all), undefined);
+  assert.equal(conntrackTrouble({ count: 5, max: 0 }, all), undefined);
+});
+
+test("a table that the kernel has cleared away again, and that had no room before, is named", () => {
+  const [was, is] = [0x1f, 0x20].map((drops) => conntrackDrops(conntrackStat(drops)));
+  assert.deepEqual([was, is], [0x1f + 0xa0, 0x20 + 0xa0]);
+  const drops = new Drops({ grown: 1 });
+  assert.equal(drops.see(was), false);
+  const isDropping = drops.see(is);
+  const trouble = conntrackTrouble({ count: 1, max: 1_000 }, { isDropping, wasFull: false });
+  assert.equal(trouble?.reason, "ConntrackFull");
+});
+
+test("a kernel without these counters, or with other ones, counts none", () => {
+  for (const text of ["", "drop early_drop", "drop\n0a", "drop early_drop\n0a", "drop early_drop\n0a zz"])
+    assert.equal(conntrackDrops(text), undefined, text);
 });
 
 test("the counter is found by its name", () => {
@@ -33,7 +58,7 @@ test("the counter is found by its name", () => {
 });
 
 test("drops have to go on to be named, and to stay away to be forgotten", () => {
-  const reversePath = new ReversePath();
+  const reversePath = new Drops({ grown: GROWN });
   const see = (...drops: (number | undefined)[]): boolean | undefined =>
     drops.map((one) => reversePath.see(one)).at(-1);
   assert.equal(see(5, 6, 6, 7, 7), false);

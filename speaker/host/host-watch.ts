@@ -1,15 +1,16 @@
 /**
  * Looks at what the node's administrator, or the network's load, can put in the way, and that no part of ours is told of:
  * a full table of tracked connections, a strict reverse path filter, a clock that was set. It looks every two seconds, in
- * a loop of its own, at four small files; no pass waits for it.
+ * a loop of its own, at five small files; no pass waits for it.
  */
 import type { Clock } from "#common/clock.ts";
 import type { Logger } from "#common/log.ts";
 import type { Trouble } from "#speaker/apply.ts";
 import { gravest } from "#speaker/gravest.ts";
 import { NotedTrouble } from "#speaker/noted-trouble.ts";
-import { conntrackTrouble } from "./conntrack.ts";
-import { isStrict, ReversePath, reversePathDrops, reversePathTrouble } from "./reverse-path.ts";
+import { conntrackDrops, conntrackTrouble } from "./conntrack.ts";
+import { Drops } from "./drops.ts";
+import { GROWN, isStrict, reversePathDrops, reversePathTrouble } from "./reverse-path.ts";
 import { WallClock } from "./wall-clock.ts";
 
 export type HostTrouble = Trouble<"ConntrackFull" | "ReversePathDrops" | "ClockJumped">;
@@ -34,7 +35,8 @@ const WORDS = {
 
 export class HostWatch {
   readonly #options: HostWatchOptions;
-  readonly #reversePath = new ReversePath();
+  readonly #conntrackDrops = new Drops({ grown: 1 });
+  readonly #reversePathDrops = new Drops({ grown: GROWN });
   readonly #wallClock = new WallClock();
   readonly #noted: NotedTrouble<HostTrouble["reason"]>;
   #isFull = false;
@@ -68,11 +70,12 @@ export class HostWatch {
   }
 
   #found(): HostTrouble[] {
-    const { clock } = this.#options;
-    const full = conntrackTrouble(this.#conntrack(), this.#isFull);
+    const { clock, read } = this.#options;
+    const hadNoRoom = this.#conntrackDrops.see(conntrackDrops(read("net/stat/nf_conntrack") ?? ""));
+    const full = conntrackTrouble(this.#conntrack(), { isDropping: hadNoRoom, wasFull: this.#isFull });
     this.#isFull = full !== undefined;
-    const isDropping = this.#reversePath.see(reversePathDrops(this.#options.read("net/netstat") ?? ""));
-    const reversePath = isDropping ? reversePathTrouble(this.#strictLinks()) : undefined;
+    const isFiltering = this.#reversePathDrops.see(reversePathDrops(read("net/netstat") ?? ""));
+    const reversePath = isFiltering ? reversePathTrouble(this.#strictLinks()) : undefined;
     const jump = this.#wallClock.see(clock.date().getTime(), clock.now());
     return [full, reversePath, jump].filter((one) => one !== undefined);
   }

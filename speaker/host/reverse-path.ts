@@ -18,28 +18,7 @@ export const isStrict = (all: string | undefined, own: string | undefined): bool
   Math.max(Number(all ?? 0), Number(own ?? 0)) === 1;
 
 /** So many looks in a row have to see drops: one packet with a forged source is no fault. */
-const GROWN = 2;
-/** So many looks in a row without any end it. */
-const QUIET = 15;
-
-export class ReversePath {
-  #drops: number | undefined;
-  #grown = 0;
-  #quiet = QUIET;
-  #isDropping = false;
-
-  /** What one look at the counter saw. Returns whether packets are being dropped. */
-  see(drops: number | undefined): boolean {
-    const before = this.#drops;
-    this.#drops = drops;
-    const grew = drops !== undefined && before !== undefined && drops > before;
-    this.#grown = grew ? this.#grown + 1 : 0;
-    this.#quiet = grew ? 0 : this.#quiet + 1;
-    if (this.#grown >= GROWN) this.#isDropping = true;
-    if (this.#quiet >= QUIET) this.#isDropping = false;
-    return this.#isDropping;
-  }
-}
+export const GROWN = 2;
 
 /** `strict`: links with a strict filter, sorted. Without one nothing of this is to blame. */
 export function reversePathTrouble(strict: readonly string[]): Trouble<"ReversePathDrops"> | undefined {

@@ -75,6 +75,10 @@ function paths(kind: Kind) {
   return tally.trouble;
 }
 
+function tracking() {
+  return conntrackTrouble({ count: 9, max: 9 }, { isDropping: true, wasFull: false });
+}
+
 function clock() {
   const wall = new WallClock();
   wall.see(0, 0);
@@ -207,9 +211,7 @@ const FAULTS: readonly Fault[] = [
     ask: [...DESCRIBE, "speakerstatus", "n1", "-n", SYSTEM],
     word: /MLD snooping/,
   }),
-  ofNodes("connection tracking is full", "HostSound", () => conntrackTrouble({ count: 9, max: 9 }, false), {
-    word: /conntrack/,
-  }),
+  ofNodes("connection tracking is full", "HostSound", tracking, { word: /conntrack/ }),
   ofNodes("a strict rp_filter", "HostSound", () => reversePathTrouble(["eth0"]), {
     word: /rp_filter is strict on eth0/,
   }),
