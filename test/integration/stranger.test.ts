@@ -233,10 +233,18 @@ describe("a stranger finds the cause", { concurrency: false }, () => {
 
   for (const { fault, make, ask, word, mend } of FAULTS)
     test(fault, async () => {
-      await make();
       const [program, ...argv] = ask;
-      const { out, err } = program === "kubectl" ? await world.kubectl(...argv) : await world.genkan(argv);
-      assert.match(out.replaceAll(/\s+/g, " "), word, `${ask.join(" ")}: ${out}${err}`);
-      await mend?.();
+      const asked = async (): Promise<true> => {
+        const { out, err } = program === "kubectl" ? await world.kubectl(...argv) : await world.genkan(argv);
+        assert.match(out.replaceAll(/\s+/g, " "), word, `${ask.join(" ")}: ${out}${err}`);
+        return true;
+      };
+      try {
+        await make();
+        // Events and conditions come a moment after what they tell of.
+        await until("the cause to be told", asked, LONG);
+      } finally {
+        await mend?.();
+      }
     });
 });
