@@ -29,6 +29,7 @@ import { createProbe } from "./health/probes.ts";
 import { isReport } from "./health/wire.ts";
 import { HostWatch } from "./host/host-watch.ts";
 import { readProc } from "./host/proc.ts";
+import { openNeighborTable, UnansweredNeighbors } from "./host/unanswered-neighbors.ts";
 import { monitorLinks } from "./known/node-links.ts";
 import { Sources } from "./known/sources.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
@@ -129,9 +130,13 @@ export function assemble(world: World): Assembled {
     isAsking: () => owners.isAsking,
     onChange: () => loop.trigger(true),
   });
+  const neighbors = new UnansweredNeighbors({ ...world, table: openNeighborTable() });
   const monitor = monitorLinks({
     clock: world.clock,
-    onChange: trigger,
+    onChange: () => {
+      neighbors.see(monitor.links());
+      trigger();
+    },
     onError: (error) => log.warn("links not read", { error }),
   });
   const announcer = new Announcer({
@@ -246,6 +251,7 @@ export function assemble(world: World): Assembled {
     await gossip.close();
     ways.close();
     monitor.close();
+    neighbors.close();
     onLink.close();
     gateways.close();
     client.close();

@@ -3,7 +3,12 @@ import { test } from "node:test";
 import { decodeNeighbor, type Neighbor } from "#speaker/netlink/neighbor.ts";
 import { routerAmong } from "./unnumbered.ts";
 
-const neighbor = (address: string, link = 7, isRouter = true): Neighbor => ({ address, link, isRouter });
+const neighbor = (address: string, link = 7, isRouter = true): Neighbor => ({
+  address,
+  link,
+  isUnanswered: false,
+  isRouter,
+});
 
 test("the peer on a link is its router's link-local address", () => {
   const cases: readonly (readonly [string, readonly Neighbor[], string | undefined])[] = [

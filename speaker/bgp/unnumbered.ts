@@ -9,7 +9,7 @@ import { int, sockaddr } from "#speaker/native/sockaddr.ts";
 import { SOCK, Socket, SocketError } from "#speaker/native/socket.ts";
 import { AF_INET6 } from "#speaker/netlink/domain.ts";
 import { listLinks } from "#speaker/netlink/link.ts";
-import { listNeighbors6, type Neighbor } from "#speaker/netlink/neighbor.ts";
+import { listNeighbors, type Neighbor } from "#speaker/netlink/neighbor.ts";
 import { NetlinkSocket, PROTOCOL } from "#speaker/netlink/socket.ts";
 
 export interface OnLink {
@@ -67,7 +67,7 @@ export function openOnLink(options: {
     addressOn(link) {
       if (!pending.has(link)) advertise(link, 0);
       const index = indexOf(reader, link);
-      return index === undefined ? undefined : routerAmong(listNeighbors6(reader), index);
+      return index === undefined ? undefined : routerAmong(listNeighbors(reader, AF_INET6), index);
     },
     close() {
       for (const cancel of pending.values()) cancel();

@@ -103,6 +103,33 @@ describe("hindrances", { concurrency: false }, () => {
     for (const name of NAMES) await well(name, "PathsClear");
   });
 
+  test("a cable that was out: who was asked for in vain is asked for anew at once", async () => {
+    const { IPv4 = "", IPv6 = "" } = nodes.client.addresses;
+    const isIncomplete = (address: string): boolean =>
+      inside("n2", "ip", "neigh", "show", address, "dev", "eth0", "nud", "incomplete") !== "";
+    const packets = [IPv4, IPv6].map((address) =>
+      spawn("nsenter", [`--net=/run/netns/${hostOf("n2").namespace}`, "ping", "-i", "0.2", address]),
+    );
+    const pace = (ms: number): void => {
+      for (const family of ["ipv4", "ipv6"])
+        inside("n2", "sysctl", "-qw", `net.${family}.neigh.eth0.retrans_time_ms=${ms}`);
+    };
+    // The kernel asks again after this time, which is a second by default: longer than the test waits.
+    pace(600_000);
+    try {
+      nodes.bridge.setCable("n2", false);
+      for (const address of [IPv4, IPv6])
+        await until(`${address} to be asked for`, () => isIncomplete(address), PATIENT);
+      nodes.bridge.setCable("n2", true);
+      for (const address of [IPv4, IPv6])
+        await until(`${address} to be known`, () => !isIncomplete(address), PATIENT);
+    } finally {
+      for (const one of packets) one.kill();
+      pace(1_000);
+    }
+    for (const name of NAMES) await well(name, "PathsClear");
+  });
+
   test("a strict rp_filter that drops what came by another link than its answer would leave by", async () => {
     inside("n1", "sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1");
     inside("n1", "ip", "link", "add", "uplink2", "type", "veth", "peer", "name", "nobody");
