@@ -214,7 +214,7 @@ bench-bfd: setup addon ## 200 deaths of a BFD peer; sessions under load for MINU
 	@node test/long/bfd-flood.ts
 
 .PHONY: bench-failover
-bench-failover: setup-benches addon ## Layer 2 takeovers beside keepalived and MetalLB: RUNS (20) of each kind, PEER_RUNS of the others, MINUTES (2) of false alarms; keeps docs/results/failover.md
+bench-failover: setup-benches addon ## Layer 2 takeovers beside keepalived, MetalLB and kube-vip: RUNS (20) of each kind, PEER_RUNS of the others, MINUTES (2) of false alarms; keeps docs/results/failover.md
 	@node hack/lab/main.ts programs
 	@node test/bench/failover.ts $(or $(RUNS),20) $(or $(MINUTES),2) $(PEER_RUNS)
 

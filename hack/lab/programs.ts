@@ -14,7 +14,14 @@ const GO = "1.26.8";
 const GO_MINIMUM = [1, 26] as const;
 const SOURCES = join(import.meta.dirname, "programs");
 
-export type ProgramGroup = "kube" | "containers" | "helm" | "actionlint" | "metallb" | "upstream";
+export type ProgramGroup =
+  | "kube"
+  | "containers"
+  | "helm"
+  | "actionlint"
+  | "metallb"
+  | "kube-vip"
+  | "upstream";
 
 interface Build {
   readonly output: string;
@@ -98,6 +105,14 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
     cgo: false,
     argv: ["-p", "1", ...BUILT_QUICKLY, "-ldflags", "-s -w", `go.universe.tf/metallb/${name}`],
   })),
+  // For a benchmark. Its version is told by Go alone: that is the one in go.mod.
+  "kube-vip": [
+    {
+      output: "kube-vip",
+      cgo: false,
+      argv: ["-p", "1", ...BUILT_QUICKLY, "-ldflags", "-s -w", "github.com/kube-vip/kube-vip"],
+    },
+  ],
 };
 
 /** Builds what is missing or was built from something else; the first time takes minutes. */

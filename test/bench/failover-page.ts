@@ -47,6 +47,7 @@ export function page(rows: readonly Row[], { runs, peerRuns, keepalived, date, m
 \`make bench-failover\`, ${date.toISOString().slice(0, 10)}: ${machine}. ${runs} runs of each kind, ${peerRuns} of each other program.
 keepalived: ${keepalived ?? "not installed"}, on three hosts of the same segment, asked by the same client in the same run.
 MetalLB: its own speaker, built from its Go module, on three more hosts, with memberlist and the same API server.
+kube-vip: built from its Go module, on three more hosts, one leader for all Services by a Lease of the same API server.
 
 A client asks every 10 ms who has the address (ARP or NDP). *first-answer* is the time from the cut until another station
 than the former owner answers. The cable of the owner is pulled at the bridge; a process is ended by SIGKILL. *two-answer* is

@@ -1,6 +1,6 @@
 /**
  * How long an address of layer 2 has no answer, seen by a client that asks every 10 ms, and how often it moves though
- * everybody lives. Three speaker processes, and beside them three hosts with keepalived, and three with MetalLB's speaker, on the same segment. Each figure
+ * everybody lives. Three speaker processes, and beside them three hosts each with keepalived, MetalLB's speaker and kube-vip, on the same segment. Each figure
  * is a line of JSON; docs/results/failover.md and its picture are made of them.
  * Usage: failover.ts [RUNS] [MINUTES] [PEER_RUNS] (20 runs of each kind, 2 minutes of each false alarm, as many runs of the
  * others; 0: none of them).
@@ -12,15 +12,18 @@ import { until } from "#test/until.ts";
 import { Asker, nowMs } from "../layer2/asker.ts";
 import { expected, LONG, NAMES, SpeakerNodes, VIP, VIP6 } from "../layer2/speaker-nodes.ts";
 import { type Host, vip4, vip6 } from "../network/bridge.ts";
-import { lostIn, overlapIn, spread } from "./failover-figures.ts";
+import { lostIn, spread } from "./failover-figures.ts";
 import { keepResults, type Row } from "./failover-page.ts";
 import { KeepalivedHosts, keepalivedVersion, type VrrpOptions } from "./keepalived.ts";
+import { KubeVipHosts } from "./kube-vip-hosts.ts";
 import { MetalLbHosts } from "./metallb-hosts.ts";
+import { DEADLINE_MS, type Takeovers, takeovers } from "./power-cuts.ts";
 import { requestFailures } from "./request-failures.ts";
 import { SECOND_VIP, SecondLink } from "./second-link.ts";
 
 const [runs = 20, minutes = 2, peerRuns = runs] = process.argv.slice(2).map(Number);
-const DEADLINE_MS = 20_000;
+/** Until all is as before with another program. */
+const PEER_RETURN_MS = 120_000;
 /** What is promised of a death, and of a link whose carrier is lost; milliseconds. */
 const BAR_MS = 1_000;
 const CARRIER_BAR_MS = 500;
@@ -71,50 +74,6 @@ function falseMoves(): void {
   }
 }
 
-interface Takeovers {
-  /** Until another one answers, milliseconds. */
-  readonly times: number[];
-  /** For how long two answered, from the return of the owner on; milliseconds. */
-  readonly overlaps: number[];
-}
-
-interface TakeoverPlan {
-  readonly count: number;
-  readonly vip: string;
-  readonly asker: Asker;
-  readonly owner: Host;
-  readonly take: () => unknown;
-  readonly giveBack: () => unknown;
-  /** Until all is as before. */
-  readonly rest: () => Promise<void>;
-}
-
-async function takeovers({
-  count,
-  vip,
-  asker: client,
-  owner,
-  take,
-  giveBack,
-  rest: settle,
-}: TakeoverPlan): Promise<Takeovers> {
-  const [times, overlaps]: [number[], number[]] = [[], []];
-  for (let turn = 0; turn < count; turn++) {
-    client.forget();
-    // Not always at the same moment of a ping's interval.
-    const end = nowMs() + ((turn * 37) % 100);
-    await until("a moment", () => nowMs() >= end, { everyMs: 1 });
-    const since = nowMs();
-    await take();
-    times.push(await client.firstOfAnother(vip, owner, { since, deadlineMs: DEADLINE_MS }));
-    client.forget();
-    await giveBack();
-    await settle();
-    overlaps.push(overlapIn(client.answers.filter((answer) => answer.vip === vip)));
-  }
-  return { times, overlaps };
-}
-
 function ofGenkan(
   vip: string,
   take: (owner: string) => unknown,
@@ -123,7 +82,7 @@ function ofGenkan(
 ): Promise<Takeovers> {
   const owner = expected(vip);
   return takeovers({
-    ...{ count: runs, vip, asker, owner: hostOf(owner) },
+    ...{ count: runs, vip, asker, owner: () => hostOf(owner) },
     take: () => take(owner),
     giveBack: () => giveBack(owner),
     rest: () => rest(isServerThere),
@@ -168,8 +127,10 @@ async function ofOthers(): Promise<void> {
         // So that one that is ended early has kept something.
         await keepResults(rows, about);
       }
-  await ofMetalLb();
-  await keepResults(rows, about);
+  for (const ofProgram of [ofMetalLb, ofKubeVip]) {
+    await ofProgram();
+    await keepResults(rows, about);
+  }
 }
 
 /** Questions that nobody answers while the owner's speaker is told to end, and another node takes over. */
@@ -198,7 +159,7 @@ async function carrierLosses(): Promise<void> {
   const settle = (): Promise<void> => client.only(SECOND_VIP, second.owner, 60_000);
   await settle();
   const { times } = await takeovers({
-    ...{ count: runs, vip: SECOND_VIP, asker: client, owner: second.owner, rest: settle },
+    ...{ count: runs, vip: SECOND_VIP, asker: client, owner: () => second.owner, rest: settle },
     take: () => second.setCarrier(false),
     giveBack: () => second.setCarrier(true),
   });
@@ -211,30 +172,31 @@ async function ofKeepalived(options: VrrpOptions): Promise<void> {
   await using vrrp = new KeepalivedHosts(nodes.bridge, options);
   const [owner] = vrrp.hosts;
   if (owner === undefined) return;
-  await powerCuts(program, owner, {
+  await powerCuts(program, returnsTo(owner, options.vips), {
     vips: options.vips,
     figures: { setting: `advert_int ${options.interval}` },
   });
 }
 
-/** Of another program, whose host `owner` has the addresses while it lives. */
+/** Of another program; `settle` resolves to who has the addresses, when all live again. */
 async function powerCuts(
   program: string,
-  owner: Host,
+  settle: (client: Asker) => Promise<Host>,
   { vips, figures }: { vips: readonly string[]; figures: Row["figures"] },
 ): Promise<void> {
   await using client = await Asker.start(nodes.client, vips);
-  const settle = async (): Promise<void> => {
-    for (const vip of vips) await client.only(vip, owner, 120_000);
-  };
-  await settle();
-  const cable = {
-    take: () => nodes.bridge.setCable(owner.name, false),
-    giveBack: () => nodes.bridge.setCable(owner.name, true),
+  let owner = await settle(client);
+  const plan = {
+    owner: () => owner,
+    take: ({ name }: Host) => nodes.bridge.setCable(name, false),
+    giveBack: ({ name }: Host) => nodes.bridge.setCable(name, true),
+    rest: async () => {
+      owner = await settle(client);
+    },
   };
   const overlaps: number[] = [];
   for (const vip of vips) {
-    const found = await takeovers({ ...cable, count: peerRuns, asker: client, owner, rest: settle, vip });
+    const found = await takeovers({ ...plan, count: peerRuns, asker: client, vip });
     const family = vip.includes(":") ? "v6" : "v4";
     print(program, `power-cut-first-answer-${family}`, { ...spread(found.times), ...figures });
     overlaps.push(...found.overlaps);
@@ -268,5 +230,40 @@ async function ofMetalLb(): Promise<void> {
     { deadlineMs: 120_000 },
   );
   const figures = { setting: `${metallb.version}, memberlist` };
-  await powerCuts("metallb", owner, { vips, figures });
+  await powerCuts("metallb", returnsTo(owner, vips), { vips, figures });
+}
+
+/** Of a program whose addresses go back to `owner` when it lives again. */
+const returnsTo =
+  (owner: Host, vips: readonly string[]) =>
+  async (client: Asker): Promise<Host> => {
+    for (const vip of vips) await client.only(vip, owner, PEER_RETURN_MS);
+    return owner;
+  };
+
+/** Its addresses stay with whoever took them over. */
+async function ofKubeVip(): Promise<void> {
+  const vips = [vip4(184), vip6("184")];
+  let kubeVip: KubeVipHosts;
+  try {
+    kubeVip = await KubeVipHosts.start(nodes.bridge, nodes.cluster, vips);
+  } catch (error) {
+    console.error(`kube-vip is left out: ${error instanceof Error ? error.message : String(error)}`);
+    return;
+  }
+  await using all = kubeVip;
+  const settle = (client: Asker): Promise<Host> =>
+    until(
+      "one host of kube-vip to answer for both addresses",
+      async () => {
+        const found = await Promise.all(vips.map((vip) => nodes.bridge.owners(nodes.client, vip)));
+        const owner = all.hosts.find(({ name }) =>
+          found.every(([one, ...more]) => one === name && more.length === 0),
+        );
+        if (owner !== undefined) for (const vip of vips) await client.only(vip, owner);
+        return owner;
+      },
+      { deadlineMs: PEER_RETURN_MS },
+    );
+  await powerCuts("kube-vip", settle, { vips, figures: { setting: `${all.version}, a Lease of 5 s` } });
 }

@@ -6,11 +6,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { run } from "#hack/common/command.ts";
 import { BIN_DIRECTORY } from "#hack/lab/layout.ts";
 import { ensureMetalLbPrograms } from "#test/takeover/metallb.ts";
 import type { Cluster } from "../layer2/speaker-cluster.ts";
 import type { Bridge, Host } from "../network/bridge.ts";
+import { type Named, PeerObjects } from "./peer-objects.ts";
 
 const NAMES = ["m1", "m2", "m3"];
 const FIRST_NUMBER = 81;
@@ -41,28 +41,28 @@ export class MetalLbHosts implements AsyncDisposable {
       version,
       NAMES.map((name, at) => bridge.add(name, FIRST_NUMBER + at)),
     );
+    const objects = new PeerObjects(cluster);
     const kinds = parseAllDocuments(manifest).map((document) => document.toJS() as Named);
-    await all.#apply(kinds.filter(({ kind }) => kind === "Namespace" || kind === "CustomResourceDefinition"));
-    await all.#kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
-    await all.#apply(all.#objects(vips));
+    await objects.apply(
+      kinds.filter(({ kind }) => kind === "Namespace" || kind === "CustomResourceDefinition"),
+    );
+    await objects.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+    await objects.apply(all.#objects(vips));
     for (const host of all.hosts) {
       const addresses = [host.addresses.IPv4, host.addresses.IPv6];
-      await all.#setStatus("node", host.name, {
+      await objects.setStatus(["node", host.name], {
         addresses: addresses.map((address) => ({ type: "InternalIP", address })),
         conditions: [{ type: "Ready", status: "True" }],
       });
-      await all.#setStatus("pod", podOf(host), {
+      await objects.setStatus(["pod", podOf(host), "-n", SYSTEM], {
         phase: "Running",
         podIP: host.addresses.IPv4,
         podIPs: [{ ip: host.addresses.IPv4 }],
       });
     }
-    await all.#setStatus(
-      "service",
-      "metallb",
-      { loadBalancer: { ingress: vips.map((ip) => ({ ip })) } },
-      "default",
-    );
+    await objects.setStatus(["service", "metallb", "-n", "default"], {
+      loadBalancer: { ingress: vips.map((ip) => ({ ip })) },
+    });
     for (const host of all.hosts) all.start(host);
     return all;
   }
@@ -139,29 +139,6 @@ export class MetalLbHosts implements AsyncDisposable {
       slice("IPv6"),
     ];
   }
-
-  async #apply(items: readonly Named[]): Promise<void> {
-    const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
-    await this.#kubectl(["apply", "--server-side", "-f", "-"], list);
-  }
-
-  async #setStatus(kind: string, name: string, status: object, namespace = SYSTEM): Promise<void> {
-    const patch = JSON.stringify({ status });
-    await this.#kubectl([
-      ...["patch", kind, name, "-n", namespace],
-      ...["--subresource=status", "--type=merge", "-p", patch],
-    ]);
-  }
-
-  async #kubectl(argv: readonly string[], input = ""): Promise<void> {
-    const kubeconfig = ["--kubeconfig", this.#cluster.plane.kubeconfig];
-    await run([join(BIN_DIRECTORY, "kubectl"), ...kubeconfig, ...argv], { input });
-  }
-}
-
-interface Named {
-  readonly kind?: string;
-  readonly [field: string]: unknown;
 }
 
 const podOf = ({ name }: Host): string => `speaker-${name}`;
