@@ -29,8 +29,9 @@ import { createProbe } from "./health/probes.ts";
 import { isReport } from "./health/wire.ts";
 import { HostWatch } from "./host/host-watch.ts";
 import { readProc } from "./host/proc.ts";
-import { openNeighborTable, UnansweredNeighbors } from "./host/unanswered-neighbors.ts";
+import { openNeighborTable, removeUnanswered } from "./host/unanswered-neighbors.ts";
 import { monitorLinks } from "./known/node-links.ts";
+import { ReturnedLinks } from "./known/returned-links.ts";
 import { Sources } from "./known/sources.ts";
 import { Announcer, spawnWorker } from "./layer2/announcer.ts";
 import { Membership } from "./membership/membership.ts";
@@ -130,11 +131,16 @@ export function assemble(world: World): Assembled {
     isAsking: () => owners.isAsking,
     onChange: () => loop.trigger(true),
   });
-  const neighbors = new UnansweredNeighbors({ ...world, table: openNeighborTable() });
+  const neighbors = openNeighborTable();
+  const returned = new ReturnedLinks();
   const monitor = monitorLinks({
     clock: world.clock,
     onChange: () => {
-      neighbors.see(monitor.links());
+      const back = returned.see(monitor.links());
+      if (back.length > 0) {
+        removeUnanswered(back, { log, table: neighbors });
+        speaker.linksReturned(back);
+      }
       trigger();
     },
     onError: (error) => log.warn("links not read", { error }),

@@ -112,6 +112,8 @@ export interface Attractor {
 export interface Router {
   withdrawOthers(plan: BgpPlan): Promise<void>;
   reconcile(plan: BgpPlan): void;
+  /** Sessions that are not up get their prefixes only after `ms`. */
+  hold(ms: number): void;
   stop(mode: "restart" | "leave"): Promise<void>;
   report(): RoutingReport;
 }

@@ -1,7 +1,7 @@
 /** The order in which sessions are told, and what becomes of BFD's word. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { systemClock } from "#common/clock.ts";
+import { FakeClock } from "#test/fakes/clock.ts";
 import type { Bfd, BfdChange } from "./bfd/types.ts";
 import type { Bgp } from "./bgp/bgp.ts";
 import type { BgpPlan } from "./bgp/plan.ts";
@@ -42,6 +42,7 @@ const plan = (sessions: Record<string, WantedSession>, isWatched = false): BgpPl
 });
 
 function world() {
+  const clock = new FakeClock();
   const steps: string[] = [];
   let watched: string[] = [];
   let reports: SessionReport[] = [];
@@ -79,7 +80,7 @@ function world() {
   };
   const sessions: string[] = [];
   const routing = new Routing({
-    clock: systemClock,
+    clock,
     openBgp: (onChange) => {
       steps.push("open bgp");
       changed = onChange;
@@ -93,6 +94,7 @@ function world() {
     onSession: ({ peer, state }) => void sessions.push(`${peer} ${state}`),
   });
   return {
+    clock,
     steps,
     sessions,
     leaving,
@@ -228,4 +230,63 @@ test("comings and losses are told once each, attempts are not", () => {
   for (const state of ["Connect", "OpenSent", "Established", "Established", "Idle", "Connect"] as const)
     report(state);
   assert.deepEqual(sessions, ["tor Established", "tor Idle"]);
+});
+
+describe("a link is back", () => {
+  test("a session that is down gets its prefixes after the time that is asked for, and new ones as well", async () => {
+    const { clock, steps, routing, report } = world();
+    routing.reconcile(plan({ tor: session("a") }));
+    report("Idle");
+    steps.length = 0;
+    routing.hold(6_000);
+    assert.deepEqual(steps, ["bgp tor[]"]);
+    report("Established");
+    const next = plan({ tor: session("a", "b"), spine: session("a") });
+    await routing.withdrawOthers(next);
+    routing.reconcile(next);
+    assert.equal(steps.at(-1), "bgp tor[] spine[]");
+    await clock.advance(5_999);
+    assert.equal(steps.length, 2);
+    await clock.advance(1);
+    assert.equal(steps.at(-1), "bgp tor[a,b] spine[a]");
+    routing.reconcile(next);
+    assert.equal(steps.length, 3);
+  });
+
+  test("a session that is up goes on", async () => {
+    const { clock, steps, routing, report } = world();
+    routing.reconcile(plan({ tor: session("a") }));
+    report("Established");
+    steps.length = 0;
+    routing.hold(6_000);
+    await clock.advance(6_000);
+    assert.deepEqual(new Set(steps), new Set(["bgp tor[a]"]));
+  });
+
+  test("back once more: the time begins anew, and what is withdrawn meanwhile stays away", async () => {
+    const { clock, steps, routing, report } = world();
+    routing.reconcile(plan({ tor: session("a", "b") }));
+    report("Idle");
+    routing.hold(6_000);
+    await clock.advance(4_000);
+    routing.hold(6_000);
+    const next = plan({ tor: session("b") });
+    await routing.withdrawOthers(next);
+    routing.reconcile(next);
+    await clock.advance(5_999);
+    assert.equal(steps.at(-1), "bgp tor[]");
+    await clock.advance(1);
+    assert.equal(steps.at(-1), "bgp tor[b]");
+  });
+
+  test("an end ends it", async () => {
+    const { clock, steps, routing, report } = world();
+    routing.reconcile(plan({ tor: session("a") }));
+    report("Idle");
+    routing.hold(6_000);
+    await routing.stop("restart");
+    const count = steps.length;
+    await clock.advance(6_000);
+    assert.equal(steps.length, count);
+  });
 });

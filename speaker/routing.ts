@@ -2,7 +2,7 @@
  * BGP and BFD of this node, as passes use them: withdraw what is not wanted any more, then, when the kernel forwards,
  * advertise the rest. A session whose path BFD finds broken goes down with it. Nothing runs before there is a peer.
  */
-import type { Clock } from "#common/clock.ts";
+import type { Cancel, Clock } from "#common/clock.ts";
 import type { Bfd, BfdPeer, BfdReport, BfdScheduling } from "./bfd/types.ts";
 import type { Bgp } from "./bgp/bgp.ts";
 import { differenceOf } from "./bgp/list-difference.ts";
@@ -34,8 +34,12 @@ export class Routing {
   readonly #options: RoutingOptions;
   #bgp: Bgp | undefined;
   #bfd: Bfd | undefined;
-  /** The plan that was applied last. */
+  /** What was asked for last. */
+  #wanted: BgpPlan = NOTHING;
+  /** What BGP and BFD were given of it last. */
   #applied: BgpPlan = NOTHING;
+  /** For now only the sessions in `up` get prefixes. */
+  #held: { readonly up: ReadonlySet<string>; readonly end: Cancel } | undefined;
   /** What BFD was last given. */
   #watched: readonly BfdPeer[] = [];
   /** Peer and address -> the state as last reported to onSession. */
@@ -57,13 +61,34 @@ export class Routing {
       const advertisements = differenceOf(applied.advertisements, wanted.advertisements).common;
       kept.set(name, { settings: applied.settings, advertisements });
     }
-    if (!isSame(kept, this.#applied.sessions)) this.#reconcile({ ...this.#applied, sessions: kept });
+    if (!isSame(kept, this.#applied.sessions)) {
+      this.#wanted = { ...this.#applied, sessions: kept };
+      this.#reconcile(this.#wanted);
+    }
     return this.#bgp?.withdrawn() ?? Promise.resolve();
   }
 
-  /** Sessions and prefixes exactly as planned. */
+  /** Sessions and prefixes exactly as planned, but for those that are held. */
   reconcile(plan: BgpPlan): void {
-    if (plan !== this.#applied) this.#reconcile(plan);
+    if (plan === this.#wanted) return;
+    this.#wanted = plan;
+    this.#reconcile(this.#withoutHeld(plan));
+  }
+
+  /**
+   * Sessions that are not up now get their prefixes only after `ms`, however soon they are up. One that is up goes on: its
+   * router has sent its packets here all the time.
+   */
+  hold(ms: number): void {
+    this.#held?.end();
+    const up = new Set(
+      this.#bgp
+        ?.sessions()
+        .filter(({ state }) => state === "Established")
+        .map(({ peer }) => peer),
+    );
+    this.#held = { up, end: this.#options.clock.after(ms, () => this.#release()) };
+    this.#reconcile(this.#withoutHeld(this.#wanted));
   }
 
   /** The node's default gateway is another one. */
@@ -77,6 +102,9 @@ export class Routing {
     const [bgp, bfd] = [this.#bgp, this.#bfd];
     this.#bgp = undefined;
     this.#bfd = undefined;
+    this.#held?.end();
+    this.#held = undefined;
+    this.#wanted = NOTHING;
     this.#applied = NOTHING;
     this.#watched = [];
     this.#states.clear();
@@ -94,6 +122,21 @@ export class Routing {
       scheduling: this.#bfd?.scheduling,
       listenTrouble: this.#bgp?.listenTrouble(),
     };
+  }
+
+  #release(): void {
+    this.#held = undefined;
+    this.#reconcile(this.#wanted);
+  }
+
+  #withoutHeld(plan: BgpPlan): BgpPlan {
+    const up = this.#held?.up;
+    if (up === undefined) return plan;
+    const sessions = [...plan.sessions].map(([name, session]): [string, WantedSession] => [
+      name,
+      up.has(name) ? session : { ...session, advertisements: [] },
+    ]);
+    return { ...plan, sessions: new Map(sessions) };
   }
 
   #reconcile(plan: BgpPlan): void {

@@ -5,6 +5,7 @@ import { settle } from "#test/fakes/clock.ts";
 import { fakeParts } from "#test/fakes/speaker-parts.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import { ForwardingError, type KernelRefusal } from "./forwarding/types.ts";
+import type { NodeLink } from "./known/node-links.ts";
 import { projectAdvertisement } from "./known/project-bgp.ts";
 import type { NodeView, PeerView, PoolView, ServiceView, SliceView } from "./known/view.ts";
 import type { Judgement } from "./membership/liveness.ts";
@@ -350,4 +351,30 @@ test("a node that waits for others' connections attracts nothing new, and keeps 
   gather(true);
   await speaker.pass();
   assert.deepEqual(told.at(-1), [`${VIP}/32`]);
+});
+
+test("a link by which connections are shared is back: prefixes are held back, and by no other reason", async () => {
+  const { speaker, knowledge, router } = world();
+  const link = (prefix: string): NodeLink => ({
+    ...{ name: "eth0", index: 2, hardware: "", isUp: true, mtu: 1_500 },
+    prefixes: [prefix],
+  });
+  const [own, other] = [link("172.30.0.1/24"), link("192.0.2.1/24")];
+  const share = (connectionSync: boolean): void => {
+    knowledge.balancer = knowledge.balancer && { ...knowledge.balancer, connectionSync };
+  };
+  share(true);
+  await speaker.pass();
+  speaker.linksReturned([own]);
+  assert.deepEqual(router.holds, [], "no other node may have a speaker");
+  knowledge.nodes.set("n2", { ...NODE, name: "n2" });
+  await speaker.pass();
+  speaker.linksReturned([other]);
+  assert.deepEqual(router.holds, []);
+  speaker.linksReturned([other, own]);
+  assert.deepEqual(router.holds, [6_000]);
+  share(false);
+  await speaker.pass();
+  speaker.linksReturned([own]);
+  assert.equal(router.holds.length, 1);
 });

@@ -6,9 +6,10 @@ import { Applier, NOTHING_WANTED, type Trouble } from "./apply.ts";
 import type { SessionReport } from "./bgp/types.ts";
 import { type DebugPlan, debugPlanOf } from "./debug-plan.ts";
 import { FormerSessions } from "./former-sessions.ts";
-import type { ForwardingInput } from "./forwarding/types.ts";
+import { type ForwardingInput, GATHER_MS } from "./forwarding/types.ts";
 import { KubeProxyHandover } from "./handover.ts";
 import { endOnNode } from "./known/departure.ts";
+import type { NodeLink } from "./known/node-links.ts";
 import { rosterOf } from "./known/roster.ts";
 import type { LoadBalancerView, SpeakerState } from "./known/view.ts";
 import type { Conflict } from "./layer2/messages.ts";
@@ -28,6 +29,7 @@ import type {
 } from "./parts.ts";
 import { isHeld } from "./plan/addresses.ts";
 import { type Role, roleOf } from "./plan/role.ts";
+import { isSharedBy } from "./plan/sharing.ts";
 import { Planning } from "./planning.ts";
 import { Readiness } from "./readiness.ts";
 import type { Reporting, Work } from "./reporting.ts";
@@ -125,6 +127,20 @@ export class Speaker {
     const missing = this.#role === "Active" ? this.#missing() : [];
     if (reason !== undefined || missing.length === 0) return reason;
     return `BGP sessions that this node had are not back yet: ${missing.join(", ")}`;
+  }
+
+  /**
+   * These links are back. What others told of connections meanwhile did not come, so routers that have given this node up
+   * are to send it packets again only when it has heard of each flow that is in use.
+   */
+  linksReturned(links: readonly NodeLink[]): void {
+    const { knowledge, router } = this.#parts;
+    const { mode, connectionSync = false } = knowledge.loadBalancer() ?? {};
+    if (mode !== "IPVS" || !connectionSync || this.#planning.isAlone) return;
+    // Then nothing is heard by that link in any case.
+    const code = this.#readiness.syncTrouble?.code;
+    if (code === "SyncUnheard" || code === "ForeignSync") return;
+    if (isSharedBy(links, this.#parts)) router.hold(GATHER_MS);
   }
 
   /** Peers with which an earlier speaker of this node had sessions. */

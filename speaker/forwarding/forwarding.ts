@@ -33,6 +33,7 @@ import {
   type ForwardingCounts,
   type ForwardingInput,
   type ForwardingSettings,
+  GATHER_MS,
   NO_COUNTS,
   type Reconciled,
   type SyncTrouble,
@@ -77,9 +78,6 @@ interface Kept {
 const NOTHING: ReadonlySet<string> = new Set();
 /** Before anything was settled. */
 const NOT_SETTLED: Settled = { isComplete: false, whole: NOTHING };
-
-/** A connection in use is told of every 3 s, and a message may wait for 2 s; it is bound only where its pods are known. */
-const GATHER_MS = 6_000;
 
 function withoutLink({ settings, sync }: ForwardingInput): SyncTrouble | undefined {
   if (settings?.sharesConnections !== true || sync !== undefined) return undefined;

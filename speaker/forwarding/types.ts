@@ -91,6 +91,12 @@ export interface SyncInput {
   readonly peers: readonly SyncPeer[];
 }
 
+/**
+ * From when a node listens until it has heard of every connection in use: one is told of every 3 s, and a message may wait for
+ * 2 s. It is bound only where its pods are known.
+ */
+export const GATHER_MS = 6_000;
+
 /** Why connections are not shared, or not with all; forwarding goes on. */
 export interface SyncTrouble {
   readonly code: "ForeignSync" | "NoSyncLink" | "SyncRefused" | "SyncUnheard";

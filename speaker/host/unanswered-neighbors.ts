@@ -1,7 +1,7 @@
 /**
  * Neighbors that the kernel asks for while a link has no carrier. It asks once a second, so that for up to a second after
- * the carrier is back everything to them waits, and is dropped if that was the last question. So they are forgotten when
- * the carrier is back: the next packet asks at once.
+ * the carrier is back everything to them waits, and is dropped if that was the last question. So they are removed when the
+ * carrier is back: the next packet asks at once.
  */
 import type { Logger } from "#common/log.ts";
 import type { NodeLink } from "../known/node-links.ts";
@@ -9,8 +9,6 @@ import { AF_INET, AF_INET6 } from "../netlink/domain.ts";
 import { isErrno } from "../netlink/error.ts";
 import { listNeighbors, type Neighbor, removeNeighbor } from "../netlink/neighbor.ts";
 import { NetlinkSocket, PROTOCOL } from "../netlink/socket.ts";
-
-type LinkState = Pick<NodeLink, "index" | "name" | "isUp">;
 
 export interface NeighborTable {
   /** Who has been asked for and has not answered, on any link. Throws NetlinkError. */
@@ -20,42 +18,20 @@ export interface NeighborTable {
   close(): void;
 }
 
-export interface UnansweredNeighborsOptions {
-  readonly table: NeighborTable;
-  readonly log: Pick<Logger, "info" | "warn">;
-}
-
-export class UnansweredNeighbors {
-  readonly #options: UnansweredNeighborsOptions;
-  #down: ReadonlySet<number> = new Set();
-
-  constructor(options: UnansweredNeighborsOptions) {
-    this.#options = options;
-  }
-
-  /** The node's links now, after one of them changed. */
-  see(links: readonly LinkState[]): void {
-    const returned = links.filter(({ index, isUp }) => isUp && this.#down.has(index));
-    this.#down = new Set(links.filter(({ isUp }) => !isUp).map(({ index }) => index));
-    if (returned.length > 0) this.#forget(returned);
-  }
-
-  close(): void {
-    this.#options.table.close();
-  }
-
-  #forget(links: readonly LinkState[]): void {
-    const { table, log } = this.#options;
-    const names = links.map(({ name }) => name);
-    const indices = new Set(links.map(({ index }) => index));
-    try {
-      const unanswered = table.unanswered().filter(({ link }) => indices.has(link));
-      table.remove(unanswered);
-      log.info("links are back", { links: names, forgotten: unanswered.length });
-    } catch (error) {
-      // It is a matter of the second that is left; the kernel asks by itself.
-      log.warn("neighbors not asked anew", { links: names, error });
-    }
+/** `links` are back. */
+export function removeUnanswered(
+  links: readonly Pick<NodeLink, "index" | "name">[],
+  { table, log }: { readonly table: NeighborTable; readonly log: Pick<Logger, "info" | "warn"> },
+): void {
+  const names = links.map(({ name }) => name);
+  const indices = new Set(links.map(({ index }) => index));
+  try {
+    const unanswered = table.unanswered().filter(({ link }) => indices.has(link));
+    table.remove(unanswered);
+    log.info("links are back", { links: names, neighborsRemoved: unanswered.length });
+  } catch (error) {
+    // The kernel asks by itself within a second.
+    log.warn("neighbors not asked anew", { links: names, error });
   }
 }
 

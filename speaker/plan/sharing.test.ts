@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeLink } from "../known/node-links.ts";
-import { isAlone, sharing } from "./sharing.ts";
+import { isAlone, isSharedBy, sharing } from "./sharing.ts";
 
 const link = (name: string, index: number, ...prefixes: string[]): NodeLink => ({
   ...{ name, index, prefixes },
@@ -42,6 +42,15 @@ test("over IPv6 where the node has nothing else", () => {
 test("by no link where none has the address, or the node is not known", () => {
   assert.deepEqual(Object.keys(share({ n1: { IPv4: "192.0.2.9" } }, LINKS)), ["settings"]);
   assert.deepEqual(Object.keys(share({}, LINKS)), ["settings"]);
+});
+
+test("connections come by the link that has the node's own address, and by no other", () => {
+  const by = (own: Addresses): string[] =>
+    LINKS.filter((one) => isSharedBy([one], partsOf({ n1: own }, LINKS))).map(({ name }) => name);
+  assert.deepEqual(by({ IPv4: "192.0.2.1", IPv6: "2001:db8::1" }), ["eth1"]);
+  assert.deepEqual(by({ IPv6: "2001:db8::1" }), ["eth1"]);
+  assert.deepEqual(by({ IPv4: "192.0.2.9" }), []);
+  assert.deepEqual(by({}), []);
 });
 
 test("a node is alone where no other one may have a speaker, whoever lives", () => {

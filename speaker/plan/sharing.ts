@@ -1,4 +1,5 @@
 /** With whom this node shares its connections, and by which link. Pure. */
+import { familyOf } from "#api/address.ts";
 import { hasLabels, type Labels } from "#common/kube/selector.ts";
 import { DEFAULT_SETTINGS, type ForwardingInput, type SyncPeer } from "../forwarding/types.ts";
 import { addressesOn } from "../known/links.ts";
@@ -17,6 +18,8 @@ export interface SharingParts {
   readonly monitor: { links(): readonly NodeLink[] };
 }
 
+type OwnNode = Pick<SharingParts, "node" | "knowledge">;
+
 const SETTINGS = { ...DEFAULT_SETTINGS, sharesConnections: true };
 
 /**
@@ -29,6 +32,18 @@ export function isAlone({ node, knowledge }: SharingParts, nodeSelector: Labels)
   return true;
 }
 
+/** By which of its addresses others tell this node of connections: IPv4 where it has it. */
+function sharedAddress({ node, knowledge }: OwnNode): string | undefined {
+  const { IPv4, IPv6 } = knowledge.nodes.get(node)?.addresses ?? {};
+  return IPv4 ?? IPv6;
+}
+
+/** Others tell this node of connections by one of these links. */
+export function isSharedBy(links: readonly NodeLink[], own: OwnNode): boolean {
+  const address = sharedAddress(own);
+  return address !== undefined && links.some((link) => addressesOn(link).includes(address));
+}
+
 /**
  * By the link that has this node's own address, over IPv4 where the node has it: all nodes of a cluster have the same
  * families. Without such a link the lists are as for sharing, and nothing is shared.
@@ -39,15 +54,12 @@ export function sharing({
   members,
   monitor,
 }: SharingParts): Pick<ForwardingInput, "settings" | "sync"> {
-  const addressesOf = (name: string): NodeView["addresses"] => knowledge.nodes.get(name)?.addresses ?? {};
-  const own = addressesOf(node);
-  const family = own.IPv4 === undefined ? "IPv6" : "IPv4";
-  const address = own[family];
+  const address = sharedAddress({ node, knowledge });
   if (address === undefined) return { settings: SETTINGS };
   const link = monitor.links().find((one) => addressesOn(one).includes(address));
   if (link === undefined) return { settings: SETTINGS };
   const peers = members.judgement.live.flatMap((name): SyncPeer[] => {
-    const theirs = name === node ? undefined : addressesOf(name)[family];
+    const theirs = name === node ? undefined : knowledge.nodes.get(name)?.addresses?.[familyOf(address)];
     return theirs === undefined ? [] : [{ node: name, address: theirs }];
   });
   const { name, index } = link;

@@ -192,6 +192,12 @@ export class FakeRouter implements Router {
     this.#steps.push(`advertise ${all.length}`);
   }
 
+  /** For how long prefixes were held back, milliseconds, each time. */
+  readonly holds: number[] = [];
+  hold(ms: number): void {
+    this.holds.push(ms);
+  }
+
   /** What the last withdrawal takes. */
   withdrawal: Promise<void> = Promise.resolve();
   withdrawOthers = (): Promise<void> => this.withdrawal;
