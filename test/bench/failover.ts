@@ -234,12 +234,12 @@ async function ofMetalLb(): Promise<void> {
 }
 
 /** Of a program whose addresses go back to `owner` when it lives again. */
-const returnsTo =
-  (owner: Host, vips: readonly string[]) =>
-  async (client: Asker): Promise<Host> => {
+function returnsTo(owner: Host, vips: readonly string[]): (client: Asker) => Promise<Host> {
+  return async (client) => {
     for (const vip of vips) await client.only(vip, owner, PEER_RETURN_MS);
     return owner;
   };
+}
 
 /** Its addresses stay with whoever took them over. */
 async function ofKubeVip(): Promise<void> {
