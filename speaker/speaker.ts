@@ -140,7 +140,12 @@ export class Speaker {
     // Then nothing is heard by that link in any case.
     const code = this.#readiness.syncTrouble?.code;
     if (code === "SyncUnheard" || code === "ForeignSync") return;
-    if (isSharedBy(links, this.#parts)) router.hold(GATHER_MS);
+    if (!isSharedBy(links, this.#parts)) return;
+    this.#parts.log.info("routers that lost this node hear of no routes for now", {
+      ...{ links: links.map(({ name }) => name), ms: GATHER_MS },
+      why: "connections that began on other nodes meanwhile have to be known first",
+    });
+    router.hold(GATHER_MS);
   }
 
   /** Peers with which an earlier speaker of this node had sessions. */
