@@ -12,11 +12,18 @@ class World {
   bound = 0;
   readonly binding = new Binding({ clock: this.clock, bindTold: () => this.#work() });
 
+  open = 0;
+
   *#work(): Generator<undefined, boolean> {
     this.begun += 1;
-    for (let piece = 0; piece < this.pieces; piece++) yield;
-    if (!this.isRefused) this.bound += 1;
-    return !this.isRefused;
+    this.open += 1;
+    try {
+      for (let piece = 0; piece < this.pieces; piece++) yield;
+      if (!this.isRefused) this.bound += 1;
+      return !this.isRefused;
+    } finally {
+      this.open -= 1;
+    }
   }
 
   async run(isUrgent = (): boolean => false): Promise<void> {
@@ -91,4 +98,17 @@ test("where not all was told of, it is tried again after a while", async () => {
   await world.clock.advance(5_000);
   await world.run();
   assert.equal(world.bound, 1);
+});
+
+test("what is forgotten half way leaves nothing open, and the next one begins anew", async () => {
+  const world = new World();
+  world.pieces = 3;
+  await world.run(() => true);
+  assert.equal(world.open, 1);
+  world.binding.forget();
+  world.binding.forget();
+  assert.equal(world.open, 0);
+  await world.clock.advance(5_000);
+  await world.run();
+  assert.deepEqual([world.begun, world.bound, world.open], [2, 1, 0]);
 });

@@ -34,6 +34,14 @@ export class Binding {
     this.#isDue = true;
   }
 
+  /** Nodes share no connections now. When they do again, it begins anew. */
+  forget(): void {
+    // What it has open is closed by that.
+    this.#work?.return(true);
+    this.#work = undefined;
+    this.#isDue = true;
+  }
+
   /** Binds what there is, if that was demanded. It gives way to what is urgent, and goes on the next time. */
   async run(isUrgent: () => boolean): Promise<void> {
     const { clock } = this.#options;

@@ -130,7 +130,8 @@ export class Forwarding {
       // First: a kernel without ip_vs may lack the rest too, and ip_vs is what people have to hear of.
       this.#kernel.servers.load();
       settled = await this.#pass(input, pass, isDue);
-      if (settled.isComplete && input.sync !== undefined) await this.#binding.run(isDue);
+      if (input.sync === undefined) this.#binding.forget();
+      else if (settled.isComplete) await this.#binding.run(isDue);
     } catch (error) {
       this.#kept.skeletonPace.forget();
       throw faultOf(error);
@@ -233,6 +234,7 @@ export class Forwarding {
   /** Takes away everything of ours and puts back what was found. Idempotent. */
   async remove(): Promise<void> {
     this.#stopAudit();
+    this.#binding.forget();
     this.#isBusy = true;
     try {
       await emptyKernel(this.#kernel, this.#kept.contents.marks.own, new Slices(this.#options.clock));
@@ -248,6 +250,7 @@ export class Forwarding {
   /** No more audits; what is in the kernel stays. */
   close(): void {
     this.#stopAudit();
+    this.#binding.forget();
     this.#kernel.close();
   }
 
