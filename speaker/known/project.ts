@@ -5,6 +5,7 @@
  */
 
 import { type Family, familyOf, formatAddress, parseAddress, parsePrefix } from "#api/address.ts";
+import { sharesByDefault } from "#api/connection-sync.ts";
 import { FORWARDING_CONDITION, forwardingIdsOf } from "#api/forwarding-ids.ts";
 import { LOG_LEVELS } from "#api/log-level.ts";
 import { ANNOTATION_REBALANCE, PORT } from "#api/names.ts";
@@ -261,8 +262,7 @@ export function projectLoadBalancer({ metadata, spec }: LoadBalancer): LoadBalan
   const loadBalancerClass = optional(text)(read.loadBalancerClass, "spec.loadBalancerClass");
   const tracing = optional(fields, NO_FIELDS)(read.tracing, "spec.tracing");
   const traceEndpoint = optional(text)(tracing.endpoint, "spec.tracing.endpoint");
-  // By no tunnel a packet does not say for which pod it is, and nodes that choose twice do not agree (docs/dataplane.md).
-  const connectionSync = optional(flag, forwarding.tunnel !== "none")(
+  const connectionSync = optional(flag, sharesByDefault(forwarding.tunnel))(
     forwarding.connectionSync,
     "spec.forwarding.connectionSync",
   );

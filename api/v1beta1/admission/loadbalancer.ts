@@ -1,5 +1,6 @@
 /** The rules of the LoadBalancer, one function each. */
 
+import { sharesByDefault } from "#api/connection-sync.ts";
 import {
   GOSSIP_SECRET_NAME,
   LOADBALANCER_NAME,
@@ -48,7 +49,7 @@ function onlyWithOurForwarding({ spec }: LoadBalancer): Fault[] {
 /** With its own pods before all others each node chooses otherwise, as with another scheduler than mh. */
 function onlyWithSharedConnections({ spec }: LoadBalancer): Fault[] {
   const { mode = "IPVS", preferLocal = false, tunnel, connectionSync } = spec.forwarding ?? {};
-  const isShared = connectionSync ?? tunnel !== "none";
+  const isShared = connectionSync ?? sharesByDefault(tunnel);
   return mode !== "IPVS" || !preferLocal || isShared
     ? []
     : [
