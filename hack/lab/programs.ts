@@ -105,7 +105,7 @@ const BUILDS: Readonly<Record<ProgramGroup, readonly Build[]>> = {
     cgo: false,
     argv: ["-p", "1", ...BUILT_QUICKLY, "-ldflags", "-s -w", `go.universe.tf/metallb/${name}`],
   })),
-  // For a benchmark. Its version is told by Go alone: that is the one in go.mod.
+  // For the benchmark that compares takeovers with it.
   "kube-vip": [
     {
       output: "kube-vip",

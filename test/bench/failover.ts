@@ -8,6 +8,7 @@
 import { execFileSync } from "node:child_process";
 import { availableParallelism, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
+import { errorText } from "#common/error.ts";
 import { until } from "#test/until.ts";
 import { Asker, nowMs } from "../layer2/asker.ts";
 import { expected, LONG, NAMES, SpeakerNodes, VIP, VIP6 } from "../layer2/speaker-nodes.ts";
@@ -210,15 +211,20 @@ async function powerCuts(
   });
 }
 
+/** undefined: it cannot be had, and the reason is printed. */
+async function ifItCanBeHad<T>(program: string, start: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await start();
+  } catch (error) {
+    console.error(`${program} is left out: ${errorText(error)}`);
+    return undefined;
+  }
+}
+
 async function ofMetalLb(): Promise<void> {
   const vips = [vip4(182), vip6("182")];
-  let metallb: MetalLbHosts;
-  try {
-    metallb = await MetalLbHosts.start(nodes.bridge, nodes.cluster, vips);
-  } catch (error) {
-    console.error(`MetalLB is left out: ${error instanceof Error ? error.message : String(error)}`);
-    return;
-  }
+  const metallb = await ifItCanBeHad("MetalLB", () => MetalLbHosts.start(nodes.bridge, nodes.cluster, vips));
+  if (metallb === undefined) return;
   await using _ = metallb;
   // It elects by a hash of its own.
   const owner = await until(
@@ -244,13 +250,8 @@ function returnsTo(owner: Host, vips: readonly string[]): (client: Asker) => Pro
 /** Its addresses stay with whoever took them over. */
 async function ofKubeVip(): Promise<void> {
   const vips = [vip4(184), vip6("184")];
-  let kubeVip: KubeVipHosts;
-  try {
-    kubeVip = await KubeVipHosts.start(nodes.bridge, nodes.cluster, vips);
-  } catch (error) {
-    console.error(`kube-vip is left out: ${error instanceof Error ? error.message : String(error)}`);
-    return;
-  }
+  const kubeVip = await ifItCanBeHad("kube-vip", () => KubeVipHosts.start(nodes.bridge, nodes.cluster, vips));
+  if (kubeVip === undefined) return;
   await using all = kubeVip;
   const settle = (client: Asker): Promise<Host> =>
     until(
